@@ -1,0 +1,37 @@
+"""Turns DATABASE_URL and REDIS_URL into what Django, Celery and channels_redis want. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+def django_database(url: str, pool_size: int) -> dict[str, Any]:
+    """The DATABASES entry of a postgresql:// URL; query parameters become libpq options (sslmode, ...)."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", None) or parts.hostname or ""
+    query.setdefault("connect_timeout", "5")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(host),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **query,
+            "pool": {"min_size": 0, "max_size": pool_size, "timeout": 5, "max_idle": 60.0},
+        },
+    }
+
+
+def celery_broker(url: str) -> str:
+    """A Redis URL as kombu spells it: unix sockets are redis+socket:// with virtual_host for the number."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    number = dict(parse_qsl(parts.query)).get("db", "0")
+    return f"redis+socket://{parts.path}?virtual_host={number}"

@@ -1,0 +1,17 @@
+"""The Celery application: queue `media` (one task per MediaSession) and queue `tasks` (the rest).
+
+Settings are in `config.settings` under CELERY_; why early acknowledgement and no prefetch: a media task
+lasts as long as its call, and a redelivered one would start the call twice.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("callwright")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["tokens", "subscribers", "calling"])

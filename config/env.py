@@ -1,0 +1,276 @@
+"""The only reader of the process environment: every variable, its default, its check.
+
+Lives here: names, types, defaults and one-line errors. Must not live here: anything that acts on a value.
+`read(mapping)` is pure; `load()` reads `os.environ` once per process.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+WILDCARDS = frozenset({"0.0.0.0", "::"})
+
+
+class WrongVariable(Exception):
+    """A variable whose value cannot be used; `str()` is the one line to print."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Every setting of one instance, checked. Ports are ints (0 = off where allowed), times seconds."""
+
+    http_port: int
+    https_port: int
+    bind: str
+    domain: str
+    data_dir: Path
+    secret_key: str | None
+    project_id: uuid.UUID | None
+    api_token: str | None
+    admin_password: str | None
+    database_url: str | None
+    redis_url: str | None
+    media_workers: int
+    media_bind: str
+    media_advertised: str
+    media_ports: tuple[int, int]
+    sip_port: int
+    turn_port: int
+    ice_servers: tuple[dict[str, Any], ...] | None
+    allow_private_urls: bool
+    ring_seconds: int
+    max_call_seconds: int
+    drain_seconds: int
+    messages_per_second: int
+    messages_burst: int
+    dials_per_second: int
+    database_pool: int
+
+    @property
+    def domain_host(self) -> str:
+        """The domain without its port."""
+        return urlsplit(f"//{self.domain}").hostname or self.domain
+
+    @property
+    def turn_enabled(self) -> bool:
+        return self.turn_port != 0 and self.ice_servers is None
+
+
+class _Reader:
+    """Takes values out of a mapping; an empty value counts as unset."""
+
+    def __init__(self, mapping: Mapping[str, str]) -> None:
+        self.mapping = mapping
+
+    def text(self, name: str) -> str | None:
+        value = self.mapping.get(name, "").strip()
+        if "\x00" in value or "\n" in value:
+            raise WrongVariable(name, "must be one line of text")
+        return value or None
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise WrongVariable(name, f"must be a whole number from {low} to {high}, got {value[:40]!r}")
+        return int(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name)
+        if value is None:
+            return default
+        if value.lower() in {"1", "true", "yes", "on"}:
+            return True
+        if value.lower() in {"0", "false", "no", "off"}:
+            return False
+        raise WrongVariable(name, f"must be 1 or 0, got {value[:40]!r}")
+
+    def address(self, name: str, value: str) -> str:
+        if value == "localhost":
+            return "127.0.0.1"
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise WrongVariable(name, f"must be an IP address, got {value[:60]!r}") from None
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise WrongVariable(name, "is not a URL") from None
+        if parts.scheme not in schemes:
+            raise WrongVariable(name, f"must start with {' or '.join(s + '://' for s in schemes)}")
+        if not (parts.hostname or "host=" in parts.query or parts.path.strip("/")):
+            raise WrongVariable(name, "names no host and no socket")
+        return value
+
+
+def read(mapping: Mapping[str, str]) -> Environment:
+    """Checks every variable of `mapping`; raises WrongVariable for the first that is wrong."""
+    take = _Reader(mapping)
+    bind = take.address("CALLWRIGHT_BIND", take.text("CALLWRIGHT_BIND") or "127.0.0.1")
+    http_port = take.number("CALLWRIGHT_HTTP_PORT", 8000, 1, 65535)
+    https_port = take.number("CALLWRIGHT_HTTPS_PORT", 8443, 1, 65535)
+    if http_port == https_port:
+        raise WrongVariable("CALLWRIGHT_HTTPS_PORT", f"{https_port} is CALLWRIGHT_HTTP_PORT already")
+    database_url = take.url("DATABASE_URL", ("postgres", "postgresql"))
+    if database_url and not urlsplit(database_url).path.strip("/"):
+        raise WrongVariable("DATABASE_URL", "names no database, like postgresql://user@host/name")
+    media_bind, media_advertised = _media_ip(take, bind)
+    return Environment(
+        http_port=http_port,
+        https_port=https_port,
+        bind=bind,
+        domain=_domain(take, https_port),
+        data_dir=_data_dir(take),
+        secret_key=take.text("CALLWRIGHT_SECRET_KEY"),
+        project_id=_project_id(take),
+        api_token=_api_token(take),
+        admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
+        database_url=database_url,
+        redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
+        media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", os.cpu_count() or 1, 1, 256),
+        media_bind=media_bind,
+        media_advertised=media_advertised,
+        media_ports=_media_ports(take),
+        sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),
+        turn_port=take.number("CALLWRIGHT_TURN_PORT", 3478, 0, 65535),
+        ice_servers=_ice_servers(take),
+        allow_private_urls=take.flag("CALLWRIGHT_ALLOW_PRIVATE_URLS", database_url is None),
+        ring_seconds=take.number("CALLWRIGHT_RING_SECONDS", 45, 1, 600),
+        max_call_seconds=take.number("CALLWRIGHT_MAX_CALL_SECONDS", 14400, 1, 86400),
+        drain_seconds=take.number("CALLWRIGHT_DRAIN_SECONDS", 1800, 0, 86400),
+        messages_per_second=take.number("CALLWRIGHT_MESSAGES_PER_SECOND", 50, 1, 100_000),
+        messages_burst=take.number("CALLWRIGHT_MESSAGES_BURST", 200, 1, 1_000_000),
+        dials_per_second=take.number("CALLWRIGHT_DIALS_PER_SECOND", 100, 1, 100_000),
+        database_pool=take.number("CALLWRIGHT_DATABASE_POOL", 16, 2, 500),
+    )
+
+
+@cache
+def load() -> Environment:
+    """The environment of this process; a wrong value ends it with one line on stderr and status 2."""
+    try:
+        return read(os.environ)
+    except WrongVariable as wrong:
+        os.write(2, f"callwright: {wrong}\n".encode())
+        raise SystemExit(2) from None
+
+
+def _data_dir(take: _Reader) -> Path:
+    path = Path(take.text("CALLWRIGHT_DATA_DIR") or ".callwright").expanduser()
+    path = path if path.is_absolute() else ROOT / path
+    if path.exists() and not path.is_dir():
+        raise WrongVariable("CALLWRIGHT_DATA_DIR", f"{path} is not a directory")
+    return path
+
+
+def _domain(take: _Reader, https_port: int) -> str:
+    value = take.text("CALLWRIGHT_DOMAIN")
+    if value is None:
+        return f"localhost:{https_port}"
+    try:
+        parts = urlsplit(f"//{value}")
+        fine = bool(parts.hostname) and parts.netloc == value and parts.port != 0 and "@" not in value
+    except ValueError:
+        fine = False
+    if not fine or not re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value):
+        raise WrongVariable("CALLWRIGHT_DOMAIN", f"must be host or host:port, got {value[:80]!r}")
+    return value.lower()
+
+
+def _project_id(take: _Reader) -> uuid.UUID | None:
+    value = take.text("CALLWRIGHT_PROJECT_ID")
+    try:
+        return uuid.UUID(value) if value else None
+    except ValueError:
+        raise WrongVariable("CALLWRIGHT_PROJECT_ID", "must be a UUID") from None
+
+
+def _api_token(take: _Reader) -> str | None:
+    value = take.text("CALLWRIGHT_API_TOKEN")
+    if value is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", value):
+        raise WrongVariable("CALLWRIGHT_API_TOKEN", "must be 1 to 200 printable ASCII characters, no space")
+    return value
+
+
+def _media_ip(take: _Reader, bind: str) -> tuple[str, str]:
+    name = "CALLWRIGHT_MEDIA_IP"
+    value = take.text(name)
+    if value is None:
+        primary = primary_address() if bind in WILDCARDS else bind
+        return primary, primary
+    own, slash, shown = value.partition("/")
+    own = take.address(name, own)
+    if own in WILDCARDS:
+        own, fallback = own, primary_address()
+    else:
+        fallback = own
+    advertised = take.address(name, shown) if slash else fallback
+    if advertised in WILDCARDS:
+        raise WrongVariable(name, "the advertised address cannot be a wildcard")
+    return own, advertised
+
+
+def _media_ports(take: _Reader) -> tuple[int, int]:
+    name = "CALLWRIGHT_MEDIA_PORTS"
+    value = take.text(name) or "40000-49999"
+    match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", value)
+    low, high = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (1024 <= low and low + 9 <= high <= 65535):
+        raise WrongVariable(name, f"must be low-high from 1024 to 65535, at least 10 ports, got {value[:40]!r}")
+    return low, high
+
+
+def _ice_servers(take: _Reader) -> tuple[dict[str, Any], ...] | None:
+    name = "CALLWRIGHT_ICE_SERVERS"
+    value = take.text(name)
+    if value is None:
+        return None
+    try:
+        servers = json.loads(value)
+    except ValueError:
+        raise WrongVariable(name, "is not JSON") from None
+    if not isinstance(servers, list):
+        raise WrongVariable(name, "must be a JSON list of servers")
+    for server in servers:
+        if not isinstance(server, dict) or set(server) - {"urls", "username", "credential", "secret"}:
+            raise WrongVariable(name, "each server is {urls, username?, credential?, secret?}")
+        urls = server.get("urls")
+        listed = urls if isinstance(urls, list) else [urls]
+        if not listed or not all(isinstance(u, str) and re.match(r"(stun|turn)s?:\S", u) for u in listed):
+            raise WrongVariable(name, "urls must be stun:, stuns:, turn: or turns: addresses")
+        if not all(isinstance(server.get(k, ""), str) for k in ("username", "credential", "secret")):
+            raise WrongVariable(name, "username, credential and secret are text")
+    return tuple(servers)
+
+
+def primary_address() -> str:
+    """The address this machine would leave from (no packet is sent); 127.0.0.1 without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

