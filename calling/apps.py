@@ -1,0 +1,8 @@
+"""The switchboard's Django app."""
+
+from django.apps import AppConfig
+
+
+class CallingConfig(AppConfig):
+    name = "calling"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,89 @@
+"""THE TABLE: which input is handled by which rule. Pure; the only entry into the machine.
+
+`decide(world, input, now, limits)` returns the new world, the events to publish in order and the
+effects a worker must perform. A command that is not legal raises `Refused` and nothing has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from calling.machine import ending, inputs, ringing, signals, talking, transfer
+from calling.machine.events import Effect, Event
+from calling.machine.inputs import Limits, Refused
+from calling.machine.states import LegState, World
+from calling.machine.turn import Turn
+
+Rule = Callable[[Turn, str, Any], None]
+
+COMMANDS: dict[type, Rule] = {
+    inputs.Answer: ringing.answer,
+    inputs.AnswerWithScript: ringing.answer_with_script,
+    inputs.Reject: ringing.reject,
+    inputs.Hangup: ending.hang_up,
+    inputs.Hold: talking.hold,
+    inputs.Resume: talking.resume,
+    inputs.Mute: talking.mute,
+    inputs.Unmute: talking.unmute,
+    inputs.SendDigits: talking.send_digits,
+    inputs.Reoffer: talking.reoffer,
+    inputs.StartTransfer: transfer.start,
+    inputs.Connect: transfer.connect,
+    inputs.StartConsult: transfer.consult,
+    inputs.CompleteTransfer: transfer.complete_consult,
+    inputs.CancelTransfer: transfer.cancel_consult,
+}
+
+SIGNALS: dict[type, Rule] = {
+    inputs.Open: signals.opened,
+    inputs.Carried: signals.carried,
+    inputs.AnswerMade: signals.answer_made,
+    inputs.OfferMade: signals.offer_made,
+    inputs.MediaConnected: signals.media_connected,
+    inputs.MediaFailed: signals.media_failed,
+    inputs.MediaLost: signals.media_lost,
+    inputs.DigitReceived: signals.digit_received,
+    inputs.AppAnswered: signals.app_answered,
+    inputs.ProgramEnded: signals.program_ended,
+    inputs.DeviceOnline: signals.device_online,
+    inputs.DeviceOffline: signals.device_offline,
+    inputs.SipProgress: signals.sip_progress,
+    inputs.SipFailed: signals.sip_failed,
+    inputs.WorkerLost: signals.worker_lost,
+    inputs.WorkerMoved: signals.worker_moved,
+    inputs.DeadlinePassed: signals.deadline_passed,
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    world: World
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+
+
+def decide(world: World, call_id: str, input: Any, now: datetime, limits: Limits | None = None) -> Decision:
+    """Apply one input to the call `call_id` of `world` (which may hold a linked consultation too).
+
+    Raises Refused for a command that is not legal now, KeyError for a leg that is not the call's.
+    A hangup of an ended call is a no-op; a signal that comes late is a no-op.
+    """
+    turn = Turn(world, now, limits or Limits())
+    kind = type(input)
+    if kind in SIGNALS:
+        if turn.call(call_id).live:
+            SIGNALS[kind](turn, call_id, input)
+    else:
+        call = turn.call(call_id)
+        leg_id = getattr(input, "leg_id", None)
+        leg = turn.leg(call_id, leg_id) if leg_id is not None else None
+        if kind is not inputs.Hangup:
+            if not call.live:
+                raise Refused("The call has ended.", "ended")
+            if leg is not None and leg.state is LegState.ENDED:
+                raise Refused("The leg has ended.", "ended")
+        COMMANDS[kind](turn, call_id, input)
+    return Decision(turn.world, tuple(turn.events), tuple(turn.effects))

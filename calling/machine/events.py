@@ -1,0 +1,28 @@
+"""What the machine says happened: facts in the past tense, and the effects a worker must perform. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """A published fact (contract 7). `data` is merged into the event's data beside the call."""
+
+    type: str
+    call_id: str
+    leg_id: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """RFC 4733 digits to be sent to the party that `leg_id` talks with."""
+
+    call_id: str
+    leg_id: str
+    digits: str
+
+
+Effect = Digits

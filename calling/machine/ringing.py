@@ -1,0 +1,245 @@
+"""How a leg rings and is answered: devices, SIP peers and the platform's own applications. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from calling.machine.ending import closed_attempts, end_call, end_leg, fail_leg
+from calling.machine.inputs import Answer, AnswerWithScript, DeviceSpec, Refused, Reject
+from calling.machine.reasons import Cause, EndedBy, EndReason
+from calling.machine.states import (
+    Attempt,
+    AttemptState,
+    CallState,
+    Leg,
+    LegState,
+    MediaState,
+    Party,
+    Role,
+    TimerKind,
+    Transfer,
+)
+from calling.machine.turn import Turn
+
+AT_ONCE = frozenset({"echo", "announcement", "room"})
+
+
+def ready_to_ring(turn: Turn, call_id: str) -> bool:
+    """A callee rings only after a worker can carry the call and, if it offered, answered its caller."""
+    call = turn.call(call_id)
+    caller = call.role(Role.CALLER)
+    return call.carried and (caller is None or caller.offer is None or caller.answer is not None)
+
+
+def ring_if_ready(turn: Turn, call_id: str) -> None:
+    call = turn.call(call_id)
+    callee = call.role(Role.CALLEE)
+    waiting = call.state is CallState.CREATED and callee is not None and callee.state is LegState.CREATED
+    started = any(timer.kind is TimerKind.RING for timer in call.timers)
+    if waiting and not started and callee is not None and ready_to_ring(turn, call_id):
+        turn.stop_timer(call_id, TimerKind.SETUP)
+        ring(turn, call_id, callee.id, call.ring_seconds)
+
+
+def ring(turn: Turn, call_id: str, leg_id: str, seconds: float) -> None:
+    """Start reaching a callee or target."""
+    leg = turn.leg(call_id, leg_id)
+    if leg.refusal == "busy" or leg.app == "busy":
+        fail_leg(turn, call_id, leg_id, EndReason.BUSY)
+        return
+    if leg.refusal:
+        fail_leg(turn, call_id, leg_id, EndReason.FAILED, leg.refusal)
+        return
+    turn.start_timer(call_id, TimerKind.RING, seconds, leg_id)
+    if leg.party is Party.SIP:
+        return  # it rings when the far end says so
+    turn.set_leg(call_id, leg_id, state=LegState.RINGING, rang=leg.rang or bool(leg.attempts))
+    say_ringing(turn, call_id, leg_id)
+    if leg.app in AT_ONCE:
+        answer_leg(turn, call_id, leg_id)
+    elif leg.app == "tone":
+        turn.start_timer(call_id, TimerKind.APP, 1, leg_id)
+
+
+def say_ringing(turn: Turn, call_id: str, leg_id: str) -> None:
+    call = turn.call(call_id)
+    if call.state is CallState.CREATED:
+        turn.set(call_id, state=CallState.RINGING, ringing_at=turn.now)
+        turn.emit("call.ringing", call_id, leg_id)
+
+
+def join_ringing(turn: Turn, call_id: str, leg_id: str, device: DeviceSpec) -> None:
+    """A device came online while its subscriber is being rung: it rings too (contract 5, issue of many devices)."""
+    leg = turn.leg(call_id, leg_id)
+    mine = [attempt for attempt in leg.attempts if attempt.device_id == device.id]
+    if any(attempt.live or attempt.state is AttemptState.REJECTED for attempt in mine):
+        return
+    state = AttemptState.RINGING if device.kind == "phone" else AttemptState.PREPARING
+    attempt = Attempt(device.attempt_id, device.id, device.kind, state)
+    turn.set_leg(call_id, leg_id, attempts=(*leg.attempts, attempt), rang=True)
+
+
+def answer(turn: Turn, call_id: str, command: Answer) -> None:
+    """A device (or a back end over REST, `device_id` None) picks up."""
+    leg = turn.leg(call_id, command.leg_id)
+    attempt = next(
+        (
+            a
+            for a in leg.attempts
+            if command.device_id is not None and a.device_id == command.device_id and a.live
+        ),
+        None,
+    )
+    rings = leg.state is LegState.RINGING or (leg.party is Party.SIP and leg.state is LegState.CREATED)
+    if not rings or leg.party is Party.APP:
+        raise Refused(f"The leg is {leg.state.value}; only a ringing leg can be answered.", leg.state.value)
+    if command.device_id is not None and attempt is None:
+        raise Refused("This device is not being rung by that call.", leg.state.value)
+    if attempt is not None and attempt.state is AttemptState.PREPARING:
+        raise Refused("The platform's offer to this device is not ready.", leg.state.value)
+    offered = attempt is not None and attempt.kind != "phone"
+    if attempt is not None:
+        turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.ACCEPTED)
+    turn.set_leg(
+        call_id,
+        leg.id,
+        device_id=command.device_id,
+        peer_id=attempt.id if offered and attempt else command.peer_id,
+        offer=command.sdp,
+        answer=attempt.offer if offered and attempt else None,
+        offered=offered,
+        serial=1,
+        media=command.media or leg.media,
+        media_state=MediaState.CONNECTING,
+    )
+    answer_leg(turn, call_id, leg.id)
+
+
+def answer_with_script(turn: Turn, call_id: str, command: AnswerWithScript) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    if leg.state is not LegState.RINGING:
+        raise Refused(f"The leg is {leg.state.value}; only a ringing leg can be answered.", leg.state.value)
+    turn.set_leg(call_id, leg.id, party=Party.APP, app="script", app_ref=command.run_id)
+    answer_leg(turn, call_id, leg.id)
+
+
+def reject(turn: Turn, call_id: str, command: Reject) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    if leg.state is not LegState.RINGING and not (leg.party is Party.SIP and leg.state is LegState.CREATED):
+        raise Refused(f"The leg is {leg.state.value}; only a ringing leg can be rejected.", leg.state.value)
+    reason = EndReason.BUSY if command.reason == "busy" else EndReason.REJECTED
+    if command.device_id is None:
+        fail_leg(turn, call_id, leg.id, reason)
+        return
+    attempt = next((a for a in leg.attempts if a.device_id == command.device_id and a.live), None)
+    if attempt is None:
+        raise Refused("This device is not being rung by that call.", leg.state.value)
+    turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.REJECTED, reason=reason.value)
+    fail_if_all_rejected(turn, call_id, leg.id)
+
+
+def fail_if_all_rejected(turn: Turn, call_id: str, leg_id: str) -> None:
+    """The leg ends with its last attempt if somebody said no; devices that merely vanished may return."""
+    leg = turn.leg(call_id, leg_id)
+    reasons = {attempt.reason for attempt in leg.attempts if attempt.state is AttemptState.REJECTED}
+    if reasons and not any(attempt.live for attempt in leg.attempts):
+        busy = EndReason.BUSY.value in reasons
+        fail_leg(turn, call_id, leg_id, EndReason.BUSY if busy else EndReason.REJECTED)
+
+
+def answer_leg(turn: Turn, call_id: str, leg_id: str) -> None:
+    """The leg is answered: the other devices stop ringing and the call, or the transfer, goes on."""
+    leg = turn.leg(call_id, leg_id)
+    turn.stop_timer(call_id, TimerKind.RING, leg_id)
+    turn.stop_timer(call_id, TimerKind.APP, leg_id)
+    turn.set_leg(
+        call_id,
+        leg_id,
+        state=LegState.ANSWERED,
+        attempts=closed_attempts(leg, AttemptState.ANSWERED_ELSEWHERE),
+    )
+    if leg.party is not Party.APP and leg.media_state is not MediaState.CONNECTED:
+        turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, leg_id)
+    call = turn.call(call_id)
+    if call.transfer and leg_id in call.transfer.targets:
+        complete(turn, call_id, leg_id, call.transfer)
+    else:
+        answer_call(turn, call_id, leg_id)
+    say_connected(turn, call_id, leg_id)
+
+
+def answer_call(turn: Turn, call_id: str, leg_id: str) -> None:
+    say_ringing(turn, call_id, leg_id)  # no state is ever skipped
+    call = turn.set(call_id, state=CallState.ANSWERED, answered_at=turn.now)
+    caller = call.role(Role.CALLER)
+    if caller is not None and caller.live:
+        turn.set_leg(call_id, caller.id, state=LegState.ANSWERED)
+        if caller.media_state is not MediaState.CONNECTED:
+            turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, caller.id)
+    turn.start_timer(call_id, TimerKind.MAX_DURATION, call.max_seconds)
+    if call.max_seconds > turn.limits.expiring:
+        turn.start_timer(call_id, TimerKind.EXPIRING, call.max_seconds - turn.limits.expiring)
+    turn.emit("call.answered", call_id, leg_id)
+    if caller is not None:
+        say_connected(turn, call_id, caller.id)
+    if call.connect:
+        start_connecting(
+            turn, call_id, leg_id, call.connect, call.connect[0].address, call.ring_seconds, connect=True
+        )
+
+
+def say_connected(turn: Turn, call_id: str, leg_id: str) -> None:
+    """Media that came up while ringing is said after the answer, so that order never surprises."""
+    leg = turn.leg(call_id, leg_id)
+    if leg.answered and leg.media_state is MediaState.CONNECTED:
+        turn.stop_timer(call_id, TimerKind.MEDIA, leg_id)
+        turn.emit("leg.connected", call_id, leg_id)
+
+
+def start_connecting(
+    turn: Turn,
+    call_id: str,
+    waiting: str,
+    targets: tuple[Leg, ...],
+    to: str,
+    seconds: float,
+    *,
+    by: str | None = None,
+    connect: bool = False,
+    scripted: bool = False,
+) -> None:
+    """Add target legs to the call and ring them all; the first to answer is connected to `waiting`."""
+    call = turn.call(call_id)
+    targets = tuple(replace(target, role=Role.TARGET) for target in targets)
+    transfer = Transfer(waiting, tuple(target.id for target in targets), to, by, connect, scripted)
+    turn.set(call_id, legs=(*call.legs, *targets), transfer=transfer, connect=())
+    if not connect:
+        turn.emit("call.transfer_requested", call_id, by or waiting, to=to, waiting_leg_id=waiting)
+    for target in targets:
+        if turn.call(call_id).transfer == transfer and turn.leg(call_id, target.id).state is LegState.CREATED:
+            ring(turn, call_id, target.id, seconds)
+
+
+def complete(turn: Turn, call_id: str, target_id: str, transfer: Transfer) -> None:
+    """A target answered: it talks with the waiting party, everybody else leaves."""
+    turn.set(call_id, transfer=None)
+    for leg in turn.call(call_id).legs:
+        if leg.id in transfer.targets and leg.id != target_id:
+            end_leg(turn, call_id, leg.id, EndReason.CANCELLED, Cause.ANSWERED_ELSEWHERE)
+    if transfer.connect:
+        turn.emit("call.answered", call_id, target_id)
+        return
+    turn.set(call_id, program=None)
+    turn.emit(
+        "call.transferred", call_id, transfer.by or transfer.waiting, to=transfer.to, target_leg_id=target_id
+    )
+    for leg in turn.call(call_id).legs:
+        if leg.live and leg.id not in (target_id, transfer.waiting):
+            end_leg(turn, call_id, leg.id, EndReason.TRANSFERRED)
+
+
+def fail_setup(turn: Turn, call_id: str) -> None:
+    """No worker took the call, or none could answer the caller's offer, in time."""
+    carried = turn.call(call_id).carried
+    cause = Cause.MEDIA_FAILED if carried else Cause.NO_CAPACITY
+    end_call(turn, call_id, EndReason.FAILED, cause, EndedBy.PLATFORM)

@@ -1,0 +1,74 @@
+"""What an answered party may do: hold, mute, digits, a fresh offer. Routing in the plan, never renegotiation. Pure."""
+
+from __future__ import annotations
+
+from calling.machine.events import Digits
+from calling.machine.inputs import Hold, Mute, Refused, Reoffer, Resume, SendDigits, Unmute
+from calling.machine.states import Leg, MediaState, Role
+from calling.machine.turn import Turn
+
+
+def require_answered(leg: Leg) -> None:
+    if not leg.answered:
+        raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+
+
+def hold(turn: Turn, call_id: str, command: Hold) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    if not leg.held:
+        turn.set_leg(call_id, leg.id, held=True)
+        turn.emit("call.held", call_id, leg.id)
+
+
+def resume(turn: Turn, call_id: str, command: Resume) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    if leg.held:
+        turn.set_leg(call_id, leg.id, held=False)
+        turn.emit("call.resumed", call_id, leg.id)
+
+
+def mute(turn: Turn, call_id: str, command: Mute) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    new = command.channels - leg.muted
+    if new:
+        turn.set_leg(call_id, leg.id, muted=leg.muted | new)
+        turn.emit("call.muted", call_id, leg.id, channels=sorted(new))
+
+
+def unmute(turn: Turn, call_id: str, command: Unmute) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    gone = command.channels & leg.muted
+    if gone:
+        turn.set_leg(call_id, leg.id, muted=leg.muted - gone)
+        turn.emit("call.unmuted", call_id, leg.id, channels=sorted(gone))
+
+
+def send_digits(turn: Turn, call_id: str, command: SendDigits) -> None:
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    turn.effects.append(Digits(call_id, leg.id, command.digits))
+    for digit in command.digits:
+        if digit not in "wW,":
+            turn.emit("call.dtmf", call_id, leg.id, digit=digit.upper(), source="command")
+
+
+def reoffer(turn: Turn, call_id: str, command: Reoffer) -> None:
+    """A fresh offer replaces the last one; the worker answers it under the next serial."""
+    leg = turn.leg(call_id, command.leg_id)
+    if not leg.answered and leg.role is not Role.CALLER:
+        require_answered(leg)
+    if leg.peer_id is None:
+        raise Refused("The leg has no media to update.", leg.state.value)
+    turn.set_leg(
+        call_id,
+        leg.id,
+        offer=command.sdp,
+        answer=None,
+        offered=False,
+        serial=leg.serial + 1,
+        media_state=MediaState.CONNECTING if leg.media_state is MediaState.NEW else leg.media_state,
+    )

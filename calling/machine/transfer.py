@@ -1,0 +1,141 @@
+"""Transfers, blind and attended: who gives whom to whom, and what comes back when it fails. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from calling.machine.ending import end_call
+from calling.machine.inputs import (
+    CancelTransfer,
+    CompleteTransfer,
+    Connect,
+    Refused,
+    StartConsult,
+    StartTransfer,
+)
+from calling.machine.reasons import EndedBy, EndReason
+from calling.machine.ringing import complete, start_connecting
+from calling.machine.states import Call, CallState, Leg, Party, Role, TimerKind, Transfer
+from calling.machine.turn import Turn
+
+MOVES_ITSELF = frozenset({"script", "room"})
+
+
+def require_free(call: Call, leg: Leg) -> None:
+    """The leg may start a transfer or consultation: it is answered and nothing of the kind is pending."""
+    if not leg.answered:
+        raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+    if call.transfer is not None:
+        raise Refused("A transfer is already pending.", "transferring")
+    if call.consult_id is not None:
+        raise Refused("A consultation is already pending.", "consulting")
+
+
+def start(turn: Turn, call_id: str, command: StartTransfer) -> None:
+    """Blind transfer of the other party; a party alone with the platform is connected itself."""
+    call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
+    require_free(call, leg)
+    other = call.counterpart(leg.id)
+    alone = other is None or (other.party is Party.APP and other.app in MOVES_ITSELF)
+    start_connecting(
+        turn,
+        call_id,
+        leg.id if alone or other is None else other.id,
+        command.targets,
+        command.to,
+        call.ring_seconds,
+        by=None if alone else leg.id,
+    )
+
+
+def connect(turn: Turn, call_id: str, command: Connect) -> None:
+    """A script's `connect`: its outcome goes back to the script."""
+    call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
+    require_free(call, leg)
+    seconds = command.timeout or call.ring_seconds
+    start_connecting(turn, call_id, leg.id, command.targets, command.to, seconds, connect=True, scripted=True)
+
+
+def consult(turn: Turn, call_id: str, command: StartConsult) -> None:
+    """The first call's side of `consult`: it is held and waits. The second call opens by itself."""
+    call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
+    require_free(call, leg)
+    if call.consulting:
+        raise Refused("A consultation cannot be consulted from.", "consulting")
+    if call.counterpart(leg.id) is None:
+        raise Refused("There is nobody to transfer.", leg.state.value)
+    turn.set(call_id, consult_id=command.consult_id)
+    if not leg.held:
+        turn.set_leg(call_id, leg.id, held=True)
+        turn.emit("call.held", call_id, leg.id)
+    turn.emit("call.consult_started", call_id, leg.id, consult_call_id=command.consult_id)
+
+
+def linked(turn: Turn, call_id: str) -> tuple[Call, Call]:
+    """The first call and its live consultation, whichever of the two `call_id` names."""
+    call = turn.call(call_id)
+    if call.consulting and call.consult_of in turn.world:
+        call = turn.call(call.consult_of)
+    if call.consult_id is None or call.consult_id not in turn.world:
+        raise Refused("There is no consultation to complete or cancel.", call.state.value)
+    return call, turn.call(call.consult_id)
+
+
+def complete_consult(turn: Turn, call_id: str, command: CompleteTransfer) -> None:
+    """The target's leg moves into the first call; while it still rings, as a blind transfer."""
+    first, second = linked(turn, call_id)
+    transferor = consulter_in_first(first, second)
+    target = second.role(Role.CALLEE)
+    if transferor is None or target is None or not target.live or second.transfer is not None:
+        raise Refused("The consultation cannot be completed now.", second.state.value)
+    waiting = first.counterpart(transferor.id)
+    if waiting is None:
+        raise Refused("There is nobody to transfer.", first.state.value)
+    moved = replace(target, role=Role.TARGET, former_call_id=second.id)
+    timers = tuple(timer for timer in second.timers if timer.leg_id == target.id)
+    ringing = not target.answered
+    remaining = tuple(leg for leg in second.legs if leg.id != target.id)
+    turn.set(second.id, legs=remaining, timers=tuple(t for t in second.timers if t not in timers))
+    transfer = Transfer(waiting.id, (moved.id,), target.address, transferor.id)
+    turn.set(
+        first.id,
+        legs=(*first.legs, moved),
+        timers=(*first.timers, *timers),
+        consult_id=None,
+        transfer=transfer,
+    )
+    turn.set(second.id, consulting=False)
+    turn.emit("call.transferred", second.id, moved.id, new_call_id=first.id, to=target.address)
+    if ringing:
+        turn.emit(
+            "call.transfer_requested", first.id, transferor.id, to=target.address, waiting_leg_id=waiting.id
+        )
+        if not any(t.kind is TimerKind.RING for t in timers):
+            turn.start_timer(first.id, TimerKind.RING, first.ring_seconds, moved.id)
+    else:
+        complete(turn, first.id, moved.id, transfer)
+    end_call(turn, second.id, EndReason.TRANSFERRED, by=EndedBy.CALLER)
+
+
+def cancel_consult(turn: Turn, call_id: str, command: CancelTransfer) -> None:
+    """Hang up the consultation; the first call resumes by itself."""
+    _, second = linked(turn, call_id)
+    reason = EndReason.HANGUP if second.state is CallState.ANSWERED else EndReason.CANCELLED
+    end_call(turn, second.id, reason, by=EndedBy.CALLER)
+
+
+def consulter_in_first(first: Call, second: Call) -> Leg | None:
+    """The transferor's leg in the first call: the same party as the consultation's caller."""
+    caller = second.role(Role.CALLER)
+    if caller is None:
+        return None
+    return next(
+        (
+            leg
+            for leg in first.legs
+            if leg.answered
+            and (leg.device_id, leg.subscriber_id, leg.address)
+            == (caller.device_id, caller.subscriber_id, caller.address)
+        ),
+        None,
+    )

@@ -1,0 +1,67 @@
+"""One turn of the machine: the world being changed, the facts said so far, the clock as a value. Pure.
+
+A Turn is the only mutable thing under `machine/`; it lives for one `decide` and holds no rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from calling.machine.events import Effect, Event
+from calling.machine.inputs import Limits
+from calling.machine.states import Attempt, Call, Leg, Timer, TimerKind, World
+
+
+class Turn:
+    def __init__(self, world: World, now: datetime, limits: Limits) -> None:
+        self.world: World = dict(world)
+        self.now = now
+        self.limits = limits
+        self.events: list[Event] = []
+        self.effects: list[Effect] = []
+
+    def call(self, call_id: str) -> Call:
+        return self.world[call_id]
+
+    def leg(self, call_id: str, leg_id: str) -> Leg:
+        leg = self.world[call_id].leg(leg_id)
+        if leg is None:
+            raise KeyError(leg_id)
+        return leg
+
+    def set(self, call_id: str, **changes: Any) -> Call:
+        call = replace(self.world[call_id], **changes)
+        self.world[call_id] = call
+        return call
+
+    def set_leg(self, call_id: str, leg_id: str, **changes: Any) -> Leg:
+        call = self.world[call_id]
+        legs = tuple(replace(leg, **changes) if leg.id == leg_id else leg for leg in call.legs)
+        self.world[call_id] = replace(call, legs=legs)
+        return self.leg(call_id, leg_id)
+
+    def set_attempt(self, call_id: str, leg_id: str, attempt_id: str, **changes: Any) -> None:
+        leg = self.leg(call_id, leg_id)
+        attempts: tuple[Attempt, ...] = tuple(
+            replace(attempt, **changes) if attempt.id == attempt_id else attempt for attempt in leg.attempts
+        )
+        self.set_leg(call_id, leg_id, attempts=attempts)
+
+    def emit(self, type: str, call_id: str, leg_id: str | None = None, **data: Any) -> None:
+        self.events.append(Event(type, call_id, leg_id, data))
+
+    def start_timer(self, call_id: str, kind: TimerKind, seconds: float, leg_id: str | None = None) -> None:
+        self.stop_timer(call_id, kind, leg_id)
+        timer = Timer(kind, self.now + timedelta(seconds=seconds), leg_id)
+        self.set(call_id, timers=(*self.call(call_id).timers, timer))
+
+    def stop_timer(self, call_id: str, kind: TimerKind | None = None, leg_id: str | None = None) -> None:
+        """Stop timers of that kind (any kind if None) and that leg (the call's own if None)."""
+        timers = tuple(
+            timer
+            for timer in self.call(call_id).timers
+            if not ((kind is None or timer.kind is kind) and timer.leg_id == leg_id)
+        )
+        self.set(call_id, timers=timers)

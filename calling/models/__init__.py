@@ -1,0 +1,23 @@
+"""The switchboard's rows. Nothing here decides; `calling.store` is the only writer of calls and legs."""
+
+from calling.models.call import Attempt, Call, Device, Leg
+from calling.models.event import Event
+from calling.models.operation import Operation, Recording, ScriptRun
+from calling.models.session import MediaSession, MediaWorker
+from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
+
+__all__ = [
+    "Attempt",
+    "Call",
+    "Delivery",
+    "DeliveryAttempt",
+    "Device",
+    "Event",
+    "Leg",
+    "MediaSession",
+    "MediaWorker",
+    "Operation",
+    "Recording",
+    "ScriptRun",
+    "WebhookEndpoint",
+]

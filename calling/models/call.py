@@ -1,0 +1,149 @@
+"""Call, Leg, Attempt and Device as rows: the truth about who talks with whom."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from calling.models.ids import uuid7
+
+
+class Call(models.Model):
+    """One attempt to connect, from dial to end. Written by `calling.store` alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="calls")
+    session = models.ForeignKey(
+        "calling.MediaSession", null=True, on_delete=models.SET_NULL, related_name="calls"
+    )
+    state = models.CharField(max_length=10, default="created")
+    kind = models.CharField(max_length=12)
+    from_address = models.CharField(max_length=300, blank=True)
+    from_name = models.CharField(max_length=200, blank=True)
+    to_address = models.CharField(max_length=300)
+    caller_id = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    ringing_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=16, null=True)
+    end_cause = models.CharField(max_length=64, null=True)
+    ended_by = models.CharField(max_length=10, null=True)
+    sip_code = models.IntegerField(null=True)
+    sip_headers = models.JSONField(default=dict, help_text="x- headers of the far end's last answer")
+    out_headers = models.JSONField(default=dict, help_text="x- headers the caller asked for")
+    metadata = models.JSONField(default=None, null=True)
+    status_url = models.CharField(max_length=2000, blank=True)
+    status_events = models.JSONField(default=list)
+    ring_seconds = models.IntegerField(default=45)
+    max_seconds = models.IntegerField(default=14400)
+    carried = models.BooleanField(default=False)
+    program = models.UUIDField(null=True)
+    connect = models.JSONField(default=list, help_text="legs the answered callee is connected to")
+    transfer = models.JSONField(default=None, null=True)
+    consult_id = models.UUIDField(null=True)
+    consult_of = models.UUIDField(null=True)
+    consulting = models.BooleanField(default=False)
+    timers = models.JSONField(default=list)
+    deadline = models.DateTimeField(null=True)
+    sequence = models.IntegerField(default=0)
+    api_dialled = models.BooleanField(default=False)
+    dialled_by = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["deadline"], name="call_deadline", condition=models.Q(deadline__isnull=False)
+            ),
+            models.Index(fields=["project", "-created_at", "-id"], name="call_project_created"),
+            models.Index(fields=["project", "state"], name="call_live", condition=~models.Q(state="ended")),
+            models.Index(fields=["session"], name="call_session_live", condition=~models.Q(state="ended")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="ended") | models.Q(end_reason__isnull=False),
+                name="ended_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="ended") | models.Q(deadline__isnull=False), name="live_has_deadline"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_address} → {self.to_address} ({self.state})"
+
+
+class Leg(models.Model):
+    """One party's side of a call. A completed consultation moves its target's leg to the first call."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="legs")
+    position = models.IntegerField()
+    role = models.CharField(max_length=8)
+    party = models.CharField(max_length=8)
+    address = models.CharField(max_length=300)
+    name = models.CharField(max_length=200, blank=True)
+    subscriber_id = models.UUIDField(null=True)
+    device_id = models.UUIDField(null=True)
+    app = models.CharField(max_length=16, null=True)
+    app_ref = models.CharField(max_length=100, null=True)
+    state = models.CharField(max_length=10)
+    held = models.BooleanField(default=False)
+    muted = models.JSONField(default=list)
+    media = models.JSONField(default=dict)
+    media_state = models.CharField(max_length=12, default="new")
+    codec = models.JSONField(default=dict, help_text="negotiated: {audio, video, codec}")
+    peer_id = models.UUIDField(null=True)
+    offer = models.TextField(null=True)
+    answer = models.TextField(null=True)
+    serial = models.IntegerField(default=0)
+    offered = models.BooleanField(default=False)
+    early_media = models.BooleanField(default=False)
+    rang = models.BooleanField(default=False)
+    refusal = models.CharField(max_length=64, null=True)
+    end_reason = models.CharField(max_length=16, null=True)
+    end_cause = models.CharField(max_length=64, null=True)
+    former_call_id = models.UUIDField(null=True)
+    route = models.JSONField(default=dict, help_text="SIP legs: gateway ids, number, caller id")
+    stats = models.JSONField(default=list, help_text="quality samples, newest last")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["subscriber_id"], name="leg_subscriber_live", condition=~models.Q(state="ended")
+            ),
+            models.Index(fields=["device_id"], name="leg_device_live", condition=~models.Q(state="ended")),
+            models.Index(fields=["peer_id"], name="leg_peer"),
+        ]
+
+
+class Attempt(models.Model):
+    """A ringing leg's try at one device."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    leg = models.ForeignKey(Leg, on_delete=models.CASCADE, related_name="attempts")
+    device_id = models.UUIDField()
+    kind = models.CharField(max_length=8)
+    state = models.CharField(max_length=20)
+    reason = models.CharField(max_length=16, null=True)
+    offer = models.TextField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["device_id"], name="attempt_device")]
+
+
+class Device(models.Model):
+    """One online client of a subscriber. Online while `online_until` lies ahead; edges renew it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
+    subscriber_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=8, default="phone")
+    online_until = models.DateTimeField(null=True)
+    receives = models.BooleanField(default=True, help_text="guests and unregistered clients only call out")
+    connection = models.UUIDField(null=True, help_text="the socket that holds it now")
+    contact = models.JSONField(default=dict, help_text="SIP: contact, transport, edge, flow")
+    user_agent = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["subscriber_id", "online_until"], name="device_online")]

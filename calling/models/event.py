@@ -1,0 +1,41 @@
+"""The event log: outbox and history in one table.
+
+`sequence` counts per stream (a call, a room) from 1 without gaps, taken under that row's lock.
+`position` is the project's cursor, given at publication, so nothing ever appears behind one handed out.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from calling.models.ids import uuid7
+
+
+class Event(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
+    call_id = models.UUIDField(null=True)
+    stream = models.CharField(max_length=80, help_text="what sequence counts: call id, room:<id>, project")
+    sequence = models.IntegerField(null=True)
+    type = models.CharField(max_length=40)
+    leg_id = models.UUIDField(null=True)
+    data = models.JSONField(
+        default=dict, help_text="the machine's own facts beside the call, for device edges"
+    )
+    body = models.TextField(help_text="the published JSON, byte for byte")
+    created_at = models.DateTimeField()
+    position = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "sequence"], name="event_stream_sequence"),
+            models.UniqueConstraint(fields=["project", "position"], name="event_project_position"),
+            models.UniqueConstraint(
+                fields=["call_id"], condition=models.Q(type="call.ended"), name="one_call_ended_per_call"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="event_unpublished", condition=models.Q(position__isnull=True)),
+            models.Index(fields=["call_id", "sequence"], name="event_call"),
+        ]

@@ -1,0 +1,65 @@
+"""Webhook endpoints, deliveries and their attempts."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from calling.models.ids import uuid7
+
+
+class WebhookEndpoint(models.Model):
+    """Where a project wants its events. A call's status_url is an endpoint of its own (`call_id` set)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="webhooks")
+    url = models.CharField(max_length=2000)
+    events = models.JSONField(default=list)
+    description = models.CharField(max_length=500, blank=True)
+    secret = models.TextField(help_text="encrypted; whsec_…")
+    old_secret = models.TextField(blank=True)
+    old_secret_until = models.DateTimeField(null=True)
+    call_id = models.UUIDField(null=True, db_index=True)
+    status_events = models.JSONField(default=list)
+    disabled_at = models.DateTimeField(null=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+    failing_since = models.DateTimeField(null=True)
+    position = models.BigIntegerField(default=0, help_text="fan-out has been done up to this cursor")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Delivery(models.Model):
+    """One event for one endpoint. In order per (endpoint, stream): `event_row` ids only grow."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey("calling.Event", on_delete=models.CASCADE, related_name="deliveries")
+    stream = models.CharField(max_length=80)
+    body = models.TextField(blank=True, help_text="when it differs from the event's (status_url)")
+    state = models.CharField(max_length=10, default="pending")  # pending delivered parked cancelled
+    trigger = models.CharField(max_length=10, default="event")  # event resend replay test
+    tries = models.IntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["endpoint", "stream", "id"],
+                name="delivery_pending",
+                condition=models.Q(state="pending"),
+            ),
+            models.Index(fields=["next_at"], name="delivery_due", condition=models.Q(state="pending")),
+            models.Index(fields=["endpoint", "state", "-created_at"], name="delivery_list"),
+        ]
+
+
+class DeliveryAttempt(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    at = models.DateTimeField()
+    status = models.IntegerField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    duration_ms = models.IntegerField(default=0)
+    answer = models.CharField(max_length=1024, blank=True)
