@@ -1,0 +1,389 @@
+"""The one HTTP client for every URL that somebody outside wrote: webhooks, scripts, media.
+
+`fetch` judges the URL's text, resolves the host once per connection, connects to a vetted address with the
+original Host and SNI, bounds everything (redirects, size after decompression, total time) and keeps
+connections alive per event loop. Proxies and other environment settings are ignored.
+
+Nothing else in the project may open a connection to a URL from outside; media-stream sockets take theirs
+from `open_socket`. What must not live here: retries, signing, schedules (`deliver`), files
+(`calling.media.files`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from urllib.parse import urljoin
+
+import certifi
+import httpcore
+from django.conf import settings
+
+from calling.webhooks.guard import Target, UnsafeUrl, parse_url, resolve
+from calling.webhooks.inflate import Inflater, TooLarge, UnknownEncoding
+
+Purpose = Literal["webhook", "script", "media"]
+MAX_REDIRECTS: Final[Mapping[str, int]] = {"webhook": 0, "script": 3, "media": 3}
+MAX_BYTES: Final[Mapping[str, int]] = {"webhook": 64 * 1024, "script": 256 * 1024, "media": 20 * 1024 * 1024}
+CONNECT_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 20.0
+AGENT: Final = b"Callwright/1"
+FRAMING: Final = (
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "accept-encoding",
+    "upgrade",
+    "te",
+)
+"""Headers that are the client's own business; a caller's are dropped."""
+
+Failure = Literal["timeout", "connect", "protocol", "too_large", "redirect"]
+
+
+class FetchFailed(Exception):
+    """The other side gave no usable answer. `kind` is for logs and the delivery log; the text is generic."""
+
+    def __init__(self, kind: Failure, message: str) -> None:
+        super().__init__(message)
+        self.kind: Failure = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are lower case; `body` is decompressed; `truncated` only for webhooks,
+    whose answers are cut at the limit instead of refused. `duration_ms` covers redirects too."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    duration_ms: int
+    url: str = ""
+    truncated: bool = False
+
+
+async def open_socket(
+    host: str, port: int, *, allow_private: bool, timeout: float = CONNECT_SECONDS
+) -> socket.socket:
+    """A TCP connection to a vetted address of `host`: the first that accepts, of all that resolve.
+
+    Raises UnsafeUrl (judged) or OSError/TimeoutError (network).
+    """
+    async with asyncio.timeout(timeout):
+        addresses = await resolve(host, port, allow_private=allow_private)
+        loop = asyncio.get_running_loop()
+        error: OSError = ConnectionError("no address")
+        for address in addresses[:4]:
+            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                async with asyncio.timeout(timeout / min(len(addresses), 4)):
+                    await loop.sock_connect(sock, (address, port))
+                return sock
+            except (OSError, TimeoutError) as problem:
+                sock.close()
+                error = problem if isinstance(problem, OSError) else ConnectionError("timed out")
+            except BaseException:
+                sock.close()
+                raise
+        raise error
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """httpcore's view of one asyncio connection; only ever given vetted sockets."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._reader.read(max_bytes)
+        except TimeoutError:
+            raise httpcore.ReadTimeout from None
+        except OSError:
+            raise httpcore.ReadError from None
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                self._writer.write(buffer)
+                await self._writer.drain()
+        except TimeoutError:
+            raise httpcore.WriteTimeout from None
+        except (OSError, RuntimeError):
+            raise httpcore.WriteError from None
+
+    async def aclose(self) -> None:
+        # Abort: a polite TLS goodbye waits for peers that never answer it.
+        self._writer.transport.abort()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout from None
+        except (OSError, ssl.SSLError):
+            raise httpcore.ConnectError from None
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":  # a pooled connection that became readable was closed by the other side
+            return self._reader.at_eof() or self._reader.exception() is not None
+        return {"ssl_object": self._writer.get_extra_info("ssl_object")}.get(info)
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    """The last gate: whatever name the pool wants to reach, it reaches a vetted address of it or nothing."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            sock = await open_socket(
+                host, port, allow_private=self._allow_private, timeout=timeout or CONNECT_SECONDS
+            )
+            reader, writer = await asyncio.open_connection(sock=sock)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout from None
+        except OSError:
+            raise httpcore.ConnectError from None
+        return _Stream(reader, writer)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def trusted_context() -> ssl.SSLContext:
+    """Certificates: certifi's and the machine's. SSLKEYLOGFILE and the like are not honoured."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@dataclass
+class Client:
+    """One pool of kept-alive connections on one event loop. `fetch` finds the loop's own."""
+
+    allow_private: bool
+    context: ssl.SSLContext = field(default_factory=trusted_context)
+
+    def __post_init__(self) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=self.context,
+            max_connections=1000,
+            max_keepalive_connections=200,
+            keepalive_expiry=IDLE_SECONDS,
+            http2=False,
+            network_backend=_Backend(self.allow_private),
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        purpose: Purpose = "webhook",
+        max_bytes: int | None = None,
+        total_timeout: float = 10.0,
+        sink: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> Answer:
+        """See `fetch` below."""
+        started = time.monotonic()
+        limit = MAX_BYTES[purpose] if max_bytes is None else max_bytes
+        exchange = _Exchange(self._pool, purpose, limit, total_timeout, sink)
+        try:
+            async with asyncio.timeout(total_timeout):
+                target = parse_url(url, allow_private=self.allow_private)
+                request = _Request(method.upper(), dict(headers or {}), content)
+                for _ in range(MAX_REDIRECTS[purpose] + 1):
+                    answer = await exchange.once(target, request)
+                    location = answer.headers.get("location")
+                    if purpose == "webhook" or answer.status not in (301, 302, 303, 307, 308) or not location:
+                        break
+                    following = parse_url(urljoin(target.url, location), allow_private=self.allow_private)
+                    request = request.redirected(answer.status, same_origin=following.origin == target.origin)
+                    target = following
+                else:
+                    raise FetchFailed("redirect", "too many redirects")
+        except TimeoutError:
+            raise FetchFailed("timeout", "no answer in time") from None
+        except httpcore.TimeoutException:
+            raise FetchFailed("timeout", "no answer in time") from None
+        except (httpcore.ConnectError, ssl.SSLError):
+            raise FetchFailed("connect", "the connection failed") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, UnknownEncoding, UnicodeEncodeError, OSError):
+            raise FetchFailed("protocol", "the answer was cut off or was not HTTP") from None
+        except TooLarge:
+            raise FetchFailed("too_large", f"the answer is larger than {limit} bytes") from None
+        elapsed = int((time.monotonic() - started) * 1000)
+        return Answer(answer.status, answer.headers, answer.body, elapsed, target.url, answer.truncated)
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    headers: dict[str, str]
+    content: bytes
+
+    def redirected(self, status: int, *, same_origin: bool) -> _Request:
+        """The request after a redirect (RFC 9110 15.4), without the body or credentials where they end."""
+        headers = dict(self.headers)
+        if not same_origin:
+            private = ("authorization", "cookie", "x-signalwire-signature", "x-twilio-signature")
+            headers = {name: value for name, value in headers.items() if name.lower() not in private}
+        if status in (307, 308) or self.method in ("GET", "HEAD"):
+            return _Request(self.method, headers, self.content)
+        headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
+        return _Request("GET", headers, b"")
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    pool: httpcore.AsyncConnectionPool
+    purpose: Purpose
+    limit: int
+    seconds: float
+    sink: Callable[[bytes], Awaitable[None]] | None
+
+    async def once(self, target: Target, request: _Request) -> Answer:
+        seconds = {"connect": min(CONNECT_SECONDS, self.seconds), "read": self.seconds, "write": self.seconds}
+        async with self.pool.stream(
+            request.method.encode("ascii"),
+            _url(target),
+            headers=_headers(target, request),
+            content=request.content or None,
+            extensions={"timeout": {**seconds, "pool": self.seconds}},
+        ) as response:
+            names = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
+            if request.method == "HEAD" or response.status in (204, 304):
+                return Answer(response.status, names, b"", 0)
+            followed = self.purpose != "webhook" and 300 <= response.status < 400
+            return await self._read(response, names, 8192 if followed else self.limit, cut=followed)
+
+    async def _read(self, response: Any, names: dict[str, str], limit: int, *, cut: bool) -> Answer:
+        inflater = Inflater(names.get("content-encoding", ""), limit)
+        keep = bytearray()
+        sink = self.sink if 200 <= response.status < 300 else None
+        try:
+            async for chunk in response.aiter_stream():
+                for piece in inflater.feed(chunk):
+                    if sink is None:
+                        keep += piece
+                    else:
+                        await sink(piece)
+            inflater.finish()
+        except TooLarge:
+            if self.purpose != "webhook" and not cut:
+                raise
+            return Answer(response.status, names, bytes(keep[:limit]), 0, truncated=True)
+        return Answer(response.status, names, bytes(keep), 0)
+
+
+def _url(target: Target) -> httpcore.URL:
+    host, path = target.host.encode("ascii"), target.path.encode("ascii")
+    return httpcore.URL(scheme=target.scheme.encode("ascii"), host=host, port=target.port, target=path)
+
+
+def _headers(target: Target, request: _Request) -> list[tuple[bytes, bytes]]:
+    default = {"https": 443, "http": 80}[target.scheme]
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    authority = host if target.port == default else f"{host}:{target.port}"
+    found: dict[str, tuple[bytes, bytes]] = {}
+    for name, value in request.headers.items():
+        found[name.lower()] = (name.encode("ascii"), value.encode("utf-8"))
+    for name in FRAMING:
+        found.pop(name, None)
+    found.setdefault("user-agent", (b"User-Agent", AGENT))
+    found.setdefault("accept", (b"Accept", b"*/*"))
+    out = [(b"Host", authority.encode("ascii")), (b"Accept-Encoding", b"identity"), *found.values()]
+    if request.content or request.method in ("POST", "PUT", "PATCH"):
+        out.append((b"Content-Length", str(len(request.content)).encode("ascii")))
+    return out
+
+
+_PerLoop = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, Client]]
+_clients: _PerLoop = weakref.WeakKeyDictionary()
+
+
+def private_allowed() -> bool:
+    """CALLWRIGHT_ALLOW_PRIVATE_URLS: http and private addresses, on only in the embedded default."""
+    return bool(getattr(settings, "CALLWRIGHT_ALLOW_PRIVATE_URLS", False))
+
+
+def client(allow_private: bool | None = None) -> Client:
+    """The running loop's client."""
+    allowed = private_allowed() if allow_private is None else allow_private
+    mine = _clients.setdefault(asyncio.get_running_loop(), {})
+    if allowed not in mine:
+        mine[allowed] = Client(allowed)
+    return mine[allowed]
+
+
+async def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    content: bytes = b"",
+    purpose: Purpose = "webhook",
+    max_bytes: int | None = None,
+    total_timeout: float = 10.0,
+    allow_private: bool | None = None,
+    sink: Callable[[bytes], Awaitable[None]] | None = None,
+) -> Answer:
+    """One exchange with a URL from outside.
+
+    Redirects: none for webhooks (a 3xx comes back as it is), at most 3 judged anew for scripts and media.
+    `max_bytes` counts after decompression (defaults 64 kB, 256 kB, 20 MB); `total_timeout` is the whole
+    exchange, seconds. With `sink` the body of a 2xx goes there piece by piece and `Answer.body` stays empty.
+    Raises UnsafeUrl (the URL or where it leads is not allowed) or FetchFailed (the network or the answer).
+    """
+    return await client(allow_private).fetch(
+        url, method=method, headers=headers, content=content, purpose=purpose, max_bytes=max_bytes,
+        total_timeout=total_timeout, sink=sink,
+    )  # fmt: skip
+
+
+async def close() -> None:
+    """Close the running loop's connections (on shutdown)."""
+    for one in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await one.aclose()
+
+
+__all__ = [
+    "Answer",
+    "Client",
+    "FetchFailed",
+    "Purpose",
+    "UnsafeUrl",
+    "client",
+    "close",
+    "fetch",
+    "open_socket",
+]
