@@ -16,23 +16,22 @@ import socket
 import ssl
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urljoin
 
 import certifi
-import httpcore
 from django.conf import settings
 
 from calling.webhooks.guard import Target, UnsafeUrl, parse_url, resolve
 from calling.webhooks.inflate import Inflater, TooLarge, UnknownEncoding
+from calling.webhooks.wire import Broken, ConnectFailed, Connection, Pool
 
 Purpose = Literal["webhook", "script", "media"]
 MAX_REDIRECTS: Final[Mapping[str, int]] = {"webhook": 0, "script": 3, "media": 3}
 MAX_BYTES: Final[Mapping[str, int]] = {"webhook": 64 * 1024, "script": 256 * 1024, "media": 20 * 1024 * 1024}
 CONNECT_SECONDS: Final = 5.0
-IDLE_SECONDS: Final = 20.0
 AGENT: Final = b"Callwright/1"
 FRAMING: Final = (
     "host",
@@ -97,82 +96,6 @@ async def open_socket(
         raise error
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """httpcore's view of one asyncio connection; only ever given vetted sockets."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._reader.read(max_bytes)
-        except TimeoutError:
-            raise httpcore.ReadTimeout from None
-        except OSError:
-            raise httpcore.ReadError from None
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        try:
-            async with asyncio.timeout(timeout):
-                self._writer.write(buffer)
-                await self._writer.drain()
-        except TimeoutError:
-            raise httpcore.WriteTimeout from None
-        except (OSError, RuntimeError):
-            raise httpcore.WriteError from None
-
-    async def aclose(self) -> None:
-        # Abort: a polite TLS goodbye waits for peers that never answer it.
-        self._writer.transport.abort()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout from None
-        except (OSError, ssl.SSLError):
-            raise httpcore.ConnectError from None
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # a pooled connection that became readable was closed by the other side
-            return self._reader.at_eof() or self._reader.exception() is not None
-        return {"ssl_object": self._writer.get_extra_info("ssl_object")}.get(info)
-
-
-class _Backend(httpcore.AsyncNetworkBackend):
-    """The last gate: whatever name the pool wants to reach, it reaches a vetted address of it or nothing."""
-
-    def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            sock = await open_socket(
-                host, port, allow_private=self._allow_private, timeout=timeout or CONNECT_SECONDS
-            )
-            reader, writer = await asyncio.open_connection(sock=sock)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout from None
-        except OSError:
-            raise httpcore.ConnectError from None
-        return _Stream(reader, writer)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
 def trusted_context() -> ssl.SSLContext:
     """Certificates: certifi's and the machine's. SSLKEYLOGFILE and the like are not honoured."""
     context = ssl.create_default_context(cafile=certifi.where())
@@ -189,17 +112,17 @@ class Client:
     context: ssl.SSLContext = field(default_factory=trusted_context)
 
     def __post_init__(self) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=self.context,
-            max_connections=1000,
-            max_keepalive_connections=200,
-            keepalive_expiry=IDLE_SECONDS,
-            http2=False,
-            network_backend=_Backend(self.allow_private),
-        )
+        self._pool = Pool(self._dial, self.context)
+
+    async def _dial(self, host: str, port: int) -> socket.socket:
+        """The last gate: whatever name is to be reached, a vetted address of it is, or nothing."""
+        try:
+            return await open_socket(host, port, allow_private=self.allow_private)
+        except (OSError, TimeoutError):
+            raise ConnectFailed from None
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        self._pool.close()
 
     async def fetch(
         self,
@@ -216,7 +139,7 @@ class Client:
         """See `fetch` below."""
         started = time.monotonic()
         limit = MAX_BYTES[purpose] if max_bytes is None else max_bytes
-        exchange = _Exchange(self._pool, purpose, limit, total_timeout, sink)
+        exchange = _Exchange(self._pool, purpose, limit, sink)
         try:
             async with asyncio.timeout(total_timeout):
                 target = parse_url(url, allow_private=self.allow_private)
@@ -233,11 +156,9 @@ class Client:
                     raise FetchFailed("redirect", "too many redirects")
         except TimeoutError:
             raise FetchFailed("timeout", "no answer in time") from None
-        except httpcore.TimeoutException:
-            raise FetchFailed("timeout", "no answer in time") from None
-        except (httpcore.ConnectError, ssl.SSLError):
+        except ConnectFailed:
             raise FetchFailed("connect", "the connection failed") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, UnknownEncoding, UnicodeEncodeError, OSError):
+        except (Broken, UnknownEncoding, UnicodeEncodeError):
             raise FetchFailed("protocol", "the answer was cut off or was not HTTP") from None
         except TooLarge:
             raise FetchFailed("too_large", f"the answer is larger than {limit} bytes") from None
@@ -265,33 +186,47 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Exchange:
-    pool: httpcore.AsyncConnectionPool
+    pool: Pool
     purpose: Purpose
     limit: int
-    seconds: float
     sink: Callable[[bytes], Awaitable[None]] | None
 
     async def once(self, target: Target, request: _Request) -> Answer:
-        seconds = {"connect": min(CONNECT_SECONDS, self.seconds), "read": self.seconds, "write": self.seconds}
-        async with self.pool.stream(
-            request.method.encode("ascii"),
-            _url(target),
-            headers=_headers(target, request),
-            content=request.content or None,
-            extensions={"timeout": {**seconds, "pool": self.seconds}},
-        ) as response:
-            names = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
-            if request.method == "HEAD" or response.status in (204, 304):
-                return Answer(response.status, names, b"", 0)
-            followed = self.purpose != "webhook" and 300 <= response.status < 400
-            return await self._read(response, names, 8192 if followed else self.limit, cut=followed)
-
-    async def _read(self, response: Any, names: dict[str, str], limit: int, *, cut: bool) -> Answer:
-        inflater = Inflater(names.get("content-encoding", ""), limit)
-        keep = bytearray()
-        sink = self.sink if 200 <= response.status < 300 else None
+        """One request and its answer. A kept-alive connection may have been closed by the other side just as
+        it was taken: then, where a second try does no harm, it goes once more over a new one."""
+        again = request.method in ("GET", "HEAD") or self.purpose == "webhook"
+        place = (target.scheme, target.host, target.port)
+        connection, used = await self.pool.take(*place)
         try:
-            async for chunk in response.aiter_stream():
+            try:
+                answer = await self._over(connection, target, request)
+            except Broken as problem:
+                if not (used and again and problem.silent):
+                    raise
+                connection.close()
+                connection, _ = await self.pool.take(*place, fresh=True)
+                answer = await self._over(connection, target, request)
+        except BaseException:
+            connection.close()
+            raise
+        self.pool.give_back(*place, connection)
+        return answer
+
+    async def _over(self, connection: Connection, target: Target, request: _Request) -> Answer:
+        method, path = request.method.encode("ascii"), target.path.encode("ascii")
+        await connection.send(method, path, _headers(target, request), request.content)
+        response = await connection.response()
+        status = response.status_code
+        names = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
+        followed = self.purpose != "webhook" and 300 <= status < 400
+        bare = request.method == "HEAD" or status in (204, 304)
+        inflater = Inflater(
+            "" if bare else names.get("content-encoding", ""), 8192 if followed else self.limit
+        )
+        sink = self.sink if 200 <= status < 300 else None
+        keep = bytearray()
+        try:
+            async for chunk in connection.body():
                 for piece in inflater.feed(chunk):
                     if sink is None:
                         keep += piece
@@ -299,15 +234,10 @@ class _Exchange:
                         await sink(piece)
             inflater.finish()
         except TooLarge:
-            if self.purpose != "webhook" and not cut:
+            if self.purpose != "webhook" and not followed:
                 raise
-            return Answer(response.status, names, bytes(keep[:limit]), 0, truncated=True)
-        return Answer(response.status, names, bytes(keep), 0)
-
-
-def _url(target: Target) -> httpcore.URL:
-    host, path = target.host.encode("ascii"), target.path.encode("ascii")
-    return httpcore.URL(scheme=target.scheme.encode("ascii"), host=host, port=target.port, target=path)
+            return Answer(status, names, bytes(keep), 0, truncated=True)
+        return Answer(status, names, bytes(keep), 0)
 
 
 def _headers(target: Target, request: _Request) -> list[tuple[bytes, bytes]]:
