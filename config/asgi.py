@@ -16,6 +16,4 @@ if find_spec("calling.signalling.routing") is not None:
 else:
     websocket_urlpatterns = []
 
-application = ProtocolTypeRouter(
-    {"http": django_application, "websocket": URLRouter(websocket_urlpatterns)}
-)
+application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(websocket_urlpatterns)})

@@ -9,9 +9,15 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("callwright")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["tokens", "subscribers", "calling"])
+
+
+@setup_logging.connect
+def _keep_django_logging(**_: object) -> None:
+    """Having a receiver is what keeps Celery from replacing Django's logging."""

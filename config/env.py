@@ -61,6 +61,7 @@ class Environment:
     messages_burst: int
     dials_per_second: int
     database_pool: int
+    trusted_proxies: tuple[str, ...]
 
     @property
     def domain_host(self) -> str:
@@ -131,7 +132,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
     take = _Reader(mapping)
     bind = take.address("CALLWRIGHT_BIND", take.text("CALLWRIGHT_BIND") or "127.0.0.1")
     http_port = take.number("CALLWRIGHT_HTTP_PORT", 8000, 1, 65535)
-    https_port = take.number("CALLWRIGHT_HTTPS_PORT", 8443, 1, 65535)
+    https_port = take.number("CALLWRIGHT_HTTPS_PORT", 8443, 0, 65535)
     if http_port == https_port:
         raise WrongVariable("CALLWRIGHT_HTTPS_PORT", f"{https_port} is CALLWRIGHT_HTTP_PORT already")
     database_url = take.url("DATABASE_URL", ("postgres", "postgresql"))
@@ -165,6 +166,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         messages_burst=take.number("CALLWRIGHT_MESSAGES_BURST", 200, 1, 1_000_000),
         dials_per_second=take.number("CALLWRIGHT_DIALS_PER_SECOND", 100, 1, 100_000),
         database_pool=take.number("CALLWRIGHT_DATABASE_POOL", 16, 2, 500),
+        trusted_proxies=_trusted_proxies(take),
     )
 
 
@@ -198,6 +200,17 @@ def _domain(take: _Reader, https_port: int) -> str:
     if not fine or not re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value):
         raise WrongVariable("CALLWRIGHT_DOMAIN", f"must be host or host:port, got {value[:80]!r}")
     return value.lower()
+
+
+def _trusted_proxies(take: _Reader) -> tuple[str, ...]:
+    name = "CALLWRIGHT_TRUSTED_PROXIES"
+    networks = [part.strip() for part in (take.text(name) or "").split(",") if part.strip()]
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise WrongVariable(name, f"must be addresses or networks, got {network[:60]!r}") from None
+    return tuple(networks)
 
 
 def _project_id(take: _Reader) -> uuid.UUID | None:
@@ -238,8 +251,8 @@ def _media_ports(take: _Reader) -> tuple[int, int]:
     value = take.text(name) or "40000-49999"
     match = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", value)
     low, high = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not (1024 <= low and low + 9 <= high <= 65535):
-        raise WrongVariable(name, f"must be low-high from 1024 to 65535, at least 10 ports, got {value[:40]!r}")
+    if not (low >= 1024 and low + 9 <= high <= 65535):
+        raise WrongVariable(name, f"must be low-high, 1024 to 65535, at least 10 ports, got {value[:40]!r}")
     return low, high
 
 

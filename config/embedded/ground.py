@@ -8,7 +8,8 @@ import uuid
 from pathlib import Path
 
 from config.embedded import places
-from config.embedded.engine import EngineError, Owner, own, reachable
+from config.embedded.engine import EngineError, own, reachable
+from config.supervisor.launch import Owner
 
 _ELSEWHERE = Path("/var/lib/callwright")
 

@@ -51,3 +51,8 @@ def valkey_socket(data_dir: Path) -> Path:
 def valkey_url(data_dir: Path) -> str:
     """REDIS_URL of the embedded Valkey."""
     return f"unix://{quote(str(valkey_socket(data_dir)))}?db=0"
+
+
+def beat_schedule(data_dir: Path) -> Path:
+    """Celery beat's own memory of what ran when."""
+    return data_dir / "beat-schedule"

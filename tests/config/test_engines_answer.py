@@ -1,4 +1,5 @@
 """The private engines of a test run."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,0 +1,110 @@
+"""The web process: one ASGI application on the http port and, with a local certificate, on the https port.
+
+`python -m config.serve`. Bounds: WebSocket frames of 256 kB, a queue of 16 frames per socket, no
+compression (a 1 kB frame may unpack to 256 kB, and audio signalling is small).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator
+
+import uvicorn
+
+from config import env as environment
+from config.embedded import certificate
+
+_DAY = 86400.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: two of them share this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def main() -> int:
+    env = environment.load()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    sockets = [_listen(env.bind, env.http_port, "CALLWRIGHT_HTTP_PORT")]
+    if env.https_port:
+        sockets.append(_listen(env.bind, env.https_port, "CALLWRIGHT_HTTPS_PORT"))
+    asyncio.run(_serve(env, sockets))
+    return 0
+
+
+async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> None:
+    from config.asgi import application
+
+    names = certificate.names_for(env.domain_host, env.bind)
+    servers = [Server(_config(application, env))]
+    tasks: list[asyncio.Task[None]] = []
+    if env.https_port:
+        leaf = certificate.prepare(env.data_dir, names)
+        secured = _config(application, env, ssl_certfile=str(leaf.chain), ssl_keyfile=str(leaf.key))
+        servers.append(Server(secured))
+        tasks.append(asyncio.create_task(_renew(env, names, secured)))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    pairs = zip(servers, sockets, strict=True)
+    await asyncio.gather(*(server.serve(sockets=[listening]) for server, listening in pairs))
+    for task in tasks:
+        task.cancel()
+
+
+def _config(application: object, env: environment.Environment, **ssl: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=256 * 1024,
+        ws_max_queue=16,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=3,
+        proxy_headers=bool(env.trusted_proxies),
+        forwarded_allow_ips=list(env.trusted_proxies),
+        **ssl,  # type: ignore[arg-type]
+    )
+
+
+async def _renew(env: environment.Environment, names: tuple[str, ...], config: uvicorn.Config) -> None:
+    """A process that lives longer than its certificate loads the next one; open connections keep theirs."""
+    while True:
+        await asyncio.sleep(_DAY)
+        leaf = certificate.prepare(env.data_dir, names)
+        if config.ssl is not None:
+            config.ssl.load_cert_chain(str(leaf.chain), str(leaf.key))
+
+
+def _listen(address: str, port: int, variable: str) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((address, port))
+    except OSError as error:
+        taken = "is taken" if error.errno == errno.EADDRINUSE else error.strerror
+        sys.exit(f"callwright: {variable}: port {port} on {address} {taken}")
+    listening.set_inheritable(False)
+    return listening
+
+
+if __name__ == "__main__":
+    sys.exit(main())

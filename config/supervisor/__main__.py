@@ -1,0 +1,137 @@
+"""`python -m config.supervisor`: what `make run` does once everything is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import os
+import signal
+import sys
+import time
+from io import TextIOWrapper
+from pathlib import Path
+
+from config import env as environment
+from config.embedded import certificate
+from config.embedded.engine import EngineError
+from config.env import Environment
+from config.supervisor import credentials, plan, ports, screen
+from config.supervisor.launch import end_with_my_parent, last_line
+from config.supervisor.logtail import LogTail
+from config.supervisor.watch import Stopping, Supervisor
+
+_ENGINE_PATIENCE = 60.0
+# Long: a big database may need its time for a migration.
+_PREPARE_PATIENCE = 1800.0
+_READY_PATIENCE = 120.0
+
+
+class CannotStart(Exception):
+    """`str()` is the one line to print."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one instance in the foreground; 0 after a clean stop, 1 where it could not start."""
+    began = time.monotonic()
+    env = environment.load()
+    if "--with-parent" in arguments:
+        end_with_my_parent(signal.SIGTERM)
+    try:
+        with _alone(env.data_dir):
+            ports.check(plan.ports(env))
+            return _run(env, began)
+    except (CannotStart, EngineError, ports.PortTaken) as reason:
+        print(f"callwright: {reason}", file=sys.stderr, flush=True)
+        return 1
+
+
+def _run(env: Environment, began: float) -> int:
+    logs = env.data_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    logs.chmod(0o700)
+    tail = LogTail(logs, screen.say)
+    tail.skip_what_is_there()
+    supervisor = Supervisor(screen.say, tail.look)
+    supervisor.listen_to_signals()
+    try:
+        _start(env, supervisor, began)
+        supervisor.run()
+    except Stopping:
+        pass
+    finally:
+        asked = supervisor.stop_asked
+        screen.say(f"stopping{f' on {asked.name}' if asked else ''} ...")
+        supervisor.stop(plan.stop_groups())
+    screen.say("stopped")
+    return 0
+
+
+def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
+    for launch in plan.engines(env):
+        supervisor.start(launch)
+        if launch.ready is not None:
+            _wait(supervisor, launch.ready, _ENGINE_PATIENCE, launch.name)
+    leaf = None
+    if env.https_port:
+        leaf = certificate.prepare(env.data_dir, certificate.names_for(env.domain_host, env.bind))
+    preparation = plan.preparation(env)
+    if supervisor.run_once(preparation, _PREPARE_PATIENCE) != 0:
+        raise CannotStart(f"preparing the database failed: {last_line(preparation.log)}")
+    who = credentials.read(env.data_dir)
+    if who is None:
+        raise CannotStart(f"{env.data_dir / credentials.FILE} is not readable")
+    for launch in plan.processes(env):
+        supervisor.start(launch)
+    try:
+        supervisor.wait_until(lambda: _is_ready(env), _READY_PATIENCE, "readiness")
+    except TimeoutError:
+        screen.say(f"not ready after {_READY_PATIENCE:.0f} s; see {env.data_dir / 'logs'}")
+        return
+    print(screen.ready(env, who, leaf, time.monotonic() - began), flush=True)
+
+
+def _wait(supervisor: Supervisor, ready: object, patience: float, name: str) -> None:
+    assert callable(ready)
+    try:
+        supervisor.wait_until(ready, patience, name)
+    except TimeoutError as late:
+        raise CannotStart(str(late)) from None
+
+
+def _is_ready(env: Environment) -> bool:
+    address = screen.local_address(env).strip("[]")
+    connection = http.client.HTTPConnection(address, env.http_port, timeout=3)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path):  # type: ignore[no-untyped-def]
+    """Holds the data directory's lock: two instances on one directory would share sockets."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock: TextIOWrapper = open(data_dir / "lock", "a+")  # noqa: SIM115
+    except OSError as error:
+        raise CannotStart(f"CALLWRIGHT_DATA_DIR: {data_dir} cannot be used: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"CALLWRIGHT_DATA_DIR: {data_dir} is in use by process {lock.read(20).strip() or '?'}"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

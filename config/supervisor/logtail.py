@@ -1,0 +1,62 @@
+"""Shows on the screen what a process logs as an error, and keeps log files from growing for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+_LARGEST = 20 * 1024 * 1024
+_AT_ONCE = 256 * 1024
+
+
+class LogTail:
+    """Reads on from where it was in every `*.log` of a directory."""
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self.directory = directory
+        self.say = say
+        self.seen: dict[Path, int] = {}
+
+    def skip_what_is_there(self) -> None:
+        """Old lines are not news."""
+        for path in self.directory.glob("*.log"):
+            self.seen[path] = path.stat().st_size
+
+    def look(self) -> None:
+        """Says new error lines; moves a file of more than 20 MB to `.log.1`."""
+        for path in self.directory.glob("*.log"):
+            with contextlib.suppress(OSError):
+                self._read(path)
+
+    def _read(self, path: Path) -> None:
+        size = path.stat().st_size
+        start = self.seen.get(path, 0)
+        if size < start:
+            start = 0
+        if size > start:
+            with open(path, "rb") as log:
+                log.seek(max(start, size - _AT_ONCE))
+                chunk = log.read(_AT_ONCE)
+            whole = chunk.rfind(b"\n") + 1
+            for line in chunk[:whole].splitlines():
+                self._say_if_error(path.stem, line)
+            start = size - len(chunk) + whole
+        if size > _LARGEST:
+            # The writers append, so they go on at the new end.
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            with open(path, "r+b") as log:
+                log.truncate(0)
+            start = 0
+        self.seen[path] = start
+
+    def _say_if_error(self, name: str, line: bytes) -> None:
+        if line.startswith(b"{"):
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
+                    self.say(f"{name}: {str(entry.get('message'))[:300]}")
+        elif b" FATAL: " in line or b" PANIC: " in line:
+            self.say(f"{name}: {line.decode(errors='replace')[:300]}")
