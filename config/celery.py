@@ -18,6 +18,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["tokens", "subscribers", "calling"])
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _keep_django_logging(**_: object) -> None:
     """Having a receiver is what keeps Celery from replacing Django's logging."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -27,3 +28,8 @@ def secret_key(given: str | None, data_dir: Path) -> str:
         finally:
             fresh.unlink()
     return path.read_text().strip()
+
+
+def purpose_key(key: str, purpose: str) -> str:
+    """A key of its own for one purpose, so that a leaked one opens nothing else."""
+    return hmac.new(key.encode(), f"callwright {purpose}".encode(), "sha256").hexdigest()

@@ -174,3 +174,5 @@ CALLWRIGHT_MESSAGES_PER_SECOND = ENV.messages_per_second
 CALLWRIGHT_MESSAGES_BURST = ENV.messages_burst
 CALLWRIGHT_DIALS_PER_SECOND = ENV.dials_per_second
 CALLWRIGHT_MAX_BODY = 256 * 1024
+# A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
+CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"

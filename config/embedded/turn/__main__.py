@@ -1,0 +1,53 @@
+"""`python -m config.embedded.turn`: the TURN process of `make run`. Needs neither database nor Django."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from config import env as environment
+from config.embedded.turn.allocation import Reach
+from config.embedded.turn.server import TurnServer
+from config.logs import JsonLine
+from config.secret import purpose_key, secret_key
+
+REALM = "callwright"
+
+
+def reach(env: environment.Environment) -> Reach:
+    """Whom relays may reach: where the media workers of this machine are."""
+    inside = env.media_bind
+    if inside in environment.WILDCARDS:
+        inside = environment.primary_address()
+    return Reach(inside, env.media_advertised, env.media_ports)
+
+
+async def _serve(env: environment.Environment) -> None:
+    secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = TurnServer(secret, REALM, reach(env))
+    transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=(env.bind, env.turn_port))
+    await stop.wait()
+    transport.close()
+
+
+def main() -> int:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLine())
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    env = environment.load()
+    try:
+        asyncio.run(_serve(env))
+    except OSError as error:
+        print(f"callwright: CALLWRIGHT_TURN_PORT: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
