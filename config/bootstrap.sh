@@ -1,0 +1,62 @@
+#!/bin/sh
+# Makes .venv with exactly the pinned packages of a lock file. Needs: sh, Python >= 3.11, a network.
+# usage: config/bootstrap.sh run|dev      Nothing is done where the lock has not changed since.
+set -eu
+cd "$(dirname "$0")/.."
+kind=${1:-run}
+case $kind in
+  run) lock=requirements.lock ;;
+  dev) lock=requirements-dev.lock ;;
+  *) echo "usage: config/bootstrap.sh run|dev" >&2; exit 2 ;;
+esac
+venv=${VENV:-.venv}
+stamp=$venv/.installed-$kind
+# A development install has everything of the other one too.
+full=$venv/.installed-dev
+
+if cmp -s "$lock" "$stamp" || { [ "$kind" = run ] && [ -f "$full" ] && cmp -s requirements-dev.lock "$full"; }; then
+  exit 0
+fi
+
+good() {
+  # A name on PATH may be a shim that does not work: ask it.
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+if ! good "$venv/bin/python"; then
+  python=
+  for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.14 python; do
+    if good "$name"; then python=$name; break; fi
+  done
+  if [ -z "$python" ]; then
+    echo "callwright: no Python 3.11 or newer found; set PYTHON=/path/to/python3" >&2
+    exit 1
+  fi
+  echo "Making $venv with $($python --version 2>&1) ..."
+  rm -rf "$venv"
+  if ! "$python" -m venv "$venv" >"${TMPDIR:-/tmp}/callwright-venv.$$" 2>&1; then
+    # Debian keeps ensurepip in a package of its own.
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+      echo "Installing python3-venv ..."
+      { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } >/dev/null 2>&1 || true
+      rm -rf "$venv"
+    fi
+    if ! "$python" -m venv "$venv"; then
+      echo "callwright: $python cannot make a virtual environment; on Debian: apt install python3-venv" >&2
+      rm -f "${TMPDIR:-/tmp}/callwright-venv.$$"
+      exit 1
+    fi
+  fi
+  rm -f "${TMPDIR:-/tmp}/callwright-venv.$$"
+fi
+
+echo "Installing the pinned packages of $lock (once) ..."
+if "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --only-binary=:all: -r "$lock"
+else
+  echo "callwright: $venv has no pip; remove it and start again" >&2
+  exit 1
+fi
+rm -f "$venv"/.installed-*
+cp "$lock" "$stamp"
