@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "subscribers",
     "tokens",
     "calling",
+    "calling.dashboard.apps.DashboardConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -47,6 +48,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "calling.dashboard.policy.PagePolicy",
 ]
 TEMPLATES = [
     {

@@ -20,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 urlpatterns += [
     path("", include(module))
-    for module in ("tokens.urls", "subscribers.urls", "calling.urls")
+    for module in ("tokens.urls", "subscribers.urls", "calling.urls", "calling.dashboard.urls")
     if find_spec(module) is not None
 ]
 if find_spec("subscribers.http.problems") is not None:

@@ -1,0 +1,321 @@
+// @ts-check
+/**
+ * Callwright in a browser: a Phone is one device on `/ws/phone`, a Call one call on it.
+ *
+ *     import { Phone } from '/static/callwright.js';
+ *     const phone = new Phone({ token });
+ *     await phone.connect();
+ *     const call = await phone.call('/private/bob');
+ *     call.on('ended', (reason, cause) => console.log(reason, cause));
+ *
+ * The device always offers and the platform answers. A lost socket is opened again with the same device id,
+ * and calls live on for 15 s meanwhile. Nothing here draws anything; remote audio is played unless told not to.
+ */
+
+import { Call } from './callwright/call.js';
+import { CallError, Emitter } from './callwright/emitter.js';
+
+export { Call, CallError };
+
+/**
+ * @typedef {{audio?: boolean|MediaTrackConstraints, video?: boolean|MediaTrackConstraints, receiveAudio?: boolean,
+ *   receiveVideo?: boolean, stream?: MediaStream}} MediaOptions  what flows; absent: audio both ways
+ * @typedef {MediaOptions & {callerId?: string, sipHeaders?: Record<string, string>, metadata?: object}} CallOptions
+ * @typedef {{url?: string, token: string | (() => string | Promise<string>), playAudio?: boolean}} PhoneOptions
+ * @typedef {'ringing'|'active'|'held'|'ended'} CallState
+ * @typedef {{audio: boolean, video: boolean, receive_audio: boolean, receive_video: boolean}} Flow
+ */
+
+const GRACE_MS = 15000; // the platform keeps a lost device's calls this long
+const PING_MS = 20000;
+const ANSWER_MS = 10000; // how long an answer to a request, or a pong, may take
+
+/** Events: `ready` {deviceId, subscriber, addresses}, `incoming` (call), `closed` (code, reason, willReconnect),
+ * `error` (CallError), `token.expiring`. */
+export class Phone extends Emitter {
+  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {Map<string, Call>} by call id */ #calls = new Map();
+  /** @type {Map<string, {call: Call | null, resolve: Function, reject: Function, timer: number}>} */ #requests = new Map();
+  /** @type {Call[]} announced and not yet listed */ #announced = [];
+  #serial = 0;
+  #attempts = 0;
+  #lostAt = 0;
+  #wanted = false;
+  #timers = { ping: 0, pong: 0, again: 0 };
+  /** @type {{microphone?: string, camera?: string, speaker?: string}} */ devices = {};
+  /** @type {string | undefined} */ deviceId;
+  /** @type {RTCIceServer[]} */ iceServers = [];
+  /** @type {any} */ subscriber = null;
+  /** @type {any[]} */ addresses = [];
+
+  /** @param {PhoneOptions} options  `token` may be a function: it is asked again when one expires */
+  constructor({ url, token, playAudio = true }) {
+    super();
+    this.url = url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/phone`;
+    this.token = token;
+    this.playAudio = playAudio;
+    // A page that is left has no ears any more: tell the platform now rather than by its timeout.
+    addEventListener('pagehide', () => this.disconnect());
+  }
+
+  /** True while the socket is open and authenticated. */
+  get ready() {
+    return this.#socket?.readyState === WebSocket.OPEN && this.#attempts === 0;
+  }
+
+  /** Calls that have not ended. @returns {Call[]} */
+  get activeCalls() {
+    return [...new Set(this.#calls.values())].filter((call) => call.state !== 'ended' && !this.#announced.includes(call));
+  }
+
+  /** @param {string} id @returns {Call | undefined} */
+  getCall(id) {
+    return this.#calls.get(id);
+  }
+
+  /** Opens the socket; resolves at the first `auth.ok`. @returns {Promise<void>} */
+  connect() {
+    if (this.ready) return Promise.resolve();
+    const first = !this.#wanted;
+    this.#wanted = true;
+    if (first) this.#attempts = 1;
+    const open = new Promise((resolve, reject) => {
+      const stop = [
+        this.on('ready', () => finish(resolve)),
+        this.on('closed', (code, reason, again) => again || finish(() => reject(new CallError(String(code), reason)))),
+      ];
+      const finish = (/** @type {Function} */ done) => (stop.forEach((off) => off()), done());
+    });
+    if (first) this.#open();
+    return open;
+  }
+
+  /** Hangs up every call and closes the socket for good. */
+  disconnect() {
+    for (const call of this.activeCalls) {
+      // One that still rings here may be taken on another device, or be rung again where this one comes back.
+      if (call.direction === 'outbound' || call.state !== 'ringing') call.hangup();
+      call.finish('hangup', 'normal');
+    }
+    this.#wanted = false;
+    this.#clearTimers();
+    this.#socket?.close(1000);
+  }
+
+  /** Gives a fresh token to the open connection. @param {string} token */
+  renew(token) {
+    this.token = token;
+    this.send({ type: 'auth', token, device_id: this.deviceId });
+  }
+
+  /** Dials. Resolves when the platform has taken the call (`trying`), rejects with CallError if it refuses.
+   * @param {string} destination  `/context/name`, an extension, `+E.164` or `sip:user@host`
+   * @param {CallOptions} [options] @returns {Promise<Call>} */
+  call(destination, options = {}) {
+    return this.dial(destination, options, {
+      type: 'call.create', caller_id: options.callerId, sip_headers: options.sipHeaders, metadata: options.metadata,
+    });
+  }
+
+  /** @param {string} destination @param {CallOptions} options @param {object} message @returns {Promise<Call>} @internal */
+  async dial(destination, options, message) {
+    const hint = /[?&]channel=video\b/.test(destination) ? { video: true } : {};
+    const call = new Call(this, { direction: 'outbound', from: this.subscriber?.address ?? '', to: destination });
+    if (!this.ready) await this.connect();
+    const req_id = call.reqId = this.nextId();
+    /** @type {Promise<any> | undefined} */ let trying;
+    try {
+      await call.offer({ ...hint, ...options }, (sdp, media) => {
+        trying = this.#request(req_id, call); // its clock runs from here: a camera prompt may take its time
+        trying.catch(() => {});
+        return { ...message, req_id, destination, sdp, media };
+      });
+      await trying;
+    } catch (error) {
+      call.close();
+      throw error;
+    }
+    return call;
+  }
+
+  /** Microphones, cameras and speakers; labels are empty until one was allowed. */
+  static async listDevices() {
+    const all = await navigator.mediaDevices.enumerateDevices();
+    /** @param {string} kind */
+    const of = (kind) => all.filter((device) => device.kind === kind && device.deviceId);
+    return { microphones: of('audioinput'), cameras: of('videoinput'), speakers: of('audiooutput') };
+  }
+
+  /** Chooses devices by id for the next calls and for those now live.
+   * @param {{microphone?: string, camera?: string, speaker?: string}} choice */
+  async useDevices(choice) {
+    Object.assign(this.devices, choice);
+    await Promise.all(this.activeCalls.map((call) => call.useDevices(choice)));
+  }
+
+  /** @param {object} message @returns {boolean} false where nothing is connected @internal */
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** @internal */
+  nextId() {
+    this.#serial += 1;
+    return `r${this.#serial}`;
+  }
+
+  /** @param {string} id @param {Call} call @internal */
+  list(id, call) {
+    this.#calls.set(id, call);
+  }
+
+  /** @param {Call} call @internal */
+  forget(call) {
+    for (const [id, known] of this.#calls) if (known === call) this.#calls.delete(id);
+  }
+
+  /** @param {string} reqId @param {Call | null} call @returns {Promise<any>} */
+  #request(reqId, call) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#settle(reqId, new CallError('timeout', 'no answer')), ANSWER_MS);
+      this.#requests.set(reqId, { call, resolve, reject, timer: Number(timer) });
+    });
+  }
+
+  /** @param {string} reqId @param {any} value @returns {boolean} whether somebody waited */
+  #settle(reqId, value) {
+    const waiting = this.#requests.get(reqId);
+    if (!waiting) return false;
+    this.#requests.delete(reqId);
+    clearTimeout(waiting.timer);
+    value instanceof Error ? waiting.reject(value) : waiting.resolve(value);
+    return true;
+  }
+
+  async #open() {
+    let token;
+    try {
+      token = typeof this.token === 'function' ? await this.token() : this.token;
+    } catch (error) {
+      this.emit('error', error);
+      return this.#retry(0, 'no token');
+    }
+    if (!this.#wanted) return;
+    const socket = (this.#socket = new WebSocket(this.url));
+    socket.onopen = () => this.send({ type: 'auth', token, device_id: this.deviceId });
+    socket.onmessage = (event) => socket === this.#socket && this.#receive(JSON.parse(event.data));
+    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+  }
+
+  /** @param {number} code @param {string} reason */
+  #closed(code, reason) {
+    this.#socket = null;
+    this.#lostAt ||= Date.now();
+    for (const id of [...this.#requests.keys()]) this.#settle(id, new CallError('closed', 'the connection was lost'));
+    // A refused token is worth a second try only where a new one can be had.
+    if (code === 4401 && (typeof this.token !== 'function' || this.#attempts > 1)) this.#wanted = false;
+    this.#retry(code, reason);
+  }
+
+  /** @param {number} code @param {string} reason */
+  #retry(code, reason) {
+    this.#clearTimers();
+    if (!this.#wanted) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
+    if (this.#wanted) {
+      if (Date.now() - this.#lostAt > GRACE_MS) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
+      const wait = Math.min(250 * 2 ** this.#attempts, this.activeCalls.length ? 2000 : 30000) * (0.5 + Math.random() / 2);
+      this.#attempts += 1;
+      this.#timers.again = Number(setTimeout(() => this.#open(), code === 4429 ? 5000 : wait));
+    }
+    this.emit('closed', code, reason, this.#wanted);
+  }
+
+  #clearTimers() {
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+  }
+
+  #keepAlive() {
+    this.#clearTimers();
+    this.#timers.ping = Number(setTimeout(() => {
+      this.send({ type: 'ping' });
+      // A half-open socket reports itself open for a minute: the missing pong is the only sign.
+      this.#timers.pong = Number(setTimeout(() => {
+        const silent = this.#socket;
+        this.#closed(4000, 'no pong');
+        silent?.close();
+      }, ANSWER_MS));
+    }, PING_MS));
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    this.#keepAlive();
+    const call = this.#calls.get(message.call_id);
+    if (message.type === 'auth.ok') return this.#authenticated(message);
+    if (message.type === 'call.trying') {
+      const waiting = this.#requests.get(message.req_id);
+      waiting?.call?.identify(message.call_id);
+      this.#settle(message.req_id, message);
+      return waiting?.call?.receive(message);
+    }
+    if (message.type === 'call.incoming') return call || this.#announce(message);
+    if (message.type === 'token.expiring') return this.#expiring();
+    if (message.type === 'calls' || message.type === 'pong') return this.#settle(message.req_id, message);
+    if (message.type === 'error') {
+      const error = new CallError(message.code, message.message);
+      if (!this.#settle(message.req_id, error)) (call ?? this).emit('error', error);
+      return undefined;
+    }
+    return call?.receive(message);
+  }
+
+  /** @param {any} message */
+  #announce(message) {
+    const { call_id, from, from_name, to, media } = message;
+    const call = new Call(this, { direction: 'inbound', from, fromName: from_name, to, media });
+    call.identify(call_id);
+    // While its own `incoming` is being told a call is not yet listed: what is listed is what it would interrupt.
+    this.#announced.push(call);
+    this.emit('incoming', call);
+    this.#announced.splice(this.#announced.indexOf(call), 1);
+  }
+
+  async #expiring() {
+    this.emit('token.expiring');
+    if (typeof this.token !== 'function') return;
+    try {
+      this.send({ type: 'auth', token: await this.token(), device_id: this.deviceId });
+    } catch (error) {
+      this.emit('error', error);
+    }
+  }
+
+  /** @param {any} message */
+  async #authenticated(message) {
+    const returning = this.#lostAt > 0;
+    this.#attempts = this.#lostAt = 0;
+    this.deviceId = message.device_id;
+    this.iceServers = (message.ice_servers ?? []);
+    this.subscriber = message.subscriber;
+    this.addresses = message.addresses ?? [];
+    this.emit('ready', message);
+    if (!returning) return;
+    const req_id = this.nextId();
+    const listed = this.#request(req_id, null);
+    this.send({ type: 'calls.list', req_id });
+    const { calls } = await listed.catch(() => ({ calls: null }));
+    if (!calls) return;
+    const states = new Map(calls.map((/** @type {any} */ known) => [known.id, known]));
+    for (const call of this.activeCalls) {
+      if (states.has(call.id)) call.carryOn(states.get(call.id).state);
+      else call.finish('failed', 'device_lost');
+    }
+    for (const known of calls) {
+      if (known.direction === 'inbound' && known.state === 'ringing' && !this.#calls.has(known.id)) {
+        this.#announce({ ...known, call_id: known.id });
+      }
+    }
+  }
+}

@@ -1,0 +1,397 @@
+// @ts-check
+/**
+ * One call of a Phone: its peer connection, its streams, its verbs and what the platform says of it.
+ *
+ * Sound and pictures: `localStream` is what is sent, `remoteStream` what arrives. Verbs return at once; what came
+ * of them is an event (`held`, `transferring`, …), a refusal is `error`. `answer` and `attendedTransfer` take
+ * a microphone and so return promises.
+ */
+
+import { CallError, Emitter } from './emitter.js';
+
+/** @typedef {import('../callwright.js').Phone} Phone */
+/** @typedef {import('../callwright.js').MediaOptions} MediaOptions */
+/** @typedef {import('../callwright.js').CallOptions} CallOptions */
+/** @typedef {import('../callwright.js').CallState} CallState */
+/** @typedef {import('../callwright.js').Flow} Flow */
+
+/** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels),
+ * `dtmf` (digit), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+ * `ended` (reason, cause, {sipCode, sipHeaders}). */
+export class Call extends Emitter {
+  /** @type {Phone} */ #phone;
+  /** @type {Set<string>} */ #muted = new Set();
+  /** @type {object[] | null} candidates found before the offer went out */ #early = null;
+  /** @type {Array<() => void> | null} events held back until the dialler could add listeners */ #held = null;
+  /** @type {HTMLAudioElement | null} */ #speaker = null;
+  /** @type {Flow} */ #flow = { audio: true, video: false, receive_audio: true, receive_video: false };
+  #restarting = false;
+  /** @type {any} an update asked for while an offer was out */ #waiting = null;
+  #renewing = 0;
+  id = '';
+  reqId = '';
+  /** @type {CallState} */ state = 'ringing';
+  /** @type {'local'|'remote'|null} who holds */ heldBy = null;
+  /** @type {Date | null} */ answeredAt = null;
+  /** @type {RTCPeerConnection | null} */ peerConnection = null;
+  /** @type {MediaStream | null} */ localStream = null;
+  remoteStream = new MediaStream();
+  /** @type {Call | null} the call this one is a consultation of */ consultOf = null;
+
+  /** @param {Phone} phone @param {{direction: 'inbound'|'outbound', from: string, to: string, fromName?: string,
+   *   media?: Flow}} facts @internal  calls are made by Phone */
+  constructor(phone, { direction, from, fromName = '', to, media }) {
+    super();
+    this.#phone = phone;
+    this.direction = direction;
+    this.from = from;
+    this.fromName = fromName;
+    this.to = to;
+    this.media = media ?? this.#flow; // the caller's view
+    if (direction === 'outbound') this.#held = [];
+  }
+
+  /** True while this side sends no sound. */
+  get isMuted() {
+    return this.#muted.has('audio');
+  }
+
+  /** True while this side sends no picture, or never did. */
+  get isVideoMuted() {
+    return !this.#flow.video || this.#muted.has('video');
+  }
+
+  /** Accepts. Absent options: sound both ways, and the caller's picture if it sends one.
+   * @param {MediaOptions} [options] @returns {Promise<void>} */
+  answer(options = {}) {
+    const media = { receiveVideo: this.media.video, ...options };
+    const done = this.offer(media, (sdp, flow) => ({ type: 'call.answer', call_id: this.id, sdp, media: flow }));
+    done.catch((error) => this.emit('error', error)); // told also to who does not wait for the promise
+    return done;
+  }
+
+  /** Declines: silently, or as busy. @param {'rejected'|'busy'} [reason] */
+  reject(reason = 'rejected') {
+    this.#say('call.reject', { reason });
+  }
+
+  /** Ends it: an active call, one that rings, or a consultation (then the first call resumes). */
+  hangup() {
+    this.#say('call.hangup');
+  }
+
+  /** The other party hears music until `resume()`. */
+  hold() {
+    this.#say('call.hold');
+  }
+
+  resume() {
+    this.#say('call.resume');
+  }
+
+  /** Stops sending here and has the platform enforce it. @param {...('audio'|'video')} channels  default: audio */
+  mute(...channels) {
+    const which = channels.length ? channels : ['audio'];
+    for (const channel of which) this.#muted.add(channel);
+    this.#applyMute();
+    this.#say('call.mute', { channels: which });
+  }
+
+  /** @param {...('audio'|'video')} channels  default: audio */
+  unmute(...channels) {
+    const which = channels.length ? channels : ['audio'];
+    for (const channel of which) this.#muted.delete(channel);
+    this.#applyMute();
+    this.#say('call.unmute', { channels: which });
+  }
+
+  /** Blind transfer of the other party. @param {string} destination */
+  transfer(destination) {
+    this.#say('call.transfer', { destination });
+  }
+
+  /** Holds this call and dials a consultation. @param {string} destination @param {MediaOptions} [options]
+   * @returns {Promise<Call>} the consultation; its `hangup()` cancels and resumes this call */
+  async attendedTransfer(destination, options = {}) {
+    const consult = await this.#phone.dial(destination, options, { type: 'call.consult', call_id: this.id });
+    consult.consultOf = this;
+    return consult;
+  }
+
+  /** Connects the held party with the consulted one. */
+  completeTransfer() {
+    (this.consultOf ?? this).#say('call.transfer.complete');
+  }
+
+  /** Gives the consultation up; the first call resumes. */
+  cancelTransfer() {
+    (this.consultOf ?? this).#say('call.transfer.cancel');
+  }
+
+  /** @param {{microphone?: string, camera?: string, speaker?: string}} choice  device ids */
+  async useDevices({ microphone, camera, speaker }) {
+    if (speaker !== undefined) await this.#setSpeaker(speaker);
+    const want = { audio: microphone !== undefined && this.#flow.audio, video: camera !== undefined && this.#flow.video };
+    if (!want.audio && !want.video) return;
+    const fresh = await navigator.mediaDevices.getUserMedia(this.#constraints(want));
+    for (const track of fresh.getTracks()) {
+      const sender = this.peerConnection?.getSenders().find((known) => known.track?.kind === track.kind);
+      const old = sender?.track;
+      await sender?.replaceTrack(track);
+      if (old) (old.stop(), this.localStream?.removeTrack(old));
+      this.localStream?.addTrack(track);
+    }
+    this.#applyMute();
+  }
+
+  // --- below: what Phone calls ----------------------------------------------------------------------------------
+
+  /** Opens microphone and camera, makes the offer and sends the message that carries it.
+   * @param {MediaOptions} options @param {(sdp: string, media: Flow) => object} message @internal */
+  async offer({ audio = true, video = false, receiveAudio = true, receiveVideo, stream }, message) {
+    const flow = (this.#flow = {
+      audio: !!(stream ? stream.getAudioTracks().length : audio),
+      video: !!(stream ? stream.getVideoTracks().length : video),
+      receive_audio: receiveAudio,
+      receive_video: receiveVideo ?? !!video,
+    });
+    const wanted = flow.audio || flow.video;
+    const own = stream ?? (wanted ? await navigator.mediaDevices.getUserMedia(this.#constraints({ audio, video })) : null);
+    this.localStream = own ?? new MediaStream();
+    if (this.state === 'ended') return this.close(); // given up while the permission prompt was open
+    return this.#negotiate(this.#connect(), message);
+  }
+
+  /** @param {string} id @internal */
+  identify(id) {
+    this.id = id;
+    this.#phone.list(id, this);
+  }
+
+  /** @param {any} message @internal */
+  receive(message) {
+    switch (message.type) {
+      case 'call.trying':
+        // A dialler adds listeners when its promise resolves, which is after this turn of the loop.
+        setTimeout(() => {
+          const held = this.#held ?? [];
+          this.#held = null;
+          for (const tell of held) tell();
+        }, 0);
+        return this.#tell('trying');
+      case 'sdp.answer':
+        return this.#answered(message.sdp);
+      case 'ice.candidate':
+        return this.peerConnection?.addIceCandidate({
+          candidate: message.candidate, sdpMid: message.sdp_mid, sdpMLineIndex: message.sdp_m_line_index,
+        }).catch((error) => this.emit('error', error));
+      case 'call.answered':
+        this.state = 'active';
+        this.answeredAt ??= new Date();
+        return this.#tell('answered');
+      case 'call.held':
+        this.state = 'held';
+        this.heldBy = message.held_by;
+        return this.#tell('held', message.held_by);
+      case 'call.resumed':
+        this.state = 'active';
+        this.heldBy = null;
+        return this.#tell('resumed');
+      case 'call.muted':
+      case 'call.unmuted':
+        for (const channel of message.channels ?? []) {
+          if (message.type === 'call.muted') this.#muted.add(channel);
+          else this.#muted.delete(channel);
+        }
+        this.#applyMute();
+        return this.#tell(message.type.slice(5), message.channels ?? []);
+      case 'call.dtmf':
+        return this.#tell('dtmf', message.digit);
+      case 'call.transferred':
+        if (message.new_call_id) this.identify(message.new_call_id); // the old id stays good
+        return this.#tell('transferred');
+      case 'call.transfer.failed':
+        return this.#tell('transferFailed', message.reason);
+      case 'call.update':
+        return this.#update(message);
+      case 'call.ended': {
+        const { reason, cause, sip_code: sipCode, sip_headers: sipHeaders } = message;
+        return this.finish(reason, cause, { sipCode, sipHeaders });
+      }
+      default: // ringing, transferring
+        return this.#tell(message.type.slice(5));
+    }
+  }
+
+  /** After a new socket: what the platform says of this call now. @param {CallState} state @internal */
+  carryOn(state) {
+    const before = this.state;
+    this.state = state;
+    if (state === 'active' && before === 'ringing') (this.answeredAt ??= new Date()), this.#tell('answered');
+    else if (state === 'active' && before === 'held') (this.heldBy = null), this.#tell('resumed');
+    else if (state === 'held' && before !== 'held') (this.heldBy ??= 'remote'), this.#tell('held', this.heldBy);
+    if (this.peerConnection && this.peerConnection.connectionState !== 'connected') this.#restartIce();
+  }
+
+  /** @param {string} reason @param {string} cause @param {object} [details] @internal */
+  finish(reason, cause, details = {}) {
+    if (this.state === 'ended') return;
+    this.close();
+    this.#tell('ended', reason, cause, details);
+  }
+
+  /** Lets go of devices and connection; says nothing. @internal */
+  close() {
+    this.state = 'ended';
+    clearTimeout(this.#renewing);
+    this.#phone.forget(this);
+    this.peerConnection?.close();
+    this.localStream?.getTracks().forEach((track) => track.stop());
+    if (this.#speaker) this.#speaker.srcObject = null;
+  }
+
+  // --- below: the peer connection -------------------------------------------------------------------------------
+
+  /** @param {string} type @param {object} [rest] */
+  #say(type, rest = {}) {
+    if (this.state !== 'ended') this.#phone.send({ type, call_id: this.id, req_id: this.#phone.nextId(), ...rest });
+  }
+
+  /** @param {string} type @param {...any} args */
+  #tell(type, ...args) {
+    if (this.#held) this.#held.push(() => this.emit(type, ...args));
+    else this.emit(type, ...args);
+  }
+
+  /** @param {{audio?: any, video?: any}} want @returns {MediaStreamConstraints} */
+  #constraints({ audio, video }) {
+    const { microphone, camera } = this.#phone.devices;
+    /** @param {any} wish @param {string | undefined} id */
+    const pick = (wish, id) => wish && { ...(id ? { deviceId: { ideal: id } } : {}), ...(typeof wish === 'object' ? wish : {}) };
+    return { audio: pick(audio, microphone) || false, video: pick(video, camera) || false };
+  }
+
+  /** A fresh connection with this call's tracks; an older one is replaced. */
+  #connect() {
+    const pc = new RTCPeerConnection({ iceServers: this.#phone.iceServers, bundlePolicy: 'max-bundle' });
+    const stream = /** @type {MediaStream} */ (this.localStream);
+    for (const kind of /** @type {('audio'|'video')[]} */ (['audio', 'video'])) {
+      const track = stream.getTracks().find((own) => own.kind === kind);
+      const receive = this.#flow[`receive_${kind}`];
+      if (!track && !receive) continue;
+      const direction = track ? (receive ? 'sendrecv' : 'sendonly') : 'recvonly';
+      pc.addTransceiver(track ?? kind, { direction, streams: [stream] });
+    }
+    pc.ontrack = ({ track }) => this.#hear(pc, track);
+    pc.onicecandidate = ({ candidate }) => pc === this.peerConnection && this.#trickle(candidate);
+    pc.onconnectionstatechange = () => {
+      if (pc !== this.peerConnection || this.state === 'ended') return;
+      this.emit('media', pc.connectionState);
+      if (pc.connectionState === 'failed') this.#restartIce();
+    };
+    this.peerConnection?.close();
+    this.peerConnection = pc;
+    this.remoteStream.getTracks().forEach((track) => this.remoteStream.removeTrack(track));
+    return pc;
+  }
+
+  /** @param {RTCPeerConnection} pc @param {(sdp: string, media: Flow) => object} message @param {RTCOfferOptions} [how] */
+  async #negotiate(pc, message, how) {
+    this.#early = [];
+    await pc.setLocalDescription(await pc.createOffer(how));
+    const sent = this.#phone.send(message(/** @type {any} */ (pc.localDescription).sdp, this.#flow));
+    if (!sent) throw new CallError('closed', 'not connected');
+    const early = this.#early;
+    this.#early = null;
+    for (const candidate of early) this.#phone.send({ ...candidate, ...this.#address() });
+  }
+
+  /** Until the platform named the call, its candidates go by the create's `req_id`. */
+  #address() {
+    return this.id ? { call_id: this.id } : { req_id: this.reqId };
+  }
+
+  /** @param {RTCIceCandidate | null} candidate */
+  #trickle(candidate) {
+    const { candidate: text, sdpMid, sdpMLineIndex } = candidate ?? {};
+    const message = text
+      ? { type: 'ice.candidate', candidate: text, sdp_mid: sdpMid, sdp_m_line_index: sdpMLineIndex }
+      : { type: 'ice.done' };
+    if (candidate && !text) return; // the end of one generation; `null` ends them all
+    if (this.#early) this.#early.push(message);
+    else this.#phone.send({ ...message, ...this.#address() });
+  }
+
+  /** @param {string} sdp */
+  async #answered(sdp) {
+    const pc = this.peerConnection;
+    if (pc?.signalingState !== 'have-local-offer') return;
+    try {
+      await pc.setRemoteDescription({ type: 'answer', sdp });
+    } catch (error) {
+      this.emit('error', error);
+    }
+    this.#restarting = false;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting) await this.#update(waiting);
+  }
+
+  /** @param {{reason?: string}} message  the platform asks for a fresh offer */
+  async #update(message) {
+    const { reason } = message;
+    try {
+      // Another worker carries the call now: new keys, new ports, so a new connection. Else: room for one more picture.
+      const pc = reason === 'media_moved' || !this.peerConnection ? this.#connect() : this.peerConnection;
+      if (pc.signalingState !== 'stable') return void (this.#waiting = message);
+      if (reason === 'new_tracks' && this.#flow.receive_video && !this.#vacant(pc)) {
+        pc.addTransceiver('video', { direction: 'recvonly' });
+      }
+      await this.#renegotiate(pc);
+    } catch (error) {
+      this.emit('error', error);
+    }
+  }
+
+  /** @param {RTCPeerConnection} pc  a picture place that nothing arrives on yet */
+  #vacant(pc) {
+    return pc.getTransceivers().some((place) => place.receiver.track.kind === 'video'
+      && place.direction.includes('recv') && !(place.currentDirection ?? 'inactive').includes('recv'));
+  }
+
+  async #restartIce() {
+    if (this.#restarting || this.peerConnection?.signalingState !== 'stable') return;
+    this.#restarting = true;
+    this.#renewing = Number(setTimeout(() => (this.#restarting = false), 10000));
+    await this.#renegotiate(this.peerConnection, { iceRestart: true }).catch((error) => this.emit('error', error));
+  }
+
+  /** @param {RTCPeerConnection} pc @param {RTCOfferOptions} [how] */
+  #renegotiate(pc, how) {
+    return this.#negotiate(pc, (sdp) => ({ type: 'call.update', call_id: this.id, sdp }), how);
+  }
+
+  /** @param {RTCPeerConnection} pc @param {MediaStreamTrack} track */
+  #hear(pc, track) {
+    if (pc !== this.peerConnection) return;
+    this.remoteStream.addTrack(track);
+    if (track.kind === 'audio' && this.#phone.playAudio) {
+      this.#speaker ??= new Audio();
+      this.#speaker.autoplay = true;
+      this.#speaker.srcObject = this.remoteStream;
+      this.#speaker.play().catch(() => {}); // refused before the first click; autoplay takes over then
+      if (this.#phone.devices.speaker) this.#setSpeaker(this.#phone.devices.speaker);
+    }
+    this.emit('track', track, this.remoteStream);
+  }
+
+  /** @param {string} id */
+  async #setSpeaker(id) {
+    const speaker = /** @type {any} */ (this.#speaker);
+    await speaker?.setSinkId?.(id).catch((/** @type {Error} */ error) => this.emit('error', error));
+  }
+
+  #applyMute() {
+    for (const track of this.localStream?.getTracks() ?? []) track.enabled = !this.#muted.has(track.kind);
+  }
+}

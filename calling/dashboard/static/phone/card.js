@@ -1,0 +1,142 @@
+// @ts-check
+/** One call on the page: who, how long, how well, and its verbs. */
+
+import { button, icon, make, say } from './elements.js';
+import { keypad } from './keypad.js';
+import { Meter } from './quality.js';
+import { stage } from './stage.js';
+
+/** @typedef {import('../callwright.js').Call} Call */
+
+/** What a user reads for the states and reasons of a call. @type {Record<string, string>} */
+export const WORDS = {
+  hangup: 'Ended', cancelled: 'Cancelled', busy: 'Busy', 'no-answer': 'No answer', rejected: 'Declined',
+  failed: 'Failed', transferred: 'Transferred',
+};
+
+/** @param {Call} call @returns {string} the other party */
+export function party(call) {
+  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown' : call.to;
+}
+
+/** @param {number} seconds */
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+
+/** Builds the card; it takes itself off when the call ends.
+ * @param {Call} call @param {(text: string, bad?: boolean) => void} announce @param {(call: Call) => void} take  a new call's card
+ * @param {() => void} change  tells the page that some call's state changed */
+export function card(call, announce, take, change) {
+  /** @type {Call | null} */ let consult = null;
+  let ringing = false;
+  const meter = new Meter();
+  const pictures = stage(call);
+  const state = make('span', { className: 'badge' });
+  const time = make('span', { className: 'clock quiet' });
+  const facts = make('span', { className: 'small quiet' });
+  const bars = make('span', { className: 'bars', 'aria-hidden': 'true' }, ...[1, 2, 3, 4, 5].map(() => make('i')));
+  const quality = make('span', { className: 'quality', hidden: true }, bars, facts);
+
+  const mute = button('mic', 'Mute', () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
+  const camera = button('camera', 'Camera', () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
+  const hold = button('pause', 'Hold', () => (call.heldBy === 'local' ? call.resume() : call.hold()));
+  const pad = button('keypad', 'Keypad', () => show(keys, pad));
+  const pass = button('transfer', 'Transfer', () => show(transfer, pass) && destination.focus());
+  const end = button('end', 'Hang up', () => call.hangup(), 'bad');
+  const complete = button('join', 'Connect them', () => call.completeTransfer(), 'main');
+  const cancel = button('close', 'Back to this call', () => call.cancelTransfer());
+  const verbs = make('div', { className: 'verbs' }, mute, camera, hold, pad, pass, complete, cancel, end);
+
+  const sent = make('output', { className: 'mono', 'aria-label': 'Digits sent' });
+  const keys = make('div', { hidden: true }, sent, keypad('In-call keypad', (digit) => {
+    const sender = call.peerConnection?.getSenders().find((one) => one.track?.kind === 'audio');
+    if (!sender?.dtmf?.canInsertDTMF) return announce('This call takes no digits', true);
+    sender.dtmf.insertDTMF(sender.dtmf.toneBuffer + digit);
+    return say(sent, (sent.textContent ?? '') + digit);
+  }));
+
+  const destination = make('input', { 'aria-label': 'Transfer to', placeholder: '/private/carol, 105, +1555…, sip:…',
+    required: true, autocomplete: 'off', spellcheck: false, maxLength: 300 });
+  destination.setAttribute('list', 'addresses');
+  const transfer = make('form', { className: 'transfer', hidden: true, on: { submit: (/** @type {Event} */ event) => {
+    event.preventDefault();
+    call.transfer(destination.value.trim());
+    show(transfer, pass);
+  } } }, make('div', { className: 'row' }, destination), make('div', { className: 'row' },
+    make('button', { type: 'submit' }, icon('transfer'), 'Transfer now'),
+    button('ask', 'Ask first', () => transfer.reportValidity() && ask())));
+
+  const title = make('h2', {}, party(call));
+  const element = make('article', { className: 'card call', 'aria-label': `Call with ${party(call)}` },
+    make('header', {}, make('div', {}, title,
+      make('span', { className: 'small quiet break' }, call.direction === 'inbound' ? `from ${call.from} to ${call.to}` : 'outgoing')),
+    make('div', { className: 'row' }, time, state)), pictures.element, quality, verbs, keys, transfer);
+
+  /** @param {any} panel @param {any} opener */
+  function show(panel, opener) {
+    panel.hidden = !panel.hidden;
+    opener.setAttribute('aria-expanded', String(!panel.hidden));
+    return !panel.hidden;
+  }
+
+  async function ask() {
+    show(transfer, pass);
+    try {
+      consult = await call.attendedTransfer(destination.value.trim());
+      consult.on('ended', () => ((consult = null), refresh()));
+      take(consult);
+    } catch (error) {
+      announce(`Consultation: ${/** @type {Error} */ (error).message}`, true);
+    }
+    refresh();
+  }
+
+  function refresh() {
+    const live = call.state === 'active' || call.state === 'held';
+    element.dataset.state = call.state;
+    const held = call.heldBy === 'remote' ? 'On hold by them' : 'On hold';
+    const early = call.direction === 'inbound' ? 'Connecting' : ringing ? 'Ringing' : 'Calling';
+    say(state, call.state === 'held' ? held : call.state === 'active' ? 'Connected' : early);
+    state.className = `badge ${call.state === 'active' ? 'good' : call.state === 'held' ? 'warn' : ''}`;
+    mute.setAttribute('aria-pressed', String(call.isMuted));
+    say(mute.lastChild, call.isMuted ? 'Muted' : 'Mute');
+    const pictured = !!call.localStream?.getVideoTracks().length;
+    camera.hidden = !live || !pictured;
+    camera.setAttribute('aria-pressed', String(call.isVideoMuted));
+    say(camera.lastChild, call.isVideoMuted ? 'Camera off' : 'Camera');
+    hold.setAttribute('aria-pressed', String(call.heldBy === 'local'));
+    say(hold.lastChild, call.heldBy === 'local' ? 'Resume' : 'Hold');
+    for (const one of [mute, hold, pad]) one.hidden = !live;
+    pass.hidden = !live || !!consult || !!call.consultOf;
+    complete.hidden = cancel.hidden = !consult;
+    complete.disabled = !consult?.answeredAt;
+    pictures.arrange();
+    change();
+  }
+
+  const ticking = setInterval(async () => {
+    if (!call.answeredAt || !call.peerConnection) return;
+    say(time, clock((Date.now() - call.answeredAt.getTime()) / 1000));
+    const read = await meter.read(call.peerConnection).catch(() => null);
+    quality.hidden = !read;
+    if (!read) return;
+    quality.dataset.bars = String(read.bars);
+    say(facts, `${read.codec} · MOS ${read.mos.toFixed(1)} · loss ${(read.loss * 100).toFixed(1)} % · jitter ${Math.round(read.jitter * 1000)} ms`
+      + ` · round trip ${Math.round(read.rtt * 1000)} ms`);
+  }, 1000);
+
+  call.on('ringing', () => ((ringing = true), refresh()));
+  for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
+  call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
+  call.on('dtmf', (digit) => announce(`${party(call)} pressed ${digit}`));
+  call.on('transferring', () => announce('Transferring …'));
+  call.on('transferred', () => announce('Transferred'));
+  call.on('transferFailed', (reason) => announce(`Transfer failed: ${WORDS[reason] ?? reason}`, true));
+  call.on('error', (error) => announce(error.message, true));
+  call.on('ended', () => {
+    clearInterval(ticking);
+    element.remove();
+    change();
+  });
+  refresh();
+  return element;
+}

@@ -1,0 +1,36 @@
+// @ts-check
+/** The choice of microphone, camera and speaker, remembered on this machine. */
+
+import { Phone } from '../callwright.js';
+import { byId, make } from './elements.js';
+
+const KEPT = 'callwright.devices';
+const KINDS = /** @type {const} */ ([['microphone', 'microphones'], ['camera', 'cameras'], ['speaker', 'speakers']]);
+
+/** @param {Phone} phone @param {(text: string, bad?: boolean) => void} announce */
+export function deviceChoice(phone, announce) {
+  const dialog = byId('devices');
+  try {
+    Object.assign(phone.devices, JSON.parse(localStorage.getItem(KEPT) ?? '{}'));
+  } catch {
+    localStorage.removeItem(KEPT);
+  }
+  const fill = async () => {
+    const known = await Phone.listDevices();
+    for (const [one, many] of KINDS) {
+      const select = byId(`device-${one}`);
+      select.replaceChildren(make('option', { value: '' }, 'Automatic'), ...known[many].map((device, index) =>
+        make('option', { value: device.deviceId }, device.label || `${one} ${index + 1}`)));
+      select.value = phone.devices[one] ?? '';
+    }
+  };
+  for (const [one] of KINDS) {
+    byId(`device-${one}`).addEventListener('change', (/** @type {any} */ event) => {
+      phone.useDevices({ [one]: event.target.value || undefined })
+        .then(() => localStorage.setItem(KEPT, JSON.stringify(phone.devices)))
+        .catch((error) => announce(`${one}: ${error.message}`, true));
+    });
+  }
+  byId('open-devices').addEventListener('click', () => (fill(), dialog.showModal()));
+  navigator.mediaDevices?.addEventListener('devicechange', fill);
+}

@@ -1,0 +1,95 @@
+"""One Chromium for all browser tests; pages whose platform is a fake inside the page."""
+
+from __future__ import annotations
+
+import mimetypes
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+STATIC = HERE.parents[1] / "calling" / "dashboard" / "static"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Debian's Chromium with fake microphone and camera."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
+    if CHROMIUM is None:
+        pytest.skip("browser tests need Debian's chromium")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[object]:
+    """A page that fails its test on any script error or refused piece of content."""
+    context = browser.new_context()
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda message: "Content Security Policy" in message.text and faults.append(message.text),
+    )
+    yield page
+    context.close()
+    assert faults == []
+
+
+def serve_static(page) -> None:
+    """Answers http://localhost/static/… from the source tree: no server needed for the module alone."""
+
+    def fulfil(route) -> None:
+        path = STATIC / route.request.url.split("/static/", 1)[1].split("?")[0]
+        kind = mimetypes.guess_type(path.name)[0] or "text/plain"
+        route.fulfill(body=path.read_bytes(), content_type=kind)
+
+    page.route("http://localhost/static/**", fulfil)
+
+
+@pytest.fixture
+def module(page) -> object:
+    """A blank page with `phone` connected to the fake platform, and `heard`: what listeners were told."""
+    serve_static(page)
+    page.route("http://localhost/blank", lambda route: route.fulfill(body="<!doctype html><title>x</title>"))
+    page.add_init_script(path=HERE / "fake_platform.js")
+    page.goto("http://localhost/blank")
+    page.evaluate(
+        """async () => {
+          const { Phone, CallError } = await import('/static/callwright.js');
+          window.Phone = Phone; window.CallError = CallError; window.heard = [];
+          window.phone = new Phone({ token: 'good' });
+          window.listen = (call) => {
+            for (const type of ['trying','ringing','answered','held','resumed','muted','unmuted','dtmf','transferring',
+                                'transferred','transferFailed','ended','track','error'])
+              call.on(type, (...args) => heard.push([type, ...args.filter((arg) => typeof arg === 'string')].join(' ')));
+            return call;
+          };
+          window.until = async (test) => {
+            for (let i = 0; i < 300 && !test(); i++) await new Promise((done) => setTimeout(done, 20));
+            if (!test()) throw new Error('never: ' + test + ' heard: ' + heard.join(', '));
+          };
+          await phone.connect();
+        }"""
+    )
+    return page
