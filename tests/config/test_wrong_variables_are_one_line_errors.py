@@ -1,0 +1,123 @@
+"""Every variable is checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from config import env
+from config.addresses import celery_broker, django_database
+
+WRONG = [
+    ("CALLWRIGHT_HTTP_PORT", "abc"),
+    ("CALLWRIGHT_HTTP_PORT", "0"),
+    ("CALLWRIGHT_HTTP_PORT", "65536"),
+    ("CALLWRIGHT_HTTP_PORT", "8443"),
+    ("CALLWRIGHT_HTTPS_PORT", "-1"),
+    ("CALLWRIGHT_HTTPS_PORT", "٣"),
+    ("CALLWRIGHT_BIND", "everywhere"),
+    ("CALLWRIGHT_DOMAIN", "https://example.com"),
+    ("CALLWRIGHT_DOMAIN", "example.com:99999"),
+    ("CALLWRIGHT_DATA_DIR", "/dev/null"),
+    ("CALLWRIGHT_PROJECT_ID", "not-a-uuid"),
+    ("CALLWRIGHT_API_TOKEN", "has a space"),
+    ("DATABASE_URL", "sqlite:///file"),
+    ("DATABASE_URL", "postgresql://host"),
+    ("DATABASE_URL", "postgresql://host:port/name"),
+    ("REDIS_URL", "http://localhost"),
+    ("REDIS_URL", "redis://"),
+    ("CALLWRIGHT_MEDIA_WORKERS", "0"),
+    ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/here"),
+    ("CALLWRIGHT_MEDIA_IP", "0.0.0.0/0.0.0.0"),
+    ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
+    ("CALLWRIGHT_MEDIA_PORTS", "80-90"),
+    ("CALLWRIGHT_SIP_PORT", "sip"),
+    ("CALLWRIGHT_TURN_PORT", "99999"),
+    ("CALLWRIGHT_ICE_SERVERS", "stun:example.com"),
+    ("CALLWRIGHT_ICE_SERVERS", '{"urls": "stun:example.com"}'),
+    ("CALLWRIGHT_ICE_SERVERS", '[{"urls": ["http://example.com"]}]'),
+    ("CALLWRIGHT_ICE_SERVERS", '[{"urls": "turn:example.com", "password": "x"}]'),
+    ("CALLWRIGHT_ALLOW_PRIVATE_URLS", "perhaps"),
+    ("CALLWRIGHT_RING_SECONDS", "601"),
+    ("CALLWRIGHT_MAX_CALL_SECONDS", "1.5"),
+    ("CALLWRIGHT_DRAIN_SECONDS", "ten"),
+    ("CALLWRIGHT_MESSAGES_PER_SECOND", "0"),
+    ("CALLWRIGHT_MESSAGES_BURST", "x"),
+    ("CALLWRIGHT_DIALS_PER_SECOND", "fast"),
+    ("CALLWRIGHT_DATABASE_POOL", "1"),
+    ("CALLWRIGHT_TRUSTED_PROXIES", "proxy.example.com"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(env.WrongVariable) as refusal:
+        env.read({name: value})
+    assert str(refusal.value).startswith(("CALLWRIGHT_HTTPS_PORT: 8443 is", f"{name}: "))
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_process_ends_with_one_line_and_no_traceback() -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=env.ROOT,
+        env={**os.environ, "CALLWRIGHT_HTTP_PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines() == [
+        "callwright: CALLWRIGHT_HTTP_PORT: must be a whole number from 1 to 65535, got 'eighty'"
+    ]
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    found = env.read({})
+    assert (found.http_port, found.https_port, found.bind) == (8000, 8443, "127.0.0.1")
+    assert found.domain == "localhost:8443"
+    assert found.data_dir == env.ROOT / ".callwright"
+    assert found.media_ports == (40000, 49999)
+    assert (found.sip_port, found.turn_port) == (5060, 3478)
+    assert (found.ring_seconds, found.max_call_seconds, found.drain_seconds) == (45, 14400, 1800)
+    assert (found.messages_per_second, found.messages_burst, found.dials_per_second) == (50, 200, 100)
+    assert (found.media_bind, found.media_advertised) == ("127.0.0.1", "127.0.0.1")
+    assert found.allow_private_urls
+
+
+def test_private_urls_are_refused_by_default_where_the_database_is_given() -> None:
+    assert not env.read({"DATABASE_URL": "postgresql://db/callwright"}).allow_private_urls
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert env.read({"CALLWRIGHT_HTTP_PORT": "", "DATABASE_URL": " "}) == env.read({})
+
+
+def test_the_domain_follows_the_https_port() -> None:
+    assert env.read({"CALLWRIGHT_HTTPS_PORT": "9443"}).domain == "localhost:9443"
+    assert env.read({"CALLWRIGHT_DOMAIN": "Calls.Example.com"}).domain == "calls.example.com"
+
+
+def test_media_is_bound_to_one_address_and_known_by_another() -> None:
+    found = env.read({"CALLWRIGHT_MEDIA_IP": "10.0.0.5/203.0.113.9"})
+    assert (found.media_bind, found.media_advertised) == ("10.0.0.5", "203.0.113.9")
+
+
+def test_a_wildcard_bind_advertises_the_primary_address() -> None:
+    found = env.read({"CALLWRIGHT_BIND": "0.0.0.0"})
+    assert found.media_advertised == env.primary_address()
+
+
+def test_a_database_url_may_carry_a_socket_and_escaped_characters() -> None:
+    entry = django_database("postgresql://me%40x:p%2Fw@/calls?host=%2Frun%2Fpg&sslmode=disable", 8)
+    assert (entry["USER"], entry["PASSWORD"], entry["HOST"]) == ("me@x", "p/w", "/run/pg")
+    assert (entry["NAME"], entry["OPTIONS"]["sslmode"]) == ("calls", "disable")
+    assert entry["OPTIONS"]["pool"]["timeout"] == 5
+
+
+def test_celery_is_told_unix_sockets_its_own_way() -> None:
+    assert celery_broker("unix:///run/v.sock?db=2") == "redis+socket:///run/v.sock?virtual_host=2"
+    assert celery_broker("rediss://h:1/0") == "rediss://h:1/0"
