@@ -5,13 +5,22 @@ The look at PostgreSQL and Redis is bounded to two seconds each; an answer is al
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from calling.models import MediaWorker
 
 _PATIENCE = 2.0
+# A worker's heart beats every two seconds; a lease is stale after five.
+_HEARTBEAT_SECONDS = 5
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -47,7 +56,10 @@ def database_answers() -> bool:
 
 def redis_answers() -> bool:
     client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
+        settings.REDIS_URL,
+        socket_connect_timeout=_PATIENCE,
+        socket_timeout=_PATIENCE,
+        retry=Retry(NoBackoff(), 0),
     )
     try:
         return bool(client.ping())
@@ -58,5 +70,9 @@ def redis_answers() -> bool:
 
 
 def live_media_workers() -> int:
-    """Media workers whose heartbeat is fresh."""
-    return 0
+    """Media workers that take calls: a fresh heartbeat and not draining."""
+    fresh = timezone.now() - timedelta(seconds=_HEARTBEAT_SECONDS)
+    try:
+        return MediaWorker.objects.filter(heartbeat_at__gt=fresh, draining=False).count()
+    except DatabaseError:
+        return 0

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 LONGEST = 4000
 _HIDDEN = "[hidden]"
+# What every record has; anything else came with `extra=` and belongs in the line.
+_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "data"}
 _SECRETS = (
     re.compile(r"eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*){0,3}"),  # JWT, also encrypted
     re.compile(r"whsec_[\w+/=-]+"),
@@ -37,6 +39,9 @@ class JsonLine(logging.Formatter):
             "logger": record.name,
             "message": scrub(record.getMessage())[:LONGEST],
         }
+        for name, value in vars(record).items():
+            if name not in _STANDARD and not name.startswith("_"):
+                line[name] = scrub(str(value))[:LONGEST]
         if record.exc_info:
             line["error"] = scrub(self.formatException(record.exc_info))[-LONGEST:]
         return json.dumps(line, ensure_ascii=False)

