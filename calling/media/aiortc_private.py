@@ -1,0 +1,352 @@
+"""Everything that depends on private parts of aiortc, aioice and pylibsrtp. Nothing else may touch them.
+
+aioice does ICE and aiortc does DTLS over a socket that the packet path owns from the start. The exact
+versions are pinned; `check_pins()` and tests/media/test_pinned_parts_have_not_moved.py say loudly when
+an upgrade moves a part. No codec, no RTP and no call logic lives here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from aioice import Candidate
+from aioice import stun as aioice_stun
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol
+from aiortc.rtcdtlstransport import (
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_AEAD_AES_256_GCM,
+    SRTP_AES128_CM_SHA1_80,
+    SRTP_PROFILES,
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    SRTPProtectionProfile,
+)
+from OpenSSL import SSL
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
+
+PINS = {"aiortc": "1.16.0", "aioice": "0.13.0", "pylibsrtp": "1.0.0"}
+CERTIFICATE_LIFE = 24 * 3600.0  # seconds; R26 is settled by a key per process and day
+MAX_PAIRS = 100  # RFC 8445 section 19.5.1
+CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
+
+# AEAD only (R26). The RSA suite serves peers that hold an RSA certificate while we are the client.
+_CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"
+# 128-bit GCM first: the cheapest of the three (media-performance, section 3).
+_PROFILES = [
+    p for p in (SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM, SRTP_AES128_CM_SHA1_80) if p in SRTP_PROFILES
+]
+
+# In-place SRTP on raw session pointers: (session, buffer, int* length) -> 0 or an error number.
+protect = lib.srtp_protect
+unprotect = lib.srtp_unprotect
+protect_rtcp = lib.srtp_protect_rtcp
+unprotect_rtcp = lib.srtp_unprotect_rtcp
+NO_SESSION = ffi.NULL
+
+
+def check_pins() -> None:
+    """Raise RuntimeError when an installed version is not the one this file was written for."""
+    for name, wanted in PINS.items():
+        found = importlib.metadata.version(name)
+        if found != wanted:
+            raise RuntimeError(f"{name} {found} is installed, but calling/media is written for {wanted}.")
+
+
+class PacketBuffer:
+    """A reused buffer that libsrtp and the socket share: `c` for cffi, `view` for Python, `length` int*."""
+
+    __slots__ = ("c", "length", "view")
+
+    def __init__(self, size: int = 2048) -> None:
+        self.c = ffi.new("char[]", size)
+        self.view = memoryview(ffi.buffer(self.c)).cast("B")
+        self.length = ffi.new("int *")
+
+
+# --- certificate ------------------------------------------------------------------------------------
+
+
+class WorkerCertificate(RTCCertificate):
+    """One key for every leg of this process: fingerprints and SSL context are made once."""
+
+    _context: SSL.Context | None = None
+    _prints: list[RTCDtlsFingerprint] | None = None
+
+    def getFingerprints(self) -> list[RTCDtlsFingerprint]:
+        if self._prints is None:
+            self._prints = [print_ for print_ in super().getFingerprints() if print_.algorithm == "sha-256"]
+        return self._prints
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            context = super()._create_ssl_context(srtp_profiles)
+            context.set_cipher_list(_CIPHERS)
+            self._context = context
+        return self._context
+
+
+_certificate: WorkerCertificate | None = None
+_certificate_made = 0.0
+
+
+def worker_certificate() -> WorkerCertificate:
+    """The process's certificate, renewed daily. Legs that hold the old one keep it."""
+    global _certificate, _certificate_made
+    now = time.monotonic()
+    if _certificate is None or now - _certificate_made > CERTIFICATE_LIFE:
+        _certificate = WorkerCertificate.generateCertificate()
+        _certificate_made = now
+    return _certificate
+
+
+# --- ICE --------------------------------------------------------------------------------------------
+
+
+class IceSocket(StunProtocol):
+    """aioice's view of a UDP socket that the packet path reads itself."""
+
+    def __init__(self, agent: IceAgent, sock: socket.socket, candidate: Candidate) -> None:
+        super().__init__(agent)
+        self.sock = sock
+        self.local_candidate = candidate
+        self.transport = cast(asyncio.DatagramTransport, self)
+
+    def sendto(self, data: bytes, addr: tuple[str, int]) -> None:
+        with contextlib.suppress(OSError):  # full buffer or an unreachable candidate: STUN repeats itself
+            self.sock.sendto(data, addr)
+
+    async def close(self) -> None:
+        """The owner of the socket closes it."""
+
+
+class _Consent:
+    """Stands in for a STUN transaction whose answer only has to be noticed (RFC 7675)."""
+
+    __slots__ = ("agent", "key", "sent")
+
+    def __init__(self, agent: IceAgent, key: bytes) -> None:
+        self.agent = agent
+        self.key = key
+        self.sent = time.monotonic()
+
+    def response_received(self, message: aioice_stun.Message, addr: tuple[str, int]) -> None:
+        if message.message_class == aioice_stun.Class.RESPONSE and message.check_message_integrity(self.key):
+            now = time.monotonic()
+            self.agent.consent_at = now
+            self.agent.stun_rtt = now - self.sent
+
+
+class IceAgent(Connection):
+    """aioice's agent on one given socket, without its gathering, its sleeps and its consent task.
+
+    `on_selected(address)` is called at each nomination, also when the other side moves later.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        advertised: str,
+        controlling: bool,
+        on_selected: Callable[[tuple[str, int]], None],
+    ) -> None:
+        super().__init__(ice_controlling=controlling)
+        port = sock.getsockname()[1]
+        candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", advertised),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "host"),
+            host=advertised,
+            port=port,
+            type="host",
+        )
+        self.candidate = candidate
+        self.consent_at = time.monotonic()
+        self.stun_rtt: float | None = None
+        self._wire = IceSocket(self, sock, candidate)
+        self._consents: list[bytes] = []
+        self._protocols = [self._wire]
+        self._local_candidates = [candidate]
+        self._local_candidates_start = self._local_candidates_end = True
+        self._on_selected = on_selected
+
+    @property
+    def candidate_line(self) -> str:
+        return self.candidate.to_sdp()
+
+    def set_remote(self, user: str, password: str, lite: bool) -> None:
+        self.remote_username, self.remote_password, self.remote_is_lite = user, password, lite
+        if lite and not self.ice_controlling:
+            self.ice_controlling = True  # RFC 8445 section 6.1.1: the full agent controls a lite one
+
+    def feed(self, data: bytes, addr: tuple[str, int]) -> None:
+        """One datagram that looks like STUN, from anyone. Never raises."""
+        try:
+            self._wire.datagram_received(data, addr)
+        except Exception:  # a parser not written for hostile input raises many classes
+            return
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Not STUN after all: dropped. Media never comes this way."""
+
+    def request_received(
+        self, message: aioice_stun.Message, addr: tuple[str, int], protocol: StunProtocol
+    ) -> None:
+        # A check answered before the remote description is known makes Chrome end its gathering early.
+        if self.remote_password is None:
+            return
+        if len(self._check_list) >= MAX_PAIRS and all(c.port != addr[1] for c in self._remote_candidates):
+            return
+        super().request_received(message, addr, protocol)
+
+    def check_complete(self, pair: CandidatePair) -> None:
+        super().check_complete(pair)
+        chosen = self._nominated.get(1)
+        if chosen is not None:
+            self.consent_at = time.monotonic()
+            self._on_selected(chosen.remote_addr)
+
+    async def add_remote_line(self, line: str) -> None:
+        """Add one candidate that passed the gate."""
+        if len(self._remote_candidates) < MAX_PAIRS and not self._closing:
+            await self.add_remote_candidate(Candidate.from_sdp(line))
+
+    async def connect(self) -> None:
+        """Check pairs until one is nominated. Never fails by itself: the caller sets the deadline.
+
+        Peer-reflexive candidates may come at any time, so running out of known pairs is no failure.
+        """
+        for remote in self._remote_candidates:
+            self._pair_remote_candidate(remote)
+        self.sort_check_list()
+        self._unfreeze_initial()
+        for early in self._early_checks:
+            self.check_incoming(*early)
+        self._early_checks.clear()
+        self._early_checks_done = True
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+
+        def pace() -> None:
+            nonlocal timer
+            if self._check_periodic():
+                timer = loop.call_later(CHECK_PACE, pace)
+
+        pace()
+        try:
+            if await self._check_list_state.get() != ICE_COMPLETED:
+                raise ConnectionError("ICE was closed")
+        finally:
+            if timer is not None:
+                timer.cancel()
+        for pair in self._check_list:
+            if pair.task:
+                pair.task.cancel()
+
+    def query_consent_now(self) -> None:
+        """Send one consent check on the selected pair; its answer renews `consent_at`."""
+        pair = self._nominated.get(1)
+        if pair is None or self.remote_password is None:
+            return
+        key = self.remote_password.encode()
+        request = self.build_request(pair, nominate=False)
+        request.add_message_integrity(key)
+        transactions = cast(dict[bytes, Any], self._wire.transactions)
+        self._consents.append(request.transaction_id)
+        transactions[request.transaction_id] = _Consent(self, key)
+        while len(self._consents) > 4:
+            transactions.pop(self._consents.pop(0), None)
+        self._wire.send_stun(request, pair.remote_addr)
+
+
+# --- DTLS -------------------------------------------------------------------------------------------
+
+
+class DtlsPipe:
+    """What RTCDtlsTransport needs of an ICE transport; the queue is bounded, the path may be replaced."""
+
+    role = "controlled"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
+        self._deliver = send
+
+    def feed(self, data: bytes) -> None:
+        if not self._queue.full():
+            self._queue.put_nowait(data)
+
+    def end(self) -> None:
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    async def _recv(self) -> bytes:
+        data = await self._queue.get()
+        if data is None:
+            raise ConnectionError("The path is closed")
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        self._deliver(data)
+
+
+class DtlsEnd(RTCDtlsTransport):
+    """One DTLS association. `rx` and `tx` are raw SRTP sessions once `state` is `connected`."""
+
+    mismatch = False
+
+    def __init__(self, pipe: DtlsPipe) -> None:
+        super().__init__(cast(Any, pipe), [worker_certificate()])
+        self._srtp_profiles = _PROFILES
+
+    def set_role(self, role: str) -> None:
+        """`client` or `server`."""
+        self._set_role(role)
+
+    @property
+    def local_fingerprint(self) -> str:
+        print_ = self.getLocalParameters().fingerprints[0]
+        return f"{print_.algorithm} {print_.value}"
+
+    def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
+        super()._validate_peer_identity(remoteParameters)
+        self.mismatch = self.state == "failed"
+
+    async def shake_hands(self, fingerprints: list[tuple[str, str]]) -> None:
+        """Run the handshake; `state` tells how it ended."""
+        await self.start(RTCDtlsParameters(fingerprints=[RTCDtlsFingerprint(a, v) for a, v in fingerprints]))
+
+    @property
+    def rx(self) -> Any:
+        return self._rx_srtp._srtp[0]
+
+    @property
+    def tx(self) -> Any:
+        return self._tx_srtp._srtp[0]
+
+
+def sdes_session(key: bytes, inbound: bool) -> Session:
+    """An AES_CM_128_HMAC_SHA1_80 session for a SIP leg keyed by SDES (RFC 4568). key: 30 bytes."""
+    policy = Policy(
+        key=key,
+        ssrc_type=Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND,
+        srtp_profile=Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    )
+    policy.allow_repeat_tx = True
+    policy.window_size = 1024
+    return Session(policy)
+
+
+def raw_session(session: Session) -> Any:
+    """The raw pointer of a session; the session must be kept alive by the caller."""
+    return session._srtp[0]

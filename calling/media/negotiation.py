@@ -1,0 +1,162 @@
+"""Which formats, directions and extensions two sides agree on (RFC 3264, RFC 8829). Pure.
+
+The platform forwards what it can, so its answer lists every codec that it and the offerer both know,
+in the order the call prefers. Nothing here opens a socket.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from calling.media.sdp_model import ABS_SEND_TIME, AUDIO_LEVEL, MID, VIDEO_ORIENTATION, Codec, Section
+
+AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
+VIDEO_NAMES = ("vp8", "h264")
+VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+KEPT_EXTENSIONS = {
+    "audio": (AUDIO_LEVEL, MID),
+    "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
+}
+MAX_EXTENSION_ID = 14  # RFC 8285: one-byte headers
+
+
+@dataclass
+class Line:
+    """One agreed media section: what may come in and go out on it, and under which numbers."""
+
+    kind: str
+    index: int
+    mid: str | None
+    sends: bool  # the platform may send
+    receives: bool  # the device may send
+    codecs: list[Codec] = field(default_factory=list)  # in order of preference; no events, no RTX
+    events: dict[int, int] = field(default_factory=dict)  # clock -> telephone-event payload type
+    rtx: dict[int, int] = field(default_factory=dict)  # payload type -> its RTX payload type
+    extensions: dict[str, int] = field(default_factory=dict)
+    remote_ssrcs: list[int] = field(default_factory=list)
+    remote_rtx: dict[int, int] = field(default_factory=dict)  # RTX ssrc -> ssrc
+    rejected: bool = False
+    ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
+    rtx_ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
+
+    @property
+    def direction(self) -> str:
+        return {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
+            (self.sends, self.receives), "inactive"
+        )
+
+    def codec(self, pt: int) -> Codec | None:
+        return next((codec for codec in self.codecs if codec.pt == pt), None)
+
+
+def _ordered(codecs: list[Codec], prefer: str) -> list[Codec]:
+    ranks = {name: rank for rank, name in enumerate(AUDIO_NAMES)} | {prefer.lower(): -1}
+    return sorted(codecs, key=lambda codec: ranks.get(codec.name.lower(), 99))
+
+
+def choose(section: Section, prefer: str) -> tuple[list[Codec], dict[int, int], dict[int, int]]:
+    """(codecs, events, rtx) of an offered or answered section that the platform knows too."""
+    if section.kind == "audio":
+        known = [c for c in section.codecs if c.name.lower() in AUDIO_NAMES and _audio_ok(c)]
+        known = _ordered(known, prefer)
+        clocks = {codec.clock for codec in known}
+        events = {
+            codec.clock: codec.pt
+            for codec in reversed(section.codecs)
+            if codec.name.lower() == "telephone-event" and codec.clock in clocks
+        }
+        return known, events, {}
+    known = [codec for codec in section.codecs if codec.name.lower() in VIDEO_NAMES and codec.clock == 90000]
+    simple = [codec for codec in known if codec.name.lower() == "vp8" or codec.key[2].startswith("42")]
+    known = sorted(simple or known, key=lambda codec: VIDEO_NAMES.index(codec.name.lower()))[:8]
+    pts = {codec.pt for codec in known}
+    rtx: dict[int, int] = {}
+    for codec in section.codecs:
+        apt = codec.parameters.get("apt", "") if codec.name.lower() == "rtx" else ""
+        if apt.isascii() and apt.isdigit() and int(apt) in pts:
+            rtx[int(apt)] = codec.pt
+    return known, {}, rtx
+
+
+def _audio_ok(codec: Codec) -> bool:
+    return codec.clock == (48000 if codec.name.lower() == "opus" else 8000)
+
+
+def settle(line: Line | None, section: Section, sends: bool, receives: bool, prefer: str) -> Line:
+    """The agreed line for a remote section; an existing line keeps its SSRCs (renegotiation).
+
+    sends / receives: what this side wants; the remote direction narrows it.
+    """
+    codecs, events, rtx = choose(section, prefer)
+    fresh = line or Line(section.kind, section.index, section.mid, False, False)
+    fresh.mid = section.mid
+    fresh.rejected = section.rejected or not codecs or section.kind not in KEPT_EXTENSIONS
+    fresh.sends = not fresh.rejected and sends and section.direction in ("sendrecv", "recvonly")
+    fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
+    fresh.codecs, fresh.events, fresh.rtx = codecs, events, rtx
+    kept = KEPT_EXTENSIONS.get(section.kind, ())
+    fresh.extensions = {
+        uri: number
+        for uri, number in section.extensions.items()
+        if uri in kept and 1 <= number <= MAX_EXTENSION_ID
+    }
+    fresh.remote_rtx = {second: first for first, second in section.rtx_pairs}
+    fresh.remote_ssrcs = [ssrc for ssrc in section.ssrcs if ssrc not in fresh.remote_rtx]
+    return fresh
+
+
+def described(line: Line, cname: str, stream: str) -> Section:
+    """Our section for an agreed line: formats in order, RTX behind its codec, events last."""
+    section = Section(line.kind, line.index, line.mid)
+    if line.rejected:
+        section.port = 0
+        return section
+    for codec in line.codecs:
+        feedback = (
+            tuple(note for note in codec.feedback if note in VIDEO_FEEDBACK) if line.kind == "video" else ()
+        )
+        section.codecs.append(Codec(codec.name, codec.clock, codec.channels, codec.pt, codec.fmtp, feedback))
+        if codec.pt in line.rtx:
+            section.codecs.append(Codec("rtx", codec.clock, 1, line.rtx[codec.pt], f"apt={codec.pt}"))
+    for clock, pt in line.events.items():
+        section.codecs.append(Codec("telephone-event", clock, 1, pt, "0-15"))
+    section.direction = line.direction
+    section.extensions = dict(line.extensions)
+    section.rtcp_mux = True
+    section.cname = cname
+    section.msid = f"{stream} {stream}-{line.kind}{line.index}"
+    section.ssrcs = [line.ssrc]
+    if line.rtx:
+        section.ssrcs.append(line.rtx_ssrc)
+        section.rtx_pairs = [(line.ssrc, line.rtx_ssrc)]
+    return section
+
+
+def offered_codecs(kind: str, prefer: str) -> list[Codec]:
+    """What the platform lists in an offer of its own."""
+    if kind == "audio":
+        codecs = [
+            Codec("opus", 48000, 2, 111, "minptime=10;useinbandfec=1"),
+            Codec("G722", 8000, 1, 9),
+            Codec("PCMU", 8000, 1, 0),
+            Codec("PCMA", 8000, 1, 8),
+        ]
+        return [
+            *_ordered(codecs, prefer),
+            Codec("telephone-event", 48000, 1, 110, "0-15"),
+            Codec("telephone-event", 8000, 1, 126, "0-15"),
+        ]
+    profile = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+    return [
+        Codec("VP8", 90000, 1, 96, "", VIDEO_FEEDBACK),
+        Codec("rtx", 90000, 1, 97, "apt=96"),
+        Codec("H264", 90000, 1, 102, profile, VIDEO_FEEDBACK),
+        Codec("rtx", 90000, 1, 103, "apt=102"),
+    ]
+
+
+OFFERED_EXTENSIONS = {
+    "audio": {AUDIO_LEVEL: 1, MID: 4},
+    "video": {ABS_SEND_TIME: 2, VIDEO_ORIENTATION: 3, MID: 4},
+}

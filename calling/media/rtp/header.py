@@ -1,0 +1,148 @@
+"""Bytes of RTP headers and video payload descriptors, read and rewritten in place. Pure.
+
+RFC 3550 section 5.1, RFC 8285 (one-byte extensions), RFC 7741 (VP8), RFC 6184 (H.264). Functions take a
+writable view and the packet length; a malformed packet yields None or is left as it is, never an error.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+# marker+payload type, sequence number, timestamp, SSRC: the fields behind the first byte
+FIELDS = Struct("!BHII")
+FIELDS_AT = 1
+ONE_BYTE_PROFILE = 0xBEDE
+
+
+def payload_offset(view: memoryview, size: int) -> int | None:
+    """Where the payload starts, None if the header does not fit."""
+    first = view[0]
+    offset = 12 + 4 * (first & 15)
+    if first & 0x10:
+        if offset + 4 > size:
+            return None
+        offset += 4 + 4 * ((view[offset + 2] << 8) | view[offset + 3])
+    return offset if offset <= size else None
+
+
+def payload_end(view: memoryview, size: int) -> int:
+    """Where the payload ends, without padding."""
+    if view[0] & 0x20 and size:
+        return max(0, size - view[size - 1])
+    return size
+
+
+def extension(view: memoryview, size: int, number: int) -> memoryview | None:
+    """The data of one-byte extension `number`, or None."""
+    if not view[0] & 0x10:
+        return None
+    at = 12 + 4 * (view[0] & 15)
+    if at + 4 > size or (view[at] << 8) | view[at + 1] != ONE_BYTE_PROFILE:
+        return None
+    end = min(size, at + 4 + 4 * ((view[at + 2] << 8) | view[at + 3]))
+    at += 4
+    while at < end:
+        head = view[at]
+        if head == 0:
+            at += 1
+            continue
+        if head >> 4 == 15:
+            return None
+        if head >> 4 == number:
+            stop = at + 2 + (head & 15)
+            return view[at + 1 : stop] if stop <= end else None
+        at += 2 + (head & 15)
+    return None
+
+
+def renumber_extensions(view: memoryview, size: int, numbers: dict[int, int]) -> None:
+    """Give each one-byte extension its new number; one that is not in `numbers` becomes padding."""
+    at = 12 + 4 * (view[0] & 15)
+    if at + 4 > size or view[at] != 0xBE or view[at + 1] != 0xDE:
+        if at + 4 <= size:
+            # two-byte headers are never negotiated: hide them as an empty one-byte block of padding
+            end = min(size, at + 4 + 4 * ((view[at + 2] << 8) | view[at + 3]))
+            view[at], view[at + 1] = 0xBE, 0xDE
+            view[at + 4 : end] = bytes(max(0, end - at - 4))
+        return
+    end = min(size, at + 4 + 4 * ((view[at + 2] << 8) | view[at + 3]))
+    at += 4
+    while at < end:
+        head = view[at]
+        if head == 0:
+            at += 1
+            continue
+        stop = at + 2 + (head & 15)
+        if head >> 4 == 15 or stop > end:
+            view[at:end] = bytes(end - at)
+            return
+        new = numbers.get(head >> 4)
+        if new is None:
+            view[at:stop] = bytes(stop - at)
+        else:
+            view[at] = (new << 4) | (head & 15)
+        at = stop
+
+
+class Vp8Descriptor:
+    """Where the changeable fields of a VP8 payload descriptor stand (RFC 7741 section 4.2)."""
+
+    __slots__ = ("key", "picture", "picture_at", "start", "tl0", "tl0_at", "wide")
+
+    def __init__(self) -> None:
+        self.key = self.start = self.wide = False
+        self.picture = self.picture_at = self.tl0 = self.tl0_at = -1
+
+
+def vp8(view: memoryview, at: int, end: int) -> Vp8Descriptor | None:
+    """Read the descriptor at `at`; `key` is true for the first packet of a key frame."""
+    if at >= end:
+        return None
+    found = Vp8Descriptor()
+    first = view[at]
+    found.start = bool(first & 0x10) and first & 0x07 == 0
+    at += 1
+    if first & 0x80:
+        if at >= end:
+            return None
+        flags = view[at]
+        at += 1
+        if flags & 0x80:
+            if at >= end:
+                return None
+            found.picture_at = at
+            found.wide = bool(view[at] & 0x80)
+            if found.wide:
+                if at + 1 >= end:
+                    return None
+                found.picture = ((view[at] & 0x7F) << 8) | view[at + 1]
+                at += 2
+            else:
+                found.picture = view[at]
+                at += 1
+        if flags & 0x40:
+            if at >= end:
+                return None
+            found.tl0_at, found.tl0 = at, view[at]
+            at += 1
+        if flags & 0x30:
+            at += 1
+    found.key = found.start and at < end and not view[at] & 0x01
+    return found
+
+
+def h264_key(view: memoryview, at: int, end: int) -> bool:
+    """Whether this packet starts an IDR picture or carries its parameter sets (RFC 6184 section 5)."""
+    if at >= end:
+        return False
+    kind = view[at] & 0x1F
+    if kind in (5, 7):
+        return True
+    if kind == 24:  # STAP-A
+        at += 1
+        while at + 2 < end:
+            if view[at + 2] & 0x1F in (5, 7):
+                return True
+            at += 2 + ((view[at] << 8) | view[at + 1])
+        return False
+    return kind == 28 and at + 1 < end and bool(view[at + 1] & 0x80) and view[at + 1] & 0x1F in (5, 7)

@@ -1,0 +1,420 @@
+"""What a leg gets: one outgoing stream with its own SSRC, fed by whichever source is attached.
+
+Packets of another leg are rewritten in place and sent (`relay`); payloads that the platform makes are
+pushed (`push`). Sequence numbers and timestamps go on without a break when the source changes, so the
+receiver and SRTP see one stream (no number is ever used for two different packets).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from calling.media.aiortc_private import PacketBuffer, protect
+from calling.media.negotiation import Line
+from calling.media.rtp.digits import event_packets
+from calling.media.rtp.header import (
+    FIELDS,
+    FIELDS_AT,
+    h264_key,
+    payload_end,
+    payload_offset,
+    renumber_extensions,
+    vp8,
+)
+from calling.media.rtp.inlet import Inlet, Stream, monotonic
+from calling.media.sdp_model import MID, Codec
+
+if TYPE_CHECKING:
+    from calling.media.transport import Transport
+
+YOUNG = 2000  # packets after a switch among which one from before it could still come late
+RESENDS_PER_SECOND = 600
+pack_fields = FIELDS.pack_into
+
+
+class Outlet:
+    """One kind of media that goes out to one leg."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.buffer = PacketBuffer()
+        self.line: Line | None = None
+        self.transport: Transport | None = None
+        self.ssrc = secrets.randbits(31) | 1
+        self.packets = self.octets = 0
+        self.last_at = 0.0
+        self.last_seq = secrets.randbits(15)
+        self.last_ts = secrets.randbits(31)
+        self.source: Any = None  # what is attached: an Inlet or a producer
+        self.feeder: object = None  # the stream or producer whose numbers the offsets belong to
+        self.seq_off = self.ts_off = 0
+        self._serial = -1
+        self._mapped: Inlet | None = None
+        self._pts: dict[int, int] = {}
+        self._extensions: dict[int, int] | None = None
+        self._young = 0
+        self._floor = 0
+        self._picture_off = self._tl0_off = 0
+        self._next_ts = 0
+        self._rtx_seq = secrets.randbits(15)
+        self._resends = 0
+        self._event_until = 0.0
+        self.bridge: Any = None  # a transcoder while the source's codec is not spoken here
+        # what the far end reports
+        self.far_fraction = 0.0
+        self.far_lost = 0
+        self.far_jitter = 0.0
+        self.rtt: float | None = None
+
+    # --- agreement and routing
+
+    def bind(self, line: Line | None, transport: Transport | None) -> None:
+        """Take the agreed line; the outgoing SSRC is the line's."""
+        self.line, self.transport = line, transport
+        if line is not None:
+            self.ssrc = line.ssrc
+        self._serial = -1
+        self.drop_bridge()
+
+    @property
+    def ready(self) -> bool:
+        line, transport = self.line, self.transport
+        return line is not None and line.sends and transport is not None and transport.ready
+
+    @property
+    def codec(self) -> Codec | None:
+        """The preferred format of this leg."""
+        return self.line.codecs[0] if self.line is not None and self.line.codecs else None
+
+    def listen(self, source: Any) -> None:
+        """Get packets from `source` (an Inlet, a producer or None) from now on."""
+        if source is self.source:
+            return
+        if self.source is not None:
+            self.source.detach(self)
+        self.source = source
+        self.drop_bridge()
+        if source is not None:
+            source.attach(self)
+
+    def drop_bridge(self) -> None:
+        if self.bridge is not None:
+            self.bridge.close()
+            self.bridge = None
+
+    # --- packets of another leg
+
+    def relay(
+        self,
+        stream: Stream,
+        buffer: PacketBuffer,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> None:
+        """Rewrite, protect and send one packet that lies in `buffer`."""
+        transport = self.transport
+        if transport is None or transport.tx is None or now < self._event_until:
+            return  # while digits are sent they replace the sound (RFC 4733 section 2.5.1.2)
+        if stream.inlet.serial != self._serial or stream is not self.feeder:
+            if not self._take(stream, buffer.view, size, mark, sequence, timestamp, now):
+                return
+        pt = self._pts.get(mark & 0x7F)
+        if pt is None:
+            self._foreign(stream, buffer, size, mark, sequence, timestamp, now)
+            return
+        number = (sequence + self.seq_off) & 0xFFFF
+        if self._young:
+            self._young -= 1
+            if (number - self._floor) & 0xFFFF >= 0x8000:
+                return
+        view = buffer.view
+        if self._picture_off or self._tl0_off:
+            self._renumber_picture(view, size, pt)
+        stamp = (timestamp + self.ts_off) & 0xFFFFFFFF
+        pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
+        if self._extensions is not None and view[0] & 0x10:
+            renumber_extensions(view, size, self._extensions)
+        self.packets += 1
+        self.octets += size
+        if (number - self.last_seq) & 0xFFFF < 0x8000:
+            self.last_seq = number
+            self.last_ts = stamp
+            self.last_at = now
+        length = buffer.length
+        length[0] = size
+        if protect(transport.tx, buffer.c, length) == 0:
+            transport.send(view[: length[0]])
+
+    def _take(
+        self,
+        stream: Stream,
+        view: memoryview,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> bool:
+        """A new source, or a source whose line changed: set maps and offsets. False: drop this packet."""
+        if stream.inlet.serial != self._serial or stream.inlet is not self._mapped:
+            self._map(stream.inlet)
+        if stream is self.feeder:
+            return True
+        pt = self._pts.get(mark & 0x7F)
+        if pt is None:
+            return True  # to be transcoded or dropped
+        if self.kind == "video" and not self._is_key(view, size, pt):
+            stream.inlet.request_key()
+            return False
+        started = self.packets > 0
+        clock = stream.clock
+        self.last_seq = (self.last_seq + 1) & 0xFFFF
+        if started:
+            self.last_ts = (self.last_ts + max(1, int((now - self.last_at) * clock))) & 0xFFFFFFFF
+        self.seq_off = (self.last_seq - sequence) & 0xFFFF
+        self.ts_off = (self.last_ts - timestamp) & 0xFFFFFFFF
+        self._floor, self._young = self.last_seq, YOUNG
+        if self.kind == "video":
+            self._continue_pictures(stream, view, size, pt)
+        self.drop_bridge()
+        self.feeder = stream
+        return True
+
+    def _map(self, inlet: Inlet) -> None:
+        """Payload types and extension numbers from the source's line to this one's."""
+        mine, theirs = self.line, inlet.line
+        self._serial, self._mapped = inlet.serial, inlet
+        self._pts, self._extensions = {}, None
+        if mine is None or theirs is None or not mine.sends:
+            return
+        own = {codec.key: codec.pt for codec in reversed(mine.codecs)}
+        for codec in theirs.codecs:
+            if codec.key in own:
+                self._pts[codec.pt] = own[codec.key]
+        for clock, pt in theirs.events.items():
+            if clock in mine.events and any(codec.clock == clock for codec in mine.codecs):
+                self._pts[pt] = mine.events[clock]
+        numbers = {
+            number: mine.extensions[uri]
+            for uri, number in theirs.extensions.items()
+            if uri in mine.extensions and (uri != MID or mine.mid == theirs.mid)
+        }
+        same = all(number == new for number, new in numbers.items()) and len(numbers) == len(
+            theirs.extensions
+        )
+        self._extensions = None if same else numbers
+
+    def _is_key(self, view: memoryview, size: int, pt: int) -> bool:
+        at = payload_offset(view, size)
+        codec = self.line.codec(pt) if self.line else None
+        if at is None or codec is None:
+            return False
+        if codec.name.lower() == "vp8":
+            found = vp8(view, at, payload_end(view, size))
+            return found is not None and found.key
+        return h264_key(view, at, payload_end(view, size))
+
+    def _continue_pictures(self, stream: Stream, view: memoryview, size: int, pt: int) -> None:
+        """VP8 picture numbers go on where the former source stopped."""
+        before, self_off, tl0_off = self.feeder, self._picture_off, self._tl0_off
+        self._picture_off = self._tl0_off = 0
+        codec = self.line.codec(pt) if self.line else None
+        if not isinstance(before, Stream) or codec is None or codec.name.lower() != "vp8":
+            return
+        last = before.kept(before.top)
+        if last is None:
+            return
+        old_view = memoryview(last)
+        old_at, new_at = payload_offset(old_view, len(last)), payload_offset(view, size)
+        if old_at is None or new_at is None:
+            return
+        old, new = vp8(old_view, old_at, len(last)), vp8(view, new_at, size)
+        if old is None or new is None:
+            return
+        if old.picture >= 0 and new.picture >= 0:
+            self._picture_off = (old.picture + self_off + 1 - new.picture) & 0x7FFF
+        if old.tl0 >= 0 and new.tl0 >= 0:
+            self._tl0_off = (old.tl0 + tl0_off + 1 - new.tl0) & 0xFF
+
+    def _renumber_picture(self, view: memoryview, size: int, pt: int) -> None:
+        at = payload_offset(view, size)
+        found = vp8(view, at, size) if at is not None else None
+        if found is None:
+            return
+        if found.picture_at >= 0:
+            if found.wide:
+                number = (found.picture + self._picture_off) & 0x7FFF
+                view[found.picture_at], view[found.picture_at + 1] = 0x80 | number >> 8, number & 0xFF
+            else:
+                view[found.picture_at] = (found.picture + self._picture_off) & 0x7F
+        if found.tl0_at >= 0:
+            view[found.tl0_at] = (found.tl0 + self._tl0_off) & 0xFF
+
+    def _foreign(
+        self,
+        stream: Stream,
+        buffer: PacketBuffer,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> None:
+        """A payload type this leg does not speak: sound is transcoded, anything else is dropped."""
+        codec = stream.inlet.codec(mark & 0x7F)
+        mine = self.codec
+        if self.kind != "audio" or codec is None or mine is None or self.line is None or not self.line.sends:
+            return
+        if self.bridge is None or self.bridge.codec is not codec:
+            from calling.media.codecs.bridge import Bridge
+
+            self.drop_bridge()
+            self.bridge = Bridge(codec, mine, self)
+        at = payload_offset(buffer.view, size)
+        if at is not None:
+            payload = buffer.view[at : payload_end(buffer.view, size)]
+            self.bridge.packet(payload, sequence, timestamp)
+
+    # --- payloads of the platform's own
+
+    def push(
+        self,
+        feeder: object,
+        payload: bytes | memoryview,
+        pt: int,
+        step: int,
+        marker: bool = False,
+        stamp_step: int = -1,
+    ) -> None:
+        """Send one payload. step: its length in clock units (0: more packets of the same picture follow)."""
+        transport = self.transport
+        if transport is None or transport.tx is None or self.line is None or not self.line.sends:
+            return
+        now = monotonic()
+        if now < self._event_until and feeder is not self:
+            return
+        codec = self.line.codec(pt)
+        clock = codec.clock if codec is not None else 48000
+        if feeder is not self.feeder or now - self.last_at > 1.0:
+            if feeder is not self.feeder:
+                self._picture_off = self._tl0_off = 0
+            self.feeder = feeder
+            self._next_ts = self.last_ts + (max(1, int((now - self.last_at) * clock)) if self.packets else 0)
+            marker = marker or self.kind == "audio"
+        number = (self.last_seq + 1) & 0xFFFF
+        stamp = self._next_ts & 0xFFFFFFFF
+        self._next_ts += step
+        self.transmit(payload, pt | (0x80 if marker else 0), number, stamp, now)
+
+    def transmit(self, payload: bytes | memoryview, mark: int, number: int, stamp: int, now: float) -> None:
+        """Build, protect and send one packet without extensions."""
+        transport = self.transport
+        size = 12 + len(payload)
+        buffer = self.buffer
+        if transport is None or transport.tx is None or size > 1800:
+            return
+        view = buffer.view
+        view[0] = 0x80
+        pack_fields(view, FIELDS_AT, mark, number, stamp, self.ssrc)
+        view[12:size] = payload
+        self.last_seq, self.last_ts, self.last_at = number, stamp, now
+        self.packets += 1
+        self.octets += size
+        buffer.length[0] = size
+        if protect(transport.tx, buffer.c, buffer.length) == 0:
+            transport.send(view[: buffer.length[0]])
+
+    # --- digits
+
+    def digit_plan(self, digits: str) -> Iterator[tuple[bytes, int, bool] | None] | None:
+        """The 20 ms steps of `digits` for this leg, None if it does not speak telephone-event."""
+        clock = self.event_clock()
+        return None if clock is None else event_packets(digits, clock)
+
+    def event_clock(self) -> int | None:
+        if self.line is None or not self.line.events:
+            return None
+        codec = self.codec
+        return codec.clock if codec and codec.clock in self.line.events else next(iter(self.line.events))
+
+    def send_event(self, payload: bytes, base: int, offset: int, marker: bool) -> None:
+        """One telephone-event packet; base: the timestamp at which the digits began."""
+        clock = self.event_clock()
+        if clock is None or self.line is None:
+            return
+        now = monotonic()
+        self._event_until = now + 0.1
+        self.feeder = self  # the source takes over again with fresh offsets
+        mark = self.line.events[clock] | (0x80 if marker else 0)
+        self.transmit(payload, mark, (self.last_seq + 1) & 0xFFFF, (base + offset) & 0xFFFFFFFF, now)
+
+    def event_base(self) -> int:
+        """The timestamp of now in this stream."""
+        clock = self.event_clock() or 8000
+        return (self.last_ts + max(1, int((monotonic() - self.last_at) * clock))) & 0xFFFFFFFF
+
+    def replay_digit(self, inlet: Inlet, digit: str, duration_ms: int) -> None:
+        """A digit of a source whose events could not be passed through as they are."""
+        if any(pt in self._pts for pt in inlet.event_clocks) or self.transport is None:
+            return
+        self.transport.port.send_digits(digit)
+
+    # --- what the far end asks for
+
+    def key_wanted(self) -> None:
+        if self.source is not None:
+            self.source.request_key()
+
+    def resend(self, numbers: tuple[int, ...]) -> None:
+        """Send lost packets again from the source's ring (RFC 4588 where RTX was agreed)."""
+        stream, transport = self.feeder, self.transport
+        if not isinstance(stream, Stream) or transport is None or transport.tx is None or self.line is None:
+            return
+        for number in numbers:
+            if (
+                self._resends >= RESENDS_PER_SECOND
+                or self._young
+                and (number - self._floor) & 0xFFFF >= 0x8000
+            ):
+                continue
+            data = stream.kept((number - self.seq_off) & 0xFFFF)
+            if data is not None:
+                self._resends += 1
+                self._send_again(data, number, transport)
+
+    def _send_again(self, data: bytes, number: int, transport: Transport) -> None:
+        buffer, size = self.buffer, len(data)
+        view = buffer.view
+        view[:size] = data
+        mark, _, timestamp, _ = FIELDS.unpack_from(view, FIELDS_AT)
+        pt = self._pts.get(mark & 0x7F)
+        if pt is None or self.line is None:
+            return
+        if self._picture_off or self._tl0_off:
+            self._renumber_picture(view, size, pt)
+        if self._extensions is not None and view[0] & 0x10:
+            renumber_extensions(view, size, self._extensions)
+        stamp = (timestamp + self.ts_off) & 0xFFFFFFFF
+        rtx = self.line.rtx.get(pt)
+        if rtx is None:
+            pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
+        else:
+            at = payload_offset(view, size)
+            if at is None or size + 2 > 1800:
+                return
+            view[at + 2 : size + 2] = bytes(view[at:size])
+            view[at], view[at + 1] = number >> 8, number & 0xFF
+            size += 2
+            self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
+            pack_fields(view, FIELDS_AT, rtx | mark & 0x80, self._rtx_seq, stamp, self.line.rtx_ssrc)
+        buffer.length[0] = size
+        if protect(transport.tx, buffer.c, buffer.length) == 0:
+            transport.send(view[: buffer.length[0]])
+
+    def beat(self) -> None:
+        self._resends = 0

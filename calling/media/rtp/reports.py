@@ -1,0 +1,180 @@
+"""RTCP of one leg: reports sent once a second, feedback taken, the figures for `Quality`.
+
+Sender reports carry the source's own clock mapped onto ours, the same for sound and picture of one
+source, so that lips stay in step through the switchboard (RFC 3550 section 6.4).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from calling.media import stats
+from calling.media.rtp import rtcp
+from calling.media.rtp.inlet import Inlet, Stream, monotonic
+from calling.media.rtp.outlet import Outlet
+
+if TYPE_CHECKING:
+    from calling.media.rtp.port import Port
+
+NTP_ORIGIN = time.time() - time.monotonic()  # one steady clock for everything this process says
+REMB_LIFE = 5.0
+
+
+def now_ntp(now: float) -> int:
+    return rtcp.ntp_time(now + NTP_ORIGIN)
+
+
+def send(port: Port, transport: Any, now: float) -> None:
+    """One compound packet with all reports of a transport."""
+    blocks = [_block(stream, now) for stream in transport.streams.values() if now - stream.last_at < 10]
+    parts: list[bytes] = []
+    speaker = 0
+    for outlet in port.outlets():
+        if outlet.transport is transport and outlet.packets and now - outlet.last_at < 10:
+            info = _sender(outlet, now)
+            parts.append(info if parts else rtcp.sender_report(*_sender_fields(outlet, now), blocks))
+            speaker = speaker or outlet.ssrc
+    if not parts:
+        speaker = next((line.ssrc for line in transport.lines), 1)
+        parts.append(rtcp.receiver_report(speaker, blocks))
+    parts.append(rtcp.description(speaker, port.cname))
+    for inlet in port.inlets():
+        if inlet.kind == "video" and inlet.transport is transport:
+            limit = bitrate_limit(inlet, now)
+            ssrcs = [stream.ssrc for stream in inlet.streams.values()]
+            if limit and ssrcs:
+                parts.append(rtcp.remb(speaker, limit, ssrcs))
+    transport.send_control(b"".join(parts))
+
+
+def _block(stream: Stream, now: float) -> bytes:
+    expected, received = stream.expected, stream.packets
+    new, got = expected - stream.prior_expected, received - stream.prior_received
+    stream.prior_expected, stream.prior_received = expected, received
+    fraction = max(0, min(255, (new - got) * 256 // new)) if new > 0 else 0
+    lsr = stream.sr_ntp >> 16 & 0xFFFFFFFF if stream.sr_at else 0
+    dlsr = int((now - stream.sr_at) * 65536) if stream.sr_at else 0
+    highest = (stream.cycles + stream.top) & 0xFFFFFFFF
+    return rtcp.block(stream.ssrc, fraction, stream.lost, highest, int(stream.jitter), lsr, dlsr)
+
+
+def _sender_fields(outlet: Outlet, now: float) -> tuple[int, int, int, int, int]:
+    feeder = outlet.feeder
+    clock = outlet.codec.clock if outlet.codec is not None else 90000
+    if isinstance(feeder, Stream):
+        clock = feeder.clock
+        if feeder.sr_at:
+            source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
+            stamp = (source_now + outlet.ts_off) & 0xFFFFFFFF
+            return outlet.ssrc, now_ntp(now), stamp, outlet.packets, outlet.octets
+    stamp = (outlet.last_ts + int((now - outlet.last_at) * clock)) & 0xFFFFFFFF
+    return outlet.ssrc, now_ntp(now), stamp, outlet.packets, outlet.octets
+
+
+def _sender(outlet: Outlet, now: float) -> bytes:
+    return rtcp.sender_report(*_sender_fields(outlet, now), [])
+
+
+def take(port: Port, transport: Any, data: bytes) -> None:
+    """Everything a device says over RTCP."""
+    now = monotonic()
+    outlets = {outlet.ssrc: outlet for outlet in port.outlets() if outlet.line is not None}
+    for packet in rtcp.parse(data):
+        if isinstance(packet, rtcp.SenderInfo):
+            stream = transport.streams.get(packet.ssrc)
+            if stream is not None:
+                stream.sr_ntp, stream.sr_rtp, stream.sr_at = packet.ntp, packet.rtp, now
+        elif isinstance(packet, rtcp.Report):
+            outlet = outlets.get(packet.ssrc)
+            if outlet is not None:
+                outlet.far_fraction, outlet.far_lost = packet.fraction, packet.lost
+                outlet.far_jitter = packet.jitter
+                if packet.lsr:
+                    trip = ((now_ntp(now) >> 16 & 0xFFFFFFFF) - packet.lsr - packet.dlsr) & 0xFFFFFFFF
+                    if trip < 65536 * 10:
+                        outlet.rtt = trip / 65536
+        elif isinstance(packet, rtcp.KeyWanted):
+            if packet.media_ssrc in outlets:
+                outlets[packet.media_ssrc].key_wanted()
+        elif isinstance(packet, rtcp.Nack):
+            if packet.media_ssrc in outlets:
+                outlets[packet.media_ssrc].resend(packet.sequences)
+        elif isinstance(packet, rtcp.Remb):
+            for ssrc in packet.ssrcs:
+                outlet = outlets.get(ssrc)
+                if outlet is not None and isinstance(outlet.source, Inlet):
+                    outlet.source.bitrate_limits[outlet] = packet.bitrate, now
+
+
+def bitrate_limit(inlet: Inlet, now: float) -> int:
+    """What the source may send: as much as its best viewer takes (the others lose layers, not the call)."""
+    fresh = [bitrate for bitrate, at in inlet.bitrate_limits.values() if now - at < REMB_LIFE]
+    return max(fresh, default=0) if len(fresh) > 1 else min(fresh, default=0)
+
+
+class QualityMeter:
+    """Figures of the last interval of one leg: what came from it and what it says it got."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[int, int]] = {}
+        self._sent: dict[str, int] = {}
+
+    def measure(self, port: Port, now: float) -> tuple[dict[str, object], bool]:
+        """A JSON-ready record {audio: {...}, video: {...}, rtt_ms} and whether the sound is bad."""
+        rtt = _rtt(port)
+        record: dict[str, object] = {"rtt_ms": None if rtt is None else round(rtt * 1000, 1)}
+        bad = False
+        for kind, inlet, outlet in (
+            ("audio", port.audio_in, port.audio_out),
+            ("video", port.video_in, port.video_out),
+        ):
+            if inlet.line is None:
+                continue
+            figures, poor = self._kind(kind, inlet, outlet, rtt or 0.0)
+            record[kind] = figures
+            bad = bad or poor
+        return record, bad
+
+    def _kind(self, kind: str, inlet: Inlet, outlet: Outlet, rtt: float) -> tuple[dict[str, object], bool]:
+        stream = inlet.current()
+        expected = sum(one.expected for one in inlet.streams.values())
+        packets = sum(one.packets for one in inlet.streams.values())
+        before_expected, before_packets = self._before.get(kind, (0, 0))
+        self._before[kind] = expected, packets
+        new = expected - before_expected
+        lost = max(0, new - (packets - before_packets))
+        sent = outlet.packets - self._sent.get(kind, 0)
+        self._sent[kind] = outlet.packets
+        codec = inlet.line.codecs[0] if inlet.line and inlet.line.codecs else None
+        clock = stream.clock if stream else (codec.clock if codec else 8000)
+        jitter = 1000 * stream.jitter / clock if stream else 0.0
+        loss = lost / new if new > 0 else 0.0
+        name = codec.name.lower() if codec else None
+        figures: dict[str, object] = {
+            "codec": name,
+            "received": {"packets": packets - before_packets, "lost": lost, "jitter_ms": round(jitter, 1)},
+            "sent": {
+                "packets": sent,
+                "lost_fraction": round(outlet.far_fraction, 3),
+                "lost": outlet.far_lost,
+                "jitter_ms": round(1000 * outlet.far_jitter / clock, 1),
+            },
+        }
+        if kind != "audio":
+            return figures, False
+        near = stats.mos(name or "", loss, rtt * 1000, jitter)
+        far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, 1000 * outlet.far_jitter / clock)
+        figures["mos"] = min(near, far)
+        return figures, (new > 0 or sent > 0) and min(near, far) < stats.BAD_MOS
+
+
+def _rtt(port: Port) -> float | None:
+    found = [outlet.rtt for outlet in port.outlets() if outlet.rtt is not None]
+    if found:
+        return found[0]
+    for transport in port.transports:
+        path = getattr(transport, "path", None)
+        if path is not None and path.agent.stun_rtt is not None:
+            return float(path.agent.stun_rtt)
+    return None

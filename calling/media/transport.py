@@ -1,0 +1,392 @@
+"""One ICE + DTLS association of a leg and the reader of its socket: where datagrams are sorted.
+
+R1: a datagram under 13 bytes is dropped; what is not STUN is taken from the selected pair's address
+only. Authentic RTP goes straight to its Stream; nothing is queued and no task runs per packet. An ICE
+restart opens a second socket and moves over when a pair on it is nominated; DTLS and SRTP go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from calling.media import ports
+from calling.media.aiortc_private import (
+    DtlsEnd,
+    DtlsPipe,
+    IceAgent,
+    PacketBuffer,
+    protect_rtcp,
+    unprotect,
+    unprotect_rtcp,
+)
+from calling.media.negotiation import Line
+from calling.media.rtp import rtcp
+from calling.media.rtp.header import FIELDS, FIELDS_AT, extension
+from calling.media.rtp.inlet import Inlet, Stream, monotonic
+from calling.media.rtp.wheel import wheel
+from calling.media.sdp_model import MID
+from calling.media.signals import Failed, Flood
+
+if TYPE_CHECKING:
+    from calling.media.config import MediaConfig
+    from calling.media.rtp.port import Port
+
+MAX_STREAMS = 16  # SSRCs of one transport; more is churn (R21)
+EARLY = 8  # DTLS datagrams kept until a pair is selected
+ICE_SECONDS, DTLS_SECONDS = 15.0, 10.0
+unpack_fields = FIELDS.unpack_from
+
+
+class Path:
+    """One socket with its ICE agent."""
+
+    def __init__(self, transport: Transport, config: MediaConfig, controlling: bool) -> None:
+        self.transport = transport
+        self.sock = ports.bind(config)
+        self.fd = self.sock.fileno()
+        self.remote: tuple[Any, ...] | None = None
+        self.agent = IceAgent(self.sock, config.advertised, controlling, self._selected)
+        self.dropped = 0
+        self._early: list[tuple[bytes, tuple[Any, ...]]] = []
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self.fd, self._readable)
+        self.closed = False
+
+    def _selected(self, address: tuple[str, int]) -> None:
+        if self.remote is not None and self.remote[:2] == address:
+            return
+        # the kernel reports IPv6 senders as four-tuples
+        self.remote = address if ":" not in address[0] else (*address, 0, 0)
+        early, self._early = self._early, []
+        for data, sender in early:
+            if sender[:2] == address:
+                self.transport.pipe.feed(data)
+
+    def _readable(self) -> None:
+        transport = self.transport
+        buffer = transport.buffer
+        view = buffer.view
+        try:
+            size, address = self.sock.recvfrom_into(view)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            return  # an ICMP error of an earlier send; the socket stays usable
+        if size < 13:
+            self.dropped += 1
+            return
+        first = view[0]
+        if 127 < first < 192:
+            if address != self.remote:
+                self.dropped += 1
+                return
+            rx = transport.rx
+            if rx is None:
+                return
+            if 191 < view[1] < 224:
+                transport.control(size)
+                return
+            length = buffer.length
+            length[0] = size
+            if unprotect(rx, buffer.c, length):
+                transport.refused += 1
+                return
+            mark, sequence, timestamp, ssrc = unpack_fields(view, FIELDS_AT)
+            stream = transport.streams.get(ssrc)
+            if stream is None:
+                stream = transport.new_stream(ssrc, mark & 0x7F, sequence, length[0])
+                if stream is None:
+                    return
+            stream.receive(buffer, length[0], mark, sequence, timestamp)
+        elif first < 4:
+            self.agent.feed(bytes(view[:size]), address)
+        elif 19 < first < 64:
+            if address == self.remote:
+                transport.pipe.feed(bytes(view[:size]))
+            elif self.remote is None and len(self._early) < EARLY:
+                self._early.append((bytes(view[:size]), address))
+            else:
+                self.dropped += 1
+
+    async def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.remove_reader(self.fd)
+        try:
+            await asyncio.wait_for(self.agent.close(), 2)
+        except Exception:  # half-made agents may raise anything; the socket must go all the same
+            pass
+        finally:
+            self.sock.close()
+
+
+class Transport:
+    """ICE, DTLS and SRTP of one or several media sections."""
+
+    def __init__(self, port: Port, config: MediaConfig, controlling: bool) -> None:
+        self.port = port
+        self.config = config
+        self.buffer = PacketBuffer()
+        self.out = PacketBuffer()
+        self.rx: Any = None
+        self.tx: Any = None
+        self.streams: dict[int, Stream] = {}
+        self.lines: list[Line] = []
+        self.repairs: dict[int, int] = {}  # RTX SSRC -> SSRC
+        self.refused = 0
+        self.far_sent = 0.0
+        self.pipe = DtlsPipe(self._send_dtls)
+        self.dtls = DtlsEnd(self.pipe)
+        self.path = Path(self, config, controlling)
+        self.next_path: Path | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._churn = 0
+        self._wheel = wheel()
+        self.closed = False
+
+    @property
+    def ready(self) -> bool:
+        return self.tx is not None
+
+    # --- setting up
+
+    def connect(
+        self, user: str, password: str, lite: bool, fingerprints: list[tuple[str, str]], role: str
+    ) -> None:
+        """Start ICE and then DTLS in the background; the port is told how it ends. role: client or server."""
+        self.path.agent.set_remote(user, password, lite)
+        self.dtls.set_role(role)
+        self._run(self._set_up(fingerprints))
+
+    async def _set_up(self, fingerprints: list[tuple[str, str]]) -> None:
+        try:
+            async with asyncio.timeout(ICE_SECONDS):
+                await self.path.agent.connect()
+        except (TimeoutError, ConnectionError):
+            self.port.failed(Failed("ice_timeout"))
+            return
+        try:
+            async with asyncio.timeout(DTLS_SECONDS):
+                await self.dtls.shake_hands(fingerprints)
+        except TimeoutError:
+            self.port.failed(Failed("dtls_timeout"))
+            return
+        if self.dtls.state != "connected":
+            self.port.failed(Failed("fingerprint_mismatch" if self.dtls.mismatch else "dtls_failed"))
+            return
+        self.dtls.on("statechange", self._dtls_changed)
+        self.rx, self.tx = self.dtls.rx, self.dtls.tx
+        self.path.agent.consent_at = monotonic()
+        self.port.connected(self)
+
+    def _dtls_changed(self) -> None:
+        if self.dtls.state == "closed" and not self.closed:
+            self.port.failed(Failed("closed_by_peer"))
+
+    def restart(self) -> IceAgent:
+        """Begin an ICE restart: a new socket and agent; the old path carries on until the new one works."""
+        if self.next_path is not None:
+            self._run(self.next_path.close())
+        self.next_path = Path(self, self.config, self.path.agent.ice_controlling)
+        return self.next_path.agent
+
+    def connect_again(self, user: str, password: str, lite: bool) -> None:
+        """Check the restarted path in the background and move to it."""
+        path = self.next_path
+        if path is not None:
+            path.agent.set_remote(user, password, lite)
+            self._run(self._move(path))
+
+    async def _move(self, path: Path) -> None:
+        try:
+            async with asyncio.timeout(ICE_SECONDS):
+                await path.agent.connect()
+        except (TimeoutError, ConnectionError):
+            if path is self.next_path:
+                self.next_path = None
+                await path.close()
+                self.port.failed(Failed("ice_timeout"))
+            return
+        old, self.path, self.next_path = self.path, path, None
+        path.agent.consent_at = monotonic()
+        await old.close()
+        self.port.connected(self)
+
+    @property
+    def agent(self) -> IceAgent:
+        """The agent whose credentials and candidate go into a description."""
+        return (self.next_path or self.path).agent
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except Exception:  # whatever a private part raises ends this leg, not the worker
+            if not self.closed:
+                self.port.failed(Failed("crashed"))
+
+    # --- datagrams out
+
+    def send(self, data: memoryview | bytes) -> None:
+        """One protected datagram to the selected address; a full socket buffer loses it, as UDP may."""
+        path = self.path
+        if path.remote is not None:
+            try:
+                path.sock.sendto(data, path.remote)
+            except OSError:
+                self.port.unsent += 1
+
+    def _send_dtls(self, data: bytes) -> None:
+        if self.path.remote is not None:
+            with contextlib.suppress(OSError):
+                self.path.sock.sendto(data, self.path.remote)
+
+    def send_control(self, data: bytes) -> None:
+        """Protect and send one compound RTCP packet."""
+        size = len(data)
+        if self.tx is None or size > 1400:
+            return
+        out = self.out
+        out.view[:size] = data
+        out.length[0] = size
+        if protect_rtcp(self.tx, out.c, out.length) == 0:
+            self.send(out.view[: out.length[0]])
+
+    # --- datagrams in
+
+    def new_stream(self, ssrc: int, pt: int, sequence: int, size: int) -> Stream | None:
+        """Find whose stream an unknown SSRC is: by MID, signalled SSRC, then payload type."""
+        if ssrc in self.repairs or any(pt in line.rtx.values() for line in self.lines):
+            self._repair(ssrc, size)
+            return None
+        if len(self.streams) >= MAX_STREAMS:
+            self._churn += 1
+            if self._churn == 100:
+                self.port.signal(Flood("audio", 0))
+            return None
+        line = self._line_of(ssrc, pt, size)
+        inlet = self.port.inlet_of(line) if line is not None else None
+        if inlet is None:
+            return None
+        stream = inlet.stream(ssrc, sequence, pt)
+        self.streams[ssrc] = stream
+        self.port.first_packet(inlet)
+        return stream
+
+    def _line_of(self, ssrc: int, pt: int, size: int) -> Line | None:
+        lines = [line for line in self.lines if line.receives]
+        for line in lines:
+            number = line.extensions.get(MID)
+            found = extension(self.buffer.view, size, number) if number else None
+            if found is not None:
+                value = bytes(found)
+                return next((one for one in lines if one.mid is not None and one.mid.encode() == value), None)
+        for line in lines:
+            if ssrc in line.remote_ssrcs:
+                return line
+        speakers = [line for line in lines if line.codec(pt) is not None or pt in line.events.values()]
+        return speakers[0] if speakers else None
+
+    def _repair(self, ssrc: int, size: int) -> None:
+        """Turn an RTX packet (RFC 4588) back into the one that was lost."""
+        view = self.buffer.view
+        mark, _, timestamp, _ = unpack_fields(view, FIELDS_AT)
+        for line in self.lines:
+            original = next((pt for pt, rtx in line.rtx.items() if rtx == mark & 0x7F), None)
+            if original is None:
+                continue
+            from calling.media.rtp.header import payload_end, payload_offset
+
+            inlet = self.port.inlet_of(line)
+            at, end = payload_offset(view, size), payload_end(view, size)
+            main = self.repairs.get(ssrc) or line.remote_rtx.get(ssrc)
+            stream = inlet.streams.get(main) if inlet and main else (inlet.current() if inlet else None)
+            if stream is None or at is None or end - at < 3:
+                return  # an empty one is bandwidth probing
+            sequence = view[at] << 8 | view[at + 1]
+            if sequence not in stream.asked:
+                return
+            view[at : end - 2] = bytes(view[at + 2 : end])
+            view[0] &= 0xDF
+            FIELDS.pack_into(view, FIELDS_AT, original | mark & 0x80, sequence, timestamp, stream.ssrc)
+            stream.receive(self.buffer, end - 2, original | mark & 0x80, sequence, timestamp)
+            return
+
+    def control(self, size: int) -> None:
+        """One SRTCP datagram in the buffer."""
+        buffer = self.buffer
+        buffer.length[0] = size
+        if unprotect_rtcp(self.rx, buffer.c, buffer.length):
+            self.refused += 1
+            return
+        self.port.feedback(self, bytes(buffer.view[: buffer.length[0]]))
+
+    # --- feedback that an inlet wants sent
+
+    def request_key(self, line: Line, ssrc: int) -> None:
+        if any("nack pli" in codec.feedback for codec in line.codecs):
+            message = rtcp.pli(line.ssrc, ssrc)
+        elif any("ccm fir" in codec.feedback for codec in line.codecs):
+            self.port.fir_number += 1
+            message = rtcp.fir(line.ssrc, ssrc, self.port.fir_number)
+        else:
+            return
+        self.send_control(rtcp.receiver_report(line.ssrc, []) + message)
+
+    def ask_again(self, line: Line, stream: Stream, now: float) -> None:
+        wanted = stream.due(now)
+        if wanted:
+            self.send_control(rtcp.receiver_report(line.ssrc, []) + rtcp.nack(line.ssrc, stream.ssrc, wanted))
+        if stream.asked:
+            self._wheel.sprint(self)
+
+    def sprint(self, now: float) -> bool:
+        if self.closed:
+            return False
+        waiting = False
+        for stream in self.streams.values():
+            if stream.asked and stream.inlet.line is not None:
+                wanted = stream.due(now)
+                if wanted:
+                    line: Line = stream.inlet.line
+                    report = rtcp.receiver_report(line.ssrc, [])
+                    self.send_control(report + rtcp.nack(line.ssrc, stream.ssrc, wanted))
+                waiting = waiting or bool(stream.asked)
+        return waiting
+
+    # --- end
+
+    async def close(self) -> None:
+        """Say goodbye and free everything; never raises."""
+        if self.closed:
+            return
+        self.closed = True
+        ssrcs = [line.ssrc for line in self.lines if line.sends]
+        with contextlib.suppress(Exception):
+            if ssrcs and self.tx is not None:
+                self.send_control(rtcp.receiver_report(ssrcs[0], []) + rtcp.bye(ssrcs))
+        self.rx = self.tx = None
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.dtls.stop(), 2)
+        self.pipe.end()
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=2)
+        await self.path.close()
+        if self.next_path is not None:
+            await self.next_path.close()
+        self.dtls.remove_all_listeners()
+        self.streams.clear()
+
+
+def inlets_of(transport: Transport) -> set[Inlet]:
+    """The inlets that have streams on this transport."""
+    return {stream.inlet for stream in transport.streams.values()}

@@ -1,0 +1,161 @@
+"""Software phones of the media tests: stock aiortc peers that send tones and measure what they hear."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fractions
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+import aioice.ice
+import av
+import numpy as np
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
+
+from calling.media.config import MediaConfig
+from calling.media.peer import Peer, Wants
+
+# aioice leaves 127.0.0.1 out when it gathers; every test socket stays on loopback
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+CONFIG = MediaConfig(ports=(31000, 39999))
+
+
+class ToneTrack(AudioStreamTrack):
+    """A sine of `hertz` at 48 kHz mono."""
+
+    def __init__(self, hertz: float) -> None:
+        super().__init__()
+        self.hertz = hertz
+        self._at = 0
+        self._begun: float | None = None
+
+    async def recv(self) -> av.AudioFrame:
+        now = time.monotonic()
+        self._begun = now if self._begun is None else self._begun
+        await asyncio.sleep(max(0.0, self._begun + self._at / 48000 - now))
+        steps = np.arange(self._at, self._at + 960)
+        wave = (np.sin(2 * np.pi * self.hertz * steps / 48000) * 12000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(wave.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, self._at, fractions.Fraction(1, 48000)
+        self._at += 960
+        return frame
+
+
+class ColourTrack(VideoStreamTrack):
+    """320x240 pictures of one grey value."""
+
+    def __init__(self, grey: int) -> None:
+        super().__init__()
+        self.grey = grey
+
+    async def recv(self) -> av.VideoFrame:
+        pts, base = await self.next_timestamp()
+        plane = np.full((240 * 3 // 2, 320), 128, np.uint8)
+        plane[:240] = self.grey
+        plane[0:16, 0:16] = pts // 3000 % 255
+        frame = av.VideoFrame.from_ndarray(plane, format="yuv420p")
+        frame.pts, frame.time_base = pts, base
+        return frame
+
+
+class Phone:
+    """One device: an aiortc peer connection with ears and eyes."""
+
+    def __init__(
+        self, hertz: float | None = 440.0, grey: int | None = None, codec: str | None = None
+    ) -> None:
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.sound: deque[np.ndarray] = deque(maxlen=100)
+        self.frames = 0
+        self.grey: float | None = None
+        self.heard_at = 0.0
+        self.longest_gap = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        if hertz is not None:
+            self.pc.addTrack(ToneTrack(hertz))
+        if grey is not None:
+            self.pc.addTrack(ColourTrack(grey))
+        if codec is not None:
+            chosen = RTCRtpSender.getCapabilities("audio").codecs
+            self.pc.getTransceivers()[0].setCodecPreferences(
+                [one for one in chosen if one.mimeType.lower() == f"audio/{codec.lower()}"]
+            )
+
+        @self.pc.on("track")
+        def on_track(track: MediaStreamTrack) -> None:
+            self._tasks.append(asyncio.ensure_future(self._listen(track)))
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.AudioFrame):
+                    samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
+                    self.sound.append(samples.astype(np.float64))
+                    self.rate = frame.sample_rate
+                    now = time.monotonic()
+                    if self.heard_at:
+                        self.longest_gap = max(self.longest_gap, now - self.heard_at)
+                    self.heard_at = now
+                else:
+                    self.frames += 1
+                    self.grey = float(frame.to_ndarray(format="gray")[100:200, 100:200].mean())
+
+    async def offer(self) -> str:
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        return self.pc.localDescription.sdp
+
+    async def take(self, answer: str) -> None:
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    async def answer(self, offer: str) -> str:
+        await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await self.pc.setLocalDescription(await self.pc.createAnswer())
+        return self.pc.localDescription.sdp
+
+    def hertz(self, seconds: float = 0.4) -> float | None:
+        """The strongest frequency of the last moments, None for silence."""
+        if not self.sound or time.monotonic() - self.heard_at > 0.5:
+            return None
+        wave = np.concatenate(list(self.sound)[-round(seconds * 50) :])
+        if np.sqrt(np.mean(wave**2)) < 200:
+            return None
+        spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+        return float(np.argmax(spectrum[1:]) + 1) * self.rate / len(wave)
+
+    def hears(self, hertz: float, tolerance: float = 12.0) -> bool:
+        found = self.hertz()
+        return found is not None and abs(found - hertz) < tolerance
+
+    async def close(self) -> None:
+        await self.pc.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def until(test: Callable[[], object], seconds: float = 8.0, what: str = "it") -> None:
+    """Wait for a condition with a deadline."""
+    end = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not happen within {seconds} s")
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def joined(*phones: Phone, wants: Wants | None = None) -> AsyncIterator[list[Peer]]:
+    """Platform peers for these phones, connected; everything is closed at the end."""
+    peers = [Peer(CONFIG) for _ in phones]
+    try:
+        for phone, peer in zip(phones, peers, strict=True):
+            await phone.take(await peer.answer(await phone.offer(), wants))
+        await until(lambda: all(peer.port.up for peer in peers), what="connecting")
+        yield peers
+    finally:
+        await asyncio.gather(*(peer.close() for peer in peers))
+        await asyncio.gather(*(phone.close() for phone in phones))

@@ -1,0 +1,56 @@
+"""Two devices hear each other's tone through the packet path."""
+
+from __future__ import annotations
+
+from tests.media.phones import Phone, joined, until
+
+
+async def test_two_phones_hear_each_other() -> None:
+    alice, bob = Phone(440), Phone(880)
+    async with joined(alice, bob) as (a, b):
+        a.port.hears(b.port)
+        b.port.hears(a.port)
+        await until(lambda: alice.hears(880) and bob.hears(440), what="hearing each other")
+        assert a.codec == "opus"
+
+
+async def test_a_phone_gets_its_own_echo_in_sound_and_picture() -> None:
+    alice = Phone(600, grey=90)
+    async with joined(alice) as (a,):
+        a.port.hears(a.port)
+        a.port.sees(a.port)
+        await until(lambda: alice.hears(600), what="the echo")
+        await until(lambda: alice.frames > 10 and abs((alice.grey or 0) - 90) < 8, 15, "the picture")
+
+
+async def test_routing_changes_who_is_heard_without_a_break_in_the_stream() -> None:
+    alice, bob, carol = Phone(440), Phone(880), Phone(1320)
+    async with joined(alice, bob, carol) as (a, b, c):
+        a.port.hears(b.port)
+        await until(lambda: alice.hears(880), what="hearing bob")
+        alice.longest_gap = 0.0
+        for source, hertz in ((c, 1320), (b, 880), (c, 1320), (a, 440)):
+            a.port.hears(source.port)
+            await until(lambda hertz=hertz: alice.hears(hertz), what=f"hearing {hertz} Hz")
+        assert alice.longest_gap < 0.3
+
+
+async def test_a_muted_phone_is_not_heard_although_it_keeps_sending() -> None:
+    alice, bob = Phone(440), Phone(880)
+    async with joined(alice, bob) as (a, b):
+        a.port.hears(b.port)
+        b.port.hears(a.port)
+        await until(lambda: alice.hears(880) and bob.hears(440), what="hearing each other")
+        b.port.mute({"audio"})
+        await until(lambda: alice.hertz() is None, what="silence")
+        assert bob.hears(440)
+        b.port.mute(set())
+        await until(lambda: alice.hears(880), what="hearing bob again")
+
+
+async def test_a_picture_comes_at_once_when_the_source_is_switched() -> None:
+    alice, bob, carol = Phone(None, grey=40), Phone(None, grey=120), Phone(None, grey=200)
+    async with joined(alice, bob, carol) as (a, b, c):
+        for source, grey in ((b, 120), (c, 200), (b, 120)):
+            a.port.sees(source.port)
+            await until(lambda grey=grey: abs((alice.grey or 0) - grey) < 10, 10, f"grey {grey}")
