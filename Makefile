@@ -15,19 +15,22 @@ demo:
 
 test:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run all
+	@exec $(PY) -u -m tests.run all $(if $(SEED),--seed $(SEED))
 
 soak:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run soak
+	@exec $(PY) -u -m tests.run soak $(if $(SEED),--seed $(SEED))
 
 quick:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run quick
+	@exec $(PY) -u -m tests.run quick $(if $(SEED),--seed $(SEED))
 
 lint:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.lint
+	$(PY) -m ruff check .
+	CALLWRIGHT_SECRET_KEY=lint $(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	CALLWRIGHT_SECRET_KEY=lint $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench:
 	@config/bootstrap.sh dev

@@ -34,7 +34,7 @@ if ! good "$venv/bin/python"; then
   fi
   echo "Making $venv with $($python --version 2>&1) ..."
   rm -rf "$venv"
-  if ! "$python" -m venv "$venv" >"${TMPDIR:-/tmp}/callwright-venv.$$" 2>&1; then
+  if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
     # Debian keeps ensurepip in a package of its own.
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
       echo "Installing python3-venv ..."
@@ -43,11 +43,9 @@ if ! good "$venv/bin/python"; then
     fi
     if ! "$python" -m venv "$venv"; then
       echo "callwright: $python cannot make a virtual environment; on Debian: apt install python3-venv" >&2
-      rm -f "${TMPDIR:-/tmp}/callwright-venv.$$"
       exit 1
     fi
   fi
-  rm -f "${TMPDIR:-/tmp}/callwright-venv.$$"
 fi
 
 echo "Installing the pinned packages of $lock (once) ..."

@@ -1,17 +1,82 @@
-"""What every test may use: the standing cast is added by the owners of the rooms in their conftests."""
+"""What every test may use. Each room's own stage and the standing cast are in the rooms' conftests.
+
+Options: `--seed` for everything random, `--quick` for pure tests only, `--soak` for the large families at
+their full figures. Markers: see `pyproject.toml`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import random
+import shutil
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connection
 
+_PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
+_DATABASE = {"db", "transactional_db", "django_db_setup", "live_server", "child_environment"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("callwright")
+    group.addoption("--seed", type=int, default=None, help="seed of everything random")
+    group.addoption("--quick", action="store_true", help="only pure tests: no database, process or browser")
+    group.addoption("--soak", action="store_true", help="large families at their full figures")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(1, 2**31)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed {config.option.seed}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    dropped = []
+    for item in items:
+        if config.option.quick and _is_not_pure(item):
+            dropped.append(item)
+            continue
+        for program in _missing_programs(item):
+            item.add_marker(pytest.mark.skip(reason=f"needs {program}, which is not installed"))
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
+
+
+def _is_not_pure(item: pytest.Item) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    if marks & {"django_db", "browser", "sip_peer", "slow", "needs", "processes", "family"}:
+        return True
+    return bool(_DATABASE & set(getattr(item, "fixturenames", ())))
+
+
+def _missing_programs(item: pytest.Item) -> list[str]:
+    wanted = [p for name, programs in _PROGRAMS.items() if item.get_closest_marker(name) for p in programs]
+    wanted += [str(program) for mark in item.iter_markers("needs") for program in mark.args]
+    return [program for program in wanted if shutil.which(program) is None]
+
 
 @pytest.fixture
-def child_environment(db: None) -> Iterator[dict[str, str]]:
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run, for `random.Random(seed)`."""
+    chosen: int = request.config.option.seed
+    return chosen
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """`figure(sample, full)`: how many to try: the sample in `make test`, all of it in `make soak`."""
+    soak: bool = request.config.option.soak
+    return lambda sample, full: full if soak else sample
+
+
+@pytest.fixture
+def child_environment(transactional_db: None) -> Iterator[dict[str, str]]:
     """Variables for a process that a test starts: the same engines, and the test's own database."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     name = connection.settings_dict["NAME"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -35,13 +36,16 @@ def prepare(data_dir: Path, owner: Owner | None) -> Path:
     directory = places.engines_directory(data_dir)
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
-    _sockets(places.socket_directory(data_dir), owner)
+    _sockets(data_dir, owner)
     return directory
 
 
-def _sockets(directory: Path, owner: Owner | None) -> None:
-    own(directory, owner)
-    status = directory.lstat()
-    expected = owner.uid if owner else os.geteuid()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != expected:
+def _sockets(data_dir: Path, owner: Owner | None) -> None:
+    directory = places.socket_directory(data_dir)
+    if len(os.fsencode(directory)) > places.LONGEST_SOCKET_DIRECTORY or not directory.parent.exists():
+        # mkdtemp: a name nobody can have prepared for us.
+        directory = Path(tempfile.mkdtemp(prefix="callwright-"))
+        (data_dir / places.SOCKETS_POINTER).write_text(f"{directory}\n")
+    status = own(directory, owner).lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != (owner.uid if owner else os.geteuid()):
         raise EngineError(f"{directory} belongs to someone else: choose another CALLWRIGHT_DATA_DIR")

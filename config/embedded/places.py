@@ -6,7 +6,6 @@ data directory alone. Starting and stopping is in `postgres.py` and `valkey.py`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from urllib.parse import quote
 LONGEST_SOCKET_DIRECTORY = 80
 DATABASE = "callwright"
 POINTER = "engines.location"
+SOCKETS_POINTER = "sockets.location"
 
 
 def engines_directory(data_dir: Path) -> Path:
@@ -31,12 +31,14 @@ def engines_directory(data_dir: Path) -> Path:
 
 
 def socket_directory(data_dir: Path) -> Path:
-    """Where the unix sockets are; beside the engines, or under /tmp where that path would be too long."""
+    """Where the unix sockets are; beside the engines, or where a pointer says if that path is too long."""
     beside = engines_directory(data_dir) / "run"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY:
         return beside
-    digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:16]
-    return Path("/tmp") / f"callwright-{os.getuid()}-{digest}"
+    try:
+        return Path((data_dir / SOCKETS_POINTER).read_text().strip())
+    except OSError:
+        return beside
 
 
 def postgres_url(data_dir: Path) -> str:

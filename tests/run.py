@@ -1,0 +1,103 @@
+"""`python -m tests.run all|quick|soak`: what `make test`, `make quick` and `make soak` do.
+
+Installs the Debian packages of the test groups where it may, says which groups are skipped and why, and
+runs pytest with a printed seed. A failure is repeated with `make test SEED=<seed>`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tests that need a program from outside: who, which package has it."""
+
+    name: str
+    programs: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+GROUPS = (
+    Group("browser tests", ("chromium",), ("chromium",)),
+    Group("SIP tests with sipp", ("sipp",), ("sip-tester",)),
+    Group("SIP tests with baresip", ("baresip",), ("baresip",)),
+    Group("SIP tests through a proxy", ("kamailio",), ("kamailio",)),
+    Group("TURN tests with coturn", ("turnserver",), ("coturn",)),
+    Group("speech tests", ("espeak-ng",), ("espeak-ng",)),
+    Group("tests that read media files", ("ffmpeg",), ("ffmpeg",)),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the suite; pytest's exit status."""
+    parser = argparse.ArgumentParser(prog="tests.run")
+    parser.add_argument("suite", choices=["all", "quick", "soak"])
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("rest", nargs="*", help="handed on to pytest")
+    chosen = parser.parse_args(arguments)
+    seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(1, 2**31)
+    if chosen.suite != "quick":
+        install_programs()
+    print(f"seed {seed} (again with: make {_target(chosen.suite)} SEED={seed})", flush=True)
+    command = [sys.executable, "-m", "pytest", f"--seed={seed}", f"--hypothesis-seed={seed}", "-q"]
+    if chosen.suite == "quick":
+        command.append("--quick")
+    elif chosen.suite == "soak":
+        command += ["--soak", "-m", "family", "-s", "--timeout=0"]
+    os.execv(sys.executable, [*command, *chosen.rest])
+
+
+def install_programs() -> None:
+    """Installs what is missing as root on Debian or Ubuntu; else names each group that is skipped."""
+    missing = [group for group in GROUPS if not _present(group)]
+    if not missing:
+        return
+    obstacle = _obstacle()
+    if obstacle is None:
+        packages = sorted({package for group in missing for package in group.packages})
+        print(f"installing {' '.join(packages)} ...", flush=True)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False, **quiet)
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+        result = subprocess.run([*install, *packages], env=environment, check=False, **quiet)
+        if result.returncode != 0:  # one unknown package must not cost the others
+            for package in packages:
+                subprocess.run([*install, package], env=environment, check=False, **quiet)
+        obstacle = "its Debian package could not be installed"
+    for group in missing:
+        if not _present(group):
+            needed = ", ".join(p for p in group.programs if shutil.which(p) is None)
+            print(f"skipped: {group.name} (no {needed}: {obstacle})", flush=True)
+
+
+def _present(group: Group) -> bool:
+    return all(shutil.which(program) for program in group.programs)
+
+
+def _obstacle() -> str | None:
+    if shutil.which("apt-get") is None or not Path("/etc/debian_version").exists():
+        return "this is not Debian or Ubuntu, install it by hand"
+    if os.geteuid() != 0:
+        return "not running as root, install it by hand"
+    return None
+
+
+def _target(suite: str) -> str:
+    return {"all": "test"}.get(suite, suite)
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main(sys.argv[1:]))
