@@ -1,0 +1,120 @@
+"""Making credentials: projects, API tokens, signed tokens, refresh with rotation."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from subscribers.models import Project
+from tokens.claims import BadClaims, Grant, claims_of, grant_of, holder_of
+from tokens.models import ApiToken, IssuedToken
+from tokens.signing import InvalidToken, sign, verify
+
+DEFAULT_LIFE = timedelta(hours=2)
+MAX_LIFE = timedelta(days=30)
+REFRESH_LEAD = timedelta(minutes=5)
+MIN_API_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A signed access token and the refresh token that outlives it by five minutes."""
+
+    token: str
+    refresh_token: str
+
+
+def create_project(name: str, id: UUID | str | None = None) -> Project:
+    """A new project; with `id`, the project of that id, made when it is not there yet."""
+    if id is None:
+        return Project.objects.create(name=name)
+    project, _ = Project.objects.get_or_create(id=id, defaults={"name": name})
+    return project
+
+
+def issue_api_token(
+    project: Project, token: str | None = None, name: str = "", least: int = MIN_API_TOKEN
+) -> str:
+    """A new API token of the project, in clear: it is shown now and never again.
+
+    With `token` that very string is made valid (idempotent; at least `least` characters, else ValueError).
+    """
+    text = token or "PT" + secrets.token_hex(32)
+    if len(text) < least:
+        raise ValueError(f"An API token has at least {least} characters.")
+    ApiToken.objects.update_or_create(
+        project=project,
+        digest=digest(text),
+        defaults={"hint": text[:6], "name": name, "revoked_at": None},
+    )
+    return text
+
+
+def digest(text: str) -> str:
+    """What is kept of an API token. It is random, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def issue_pair(grant: Grant, expires_at: datetime | None = None, family: UUID | None = None) -> Pair:
+    """An access token that ends at `expires_at` (default in 2 h) and its refresh token."""
+    ends = expires_at or timezone.now() + DEFAULT_LIFE
+    family = family or uuid4()
+    access = _row(grant, "SAT", ends, family)
+    refresh = _row(grant, "Refresh", ends + REFRESH_LEAD, family)
+    IssuedToken.objects.bulk_create([access, refresh])
+    return Pair(_sign(grant, access), _sign(grant, refresh))
+
+
+def issue_access(grant: Grant, expires_at: datetime | None = None) -> str:
+    """An access token alone (embeds and invites cannot be refreshed)."""
+    row = _row(grant, "SAT", expires_at or timezone.now() + DEFAULT_LIFE, uuid4())
+    row.save(force_insert=True)
+    return _sign(grant, row)
+
+
+@transaction.atomic
+def refresh(project_id: UUID, text: object) -> Pair:
+    """A new pair for a refresh token of the project, which is used up by it; raises InvalidToken."""
+    claims = verify(text, "Refresh")
+    try:
+        holder = holder_of(claims)
+        family = UUID(claims["fam"])
+    except (BadClaims, KeyError, ValueError):
+        raise InvalidToken from None
+    # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.
+    taken = IssuedToken.objects.filter(
+        jti=holder.jti, project_id=project_id, typ="Refresh", used_at=None, revoked_at=None
+    ).update(used_at=timezone.now())
+    if not taken:
+        raise InvalidToken(
+            "token_invalid", "The refresh token was used or revoked, or is not this project's."
+        )
+    return issue_pair(grant_of(holder), family=family)
+
+
+def forget_expired() -> int:
+    """Deletes the rows of tokens that expired an hour ago; returns how many. For a periodic task."""
+    gone, _ = IssuedToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1)).delete()
+    return gone
+
+
+def _row(grant: Grant, typ: str, ends: datetime, family: UUID) -> IssuedToken:
+    return IssuedToken(
+        project_id=grant.project_id,
+        subscriber_id=grant.subscriber_id,
+        family=family,
+        kind=grant.kind,
+        typ=typ,
+        expires_at=ends,
+    )
+
+
+def _sign(grant: Grant, row: IssuedToken) -> str:
+    typ = "SAT" if row.typ == "SAT" else "Refresh"
+    return sign(claims_of(grant, row.jti, row.family), typ, row.expires_at)  # type: ignore[arg-type]
