@@ -1,0 +1,1 @@
+"""SWML: parse and check (pure), step (pure), run (at the rim)."""
