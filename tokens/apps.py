@@ -1,8 +1,16 @@
 """The gate's Django app."""
 
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 
 class TokensConfig(AppConfig):
     name = "tokens"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from subscribers.http import idempotency
+        from tokens.authentication import caller_of
+
+        idempotency.identify[:] = [caller_of]

@@ -1,0 +1,29 @@
+"""The tenant."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.db import models
+
+
+def new_signing_key() -> str:
+    return "PSK_" + secrets.token_urlsafe(32)
+
+
+class Project(models.Model):
+    """One tenant. Everything else belongs to exactly one project."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    signing_key = models.CharField(
+        max_length=200, default=new_signing_key, help_text="Signs status_url callbacks."
+    )
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_reason = models.CharField(max_length=200, blank=True)
+    policy = models.JSONField(default=dict, blank=True, help_text="Telephone policy: countries, caps, risk.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,121 @@
+"""Signing and checking of SATs and refresh tokens: JWS compact, HS256 alone (RFC 7515, 7519, 8725).
+
+The key is derived from SECRET_KEY, one per token type, so that a refresh token can never pass for a SAT.
+The `ch` header is where SignalWire's browser SDK reads its host from.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+import jwt
+from django.conf import settings
+from django.utils import timezone
+
+from subscribers.sealing import derived_key
+
+Typ = Literal["SAT", "Refresh"]
+ALGORITHM = "HS256"
+ISSUER = "callwright"
+MAX_TOKEN = 16 * 1024
+_HEADER_NAMES = frozenset({"alg", "typ", "kid", "ch"})
+
+
+class InvalidToken(Exception):
+    """A credential is refused. `code` is token_invalid, token_expired, token_revoked or unauthorized."""
+
+    def __init__(self, code: str = "token_invalid", message: str = "The token is not valid.") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def channel_host() -> str:
+    """The `ch` header: `fabric.<domain>`, with the domain's port if it has one."""
+    return f"fabric.{settings.CALLWRIGHT_DOMAIN}"
+
+
+def sign(claims: dict[str, Any], typ: Typ, expires_at: datetime) -> str:
+    """The compact JWS of `claims` with issuer, audience and times added."""
+    payload = {
+        **claims,
+        "iss": ISSUER,
+        "aud": _audience(typ),
+        "iat": int(timezone.now().timestamp()),
+        "exp": int(expires_at.timestamp()),
+    }
+    headers = {"typ": typ, "kid": _kid(typ), "ch": channel_host()}
+    return jwt.encode(payload, _key(typ), algorithm=ALGORITHM, headers=headers)
+
+
+def verify(text: object, typ: Typ) -> dict[str, Any]:
+    """The claims of a token of type `typ`; raises InvalidToken for anything else.
+
+    The header is compared with the one form this instance writes before any cryptography: algorithm, type
+    and key are never taken from it (RFC 8725, 3.1, 3.11), and headers that carry or point to keys, or a
+    critical extension, are refused by being there.
+    """
+    if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= MAX_TOKEN:
+        raise InvalidToken
+    _check_header(text, typ)
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            text,
+            _key(typ),
+            algorithms=[ALGORITHM],
+            audience=_audience(typ),
+            issuer=ISSUER,
+            leeway=0,
+            options={
+                "require": ["exp", "iat", "jti", "sub", "aud", "iss"],
+                "strict_aud": True,
+                # Clocks of two web hosts may differ by a moment; `exp` is what bounds a token.
+                "verify_iat": False,
+            },
+        )
+    except jwt.ExpiredSignatureError:
+        raise InvalidToken("token_expired", "The token has expired.") from None
+    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
+        raise InvalidToken from None
+    return claims
+
+
+def _check_header(text: str, typ: Typ) -> None:
+    parts = text.split(".")
+    if len(parts) != 3:
+        raise InvalidToken
+    try:
+        raw = base64.b64decode(parts[0] + "=" * (-len(parts[0]) % 4), altchars=b"-_", validate=True)
+        header = json.loads(raw, object_pairs_hook=_once)
+    except (ValueError, binascii.Error, RecursionError):
+        raise InvalidToken from None
+    if not isinstance(header, dict) or not header.keys() <= _HEADER_NAMES:
+        raise InvalidToken
+    expected = (ALGORITHM, typ, _kid(typ))
+    if (header.get("alg"), header.get("typ"), header.get("kid")) != expected:
+        raise InvalidToken
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate name")
+    return found
+
+
+def _audience(typ: Typ) -> str:
+    return f"callwright:{typ.lower()}"
+
+
+def _key(typ: Typ) -> bytes:
+    return derived_key(f"token signature {typ} v1")
+
+
+def _kid(typ: Typ) -> str:
+    return hashlib.sha256(b"kid" + _key(typ)).hexdigest()[:8]
