@@ -13,6 +13,9 @@ from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+# Django's checks run once, in the tests; here they would cost every process of a start a second.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
 app = Celery("callwright")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["tokens", "subscribers", "calling"])

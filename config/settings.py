@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "calling.dashboard.apps.DashboardConfig",
 ]
 MIDDLEWARE = [
+    "subscribers.http.cors.CorsMiddleware",
+    "subscribers.http.intake.BoundedBody",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -49,6 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "calling.dashboard.policy.PagePolicy",
+    "subscribers.http.idempotency.IdempotencyMiddleware",
 ]
 TEMPLATES = [
     {
@@ -81,6 +84,8 @@ CHANNEL_LAYERS = {
 REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "subscribers.http.problems.exception_handler",
     "DEFAULT_PARSER_CLASSES": ["subscribers.http.intake.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "subscribers.http.intake.JsonOnly",
+    "DEFAULT_THROTTLE_CLASSES": ["tokens.throttle.RestRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tokens.authentication.BasicProject",

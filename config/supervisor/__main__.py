@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -84,19 +85,32 @@ def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
     for launch in plan.processes(env):
         supervisor.start(launch)
     try:
-        supervisor.wait_until(lambda: _is_ready(env), _READY_PATIENCE, "readiness")
+        supervisor.wait_until(_now_and_then(lambda: _is_ready(env)), _READY_PATIENCE, "readiness")
     except TimeoutError:
         screen.say(f"not ready after {_READY_PATIENCE:.0f} s; see {env.data_dir / 'logs'}")
         return
     print(screen.ready(env, who, leaf, time.monotonic() - began), flush=True)
 
 
-def _wait(supervisor: Supervisor, ready: object, patience: float, name: str) -> None:
-    assert callable(ready)
+def _wait(supervisor: Supervisor, ready: Callable[[], bool], patience: float, name: str) -> None:
     try:
         supervisor.wait_until(ready, patience, name)
     except TimeoutError as late:
         raise CannotStart(str(late)) from None
+
+
+def _now_and_then(ask: Callable[[], bool], pause: float = 0.2) -> Callable[[], bool]:
+    """`ask`, but not more often than every `pause` seconds."""
+    asked = 0.0
+
+    def answer() -> bool:
+        nonlocal asked
+        if time.monotonic() - asked < pause:
+            return False
+        asked = time.monotonic()
+        return ask()
+
+    return answer
 
 
 def _is_ready(env: Environment) -> bool:
@@ -112,7 +126,7 @@ def _is_ready(env: Environment) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(data_dir: Path):  # type: ignore[no-untyped-def]
+def _alone(data_dir: Path) -> Iterator[None]:
     """Holds the data directory's lock: two instances on one directory would share sockets."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)

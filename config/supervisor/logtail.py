@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 _LARGEST = 20 * 1024 * 1024
 _AT_ONCE = 256 * 1024
+_QUIET_SECONDS = 60.0
 
 
 class LogTail:
@@ -19,6 +21,7 @@ class LogTail:
         self.directory = directory
         self.say = say
         self.seen: dict[Path, int] = {}
+        self.said: dict[str, float] = {}
 
     def skip_what_is_there(self) -> None:
         """Old lines are not news."""
@@ -57,6 +60,16 @@ class LogTail:
             with contextlib.suppress(ValueError):
                 entry = json.loads(line)
                 if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
-                    self.say(f"{name}: {str(entry.get('message'))[:300]}")
+                    cause = str(entry.get("error", "")).strip().splitlines()[-1:]
+                    self._say(name, " | ".join([str(entry.get("message")).strip(), *cause]))
         elif b" FATAL: " in line or b" PANIC: " in line:
-            self.say(f"{name}: {line.decode(errors='replace')[:300]}")
+            self._say(name, line.decode(errors="replace"))
+
+    def _say(self, name: str, text: str) -> None:
+        """One line, and the same one not again within a minute: the log has them all."""
+        line = f"{name}: {' '.join(text.split())[:300]}"
+        now = time.monotonic()
+        if now - self.said.get(line, -_QUIET_SECONDS) >= _QUIET_SECONDS:
+            self.said = {old: at for old, at in self.said.items() if now - at < _QUIET_SECONDS}
+            self.said[line] = now
+            self.say(line)
