@@ -66,8 +66,8 @@ class Stream:
     """One SSRC that comes in."""
 
     __slots__ = (
-        "asked", "base", "clock", "cycles", "inlet", "jitter", "last_at", "last_ts", "octets", "packets",
-        "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top",
+        "asked", "base", "born", "clock", "cycles", "inlet", "jitter", "last_at", "last_ts", "octets",
+        "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top",
         "transit",
     )  # fmt: skip
 
@@ -78,6 +78,7 @@ class Stream:
         self.top = (sequence - 1) & 0xFFFF  # highest sequence number seen
         self.base = sequence
         self.cycles = 0 if sequence else -65536
+        self.born = monotonic()
         self.packets = self.octets = self.recovered = 0
         self.jitter = 0.0  # timestamp units
         self.transit = 0.0

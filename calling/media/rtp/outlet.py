@@ -120,9 +120,10 @@ class Outlet:
         transport = self.transport
         if transport is None or transport.tx is None or now < self._event_until:
             return  # while digits are sent they replace the sound (RFC 4733 section 2.5.1.2)
-        if stream.inlet.serial != self._serial or stream is not self.feeder:
-            if not self._take(stream, buffer.view, size, mark, sequence, timestamp, now):
-                return
+        if (stream is not self.feeder or stream.inlet.serial != self._serial) and not self._take(
+            stream, buffer.view, size, mark, sequence, timestamp, now
+        ):
+            return
         pt = self._pts.get(mark & 0x7F)
         if pt is None:
             self._foreign(stream, buffer, size, mark, sequence, timestamp, now)
@@ -165,6 +166,9 @@ class Outlet:
             self._map(stream.inlet)
         if stream is self.feeder:
             return True
+        before = self.feeder
+        if isinstance(before, Stream) and before.inlet is stream.inlet and stream.born < before.born:
+            return False  # a device that changed its SSRC: the newer stream counts
         pt = self._pts.get(mark & 0x7F)
         if pt is None:
             return True  # to be transcoded or dropped

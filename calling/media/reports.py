@@ -1,0 +1,130 @@
+"""How a worker tells the door what happened: in order per session, again and again while PostgreSQL is away.
+
+Media never waits for it. A report under a lost epoch is refused by the door; then the session is told
+that it is a zombie and nothing of it is written any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from calling import control
+from calling.machine.inputs import DigitReceived, Refused
+from calling.media.desk import AWAY, Desk
+from calling.media.journal import Entry, Journal
+from subscribers.http.problems import NotFound
+
+log = logging.getLogger(__name__)
+MAX_WAITING = 2000  # per session; PostgreSQL is away for long by then
+RETRY_FIRST, RETRY_MOST = 0.1, 1.0
+
+
+class Reporter(Protocol):
+    """What a lane must know of its session."""
+
+    id: str
+    epoch: int
+
+    def lost(self) -> None:
+        """The lease was taken over."""
+
+
+Work = Callable[[], Any]
+
+
+class Lane:
+    """The reports of one session, delivered one after the other."""
+
+    def __init__(self, session: Reporter, desk: Desk, journal: Journal | None) -> None:
+        self.session = session
+        self._desk = desk
+        self._journal = journal
+        self._waiting: deque[tuple[str, Any, Work]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._spooled = 0
+        self.closed = False
+
+    def signal(self, call_id: str, value: Any) -> None:
+        """Report a machine input of one call."""
+        fence = (self.session.id, self.session.epoch)
+        self._add(call_id, value, lambda: control.apply(call_id, value, fence=fence))
+
+    def work(self, call_id: str, what: Work) -> None:
+        """Do something else of the door in the same order (operations, quality)."""
+        self._add(call_id, None, what)
+
+    def _add(self, call_id: str, value: Any, work: Work) -> None:
+        if self.closed:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            if value is None or isinstance(value, DigitReceived):
+                return  # figures and digits are what a long outage costs
+            self._drop_one()
+        self._waiting.append((call_id, value, work))
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._deliver())
+
+    def _drop_one(self) -> None:
+        for entry in self._waiting:
+            if entry[1] is None or isinstance(entry[1], DigitReceived):
+                self._waiting.remove(entry)
+                return
+
+    async def _deliver(self) -> None:
+        pause = RETRY_FIRST
+        while self._waiting and not self.closed:
+            _, value, work = self._waiting[0]
+            try:
+                await self._desk.run(work)
+            except AWAY as error:
+                if pause == RETRY_FIRST:
+                    log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
+                await self._spool()
+                await asyncio.sleep(pause)
+                pause = min(RETRY_MOST, pause * 2)
+                continue
+            except control.StaleEpoch:
+                self.closed = True
+                self.session.lost()
+                return
+            except (Refused, NotFound, KeyError):
+                pass  # too late: the call went on without it
+            except Exception:
+                log.exception("A signal could not be reported", extra={"input": type(value).__name__})
+            pause = RETRY_FIRST
+            if self._waiting:
+                self._waiting.popleft()
+                self._spooled = max(0, self._spooled - 1)
+
+    async def _spool(self) -> None:
+        """Put on disk what came since the last time."""
+        if self._journal is None:
+            return
+        session, epoch = self.session.id, self.session.epoch
+        fresh: list[Entry] = [
+            (session, epoch, call, value) for call, value, _ in list(self._waiting)[self._spooled :] if value
+        ]
+        self._spooled = len(self._waiting)
+        if fresh:
+            with contextlib.suppress(OSError):  # a full disk must not end the calls
+                await self._desk.run(self._journal.append, fresh)
+
+    @property
+    def idle(self) -> bool:
+        return not self._waiting
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until everything is told, at most so long."""
+        if self._task is not None and not self._task.done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._task), seconds)
+
+    def close(self) -> None:
+        self.closed = True
+        if self._task is not None:
+            self._task.cancel()

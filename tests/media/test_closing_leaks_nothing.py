@@ -1,0 +1,58 @@
+"""Peers closed in any phase give back sockets, tasks and timers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+
+from calling.machine.states import Media
+from calling.media.codecs import tones
+from calling.media.peer import BadSdp, Peer
+from calling.media.rtp.wheel import wheel
+from tests.media.phones import CONFIG, Phone, until
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def pair() -> None:
+    near, far = Peer(CONFIG), Peer(CONFIG)
+    await near.accept(await far.answer(await near.offer(Media())))
+    await until(lambda: near.port.up and far.port.up, what="connecting")
+    near.port.hears(tones.tone())
+    far.port.hears(near.port)
+    await asyncio.sleep(0.05)
+    await asyncio.gather(near.close(), far.close())
+    await near.close()
+
+
+async def given_up(offer: str) -> None:
+    """Never answered, closed while checking, refused, closed at once."""
+    one, two, three = Peer(CONFIG), Peer(CONFIG), Peer(CONFIG)
+    await one.offer(Media(video=True, receive_video=True))
+    await two.answer(offer)
+    await asyncio.sleep(0.01)
+    with contextlib.suppress(BadSdp):
+        await three.answer(offer.replace("fingerprint", "finger"))
+    await asyncio.gather(one.close(), two.close(), three.close())
+
+
+async def test_peers_closed_in_every_phase_leave_nothing() -> None:
+    phone = Phone(440)
+    offer = await phone.offer()
+    await pair()  # what is made once is made now
+    gc.collect()
+    await asyncio.sleep(0.1)
+    before, tasks = descriptors(), len(asyncio.all_tasks())
+    for _ in range(15):
+        await pair()
+        await given_up(offer)
+    gc.collect()
+    await asyncio.sleep(0.3)
+    assert descriptors() <= before + 1
+    assert len(asyncio.all_tasks()) <= tasks
+    assert not any(wheel()._slots)
+    await phone.close()

@@ -1,0 +1,98 @@
+"""RFC 4733 digits: negotiated, noticed once each, forwarded, sent on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator
+
+from calling.machine.states import Media
+from calling.media.peer import Peer
+from calling.media.rtp.digits import SIGNS, DigitListener, event_packets
+from calling.media.signals import DigitReceived, Signal
+from tests.media.phones import CONFIG, Phone, joined, until
+
+EVENTS = "a=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n"
+
+
+def digits(log: list[Signal]) -> str:
+    return "".join(signal.digit for signal in log if isinstance(signal, DigitReceived))
+
+
+def with_events(offer: str) -> str:
+    """An aiortc offer as a browser would make it: with telephone-event."""
+    head, at, rest = offer.partition("a=rtpmap:")
+    lines = [line + " 110 126" if line.startswith("m=audio") else line for line in head.split("\r\n")]
+    return "\r\n".join(lines) + EVENTS + at + rest
+
+
+@contextlib.asynccontextmanager
+async def back_to_back(prefer: str = "opus") -> AsyncIterator[tuple[Peer, Peer, list[Signal]]]:
+    """Two platform peers joined to each other; the signals of the second are logged."""
+    log: list[Signal] = []
+    near, far = Peer(CONFIG), Peer(CONFIG, log.append)
+    near.prefer(prefer)
+    try:
+        await near.accept(await far.answer(await near.offer(Media())))
+        await until(lambda: near.port.up and far.port.up, what="connecting")
+        yield near, far, log
+    finally:
+        await near.close()
+        await far.close()
+
+
+async def send_events(phone: Phone, text: str) -> None:
+    """The phone itself sends RFC 4733 packets, as a browser's insertDTMF does."""
+    sender = phone.pc.getSenders()[0]
+    number = 1000
+    for step in event_packets(text, 48000):
+        if step is not None:
+            payload, offset, marker = step
+            mark = 110 | marker << 7
+            header = struct.pack("!BBHII", 0x80, mark, number, 5000 + offset, sender._ssrc)
+            await sender.transport._send_rtp(header + payload)
+            number += 1
+        await asyncio.sleep(0.002)
+
+
+async def test_digits_of_a_device_are_noticed_once_and_pass_through_to_the_other_party() -> None:
+    log: list[Signal] = []
+    alice, a = Phone(None), Peer(CONFIG, log.append)
+    alice.pc.addTransceiver("audio")
+    async with back_to_back() as (near, _, heard):
+        try:
+            answer = await a.answer(with_events(await alice.offer()))
+            assert "telephone-event/48000" in answer and "telephone-event/8000" in answer
+            await alice.take(answer)
+            await until(lambda: a.port.up, what="connecting")
+            near.port.hears(a.port)
+            await send_events(alice, "12#A")
+            await until(lambda: digits(log) == "12#A", 5, "four digits noticed")
+            await until(lambda: digits(heard) == "12#A", 5, "four digits forwarded")
+        finally:
+            await a.close()
+            await alice.close()
+
+
+async def test_digits_to_be_sent_arrive_as_events_in_order() -> None:
+    async with back_to_back() as (near, _, heard):
+        assert near.port.send_digits("90w#")
+        assert near.port.send_digits("7")
+        await until(lambda: digits(heard) == "90#7", 5, "the digits")
+
+
+def test_every_sign_comes_back_with_its_duration_and_repeats_fold() -> None:
+    found: list[tuple[str, int]] = []
+    listener = DigitListener(lambda digit, ms: found.append((digit, ms)))
+    for step in event_packets(SIGNS + "11", 8000):
+        if step is not None:
+            listener.packet(step[0], 90 + step[1], 8000)
+    assert [digit for digit, _ in found] == [*SIGNS, "1", "1"]
+    assert {ms for _, ms in found} == {100}
+
+
+async def test_no_digits_are_sent_to_a_device_that_does_not_speak_them() -> None:
+    alice = Phone(440)
+    async with joined(alice) as (a,):
+        assert a.port.send_digits("1") is False

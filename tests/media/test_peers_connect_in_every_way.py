@@ -1,0 +1,157 @@
+"""Trickled candidates, none at all, offers of the platform, new lines and ICE restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from calling.machine.states import Media
+from calling.media.codecs import tones
+from calling.media.peer import BadSdp, Peer
+from calling.media.signals import Connected, Failed, Signal
+from tests.media.phones import CONFIG, Phone, joined, until
+
+
+def without_candidates(sdp: str) -> tuple[str, list[str]]:
+    lines = sdp.split("\r\n")
+    found = [line[2:] for line in lines if line.startswith("a=candidate:")]
+    return "\r\n".join(x for x in lines if "candidate" not in x), found
+
+
+@pytest.mark.parametrize("trickle", [True, False], ids=["trickled later", "never given"])
+async def test_an_offer_without_candidates_connects(trickle: bool) -> None:
+    alice, a = Phone(440), Peer(CONFIG)
+    try:
+        offer, candidates = without_candidates(await alice.offer())
+        await alice.take(await a.answer(offer))
+        if trickle:
+            await a.add_candidate(candidates[0], "0", 0)
+            await a.end_of_candidates()
+        a.port.hears(a.port)
+        await until(lambda: alice.hears(440), what="the echo")
+    finally:
+        await a.close()
+        await alice.close()
+
+
+@pytest.mark.parametrize("video", [False, True], ids=["sound", "sound and picture"])
+async def test_the_platform_offers_and_a_device_answers(video: bool) -> None:
+    bob, b = Phone(None), Peer(CONFIG)
+    try:
+        offer = await b.offer(Media(video=video, receive_video=video))
+        assert ("BUNDLE" in offer) is not video
+        await b.accept(await bob.answer(offer))
+        await until(lambda: b.port.up, what="connecting")
+        b.port.hears(tones.tone())
+        await until(lambda: bob.hears(440), what="the tone")
+    finally:
+        await b.close()
+        await bob.close()
+
+
+async def test_checks_are_not_answered_before_the_remote_description_is_known() -> None:
+    bob, b = Phone(880), Peer(CONFIG)
+    try:
+        answer = await bob.answer(await b.offer(Media()))
+        await asyncio.sleep(0.5)  # the device checks all this time
+        assert b.port.transports == [] and bob.pc.iceConnectionState == "checking"
+        await b.accept(answer)
+        await until(lambda: b.port.up, what="connecting")
+    finally:
+        await b.close()
+        await bob.close()
+
+
+async def test_a_later_offer_adds_a_picture_without_breaking_the_sound() -> None:
+    alice = Phone(440)
+    async with joined(alice) as (a,):
+        a.port.hears(a.port)
+        a.port.sees(a.port)
+        await until(lambda: alice.hears(440), what="the echo")
+        from tests.media.phones import ColourTrack
+
+        alice.pc.addTrack(ColourTrack(90))
+        alice.longest_gap = 0.0
+        await alice.take(await a.renegotiate(await alice.offer()))
+        await until(lambda: alice.frames > 5, 10, "the picture")
+        assert alice.hears(440) and alice.longest_gap < 0.5
+
+
+async def test_an_ice_restart_moves_the_path_and_keeps_keys_and_sound() -> None:
+    log: list[Signal] = []
+    near, far = Peer(CONFIG), Peer(CONFIG, log.append)
+    try:
+        offer = await near.offer(Media())
+        await near.accept(await far.answer(offer))
+        await until(lambda: near.port.up and far.port.up, what="connecting")
+        near.port.hears(tones.tone())
+        before = far.port.transports[0].path.agent.candidate.port
+        transport = near.port.transports[0]
+        agent = transport.restart()
+        again = re.sub(r"a=ice-ufrag:.*", f"a=ice-ufrag:{agent.local_username}", offer)
+        again = re.sub(r"a=ice-pwd:.*", f"a=ice-pwd:{agent.local_password}", again)
+        again = re.sub(r" \d+ typ host", f" {agent.candidate.port} typ host", again)
+        answer = await far.renegotiate(again.replace("\n\r", "\n"))
+        user = re.search(r"a=ice-ufrag:(\S+)", answer)
+        word = re.search(r"a=ice-pwd:(\S+)", answer)
+        line = re.search(r"a=candidate:(.+)", answer)
+        assert user and word and line
+        await agent.add_remote_line(line[1].strip())
+        transport.connect_again(user[1], word[1], False)
+        await until(lambda: sum(isinstance(one, Connected) for one in log) == 2, what="connecting again")
+        await until(lambda: transport.next_path is None, what="moving")
+        assert far.port.transports[0].path.agent.candidate.port != before
+        await until(lambda: far.port.audio_in.current() is not None, what="sound")
+        stream = far.port.audio_in.current()
+        assert stream is not None
+        count = stream.packets
+        await until(lambda: stream.packets > count + 20, what="sound on the new path")
+        assert stream.lost < 50 and far.port.transports[0].refused == 0
+    finally:
+        await near.close()
+        await far.close()
+
+
+async def test_a_wrong_fingerprint_ends_the_peer() -> None:
+    log: list[Signal] = []
+    alice, a = Phone(440), Peer(CONFIG, log.append)
+    try:
+        offer = re.sub(r"(a=fingerprint:sha-\d+ )\S\S", r"\1FF", await alice.offer())
+        await alice.take(await a.answer(offer))
+        await until(lambda: Failed("fingerprint_mismatch") in log, 5, "the mismatch")
+        assert a.port.up is False and a.port.transports[0].rx is None
+    finally:
+        await a.close()
+        await alice.close()
+
+
+async def test_a_device_that_goes_away_is_noticed() -> None:
+    log: list[Signal] = []
+    alice, a = Phone(440), Peer(CONFIG, log.append)
+    try:
+        await alice.take(await a.answer(await alice.offer()))
+        await until(lambda: a.port.up, what="connecting")
+        await alice.close()
+        await until(lambda: Failed("closed_by_peer") in log, 5, "the end")
+    finally:
+        await a.close()
+
+
+async def test_media_wishes_narrow_the_answer() -> None:
+    alice, a = Phone(440, grey=90), Peer(CONFIG)
+    try:
+        answer = await a.answer(await alice.offer(), Media(audio=True, receive_audio=False))
+        assert a.directions() == {"audio": "sendonly", "video": "inactive"}
+        assert "a=recvonly" in answer and "a=inactive" in answer
+    finally:
+        await a.close()
+        await alice.close()
+
+
+async def test_an_answer_to_nothing_and_an_offer_after_the_end_are_refused() -> None:
+    a = Peer(CONFIG)
+    await a.close()
+    with pytest.raises(BadSdp):
+        await a.answer("v=0\r\n")
