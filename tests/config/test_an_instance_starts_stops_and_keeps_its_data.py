@@ -1,0 +1,237 @@
+"""`make run`, whole: every process of an instance, on ports and in a data directory of the test's own."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.embedded import places
+from config.env import ROOT
+from config.supervisor import credentials
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
+
+READY = 90.0
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Instance:
+    """One `make run` and what it printed."""
+
+    def __init__(self, data_dir: Path, ports: dict[str, int], **variables: str) -> None:
+        self.data_dir = data_dir
+        self.ports = ports
+        self.output = data_dir.with_suffix(".out")
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("CALLWRIGHT_") and name not in {"DATABASE_URL", "REDIS_URL"}
+        }
+        with open(self.output, "wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "-m", "config.supervisor"],
+                cwd=ROOT,
+                env={
+                    **inherited,
+                    **{name: str(port) for name, port in ports.items()},
+                    "CALLWRIGHT_DATA_DIR": str(data_dir),
+                    "CALLWRIGHT_MEDIA_WORKERS": "1",
+                    "CALLWRIGHT_MEDIA_PORTS": "44000-44999",
+                    **variables,
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, pattern: str, patience: float = READY) -> re.Match[str]:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            found = re.search(pattern, self.said())
+            if found:
+                return found
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.05)
+        raise AssertionError(f"{pattern} was not said within {patience} s:\n{self.said()}")
+
+    def children(self) -> dict[int, str]:
+        """pid -> command line of every process of this instance's data directory or parentage."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == self.process.pid:
+                continue
+            try:
+                stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            mine = int(stat[1]) == self.process.pid or str(self.data_dir) in command
+            if mine and stat[0] != "Z":
+                found[int(entry.name)] = command
+        return found
+
+    def get(self, path: str, who: credentials.Credentials | None = None) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["CALLWRIGHT_HTTP_PORT"], timeout=10)
+        headers = {}
+        if who is not None:
+            pair = base64.b64encode(f"{who.project_id}:{who.api_token}".encode()).decode()
+            headers["authorization"] = f"Basic {pair}"
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+
+Start = Callable[..., Instance]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    home = Path(tempfile.mkdtemp(prefix="callwright-instance-"))
+    ports = {
+        "CALLWRIGHT_HTTP_PORT": free_port(),
+        "CALLWRIGHT_HTTPS_PORT": free_port(),
+        "CALLWRIGHT_SIP_PORT": free_port(socket.SOCK_DGRAM),
+        "CALLWRIGHT_TURN_PORT": free_port(socket.SOCK_DGRAM),
+    }
+    begun: list[Instance] = []
+
+    def begin(**variables: str) -> Instance:
+        begun.append(Instance(home / "data", ports, **variables))
+        return begun[-1]
+
+    yield begin
+    for instance in begun:
+        if instance.process.poll() is None:
+            instance.process.kill()
+            instance.process.wait(5)
+    elsewhere = places.engines_directory(home / "data")
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+def all_gone(instance: Instance, patience: float = 10.0) -> None:
+    deadline = time.monotonic() + patience
+    while instance.children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert instance.children() == {}
+
+
+def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
+    first = start()
+    first.wait_for(r"Callwright is ready")
+    who = credentials.read(first.data_dir)
+    assert who is not None
+    for shown in (who.project_id, who.api_token, f"admin / {who.admin_password}", "curl -u", "SPKI"):
+        assert shown in first.said()
+    status, state = first.get("/readyz")
+    assert (status, state) == (200, {"database": True, "redis": True, "media_workers": 1})
+    assert first.get("/api/calls", who)[0] == 200
+    assert_https_answers(first)
+
+    victims = ("config.serve", "manage.py sweep", "-Q media", "-Q tasks", "--quiet beat", "valkey-server")
+    for needle in victims:
+        killed = [pid for pid, command in first.children().items() if fits(needle, command)]
+        assert killed, (needle, first.children())
+        os.kill(killed[0], signal.SIGKILL)
+        first.wait_for(rf"process [\w-]+ \({killed[0]}\) ended with signal SIGKILL, restarting", 10)
+
+    began = time.monotonic()
+    first.process.terminate()
+    assert first.process.wait(12) == 0
+    assert time.monotonic() - began <= 10.0
+    assert "stopped" in first.said()
+    all_gone(first, 1.0)
+
+    second = start()
+    second.wait_for(r"Callwright is ready")
+    assert credentials.read(second.data_dir) == who
+    assert second.get("/api/calls", who)[0] == 200
+    second.process.kill()
+    second.process.wait(5)
+    all_gone(second)
+
+
+def fits(needle: str, command: str) -> bool:
+    return all(word in command for word in needle.split())
+
+
+def assert_https_answers(instance: Instance) -> None:
+    context = ssl.create_default_context(cafile=str(instance.data_dir / "certificates" / "ca.pem"))
+    connection = http.client.HTTPSConnection(
+        "localhost", instance.ports["CALLWRIGHT_HTTPS_PORT"], timeout=10, context=context
+    )
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_given_credentials_are_taken(start: Start) -> None:
+    project = "6f1c2a52-4c2e-4bb9-9c39-5a0d2f2f3c11"
+    instance = start(
+        CALLWRIGHT_PROJECT_ID=project, CALLWRIGHT_API_TOKEN="short", CALLWRIGHT_ADMIN_PASSWORD="pw"
+    )
+    instance.wait_for(r"Callwright is ready")
+    who = credentials.read(instance.data_dir)
+    assert who is not None
+    assert (who.project_id, who.api_token, who.admin_password) == (project, "short", "pw")
+    assert instance.get("/api/calls", who)[0] == 200
+
+
+def test_a_taken_port_is_one_line_and_nothing_is_started(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        instance = start(CALLWRIGHT_HTTP_PORT=str(port))
+        assert instance.process.wait(20) == 1
+    assert instance.said().splitlines() == [
+        f"callwright: CALLWRIGHT_HTTP_PORT: port {port} (tcp) on 127.0.0.1 is taken, choose another"
+    ]
+    assert not (instance.data_dir / "engines").exists()
+
+
+def test_a_second_instance_on_one_data_directory_is_refused(start: Start) -> None:
+    first = start()
+    deadline = time.monotonic() + 20
+    while not (first.data_dir / "lock").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)  # the lock is taken right after its file is made
+    second = subprocess.run(
+        [sys.executable, "-m", "config.supervisor"],
+        cwd=ROOT,
+        env={**os.environ, "CALLWRIGHT_DATA_DIR": str(first.data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert second.stderr.strip() == (
+        f"callwright: CALLWRIGHT_DATA_DIR: {first.data_dir} is in use by process {first.process.pid}"
+    )
