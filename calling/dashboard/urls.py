@@ -4,9 +4,52 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from calling.dashboard.pages import phone
+from calling.dashboard.pages import (
+    call,
+    directory,
+    entrance,
+    history,
+    live,
+    phone,
+    platform,
+    project,
+    recordings,
+    webhooks,
+)
 
-pages: list = []
+pages = [
+    path("login", entrance.sign_in, name="login"),
+    path("login/code", entrance.code, name="code"),
+    path("logout", entrance.sign_out, name="logout"),
+    path("choose", entrance.choose, name="choose"),
+    path("second-factor", entrance.second_factor, name="second_factor"),
+    path("", live.live, name="live"),
+    path("calls", history.search, name="search"),
+    path("calls/<str:call_id>", call.call, name="call"),
+    path("calls/<str:call_id>/<str:action>", live.act, name="act"),
+    path("charts", history.charts, name="charts"),
+    path("export/<str:what>.<str:form>", history.export, name="export"),
+    path("recordings/<str:recording_id>", recordings.sound, name="recording"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<str:webhook_id>", webhooks.webhook, name="webhook"),
+    path("deliveries/<str:delivery_id>", webhooks.delivery, name="delivery"),
+    path("subscribers", directory.subscribers, name="subscribers"),
+    path("subscribers/<str:subscriber_id>", directory.subscriber, name="subscriber"),
+    path("subscribers/<str:subscriber_id>/token", directory.issue_token, name="issue_token"),
+    path("subscribers/<str:subscriber_id>/revoke", directory.revoke_tokens, name="revoke_tokens"),
+    path("rooms", directory.rooms, name="rooms"),
+    path("rooms/member/<str:call_id>/remove", directory.remove_member, name="remove_member"),
+    path("rooms/<str:room_id>/lock", directory.lock_room, name="lock_room"),
+    path("lines", directory.lines, name="lines"),
+    path("lines/<str:number_id>/route", directory.route_number, name="route_number"),
+    path("health", platform.health, name="health"),
+    path("audit", platform.audit, name="audit"),
+    path("project", project.project, name="project"),
+    path("project/keys", project.issue_key, name="issue_key"),
+    path("project/keys/<str:key_id>/revoke", project.revoke_key, name="revoke_key"),
+    path("project/staff", project.set_role, name="set_role"),
+    path("project/new", project.create, name="create_project"),
+]
 
 urlpatterns = [
     path("phone", phone.phone, name="phone"),

@@ -1,9 +1,11 @@
 """The switchboard's rows. Nothing here decides; `calling.store` is the only writer of calls and legs."""
 
 from calling.models.call import Attempt, Call, Device, Leg
+from calling.models.candidate import IceCandidate
 from calling.models.event import Event
 from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.session import MediaSession, MediaWorker
+from calling.models.staff import SecondFactor, StaffAction, StaffRole
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
 __all__ = [
@@ -13,11 +15,15 @@ __all__ = [
     "DeliveryAttempt",
     "Device",
     "Event",
+    "IceCandidate",
     "Leg",
     "MediaSession",
     "MediaWorker",
     "Operation",
     "Recording",
     "ScriptRun",
+    "SecondFactor",
+    "StaffAction",
+    "StaffRole",
     "WebhookEndpoint",
 ]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Playwright's sync interface keeps an event loop in this thread; the rows are still read by one thread only.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 HERE = Path(__file__).parent
 STATIC = HERE.parents[1] / "calling" / "dashboard" / "static"
@@ -93,3 +97,78 @@ def module(page) -> object:
         }"""
     )
     return page
+
+
+ADDRESSES = {
+    "data": [
+        {
+            "id": f"a{number}",
+            "name": name,
+            "display_name": shown,
+            "type": kind,
+            "channels": {"audio": f"{address}?channel=audio", "video": f"{address}?channel=video"},
+        }
+        for number, (address, name, shown, kind) in enumerate(
+            [
+                ("/private/bob", "bob", "Bob Builder", "subscriber"),
+                ("/private/carol", "carol", "Carol Danvers", "subscriber"),
+                ("/public/standup", "standup", "Stand-up room", "room"),
+                ("/public/support", "support", "Support line", "app"),
+            ]
+        )
+    ],
+    "links": {},
+}
+
+
+@pytest.fixture
+def softphone(page) -> object:
+    """The real `/phone` page with its real headers, on the fake platform, online as alice."""
+    from django.template.loader import render_to_string
+
+    from calling.dashboard.policy import CONTENT
+
+    serve_static(page)
+    page.add_init_script(path=HERE / "fake_platform.js")
+    body = render_to_string("dashboard/phone.html")
+    headers = {"Content-Security-Policy": CONTENT, "Content-Type": "text/html; charset=utf-8"}
+    page.route("http://localhost/phone", lambda route: route.fulfill(body=body, headers=headers))
+    page.route("http://localhost/api/fabric/addresses?*", lambda route: route.fulfill(json=ADDRESSES))
+    page.goto("http://localhost/phone#token=good")
+    page.get_by_text("Online", exact=True).wait_for()
+    return page
+
+
+# --- the staff pages, on the real application ---------------------------------------------------------
+
+
+@pytest.fixture
+def world(transactional_db):
+    """A project with subscribers and calls, a second project for mallory, and one person per role."""
+    from tests.dashboard.world import build
+
+    return build()
+
+
+@pytest.fixture
+def desk(page, live_server, world):
+    """`desk(path, person)` opens a page of the dashboard, signed in as that person."""
+    from django.conf import settings
+    from django.test import Client
+
+    def open_page(path: str = "/dashboard/", person: str = "olga"):
+        client = Client()
+        client.force_login(world.people[person])
+        page.context.add_cookies(
+            [
+                {
+                    "name": settings.SESSION_COOKIE_NAME,
+                    "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+                    "url": live_server.url,
+                }
+            ]
+        )
+        page.goto(live_server.url + path)
+        return page
+
+    return open_page

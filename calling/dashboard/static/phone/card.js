@@ -108,7 +108,6 @@ export function card(call, announce, take, change) {
     for (const one of [mute, hold, pad]) one.hidden = !live;
     pass.hidden = !live || !!consult || !!call.consultOf;
     complete.hidden = cancel.hidden = !consult;
-    complete.disabled = !consult?.answeredAt;
     pictures.arrange();
     change();
   }

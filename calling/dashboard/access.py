@@ -1,0 +1,157 @@
+"""Who may see and do what on the staff pages, and the audit log of what was done.
+
+Every page is wrapped by `page(role)`: it finds the person's project and role, turns refusals into a page
+with words, and hands the view a `Staff`. Nothing on a page reaches another project's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect, render
+
+from calling import answers
+from calling.fields import Invalid
+from calling.machine.inputs import Refused
+from calling.models import StaffAction, StaffRole
+from subscribers.http.problems import ApiError
+from subscribers.models import Project
+from tokens.subjects import ApiKey
+
+RANKS = {"viewer": 0, "operator": 1, "owner": 2}
+CHOSEN = "dashboard_project"
+
+
+@dataclass(frozen=True)
+class Staff:
+    """The person at the page, in the project they look at."""
+
+    user: User
+    project: Project
+    role: str
+    projects: list[Project]
+
+    @property
+    def subject(self) -> ApiKey:
+        """Staff act with the project's rights, through the same door as its back end."""
+        return ApiKey(self.project.pk)
+
+    def may(self, role: str) -> bool:
+        return RANKS[self.role] >= RANKS[role]
+
+    @property
+    def operates(self) -> bool:
+        return self.may("operator")
+
+    @property
+    def owns(self) -> bool:
+        return self.may("owner")
+
+
+Page = Callable[..., HttpResponse]
+
+
+def staff_of(request: HttpRequest) -> Staff | None:
+    """The signed-in person's project and role, or None where they have no project."""
+    user = request.user
+    assert isinstance(user, User)
+    if user.is_superuser:
+        roles = {project: "owner" for project in Project.objects.order_by("created_at")[:200]}
+    else:
+        rows = StaffRole.objects.filter(user=user).select_related("project").order_by("created_at")
+        roles = {row.project: row.role for row in rows}
+    if not roles:
+        return None
+    chosen = request.session.get(CHOSEN)
+    project = next((one for one in roles if str(one.pk) == chosen), next(iter(roles)))
+    return Staff(user, project, roles[project], list(roles))
+
+
+def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
+    """A view for people of at least `role`, called as view(request, staff, …). Methods: GET unless given."""
+    allowed = methods or ("GET",)
+
+    def wrap(view: Page) -> Page:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect(f"/dashboard/login?next={request.path}" if request.method == "GET" else LOGIN)
+            if request.method not in allowed and not (request.method == "HEAD" and "GET" in allowed):
+                return HttpResponseNotAllowed(allowed)
+            staff = staff_of(request)
+            if staff is None:
+                return refused(request, 403, "This account has no role in any project. Ask an owner for one.")
+            request.staff = staff  # type: ignore[attr-defined]
+            if not staff.may(role):
+                return refused(request, 403, f"This needs the role {role}; yours is {staff.role}.")
+            try:
+                return view(request, staff, *args, **kwargs)
+            except (Http404, ValidationError):
+                return refused(request, 404, "There is nothing here, or nothing of this project.")
+            except PermissionDenied as error:
+                return refused(request, 403, str(error))
+            except (ApiError, Invalid, Refused) as error:
+                return explained(request, error)
+
+        return guarded
+
+    return wrap
+
+
+LOGIN = "/dashboard/login"
+
+
+def refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
+    return render(request, "dashboard/refused.html", {"words": words}, status=status)
+
+
+def explained(request: HttpRequest, error: ApiError | Invalid | Refused) -> HttpResponse:
+    """A command the platform refused: back to where it was given, with its reason."""
+    messages.error(request, words_of(error))
+    return redirect(came_from(request))
+
+
+def words_of(error: ApiError | Invalid | Refused) -> str:
+    if isinstance(error, Refused):
+        error = answers.refused(error)
+    elif isinstance(error, Invalid):
+        error = answers.invalid(error)
+    return "; ".join(problem.message for problem in error.problems)
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page a form was on: only ever a path of the dashboard."""
+    path = request.POST.get("back", "")
+    return path if path.startswith("/dashboard/") and "\\" not in path and "\n" not in path else "/dashboard/"
+
+
+def source(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))[:64]
+
+
+def record(request: HttpRequest, staff: Staff, action: str, subject: object = "", **detail: Any) -> None:
+    """One line of the audit log."""
+    StaffAction.objects.create(
+        project=staff.project,
+        user=staff.user,
+        name=staff.user.get_username()[:150],
+        action=action,
+        subject=str(subject)[:300],
+        detail=detail,
+        source=source(request),
+    )
+
+
+def as_uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None

@@ -1,0 +1,51 @@
+"""Bar charts as plain numbers for inline SVG. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 480.0, 120.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    x: str
+    y: str
+    width: str
+    height: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars in a WIDTH × HEIGHT box; `total` for those who cannot see it."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    top: str
+    total: str
+    first: str
+    last: str
+
+
+def chart(title: str, labels: Sequence[str], values: Sequence[float], digits: int = 0) -> Chart:
+    """One bar per label. With `digits` the values are averages, else counts."""
+    most = max([*values, 1e-9])
+    step = WIDTH / max(len(values), 1)
+    bars = tuple(
+        Bar(
+            f"{index * step + 1:.1f}",
+            f"{HEIGHT - value / most * HEIGHT:.1f}",
+            f"{step - 2:.1f}",
+            f"{value / most * HEIGHT:.1f}",
+            label,
+            f"{value:.{digits}f}",
+        )
+        for index, (label, value) in enumerate(zip(labels, values, strict=True))
+    )
+    seen = [value for value in values if value]
+    total = f"{sum(values):.0f}" if not digits else f"⌀ {sum(seen) / len(seen):.{digits}f}" if seen else "–"
+    top = f"{max(values, default=0):.{digits}f}"
+    return Chart(title, bars, top, total, labels[0] if labels else "", labels[-1] if labels else "")

@@ -1,0 +1,82 @@
+"""What happened in a call, as a ladder: legs are columns, each row one event, operation or staff action."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from calling import models
+
+# The facts of an event that a row shows beside its type; the call itself is on the page already.
+HIDDEN = {"call", "leg_id", "sequence"}
+
+
+@dataclass
+class Row:
+    """`cells[i]` is True where leg i is concerned; `kind` is event, operation or staff."""
+
+    at: datetime
+    kind: str
+    what: str
+    leg_id: str | None
+    facts: str
+    offset: float = 0.0
+    sequence: int | None = None
+    cells: list[bool] = field(default_factory=list)
+
+
+def facts_of(event: models.Event) -> str:
+    try:
+        data = json.loads(event.body).get("data", {})
+    except ValueError:
+        data = event.data
+    rest = {name: value for name, value in data.items() if name not in HIDDEN and value not in (None, "", {})}
+    if event.type == "call.ended":
+        call = data.get("call", {})
+        for name in ("end_reason", "end_cause", "ended_by", "sip_code", "sip_headers"):
+            if call.get(name):
+                rest[name] = call[name]
+    return shown(rest)
+
+
+def shown(facts: dict[str, Any]) -> str:
+    words = (f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+             for name, value in facts.items())  # fmt: skip
+    return " · ".join(words)[:1000]
+
+
+def ladder(
+    call: models.Call,
+    legs: Sequence[models.Leg],
+    events: Sequence[models.Event],
+    operations: Sequence[models.Operation],
+    actions: Sequence[models.StaffAction],
+) -> list[Row]:
+    """All rows in the order of time."""
+    rows = [
+        Row(event.created_at, "event", event.type, str(event.leg_id) if event.leg_id else None,
+            facts_of(event), sequence=event.sequence)
+        for event in events
+    ]  # fmt: skip
+    for operation in operations:
+        told = f"{operation.verb} {operation.state}"
+        rows.append(
+            Row(operation.created_at, "operation", told, str(operation.leg_id) if operation.leg_id else None,
+                shown({"control_id": operation.control_id, **operation.result}))
+        )  # fmt: skip
+    for action in actions:
+        rows.append(
+            Row(action.at, "staff", action.action, action.detail.get("leg"), f"by {action.name} "
+                + shown({name: value for name, value in action.detail.items() if name != "leg"}))
+        )  # fmt: skip
+    rows.sort(key=lambda row: (row.at, row.sequence or 0))
+    columns = [str(leg.id) for leg in legs]
+    roles = {leg.role: str(leg.id) for leg in legs}
+    for row in rows:
+        row.offset = (row.at - call.created_at).total_seconds()
+        concerned = roles.get(row.leg_id or "", row.leg_id)
+        row.cells = [concerned is None or column == concerned for column in columns]
+    return rows

@@ -1,0 +1,64 @@
+"""One call: its parties, the ladder of what happened, quality, recordings, and where its events went."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from calling import models
+from calling.dashboard.access import Staff, as_uuid, page
+from calling.dashboard.ladder import ladder
+from calling.dashboard.quality import plots
+
+ROWS = 500
+
+
+@page()
+def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
+    """The whole page, or with `?part` what may still change."""
+    row = get_object_or_404(
+        models.Call.objects.select_related("session__worker"), pk=as_uuid(call_id), project=staff.project
+    )
+    legs = list(row.legs.order_by("position").prefetch_related("attempts"))
+    for leg in legs:
+        leg.plots = plots(leg.stats)  # type: ignore[attr-defined]
+        leg.parts = sdp_facts(leg)  # type: ignore[attr-defined]
+    rows = ladder(
+        row,
+        legs,
+        list(models.Event.objects.filter(call_id=row.pk).order_by("sequence")[:ROWS]),
+        list(row.operations.order_by("created_at")[:ROWS]),
+        list(models.StaffAction.objects.filter(project=staff.project, subject=str(row.pk))[:ROWS]),
+    )
+    deliveries = (
+        models.Delivery.objects.filter(event__call_id=row.pk, endpoint__project=staff.project)
+        .select_related("endpoint", "event")
+        .order_by("-created_at")[:100]
+    )
+    recordings = models.Recording.objects.filter(call_id=row.pk, project=staff.project).order_by("created_at")
+    context = {
+        "call": row,
+        "legs": legs,
+        "rows": rows,
+        "deliveries": deliveries,
+        "recordings": recordings,
+        "live": row.state != "ended",
+    }
+    template = "dashboard/call_part.html" if "part" in request.GET else "dashboard/call.html"
+    return render(request, template, context)
+
+
+def sdp_facts(leg: models.Leg) -> list[str]:
+    """What of an SDP helps to understand a call; never its addresses, keys or passwords."""
+    found = []
+    for name, text in (("device", leg.offer), ("platform", leg.answer)):
+        lines = (text or "").splitlines()
+        kinds = [line[2:].split()[0] for line in lines if line.startswith("m=")]
+        codecs = [
+            line.split(" ", 1)[1].split("/")[0] for line in lines if line.startswith("a=rtpmap:") and " " in line
+        ]
+        if kinds:
+            candidates = sum(line.startswith("a=candidate:") for line in lines)
+            words = list(dict.fromkeys(codecs))[:12]
+            found.append(f"{name}: {', '.join(kinds)} · {', '.join(words)} · {candidates} candidates")
+    return found

@@ -1,0 +1,173 @@
+"""Subscribers with their devices and tokens, rooms, phone numbers and gateways."""
+
+from __future__ import annotations
+
+import urllib.parse
+from datetime import timedelta
+
+from django.contrib import messages
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from calling import models
+from calling.control import apply
+from calling.dashboard.access import Staff, as_uuid, page, record
+from calling.machine.inputs import Hangup
+from subscribers.models import Address, PhoneNumber, Room, SipGateway, Subscriber
+from tokens import issue, revocation
+from tokens.claims import Grant
+from tokens.models import IssuedToken
+
+PER_PAGE = 50
+LIVES = {"1": timedelta(hours=1), "2": timedelta(hours=2), "24": timedelta(days=1), "720": timedelta(days=30)}
+
+
+@page()
+def subscribers(request: HttpRequest, staff: Staff) -> HttpResponse:
+    rows = Subscriber.objects.filter(project=staff.project)
+    if text := request.GET.get("q", "").strip().replace("\0", "")[:200]:
+        rows = rows.filter(
+            Q(reference__icontains=text) | Q(display_name__icontains=text) | Q(slug__icontains=text)
+            | Q(first_name__icontains=text) | Q(last_name__icontains=text) | Q(extension=text)
+        )  # fmt: skip
+    start = max(0, int(given)) if (given := request.GET.get("start", "0")[:9]).isdigit() else 0
+    found = list(rows.order_by("-created_at", "-id")[start : start + PER_PAGE + 1])
+    online = dict(
+        models.Device.objects.filter(
+            subscriber_id__in=[row.pk for row in found], online_until__gt=timezone.now()
+        ).values_list("subscriber_id").annotate(Count("pk"))
+    )  # fmt: skip
+    for row in found:
+        row.online = online.get(row.pk, 0)  # type: ignore[attr-defined]
+    context = {
+        "rows": found[:PER_PAGE],
+        "given": request.GET,
+        "next": start + PER_PAGE if len(found) > PER_PAGE else None,
+        "total": rows.count(),
+    }
+    return render(request, "dashboard/subscribers.html", context)
+
+
+@page()
+def subscriber(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpResponse:
+    row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
+    context = about(row) | {"issued": request.session.pop("issued_token", None) if staff.owns else None}
+    return render(request, "dashboard/subscriber.html", context)
+
+
+def about(row: Subscriber) -> dict[str, object]:
+    now = timezone.now()
+    tokens = IssuedToken.objects.filter(subscriber=row, expires_at__gt=now).order_by("-issued_at")
+    legs = models.Leg.objects.filter(subscriber_id=row.pk).values("call_id")
+    return {
+        "row": row,
+        "devices": models.Device.objects.filter(subscriber_id=row.pk).order_by("-online_until")[:50],
+        "tokens": tokens[:50],
+        "calls": models.Call.objects.filter(pk__in=legs, project=row.project_id).order_by("-pk")[:20],
+        "endpoints": row.sip_endpoints.all(),
+        "now": now,
+        "lives": LIVES,
+    }
+
+
+@page("owner", "POST")
+def issue_token(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpResponse:
+    """A token for a subscriber: shown once, or straight into a phone page (`open`)."""
+    row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
+    life = LIVES.get(request.POST.get("hours", "2"), LIVES["2"])
+    pair = issue.issue_pair(grant_for(row), timezone.now() + life)
+    if "open" in request.POST:
+        record(request, staff, "phone.open_as", row.address)
+        # The token travels in the fragment: browsers keep it, servers and their logs never see it.
+        return redirect("/phone#" + urllib.parse.urlencode({"token": pair.token}))
+    record(request, staff, "token.issue", row.address, hours=life.total_seconds() / 3600)
+    request.session["issued_token"] = pair.token
+    return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
+
+
+def grant_for(row: Subscriber) -> Grant:
+    return Grant(
+        project_id=row.project_id,
+        kind="subscriber",
+        subscriber_id=row.pk,
+        address=row.address,
+        display_name=row.shown_name,
+        allowed=None,
+    )
+
+
+@page("owner", "POST")
+def revoke_tokens(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpResponse:
+    """One token by its id, or all of the subscriber."""
+    row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
+    if given := request.POST.get("jti"):
+        revocation.revoke_token(staff.project.pk, as_uuid(given))
+    else:
+        revocation.revoke_subscriber(staff.project.pk, row.pk)
+    record(request, staff, "token.revoke", row.address, jti=given or "all")
+    messages.success(request, "Revoked: refused everywhere within two seconds.")
+    return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
+
+
+@page()
+def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Rooms with who is in them now."""
+    found = list(Room.objects.filter(project=staff.project).order_by("name")[:500])
+    inside = models.Leg.objects.filter(
+        app="room", app_ref__in=[str(room.pk) for room in found], state="answered",
+        call__project=staff.project,
+    ).exclude(call__state="ended").select_related("call").prefetch_related(
+        Prefetch("call__legs", models.Leg.objects.exclude(state="ended").defer("offer", "answer"), "live_legs")
+    )  # fmt: skip
+    members: dict[str, list[models.Leg]] = {}
+    for leg in inside:
+        guests = [other for other in leg.call.live_legs if other.pk != leg.pk]  # type: ignore[attr-defined]
+        members.setdefault(str(leg.app_ref), []).extend(guests)
+    for room in found:
+        room.members = members.get(str(room.pk), [])  # type: ignore[attr-defined]
+    part = "dashboard/rooms_part.html" if "part" in request.GET else "dashboard/rooms.html"
+    return render(request, part, {"rooms": found})
+
+
+@page("operator", "POST")
+def remove_member(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
+    """Puts one person out of a room: their call into it ends."""
+    row = get_object_or_404(models.Call, pk=as_uuid(call_id), project=staff.project, kind="room")
+    apply(row.pk, Hangup())
+    record(request, staff, "room.remove", row.pk, room=row.to_address)
+    return redirect("dashboard:rooms")
+
+
+@page("operator", "POST")
+def lock_room(request: HttpRequest, staff: Staff, room_id: str) -> HttpResponse:
+    room = get_object_or_404(Room, pk=as_uuid(room_id), project=staff.project)
+    room.locked = not room.locked
+    room.save(update_fields=["locked", "updated_at"])
+    record(request, staff, "room.lock" if room.locked else "room.unlock", room.name)
+    return redirect("dashboard:rooms")
+
+
+@page()
+def lines(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """What leads to other networks: phone numbers and gateways."""
+    context = {
+        "numbers": PhoneNumber.objects.filter(project=staff.project)
+        .select_related("address", "subscriber").order_by("number")[:1000],
+        "gateways": SipGateway.objects.filter(project=staff.project).order_by("priority", "name")[:200],
+        "addresses": Address.objects.filter(project=staff.project).order_by("context", "name")[:500],
+    }  # fmt: skip
+    return render(request, "dashboard/lines.html", context)
+
+
+@page("owner", "POST")
+def route_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResponse:
+    """Sends a number's inbound calls to another address of the project, or nowhere."""
+    number = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
+    given = request.POST.get("address", "")
+    number.address = get_object_or_404(Address, pk=as_uuid(given), project=staff.project) if given else None
+    number.save(update_fields=["address", "updated_at"])
+    record(request, staff, "number.route", number.number, to=str(number.address or ""))
+    messages.success(request, f"{number.number} now leads to {number.address or 'nowhere'}.")
+    return redirect("dashboard:lines")

@@ -1,0 +1,150 @@
+"""Past calls: search, charts per hour, and exports of calls and events."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q
+from django.db.models.functions import Extract, TruncHour
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from calling import models
+from calling.dashboard.access import Staff, page, record
+from calling.dashboard.bars import Chart, chart
+from calling.dashboard.finding import REASONS, STATES, wanted
+from calling.dashboard.listing import listing
+from calling.payloads import rfc3339
+
+HOURS = 24
+EXPORTED = 1_000_000
+COLUMNS = (
+    "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at", "ended_at",
+    "end_reason", "end_cause", "ended_by", "sip_code", "consult_of", "metadata",
+)  # fmt: skip
+
+
+@page()
+def search(request: HttpRequest, staff: Staff) -> HttpResponse:
+    found = wanted(request.GET)
+    # By `in`, not by join: a call with two legs is one row, and the order stays that of its index.
+    ids = models.Call.objects.filter(found.where, project=staff.project).values("pk")
+    rows = models.Call.objects.filter(project=staff.project, pk__in=ids)
+    context = {
+        "page": listing(request, rows),
+        "wrong": found.wrong,
+        "states": STATES,
+        "reasons": REASONS,
+        "given": request.GET,
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "dashboard/search.html", context)
+
+
+@page()
+def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """The last 24 hours: answered and not, why calls failed, and how long set-up took."""
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    hours = [now - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    calls = models.Call.objects.filter(project=staff.project, created_at__gte=hours[0])
+    setup = ExpressionWrapper(Extract(F("answered_at") - F("created_at"), "epoch"), output_field=FloatField())
+    per_hour = {
+        row["hour"]: row
+        for row in calls.annotate(hour=TruncHour("created_at"))
+        .values("hour")
+        .annotate(
+            all=Count("pk"),
+            answered=Count("pk", filter=Q(answered_at__isnull=False)),
+            failed=Count("pk", filter=Q(end_reason="failed")),
+            setup=Avg(setup, filter=Q(answered_at__isnull=False)),
+        )
+    }
+
+    def series(name: str) -> list[float]:
+        return [float((per_hour.get(hour) or {}).get(name) or 0) for hour in hours]
+
+    labels = [hour.strftime("%H:00") for hour in hours]
+    plots: list[Chart] = [
+        chart("Calls", labels, series("all")),
+        chart("Answered", labels, series("answered")),
+        chart("Failed", labels, series("failed")),
+        chart("Set-up time, s", labels, series("setup"), digits=2),
+    ]
+    reasons = (
+        calls.exclude(end_reason=None)
+        .values("end_reason", "end_cause")
+        .annotate(calls=Count("pk"))
+        .order_by("-calls")[:30]
+    )
+    return render(request, "dashboard/charts.html", {"plots": plots, "reasons": reasons})
+
+
+def calls_in_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps({name: plain(row[name]) for name in COLUMNS}, ensure_ascii=False) + "\n"
+
+
+def calls_in_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    line = csv.writer(echo := Echo())
+    line.writerow(COLUMNS)
+    yield echo.text
+    for row in rows:
+        line.writerow([cell(plain(row[name])) for name in COLUMNS])
+        yield echo.text
+
+
+class Echo:
+    """A file for the csv module that keeps only the line just written."""
+
+    text = ""
+
+    def write(self, text: str) -> int:
+        self.text = text
+        return len(text)
+
+
+def plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return rfc3339(value)
+    return value if value is None or isinstance(value, str | int | float | dict | list) else str(value)
+
+
+def cell(value: Any) -> Any:
+    """A spreadsheet runs what begins like a formula; a caller's text must not."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+@page()
+def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResponse:
+    """`calls.csv`, `calls.jsonl` (as searched) or `events.jsonl`, streamed; `X-Total-Rows` is for progress."""
+    body: Iterator[str]
+    if what == "calls":
+        rows = models.Call.objects.filter(
+            project=staff.project,
+            pk__in=models.Call.objects.filter(wanted(request.GET).where, project=staff.project).values("pk"),
+        ).order_by("pk")
+        total = rows.count()
+        values = rows.values(*COLUMNS)[:EXPORTED].iterator(chunk_size=1000)
+        body = calls_in_csv(values) if form == "csv" else calls_in_lines(values)
+    elif what == "events" and form == "jsonl":
+        events = models.Event.objects.filter(project=staff.project).order_by("pk")
+        total = events.count()
+        bodies = events.values_list("body", flat=True)[:EXPORTED].iterator(chunk_size=1000)
+        body = (text + "\n" for text in bodies)
+    else:
+        raise Http404
+    record(request, staff, f"export.{what}", form, rows=total)
+    kind = "text/csv" if form == "csv" else "application/x-ndjson"
+    response = StreamingHttpResponse(body, content_type=f"{kind}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{what}.{form}"'
+    response["X-Total-Rows"] = str(total)
+    return response  # type: ignore[return-value]

@@ -1,0 +1,69 @@
+"""Live calls: the list that follows what happens, and the staff's hands on a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from calling import models, verbs
+from calling.dashboard.access import Staff, as_uuid, came_from, page, record
+from calling.dashboard.quality import newest_mos
+
+SHOWN = 200  # newest first; the count above the list is of all
+
+
+def live_calls(staff: Staff) -> list[models.Call]:
+    legs = Prefetch("legs", models.Leg.objects.order_by("position").defer("offer", "answer"))
+    rows = (
+        models.Call.objects.filter(project=staff.project)
+        .exclude(state="ended")
+        .select_related("session__worker")
+        .prefetch_related(legs)
+        .order_by("-created_at", "-id")[:SHOWN]
+    )
+    calls = list(rows)
+    for call in calls:
+        call.score = min(  # type: ignore[attr-defined]
+            (score for leg in call.legs.all() if (score := newest_mos(leg.stats)) is not None), default=None
+        )
+    return calls
+
+
+@page()
+def live(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """The whole page, or with `?part` only the list, for the page's own refreshing."""
+    total = models.Call.objects.filter(project=staff.project).exclude(state="ended").count()
+    context = {"calls": live_calls(staff), "total": total, "shown": SHOWN}
+    part = "dashboard/live_list.html" if "part" in request.GET else "dashboard/live.html"
+    return render(request, part, context)
+
+
+ACTIONS = {
+    "hangup": verbs.hangup,
+    "hold": verbs.hold,
+    "resume": verbs.resume,
+    "mute": verbs.mute,
+    "unmute": verbs.unmute,
+    "transfer": verbs.transfer,
+}
+
+
+@page("operator", "POST")
+def act(request: HttpRequest, staff: Staff, call_id: str, action: str) -> HttpResponse:
+    """One verb of contract section 5, as the project's back end would give it."""
+    verb = ACTIONS.get(action)
+    if verb is None:
+        raise Http404
+    data: dict[str, Any] = {}
+    if leg := request.POST.get("leg"):
+        data["leg"] = leg
+    if action == "transfer":
+        data["to"] = request.POST.get("to", "").strip()
+    verb(staff.subject, str(as_uuid(call_id)), data)
+    record(request, staff, f"call.{action}", call_id, **data)
+    messages.success(request, {"hangup": "Hung up.", "transfer": "The transfer has begun."}.get(action, "Done."))
+    return redirect(came_from(request))

@@ -1,0 +1,55 @@
+"""The platform's own health: media workers, database, Redis; and the audit log of staff actions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from calling import models, nudge
+from calling.dashboard.access import Staff, page
+from calling.dashboard.listing import listing
+
+STALE = timedelta(seconds=5)
+FORGOTTEN = timedelta(minutes=10)
+
+
+@page()
+def health(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Workers are shared by all projects; what of them is shown tells nothing of other projects' calls."""
+    now = timezone.now()
+    workers = list(
+        models.MediaWorker.objects.filter(heartbeat_at__gt=now - FORGOTTEN)
+        .annotate(carried=Count("sessions", filter=~Q(sessions__state="ended")))
+        .order_by("name")
+    )
+    for worker in workers:
+        worker.silent = (now - worker.heartbeat_at).total_seconds()  # type: ignore[attr-defined]
+        worker.alive = now - worker.heartbeat_at < STALE  # type: ignore[attr-defined]
+    with connection.cursor() as cursor:
+        cursor.execute("show server_version")
+        (version,) = cursor.fetchone()
+    mine = models.Delivery.objects.filter(endpoint__project=staff.project)
+    context = {
+        "workers": workers,
+        "version": version,
+        "redis": nudge.available(),
+        "waiting": models.Event.objects.filter(project=staff.project, position=None).count(),
+        "pending": mine.filter(state="pending").count(),
+        "parked": mine.filter(state="parked").count(),
+        "live": models.Call.objects.filter(project=staff.project).exclude(state="ended").count(),
+    }
+    part = "dashboard/health_part.html" if "part" in request.GET else "dashboard/health.html"
+    return render(request, part, context)
+
+
+@page()
+def audit(request: HttpRequest, staff: Staff) -> HttpResponse:
+    rows = models.StaffAction.objects.filter(project=staff.project)
+    if text := request.GET.get("q", "").strip().replace("\0", "")[:200]:
+        rows = rows.filter(Q(name__icontains=text) | Q(action__icontains=text) | Q(subject__icontains=text))
+    return render(request, "dashboard/audit.html", {"page": listing(request, rows), "given": request.GET})

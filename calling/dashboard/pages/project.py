@@ -1,0 +1,103 @@
+"""The project itself: its keys and its staff, and new projects."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, page, record
+from calling.models import StaffRole
+from tokens import issue, revocation
+from tokens.models import ApiToken
+
+SHOWN_ONCE = "shown_once"
+
+
+@page("owner")
+def project(request: HttpRequest, staff: Staff) -> HttpResponse:
+    context = {
+        "keys": ApiToken.objects.filter(project=staff.project).order_by("revoked_at", "-created_at")[:100],
+        "roles": StaffRole.objects.filter(project=staff.project).select_related("user").order_by("created_at"),
+        "shown_once": request.session.pop(SHOWN_ONCE, None),
+        "ranks": list(RANKS),
+    }
+    return render(request, "dashboard/project.html", context)
+
+
+def back() -> HttpResponse:
+    return redirect("dashboard:project")
+
+
+@page("owner", "POST")
+def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """An API token of the project; it is shown on the next page and never again."""
+    name = request.POST.get("name", "").replace("\0", "")[:200]
+    request.session[SHOWN_ONCE] = {"API token": issue.issue_api_token(staff.project, name=name)}
+    record(request, staff, "api_token.issue", name)
+    return back()
+
+
+@page("owner", "POST")
+def revoke_key(request: HttpRequest, staff: Staff, key_id: str) -> HttpResponse:
+    key = get_object_or_404(ApiToken, pk=as_uuid(key_id), project=staff.project)
+    ApiToken.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    revocation.forget_looks()
+    revocation.announce({"project_id": str(staff.project.pk), "jtis": []})
+    record(request, staff, "api_token.revoke", key.hint)
+    messages.success(request, "Revoked.")
+    return back()
+
+
+@page("owner", "POST")
+def create(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """A new project with a first API token; who makes it owns it."""
+    if not staff.user.is_superuser:
+        raise PermissionDenied("Only the platform's administrators make projects.")
+    name = request.POST.get("name", "").strip().replace("\0", "")[:200] or "New project"
+    made = issue.create_project(name)
+    request.session[CHOSEN] = str(made.pk)
+    request.session[SHOWN_ONCE] = {
+        "Project id": str(made.pk), "API token": issue.issue_api_token(made), "Signing key": made.signing_key,
+    }  # fmt: skip
+    record(request, staff, "project.create", made.pk, name=name)
+    return back()
+
+
+@page("owner", "POST")
+def set_role(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Gives a person a role in the project, or takes it. An unknown name with a password is made."""
+    name = request.POST.get("username", "").strip().replace("\0", "")[:150]
+    role = request.POST.get("role", "")
+    user = User.objects.filter(username=name).first() if name else None
+    if user is None and name and role in RANKS:
+        user = new_person(request, name, request.POST.get("password", ""))
+    if user is None:
+        return back()
+    if user == staff.user and not user.is_superuser:
+        messages.error(request, "Nobody changes their own role.")
+    elif role in RANKS:
+        StaffRole.objects.update_or_create(user=user, project=staff.project, defaults={"role": role})
+        record(request, staff, "staff.role", name, role=role)
+        messages.success(request, f"{name} is now {role}.")
+    else:
+        StaffRole.objects.filter(user=user, project=staff.project).delete()
+        record(request, staff, "staff.remove", name)
+        messages.success(request, f"{name} has no role here any more.")
+    return back()
+
+
+def new_person(request: HttpRequest, name: str, password: str) -> User | None:
+    try:
+        User.username_validator(name)
+        validate_password(password)
+        if len(password) < 12:
+            raise ValidationError("A password has at least 12 characters.")
+    except ValidationError as error:
+        messages.error(request, f"{name} is new here. " + " ".join(error.messages))
+        return None
+    return User.objects.create_user(name, password=password)

@@ -1,0 +1,65 @@
+"""Webhooks: how each endpoint does, what it was sent and answered, and sending again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from calling import models
+from calling.dashboard.access import Staff, as_uuid, page
+from calling.dashboard.listing import listing
+
+STATES = ("pending", "delivered", "parked", "cancelled")
+
+
+def endpoints(staff: Staff) -> list[models.WebhookEndpoint]:
+    day = timezone.now() - timedelta(days=1)
+    counts = {
+        f"{state}_count": Count("deliveries", filter=Q(deliveries__state=state, deliveries__created_at__gt=day))
+        for state in ("pending", "delivered", "parked")
+    }
+    rows = models.WebhookEndpoint.objects.filter(project=staff.project, call_id=None)
+    return list(rows.annotate(**counts).order_by("-created_at")[:200])
+
+
+@page()
+def webhooks(request: HttpRequest, staff: Staff) -> HttpResponse:
+    part = "dashboard/webhooks_part.html" if "part" in request.GET else "dashboard/webhooks.html"
+    return render(request, part, {"endpoints": endpoints(staff)})
+
+
+@page()
+def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
+    """One endpoint with its deliveries; `?part` is the progress of what still waits."""
+    row = get_object_or_404(models.WebhookEndpoint, pk=as_uuid(webhook_id), project=staff.project)
+    deliveries = row.deliveries.select_related("event").prefetch_related("attempts")
+    state = request.GET.get("state")
+    shown = deliveries.filter(state=state) if state in STATES else deliveries
+    again = row.deliveries.filter(trigger="replay", created_at__gt=timezone.now() - timedelta(hours=1))
+    context = {
+        "row": row,
+        "page": listing(request, shown),
+        "states": STATES,
+        "given": request.GET,
+        "replayed": again.count(),
+        "replay_waiting": again.filter(state="pending").count(),
+        "pending": row.deliveries.filter(state="pending").count(),
+    }
+    part = "dashboard/webhook_part.html" if "part" in request.GET else "dashboard/webhook.html"
+    return render(request, part, context)
+
+
+@page()
+def delivery(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpResponse:
+    """One delivery: the body as it was sent, and each attempt with its answer."""
+    row = get_object_or_404(
+        models.Delivery.objects.select_related("event", "endpoint"),
+        pk=as_uuid(delivery_id),
+        endpoint__project=staff.project,
+    )
+    context = {"row": row, "attempts": row.attempts.order_by("id")[:50], "body": row.body or row.event.body}
+    return render(request, "dashboard/delivery.html", context)

@@ -1,0 +1,79 @@
+"""Quality samples of a leg as plots: coordinates for inline SVG, made here so that no page needs a script.
+
+A sample is a JSON object of the media worker; `at` is its time, the measures are numbers or missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT = 320, 96
+
+# measure: (label, unit, least top of the scale, digits)
+MEASURES = {
+    "mos": ("MOS", "", 5.0, 2),
+    "loss": ("Loss", "%", 2.0, 2),
+    "jitter_ms": ("Jitter", "ms", 20.0, 1),
+    "rtt_ms": ("Round trip", "ms", 100.0, 0),
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One measure over time. `points` is the attribute of an SVG polyline in a WIDTH × HEIGHT box."""
+
+    label: str
+    unit: str
+    points: str
+    newest: str
+    least: str
+    most: str
+    top: str
+    samples: int
+
+
+def number(sample: Any, name: str) -> float | None:
+    if not isinstance(sample, dict):
+        return None
+    value = sample.get(name)
+    if name == "loss" and value is None:
+        value = loss_percent(sample)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def loss_percent(sample: dict[str, Any]) -> float | None:
+    lost, packets = sample.get("lost"), sample.get("packets")
+    if not isinstance(lost, int | float) or not isinstance(packets, int | float) or lost + packets <= 0:
+        return None
+    return max(0.0, 100.0 * lost / (lost + packets))
+
+
+def newest_mos(samples: Any) -> float | None:
+    if not isinstance(samples, list) or not samples:
+        return None
+    return number(samples[-1], "mos")
+
+
+def plots(samples: Any) -> list[Plot]:
+    """The measures that were taken at least twice."""
+    found = []
+    for name, (label, unit, floor, digits) in MEASURES.items():
+        values = [value for sample in samples or [] if (value := number(sample, name)) is not None]
+        if len(values) < 2:
+            continue
+        top = max(floor, *values)
+        step = WIDTH / (len(values) - 1)
+        points = " ".join(
+            f"{index * step:.1f},{HEIGHT - max(0.0, value) / top * HEIGHT:.1f}"
+            for index, value in enumerate(values)
+        )
+
+        def shown(value: float, digits: int = digits) -> str:
+            return f"{value:.{digits}f}"
+
+        found.append(
+            Plot(label, unit, points, shown(values[-1]), shown(min(values)), shown(max(values)),
+                 f"{top:g}", len(values))
+        )  # fmt: skip
+    return found

@@ -1,0 +1,132 @@
+// @ts-check
+/**
+ * What moves on a staff page: parts that refresh themselves, ages that count, exports with progress.
+ *
+ * A part (`data-live="?part" data-every="ms"`) is fetched as HTML the server escaped, and merged into the page element
+ * by element: rows are known by their id, so focus, selection and scroll stay while 1,000 calls come and go.
+ * Without this script every page still works; it only stands still.
+ */
+
+/** @param {Element} old @param {Element} fresh  `old` becomes like `fresh`, touching only what differs */
+function merge(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  mergeChildren(old, fresh);
+}
+
+/** @param {Element} old @param {Element} fresh */
+function mergeChildren(old, fresh) {
+  /** @type {Map<string, Element>} */
+  const known = new Map();
+  for (const child of old.children) if (child.id) known.set(child.id, child);
+  /** @type {ChildNode | null} */
+  let here = old.firstChild;
+  for (const wanted of [...fresh.childNodes]) {
+    const same = wanted instanceof Element && wanted.id ? known.get(wanted.id) : null;
+    if (same) {
+      if (same === here) here = here.nextSibling;
+      else old.insertBefore(same, here);
+      merge(same, /** @type {Element} */ (wanted));
+      continue;
+    }
+    const alike = here && here.nodeType === wanted.nodeType && here.nodeName === wanted.nodeName
+      && !(here instanceof Element && here.id) && !(wanted instanceof Element && wanted.id);
+    if (!alike || !here) {
+      old.insertBefore(document.importNode(wanted, true), here);
+      continue;
+    }
+    if (wanted instanceof Element) {
+      // A field somebody is typing in stays theirs.
+      if (!(wanted.matches('input, select, textarea') && here === document.activeElement)) merge(/** @type {Element} */ (here), wanted);
+    } else if (here.nodeValue !== wanted.nodeValue) here.nodeValue = wanted.nodeValue;
+    here = here.nextSibling;
+  }
+  while (here) {
+    const next = here.nextSibling;
+    here.remove();
+    here = next;
+  }
+}
+
+/** @param {HTMLElement} part */
+function follow(part) {
+  const every = Number(part.dataset.every) || 3000;
+  let failures = 0;
+  const look = async () => {
+    if (document.hidden || playing(part)) return again();
+    try {
+      const response = await fetch(part.dataset.live ?? '', { headers: { 'X-Part': '1' }, signal: AbortSignal.timeout(10000) });
+      if (response.redirected) return location.reload(); // signed out meanwhile
+      if (!response.ok) throw new Error(String(response.status));
+      const fresh = new DOMParser().parseFromString(await response.text(), 'text/html');
+      mergeChildren(part, fresh.body);
+      count();
+      failures = 0;
+      part.dataset.fresh = String(Date.now());
+    } catch {
+      failures += 1;
+    }
+    return again();
+  };
+  let timer = 0;
+  const again = () => {
+    clearTimeout(timer); // a look that a return to the tab began must not make a second round of looks
+    timer = Number(setTimeout(look, every * Math.min(2 ** failures, 10)));
+  };
+  again();
+  document.addEventListener('visibilitychange', () => document.hidden || look());
+}
+
+/** @param {HTMLElement} part  someone listens to a recording in it */
+const playing = (part) => [...part.querySelectorAll('audio')].some((player) => !player.paused);
+
+function count() {
+  for (const cell of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-since]'))) {
+    const seconds = Math.max(0, Math.floor(Date.now() / 1000 - Number(cell.dataset.since)));
+    const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+    if (cell.textContent !== text) cell.textContent = text;
+  }
+}
+
+/** @param {HTMLAnchorElement} link  downloads with progress; without a total it is an ordinary download */
+async function exported(link) {
+  const line = /** @type {HTMLElement} */ (document.getElementById('export-progress'));
+  const bar = /** @type {HTMLProgressElement} */ (line.querySelector('progress'));
+  const words = /** @type {HTMLElement} */ (line.querySelector('[role=status]'));
+  line.hidden = false;
+  const response = await fetch(link.href);
+  const total = Number(response.headers.get('X-Total-Rows')) || 0;
+  if (!response.ok || !response.body) return void (words.textContent = `The export failed (${response.status})`);
+  const parts = [];
+  let rows = 0;
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+    for (const byte of part.value) if (byte === 10) rows += 1;
+    bar.value = total ? Math.min(1, rows / total) : 1;
+    words.textContent = `${Math.min(rows, total)} of ${total} rows`;
+  }
+  const address = URL.createObjectURL(new Blob(parts, { type: response.headers.get('Content-Type') ?? '' }));
+  const save = document.createElement('a');
+  save.href = address;
+  save.download = link.pathname.split('/').pop() ?? 'export';
+  save.click();
+  bar.value = 1;
+  words.textContent = `${total} rows saved`;
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+  return undefined;
+}
+
+for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-live]'))) follow(part);
+for (const select of document.querySelectorAll('[data-submit]')) {
+  select.addEventListener('change', () => /** @type {HTMLSelectElement} */ (select).form?.submit());
+}
+for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('[data-export]'))) {
+  link.addEventListener('click', (event) => {
+    event.preventDefault();
+    exported(link).catch((error) => alert(error.message));
+  });
+}
+setInterval(count, 1000);
+count();

@@ -1,0 +1,153 @@
+"""`/phone` as its user meets it: dialling, ringing, two calls, keypad, transfers, a lost line."""
+
+from __future__ import annotations
+
+INCOMING = {
+    "type": "call.incoming",
+    "from": "/private/bob",
+    "from_name": "Bob Builder",
+    "to": "/private/alice",
+    "media": {"audio": True, "video": False, "receive_audio": True, "receive_video": False},
+}
+
+
+def ring(page, call_id: str = "in-1", **more) -> None:
+    page.evaluate("(message) => platform.tell(message)", {**INCOMING, "call_id": call_id, **more})
+
+
+def dial(page, destination: str) -> None:
+    page.get_by_label("Who to call").fill(destination)
+    page.get_by_role("button", name="Call", exact=True).first.click()
+
+
+def test_the_token_leaves_the_address_bar_and_stays_in_the_tab(softphone):
+    assert softphone.url == "http://localhost/phone"
+    softphone.reload()
+    softphone.get_by_text("Alice Example").wait_for()
+    assert softphone.locator("#own").inner_text() == "/private/alice"
+
+
+def test_a_call_is_dialled_talks_and_ends(softphone):
+    dial(softphone, "/private/bob")
+    card = softphone.get_by_role("article", name="Call with /private/bob")
+    card.get_by_text("Connected").wait_for()
+    card.get_by_text("MOS").wait_for()
+    card.get_by_role("button", name="Mute").click()
+    assert card.get_by_role("button", name="Muted").get_attribute("aria-pressed") == "true"
+    card.get_by_role("button", name="Hold").click()
+    card.get_by_text("On hold").wait_for()
+    card.get_by_role("button", name="Resume").click()
+    card.get_by_role("button", name="Hang up").click()
+    card.wait_for(state="detached")
+    assert "/private/bob" in softphone.locator("#log").inner_text()
+
+
+def test_a_video_call_shows_both_pictures(softphone):
+    softphone.get_by_role("button", name="Video call Bob Builder").click()
+    card = softphone.get_by_role("article")
+    card.get_by_text("Connected").wait_for()
+    softphone.wait_for_function("document.querySelector('.stage').dataset.pictures === '1'")
+    softphone.wait_for_function("document.querySelector('.stage video:not(.own)').videoWidth > 0")
+    assert card.get_by_label("Your picture").is_visible()
+
+
+def test_receive_only_sends_nothing(softphone):
+    softphone.get_by_label("Microphone", exact=True).first.uncheck()
+    softphone.get_by_label("Receive picture").check()
+    dial(softphone, "/public/tone")
+    softphone.get_by_role("article").get_by_text("Connected").wait_for()
+    media = softphone.evaluate("platform.of('call.create')[0].media")
+    assert media == {"audio": False, "video": False, "receive_audio": True, "receive_video": True}
+
+
+def test_a_ringing_call_is_answered_from_the_keyboard(softphone):
+    ring(softphone)
+    dialog = softphone.get_by_role("dialog", name="Bob Builder")
+    dialog.wait_for()
+    assert softphone.title() == "Bob Builder is calling"
+    softphone.keyboard.press("Escape")
+    assert dialog.is_visible()
+    softphone.keyboard.press("Enter")  # the first button, Answer, has the focus
+    softphone.get_by_role("article", name="Call with Bob Builder").get_by_text("Connected").wait_for()
+
+
+def test_a_waiting_call_is_answered_on_top_and_swapped(softphone):
+    dial(softphone, "/private/carol")
+    first = softphone.get_by_role("article", name="Call with /private/carol")
+    first.get_by_text("Connected").wait_for()
+    ring(softphone)
+    softphone.get_by_role("button", name="Hold and answer").click()
+    second = softphone.get_by_role("article", name="Call with Bob Builder")
+    second.get_by_text("Connected").wait_for()
+    first.get_by_text("On hold").wait_for()
+    softphone.get_by_role("button", name="Swap calls").click()
+    first.get_by_text("Connected").wait_for()
+    second.get_by_text("On hold").wait_for()
+
+
+def test_a_call_given_up_stops_ringing(softphone):
+    ring(softphone)
+    softphone.get_by_role("dialog", name="Bob Builder").wait_for()
+    softphone.evaluate(
+        "platform.tell({ type: 'call.ended', call_id: 'in-1', reason: 'cancelled', cause: 'normal' })"
+    )
+    softphone.get_by_role("dialog").wait_for(state="hidden")
+    assert "Cancelled" in softphone.locator("#log").inner_text()
+
+
+def test_decline_and_busy_say_so(softphone):
+    ring(softphone)
+    softphone.get_by_role("button", name="Decline").click()
+    softphone.get_by_role("dialog").wait_for(state="hidden")
+    ring(softphone, "in-2")
+    softphone.get_by_role("button", name="Say busy").click()
+    softphone.get_by_role("dialog").wait_for(state="hidden")
+    assert softphone.evaluate("platform.of('call.reject').map((m) => m.reason)") == ["rejected", "busy"]
+
+
+def test_keys_go_out_as_dtmf(softphone):
+    dial(softphone, "/public/support")
+    card = softphone.get_by_role("article")
+    card.get_by_text("Connected").wait_for()
+    softphone.wait_for_function(
+        "phone.activeCalls[0].peerConnection.getSenders()[0].dtmf?.canInsertDTMF === true"
+    )
+    card.get_by_role("button", name="Keypad").click()
+    card.get_by_role("button", name="4", exact=True).click()
+    softphone.keyboard.press("2")
+    assert card.get_by_label("Digits sent").inner_text() == "42"
+
+
+def test_both_transfers_are_offered(softphone):
+    dial(softphone, "/private/bob")
+    card = softphone.get_by_role("article", name="Call with /private/bob")
+    card.get_by_text("Connected").wait_for()
+    card.get_by_role("button", name="Transfer", exact=True).click()
+    card.get_by_label("Transfer to").fill("105")
+    card.get_by_role("button", name="Ask first").click()
+    softphone.get_by_role("article", name="Call with 105").get_by_text("Connected").wait_for()
+    card.get_by_role("button", name="Connect them").click()
+    softphone.wait_for_function("platform.of('call.transfer.complete').length === 1")
+    consult = softphone.evaluate("platform.of('call.consult')[0]")
+    assert consult["destination"] == "105"
+
+
+def test_a_refused_dial_is_explained(softphone):
+    softphone.evaluate("platform.refuse['call.create'] = 'address_not_allowed'")
+    dial(softphone, "+15551234567")
+    softphone.get_by_text("this token may not call it").wait_for()
+
+
+def test_a_lost_line_says_so_and_comes_back(softphone):
+    softphone.evaluate("platform.stay = true; platform.drop()")
+    softphone.get_by_text("Reconnecting").wait_for()
+    softphone.evaluate("platform.stay = false; platform.sockets.at(-1).end(1006)")
+    softphone.get_by_text("Online", exact=True).wait_for()
+
+
+def test_a_hostile_name_is_text(softphone):
+    ring(softphone, from_name="<img src=x onerror='window.hurt=1'>", **{"from": "<script>window.hurt=1</script>"})
+    softphone.get_by_role("heading", name="<img src=x").wait_for()
+    softphone.get_by_role("button", name="Answer", exact=True).click()
+    softphone.get_by_role("article").get_by_text("Connected").wait_for()
+    assert softphone.evaluate("window.hurt") is None
