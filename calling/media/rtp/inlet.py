@@ -18,7 +18,7 @@ from calling.media.sdp_model import AUDIO_LEVEL, Codec
 
 if TYPE_CHECKING:
     from calling.media.aiortc_private import PacketBuffer
-    from calling.media.transport import Transport
+    from calling.media.rtp.wire import Wire
 
 RING = 512  # packets kept per video source for those who lost one; a power of two
 NACK_TRIES = 6
@@ -67,8 +67,8 @@ class Stream:
 
     __slots__ = (
         "asked", "base", "born", "clock", "cycles", "inlet", "jitter", "last_at", "last_ts", "octets",
-        "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top",
-        "transit",
+        "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp",
+        "ssrc", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, inlet: Inlet, sequence: int, clock: int) -> None:
@@ -178,7 +178,7 @@ class Inlet:
         self.sinks: tuple[Sink, ...] = ()
         self.taps: tuple[Tap, ...] = ()
         self.line: Line | None = None
-        self.transport: Transport | None = None
+        self.transport: Wire | None = None
         self.streams: dict[int, Stream] = {}
         self.event_clocks: dict[int, int] = {}
         self.level_id = 0
@@ -195,7 +195,7 @@ class Inlet:
         """Sources are asked for the kind they give; see Port.hears."""
         return self if kind == self.kind else None
 
-    def bind(self, line: Line | None, transport: Transport | None) -> None:
+    def bind(self, line: Line | None, transport: Wire | None) -> None:
         """Take the agreed line (None: this kind is not spoken)."""
         self.line, self.transport = line, transport
         self.serial += 1

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import PacketBuffer, protect
+from calling.media.aiortc_private import PacketBuffer
 from calling.media.negotiation import Line
 from calling.media.rtp.digits import event_packets
 from calling.media.rtp.header import (
@@ -27,7 +27,7 @@ from calling.media.rtp.inlet import Inlet, Stream, monotonic
 from calling.media.sdp_model import MID, Codec
 
 if TYPE_CHECKING:
-    from calling.media.transport import Transport
+    from calling.media.rtp.wire import Wire
 
 YOUNG = 2000  # packets after a switch among which one from before it could still come late
 RESENDS_PER_SECOND = 600
@@ -41,7 +41,7 @@ class Outlet:
         self.kind = kind
         self.buffer = PacketBuffer()
         self.line: Line | None = None
-        self.transport: Transport | None = None
+        self.transport: Wire | None = None
         self.ssrc = secrets.randbits(31) | 1
         self.packets = self.octets = 0
         self.last_at = 0.0
@@ -70,7 +70,7 @@ class Outlet:
 
     # --- agreement and routing
 
-    def bind(self, line: Line | None, transport: Transport | None) -> None:
+    def bind(self, line: Line | None, transport: Wire | None) -> None:
         """Take the agreed line; the outgoing SSRC is the line's."""
         self.line, self.transport = line, transport
         if line is not None:
@@ -148,7 +148,7 @@ class Outlet:
             self.last_at = now
         length = buffer.length
         length[0] = size
-        if protect(transport.tx, buffer.c, length) == 0:
+        if transport.protect(transport.tx, buffer.c, length) == 0:
             transport.send(view[: length[0]])
 
     def _take(
@@ -284,6 +284,18 @@ class Outlet:
             payload = buffer.view[at : payload_end(buffer.view, size)]
             self.bridge.packet(payload, sequence, timestamp)
 
+    def next_picture(self) -> int:
+        """The VP8 picture number that a producer of this leg should begin with."""
+        before = self.feeder
+        data = before.kept(before.top) if isinstance(before, Stream) else None
+        if data is not None:
+            view = memoryview(data)
+            at = payload_offset(view, len(data))
+            found = vp8(view, at, len(data)) if at is not None else None
+            if found is not None and found.picture >= 0:
+                return (found.picture + self._picture_off + 1) & 0x7FFF
+        return secrets.randbits(14)
+
     # --- payloads of the platform's own
 
     def push(
@@ -293,7 +305,6 @@ class Outlet:
         pt: int,
         step: int,
         marker: bool = False,
-        stamp_step: int = -1,
     ) -> None:
         """Send one payload. step: its length in clock units (0: more packets of the same picture follow)."""
         transport = self.transport
@@ -330,7 +341,7 @@ class Outlet:
         self.packets += 1
         self.octets += size
         buffer.length[0] = size
-        if protect(transport.tx, buffer.c, buffer.length) == 0:
+        if transport.protect(transport.tx, buffer.c, buffer.length) == 0:
             transport.send(view[: buffer.length[0]])
 
     # --- digits
@@ -391,7 +402,7 @@ class Outlet:
                 self._resends += 1
                 self._send_again(data, number, transport)
 
-    def _send_again(self, data: bytes, number: int, transport: Transport) -> None:
+    def _send_again(self, data: bytes, number: int, transport: Wire) -> None:
         buffer, size = self.buffer, len(data)
         view = buffer.view
         view[:size] = data
@@ -417,7 +428,7 @@ class Outlet:
             self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
             pack_fields(view, FIELDS_AT, rtx | mark & 0x80, self._rtx_seq, stamp, self.line.rtx_ssrc)
         buffer.length[0] = size
-        if protect(transport.tx, buffer.c, buffer.length) == 0:
+        if transport.protect(transport.tx, buffer.c, buffer.length) == 0:
             transport.send(view[: buffer.length[0]])
 
     def beat(self) -> None:

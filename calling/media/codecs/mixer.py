@@ -1,0 +1,290 @@
+"""The sound of one room: three talkers decoded, one mix for all listeners, mix-minus for the talkers.
+
+Encodes are the cost, mixing never is: listeners share one encode per codec. Silent members' packets
+are never decoded. Two plain members hear each other directly, without the mixer. What is seen: the
+active speaker, switched at key frames; the speaker sees the one before. Further video lines get one
+other member each. Who may join, lock or mute is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from calling.media.codecs.jitter import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.opus import Pcm
+from calling.media.codecs.sources import emit
+from calling.media.codecs.speech import Decoder, Encoder, decoder
+from calling.media.codecs.talkers import Talkers
+from calling.media.rtp.outlet import Outlet
+from calling.media.rtp.port import Port
+from calling.media.rtp.ticker import ticker
+from calling.media.sdp_model import Codec
+
+RATE = 48000
+FRAME = RATE // 50
+TALK_ON, TALK_OFF = 10, 40  # ticks until `talking` is said to begin and to end
+WARM = 3  # payloads of a silent member kept, so that the first syllable is not lost
+
+
+class Member:
+    """One port in a room. Also the producer of what it hears: `source('audio')`."""
+
+    def __init__(self, room: Mixer, port: Port, name: str) -> None:
+        self.room, self.port, self.name = room, port, name
+        self.muted = self.deaf = False
+        self.volume = 0.0  # dB, how loud the others hear it
+        self.talking = False
+        self.jitter = JitterBuffer()
+        self.codec: Codec | None = None
+        self.outlet: Outlet | None = None
+        self.encoders: dict[str, Encoder] = {}
+        self.levels = False
+        self._decoder: Decoder | None = None
+        self._rest: Pcm = np.zeros(0, np.int16)
+        self._ticks = 0
+
+    # a producer
+
+    def source(self, kind: str) -> Member | None:
+        return self if kind == "audio" else None
+
+    def attach(self, outlet: Outlet) -> None:
+        self.outlet = outlet
+
+    def detach(self, outlet: Outlet) -> None:
+        if self.outlet is outlet:
+            self.outlet = None
+
+    def request_key(self) -> None:
+        """Sound has no key frames."""
+
+    # a tap on what it says
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        if self.muted:
+            return
+        if codec is not self.codec:
+            self.codec = codec
+            self._decoder = decoder(codec.name.lower(), RATE)
+            self.jitter = JitterBuffer()
+        self.levels = level is not None
+        if level is not None:
+            self.room.talkers.level(self, level)
+            if self not in self.room.talkers.chosen and len(self.jitter) >= WARM:
+                self.jitter.clear()
+        self.jitter.put(sequence, bytes(payload))
+
+    def pcm(self) -> Pcm | None:
+        """The next 20 ms of this member, None while there is nothing."""
+        while len(self._rest) < FRAME:
+            got = self.jitter.pull()
+            if isinstance(got, Wait) or self._decoder is None:
+                break
+            try:
+                part = self._decoder.conceal(FRAME) if isinstance(got, Lost) else self._decoder.decode(got)
+            except ValueError:
+                part = self._decoder.conceal(FRAME)
+            self._rest = part.copy() if not len(self._rest) else np.concatenate((self._rest, part))
+        if len(self._rest) < FRAME:
+            return None
+        out, self._rest = self._rest[:FRAME], self._rest[FRAME:]
+        if self.volume:
+            out = np.clip(out * 10 ** (self.volume / 20), -32768, 32767).astype(np.int16)
+        return out
+
+    def note(self, chosen: bool) -> bool | None:
+        """Count ticks of talk; True or False when `talking` changes."""
+        self._ticks = self._ticks + 1 if chosen != self.talking else 0
+        if self._ticks > (TALK_ON if chosen else TALK_OFF):
+            self.talking, self._ticks = chosen, 0
+            return chosen
+        return None
+
+
+class Mixer:
+    """One room's sound and choice of picture. `on_talking(name, bool)` is called in the loop.
+
+    `on_mix(pcm)` gets the whole mix, 960 int16 samples each 20 ms (a recorder). `play(pull)` mixes a
+    player's PCM in: `pull()` gives 960 samples at 48 kHz or None at its end.
+    """
+
+    def __init__(self, on_talking: Callable[[str, bool], None] | None = None, video: bool = True) -> None:
+        self.members: list[Member] = []
+        self.talkers = Talkers()
+        self.video = video
+        self.on_talking = on_talking
+        self.on_mix: Callable[[Pcm], None] | None = None
+        self.players: list[Callable[[], Pcm | None]] = []
+        self.always_mix = False
+        self._shared: dict[str, Encoder] = {}
+        self._running = False
+        self._seen: Any = None
+
+    # --- members
+
+    def join(self, port: Port, name: str) -> Member:
+        """Put a leg into the room; the name comes back in `on_talking`."""
+        member = Member(self, port, name)
+        self.members.append(member)
+        self.talkers.join(member)
+        port.audio_in.tap(member)
+        self.route()
+        return member
+
+    def leave(self, member: Member) -> None:
+        if member not in self.members:
+            return
+        self.members.remove(member)
+        self.talkers.leave(member)
+        member.port.audio_in.untap(member)
+        if not member.port.closed:
+            member.port.hears(None)
+            member.port.sees(None)
+        self.route()
+
+    def set(
+        self,
+        member: Member,
+        *,
+        muted: bool | None = None,
+        deaf: bool | None = None,
+        volume: float | None = None,
+    ) -> None:
+        """Change one member. volume: dB, -40 to +20."""
+        member.muted = member.muted if muted is None else muted
+        member.deaf = member.deaf if deaf is None else deaf
+        member.volume = member.volume if volume is None else max(-40.0, min(20.0, volume))
+        self.route()
+
+    def play(self, pull: Callable[[], Pcm | None]) -> None:
+        """Let the room hear a player besides its members."""
+        self.players.append(pull)
+        self.route()
+
+    @property
+    def direct(self) -> bool:
+        """Whether the two members are joined without mixing."""
+        plain = all(not (m.muted or m.deaf or m.volume) for m in self.members)
+        return (
+            len(self.members) == 2
+            and plain
+            and not self.players
+            and self.on_mix is None
+            and not self.always_mix
+        )
+
+    def route(self) -> None:
+        """Set who hears and sees what after any change."""
+        if self.direct:
+            first, second = self.members
+            first.port.hears(second.port)
+            second.port.hears(first.port)
+        else:
+            for member in self.members:
+                member.port.hears(None if member.deaf else member)
+        if self.members and not self._running:
+            self._running = True
+            ticker().add(self._tick)
+        self._show()
+
+    def _show(self) -> None:
+        """The active speaker to everyone else, others to further lines."""
+        if not self.video:
+            return
+        speaker = self.talkers.speaker
+        first = speaker if isinstance(speaker, Member) else (self.members[0] if self.members else None)
+        for member in self.members:
+            others = [one for one in self.members if one is not member]
+            if first is not member and first in others:
+                others.remove(first)
+                others.insert(0, first)
+            elif self._seen in others:
+                others.remove(self._seen)
+                others.insert(0, self._seen)
+            for window in range(1 + len(member.port.more_video)):
+                member.port.sees(others[window].port if window < len(others) else None, window)
+
+    # --- the 20 ms clock
+
+    def _tick(self) -> bool:
+        if not self.members:
+            self._running = False
+            return False
+        before = self.talkers.speaker
+        muted = [member for member in self.members if member.muted]
+        plain: dict[Member, Pcm] = {}
+        for member in self.members:  # a member whose device sends no levels must be decoded to know them
+            if not member.levels and not self.direct:
+                pcm = member.pcm()
+                if pcm is not None:
+                    plain[member] = pcm
+                    self.talkers.level(member, _level(pcm))
+        chosen = self.talkers.tick(muted)
+        for member in self.members:
+            changed = member.note(member in chosen)
+            if changed is not None and self.on_talking is not None:
+                self.on_talking(member.name, changed)
+        if self.talkers.speaker is not before:
+            self._seen = before
+            self._show()
+        if not self.direct:
+            self._mix(chosen, plain)
+        return True
+
+    def _mix(self, chosen: tuple[Any, ...], plain: dict[Member, Pcm]) -> None:
+        voices: dict[Member, Pcm] = {}
+        for member in chosen:
+            pcm = plain.get(member) if member in plain else member.pcm() if member.levels else None
+            if pcm is not None:
+                voices[member] = pcm
+        total = np.zeros(FRAME, np.int32)
+        for pcm in voices.values():
+            total += pcm
+        for pull in list(self.players):
+            part = pull()
+            if part is None:
+                self.players.remove(pull)
+            else:
+                total += part
+        mixed = np.clip(total, -32768, 32767).astype(np.int16)
+        if self.on_mix is not None:
+            self.on_mix(mixed)
+        listeners = []
+        for member in self.members:
+            outlet = member.outlet
+            if outlet is None or member.deaf:
+                continue
+            own = voices.get(member)
+            if own is None:
+                listeners.append(outlet)
+            else:
+                minus = np.clip(total - own, -32768, 32767).astype(np.int16)
+                emit(self, (outlet,), member.encoders, minus, RATE)
+        emit(self, listeners, self._shared, mixed, RATE)
+
+    def close(self) -> None:
+        """Let everyone go."""
+        for member in list(self.members):
+            self.leave(member)
+
+
+def _level(pcm: Pcm) -> int:
+    """RFC 6464 level of samples."""
+    power = float(np.dot(pcm.astype(np.float32), pcm.astype(np.float32))) / max(1, len(pcm))
+    if power < 1:
+        return 127
+    return max(0, min(127, round(-10 * np.log10(power / 32768.0**2))))
+
+
+__all__ = ["LOST", "Member", "Mixer"]
