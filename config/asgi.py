@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from config.bounds import BoundedHttp
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 
@@ -16,4 +18,6 @@ if find_spec("calling.signalling.routing") is not None:
 else:
     websocket_urlpatterns = []
 
-application = ProtocolTypeRouter({"http": django_application, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {"http": BoundedHttp(django_application), "websocket": URLRouter(websocket_urlpatterns)}
+)

@@ -62,6 +62,8 @@ class Environment:
     dials_per_second: int
     database_pool: int
     trusted_proxies: tuple[str, ...]
+    ws_origins: tuple[str, ...] | None
+    media_legs: int
 
     @property
     def domain_host(self) -> str:
@@ -151,7 +153,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
         redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
-        media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", os.cpu_count() or 1, 1, 256),
+        media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
         media_bind=media_bind,
         media_advertised=media_advertised,
         media_ports=_media_ports(take),
@@ -167,6 +169,8 @@ def read(mapping: Mapping[str, str]) -> Environment:
         dials_per_second=take.number("CALLWRIGHT_DIALS_PER_SECOND", 100, 1, 100_000),
         database_pool=take.number("CALLWRIGHT_DATABASE_POOL", 16, 2, 500),
         trusted_proxies=_trusted_proxies(take),
+        ws_origins=_ws_origins(take),
+        media_legs=take.number("CALLWRIGHT_MEDIA_LEGS", 250, 1, 100_000),
     )
 
 
@@ -211,6 +215,18 @@ def _trusted_proxies(take: _Reader) -> tuple[str, ...]:
         except ValueError:
             raise WrongVariable(name, f"must be addresses or networks, got {network[:60]!r}") from None
     return tuple(networks)
+
+
+def _ws_origins(take: _Reader) -> tuple[str, ...] | None:
+    name = "CALLWRIGHT_WS_ORIGINS"
+    value = take.text(name)
+    if value is None:
+        return None
+    origins = tuple(part.strip() for part in value.split(",") if part.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,260}", origin):
+            raise WrongVariable(name, f"must be origins like https://app.example.com, got {origin[:60]!r}")
+    return origins
 
 
 def _project_id(take: _Reader) -> uuid.UUID | None:
@@ -277,6 +293,13 @@ def _ice_servers(take: _Reader) -> tuple[dict[str, Any], ...] | None:
         if not all(isinstance(server.get(k, ""), str) for k in ("username", "credential", "secret")):
             raise WrongVariable(name, "username, credential and secret are text")
     return tuple(servers)
+
+
+def cores() -> int:
+    """The cores this process may use; a container is often given fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
 
 
 def primary_address() -> str:

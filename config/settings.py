@@ -180,6 +180,10 @@ CALLWRIGHT_HTTPS_PORT = ENV.https_port
 CALLWRIGHT_MESSAGES_PER_SECOND = ENV.messages_per_second
 CALLWRIGHT_MESSAGES_BURST = ENV.messages_burst
 CALLWRIGHT_DIALS_PER_SECOND = ENV.dials_per_second
+CALLWRIGHT_MEDIA_LEGS = ENV.media_legs
+CALLWRIGHT_WS_ORIGINS = ENV.ws_origins
+CALLWRIGHT_SETUP_SECONDS = 10  # until a media worker carries a dialled call
+CALLWRIGHT_GRACE_SECONDS = 15  # a lost socket or lost media keeps its call
 CALLWRIGHT_MAX_BODY = 256 * 1024
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"

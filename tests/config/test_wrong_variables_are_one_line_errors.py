@@ -49,6 +49,8 @@ WRONG = [
     ("CALLWRIGHT_DIALS_PER_SECOND", "fast"),
     ("CALLWRIGHT_DATABASE_POOL", "1"),
     ("CALLWRIGHT_TRUSTED_PROXIES", "proxy.example.com"),
+    ("CALLWRIGHT_WS_ORIGINS", "app.example.com"),
+    ("CALLWRIGHT_MEDIA_LEGS", "0"),
 ]
 
 
