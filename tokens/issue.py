@@ -71,9 +71,13 @@ def issue_pair(grant: Grant, expires_at: datetime | None = None, family: UUID | 
     return Pair(_sign(grant, access), _sign(grant, refresh))
 
 
-def issue_access(grant: Grant, expires_at: datetime | None = None) -> str:
-    """An access token alone (embeds and invites cannot be refreshed)."""
+def issue_access(grant: Grant, expires_at: datetime | None = None, sponsor: UUID | None = None) -> str:
+    """An access token alone (embeds and invites cannot be refreshed).
+
+    `sponsor` is the subscriber who invited: revoking his tokens revokes this one too.
+    """
     row = _row(grant, "SAT", expires_at or timezone.now() + DEFAULT_LIFE, uuid4())
+    row.subscriber_id = row.subscriber_id or sponsor
     row.save(force_insert=True)
     return _sign(grant, row)
 

@@ -11,6 +11,7 @@ the same exceptions: `code`, `message` and `attribute` are what an `error` frame
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -129,25 +130,30 @@ class Invalid(Unprocessable):
         self.problems = tuple(problems)
 
 
-class _Later(ApiError):
-    """An answer with Retry-After; `seconds` is rounded up to at least 1."""
+class TooManyRequests(ApiError):
+    """429; `retry_after` in seconds, rounded up to at least 1."""
 
-    def __init__(
-        self, code: str = "", message: str = "", attribute: str | None = None, seconds: float = 1
-    ) -> None:
-        super().__init__(code, message, attribute)
-        self.retry_after = max(1, int(-(-seconds // 1)))
-        self.headers = {"Retry-After": str(self.retry_after)}
-
-
-class TooManyRequests(_Later):
     status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
     words = "Too many requests; slow down."
 
+    def __init__(self, retry_after: float = 1, code: str = "", message: str = "") -> None:
+        super().__init__(code, message)
+        self.headers = {"Retry-After": str(_whole_seconds(retry_after))}
 
-class Unavailable(_Later):
+
+class Unavailable(ApiError):
+    """503; `retry_after` in seconds, rounded up to at least 1."""
+
     status, type, code = 503, "unavailable", "unavailable"
     words = "A part that this needs is away; try again."
+
+    def __init__(self, message: str = "", retry_after: float = 1, code: str = "") -> None:
+        super().__init__(code, message)
+        self.headers = {"Retry-After": str(_whole_seconds(retry_after))}
+
+
+def _whole_seconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
 
 
 def field(attribute: str, message: str, code: str = "invalid_parameter") -> Problem:
@@ -181,7 +187,7 @@ def as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, SuspiciousOperation | RecursionError | DataError):
         return BadRequest()
     if isinstance(error, OperationalError | InterfaceError | redis.ConnectionError | redis.TimeoutError):
-        return Unavailable(seconds=2)
+        return Unavailable(retry_after=2)
     return None
 
 
@@ -189,7 +195,7 @@ def _from_drf(error: drf.APIException) -> ApiError:
     if isinstance(error, drf.ValidationError):
         return Invalid(list(_flatten(error.get_full_details())) or [field("", Unprocessable.words)])
     if isinstance(error, drf.Throttled):
-        return TooManyRequests(seconds=error.wait or 1)
+        return TooManyRequests(error.wait or 1)
     if isinstance(error, drf.ParseError):
         return BadRequest("invalid_json", str(error.detail))
     simple: tuple[tuple[type[drf.APIException], type[ApiError]], ...] = (
@@ -247,8 +253,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if found is None:
         log.exception("A view failed", exc_info=error)
         found = ApiError()
-    if connection.in_atomic_block:
-        connection.set_rollback(True)
     return Response(body(found), status=found.status, headers=dict(found.headers))
 
 

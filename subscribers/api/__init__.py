@@ -1,0 +1,1 @@
+"""REST of the directory: one module per resource, one generic pair of views."""

@@ -1,0 +1,30 @@
+"""An address on the wire, as SignalWire's clients read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from subscribers.api.shapes import moment
+from subscribers.models import Address
+
+# Their words for what an address leads to.
+TYPES = {"subscriber": "subscriber", "room": "room", "script": "app"}
+
+
+def address_payload(address: Address) -> dict[str, Any]:
+    """`channels` are dialable as they stand; there is no messaging here."""
+    return {
+        "id": str(address.pk),
+        "resource_id": str(address.resource_id),
+        "name": address.name,
+        "display_name": address.display_name or address.name,
+        "type": TYPES[address.kind],
+        "cover_url": None,
+        "preview_url": None,
+        "locked": address.locked,
+        "channels": {
+            "audio": f"{address.text}?channel=audio",
+            "video": f"{address.text}?channel=video",
+        },
+        "created_at": moment(address.created_at),
+    }

@@ -1,0 +1,74 @@
+"""SWML scripts as a resource."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+from subscribers import enrolment, script_checks
+from subscribers.api.fields import Text, WebAddress
+from subscribers.api.shapes import Shape
+from subscribers.models import Script
+
+MAX_CONTENTS = 200_000
+
+
+class Contents(serializers.Field):  # type: ignore[type-arg]
+    """A SWML document: text in JSON or YAML, or the JSON object itself."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = data if isinstance(data, str) else json.dumps(data) if isinstance(data, dict) else ""
+        if not 0 < len(text) <= MAX_CONTENTS:
+            raise serializers.ValidationError("Must be a SWML document.", code="invalid_script")
+        if (fault := script_checks.fault(text)) is not None:
+            raise serializers.ValidationError(fault, code="invalid_script")
+        return text
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class ScriptFields(serializers.Serializer[Any]):
+    name = Text(200, required=True)
+    display_name = Text(200)
+    contents = Contents()
+    status_callback_url = WebAddress()
+    context = serializers.ChoiceField(("public", "private"), required=False)
+
+
+class ScriptShape(Shape):
+    model = Script
+    type = part = "swml_script"
+    collection = "swml_scripts"
+    fields = ScriptFields
+    filters = ("name",)
+
+    def inner(self, row: Script) -> dict[str, Any]:
+        return {
+            "id": str(row.pk),
+            "name": row.name,
+            "display_name": row.name,
+            "contents": row.contents,
+            "request_url": None,
+            "status_callback_url": row.status_callback_url or None,
+            "status_callback_method": "POST",
+        }
+
+    def create(self, project_id: UUID, data: dict[str, Any]) -> Script:
+        return enrolment.create_script(project_id, _columns(data), data.get("context", "public"))
+
+    def change(self, row: Script, data: dict[str, Any]) -> Script:
+        return enrolment.change_script(row, _columns(data))
+
+    def remove(self, row: Script) -> None:
+        enrolment.remove(row)
+
+
+def _columns(data: dict[str, Any]) -> dict[str, Any]:
+    found = {name: data[name] for name in ("name", "contents", "status_callback_url") if name in data}
+    if data.get("display_name"):
+        found.setdefault("name", data["display_name"])
+    return found

@@ -1,0 +1,1 @@
+"""REST of the gate: one module per kind of token."""

@@ -1,0 +1,44 @@
+"""Guest tokens: they name one to ten destinations and can only call out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from subscribers.api.fields import Text
+from subscribers.api.shapes import clean
+from subscribers.http.gate import ManagesProject, asker
+from tokens.api.fields import Ends, Listed
+from tokens.binding import MOST_FOR_GUESTS, bind
+from tokens.claims import Grant
+from tokens.issue import issue_pair
+
+
+class GuestFields(serializers.Serializer[Any]):
+    allowed_addresses = Listed(required=True)
+    expire_at = Ends()
+    display_name = Text(200)
+
+
+class GuestTokens(APIView):
+    permission_classes = [ManagesProject]
+
+    @extend_schema(
+        operation_id="create_guest_token",
+        tags=["tokens"],
+        request=GuestFields,
+        responses={201: OpenApiTypes.OBJECT},
+    )
+    def post(self, request: Request) -> Response:
+        data = clean(GuestFields, request.data)
+        project_id = asker(request).project_id
+        allowed = bind(project_id, data["allowed_addresses"], least=1, most=MOST_FOR_GUESTS)
+        grant = Grant(project_id, "guest", allowed=allowed, display_name=data.get("display_name") or "Guest")
+        pair = issue_pair(grant, data.get("expire_at"))
+        return Response({"token": pair.token, "refresh_token": pair.refresh_token}, status=201)

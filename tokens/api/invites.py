@@ -1,0 +1,67 @@
+"""Invites: a subscriber gives somebody a token to call one address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from subscribers.addressing import CONTEXTS
+from subscribers.api.shapes import clean
+from subscribers.http import problems
+from subscribers.http.gate import BearsToken
+from subscribers.models import Address
+from tokens.api.fields import Ends
+from tokens.claims import Grant
+from tokens.issue import issue_access
+from tokens.subjects import Entry, TokenHolder
+
+
+class InviteFields(serializers.Serializer[Any]):
+    address_id = serializers.UUIDField()
+    expires_at = Ends()
+    # The other endpoints' spelling is taken too.
+    expire_at = Ends()
+
+
+class Invites(APIView):
+    permission_classes = [BearsToken]
+
+    @extend_schema(
+        operation_id="create_invite",
+        tags=["tokens"],
+        request=InviteFields,
+        responses={201: OpenApiTypes.OBJECT},
+    )
+    def post(self, request: Request) -> Response:
+        holder: TokenHolder = request.auth
+        if holder.kind != "subscriber":
+            raise problems.Forbidden("not_permitted", "Only subscribers can invite.")
+        data = clean(InviteFields, request.data)
+        address = _invitable(holder, data["address_id"])
+        grant = Grant(
+            holder.project_id,
+            "invite",
+            allowed=(Entry("address", str(address.pk)),),
+            display_name="Guest",
+        )
+        ends = data.get("expires_at") or data.get("expire_at")
+        return Response({"token": issue_access(grant, ends, holder.subscriber_id)}, status=201)
+
+
+def _invitable(holder: TokenHolder, id: Any) -> Address:
+    """The address, which the inviter may dial himself. What he may not dial is 403, known or not."""
+    address = Address.objects.filter(project_id=holder.project_id, pk=id).first()
+    contexts, ids = holder.visible
+    if address is None and contexts >= set(CONTEXTS):
+        raise problems.Unprocessable(
+            "unrecognized_fabric_addresses", "The project has no such address.", "address_id"
+        )
+    if address is None or (address.context not in contexts and str(address.pk) not in ids):
+        raise problems.Forbidden("address_not_allowed", "This token may not dial that address.", "address_id")
+    return address

@@ -1,0 +1,34 @@
+"""When a token is to end: unix seconds or RFC 3339, in the future, at most 30 days. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+MAX_LIFE = timedelta(days=30)
+
+
+def moment_of(value: object, now: datetime) -> datetime:
+    """The end that `value` says; ValueError whose text is the message for the field."""
+    ends = _read(value)
+    if ends <= now:
+        raise ValueError("Must be greater than now.")
+    if ends > now + MAX_LIFE:
+        raise ValueError("Must be within 30 days.")
+    return ends
+
+
+def _read(value: object) -> datetime:
+    words = "Must be unix seconds or an RFC 3339 time."
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(words)
+    try:
+        if isinstance(value, str):
+            if len(value) > 40 or not value.isascii():
+                raise ValueError(words)
+            ends = datetime.fromisoformat(value)
+            if ends.tzinfo is None:
+                raise ValueError(words)
+            return ends.astimezone(UTC)
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(words) from None
