@@ -1,0 +1,262 @@
+"""What `play say record collect stream` may carry: read into flat params with every default filled in.
+
+Shapes follow SignalWire's calling commands (`play: [{type, params}]`, `record: {audio: {…}}`); the same
+fields may also stand flat. A media worker reads the params from `Operation.params`:
+
+* play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
+* say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
+* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
+* collect {digits: {max, terminators, digit_timeout}, initial_timeout, partial_results}
+* stream  {url, track, name, codec, custom_parameters, authorization_bearer_token}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from calling.fields import CONTROL_ID, Form, compact
+from calling.webhooks import guard
+
+VERBS = ("play", "say", "record", "collect", "stream")
+WISHES = {
+    "play": ("stop", "pause", "resume", "volume"),
+    "say": ("stop", "pause", "resume", "volume"),
+    "record": ("stop", "pause", "resume"),
+    "collect": ("stop",),
+    "stream": ("stop",),
+}
+MAX_ITEMS = 50
+MAX_TEXT = 5000
+MAX_PARAMETERS = 4096
+TERMINATORS = "0123456789ABCD*#"
+
+
+def read(verb: str, data: Any) -> tuple[str | None, dict[str, Any]]:
+    """(control_id, params) of a long operation. Raises Invalid."""
+    form = Form(data)
+    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    params = READERS[verb](form)
+    form.check()
+    return control_id, params
+
+
+def read_wish(verb: str, wish: str, data: Any) -> dict[str, Any]:
+    """The fields of `{verb}/{control_id}/{wish}`: a volume in dB, or how a recording pauses."""
+    form = Form(data)
+    params: dict[str, Any] = {}
+    if wish == "volume":
+        if not form.has("volume"):
+            form.wrong("volume", "volume is required.", "missing_required_parameter")
+        params["volume"] = form.number("volume", -40, 40)
+    if verb == "record" and wish == "pause":
+        params["behavior"] = form.choice("behavior", ("skip", "silence"), "skip")
+    form.check()
+    return params
+
+
+def play(form: Form) -> dict[str, Any]:
+    value = form.value("play")
+    if value is None:
+        value = play_urls(form)
+    items: list[dict[str, Any]] = []
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
+        form.wrong("play", f"play must be a list of 1 to {MAX_ITEMS} items.")
+    else:
+        items = [item for each in value if (item := play_item(form, each)) is not None]
+    return {"items": items, **loudness(form), "direction": form.choice("direction", DIRECTIONS, "listen")}
+
+
+DIRECTIONS = ("listen", "speak", "both")
+
+
+def play_urls(form: Form) -> Any:
+    """`url` or `urls` as in SWML: http(s) files, `say:text`, `silence:seconds`, `ring:[seconds:]cc`."""
+    urls = form.value("urls") if form.has("urls") else [form.value("url")] if form.has("url") else None
+    if urls is None:
+        form.wrong("play", "Send play, or url.", "missing_required_parameter")
+        return []
+    if not isinstance(urls, list):
+        return urls
+    return [play_url(each) if isinstance(each, str) else each for each in urls]
+
+
+def play_url(url: str) -> dict[str, Any]:
+    scheme, _, rest = url.partition(":")
+    if scheme == "say":
+        return {"type": "tts", "params": {"text": rest}}
+    if scheme == "silence":
+        return {"type": "silence", "params": {"duration": number_of(rest)}}
+    if scheme == "ring":
+        duration, _, country = rest.rpartition(":")
+        ring: dict[str, Any] = {"name": country}
+        return {"type": "ringtone", "params": ring | ({"duration": number_of(duration)} if duration else {})}
+    return {"type": "audio", "params": {"url": url}}
+
+
+def number_of(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def play_item(form: Form, value: Any) -> dict[str, Any] | None:
+    """One `{type, params}`; its faults are told under `play`."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("params", {}), Mapping):
+        form.wrong("play", "Every item of play must be {type, params}.")
+        return None
+    inner = Form(value.get("params", {}))
+    kind = Form(value).choice("type", ("audio", "tts", "silence", "ringtone"))
+    item: dict[str, Any] = {"type": kind}
+    match kind:
+        case "audio":
+            item["url"] = media_url(inner)
+        case "tts":
+            item |= speech(inner)
+        case "silence":
+            item["duration"] = inner.number("duration", 0.02, 3600)
+            if not inner.has("duration"):
+                inner.wrong("duration", "duration is required.")
+        case "ringtone":
+            item |= {
+                "name": inner.text("name", 8, required=True),
+                "duration": inner.number("duration", 1, 3600),
+            }
+        case _:
+            inner.wrong("type", "type must be one of audio, tts, silence, ringtone.")
+    for fault in inner.faults:
+        form.wrong("play", fault.message, fault.code)
+    return item
+
+
+def media_url(form: Form) -> str | None:
+    url = form.text("url", 2000, required=True)
+    if url is None:
+        return None
+    try:
+        return guard.parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).url
+    except guard.UnsafeUrl as error:
+        form.wrong("url", f"url: {error}", "url_is_unsafe")
+        return None
+
+
+def speech(form: Form) -> dict[str, Any]:
+    text = form.value("text", True)
+    if text is not None and (not isinstance(text, str) or not 1 <= len(text) <= MAX_TEXT):
+        form.wrong("text", f"text must be 1 to {MAX_TEXT} characters.")
+    return {
+        "text": text,
+        "language": form.text("language", 20) or "en-US",
+        "gender": form.text("gender", 20) or "female",
+        "voice": form.text("voice", 100),
+    }
+
+
+def loudness(form: Form) -> dict[str, Any]:
+    volume, loop = form.number("volume", -40, 40), form.integer("loop", 0, 1000)
+    return {"volume": volume or 0, "loop": 1 if loop is None else loop}
+
+
+def say(form: Form) -> dict[str, Any]:
+    return {"items": [{"type": "tts", **speech(form)}], **loudness(form)}
+
+
+def nested(form: Form, *names: str) -> Form:
+    """The form of an inner object, or the outer one where the fields stand flat."""
+    value: Any = form.data
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return Form(value) if isinstance(value, Mapping) else form
+
+
+def terminators(form: Form, default: str) -> str:
+    value = form.value("terminators")
+    if value is None:
+        return default
+    if not isinstance(value, str) or len(value) > 16 or any(each not in TERMINATORS for each in value):
+        form.wrong("terminators", "terminators must be of 0-9 A-D * and #.")
+        return default
+    return value
+
+
+def adopt_faults(outer: Form, inner: Form) -> None:
+    if inner is not outer:
+        outer.faults += inner.faults
+
+
+def record(form: Form) -> dict[str, Any]:
+    if form.has("record") and not isinstance(form.value("record"), Mapping):
+        form.wrong("record", "record must be an object.")
+    audio = nested(form, "record", "audio")
+    if audio is form:
+        audio = nested(form, "record")
+    initial = audio.number("initial_timeout", 0, 3600)
+    silence = audio.number("end_silence_timeout", 0, 3600)
+    params = {
+        "format": audio.choice("format", ("wav", "mp3", "ogg"), "wav"),
+        "stereo": audio.flag("stereo") or False,
+        "direction": audio.choice("direction", DIRECTIONS, "both"),
+        "beep": audio.flag("beep") or False,
+        "initial_timeout": 0 if initial is None else initial,
+        "end_silence_timeout": 0 if silence is None else silence,
+        "max_length": audio.number("max_length", 1, 86400),
+        "terminators": terminators(audio, ""),
+    }
+    adopt_faults(form, audio)
+    return params
+
+
+def collect(form: Form) -> dict[str, Any]:
+    if form.has("digits") and not isinstance(form.value("digits"), Mapping):
+        form.wrong("digits", "digits must be an object.")
+    digits = nested(form, "digits")
+    most, pause = digits.integer("max", 1, 64), digits.number("digit_timeout", 0.1, 600)
+    first = form.number("initial_timeout", 0, 3600)
+    params = {
+        "digits": {
+            "max": most or 1,
+            "terminators": terminators(digits, "#"),
+            "digit_timeout": 5 if pause is None else pause,
+        },
+        "initial_timeout": 4 if first is None else first,
+        "partial_results": form.flag("partial_results") or False,
+    }
+    adopt_faults(form, digits)
+    return params
+
+
+def stream(form: Form) -> dict[str, Any]:
+    url = form.text("url", 2000, required=True)
+    if url is not None:
+        try:
+            allow = settings.CALLWRIGHT_ALLOW_PRIVATE_URLS
+            url = guard.parse_url(url, allow_private=allow, schemes=("wss", "ws")).url
+        except guard.UnsafeUrl as error:
+            form.wrong("url", f"url: {error}", "url_is_unsafe")
+    custom = form.value("custom_parameters")
+    if custom is not None and (
+        not isinstance(custom, Mapping)
+        or not all(isinstance(each, str) for each in custom.values())
+        or len(compact(custom)) > MAX_PARAMETERS
+    ):
+        form.wrong("custom_parameters", "custom_parameters must be an object of texts of at most 4 kB.")
+    return {
+        "url": url,
+        "track": form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track"),
+        "name": form.text("name", 100),
+        "codec": form.text("codec", 40),
+        "custom_parameters": custom or {},
+        "authorization_bearer_token": form.text("authorization_bearer_token", 4000),
+    }
+
+
+READERS: dict[str, Callable[[Form], dict[str, Any]]] = {
+    "play": play,
+    "say": say,
+    "record": record,
+    "collect": collect,
+    "stream": stream,
+}

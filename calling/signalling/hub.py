@@ -1,0 +1,218 @@
+"""One per process: hears nudges, looks at rows every two seconds, and wakes the sockets concerned.
+
+Redis only makes it quick. Whatever a nudge would have said is found by the next look, so a process without
+Redis serves its devices within two seconds. Renewing presence and asking for revoked tokens is one statement
+each for all sockets of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+from uuid import UUID
+
+from calling import nudge, presence
+from calling.signalling import news
+from calling.signalling.news import Found, News
+from calling.signalling.threads import in_thread
+from tokens import revocation
+from tokens.subjects import TokenHolder
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 0.5
+KEEP_SECONDS = 20.0  # a little longer than the grace of a lost device
+LOOK_SECONDS = 2.0
+RENEW_SECONDS = 4.0
+REVOKED_SECONDS = 1.0
+
+
+class Line(Protocol):
+    """A device's socket, whatever it speaks."""
+
+    device_id: str
+    subscriber_id: str | None
+    holder: TokenHolder
+
+    def known(self) -> dict[str, int]:
+        """Call id → the lowest sequence told; the calls whose events are wanted."""
+
+    def hear(self, found: list[Found], told: dict[str, News]) -> bool:
+        """Say what is new. True: look again, at calls not known before."""
+
+    def tick(self, now: float) -> None:
+        """Look at the clock: token expiry, idleness."""
+
+    async def revoked(self) -> None:
+        """The token was revoked: close 4401."""
+
+
+class Reader(Protocol):
+    """A socket that follows a project's log."""
+
+    project_id: UUID
+
+    def wake(self) -> None: ...
+
+    async def check(self) -> None:
+        """Look whether its key is still good."""
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.lines: dict[str, Line] = {}
+        self.readers: set[Reader] = set()
+        self.kept: dict[str, tuple[float, Line]] = {}  # lines whose socket was lost a moment ago
+        self.dirty: set[str] = set()  # device ids
+        self.wanted = asyncio.Event()
+        self.last: dict[str, float] = defaultdict(float)
+        self.tasks = [
+            asyncio.create_task(self.forever(work), name=f"hub-{work.__name__}")
+            for work in (self.listen, self.work, self.beat)
+        ]
+
+    # --- lines and readers ----------------------------------------------------------------------
+
+    def attach(self, line: Line) -> None:
+        """The line now speaks for its device, instead of any other."""
+        self.lines[line.device_id] = line
+
+    def detach(self, line: Line) -> bool:
+        """False where another socket has taken the device over already."""
+        if self.lines.get(line.device_id) is not line:
+            return False
+        del self.lines[line.device_id]
+        return True
+
+    def keep(self, line: Line) -> None:
+        """The socket is lost: remember what its device was told, for as long as it may come back."""
+        self.kept[line.device_id] = (time.monotonic() + KEEP_SECONDS, line)
+
+    def former(self, device_id: str) -> Line | None:
+        """The line that spoke for this device until now, or until a moment ago."""
+        kept = self.kept.pop(device_id, None)
+        return self.lines.get(device_id) or (kept[1] if kept is not None else None)
+
+    def look(self, line: Line) -> None:
+        """Read the news of one device soon."""
+        self.dirty.add(line.device_id)
+        self.wanted.set()
+
+    def look_all(self) -> None:
+        self.dirty.update(self.lines)
+        self.wanted.set()
+
+    # --- the tasks ------------------------------------------------------------------------------
+
+    async def forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A task of the hub never ends: what fails once (a database away) is tried again."""
+        while True:
+            try:
+                await work()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("The signalling hub stumbled", extra={"work": work.__name__})
+                await asyncio.sleep(0.5)
+
+    async def listen(self) -> None:
+        async for heard in nudge.listen(nudge.EDGE, nudge.EVENTS, nudge.REVOKED):
+            if heard is None:
+                self.look_all()
+                self.wake_readers(None)
+                continue
+            channel, message = heard
+            if channel == nudge.EDGE:
+                self.nudged(message.get("devices", ()), message.get("subscribers", ()))
+            elif channel == nudge.EVENTS:
+                self.wake_readers(message.get("project"))
+            elif channel == nudge.REVOKED:
+                await self.close_revoked()
+
+    def nudged(self, devices: Iterable[str], subscribers: Iterable[str]) -> None:
+        named, of = set(devices), set(subscribers)
+        for line in self.lines.values():
+            if line.device_id in named or line.subscriber_id in of:
+                self.look(line)
+
+    def wake_readers(self, project: str | None) -> None:
+        for reader in self.readers:
+            if project is None or str(reader.project_id) == project:
+                reader.wake()
+
+    async def work(self) -> None:
+        await self.wanted.wait()
+        self.wanted.clear()
+        lines = [line for device in self.dirty if (line := self.lines.get(device)) is not None]
+        self.dirty.clear()
+        if not lines:
+            return
+        known: dict[str, int] = {}
+        for line in lines:
+            for call_id, sequence in line.known().items():
+                known[call_id] = min(sequence, known.get(call_id, sequence))
+        try:
+            found, told = await in_thread(news.read, [line.device_id for line in lines], known)
+        except Exception:
+            self.dirty.update(line.device_id for line in lines)  # the next look tells it
+            raise
+        mine: dict[str, list[Found]] = defaultdict(list)
+        for each in found:
+            mine[each.device_id].append(each)
+        for line in lines:
+            if self.lines.get(line.device_id) is line and line.hear(mine[line.device_id], told):
+                self.look(line)
+
+    async def beat(self) -> None:
+        await asyncio.sleep(TICK_SECONDS)
+        now = time.monotonic()
+        for line in list(self.lines.values()):
+            line.tick(time.time())
+        if self.due("look", LOOK_SECONDS, now):
+            self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
+            self.look_all()
+            self.wake_readers(None)
+        if self.due("renew", RENEW_SECONDS, now) and self.lines:
+            await in_thread(presence.renew, list(self.lines))
+        if self.due("revoked", REVOKED_SECONDS, now):
+            await self.close_revoked()
+
+    def due(self, what: str, every: float, now: float) -> bool:
+        if now - self.last[what] < every:
+            return False
+        self.last[what] = now
+        return True
+
+    async def close_revoked(self) -> None:
+        lines = list(self.lines.values())
+        if lines:
+            gone = await in_thread(revocation.revoked_among, [line.holder for line in lines])
+            for line in lines:
+                if line.holder.jti in gone:
+                    await line.revoked()
+        for reader in list(self.readers):
+            await reader.check()
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def the_hub() -> Hub:
+    """The hub of this process (of this event loop: tests have one each)."""
+    loop = asyncio.get_running_loop()
+    for other in [each for each in _hubs if each.is_closed()]:
+        del _hubs[other]
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]

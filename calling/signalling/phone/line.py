@@ -1,0 +1,139 @@
+"""One device on one socket: what it has been told, what it is about to make, when its token ends.
+
+Speaks the messages of contract 6 into the socket's outbound queue; the hub brings the news.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Any
+
+from calling.machine.states import Role
+from calling.signalling.news import Found, News
+from calling.signalling.outbound import Outbound
+from calling.signalling.phone import translate
+from calling.signalling.phone.translate import Message, Told
+from tokens.subjects import TokenHolder
+
+WARNING_SECONDS = 60
+MAX_REQ_IDS = 1000
+
+
+class Line:
+    """The state of a device's conversation. Lives in the event loop; nothing here waits."""
+
+    def __init__(self, device_id: str, holder: TokenHolder, out: Outbound) -> None:
+        self.device_id = device_id
+        self.holder = holder
+        self.out = out
+        self.told: dict[str, Told] = {}  # by leg id
+        self.making = 0  # calls being created: nothing is said of them before call.trying
+        self.gathering: set[str] = set()  # call ids whose device may still send candidates
+        self.created: OrderedDict[str | int, str] = OrderedDict()  # req_id → call id
+        self.aliases: dict[str, str] = {}  # the former id of a call that moved → its new one
+        self.warned_for: object = None
+        self.expired = False
+        self.on_expiry: Any = None
+        self.heard_at = time.time()
+
+    @property
+    def subscriber_id(self) -> str | None:
+        """Whose nudges concern this device; a guest is nobody that could be rung."""
+        return str(self.holder.subscriber_id) if self.holder.subscriber_id else None
+
+    # --- news -------------------------------------------------------------------------------------
+
+    def known(self) -> dict[str, int]:
+        lowest: dict[str, int] = {}
+        for told in self.told.values():
+            lowest[told.call_id] = min(told.sequence, lowest.get(told.call_id, told.sequence))
+        return lowest
+
+    def hear(self, found: list[Found], news: dict[str, News]) -> bool:
+        """Say what is new; True where a call moved and the one it moved to must be read."""
+        for each in found:
+            self.discover(each, news.get(each.call_id))
+        again = False
+        for leg_id in list(self.told):
+            told = self.told[leg_id]
+            about = news.get(told.call_id)
+            if about is None:
+                continue
+            told, messages = translate.tell(told, about, self.device_id)
+            for message in messages:
+                self.say(message)
+            if told.call_id != about.call.id:
+                self.aliases[about.call.id] = told.call_id
+                again = True
+            if told.ended:
+                del self.told[leg_id]
+                self.gathering.discard(told.call_id)
+            else:
+                self.told[leg_id] = told
+        return again
+
+    def discover(self, found: Found, about: News | None) -> None:
+        if found.leg_id in self.told or about is None:
+            return
+        leg = about.call.leg(found.leg_id)
+        if leg is None or not leg.live:
+            return
+        if leg.role is Role.CALLER and self.making:
+            return  # its call.trying comes first
+        if not found.carried and self.expired:
+            return  # a token that is over rings no more
+        self.told[found.leg_id] = translate.fresh(found.leg_id, about, self.device_id)
+
+    def say(self, message: Message) -> None:
+        self.out.put(message)
+
+    # --- calls this device makes and answers ------------------------------------------------------
+
+    def made(self, req_id: str | int | None, call_id: str, leg_id: str, gathers: bool) -> None:
+        self.told[leg_id] = Told(call_id, leg_id)
+        if gathers:
+            self.gathering.add(call_id)
+        if req_id is not None:
+            self.created[req_id] = call_id
+            while len(self.created) > MAX_REQ_IDS:
+                self.created.popitem(last=False)
+
+    def call_of_candidate(self, call_id: str | None, req_id: str | int | None) -> str | None:
+        """Which call a candidate is for: named, by the create's req_id, or the only one that gathers."""
+        if call_id is not None:
+            return call_id
+        if req_id is not None and req_id in self.created:
+            return self.created[req_id]
+        return next(iter(self.gathering)) if len(self.gathering) == 1 else None
+
+    def has_calls(self) -> bool:
+        return any(told.answered or not told.ended for told in self.told.values())
+
+    # --- carrying on after a lost socket ----------------------------------------------------------
+
+    def inherit(self, before: Line) -> None:
+        """Go on where the device's former socket stopped: no message twice, none left out."""
+        self.told = dict(before.told)
+        self.gathering = set(before.gathering)
+        self.created = before.created.copy()
+        self.aliases = dict(before.aliases)
+
+    # --- the clock --------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        left = self.holder.expires_at.timestamp() - now
+        if left <= WARNING_SECONDS and self.warned_for != self.holder.jti and left > 0:
+            self.warned_for = self.holder.jti
+            self.say({"type": "token.expiring", "expires_in": max(0, int(left))})
+        if self.on_expiry is not None:
+            if left <= 0:
+                self.on_expiry("expired")
+            elif now - self.heard_at > self.idle_seconds:
+                self.on_expiry("idle")
+
+    idle_seconds = 3600.0
+
+    async def revoked(self) -> None:
+        if self.on_expiry is not None:
+            self.on_expiry("revoked")

@@ -1,0 +1,30 @@
+"""The stage of the REST tests: the cast, and no waiting for a worker that is played by hand."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.stage import Cast, make_cast, make_mallory
+
+
+@pytest.fixture(autouse=True)
+def impatient(settings) -> None:
+    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+
+
+@pytest.fixture
+def cast(db) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def mallory(db) -> Cast:
+    return make_mallory()
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An id that nothing has."""
+    return str(uuid4())
