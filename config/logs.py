@@ -29,6 +29,15 @@ def scrub(text: str) -> str:
     return _NUMBER.sub(r"+\1…\2", text)
 
 
+class OnlySurprises(logging.Filter):
+    """Drops Django's line for every answer of 400 and more that was given on purpose: 500 is none of them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "django.request" or record.exc_info:
+            return True
+        return getattr(record, "status_code", 500) == 500
+
+
 class JsonLine(logging.Formatter):
     """Formats a record as `{"at","level","logger","message","error"?}`."""
 

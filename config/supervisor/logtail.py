@@ -12,6 +12,7 @@ from pathlib import Path
 _LARGEST = 20 * 1024 * 1024
 _AT_ONCE = 256 * 1024
 _QUIET_SECONDS = 60.0
+_STARTING = b"the database system is starting up"  # whoever asks asks again
 
 
 class LogTail:
@@ -62,7 +63,7 @@ class LogTail:
                 if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
                     cause = str(entry.get("error", "")).strip().splitlines()[-1:]
                     self._say(name, " | ".join([str(entry.get("message")).strip(), *cause]))
-        elif b" FATAL: " in line or b" PANIC: " in line:
+        elif (b" FATAL: " in line or b" PANIC: " in line) and _STARTING not in line:
             self._say(name, line.decode(errors="replace"))
 
     def _say(self, name: str, text: str) -> None:
