@@ -45,7 +45,7 @@ class Step:
                 found[key] = value
                 continue
             plain = substitute(value, self.scope)
-            if plain == value and not isinstance(value, dict | list):
+            if not is_template(value) and not isinstance(value, dict | list):
                 found[key] = value
             elif is_template(value) and plain in ("", None):
                 continue  # an unset variable leaves the default

@@ -1,15 +1,18 @@
 """The decoder's process: one media file in, one prepared file out. `python -m calling.media.files.decoder`.
 
-Arguments: number of the input's descriptor, of the output's, the demuxer (from `sniff`), 'vp8', 'h264' or 'none'
-for the picture, and the longest duration in seconds. Prints one `.` per second of media (the parent kills it when
-they stop coming) and ends with one line of JSON, `{"ok": …}` or `{"error": …}`. Never run in a worker.
+Arguments: number of the input's descriptor, of the output's, the demuxer (from `sniff`), 'vp8', 'h264' or
+'none' for the picture, and the longest duration in seconds. Prints one `.` per second of media (the parent
+kills it when they stop coming) and ends with one line of JSON, `{"ok": …}` or `{"error": …}`. Never run in
+a worker.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
+import pkgutil
 import sys
 from fractions import Fraction
 from typing import Any, Final
@@ -103,7 +106,11 @@ class Picture:
             return
         for one in self._filter.filter(packet) if self._filter else [packet]:
             if one.size and one.pts is not None:
-                self._put(self._micros(one.pts, one.time_base), bytes(one), bool(one.is_keyframe))
+                self._put(
+                    self._micros(one.pts, one.time_base or self._stream.time_base),
+                    bytes(one),
+                    one.is_keyframe,
+                )
 
     def _micros(self, pts: int, base: Fraction) -> int:
         at = int(pts * base / MICRO)
@@ -122,7 +129,7 @@ class Picture:
     def _frame(self, frame: Any) -> None:
         if frame.pts is None:
             return
-        at = self._micros(frame.pts, frame.time_base)
+        at = self._micros(frame.pts, frame.time_base or self._stream.time_base)
         if at <= self._last or (self._last >= 0 and at - self._last < 30_000):
             return  # at most 33 pictures a second
         self._last = at
@@ -223,6 +230,9 @@ _WHITELIST: Final = {
 
 def warm() -> None:
     """Load what is loaded late (numpy, libopus, codecs), while files can still be opened."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.startswith(("av.datasets", "av.__main__")):
+            importlib.import_module(module.name)
     OpusEncoder(48000).encode(np.zeros(FRAME, np.int16))
     frame = av.VideoFrame(64, 64, "rgb24").reformat(32, 32, "yuv420p")
     encoder: Any = av.CodecContext.create("libvpx", "w")

@@ -1,9 +1,9 @@
 """Prepared media: encoded packets with their times, in a file that is read by mapping it. Pure.
 
 One file serves any number of listeners and loops: Opus packets of 20 ms (mono, 48 kHz) and whole VP8 or H.264
-frames (Annex B). Layout: magic, then payloads back to back, then the index (one entry a packet, by time), then
-JSON about the whole, then a trailer that says where both begin. Only `Writer` makes such files, in the decoder's
-process; what is read is checked against the file's size all the same.
+frames (Annex B). Layout: magic, then payloads back to back, then the index (one entry a packet, by time),
+then JSON about the whole, then a trailer that says where both begin. Only `Writer` makes such files, in the
+decoder's process; what is read is checked against the file's size all the same.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ class Prepared:
         return 0
 
     def packets(self, kind: Kind | None = None, start: int = 0, *, loops: int = 1) -> Iterator[Packet]:
-        """Packets from a position on, `loops` times over (0 = for ever); times go on rising over the loops."""
+        """Packets from a position on, `loops` times over (0 = for ever); times go on rising over the
+        loops."""
         turn = 0
         while loops == 0 or turn < loops:
             shift = turn * self.about.duration_ms * 1000

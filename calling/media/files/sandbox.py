@@ -1,9 +1,9 @@
 """What the decoder's process gives up before it looks at a single byte of a file from outside.
 
-No network (a namespace of its own where the kernel allows it), no user's rights (nobody, where it was root), no
-new file descriptors at all: with the limit at what is open already, neither a file nor a socket can be opened by
-anything FFmpeg could be talked into. Plus limits on time, memory and output. Linux has all of it; elsewhere the
-descriptor, time and memory limits remain. Standard library only.
+No network (a namespace of its own where the kernel allows it), no user's rights (nobody, where it was
+root), no new file descriptors at all: with the limit at what is open already, neither a file nor a socket
+can be opened by anything FFmpeg could be talked into. Plus limits on time, memory and output. Linux has all
+of it; elsewhere the descriptor, time and memory limits remain. Standard library only.
 """
 
 from __future__ import annotations

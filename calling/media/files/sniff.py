@@ -1,7 +1,7 @@
 """What a file is, from its first bytes: only the containers Callwright plays, never a playlist. Pure.
 
-The answer is the demuxer FFmpeg gets told, so that its own probing, which knows playlists, images, scripts and
-hundreds of other formats, never runs.
+The answer is the demuxer FFmpeg gets told, so that its own probing, which knows playlists, images, scripts
+and hundreds of other formats, never runs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,25 @@ from typing import Final
 
 HEAD: Final = 4096
 FORMATS: Final = ("wav", "mp3", "ogg", "flac", "mov", "matroska")
-_BRANDS: Final = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4A ", b"M4V ", b"qt  ",
-                  b"dash", b"3gp4", b"3gp5", b"MSNV", b"M4B ", b"f4v ")  # fmt: skip
+_BRANDS: Final = (
+    b"isom",
+    b"iso2",
+    b"iso4",
+    b"iso5",
+    b"iso6",
+    b"mp41",
+    b"mp42",
+    b"avc1",
+    b"M4A ",
+    b"M4V ",
+    b"qt  ",
+    b"dash",
+    b"3gp4",
+    b"3gp5",
+    b"MSNV",
+    b"M4B ",
+    b"f4v ",
+)
 
 
 def sniff(head: bytes) -> str | None:

@@ -1,0 +1,99 @@
+"""From a file to its prepared form: run the decoder's process, watch it, take its answer.
+
+The worker never gives a byte from outside to FFmpeg itself. The process gets two open descriptors and an
+empty environment, and is killed when it stops making progress or takes too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, Literal
+from weakref import WeakKeyDictionary
+
+from calling.media.files.prepared import About
+from calling.media.files.sniff import HEAD, sniff
+
+Picture = Literal["vp8", "h264", "none"]
+ROOT: Final = Path(__file__).resolve().parents[3]
+STALL_SECONDS: Final = 5.0
+TOTAL_SECONDS: Final = 180.0
+LONGEST_SECONDS: Final = 3600
+AT_ONCE: Final = 2
+
+_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class Unplayable(Exception):
+    """The file cannot be played; the text is fit for whoever gave it."""
+
+
+async def prepare(
+    source: Path, target: Path, *, picture: Picture = "vp8", stall: float = STALL_SECONDS
+) -> About:
+    """Decode `source` into the prepared file `target` (written whole or not at all).
+
+    Raises Unplayable (not a known format, nothing decodable, too long, too slow) and OSError (disk full, …).
+    """
+    with source.open("rb") as opened:
+        demuxer = sniff(opened.read(HEAD))
+        if demuxer is None:
+            raise Unplayable("the file is none of WAV, MP3, OGG, FLAC, MP4, WebM and MOV")
+        opened.seek(0)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
+        try:
+            async with _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+                about = await _decode(opened.fileno(), handle, demuxer, picture, stall)
+            os.replace(draft, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+            raise
+        finally:
+            os.close(handle)
+    return about
+
+
+async def _decode(source: int, target: int, demuxer: str, picture: Picture, stall: float) -> About:
+    command = ("-m", "calling.media.files.decoder", str(source), str(target), demuxer, picture)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, str(LONGEST_SECONDS), pass_fds=(source, target), cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        said = await _listen(process, stall)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    try:
+        found = json.loads(said.rsplit(b"\n", 2)[-2])
+        if "ok" in found:
+            return About(**found["ok"])
+        message = str(found["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        message = "the file could not be decoded"
+    raise Unplayable(message)
+
+
+async def _listen(process: asyncio.subprocess.Process, stall: float) -> bytes:
+    """All the process prints; each piece is a sign of life. Raises Unplayable when the signs stop."""
+    assert process.stdout is not None
+    said = b""
+    try:
+        async with asyncio.timeout(TOTAL_SECONDS):
+            while True:
+                async with asyncio.timeout(stall):
+                    piece = await process.stdout.read(4096)
+                if not piece:
+                    return said
+                said = (said + piece)[-8192:]
+    except TimeoutError:
+        raise Unplayable("decoding the file takes too long") from None

@@ -1,0 +1,143 @@
+"""Crafted media files: the decoder opens nothing, reaches nobody, ends in time; the worker never notices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from calling.media.files import sandbox
+from calling.media.files.prepare import Unplayable, prepare
+from calling.media.files.prepared import open_prepared
+from tests.media.files.made import KINDS, media
+
+SEED = int(os.environ.get("CALLWRIGHT_SEED", "20261121"))
+COUNT = 500 if os.environ.get("CALLWRIGHT_SOAK") else 60
+
+
+def lure(port: int) -> list[bytes]:
+    """Texts that make FFmpeg open other things, where it is allowed to."""
+    url = f"http://127.0.0.1:{port}/x".encode()
+    return [
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n" + url + b"\n#EXT-X-ENDLIST\n",
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile '" + url + b"'\n",
+        b"subfile,,start,0,end,100,,:/etc/passwd",
+        b"<?xml version='1.0'?><MPD><BaseURL>" + url + b"</BaseURL></MPD>",
+        b"[playlist]\nFile1=" + url + b"\n",
+    ]
+
+
+def crafted(dice: random.Random, originals: dict[str, bytes], port: int) -> bytes:
+    kind = dice.choice(sorted(originals))
+    data = bytearray(originals[kind])
+    match dice.randrange(7):
+        case 0:  # cut short
+            return bytes(data[: dice.randrange(1, len(data))])
+        case 1:  # bits turned over
+            for _ in range(dice.choice([1, 10, 200, 2000])):
+                data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        case 2:  # sizes that lie
+            for _ in range(dice.randrange(1, 6)):
+                at = dice.randrange(0, min(len(data) - 8, 4000))
+                data[at : at + 4] = struct.pack(">I", dice.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, 2**24]))
+        case 3:  # a lure behind a real head
+            keep = dice.randrange(12, 200)
+            return bytes(data[:keep]) + dice.choice(lure(port))
+        case 4:  # a lure inside
+            at = dice.randrange(64, len(data))
+            data[at:at] = dice.choice(lure(port))
+        case 5:  # the middle missing, the end of another
+            other = originals[dice.choice(sorted(originals))]
+            return bytes(data[: len(data) // 2]) + other[len(other) // 2 :]
+        case 6:  # external references and huge pictures in MP4 and WebM
+            for old, new in (
+                (b"url \x00\x00\x00\x01", b"url \x00\x00\x00\x00"),
+                (b"avc1", b"hvc1"),
+                (b"mp4a", b"samr"),
+            ):
+                if dice.random() < 0.6:
+                    data = bytearray(bytes(data).replace(old, new))
+            data = bytearray(
+                bytes(data).replace(struct.pack(">HH", 320, 240), struct.pack(">HH", 65535, 65535))
+            )
+    return bytes(data)
+
+
+async def test_crafted_files_touch_nothing_and_end(tmp_path: Path) -> None:
+    print(f"\n{COUNT} files from seed {SEED}")
+    touched: list[str] = []
+    server = await asyncio.start_server(lambda _, writer: touched.append("x"), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    originals = {kind: media(kind, 0.4) for kind in KINDS}
+    ends = {"played": 0, "refused": 0}
+
+    async def one(number: int) -> None:
+        source, target = tmp_path / f"{number}", tmp_path / f"{number}.cwp"
+        source.write_bytes(crafted(random.Random(SEED + number), originals, port))
+        try:
+            await prepare(source, target)
+        except Unplayable:
+            ends["refused"] += 1
+            assert not target.exists()
+        else:
+            ends["played"] += 1
+            found = open_prepared(target)
+            assert all(b"root:" not in packet.payload for packet in found.packets())
+        source.unlink()
+
+    for start in range(0, COUNT, 4):
+        await asyncio.gather(*(one(number) for number in range(start, min(COUNT, start + 4))))
+    server.close()
+    print(ends)
+    assert touched == [] and sum(ends.values()) == COUNT
+    assert not list(tmp_path.glob(".draft-*"))
+
+
+async def test_a_decoder_that_makes_no_progress_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(media("wav", 0.2))
+    began = time.monotonic()
+    with pytest.raises(Unplayable, match="too long"):
+        await prepare(tmp_path / "a", tmp_path / "b", stall=0.001)
+    assert time.monotonic() - began < 5
+
+
+TRIES = """
+import os, socket, sys
+from calling.media.files.sandbox import give_up_rights
+sys.stdout.flush()
+give_up_rights()
+found = []
+for name, attempt in (("file", lambda: open("/etc/passwd")), ("new", lambda: open("/tmp/escape", "w")),
+                      ("socket", lambda: socket.socket()), ("process", lambda: os.fork() or os._exit(0)),
+                      ("root", lambda: os.setuid(0))):
+    try:
+        attempt()
+        found.append(name)
+    except OSError:
+        pass
+os.write(1, " ".join(found).encode())
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the full sandbox exists on Linux only")
+async def test_the_sandbox_opens_no_file_and_no_socket() -> None:
+    import sys
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        TRIES,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=sandbox.__file__.split("/calling/")[0],
+    )
+    said, _ = await process.communicate()
+    assert not {"file", "new", "socket"} & set(said.decode().split())
+    if os.geteuid() == 0:
+        assert "root" not in said.decode()
