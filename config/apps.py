@@ -1,4 +1,4 @@
-"""Makes `config` a Django app, so that its management commands are found."""
+"""Makes `config` a Django app, so that its management commands are found and Celery is set up everywhere."""
 
 from __future__ import annotations
 
@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class ConfigConfig(AppConfig):
     name = "config"
     label = "instance"
+
+    def ready(self) -> None:
+        # `celery.current_app` is then ours in every process: the web sends tasks too.
+        from config import celery
+
+        celery.app.set_default()
