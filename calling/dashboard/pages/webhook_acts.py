@@ -1,0 +1,1 @@
+"""What staff may do about webhooks: send again, replay, test, enable; each is one line of `calling.webhooks`."""
