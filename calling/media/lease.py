@@ -41,8 +41,8 @@ DIGEST = """
 SELECT c.session_id, sum(('x' || left(md5(concat_ws('|', c.id, c.state, c.carried, c.program, c.transfer,
         c.consult_id, c.consulting, l.legs, o.operations, k.candidates)), 15))::bit(60)::bigint)
 FROM calling_call c
-LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', l.id, l.state, l.held, l.muted, l.media, l.serial, l.peer_id,
-        l.answer IS NULL, l.early_media, l.app, l.app_ref, a.attempts), ';' ORDER BY l.id) AS legs
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', l.id, l.state, l.held, l.muted, l.media, l.serial,
+        l.peer_id, l.answer IS NULL, l.early_media, l.app, l.app_ref, a.attempts), ';' ORDER BY l.id) AS legs
     FROM calling_leg l
     LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', t.id, t.state), ';' ORDER BY t.id) AS attempts
         FROM calling_attempt t WHERE t.leg_id = l.id) a ON true

@@ -1,0 +1,252 @@
+"""Long operations of a session's calls: play, say, collect, record, stream and digits, as their rows want.
+
+The rows say what is wanted and wished; this starts, steers and ends it and reports through the door in
+the session's order. An operation ends with its leg. Recorders and streams are made by `MAKERS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from calling import operating
+from calling.machine.states import Party
+from calling.media.rows import Wanted
+from calling.media.sounding import CannotPlay, Sounding
+
+if TYPE_CHECKING:
+    from calling.media.session import Session
+
+log = logging.getLogger(__name__)
+
+
+class Failed(Exception):
+    """The operation cannot be carried out; the text is told."""
+
+
+class Running:
+    """One operation at work."""
+
+    def __init__(self, wanted: Wanted, session: Session) -> None:
+        self.wanted = wanted
+        self.session = session
+        self.digits: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
+        self.stopped = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            result = await self.work()
+            self.report("finished", "finished", result)
+        except asyncio.CancelledError:
+            self.report("finished", "finished", {"reason": "leg_ended"})
+            raise
+        except (Failed, CannotPlay) as why:
+            self.report("failed", "failed", {"reason": str(why)})
+        except Exception:
+            log.exception("An operation failed", extra={"verb": self.wanted.verb})
+            self.report("failed", "failed", {"reason": "internal"})
+
+    def report(self, state: str, event: str | None, result: dict[str, Any]) -> None:
+        session, wanted = self.session, self.wanted
+        fence = (session.id, session.epoch)
+        session.lane.work(
+            wanted.call_id, lambda: operating.changed(wanted.id, state, event, result, fence=fence)
+        )
+
+    def started(self, result: dict[str, Any] | None = None) -> None:
+        if self.wanted.state == "wanted":
+            self.report("running", "started", result or {})
+
+    async def work(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def wish(self, wanted: Wanted) -> None:
+        """Its owner wants something else of it."""
+        self.wanted = wanted
+        if wanted.wish == "stop":
+            self.stopped.set()
+
+    def touches(self, peer_id: str) -> bool:
+        """Whether it lives on that peer."""
+        peer = self.session.peer_of_leg(self.wanted.leg_id) if self.wanted.leg_id else None
+        return peer is not None and peer.plan.peer_id == peer_id
+
+
+class Play(Running):
+    """`play` and `say`: to the leg (`listen`), to the other (`speak`) or to both."""
+
+    def __init__(self, wanted: Wanted, session: Session) -> None:
+        super().__init__(wanted, session)
+        params = wanted.params
+        loop = params.get("loop", 1)
+        self.sounding = Sounding(
+            params.get("items") or [], self._give, volume=float(params.get("volume") or 0), loops=int(loop)
+        )
+        self.sounding.pause(wanted.wish == "pause")
+        self._given: list[str] = []
+
+    def _listeners(self) -> list[str]:
+        session, wanted = self.session, self.wanted
+        call = session.calls.get(wanted.call_id)
+        if call is None:
+            return []
+        direction = wanted.params.get("direction", "listen")
+        if wanted.leg_id is None or direction == "both":
+            legs = [leg for leg in call.legs if leg.answered and leg.party is not Party.APP]
+        else:
+            other = call.counterpart(wanted.leg_id)
+            own = call.leg(wanted.leg_id)
+            legs = [leg for leg in ((own if direction == "listen" else other),) if leg is not None]
+        return [leg.peer_id for leg in legs if leg.peer_id in session.peers]
+
+    def _give(self, source: Any) -> None:
+        wanted = self._listeners() if source is not None else []
+        for peer_id in {*self._given, *wanted}:
+            peer = self.session.peers.get(peer_id)
+            if peer is not None:
+                peer.play(source if peer_id in wanted else None)
+        self._given = wanted
+
+    async def work(self) -> dict[str, Any]:
+        if not self._listeners():
+            raise Failed("nobody can hear it")
+        self.started()
+        ended = await self.sounding.play()
+        return {"reason": ended} if ended == "stopped" else {}
+
+    def wish(self, wanted: Wanted) -> None:
+        super().wish(wanted)
+        self.sounding.set_volume(float(wanted.params.get("volume") or 0))
+        self.sounding.pause(wanted.wish == "pause")
+        if wanted.wish == "stop":
+            self.sounding.stop()
+
+
+class Collect(Running):
+    """`collect`: the digits a party presses, until enough, a terminator, or time is up."""
+
+    async def work(self) -> dict[str, Any]:
+        words = self.wanted.params.get("digits") or {}
+        most, ends = int(words.get("max") or 1), str(words.get("terminators") or "")
+        pause, first = (
+            float(words.get("digit_timeout") or 5),
+            float(self.wanted.params.get("initial_timeout", 4)),
+        )
+        self.started()
+        got, terminator = "", ""
+        while len(got) < most:
+            digit = await self._next(pause if got else first)
+            if digit is None:
+                break
+            if digit in ends:
+                terminator = digit
+                break
+            got += digit
+        if self.stopped.is_set() and not got:
+            return {"result": {"type": "stopped", "params": {}}}
+        if not got:
+            kind = "no_match" if terminator else "no_input"
+            return {"result": {"type": kind, "params": {}}}
+        return {"result": {"type": "digit", "params": {"digits": got, "terminator": terminator}}}
+
+    async def _next(self, seconds: float) -> str | None:
+        taking = asyncio.ensure_future(self.digits.get())
+        stopping = asyncio.ensure_future(self.stopped.wait())
+        try:
+            await asyncio.wait({taking, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return taking.result() if taking.done() else None
+        finally:
+            taking.cancel()
+            stopping.cancel()
+
+
+class SendDigits(Running):
+    """RFC 4733 digits to the party that the leg talks with; a row of the door's `dtmf`."""
+
+    async def work(self) -> dict[str, Any]:
+        call = self.session.calls.get(self.wanted.call_id)
+        other = call.counterpart(self.wanted.leg_id) if call and self.wanted.leg_id else None
+        peer = self.session.peers.get(other.peer_id) if other is not None and other.peer_id else None
+        if peer is None:
+            return {}  # nobody there: an application, or a target that rings
+        if not peer.port.send_digits(self.wanted.params.get("digits", "")):
+            raise Failed("the other side does not take digits")
+        return {}
+
+
+Maker = Callable[[Wanted, "Session"], Running]
+MAKERS: dict[str, Maker] = {"play": Play, "say": Play, "collect": Collect, "digits": SendDigits}
+
+
+class Operations:
+    """All live operations of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._running: dict[str, Running] = {}
+        self._over: set[str] = set()  # reported, while their rows may still say otherwise
+
+    def reconcile(self, wanted: Sequence[Wanted]) -> None:
+        """Start what is new, pass on wishes, cancel what is no longer there."""
+        rows = {row.id: row for row in wanted}
+        for row in wanted:
+            running = self._running.get(row.id)
+            if running is not None:
+                if running.wanted.wish_serial != row.wish_serial:
+                    running.wish(row)
+            elif row.id not in self._over:
+                self._start(row)
+        for operation_id in list(self._running.keys() - rows.keys()):
+            self._cancel(operation_id)
+        self._over &= rows.keys()
+        for operation_id, running in list(self._running.items()):
+            leg = self._session.leg(running.wanted.leg_id) if running.wanted.leg_id else None
+            if running.wanted.leg_id and (leg is None or not leg.live):
+                self._cancel(operation_id)
+
+    def _start(self, row: Wanted) -> None:
+        maker = MAKERS.get(row.verb)
+        running = maker(row, self._session) if maker is not None else Unable(row, self._session)
+        self._running[row.id] = running
+        running.begin()
+        if row.wish == "stop":
+            running.wish(row)
+        assert running.task is not None
+        running.task.add_done_callback(lambda _: self._done(row.id))
+
+    def _done(self, operation_id: str) -> None:
+        if self._running.pop(operation_id, None) is not None:
+            self._over.add(operation_id)
+
+    def _cancel(self, operation_id: str) -> None:
+        running = self._running.get(operation_id)
+        if running is not None and running.task is not None:
+            running.task.cancel()
+
+    def digit(self, peer_id: str, digit: str) -> None:
+        """A party pressed a digit: whoever collects from it gets it."""
+        for running in self._running.values():
+            if running.touches(peer_id) and not running.digits.full():
+                running.digits.put_nowait(digit)
+
+    def peer_gone(self, peer_id: str) -> None:
+        for operation_id, running in list(self._running.items()):
+            if running.touches(peer_id):
+                self._cancel(operation_id)
+
+    def close(self) -> None:
+        for operation_id in list(self._running):
+            self._cancel(operation_id)
+
+
+class Unable(Running):
+    """A verb that this worker has no part for."""
+
+    async def work(self) -> dict[str, Any]:
+        raise Failed(f"{self.wanted.verb} is not available")
