@@ -1,0 +1,78 @@
+"""axe-core on every page, light and dark: no finding that it calls serious or critical."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.dashboard.test_phone_page import dial, ring
+from tests.dashboard.test_staff_pages_are_looked_at import PAGES, path_of
+
+HERE = Path(__file__).parent
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's source, fetched by npm at the version of package-lock.json."""
+    if not AXE.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("axe-core comes by npm, which is not installed")
+        fetched = subprocess.run(
+            [npm, "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, timeout=100, check=False
+        )
+        if fetched.returncode or not AXE.exists():
+            pytest.skip("npm could not fetch axe-core")
+    return AXE.read_text()
+
+
+def serious(page, axe: str) -> list[str]:
+    """Each serious or critical finding as one line, in both colour schemes."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate(axe)
+        result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        found += [
+            f"{scheme} {finding['id']}: {node['html'][:160]}"
+            for finding in result["violations"]
+            if finding["impact"] in ("serious", "critical")
+            for node in finding["nodes"]
+        ]
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_staff_page_has_no_serious_finding(desk, world, axe, name):
+    assert serious(desk(path_of(name, world)), axe) == []
+
+
+def test_the_door_has_no_serious_finding(page, live_server, world, axe):
+    page.goto(live_server.url + "/dashboard/login")
+    assert serious(page, axe) == []
+
+
+def test_the_phone_has_no_serious_finding_in_any_situation(softphone, axe):
+    assert serious(softphone, axe) == []
+    dial(softphone, "/private/bob")
+    softphone.get_by_role("article").get_by_text("MOS").wait_for()
+    softphone.get_by_role("button", name="Keypad").last.click()
+    softphone.get_by_role("button", name="Transfer", exact=True).click()
+    assert serious(softphone, axe) == []
+    ring(softphone)
+    softphone.get_by_role("dialog").wait_for()
+    assert serious(softphone, axe) == []
+
+
+def test_the_check_itself_sees_what_is_wrong(softphone, axe):
+    softphone.evaluate(
+        """() => {
+          const bad = document.createElement('button');
+          document.querySelector('main:not([hidden])').append(bad);
+        }"""
+    )
+    assert any("button-name" in finding for finding in serious(softphone, axe))
