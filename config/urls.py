@@ -6,16 +6,17 @@ from importlib.util import find_spec
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
 
-from config import health
+from config import health, reference
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/schema", reference.Schema.as_view(), name="schema"),
+    path("api/docs", reference.Reference.as_view(), name="docs"),
+    path("", RedirectView.as_view(url="/dashboard/"), name="front"),
     path("admin/", admin.site.urls),
 ]
 urlpatterns += [

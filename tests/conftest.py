@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connection
+
+from tests.run import find_program
 
 _PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
 _DATABASE = {"db", "transactional_db", "django_db_setup", "live_server", "child_environment"}
@@ -58,7 +59,7 @@ def _is_not_pure(item: pytest.Item) -> bool:
 def _missing_programs(item: pytest.Item) -> list[str]:
     wanted = [p for name, programs in _PROGRAMS.items() if item.get_closest_marker(name) for p in programs]
     wanted += [str(program) for mark in item.iter_markers("needs") for program in mark.args]
-    return [program for program in wanted if shutil.which(program) is None]
+    return [program for program in wanted if find_program(program) is None]
 
 
 @pytest.fixture

@@ -78,12 +78,17 @@ def install_programs() -> None:
         obstacle = "its Debian package could not be installed"
     for group in missing:
         if not _present(group):
-            needed = ", ".join(p for p in group.programs if shutil.which(p) is None)
+            needed = ", ".join(p for p in group.programs if find_program(p) is None)
             print(f"skipped: {group.name} (no {needed}: {obstacle})", flush=True)
 
 
 def _present(group: Group) -> bool:
-    return all(shutil.which(program) for program in group.programs)
+    return all(find_program(program) for program in group.programs)
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is; servers are in sbin, which only root has on PATH."""
+    return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
 
 
 def _obstacle() -> str | None:

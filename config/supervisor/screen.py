@@ -29,7 +29,8 @@ def ready(env: Environment, who: Credentials, certificate: Certificate | None, s
     host = "localhost" if host == "127.0.0.1" else host
     web = f"http://{host}:{env.http_port}"
     rows = [
-        ("dashboard", f"{web}/"),
+        ("dashboard", f"{web}/dashboard/"),
+        ("phone", f"{web}/phone"),
         ("REST", f"{web}/api/   (reference: {web}/api/docs)"),
         ("devices", f"ws://{host}:{env.http_port}/ws/phone"),
     ]

@@ -1,0 +1,71 @@
+"""Paths that need no credentials."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from calling.models import MediaWorker
+
+
+def worker(age: float = 0.0, draining: bool = False) -> None:
+    MediaWorker.objects.create(
+        name="media-1@here",
+        host="here",
+        pid=1,
+        media_address="127.0.0.1",
+        lock_key=1,
+        draining=draining,
+        heartbeat_at=timezone.now() - timedelta(seconds=age),
+    )
+
+
+def test_healthz_asks_nobody(client: Client) -> None:
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_readyz_counts_media_workers_with_a_fresh_heart_that_are_not_draining(client: Client) -> None:
+    worker(age=60)
+    worker(draining=True)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"database": True, "redis": True, "media_workers": 0},
+    )
+    worker(age=1)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["media_workers"]) == (200, 1)
+
+
+@pytest.mark.django_db
+def test_the_schema_is_openapi_3_and_has_no_path_twice(client: Client) -> None:
+    document = json.loads(client.get("/api/schema").content)
+    assert document["openapi"].startswith("3.")
+    assert "/api/calls" in document["paths"]
+    ids = [
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if isinstance(operation, dict) and "operationId" in operation
+    ]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.django_db
+def test_the_reference_loads_nothing_from_elsewhere(client: Client) -> None:
+    page = client.get("/api/docs").content.decode()
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources and all(source.startswith("/") for source in sources)
+    assert 'id="error-address_not_allowed"' in page
+
+
+def test_metrics_are_prometheus_text(client: Client) -> None:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert b"# HELP python_info" in answer.content
