@@ -22,7 +22,7 @@ class RestRate(BaseThrottle):
     """DRF asks this before each view; raises the contract's 429 itself, with the exact wait."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        subject = request.auth
+        subject: Any = request.auth
         if subject is None:
             return True
         key = isinstance(subject, ApiKey)

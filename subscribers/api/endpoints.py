@@ -101,7 +101,7 @@ def save(row: SipEndpoint, data: dict[str, Any], password: str) -> SipEndpoint:
 
 class EndpointShape(Shape):
     model = SipEndpoint
-    type = part = "sip_endpoint"
+    word = part = "sip_endpoint"
     collection = "sip_endpoints"
     fields = EndpointFields
     filters = ("username",)

@@ -62,7 +62,7 @@ class GatewayFields(serializers.Serializer[Any]):
 
 class GatewayShape(Shape):
     model = SipGateway
-    type = part = "sip_gateway"
+    word = part = "sip_gateway"
     collection = "sip_gateways"
     fields = GatewayFields
     filters = ("name",)

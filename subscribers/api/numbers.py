@@ -26,7 +26,7 @@ class NumberFields(serializers.Serializer[Any]):
 
 class NumberShape(Shape):
     model = PhoneNumber
-    type = part = "phone_number"
+    word = part = "phone_number"
     collection = "phone_numbers"
     fields = NumberFields
     filters = ("number",)
@@ -67,7 +67,7 @@ class NumberShape(Shape):
         return row
 
     def addresses(self, row: PhoneNumber) -> QuerySet[Address]:
-        return Address.objects.filter(project_id=row.project_id, pk=row.address_id)
+        return Address.objects.filter(project_id=row.project_id, numbers=row)
 
 
 def _address(project_id: UUID, data: dict[str, Any]) -> Address | None:

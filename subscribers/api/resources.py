@@ -51,7 +51,7 @@ class Resources(APIView):
         sources = [
             (shape.rows(project_id), shape.render)
             for shape in SHAPES
-            if wanted in (None, shape.type, shape.part)
+            if wanted in (None, shape.word, shape.part)
         ]
         return pages.merged(request, sources)
 

@@ -58,7 +58,7 @@ class RoomFields(serializers.Serializer[Any]):
     join_from = serializers.DateTimeField(required=False, allow_null=True)
     join_until = serializers.DateTimeField(required=False, allow_null=True)
     meta = Json()
-    context = serializers.ChoiceField(_CONTEXTS, required=False)
+    context = serializers.ChoiceField(_CONTEXTS, required=False)  # type: ignore[assignment]
     tone_on_entry_and_exit = Flag()
     room_join_video_off = Flag()
     user_join_video_off = Flag()
@@ -72,7 +72,7 @@ class RoomFields(serializers.Serializer[Any]):
 
 class RoomShape(Shape):
     model = Room
-    type = "video_room"
+    word = "video_room"
     part = "conference_room"
     collection = "conference_rooms"
     fields = RoomFields

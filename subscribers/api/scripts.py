@@ -36,12 +36,12 @@ class ScriptFields(serializers.Serializer[Any]):
     display_name = Text(200)
     contents = Contents()
     status_callback_url = WebAddress()
-    context = serializers.ChoiceField(("public", "private"), required=False)
+    context = serializers.ChoiceField(("public", "private"), required=False)  # type: ignore[assignment]
 
 
 class ScriptShape(Shape):
     model = Script
-    type = part = "swml_script"
+    word = part = "swml_script"
     collection = "swml_scripts"
     fields = ScriptFields
     filters = ("name",)
@@ -68,7 +68,8 @@ class ScriptShape(Shape):
 
 
 def _columns(data: dict[str, Any]) -> dict[str, Any]:
-    found = {name: data[name] for name in ("name", "contents", "status_callback_url") if name in data}
+    columns = ("name", "contents", "status_callback_url")
+    found: dict[str, Any] = {name: data[name] for name in columns if name in data}
     if data.get("display_name"):
         found.setdefault("name", data["display_name"])
     return found

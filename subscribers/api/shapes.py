@@ -24,11 +24,11 @@ def moment(value: datetime | None) -> str | None:
 class Shape:
     """One kind of resource: its rows, its fields, how it is shown and changed.
 
-    `type` is the word of the wire, `part` the name of the inner object, `collection` the path segment.
+    `word` is the type on the wire, `part` the name of the inner object, `collection` the path segment.
     """
 
     model: type[Owned]
-    type: str
+    word: str
     part: str
     collection: str
     fields: type[serializers.Serializer[Any]]
@@ -50,7 +50,7 @@ class Shape:
             "id": str(row.pk),
             "project_id": str(row.project_id),
             "display_name": self.title(row),
-            "type": self.type,
+            "type": self.word,
             "created_at": moment(row.created_at),
             "updated_at": moment(row.updated_at),
             self.part: self.inner(row),

@@ -90,7 +90,7 @@ def profile(row: Subscriber, time_zone: str) -> dict[str, Any]:
 
 class SubscriberShape(Shape):
     model = Subscriber
-    type = part = "subscriber"
+    word = part = "subscriber"
     collection = "subscribers"
     fields = SubscriberFields
     filters = ("reference", "email", "extension")

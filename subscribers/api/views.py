@@ -91,7 +91,7 @@ def _documented(view: Any, shape: Shape) -> Any:
         return extend_schema_view(
             get=extend_schema(operation_id=f"list_{word}_addresses", tags=[tag], responses={200: anything})
         )(view)
-    change = {"tags": [tag], "request": shape.fields, "responses": {200: anything}}
+    change: dict[str, Any] = {"tags": [tag], "request": shape.fields, "responses": {200: anything}}
     return extend_schema_view(
         get=extend_schema(operation_id=f"get_{word}", tags=[tag], responses={200: anything}),
         put=extend_schema(operation_id=f"replace_{word}", **change),

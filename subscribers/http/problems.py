@@ -195,7 +195,7 @@ def _from_drf(error: drf.APIException) -> ApiError:
     if isinstance(error, drf.ValidationError):
         return Invalid(list(_flatten(error.get_full_details())) or [field("", Unprocessable.words)])
     if isinstance(error, drf.Throttled):
-        return TooManyRequests(error.wait or 1)
+        return TooManyRequests(getattr(error, "wait", None) or 1)
     if isinstance(error, drf.ParseError):
         return BadRequest("invalid_json", str(error.detail))
     simple: tuple[tuple[type[drf.APIException], type[ApiError]], ...] = (

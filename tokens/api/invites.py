@@ -39,7 +39,7 @@ class Invites(APIView):
         responses={201: OpenApiTypes.OBJECT},
     )
     def post(self, request: Request) -> Response:
-        holder: TokenHolder = request.auth
+        holder: TokenHolder = request.auth  # type: ignore[assignment]
         if holder.kind != "subscriber":
             raise problems.Forbidden("not_permitted", "Only subscribers can invite.")
         data = clean(InviteFields, request.data)

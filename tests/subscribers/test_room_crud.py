@@ -1,0 +1,89 @@
+"""/api/fabric/resources/conference_rooms"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from subscribers.models import Room
+from tests.cast import Api, House, address_of, code
+
+PATH = "/api/fabric/resources/conference_rooms"
+
+
+def test_a_room_is_dialled_by_its_name(house: House) -> None:
+    made = house.api.post(
+        PATH,
+        {
+            "name": "Daily_1",
+            "display_name": "Daily",
+            "max_members": 5,
+            "quality": "720p",
+            "tone_on_entry_and_exit": True,
+            "room_join_video_off": True,
+            "meta": {"a": [1]},
+        },
+    )
+    assert made.status_code == 201
+    inner = made.json()["conference_room"]
+    assert (inner["name"], inner["display_name"], inner["max_members"]) == ("Daily_1", "Daily", 5)
+    assert inner["entry_tone"] and inner["tone_on_entry_and_exit"] and not inner["video"]
+    assert inner["quality"] == "720p" and inner["meta"] == {"a": [1]}
+    for path in (made["Location"], made["Location"].replace("conference_rooms", "conference_room")):
+        listed = house.api.get(path + "/addresses").json()["data"]
+        assert listed[0]["channels"]["video"] == "/public/Daily_1?channel=video"
+        assert listed[0]["type"] == "room"
+
+
+def test_a_renamed_room_keeps_the_id_of_its_address(house: House) -> None:
+    path = house.api.post(PATH, {"name": "one"})["Location"]
+    before = address_of(Room.objects.get())
+    assert house.api.put(path, {"name": "two", "locked": True}).json()["conference_room"]["locked"]
+    after = address_of(Room.objects.get())
+    assert (after.pk, after.text) == (before.pk, "/public/two")
+    assert house.api.delete(path).status_code == 204
+    assert code(house.api.delete(path))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, ("missing_required_parameter", "name")),
+        ({"name": "x" * 65}, ("invalid_parameter", "name")),
+        ({"name": ""}, ("invalid_parameter", "name")),
+        ({"name": "with space"}, ("invalid_parameter", "name")),
+        ({"name": "ro/om"}, ("invalid_parameter", "name")),
+        ({"name": "echo"}, ("already_taken", "name")),
+        ({"name": "Busy"}, ("already_taken", "name")),
+        ({"name": "x", "max_members": 0}, ("invalid_parameter", "max_members")),
+        ({"name": "x", "max_members": "5"}, ("invalid_parameter", "max_members")),
+        ({"name": "x", "locked": 1}, ("invalid_parameter", "locked")),
+        ({"name": "x", "moderator": "me"}, ("invalid_parameter", "moderator")),
+        ({"name": "x", "empty_timeout": 10**12}, ("invalid_parameter", "empty_timeout")),
+        ({"name": "x", "meta": []}, ("invalid_parameter", "meta")),
+        ({"name": "x", "join_from": "soon"}, ("invalid_parameter", "join_from")),
+        ({"name": "x", "context": "external"}, ("invalid_parameter", "context")),
+    ],
+)
+def test_wrong_fields_are_422(house: House, body: Any, expected: tuple[str, str]) -> None:
+    assert code(house.api.post(PATH, body)) == (422, *expected)
+    assert not Room.objects.exists()
+
+
+def test_names_are_unique_per_project(house: House, mallory: House) -> None:
+    assert house.api.post(PATH, {"name": "one"}).status_code == 201
+    assert code(house.api.post(PATH, {"name": "one"})) == (422, "already_taken", "name")
+    assert mallory.api.post(PATH, {"name": "one"}).status_code == 201
+
+
+def test_a_rename_onto_a_taken_or_reserved_name_is_422(house: House) -> None:
+    house.api.post(PATH, {"name": "one"})
+    path = house.api.post(PATH, {"name": "two"})["Location"]
+    assert code(house.api.patch(path, {"name": "one"})) == (422, "already_taken", "name")
+    assert code(house.api.patch(path, {"name": "tone"})) == (422, "already_taken", "name")
+    assert house.api.get(path).json()["conference_room"]["name"] == "two"
+
+
+def test_tokens_are_403(alice_api: Api) -> None:
+    assert code(alice_api.get(PATH))[0] == 403
