@@ -1,0 +1,246 @@
+"""The recorder: what some parties say, on one timeline of 20 ms steps, into one file.
+
+One party into Ogg: its Opus packets go to the file as they came, nothing is decoded. Everything else (several
+parties, stereo, WAV, MP3, G.711) is decoded on this loop by libopus, mixed or put one party per channel. Gaps
+(silence suppression, mute, loss) become silence of the same length. Ends by itself at `max_length`, after
+`initial_timeout` without a word, or `end_silence_timeout` after the last one. Rows and events are not its
+business (`operation_record`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from calling.media.codecs.jitter import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.opus import Pcm
+from calling.media.codecs.speech import Decoder, decoder
+from calling.media.files.writers import FRAME, RATE, SILENCE, Writer, open_writer, opus_samples
+from calling.media.rtp.ticker import ticker
+from calling.media.sdp_model import Codec
+
+QUIET: Final = np.zeros(FRAME, np.int16)
+SPEECH_LEVEL: Final = 50  # -dBov; louder than that is somebody speaking
+MAX_SECONDS: Final = 14400.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to record. Seconds; 0 means no such limit (but never longer than four hours)."""
+
+    format: str = "ogg"
+    stereo: bool = False
+    max_length: float = 0
+    initial_timeout: float = 0
+    end_silence_timeout: float = 0
+
+    @property
+    def listens(self) -> bool:
+        return self.initial_timeout > 0 or self.end_silence_timeout > 0
+
+
+class Ear:
+    """One party's sound as it comes in: a Tap of its inlet."""
+
+    def __init__(self, rate: int = RATE) -> None:
+        self.rate = rate
+        self._buffer = JitterBuffer()
+        self._codec: Codec | None = None
+        self._decoder: Decoder | None = None
+        self._skip = 0
+        self.level = 127
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        if codec.name.lower() in ("telephone-event", "cn"):
+            return
+        if self._codec is None or codec.key != self._codec.key:
+            self._codec, self._decoder = codec, None
+            self._buffer.clear()
+        if level is not None:
+            self.level = level
+        self._buffer.put(sequence, bytes(payload))
+
+    @property
+    def opus(self) -> bool:
+        """Whether it speaks Opus (or has said nothing yet)."""
+        return self._codec is None or self._codec.name.lower() == "opus"
+
+    def next(self) -> bytes | Lost | Wait | None:
+        """The payload for these 20 ms; None while a longer one is still going on."""
+        if self._skip > 0:
+            self._skip -= 1
+            return None
+        found = self._buffer.pull()
+        if isinstance(found, bytes) and self.opus:
+            self._skip = max(0, opus_samples(found) // FRAME - 1)
+        return found
+
+    def hear(self) -> Pcm:
+        """20 ms of samples at `rate` (more for a longer packet, then none for as long)."""
+        found = self.next()
+        frame = self.rate // 50
+        if found is None:
+            return QUIET[:0]
+        if self._codec is None or isinstance(found, Wait):
+            self.level = 127
+            return QUIET[:frame]
+        if self._decoder is None:
+            self._decoder = decoder(self._codec.name.lower(), self.rate)
+        try:
+            pcm = self._decoder.conceal(frame) if found is LOST else self._decoder.decode(found)  # type: ignore[arg-type]
+        except ValueError:
+            return QUIET[:frame]
+        return np.array(pcm, np.int16)
+
+
+def loudness(pcm: Pcm) -> int:
+    """-dBov of some samples, as RFC 6464 counts: 0 loudest, 127 silence."""
+    if not len(pcm):
+        return 127
+    power = float(np.mean(np.square(pcm, dtype=np.float64)))
+    return 127 if power < 1 else int(min(127, max(0, -10 * np.log10(power / 32767**2))))
+
+
+class Recorder:
+    """Records `ears` into `path` from `start` until `stop` or a limit; `finished` is then done.
+
+    The result of `finished`: `max_length end_silence no_input stopped`, or the OSError that ended it.
+    """
+
+    def __init__(self, path: Path, ears: Sequence[Ear], settings: Settings) -> None:
+        self.path, self.ears, self.settings = path, list(ears), settings
+        self.channels = 2 if settings.stereo else 1
+        self.paused = False
+        self.keeps_time = False  # a pause becomes silence instead of being left out
+        self.samples = 0
+        self.finished: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._rests = [QUIET[:0] for _ in self.ears]
+        self._through = len(self.ears) == 1 and settings.format == "ogg" and not settings.stereo
+        self._writer: Writer = open_writer(path, settings.format, self.channels)
+        self._heard = False
+        self._silent = 0.0
+
+    @property
+    def duration_ms(self) -> int:
+        return self.samples * 1000 // RATE
+
+    @property
+    def size(self) -> int:
+        with contextlib.suppress(OSError):
+            return os.stat(self.path).st_size
+        return 0
+
+    def start(self) -> None:
+        ticker().add(self._tick)
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Close the file. Does nothing where that has happened."""
+        if self.finished.done():
+            return
+        try:
+            self._writer.close()
+        except OSError as problem:
+            self.finished.set_exception(problem)
+        else:
+            self.finished.set_result(reason)
+
+    def _tick(self) -> bool:
+        if self.finished.done():
+            return False
+        try:
+            self._step()
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                self._writer.close()
+            self.finished.set_exception(problem)
+            return False
+        self._judge()
+        return not self.finished.done()
+
+    def _step(self) -> None:
+        if self.paused:
+            for ear in self.ears:
+                ear.next()
+            if not self.keeps_time:
+                return
+        if self._through and not self.ears[0].opus:
+            self._through = False  # it turned out to speak something else: encode from here on
+        if self._through and not (self.settings.listens and self.ears[0].level == 127):
+            self._pass()
+        else:
+            self._write(self._mixed())
+
+    def _pass(self) -> None:
+        found = None if self.paused else self.ears[0].next()
+        if found is None and not self.paused:
+            return
+        payload = found if isinstance(found, bytes) and found else SILENCE
+        samples = opus_samples(payload)
+        if not isinstance(found, bytes):
+            self.ears[0].level = 127
+        self._writer.add_opus(payload, samples)
+        self.samples += samples
+
+    def _mixed(self) -> Any:
+        pieces = [QUIET if self.paused else self._twenty(number) for number in range(len(self.ears))]
+        if self.settings.listens:
+            for ear, piece in zip(self.ears, pieces, strict=True):
+                ear.level = min(ear.level, loudness(piece)) if ear.level < 127 else loudness(piece)
+        if self.channels == 2:
+            left = pieces[0] if pieces else QUIET
+            return np.stack((left, _mix(pieces[1:])), axis=1)
+        return _mix(pieces).reshape(-1, 1)
+
+    def _twenty(self, number: int) -> Pcm:
+        """Exactly 20 ms of one party, whatever the length of its packets."""
+        rest = self._rests[number]
+        heard = self.ears[number].hear()
+        rest = np.concatenate((rest, heard)) if len(rest) else heard
+        if len(rest) < FRAME:
+            rest = np.concatenate((rest, QUIET[len(rest) :]))
+        self._rests[number] = rest[FRAME:]
+        return rest[:FRAME]
+
+    def _write(self, pcm: Any) -> None:
+        self._writer.add(pcm)
+        self.samples += FRAME
+
+    def _judge(self) -> None:
+        """Is it time to end?"""
+        settings, seconds = self.settings, self.samples / RATE
+        if seconds >= min(settings.max_length or MAX_SECONDS, MAX_SECONDS):
+            self.stop("max_length")
+        if not settings.listens or self.paused:
+            return
+        if any(ear.level < SPEECH_LEVEL for ear in self.ears):
+            self._heard, self._silent = True, 0.0
+        else:
+            self._silent += FRAME / RATE
+        if not self._heard and settings.initial_timeout and self._silent >= settings.initial_timeout:
+            self.stop("no_input")
+        elif self._heard and settings.end_silence_timeout and self._silent >= settings.end_silence_timeout:
+            self.stop("end_silence")
+
+
+def _mix(pieces: Sequence[Pcm]) -> Pcm:
+    if not pieces:
+        return QUIET
+    if len(pieces) == 1:
+        return pieces[0]
+    total = np.sum(np.stack(pieces), axis=0, dtype=np.int32)
+    return np.clip(total, -32768, 32767).astype(np.int16)
