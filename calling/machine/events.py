@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from calling.machine.states import Call
+
 
 @dataclass(frozen=True)
 class Event:
@@ -14,6 +16,7 @@ class Event:
     call_id: str
     leg_id: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    call: Call | None = field(default=None, compare=False, repr=False)  # as it stood when this was said
 
 
 @dataclass(frozen=True)

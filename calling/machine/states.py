@@ -117,6 +117,7 @@ class Leg:
     refusal: str | None = None  # decided at resolution: `busy` (do not disturb, max calls), `no_route`
     rang: bool = False  # at least one device was online while it rang
     early_media: bool = False
+    route: str = "{}"  # SIP: how it is reached, as JSON that only the SIP edge reads
 
     @property
     def live(self) -> bool:

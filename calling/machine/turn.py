@@ -50,7 +50,7 @@ class Turn:
         self.set_leg(call_id, leg_id, attempts=attempts)
 
     def emit(self, type: str, call_id: str, leg_id: str | None = None, **data: Any) -> None:
-        self.events.append(Event(type, call_id, leg_id, data))
+        self.events.append(Event(type, call_id, leg_id, data, self.world[call_id]))
 
     def start_timer(self, call_id: str, kind: TimerKind, seconds: float, leg_id: str | None = None) -> None:
         self.stop_timer(call_id, kind, leg_id)

@@ -1,0 +1,206 @@
+"""The door. Every change of a call goes through here: lock, decide, save, append events, nudge.
+
+Commands and signals come as the machine's inputs; dialling, transferring and consulting come with a
+subject, because they name a destination. Raises the problems of contract 2, the machine's Refused
+(409), and StaleEpoch for a worker that has lost its session.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from calling import models, nudge, outbox, payloads, snapshots, store
+from calling.machine import decide as machine
+from calling.machine.events import Digits, Effect, Event
+from calling.machine.inputs import Limits, Open
+from calling.machine.states import Call, World
+from calling.models.ids import uuid7
+
+Fence = tuple[UUID | str, int]
+T = TypeVar("T")
+TRIES = 6
+
+
+class StaleEpoch(Exception):
+    """The worker's lease was taken over: whatever it says no longer counts."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    call: Call
+    events: tuple[Event, ...]
+
+
+def limits() -> Limits:
+    return Limits(
+        setup=settings.CALLWRIGHT_SETUP_SECONDS,
+        grace=settings.CALLWRIGHT_GRACE_SECONDS,
+    )
+
+
+def in_transaction(work: Callable[[], T]) -> T:
+    """Run `work` in a transaction; take it again when links moved or PostgreSQL broke a deadlock."""
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                return work()
+        except store.LinksMoved:
+            pass
+        except OperationalError as error:
+            if "deadlock" not in str(error) or transaction.get_connection().in_atomic_block:
+                raise
+        time.sleep(0.005 * 2**attempt)
+    raise OperationalError("The call was too busy to be changed; try again.")
+
+
+def apply(call_id: UUID | str, input: Any, *, fence: Fence | None = None) -> Outcome:
+    """Apply one input to one call and publish what happened."""
+
+    def work() -> Outcome:
+        check_fence(fence)
+        world, rows = store.lock_world(call_id)
+        return commit_turn(world, rows, str(UUID(str(call_id))), input)
+
+    return in_transaction(work)
+
+
+def check_fence(fence: Fence | None) -> None:
+    if fence is None:
+        return
+    session_id, epoch = fence
+    held = models.MediaSession.objects.select_for_update(no_key=True).filter(
+        pk=session_id, epoch=epoch, state="running"
+    )
+    if held.first() is None:
+        raise StaleEpoch()
+
+
+def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input: Any) -> Outcome:
+    """Decide and write, inside the caller's transaction, with the rows already locked."""
+    now = timezone.now()
+    decision = machine.decide(world, call_id, input, now, limits())
+    changed = decision.world != world or bool(decision.events) or bool(decision.effects)
+    if changed:
+        number_events(decision.events, rows, now)
+        store.save_world(world, decision.world, rows)
+        for effect in decision.effects:
+            keep_effect(effect, now)
+        tell(world, decision.world, rows)
+    return Outcome(decision.world[call_id], decision.events)
+
+
+def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> None:
+    codecs: dict[str, dict[str, Any]] = {}
+    if events:
+        pairs = models.Leg.objects.filter(call_id__in=list(rows)).values_list("id", "codec")
+        codecs = {str(leg_id): codec for leg_id, codec in pairs}
+    for event in events:
+        row = rows[event.call_id]
+        row.sequence += 1
+        models.Call.objects.filter(pk=row.pk).update(sequence=row.sequence)
+        assert event.call is not None
+        data: dict[str, Any] = {"call": payloads.call_payload(event.call, row, codecs=codecs)}
+        if event.leg_id is not None:
+            data["leg_id"] = event.leg_id
+        outbox.append(
+            row.project_id,
+            str(row.id),
+            event.type,
+            data | event.data,
+            now,
+            sequence=row.sequence,
+            call_id=row.id,
+            leg_id=event.leg_id,
+            facts=event.data,
+        )
+
+
+def keep_effect(effect: Effect, now: datetime) -> None:
+    if isinstance(effect, Digits):
+        models.Operation.objects.create(
+            call_id=effect.call_id,
+            leg_id=effect.leg_id,
+            verb="digits",
+            control_id=str(uuid7()),
+            params={"digits": effect.digits},
+            created_at=now,
+        )
+
+
+def tell(before: World, after: World, rows: dict[str, models.Call]) -> None:
+    """Nudge whoever should look: the edges of all parties, and the media worker."""
+    legs = [leg for world in (before, after) for call in world.values() for leg in call.legs]
+    devices = {leg.device_id for leg in legs} | {a.device_id for leg in legs for a in leg.attempts}
+    message = {
+        "calls": sorted(after),
+        "subscribers": sorted({leg.subscriber_id for leg in legs if leg.subscriber_id}),
+        "devices": sorted(device for device in devices if device),
+        "sip": any(leg.party.value == "sip" for leg in legs),
+    }
+    nudge.on_commit(nudge.EDGE, message)
+    for session_id in {row.session_id for row in rows.values() if row.session_id}:
+        nudge.on_commit(nudge.MEDIA, {"session": str(session_id)})
+
+
+def open_call(
+    row: models.Call, call: Call, first: tuple[World, dict[str, models.Call]] | None = None
+) -> Outcome:
+    """Insert a new call and give it its first input, inside the caller's transaction.
+
+    `first`: the locked call that a consultation is linked with.
+    """
+    for name, value in snapshots.call_columns(call).items():
+        setattr(row, name, value)
+    row.deadline = row.created_at
+    row.save(force_insert=True)
+    for position, leg in enumerate(call.legs):
+        store.create_leg(call.id, position, leg)
+    world, rows = first or ({}, {})
+    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open())
+
+
+def record_event(
+    project_id: UUID,
+    type: str,
+    data: dict[str, Any],
+    *,
+    call_id: UUID | str | None = None,
+    leg_id: str | None = None,
+    room: str | None = None,
+) -> models.Event:
+    """Append a fact that is nobody's state: operations and quality of a call, rooms, project events."""
+
+    def work() -> models.Event:
+        now = timezone.now()
+        if call_id is not None:
+            row = models.Call.objects.select_for_update().get(pk=call_id)
+            call = store.values([row])[0]
+            row.sequence += 1
+            row.save(update_fields=["sequence"])
+            body = {
+                "call": payloads.call_payload(call, row),
+                **({"leg_id": leg_id} if leg_id else {}),
+                **data,
+            }
+            tell({}, {call.id: call}, {call.id: row})
+            return outbox.append(
+                row.project_id, str(row.id), type, body, now,
+                sequence=row.sequence, call_id=row.id, leg_id=leg_id, facts=data,
+            )  # fmt: skip
+        if room is not None:
+            stream = f"room:{room}"
+            return outbox.append(
+                project_id, stream, type, data, now, sequence=outbox.next_in_stream(stream), facts=data
+            )
+        return outbox.append(project_id, "project", type, data, now, sequence=None, facts=data)
+
+    return in_transaction(work)

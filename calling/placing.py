@@ -1,0 +1,284 @@
+"""Commands that name a destination: dial, transfer, consult, connect; and those that bring a script.
+
+Each asks the scope, resolves, builds the legs and goes through the door (`calling.control`) in one
+transaction. Nothing here talks to a worker: a session is started by its row and a nudge.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from calling import control, dialling, models, nudge, store
+from calling.dialling import DialRequest
+from calling.machine import inputs
+from calling.machine.states import Call, Leg, LegState, MediaState, Role
+from calling.models.ids import uuid7
+from subscribers.addressing import Target
+from subscribers.http import problems
+from subscribers.models import Script
+from tokens import limits
+from tokens.subjects import ApiKey, Subject, TokenHolder
+
+log = logging.getLogger(__name__)
+SESSION_TASK = "calling.tasks.run_session"
+
+
+def dial(subject: Subject, request: DialRequest) -> models.Call:
+    """Place a call. Returns its row as created; raises 402 403 404 422 429 503 problems, and then no call is made."""
+    take_dial_rate(subject)
+    target = dialling.find(subject, request.to)
+    number = dialling.caller_number(subject, request, target)
+    joined = dialling.find(subject, request.connect) if request.connect else None
+    require_redis()
+
+    def work() -> models.Call:
+        run = program_run(subject, request)
+        callee = leg_to(subject, target, Role.CALLEE, number)
+        if isinstance(subject, ApiKey) and callee.party.value == "device":
+            channel = dialling.parse(request.to).channel
+            callee = replace(callee, media=dialling.media_for(request.media, channel, None))
+        connect = (leg_to(subject, joined, Role.TARGET, number),) if joined else ()
+        channel = dialling.parse(request.to).channel
+        caller = (dialling.caller_leg(subject, request, channel),) if isinstance(subject, TokenHolder) else ()
+        call = Call(
+            id=str(uuid7()),
+            legs=(*caller, callee),
+            ring_seconds=request.timeout or settings.CALLWRIGHT_RING_SECONDS,
+            max_seconds=request.max_duration or settings.CALLWRIGHT_MAX_CALL_SECONDS,
+            program=str(run.id) if run else None,
+            connect=connect,
+        )
+        row = new_row(subject, request, target, call.id, number)
+        row.session = session_for(subject.project_id, target)
+        control.open_call(row, call)
+        adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])
+        if row.session.state == "wanted":
+            start_session(row.session)
+        return row
+
+    return control.in_transaction(work)
+
+
+def take_dial_rate(subject: Subject) -> None:
+    rate = settings.CALLWRIGHT_DIALS_PER_SECOND
+    wait = limits.take(f"dial:{subject.project_id}", rate, rate * 2)
+    if wait is not None:
+        raise problems.TooManyRequests(wait)
+
+
+def require_redis() -> None:
+    """A new dial needs Redis to start its media session: 503 before anything is written (DESIGN rule 7)."""
+    if not nudge.available():
+        raise problems.Unavailable("Calls cannot be started at the moment; try again.", retry_after=2)
+
+
+def new_row(
+    subject: Subject, request: DialRequest, target: Target, call_id: str, number: str | None
+) -> models.Call:
+    if isinstance(subject, TokenHolder):
+        origin, name = subject.address, subject.display_name
+    else:
+        origin, name = request.from_ or "", ""
+    return models.Call(
+        id=call_id,
+        project_id=subject.project_id,
+        kind=target.kind,
+        from_address=origin,
+        from_name=name,
+        to_address=target.address,
+        caller_id=number or "",
+        created_at=timezone.now(),
+        out_headers=dict(request.sip_headers),
+        metadata=request.metadata,
+        status_url=request.status_url,
+        status_events=list(request.status_events),
+        api_dialled=isinstance(subject, ApiKey),
+        dialled_by="key" if isinstance(subject, ApiKey) else f"token:{subject.jti}",
+    )
+
+
+def leg_to(subject: Subject, target: Target, role: Role, number: str | None) -> Leg:
+    run = script_run(subject, target) if target.kind == "script" and not target.test else None
+    return dialling.target_leg(subject, target, role, number, str(run.id) if run else None)
+
+
+def script_run(subject: Subject, target: Target) -> models.ScriptRun:
+    """A run of a script resource; its call is filled in when the call exists."""
+    script = Script.objects.get(pk=target.resource_id)
+    owner = "project" if isinstance(subject, ApiKey) else f"token:{subject.jti}"
+    return models.ScriptRun.objects.create(
+        project_id=subject.project_id, document=script.document(), owner=owner, call=None
+    )
+
+
+def program_run(subject: Subject, request: DialRequest) -> models.ScriptRun | None:
+    if request.script is None and not request.script_url:
+        return None
+    return models.ScriptRun.objects.create(
+        project_id=subject.project_id,
+        document=request.script,
+        url=request.script_url or "",
+        fallback_url=request.fallback_url or "",
+    )
+
+
+def adopt_runs(call_id: str, run_ids: Sequence[UUID | str | None]) -> None:
+    models.ScriptRun.objects.filter(pk__in=[run for run in run_ids if run], call=None).update(call_id=call_id)
+
+
+def session_for(project_id: UUID, target: Target) -> models.MediaSession:
+    """A session of the call's own, or the live one of the room it goes to (DESIGN rule 6)."""
+    now = timezone.now()
+    if target.kind != "room":
+        return models.MediaSession.objects.create(project_id=project_id, wanted_at=now)
+    room = str(target.resource_id)
+    with transaction.get_connection().cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [room])
+    live = models.MediaSession.objects.filter(project_id=project_id, room=room).exclude(state="ended").first()
+    return live or models.MediaSession.objects.create(project_id=project_id, room=room, wanted_at=now)
+
+
+def start_session(session: models.MediaSession) -> None:
+    """Ask the workers to take a session, once it is committed; the sweep asks again if nobody did."""
+    session_id, epoch = str(session.id), session.epoch
+
+    def send() -> None:
+        try:
+            current_app.send_task(
+                SESSION_TASK, args=[session_id, epoch], queue="media", expires=10, retry=False
+            )
+            models.MediaSession.objects.filter(pk=session_id).update(dispatched_at=timezone.now())
+        except Exception as error:  # the broker client raises many kinds; the sweep is the guarantee
+            log.warning(
+                "A media session could not be dispatched", extra={"session": session_id, "error": str(error)}
+            )
+
+    transaction.on_commit(send)
+
+
+def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> control.Outcome:
+    """Blind transfer of the other party of `leg_id` (contract 5)."""
+    target = dialling.find(subject, to)
+
+    def work() -> control.Outcome:
+        world, rows = store.lock_world(call_id)
+        row = rows[str(UUID(str(call_id)))]
+        leg = leg_to(subject, target, Role.TARGET, number_for(subject, row, target))
+        outcome = control.commit_turn(
+            world, rows, str(row.id), inputs.StartTransfer(leg_id, (leg,), target.address)
+        )
+        adopt_runs(str(row.id), [leg.app_ref if leg.app == "script" else None])
+        return outcome
+
+    return control.in_transaction(work)
+
+
+def number_for(subject: Subject, row: models.Call, target: Target) -> str | None:
+    if target.kind not in ("pstn", "sip") or target.test:
+        return row.caller_id or None
+    if isinstance(subject, TokenHolder):
+        return dialling.token_number(subject, None) or row.caller_id or None
+    return row.caller_id or None
+
+
+def connect(
+    subject: Subject, call_id: UUID | str, leg_id: str, to: Sequence[str], timeout: int | None = None
+) -> control.Outcome:
+    """A script joins its party with one of `to`, rung together; the first to answer wins."""
+    targets = [dialling.find(subject, each) for each in to]
+
+    def work() -> control.Outcome:
+        world, rows = store.lock_world(call_id)
+        row = rows[str(UUID(str(call_id)))]
+        legs = tuple(leg_to(subject, each, Role.TARGET, number_for(subject, row, each)) for each in targets)
+        command = inputs.Connect(leg_id, legs, targets[0].address, timeout)
+        outcome = control.commit_turn(world, rows, str(row.id), command)
+        adopt_runs(str(row.id), [leg.app_ref for leg in legs if leg.app == "script"])
+        return outcome
+
+    return control.in_transaction(work)
+
+
+def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> models.Call:
+    """Start an attended transfer: a second call of the same party, the first held meanwhile.
+
+    Without an SDP the transferor's media serves both calls by turns.
+    """
+    target = dialling.find(subject, request.to)
+    require_redis()
+
+    def work() -> models.Call:
+        world, rows = store.lock_world(call_id)
+        first_row = rows[str(UUID(str(call_id)))]
+        first_id, second_id = str(first_row.id), str(uuid7())
+        own = world[first_id].leg(leg_id)
+        if own is None:
+            raise problems.NotFound()
+        control.commit_turn(world, rows, first_id, inputs.StartConsult(leg_id, second_id))
+        first = store.values([first_row])[0]
+        number = number_for(subject, first_row, target)
+        callee = leg_to(subject, target, Role.CALLEE, number)
+        call = Call(
+            id=second_id,
+            legs=(consulting_leg(own, request), callee),
+            ring_seconds=request.timeout or settings.CALLWRIGHT_RING_SECONDS,
+            max_seconds=settings.CALLWRIGHT_MAX_CALL_SECONDS,
+            carried=first.carried,
+            consult_of=first_id,
+            consulting=True,
+        )
+        row = new_row(subject, request, target, second_id, number)
+        row.from_address, row.from_name = own.address, own.name
+        row.session = first_row.session
+        control.open_call(row, call, ({first_id: first}, {first_id: first_row}))
+        adopt_runs(call.id, [callee.app_ref if callee.app == "script" else None])
+        return row
+
+    return control.in_transaction(work)
+
+
+def consulting_leg(own: Leg, request: DialRequest) -> Leg:
+    """The transferor's leg in the consultation: its own media, or the first leg's shared."""
+    fresh = replace(own, id=str(uuid7()), role=Role.CALLER, state=LegState.CREATED, held=False, attempts=())
+    fresh = replace(fresh, muted=frozenset(), former_call_id=None)
+    if request.sdp is None:
+        return fresh
+    return replace(
+        fresh,
+        media=dialling.media_for(request.media, None, request.sdp),
+        media_state=MediaState.NEW,
+        peer_id=str(uuid7()),
+        offer=request.sdp,
+        answer=None,
+        offered=False,
+        serial=1,
+    )
+
+
+def answer_with_script(
+    subject: Subject,
+    call_id: UUID | str,
+    leg_id: str,
+    script: dict[str, Any] | None,
+    script_url: str | None = None,
+) -> control.Outcome:
+    """A back end takes a ringing call with a script."""
+
+    def work() -> control.Outcome:
+        run = models.ScriptRun.objects.create(
+            project_id=subject.project_id, call_id=call_id, document=script, url=script_url or ""
+        )
+        world, rows = store.lock_world(call_id)
+        command = inputs.AnswerWithScript(leg_id, str(run.id))
+        return control.commit_turn(world, rows, str(UUID(str(call_id))), command)
+
+    return control.in_transaction(work)
