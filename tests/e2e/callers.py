@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -72,9 +75,6 @@ async def pick_up(person: Person, phone: Phone, call_id: str, device_id: str, ro
 
 async def state(call_id: str, test: Any, seconds: float = ANSWER_SECONDS) -> Call:
     """Wait until the call is as wanted; the call then."""
-    import asyncio
-    import time
-
     end = time.monotonic() + seconds
     while True:
         call = await snapshot(call_id)
@@ -89,4 +89,26 @@ async def hears(phone: Phone, hertz: float, seconds: float = 8.0) -> None:
     await until(lambda: phone.hears(hertz), seconds, f"hearing {hertz} Hz (it hears {phone.hertz()})")
 
 
-__all__ = ["apply", "come_online", "dial", "hears", "leg", "pick_up", "snapshot", "state", "transfer"]
+async def pause(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+async def in_thread(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Something that blocks, in the thread that owns the test's database connection."""
+    return await sync_to_async(work)(*args, **kwargs)
+
+
+__all__ = [
+    "apply",
+    "come_online",
+    "dial",
+    "hears",
+    "in_thread",
+    "leg",
+    "pause",
+    "pick_up",
+    "snapshot",
+    "state",
+    "transfer",
+    "until",
+]

@@ -38,7 +38,7 @@ class WorkerProcess:
         return self.process.pid
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: self.row() is not None or self.process.poll() is not None, START_SECONDS, "the worker")
+        wait_for(lambda: self.row() or self.process.poll() is not None, START_SECONDS, "the worker")
         assert self.process.poll() is None, self.words()
 
     def row(self) -> models.MediaWorker | None:
