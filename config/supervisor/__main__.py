@@ -20,6 +20,7 @@ from config.env import Environment
 from config.supervisor import credentials, plan, ports, screen
 from config.supervisor.launch import end_with_my_parent, last_line
 from config.supervisor.logtail import LogTail
+from config.supervisor.parent import Parent
 from config.supervisor.watch import Stopping, Supervisor
 
 _ENGINE_PATIENCE = 60.0
@@ -36,24 +37,32 @@ def main(arguments: list[str]) -> int:
     """Runs one instance in the foreground; 0 after a clean stop, 1 where it could not start."""
     began = time.monotonic()
     env = environment.load()
+    parent = None
     if "--with-parent" in arguments:
+        parent = Parent()
         end_with_my_parent(signal.SIGTERM)
     try:
         with _alone(env.data_dir):
             ports.check(plan.ports(env))
-            return _run(env, began)
+            return _run(env, began, parent)
     except (CannotStart, EngineError, ports.PortTaken) as reason:
         print(f"callwright: {reason}", file=sys.stderr, flush=True)
         return 1
 
 
-def _run(env: Environment, began: float) -> int:
+def _run(env: Environment, began: float, parent: Parent | None) -> int:
     logs = env.data_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     logs.chmod(0o700)
     tail = LogTail(logs, screen.say)
     tail.skip_what_is_there()
-    supervisor = Supervisor(screen.say, tail.look)
+
+    def each_tick() -> None:
+        tail.look()
+        if parent is not None and supervisor.stop_asked is None and parent.wants_to_end():
+            supervisor.stop_asked = signal.SIGINT
+
+    supervisor = Supervisor(screen.say, each_tick)
     supervisor.listen_to_signals()
     try:
         _start(env, supervisor, began)

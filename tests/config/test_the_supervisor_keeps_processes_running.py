@@ -16,6 +16,7 @@ from typing import TypeVar
 import pytest
 
 from config.env import ROOT
+from config.supervisor.parent import Parent
 
 # Runs a supervisor over processes given by name; each says its pid in its log.
 PROGRAM = """
@@ -168,3 +169,23 @@ def test_no_process_outlives_a_supervisor_that_is_killed(start: Callable[..., Ru
     running.process.wait(5)
     for pid in pids:
         gone(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc")
+def test_a_parent_that_gives_up_its_signal_handler_is_seen() -> None:
+    body = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.SIG_DFL))\n"
+        "print('up', flush=True)\n"
+        "while True: signal.pause()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", body], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == b"up\n"
+        parent = Parent(process.pid)
+        assert not parent.wants_to_end()
+        process.send_signal(signal.SIGINT)
+        eventually(parent.wants_to_end, 5, lambda: "its handler is still there")
+    finally:
+        process.kill()
+        process.wait(5)
