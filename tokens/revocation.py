@@ -17,9 +17,10 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from tokens.models import IssuedToken
+from tokens.models import ApiToken, IssuedToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,15 @@ def revoke_token(project_id: UUID, jti: UUID) -> bool:
 def revoke_subscriber(project_id: UUID, subscriber_id: UUID) -> None:
     """Revokes every token issued to the subscriber until now."""
     _revoke(project_id, {"subscriber_id": subscriber_id})
+
+
+def revoke_api_tokens(rows: QuerySet[ApiToken]) -> None:
+    """Revokes API tokens; processes that remember one refuse it a second later."""
+    projects = {str(id) for id in rows.values_list("project_id", flat=True)}
+    with transaction.atomic():
+        rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+        for project_id in projects:
+            announce({"project_id": project_id, "jtis": [], "api_tokens": True})
 
 
 def forget_looks() -> None:

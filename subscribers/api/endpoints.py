@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from subscribers import enrolment
-from subscribers.api.fields import Codecs, Names, Pattern, Text
+from subscribers.api.fields import Codecs, Id, Names, Pattern, Text
 from subscribers.api.shapes import Shape, clean, moment
 from subscribers.http import pages, problems
 from subscribers.http.gate import ManagesProject, asker
@@ -52,8 +52,8 @@ class EndpointFields(serializers.Serializer[Any]):
     call_handler = serializers.ChoiceField(
         ("default", "passthrough", "block-pstn", "resource"), required=False
     )
-    calling_handler_resource_id = serializers.UUIDField(required=False, allow_null=True)
-    subscriber_id = serializers.UUIDField(required=False)
+    calling_handler_resource_id = Id()
+    subscriber_id = Id()
 
     def validate_password(self, value: str) -> str:
         if value and len(value) < 8:
@@ -129,7 +129,7 @@ class EndpointShape(Shape):
         return Address.objects.filter(project_id=row.project_id, resource_id=row.subscriber_id)
 
     def _owner(self, project_id: UUID, data: dict[str, Any]) -> Subscriber:
-        if "subscriber_id" not in data:
+        if data.get("subscriber_id") is None:
             return enrolment.enrol(project_id, data["username"], {})
         owner = Subscriber.objects.filter(project_id=project_id, pk=data["subscriber_id"]).first()
         if owner is None:

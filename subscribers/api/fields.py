@@ -78,6 +78,20 @@ class Whole(serializers.IntegerField):
         return number
 
 
+class Id(serializers.UUIDField):
+    """A UUID as text; DRF's own field would take numbers too."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("required", False)
+        options.setdefault("allow_null", not options["required"])
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or len(data) != 36:
+            raise serializers.ValidationError("Must be a UUID.", code="invalid_parameter")
+        return super().to_internal_value(data)
+
+
 class WebAddress(Text):
     """An http(s) URL; whether it may be fetched is asked when it is."""
 

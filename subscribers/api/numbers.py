@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from subscribers import addressing
-from subscribers.api.fields import Number, Text
+from subscribers.api.fields import Id, Number, Text
 from subscribers.api.shapes import Shape, moment
 from subscribers.http import problems
 from subscribers.models import Address, PhoneNumber, Subscriber
@@ -20,8 +20,8 @@ class NumberFields(serializers.Serializer[Any]):
     number = Number(required=True)
     name = Text(200)
     address = Text(300, allow_null=True)
-    address_id = serializers.UUIDField(required=False, allow_null=True)
-    subscriber_id = serializers.UUIDField(required=False, allow_null=True)
+    address_id = Id()
+    subscriber_id = Id()
 
 
 class NumberShape(Shape):

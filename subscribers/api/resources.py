@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from subscribers.api.address_shape import address_payload
 from subscribers.api.endpoints import EndpointShape
+from subscribers.api.fields import Id
 from subscribers.api.gateways import GatewayShape
 from subscribers.api.rooms import RoomShape
 from subscribers.api.scripts import ScriptShape
@@ -81,7 +82,7 @@ class ResourceAddresses(APIView):
 
 
 class RouteFields(serializers.Serializer[Any]):
-    phone_route_id = serializers.UUIDField()
+    phone_route_id = Id(required=True)
     handler = serializers.ChoiceField(("calling", "messaging"))
 
 

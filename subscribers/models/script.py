@@ -16,3 +16,7 @@ class Script(Owned):
 
     def __str__(self) -> str:
         return self.name
+
+    def document(self) -> dict[str, str]:
+        """What a script run keeps of it; `calling.scripts.load.stored` reads it."""
+        return {"text": self.contents}

@@ -135,8 +135,10 @@ LOOKALIKES = {
     "/": "⁄∕／",
     "1": "１l",
 }
-DECORATIONS = ["", " ", "\t", "\n", "\r\n", "\x00", "\u200b", "\ufeff", "%20", "%00", ".", "/", "//", "/.", "/..",
-               "/../room", ";x", "#", "?", "*", "\\", "%2f", "%252e"]  # fmt: skip
+SPACES = ["", " ", "\t", "\n", "\r\n", "\x00", "\u200b", "\ufeff", "%20", "%00"]
+DECORATIONS = [*SPACES, ".", "/", "//", "/.", "/..", "/../room", ";x", "#", "?", "*", "\\", "%2f", "%252e"]
+ALIASES = ["tel:", "sip:", "sips:", "client:", "/private/", "/public/../"]
+WILDCARDS = ["/private/*", "/*/*", "+1*", "+*", "sip:*@example.com", "*", "/public/*"]
 
 
 @st.composite
@@ -158,13 +160,9 @@ def disguises(draw: st.DrawFn) -> object:
         elif way == "wrap":
             text = draw(st.sampled_from(DECORATIONS)) + text + draw(st.sampled_from(DECORATIONS))
         elif way == "alias":
-            text = (
-                draw(st.sampled_from(ALIASES)) + text
-            )
+            text = draw(st.sampled_from(ALIASES)) + text
         elif way == "wild":
-            text = draw(
-                st.sampled_from(WILDCARDS)
-            )
+            text = draw(st.sampled_from(WILDCARDS))
         else:
             return draw(st.sampled_from([None, 0, 101, [text], {"to": text}, True, 1.5, text.encode()]))
     return text

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from subscribers.api.fields import Text
+from subscribers.api.fields import Id, Text
 from subscribers.api.shapes import clean, moment
 from subscribers.http import pages, problems
 from subscribers.http.gate import ManagesProject, asker
@@ -62,7 +62,7 @@ class EmbedTokens(APIView):
 
 
 class EmbedFields(serializers.Serializer[Any]):
-    address_id = serializers.UUIDField(required=False, allow_null=True)
+    address_id = Id()
     address = Text(300)
     name = Text(200)
 

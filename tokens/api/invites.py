@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from subscribers.addressing import CONTEXTS
+from subscribers.api.fields import Id
 from subscribers.api.shapes import clean
 from subscribers.http import problems
 from subscribers.http.gate import BearsToken
@@ -23,7 +24,7 @@ from tokens.subjects import Entry, TokenHolder
 
 
 class InviteFields(serializers.Serializer[Any]):
-    address_id = serializers.UUIDField()
+    address_id = Id(required=True)
     expires_at = Ends()
     # The other endpoints' spelling is taken too.
     expire_at = Ends()

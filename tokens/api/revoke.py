@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from subscribers.api.fields import Text
+from subscribers.api.fields import Id, Text
 from subscribers.api.shapes import clean
 from subscribers.http import problems
 from subscribers.http.gate import ManagesProject, asker
@@ -24,9 +24,9 @@ from tokens.signing import InvalidToken, Typ, verify
 
 
 class RevokeFields(serializers.Serializer[Any]):
-    jti = serializers.UUIDField(required=False)
+    jti = Id()
     token = Text(16 * 1024)
-    subscriber_id = serializers.UUIDField(required=False)
+    subscriber_id = Id()
 
 
 class Revoke(APIView):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from subscribers import enrolment
-from subscribers.api.fields import Pattern, Text
+from subscribers.api.fields import Id, Pattern, Text
 from subscribers.api.shapes import clean
 from subscribers.api.subscribers import ProfileFields, columns
 from subscribers.http import problems
@@ -35,7 +35,7 @@ class TokenFields(ProfileFields):
     reference = Text(255, required=True)
     expire_at = Ends()
     allowed_addresses = Listed(required=False)
-    application_id = serializers.UUIDField(required=False, allow_null=True)
+    application_id = Id()
     fingerprint = Pattern(r"[A-Za-z0-9_-]{43}", "Must be 43 characters of base64url.", max_length=43)
     scope = Pattern(r"sat:refresh", "The only scope is sat:refresh.", max_length=20)
 

@@ -1,0 +1,103 @@
+"""The directory in Django's admin: to look things up and to mend by hand; programs use the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from subscribers import enrolment
+from subscribers.models import (
+    Address,
+    PhoneNumber,
+    Project,
+    Room,
+    Script,
+    SipEndpoint,
+    SipGateway,
+    Subscriber,
+)
+
+
+class Looked(ModelAdmin):  # type: ignore[misc]
+    """What can be changed is; what must be made with its address or its digests is made over REST."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+class WithAddress(Looked):
+    """Deleting one takes its address along."""
+
+    def delete_model(self, request: Any, obj: Any) -> None:
+        enrolment.remove(obj)
+
+    def delete_queryset(self, request: Any, queryset: Any) -> None:
+        for row in queryset:
+            enrolment.remove(row)
+
+
+@admin.register(Project)
+class ProjectAdmin(Looked):
+    list_display = ("name", "id", "suspended_at", "created_at")
+    search_fields = ("name", "id")
+    exclude = ("signing_key",)
+
+
+@admin.register(Subscriber)
+class SubscriberAdmin(WithAddress):
+    list_display = ("reference", "shown_name", "address", "extension", "do_not_disturb", "project")
+    search_fields = ("reference", "display_name", "email", "extension")
+    readonly_fields = ("project", "reference", "slug")
+    exclude = ("extension",)
+
+
+@admin.register(Address)
+class AddressAdmin(Looked):
+    list_display = ("text", "kind", "display_name", "locked", "project")
+    list_filter = ("kind", "context")
+    search_fields = ("name", "display_name")
+    readonly_fields = ("project", "context", "name", "kind", "resource_id")
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Room)
+class RoomAdmin(WithAddress):
+    list_display = ("name", "display_name", "max_members", "locked", "project")
+    search_fields = ("name", "display_name")
+    readonly_fields = ("project", "name", "kept")
+
+
+@admin.register(Script)
+class ScriptAdmin(WithAddress):
+    list_display = ("name", "project", "updated_at")
+    search_fields = ("name",)
+    # Contents are checked where they come in over REST; here they are only read.
+    readonly_fields = ("project", "contents")
+
+
+@admin.register(SipEndpoint)
+class SipEndpointAdmin(Looked):
+    list_display = ("username", "subscriber", "caller_id", "project")
+    search_fields = ("username",)
+    readonly_fields = ("project", "subscriber", "username")
+
+
+@admin.register(SipGateway)
+class SipGatewayAdmin(Looked):
+    list_display = ("name", "uri", "register", "enabled", "priority", "project")
+    search_fields = ("name", "host")
+    readonly_fields = ("project",)
+
+
+@admin.register(PhoneNumber)
+class PhoneNumberAdmin(Looked):
+    list_display = ("number", "name", "address", "subscriber", "project")
+    search_fields = ("number", "name")
+    readonly_fields = ("project", "number", "address", "subscriber")

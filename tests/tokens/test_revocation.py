@@ -1,0 +1,116 @@
+"""POST /api/tokens/revoke"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from subscribers.models import Subscriber
+from tests.cast import Api, House, bearer, code, pair_for
+from tokens import revocation
+from tokens.authentication import subject_from_token
+from tokens.models import IssuedToken
+from tokens.signing import verify
+
+PATH, INFO = "/api/tokens/revoke", "/api/fabric/subscriber/info"
+REFRESH = "/api/fabric/subscribers/tokens/refresh"
+
+
+@pytest.mark.parametrize("way", ["jti", "token", "refresh token"])
+def test_a_revoked_token_is_refused_and_cannot_be_refreshed(
+    house: House, alice: Subscriber, way: str
+) -> None:
+    pair, other = pair_for(alice), pair_for(alice)
+    assert bearer(pair.token).get(INFO).status_code == 200
+    body = {
+        "jti": {"jti": verify(pair.token, "SAT")["jti"]},
+        "token": {"token": pair.token},
+        "refresh token": {"token": pair.refresh_token},
+    }[way]
+    assert house.api.post(PATH, body).json() == {"revoked": True}
+    assert code(bearer(pair.token).get(INFO))[:2] == (401, "token_revoked")
+    assert code(house.api.post(REFRESH, {"refresh_token": pair.refresh_token}))[0] == 422
+    assert bearer(other.token).get(INFO).status_code == 200
+    assert house.api.post(PATH, body).status_code == 200
+
+
+def test_revoking_a_subscriber_ends_all_tokens_until_now(
+    house: House, alice: Subscriber, bob: Subscriber
+) -> None:
+    old = [pair_for(alice).token for _ in range(3)]
+    kept = pair_for(bob).token
+    house.api.post(PATH, {"subscriber_id": str(alice.pk)})
+    assert all(bearer(token).get(INFO).status_code == 401 for token in old)
+    assert bearer(kept).get(INFO).status_code == 200
+    assert bearer(pair_for(alice).token).get(INFO).status_code == 200
+
+
+def test_deleting_the_subscriber_ends_its_tokens(house: House, alice: Subscriber) -> None:
+    holder = subject_from_token(pair_for(alice).token)
+    house.api.delete(f"/api/fabric/resources/subscribers/{alice.pk}")
+    assert revocation.revoked_among([holder]) == {holder.jti}
+
+
+def test_another_process_learns_of_it_within_two_seconds(house: House, alice: Subscriber) -> None:
+    """The other process has looked just now and hears no message; only its next look can tell it."""
+    token = pair_for(alice).token
+    holder = subject_from_token(token)
+    assert not revocation.is_revoked(holder)
+    IssuedToken.objects.filter(jti=holder.jti).update(revoked_at="2026-01-01T00:00:00Z")
+    started = time.monotonic()
+    while not revocation.is_revoked(holder):
+        assert time.monotonic() - started < 2
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sockets_are_told(house: House, alice: Subscriber) -> None:
+    holder = subject_from_token(pair_for(alice).token)
+    subscription = redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True)
+    subscription.subscribe(revocation.CHANNEL)
+    subscription.get_message(timeout=1)
+    house.api.post(PATH, {"subscriber_id": str(alice.pk)})
+    deadline, message = time.monotonic() + 2, None
+    while message is None and time.monotonic() < deadline:
+        message = subscription.get_message(timeout=0.2)
+    subscription.close()
+    assert message is not None
+    told = json.loads(message["data"])
+    assert told["project_id"] == str(house.id) and str(holder.jti) in told["jtis"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"jti": "x"}, 422),
+        ({"jti": 5}, 422),
+        ({"token": "x"}, 422),
+        ({"token": 5}, 422),
+        ({"subscriber_id": []}, 422),
+        ({"jti": str(uuid.uuid4())}, 404),
+        ({"subscriber_id": str(uuid.uuid4())}, 404),
+        ({"jti": str(uuid.uuid4()), "subscriber_id": str(uuid.uuid4())}, 422),
+    ],
+)
+def test_wrong_requests(house: House, body: Any, status: int) -> None:
+    assert code(house.api.post(PATH, body))[0] == status
+
+
+def test_another_projects_tokens_look_like_none(mallory: House, alice: Subscriber) -> None:
+    token = pair_for(alice).token
+    jti = verify(token, "SAT")["jti"]
+    for body in ({"token": token}, {"jti": jti}, {"subscriber_id": str(alice.pk)}):
+        assert code(mallory.api.post(PATH, body))[0] == 404
+    assert bearer(token).get(INFO).status_code == 200
+
+
+def test_tokens_cannot_revoke(alice: Subscriber, alice_api: Api) -> None:
+    assert code(alice_api.post(PATH, {"subscriber_id": str(alice.pk)}))[0] == 403
+    assert code(Api().post(PATH, {}))[0] == 401

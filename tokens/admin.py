@@ -1,0 +1,66 @@
+"""Credentials in Django's admin: to see what exists and to take it back. No secret is shown or made here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from tokens import revocation
+from tokens.models import ApiToken, EmbedToken, IssuedToken
+
+
+class Seen(ModelAdmin):  # type: ignore[misc]
+    """Rows to look at; the one thing to do with them is an action."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Seen):
+    list_display = ("hint", "name", "project", "created_at", "revoked_at")
+    list_filter = ("project",)
+    fields = ("hint", "name", "project", "created_at", "revoked_at")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["view"])
+    def revoke(self, request: Any, queryset: Any) -> None:
+        if request.user.has_perm("tokens.change_apitoken"):
+            revocation.revoke_api_tokens(queryset)
+
+
+@admin.register(IssuedToken)
+class IssuedTokenAdmin(Seen):
+    list_display = ("jti", "kind", "typ", "subscriber", "project", "issued_at", "expires_at", "revoked_at")
+    list_filter = ("kind", "typ")
+    search_fields = ("jti",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["view"])
+    def revoke(self, request: Any, queryset: Any) -> None:
+        if request.user.has_perm("tokens.change_issuedtoken"):
+            for row in queryset:
+                revocation.revoke_token(row.project_id, row.jti)
+
+
+@admin.register(EmbedToken)
+class EmbedTokenAdmin(Seen):
+    list_display = ("name", "address", "project", "created_at", "revoked_at")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["view"])
+    def revoke(self, request: Any, queryset: Any) -> None:
+        if request.user.has_perm("tokens.change_embedtoken"):
+            queryset.update(revoked_at=timezone.now())
