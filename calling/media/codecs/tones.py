@@ -228,3 +228,7 @@ def warm(codecs: tuple[str, ...] = CODECS) -> None:
     for name in _MAKERS:
         for codec in codecs:
             _frames(name, codec)
+    from calling.media.codecs.picture import pictures
+
+    for name in ("vp8", "h264"):
+        pictures(name)

@@ -43,7 +43,7 @@ class Outlet:
         self.line: Line | None = None
         self.transport: Wire | None = None
         self.ssrc = secrets.randbits(31) | 1
-        self.packets = self.octets = 0
+        self.packets = self.octets = self.resent = 0
         self.last_at = 0.0
         self.last_seq = secrets.randbits(15)
         self.last_ts = secrets.randbits(31)
@@ -400,6 +400,7 @@ class Outlet:
             data = stream.kept((number - self.seq_off) & 0xFFFF)
             if data is not None:
                 self._resends += 1
+                self.resent += 1
                 self._send_again(data, number, transport)
 
     def _send_again(self, data: bytes, number: int, transport: Wire) -> None:

@@ -1,0 +1,1 @@
+"""What the media plane costs beside stock aiortc, janus and rtpengine: `python -m bench.media`."""

@@ -1,0 +1,143 @@
+"""Runs the media table: `python -m bench.media [--quick] [--only NAME]`. Prints ratios within this run.
+
+Runs are interleaved (each pair of figures that makes a ratio is measured side by side, several rounds,
+medians), because the machine's speed moves. Figures are CPU of the server's process accounts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.media import janus, rtpengine
+
+
+@dataclass
+class Run:
+    """One server with one load; `figures` collects a dict per round."""
+
+    server: str
+    mode: str
+    legs: int
+    extra: str = ""
+    figures: list[dict[str, Any]] = field(default_factory=list)
+    why_not: str | None = None
+
+    @property
+    def name(self) -> str:
+        return " ".join(part for part in (self.server, self.mode, f"x{self.legs}", self.extra) if part)
+
+    def once(self, seconds: float) -> None:
+        words = [
+            sys.executable,
+            "-m",
+            "bench.media.load",
+            self.server,
+            self.mode,
+            str(self.legs),
+            str(seconds),
+        ]
+        done = subprocess.run([*words, *self.extra.split()], capture_output=True, text=True, timeout=180)
+        if done.returncode != 0:
+            self.why_not = (done.stderr.strip().splitlines() or ["failed"])[-1][:120]
+            return
+        self.figures.append(json.loads(done.stdout.strip().splitlines()[-1]))
+
+    def median(self, key: str) -> float | None:
+        found = [figures[key] for figures in self.figures if key in figures]
+        return statistics.median(found) if found else None
+
+
+def groups(quick: bool) -> list[list[Run]]:
+    """Runs that belong side by side."""
+    most = 60 if quick else 200
+    return [
+        [Run("ours", "audio", 60), Run("relay", "audio", 4), Run("janus-echotest", "audio", 60),
+         Run("janus-videocall", "audio", 60), Run("rtpengine", "audio", 60)],
+        [Run("ours", "audio", most), Run("ours", "audio", 40, "busy")],
+        [Run("ours", "video", 20), Run("janus-echotest", "video", 20), Run("janus-videocall", "video", 20)],
+        [Run("ours", "room", 10), Run("janus-audiobridge", "room", 10)],
+        [Run("ours", "room", 30), Run("janus-audiobridge", "room", 30)],
+        [Run("ours", "room", 30 if quick else 100)],
+    ]  # fmt: skip
+
+
+COLUMNS = (
+    ("cpu_ms", "ms/leg-s", "{:8.2f}"), ("norm_ms", "norm", "{:8.2f}"), ("core", "core", "{:6.2f}"),
+    ("lost", "lost", "{:6.0f}"), ("late_p50", "p50 ms", "{:7.2f}"), ("late_p99", "p99 ms", "{:7.2f}"),
+    ("kb_per_leg", "kB/leg", "{:7.0f}"), ("setup_ms", "set-up ms", "{:9.2f}"),
+)  # fmt: skip
+
+
+def table(runs: list[Run]) -> None:
+    print(f"{'':34}" + " ".join(f"{title:>9}" for _, title, _ in COLUMNS))
+    for run in runs:
+        if not run.figures:
+            print(f"{run.name:34}not measured: {run.why_not}")
+            continue
+        cells = []
+        for key, _, shape in COLUMNS:
+            value = run.median(key)
+            skip = (
+                value is None
+                or (key.startswith("late") and run.mode != "audio")
+                or (key == "lost" and run.mode == "room")
+            )
+            cells.append(f"{'' if skip else shape.format(value):>9}")
+        print(f"{run.name:34}" + " ".join(cells))
+
+
+def ratios(runs: dict[str, Run]) -> None:
+    """The promises, each as a ratio of this run."""
+    wanted = (
+        ("audio bridge / stock aiortc relay", "cpu_ms", "ours audio x60", "relay audio x4", 1 / 40),
+        ("audio bridge / janus videocall", "cpu_ms", "ours audio x60", "janus-videocall audio x60", 1.0),
+        ("audio bridge / janus echotest", "cpu_ms", "ours audio x60", "janus-echotest audio x60", 1.0),
+        ("audio bridge / rtpengine", "cpu_ms", "ours audio x60", "rtpengine audio x60", 1.7),
+        ("video forward / janus videocall", "cpu_ms", "ours video x20", "janus-videocall video x20", 1.0),
+        ("video forward / janus echotest", "cpu_ms", "ours video x20", "janus-echotest video x20", 1.0),
+        ("room of 10 / AudioBridge", "cpu_ms", "ours room x10", "janus-audiobridge room x10", 0.5),
+        ("room of 30 / AudioBridge", "cpu_ms", "ours room x30", "janus-audiobridge room x30", 0.35),
+        ("set-up / stock aiortc", "setup_ms", "ours audio x60", "relay audio x4", 0.85),
+    )
+    print(f"\n{'ratio':40}{'measured':>10}{'promised':>10}")
+    for title, key, mine, theirs, promise in wanted:
+        one, other = runs.get(mine), runs.get(theirs)
+        a = one.median(key) if one else None
+        b = other.median(key) if other else None
+        if a is None or not b:
+            print(f"{title:40}{'-':>10}{promise:>10.3f}")
+            continue
+        print(f"{title:40}{a / b:>10.3f}{promise:>10.3f}  {'ok' if a / b <= promise else 'MISSED'}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.media")
+    parser.add_argument("--quick", action="store_true", help="one round, smaller loads")
+    parser.add_argument("--only", default="", help="groups in which a name contains this")
+    chosen = parser.parse_args()
+    reasons = {"janus": janus.available(), "rtpengine": rtpengine.available()}
+    every: list[Run] = []
+    for group in groups(chosen.quick):
+        if chosen.only and not any(chosen.only in run.name for run in group):
+            continue
+        for _ in range(1 if chosen.quick else 3):
+            for run in group:
+                run.why_not = reasons.get(run.server.partition("-")[0])
+                if run.why_not is None:
+                    run.once(4 if chosen.quick else 6)
+        every += group
+        print(".", end="", flush=True, file=sys.stderr)
+    print(file=sys.stderr)
+    table(every)
+    ratios({run.name: run for run in every})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The servers under test that are Python: this platform's packet path, and a stock aiortc relay.
+
+Speaks JSON lines on stdin and stdout: {"op": "answer", "sdp"} -> {"sdp"}; {"op": "bridge"} joins the
+legs made so far in pairs; "echo", "room" and "busy" likewise. Run by load.py, never by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+
+class Ours:
+    """Legs of this platform."""
+
+    def __init__(self) -> None:
+        from calling.media.config import MediaConfig
+
+        self.config = MediaConfig(ports=(30000, 39999))
+        self.peers: list[Any] = []
+        self.room: Any = None
+
+    async def answer(self, sdp: str) -> str:
+        from calling.media.peer import Peer
+
+        peer = Peer(self.config, lambda signal: None)
+        self.peers.append(peer)
+        return await peer.answer(sdp)
+
+    def bridge(self) -> None:
+        for one, other in zip(self.peers[::2], self.peers[1::2], strict=True):
+            for a, b in ((one, other), (other, one)):
+                a.port.hears(b.port)
+                a.port.sees(b.port)
+
+    def echo(self) -> None:
+        for peer in self.peers:
+            peer.port.hears(peer.port)
+            peer.port.sees(peer.port)
+
+    def mix(self) -> None:
+        from calling.media.codecs.mixer import Mixer
+
+        self.room = Mixer(video=False)
+        self.room.always_mix = True
+        for number, peer in enumerate(self.peers):
+            self.room.join(peer.port, str(number))
+
+
+class Relay:
+    """Stock aiortc: every leg's track is sent to the other leg by replaceTrack, decoded and encoded."""
+
+    def __init__(self) -> None:
+        import aioice.ice
+
+        aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+        self.legs: list[Any] = []
+
+    async def answer(self, sdp: str) -> str:
+        from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+        leg = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        await leg.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        for transceiver in leg.getTransceivers():
+            transceiver.direction = "sendrecv"
+        await leg.setLocalDescription(await leg.createAnswer())
+        self.legs.append(leg)
+        return str(leg.localDescription.sdp)
+
+    def bridge(self) -> None:
+        for one, other in zip(self.legs[::2], self.legs[1::2], strict=True):
+            for a, b in ((one, other), (other, one)):
+                for mine, theirs in zip(a.getTransceivers(), b.getTransceivers(), strict=True):
+                    mine.sender.replaceTrack(theirs.receiver.track)
+
+    def echo(self) -> None:
+        for leg in self.legs:
+            for transceiver in leg.getTransceivers():
+                transceiver.sender.replaceTrack(transceiver.receiver.track)
+
+
+def busy(share: float) -> None:
+    """A Python thread that holds the interpreter `share` of the time, as task code would."""
+
+    def work() -> None:
+        while True:
+            end = time.monotonic() + 0.05 * share
+            while time.monotonic() < end:
+                json.loads(json.dumps({"numbers": list(range(200))}))
+            time.sleep(0.05 * (1 - share))
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+async def serve(kind: str) -> None:
+    loop = asyncio.get_running_loop()
+    server: Any = Ours() if kind == "ours" else Relay()
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        request = json.loads(line)
+        answer: dict[str, Any] = {}
+        if request["op"] == "answer":
+            answer["sdp"] = await server.answer(request["sdp"])
+        elif request["op"] == "busy":
+            busy(request["share"])
+        elif request["op"] == "settle":
+            gc.collect()
+        else:
+            getattr(server, request["op"])()
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1]))

@@ -1,0 +1,81 @@
+"""The servers that are measured, behind one face: start, connect a batch of devices, route, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from typing import Any
+
+from calling.machine.states import Media
+from calling.media.peer import Peer
+
+
+class Target:
+    """A Python server of server.py (`ours`, `relay`)."""
+
+    address = "127.0.0.1"  # where the devices' sockets are bound
+    decodes = False  # whether payloads must be real Opus
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.process: asyncio.subprocess.Process | None = None
+        self.decodes = kind == "relay"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.media.server", self.kind,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
+        )  # fmt: skip
+
+    async def call(self, op: str, **rest: Any) -> dict[str, Any]:
+        """One request of the control channel."""
+        assert self.process is not None and self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"op": op, **rest}).encode() + b"\n")
+        async with asyncio.timeout(30):
+            answer: dict[str, Any] = json.loads(await self.process.stdout.readline())
+        return answer
+
+    async def connect(self, peers: list[Peer], media: Media) -> None:
+        """Exchange descriptions for these devices (an even number; neighbours belong together)."""
+        for peer in peers:
+            offer = await peer.offer(media)
+            await peer.accept(str((await self.call("answer", sdp=offer))["sdp"]))
+
+    async def route(self, mode: str) -> None:
+        """Join the devices."""
+        await self.call("mix" if mode == "room" else "bridge")
+        await self.call("settle")
+
+    async def busy(self) -> None:
+        await self.call("busy", share=0.4)
+
+    async def stop(self) -> None:
+        await end(self.process)
+
+
+async def end(process: asyncio.subprocess.Process | None) -> None:
+    """Kill a child that this process started."""
+    if process is not None and process.returncode is None:
+        process.kill()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+
+
+def target(name: str) -> Target:
+    """ours · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
+    if name.startswith("janus-"):
+        from bench.media.janus import Janus
+
+        return Janus(name.removeprefix("janus-"))
+    if name == "rtpengine":
+        from bench.media.rtpengine import RtpEngine
+
+        return RtpEngine(name)
+    return Target(name)

@@ -1,0 +1,169 @@
+"""Chromium through the packet path: sound and picture both ways, digits, also with 5 % of packets lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from calling.media.codecs.picture import ToneAndPicture, pictures
+from calling.media.peer import Peer
+from calling.media.signals import DigitReceived, Signal
+from tests.media.phones import CONFIG, until
+from tests.media.test_lost_packets_are_repaired import make_lossy
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--disable-gpu"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="browser tests need Debian's chromium"),
+]
+
+PHONE = """
+window.phone = async (name, hertz, colour) => {
+  const context = new AudioContext(), tone = context.createOscillator();
+  const out = context.createMediaStreamDestination();
+  tone.frequency.value = hertz; tone.connect(out); tone.start();
+  const canvas = document.createElement('canvas'); canvas.width = 640; canvas.height = 480;
+  const pen = canvas.getContext('2d'); let at = 0;
+  setInterval(() => { pen.fillStyle = colour; pen.fillRect(0, 0, 640, 480); pen.fillStyle = 'white';
+    pen.fillRect(at = (at + 7) % 600, 200, 40, 40); }, 33);
+  const pc = new RTCPeerConnection();
+  out.stream.getTracks().forEach(t => pc.addTrack(t, out.stream));
+  const picture = canvas.captureStream(30); picture.getTracks().forEach(t => pc.addTrack(t, picture));
+  const me = window[name] = {pc, context, chunks: []};
+  pc.ontrack = event => {
+    const stream = new MediaStream([event.track]);
+    const media = document.createElement(event.track.kind); media.autoplay = true; media.muted = true;
+    media.srcObject = stream; document.body.append(media); me[event.track.kind] = media;
+    if (event.track.kind == 'audio') {
+      me.ear = context.createAnalyser(); me.ear.fftSize = 8192;
+      context.createMediaStreamSource(stream).connect(me.ear);
+    }
+  };
+  await pc.setLocalDescription(await pc.createOffer());
+  await new Promise(done => pc.iceGatheringState == 'complete' ? done() : setTimeout(done, 1000));
+  return pc.localDescription.sdp;
+};
+window.hertz = name => { const me = window[name]; if (!me.ear) return 0;
+  const bins = new Float32Array(me.ear.frequencyBinCount); me.ear.getFloatFrequencyData(bins);
+  let top = 0; bins.forEach((v, i) => { if (v > bins[top]) top = i; });
+  return bins[top] < -60 ? 0 : top * me.context.sampleRate / me.ear.fftSize; };
+window.figures = async name => { const found = {};
+  (await window[name].pc.getStats()).forEach(r => { if (r.type == 'inbound-rtp' || r.type == 'outbound-rtp')
+    found[r.type + '-' + r.kind] = r; if (r.type == 'remote-inbound-rtp') found['remote-' + r.kind] = r; });
+  return found; };
+null;
+"""
+
+
+class Browser:
+    """A page with phones, and the platform's peers for them."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.peers: list[Peer] = []
+        self.log: list[Signal] = []
+
+    async def phone(self, name: str, hertz: int, colour: str) -> Peer:
+        offer = await self.page.evaluate("([n, h, c]) => phone(n, h, c)", [name, hertz, colour])
+        peer = Peer(CONFIG, self.log.append)
+        self.peers.append(peer)
+        answer = await peer.answer(offer)
+        words = {"type": "answer", "sdp": answer}
+        await self.page.evaluate("([n, a]) => window[n].pc.setRemoteDescription(a)", [name, words])
+        await until(lambda: peer.port.up, what=f"connecting {name}")
+        return peer
+
+    async def hears(self, name: str, hertz: float) -> None:
+        for _ in range(100):
+            if abs(await self.page.evaluate("n => hertz(n)", name) - hertz) < 15:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{name} does not hear {hertz} Hz")
+
+    async def figures(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.page.evaluate("n => figures(n)", name)
+        return found
+
+    async def frames(self, name: str, count: int) -> dict[str, Any]:
+        for _ in range(200):
+            found = (await self.figures(name)).get("inbound-rtp-video", {})
+            if found.get("framesDecoded", 0) >= count:
+                return found
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{name} does not see {count} pictures: {found}")
+
+
+@contextlib.asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await running.new_page()
+        await page.evaluate(PHONE)
+        one = Browser(page)
+        try:
+            yield one
+        finally:
+            for peer in one.peers:
+                await peer.close()
+            await running.close()
+
+
+async def test_two_browser_phones_hear_and_see_each_other_and_digits_pass() -> None:
+    async with browser() as tab:
+        a = await tab.phone("alice", 440, "red")
+        b = await tab.phone("bob", 880, "blue")
+        for one, other in ((a, b), (b, a)):
+            one.port.hears(other.port)
+            one.port.sees(other.port)
+        await tab.hears("alice", 880)
+        await tab.hears("bob", 440)
+        await tab.frames("alice", 60)
+        await tab.frames("bob", 60)
+        await tab.page.evaluate("alice.pc.getSenders()[0].dtmf.insertDTMF('5#', 100, 70)")
+        await until(
+            lambda: "".join(s.digit for s in tab.log if isinstance(s, DigitReceived)) == "5#", 5, "digits"
+        )
+        assert a.port.send_digits("1")
+        found = await tab.figures("alice")
+        assert found["remote-audio"]["roundTripTime"] < 0.5
+        a.port.hears(ToneAndPicture())
+        await tab.hears("alice", 440)
+
+
+async def test_the_test_picture_is_decoded() -> None:
+    pictures("vp8")
+    async with browser() as tab:
+        a = await tab.phone("alice", 350, "red")
+        source = ToneAndPicture()
+        a.port.hears(source)
+        a.port.sees(source)
+        await tab.hears("alice", 440)
+        await tab.frames("alice", 30)
+
+
+async def test_with_five_percent_loss_the_picture_freezes_less_than_a_tenth_of_the_time() -> None:
+    async with browser() as tab:
+        a = await tab.phone("alice", 440, "red")
+        b = await tab.phone("bob", 880, "blue")
+        for one, other in ((a, b), (b, a)):
+            one.port.hears(other.port)
+            one.port.sees(other.port)
+        await tab.frames("alice", 30)
+        before = await tab.figures("alice")
+        make_lossy(a, 0.05)
+        make_lossy(b, 0.05)
+        await asyncio.sleep(10)
+        after = (await tab.figures("alice"))["inbound-rtp-video"]
+        begun = before["inbound-rtp-video"]
+        frozen = after.get("totalFreezesDuration", 0) - begun.get("totalFreezesDuration", 0)
+        assert frozen < 1.0, f"frozen for {frozen:.1f} of 10 s"
+        assert after["framesDecoded"] - begun["framesDecoded"] > 100
+        assert after["nackCount"] > 0
+        await tab.hears("alice", 880)

@@ -1,0 +1,115 @@
+"""R12 and R21: ICE, DTLS, first packet, silence, consent and floods each have their limit and their name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from calling.media import transport
+from calling.media.config import MediaConfig
+from calling.media.peer import Peer
+from calling.media.rtp import port
+from calling.media.signals import Failed, FirstPacket, Flood, MediaBack, MediaLost, Signal
+from tests.media.phones import CONFIG, Phone, ToneTrack, until
+
+QUICK = MediaConfig(ports=CONFIG.ports, first_packet_seconds=1.0, silence_seconds=1.0, consent_seconds=60.0)
+
+
+@contextlib.asynccontextmanager
+async def connected(phone: Phone, log: list[Signal]) -> AsyncIterator[Peer]:
+    peer = Peer(QUICK, log.append)
+    try:
+        await phone.take(await peer.answer(await phone.offer()))
+        await until(lambda: peer.port.up, what="connecting")
+        yield peer
+    finally:
+        await peer.close()
+        await phone.close()
+
+
+async def test_nobody_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "ICE_SECONDS", 0.3)
+    log: list[Signal] = []
+    alice, a = Phone(440), Peer(QUICK, log.append)
+    await a.answer(await alice.offer())
+    await until(lambda: Failed("ice_timeout") in log, 2, "the deadline")
+    await a.close()
+    await alice.close()
+
+
+async def test_the_handshake_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "DTLS_SECONDS", 0.3)
+    log: list[Signal] = []
+    alice, a = Phone(440), Peer(QUICK, log.append)
+    answer = await a.answer(await alice.offer())
+    monkeypatch.setattr(a._transports[0].pipe, "feed", lambda data: None)
+    await alice.take(answer)
+    await until(lambda: Failed("dtls_timeout") in log, 3, "the deadline")
+    await a.close()
+    await alice.close()
+
+
+async def test_no_first_packet_then_sound_then_silence() -> None:
+    log: list[Signal] = []
+    alice = Phone(None)
+    alice.pc.addTransceiver("audio")
+    async with connected(alice, log):
+        await until(lambda: MediaLost("no_first_rtp") in log, 4, "the missing first packet")
+        alice.pc.getSenders()[0].replaceTrack(ToneTrack(440))
+        await until(lambda: FirstPacket("audio") in log and MediaBack() in log, 4, "sound")
+        alice.pc.getSenders()[0].replaceTrack(None)
+        await until(lambda: MediaLost("silence") in log, 5, "silence")
+
+
+async def test_a_party_that_holds_may_be_silent() -> None:
+    log: list[Signal] = []
+    alice = Phone(None)
+    alice.pc.addTransceiver("audio")
+    async with connected(alice, log) as a:
+        a.port.expects_media = False
+        await asyncio.sleep(2.5)
+        assert not any(isinstance(signal, MediaLost) for signal in log)
+
+
+async def test_consent_that_is_not_renewed_ends_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port, "CONSENT_EVERY", 0.5)
+    log: list[Signal] = []
+    async with connected(Phone(440), log) as a:
+        a.port.config = replace(QUICK, consent_seconds=2.0)
+        await asyncio.sleep(2.5)
+        assert a.port.up, "answered checks keep it alive"
+        a.port.transports[0].path.agent.feed = lambda data, address: None
+        await until(lambda: Failed("consent_lost") in log, 5, "the end of consent")
+
+
+async def test_a_flood_of_authentic_packets_is_told() -> None:
+    log: list[Signal] = []
+    alice = Phone(None)
+    alice.pc.addTransceiver("audio")
+    async with connected(alice, log):
+        sender = alice.pc.getSenders()[0]
+        for number in range(3000):
+            head = struct.pack("!BBHII", 0x80, 96, number & 0xFFFF, number * 960, sender._ssrc)
+            await sender.transport._send_rtp(head + bytes(20))
+            if number % 50 == 0:
+                await asyncio.sleep(0.002)
+        await until(lambda: any(isinstance(signal, Flood) for signal in log), 4, "the flood")
+
+
+async def test_streams_without_number_are_limited() -> None:
+    log: list[Signal] = []
+    alice = Phone(None)
+    alice.pc.addTransceiver("audio")
+    async with connected(alice, log) as a:
+        sender = alice.pc.getSenders()[0]
+        for ssrc in range(1, 300):
+            await sender.transport._send_rtp(struct.pack("!BBHII", 0x80, 96, 1, 960, ssrc) + bytes(20))
+            if ssrc % 50 == 0:
+                await asyncio.sleep(0.01)
+        await until(lambda: any(isinstance(signal, Flood) for signal in log), 4, "the churn")
+        assert len(a.port.audio_in.streams) <= 16

@@ -1,0 +1,115 @@
+"""Loss on both ways: sound goes on, lost pictures are asked for again and sent again, reports say so."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Any
+
+from calling.media.config import MediaConfig
+from calling.media.peer import Peer
+from calling.media.rtp import rtcp
+from calling.media.signals import Quality, Signal
+from tests.media.phones import CONFIG, Phone, joined, until
+
+
+class Lossy:
+    """A socket that loses a share of the RTP packets each way; everything else passes."""
+
+    def __init__(self, sock: socket.socket, share: float) -> None:
+        self._sock, self._share = sock, share
+        self._chance = random.Random(3)
+        self.lost = 0
+
+    def _loses(self, data: Any) -> bool:
+        if 127 < data[0] < 192 and not 191 < data[1] < 224 and self._chance.random() < self._share:
+            self.lost += 1
+            return True
+        return False
+
+    def sendto(self, data: Any, address: Any) -> int:
+        return len(data) if self._loses(data) else self._sock.sendto(data, address)
+
+    def recvfrom_into(self, view: memoryview) -> tuple[int, Any]:
+        found = self._sock.recvfrom_into(view)
+        if self._loses(view):
+            raise BlockingIOError
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def make_lossy(peer: Peer, share: float) -> Lossy:
+    path = peer.port.transports[0].path
+    path.sock = path.agent._wire.sock = Lossy(path.sock, share)
+    return path.sock
+
+
+async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_sound_clear() -> None:
+    alice, bob = Phone(440, grey=90), Phone(880, grey=150)
+    async with joined(alice, bob) as (a, b):
+        losses = make_lossy(a, 0.05), make_lossy(b, 0.05)
+        a.port.hears(b.port)
+        a.port.sees(b.port)
+        b.port.hears(a.port)
+        b.port.sees(a.port)
+        await until(lambda: alice.frames > 150, 15, "pictures")
+        stream = b.port.video_in.current()
+        assert stream is not None
+        assert all(loss.lost > 10 for loss in losses)
+        assert stream.recovered > 0 and stream.lost <= 3, "what was lost on the way in was asked for again"
+        assert a.port.video_out.resent > 0, "what alice lost was sent to her again"
+        assert alice.hears(880) and bob.hears(440)
+
+
+async def test_quality_is_measured_and_grows_bad_with_loss() -> None:
+    log: list[Signal] = []
+    config = MediaConfig(ports=CONFIG.ports, stats_seconds=1.0)
+    alice, a = Phone(440, codec="PCMU"), Peer(config, log.append)
+    try:
+        await alice.take(await a.answer(await alice.offer()))
+        await until(lambda: a.port.up, what="connecting")
+        a.port.hears(a.port)
+        await until(
+            lambda: [
+                s for s in log if isinstance(s, Quality) and s.record["audio"]["received"]["packets"] > 30
+            ]
+        )
+        good = [signal for signal in log if isinstance(signal, Quality)][-1]
+        assert not good.bad and good.record["audio"]["codec"] == "pcmu" and good.record["audio"]["mos"] > 4
+        make_lossy(a, 0.3)
+        await until(lambda: isinstance(log[-1], Quality) and log[-1].bad, 10, "bad quality")
+        bad = log[-1]
+        assert isinstance(bad, Quality) and bad.record["audio"]["received"]["lost"] > 3
+        assert bad.record["rtt_ms"] is not None and 0 <= bad.record["rtt_ms"] < 500
+    finally:
+        await a.close()
+        await alice.close()
+
+
+def test_rtcp_packets_read_back_as_written() -> None:
+    data = (
+        rtcp.sender_report(7, 1 << 40, 99, 3, 400, [rtcp.block(8, 64, -5, 70000, 12, 1, 2)])
+        + rtcp.description(7, "name")
+        + rtcp.nack(7, 8, [1, 2, 17, 18, 40, 65535])
+        + rtcp.pli(7, 9)
+        + rtcp.fir(7, 10, 300)
+        + rtcp.remb(7, 1_234_567, [8, 9])
+        + rtcp.bye([7, 8])
+    )
+    info, report, nack, pli, fir, remb, bye = rtcp.parse(data)
+    assert info == rtcp.SenderInfo(7, 1 << 40, 99, 3, 400)
+    assert report == rtcp.Report(8, 0.25, -5, 70000, 12, 1, 2)
+    assert isinstance(nack, rtcp.Nack) and sorted(nack.sequences) == [1, 2, 17, 18, 40, 65535]
+    assert (pli, fir) == (rtcp.KeyWanted(9), rtcp.KeyWanted(10))
+    assert isinstance(remb, rtcp.Remb) and remb.ssrcs == (8, 9) and abs(remb.bitrate - 1_234_567) < 10_000
+    assert bye == rtcp.Bye((7, 8))
+    for size in range(len(data)):
+        list(rtcp.parse(data[:size]))
+    chance = random.Random(5)
+    for _ in range(3000):
+        mixed = bytearray(data)
+        for _ in range(4):
+            mixed[chance.randrange(len(mixed))] = chance.randrange(256)
+        list(rtcp.parse(bytes(mixed)))
