@@ -40,8 +40,11 @@ def pure_modules() -> dict[str, Path]:
 
 
 def imports(path: Path) -> set[str]:
+    """What a module imports when it runs; what is there for the type checker alone does not count."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    tree.body = [n for n in tree.body if not (isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test))]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

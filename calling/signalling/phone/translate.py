@@ -7,10 +7,12 @@ returns what remains to be said, in order, exactly once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calling.machine.states import Attempt, AttemptState, Call, Leg, LegState, Media, MediaState, Role
-from calling.signalling.news import News, Said
+
+if TYPE_CHECKING:
+    from calling.signalling.news import News, Said
 
 Message = dict[str, Any]
 DONE_HERE = (AttemptState.ANSWERED_ELSEWHERE, AttemptState.REJECTED, AttemptState.CANCELLED)
