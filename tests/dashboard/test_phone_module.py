@@ -99,11 +99,13 @@ def test_hold_mute_and_digits_follow_the_platform(module):
           sender.dtmf.insertDTMF('1234#');
           const sending = sender.dtmf.toneBuffer;
           platform.tell({ type: 'call.dtmf', call_id: call.id, digit: '5' });
-          await until(() => heard.includes('dtmf 5'));
-          return [muted, open, sending, platform.of('call.mute')[0].channels];
+          await until(() => heard.includes('dtmf 5 remote'));
+          platform.tell({ type: 'call.muted', call_id: call.id, channels: ['audio'], by: 'remote' });
+          await until(() => heard.includes('muted remote'));
+          return [muted, open, sending, platform.of('call.mute')[0].channels, call.isMuted];
         }"""
     )
-    assert result == [[True, False], [False, True], "1234#", ["audio"]]
+    assert result == [[True, False], [False, True], "1234#", ["audio"], False]
 
 
 def test_an_attended_transfer_gives_a_consultation_that_hangs_up_to_cancel(module):

@@ -28,6 +28,7 @@ export { Call, CallError };
 
 const GRACE_MS = 15000; // the platform keeps a lost device's calls this long
 const PING_MS = 20000;
+const LAST_WORD_MS = 2000;
 const ANSWER_MS = 10000; // how long an answer to a request, or a pong, may take
 
 /** Events: `ready` {deviceId, subscriber, addresses}, `incoming` (call), `closed` (code, reason, willReconnect),
@@ -260,9 +261,10 @@ export class Phone extends Emitter {
       this.#settle(message.req_id, message);
       return waiting?.call?.receive(message);
     }
-    if (message.type === 'call.incoming') return call || this.#announce(message);
+    if (message.type === 'call.incoming') return call ? call.describe(message) : this.#announce(message);
     if (message.type === 'token.expiring') return this.#expiring();
-    if (message.type === 'calls' || message.type === 'pong') return this.#settle(message.req_id, message);
+    if (message.type === 'calls') return this.#reconcile(message.calls);
+    if (message.type === 'pong') return undefined;
     if (message.type === 'error') {
       const error = new CallError(message.code, message.message);
       if (!this.#settle(message.req_id, error)) (call ?? this).emit('error', error);
@@ -293,28 +295,31 @@ export class Phone extends Emitter {
   }
 
   /** @param {any} message */
-  async #authenticated(message) {
+  #authenticated(message) {
     const returning = this.#lostAt > 0;
+    const renewal = this.#attempts === 0;
     this.#attempts = this.#lostAt = 0;
     this.deviceId = message.device_id;
-    this.iceServers = (message.ice_servers ?? []);
+    this.iceServers = message.ice_servers ?? [];
     this.subscriber = message.subscriber;
     this.addresses = message.addresses ?? [];
-    this.emit('ready', message);
-    if (!returning) return;
-    const req_id = this.nextId();
-    const listed = this.#request(req_id, null);
-    this.send({ type: 'calls.list', req_id });
-    const { calls } = await listed.catch(() => ({ calls: null }));
-    if (!calls) return;
-    const states = new Map(calls.map((/** @type {any} */ known) => [known.id, known]));
+    if (!renewal) this.emit('ready', message);
+    if (returning) this.send({ type: 'calls.list', req_id: this.nextId() });
+  }
+
+  /** What the platform says of this device's calls, after a new socket.
+   * @param {{id: string, from: string, to: string, state: CallState, direction: string}[]} listed */
+  #reconcile(listed) {
+    const known = new Map(listed.map((one) => [one.id, one]));
     for (const call of this.activeCalls) {
-      if (states.has(call.id)) call.carryOn(states.get(call.id).state);
-      else call.finish('failed', 'device_lost');
+      const state = known.get(call.id)?.state;
+      if (state) call.carryOn(state);
+      // It ended meanwhile; the platform says why in a moment, and this page knows no reason of its own.
+      else setTimeout(() => call.finish('failed', 'device_lost'), LAST_WORD_MS);
     }
-    for (const known of calls) {
-      if (known.direction === 'inbound' && known.state === 'ringing' && !this.#calls.has(known.id)) {
-        this.#announce({ ...known, call_id: known.id });
+    for (const one of listed) {
+      if (one.direction === 'inbound' && one.state === 'ringing' && !this.#calls.has(one.id)) {
+        this.#announce({ ...one, call_id: one.id });
       }
     }
   }

@@ -15,8 +15,8 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').CallState} CallState */
 /** @typedef {import('../callwright.js').Flow} Flow */
 
-/** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels),
- * `dtmf` (digit), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+/** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
+ * `dtmf` (digit, by), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
  * `ended` (reason, cause, {sipCode, sipHeaders}). */
 export class Call extends Emitter {
   /** @type {Phone} */ #phone;
@@ -168,6 +168,9 @@ export class Call extends Emitter {
     this.#phone.list(id, this);
   }
 
+  /** @param {any} message  `call.incoming`, told again with more than a list of calls says @internal */
+  describe = ({ from_name: fromName, media }) => void Object.assign(this, { fromName, media });
+
   /** @param {any} message @internal */
   receive(message) {
     switch (message.type) {
@@ -198,15 +201,14 @@ export class Call extends Emitter {
         this.heldBy = null;
         return this.#tell('resumed');
       case 'call.muted':
-      case 'call.unmuted':
-        for (const channel of message.channels ?? []) {
-          if (message.type === 'call.muted') this.#muted.add(channel);
-          else this.#muted.delete(channel);
-        }
+      case 'call.unmuted': {
+        const { type, channels = [], by = 'local' } = message;
+        if (by === 'local') for (const channel of channels) this.#muted[type === 'call.muted' ? 'add' : 'delete'](channel);
         this.#applyMute();
-        return this.#tell(message.type.slice(5), message.channels ?? []);
+        return this.#tell(type.slice(5), channels, by);
+      }
       case 'call.dtmf':
-        return this.#tell('dtmf', message.digit);
+        return this.#tell('dtmf', message.digit, message.by ?? 'remote');
       case 'call.transferred':
         if (message.new_call_id) this.identify(message.new_call_id); // the old id stays good
         return this.#tell('transferred');
@@ -333,8 +335,7 @@ export class Call extends Emitter {
     }
     this.#restarting = false;
     const waiting = this.#waiting;
-    this.#waiting = null;
-    if (waiting) await this.#update(waiting);
+    if (waiting) await this.#update(((this.#waiting = null), waiting));
   }
 
   /** @param {{reason?: string}} message  the platform asks for a fresh offer */
@@ -344,19 +345,20 @@ export class Call extends Emitter {
       // Another worker carries the call now: new keys, new ports, so a new connection. Else: room for one more picture.
       const pc = reason === 'media_moved' || !this.peerConnection ? this.#connect() : this.peerConnection;
       if (pc.signalingState !== 'stable') return void (this.#waiting = message);
-      if (reason === 'new_tracks' && this.#flow.receive_video && !this.#vacant(pc)) {
-        pc.addTransceiver('video', { direction: 'recvonly' });
-      }
+      if (reason === 'new_tracks') this.#makeRoom(pc);
       await this.#renegotiate(pc);
     } catch (error) {
       this.emit('error', error);
     }
   }
 
-  /** @param {RTCPeerConnection} pc  a picture place that nothing arrives on yet */
-  #vacant(pc) {
-    return pc.getTransceivers().some((place) => place.receiver.track.kind === 'video'
-      && place.direction.includes('recv') && !(place.currentDirection ?? 'inactive').includes('recv'));
+  /** A place for each kind of track there is none for yet; where there is, one more picture.
+   * @param {RTCPeerConnection} pc */
+  #makeRoom(pc) {
+    const kinds = pc.getTransceivers().map((place) => place.receiver.track.kind);
+    const missing = ['audio', 'video'].filter((kind) => !kinds.includes(kind));
+    for (const kind of missing.length ? missing : ['video']) pc.addTransceiver(kind, { direction: 'recvonly' });
+    for (const kind of missing) this.#flow[kind === 'audio' ? 'receive_audio' : 'receive_video'] = true;
   }
 
   async #restartIce() {

@@ -19,12 +19,23 @@ function merge(old, fresh) {
 function mergeChildren(old, fresh) {
   /** @type {Map<string, Element>} */
   const known = new Map();
-  for (const child of old.children) if (child.id) known.set(child.id, child);
+  const staying = new Set([...fresh.children].map((child) => child.id));
+  for (const child of [...old.children]) {
+    if (!child.id) continue;
+    // What is gone goes first: a row that stays is then never moved, and a moved row would lose the focus.
+    if (staying.has(child.id)) known.set(child.id, child);
+    else child.remove();
+  }
   /** @type {ChildNode | null} */
   let here = old.firstChild;
   for (const wanted of [...fresh.childNodes]) {
     const same = wanted instanceof Element && wanted.id ? known.get(wanted.id) : null;
     if (same) {
+      while (here && here !== same && !(here instanceof Element && here.id)) {
+        const next = here.nextSibling; // the space that a row which is gone left behind
+        here.remove();
+        here = next;
+      }
       if (same === here) here = here.nextSibling;
       else old.insertBefore(same, here);
       merge(same, /** @type {Element} */ (wanted));

@@ -126,7 +126,7 @@ export function card(call, announce, take, change) {
   call.on('ringing', () => ((ringing = true), refresh()));
   for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
-  call.on('dtmf', (digit) => announce(`${party(call)} pressed ${digit}`));
+  call.on('dtmf', (digit, by) => by === 'remote' && announce(`${party(call)} pressed ${digit}`));
   call.on('transferring', () => announce('Transferring …'));
   call.on('transferred', () => announce('Transferred'));
   call.on('transferFailed', (reason) => announce(`Transfer failed: ${WORDS[reason] ?? reason}`, true));

@@ -1,0 +1,183 @@
+"""Two and three browser phones on a real platform: real sockets, real media workers, sound and picture measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.dashboard.platform import WebProcess
+from tests.e2e.conftest import start_worker, worker  # noqa: F401 the same workers as other whole calls
+from tests.stage import Cast, make_cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+# The energy that arrived in the last half second: sound that flows, not a connection that claims to.
+HEARS = """async ({ peer, least }) => {
+  const call = phone.activeCalls.find((one) => !peer || one.from === peer || one.to === peer || one.fromName === peer);
+  const energy = async () => {
+    const found = [...(await call.peerConnection.getStats()).values()];
+    return found.filter((r) => r.type === 'inbound-rtp' && r.kind === 'audio').reduce((sum, r) => sum + r.totalAudioEnergy, 0);
+  };
+  const before = await energy();
+  await new Promise((done) => setTimeout(done, 500));
+  return (await energy()) - before > least;
+}"""
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def web(child_environment, tmp_path, cast) -> Iterator[WebProcess]:
+    process = WebProcess({**child_environment, "CALLWRIGHT_DATA_DIR": str(tmp_path)}, tmp_path / "web.log")
+    process.wait_until_ready()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def phone(browser, web, worker, cast) -> Iterator[Callable]:  # noqa: F811
+    """`phone("alice")` opens her phone page and waits until it is online."""
+    contexts = []
+
+    def open_phone(name: str):
+        context = browser.new_context(permissions=["microphone", "camera"])
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{web.url}/phone#token={getattr(cast, name).token}")
+        page.get_by_text("Online", exact=True).wait_for()
+        return page
+
+    yield open_phone
+    for context in contexts:
+        context.close()
+
+
+def dial(page, destination: str, video: bool = False) -> None:
+    page.get_by_label("Who to call").fill(destination)
+    page.locator("#dial-video" if video else "#dial button.good").click()
+
+
+def answer(page, name: str = "Answer") -> None:
+    page.locator("#ringing").wait_for()
+    page.locator("#answer-video" if name == "With camera" else "#answer").click()
+
+
+def card(page, who: str):
+    return page.get_by_role("article", name=f"Call with {who}")
+
+
+def hears(page, peer: str = "", least: float = 1e-6) -> None:
+    """Waits until sound arrives in the call with `peer` (any call where empty)."""
+    for _ in range(20):
+        if page.evaluate(HEARS, {"peer": peer, "least": least}):
+            return
+    raise AssertionError(f"no sound in the call with {peer or 'anybody'}")
+
+
+def test_two_phones_talk_hold_and_hang_up(phone):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob")
+    card(alice, "/private/bob").get_by_text("Ringing").wait_for()
+    answer(bob)
+    card(alice, "/private/bob").get_by_text("Connected").wait_for()
+    hers, his = card(alice, "/private/bob"), card(bob, "Alice")
+    his.get_by_text("Connected").wait_for()
+    hears(alice)
+    hears(bob)
+    hers.get_by_role("button", name="Hold").click()
+    his.get_by_text("On hold by them").wait_for()
+    hers.get_by_role("button", name="Resume").click()
+    his.get_by_text("Connected").wait_for()
+    hears(bob)
+    his.get_by_role("button", name="Hang up").click()
+    hers.wait_for(state="detached")
+    assert "Ended" in alice.locator("#log").inner_text()
+
+
+def test_two_phones_see_each_other(phone):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob", video=True)
+    answer(bob, "With camera")
+    for page in (alice, bob):
+        page.wait_for_function(
+            "() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0", timeout=20_000
+        )
+        hears(page)
+
+
+def test_the_echo_returns_sound_and_picture(phone):
+    alice = phone("alice")
+    dial(alice, "/public/echo", video=True)
+    card(alice, "/public/echo").get_by_text("Connected").wait_for()
+    hears(alice)
+    alice.wait_for_function("() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0", timeout=20_000)
+
+
+def test_keys_are_heard_as_digits_on_the_other_side(phone):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob")
+    answer(bob)
+    hers = card(alice, "/private/bob")
+    hers.get_by_text("Connected").wait_for()
+    hears(bob)
+    hers.get_by_role("button", name="Keypad").click()
+    hers.get_by_role("button", name="7", exact=True).click()
+    bob.get_by_text("Alice pressed 7").wait_for()
+
+
+def test_a_blind_transfer_connects_the_other_two(phone):
+    alice, bob, carol = phone("alice"), phone("bob"), phone("carol")
+    dial(alice, "/private/bob")
+    answer(bob)
+    hers = card(alice, "/private/bob")
+    hers.get_by_text("Connected").wait_for()
+    hers.get_by_role("button", name="Transfer", exact=True).click()
+    hers.get_by_label("Transfer to").fill("/private/carol")
+    hers.get_by_role("button", name="Transfer now").click()
+    answer(carol)
+    hers.wait_for(state="detached")
+    assert "Transferred" in alice.locator("#log").inner_text()
+    hears(bob)
+    hears(carol)
+
+
+def test_an_attended_transfer_asks_first_and_then_connects(phone):
+    alice, bob, carol = phone("alice"), phone("bob"), phone("carol")
+    dial(alice, "/private/bob")
+    answer(bob)
+    hers = card(alice, "/private/bob")
+    hers.get_by_text("Connected").wait_for()
+    hers.get_by_role("button", name="Transfer", exact=True).click()
+    hers.get_by_label("Transfer to").fill("/private/carol")
+    hers.get_by_role("button", name="Ask first").click()
+    answer(carol)
+    card(alice, "/private/carol").get_by_text("Connected").wait_for()
+    card(bob, "Alice").get_by_text("On hold by them").wait_for()
+    hears(carol)
+    hers.get_by_role("button", name="Connect them").click()
+    hers.wait_for(state="detached")
+    card(alice, "/private/carol").wait_for(state="detached")
+    hears(bob)
+    hears(carol)
+
+
+def test_busy_and_nobody_are_told(phone):
+    alice = phone("alice")
+    dial(alice, "/public/busy")
+    alice.wait_for_function("() => document.querySelector('#log').textContent.includes('Busy')")
+    dial(alice, "/private/nobody-by-that-name")
+    alice.locator("#announce.bad").wait_for()
+
+
+def test_closing_the_page_hangs_up_at_once(phone):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob")
+    answer(bob)
+    card(bob, "Alice").get_by_text("Connected").wait_for()
+    alice.close(run_before_unload=False)
+    card(bob, "Alice").wait_for(state="detached", timeout=5_000)
