@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin  # type: ignore[import-untyped]
 
 from tokens import revocation
 from tokens.models import ApiToken, EmbedToken, IssuedToken
 
 
 class Seen(ModelAdmin):  # type: ignore[misc]
-    """Rows to look at; the one thing to do with them is an action."""
+    """Rows to look at, to revoke or delete (a token without a row is refused too), never to edit."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -22,9 +22,6 @@ class Seen(ModelAdmin):  # type: ignore[misc]
         return False
 
     def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
         return False
 
 

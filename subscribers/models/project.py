@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import uuid
 
@@ -9,7 +10,8 @@ from django.db import models
 
 
 def new_signing_key() -> str:
-    return "PSK_" + secrets.token_urlsafe(32)
+    """`whsec_…`, so that a Standard Webhooks library takes it as it is; SignalWire's header uses the text."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class Project(models.Model):

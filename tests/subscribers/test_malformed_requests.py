@@ -125,8 +125,8 @@ VALUES = st.recursive(
 )
 FIELDS = st.sampled_from(
     ["reference", "email", "name", "contents", "allowed_addresses", "expire_at", "password", "extension",
-     "uri", "number", "address", "address_id", "subscriber_id", "codecs", "headers", "max_members", "meta", "jti",
-     "token", "refresh_token", "timezone", "prefixes", "username", "join_from", "encryption"]
+     "uri", "number", "address", "address_id", "subscriber_id", "codecs", "headers", "max_members", "meta",
+     "jti", "token", "refresh_token", "timezone", "prefixes", "username", "join_from", "encryption"]
 )  # fmt: skip
 PATHS = st.sampled_from(
     [PATH, f"{PATH}/refresh", "/api/fabric/guests/tokens", "/api/fabric/embeds/tokens", "/api/fabric/embeds",

@@ -1,0 +1,58 @@
+"""Every admin list and form of the directory and the gate opens, and shows no secret."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from subscribers import enrolment
+from subscribers.models import PhoneNumber, Subscriber
+from tests.cast import House, address_of, pair_for
+
+MODELS = [
+    "subscribers/project", "subscribers/subscriber", "subscribers/address", "subscribers/room",
+    "subscribers/script", "subscribers/sipendpoint", "subscribers/sipgateway", "subscribers/phonenumber",
+    "tokens/apitoken", "tokens/issuedtoken", "tokens/embedtoken",
+]  # fmt: skip
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root", "root@x.example", "a password"))
+    return client
+
+
+@pytest.fixture
+def full(house: House, alice: Subscriber) -> House:
+    enrolment.create_room(house.id, {"name": "daily"})
+    enrolment.create_script(house.id, {"name": "menu", "contents": "x"})
+    PhoneNumber.objects.create(project=house.project, number="+15551230001", address=address_of(alice))
+    below = f"/api/fabric/resources/subscribers/{alice.pk}/sip_endpoints"
+    house.api.post(below, {"username": "desk", "password": "phone password"})
+    gateway = {"name": "T", "uri": "sip:x.example", "password": "trunk password"}
+    house.api.post("/api/fabric/resources/sip_gateways", gateway)
+    house.api.post("/api/fabric/embeds", {"address": "/private/alice"})
+    pair_for(alice)
+    return house
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_and_forms_open(staff: Client, full: House, model: str) -> None:
+    from django.apps import apps
+
+    listed = staff.get(f"/admin/{model}/")
+    assert listed.status_code == 200
+    row = apps.get_model(*model.split("/")).objects.first()
+    form = staff.get(f"/admin/{model}/{row.pk}/change/")
+    assert form.status_code == 200
+    text = listed.content.decode() + form.content.decode()
+    for secret in (full.api_token, full.project.signing_key, "phone password", "trunk password"):
+        assert secret not in text
+
+
+def test_deleting_a_subscriber_there_takes_its_address(staff: Client, full: House, alice: Subscriber) -> None:
+    answer = staff.post(f"/admin/subscribers/subscriber/{alice.pk}/delete/", {"post": "yes"})
+    assert answer.status_code == 302
+    assert full.api.get("/api/fabric/addresses?name=alice").json()["data"] == []
