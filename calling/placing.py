@@ -26,6 +26,7 @@ from subscribers.addressing import Target
 from subscribers.http import problems
 from subscribers.models import Script
 from tokens import limits
+from tokens.claims import claims_of, grant_of
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ SESSION_TASK = "calling.tasks.run_session"
 
 
 def dial(subject: Subject, request: DialRequest) -> models.Call:
-    """Place a call. Returns its row as created; raises 402 403 404 422 429 503 problems, and then no call is made."""
+    """Place a call. Returns its row as created; raises 402 403 404 422 429 503, and then no call is made."""
     take_dial_rate(subject)
     target = dialling.find(subject, request.to)
     number = dialling.caller_number(subject, request, target)
@@ -59,6 +60,7 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
         )
         row = new_row(subject, request, target, call.id, number)
         row.session = session_for(subject.project_id, target)
+        keep_status_url(row)
         control.open_call(row, call)
         adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])
         if row.session.state == "wanted":
@@ -106,6 +108,14 @@ def new_row(
     )
 
 
+def keep_status_url(row: models.Call) -> None:
+    """A call's status_url is a webhook endpoint of its own, signed with the project's signing key."""
+    if row.status_url:
+        models.WebhookEndpoint.objects.create(
+            project_id=row.project_id, url=row.status_url, call_id=row.id, status_events=row.status_events
+        )
+
+
 def leg_to(subject: Subject, target: Target, role: Role, number: str | None) -> Leg:
     run = script_run(subject, target) if target.kind == "script" and not target.test else None
     return dialling.target_leg(subject, target, role, number, str(run.id) if run else None)
@@ -115,9 +125,16 @@ def script_run(subject: Subject, target: Target) -> models.ScriptRun:
     """A run of a script resource; its call is filled in when the call exists."""
     script = Script.objects.get(pk=target.resource_id)
     owner = "project" if isinstance(subject, ApiKey) else f"token:{subject.jti}"
+    # The caller's own scope, for a destination that the script takes from the caller's words.
+    caller = {"caller": scope_of(subject)} if isinstance(subject, TokenHolder) else {}
     return models.ScriptRun.objects.create(
-        project_id=subject.project_id, document=script.document(), owner=owner, call=None
+        project_id=subject.project_id, document=script.document(), owner=owner, progress=caller, call=None
     )
+
+
+def scope_of(holder: TokenHolder) -> dict[str, Any]:
+    """The claims of a holder, from which `tokens.claims.holder_of` makes it again."""
+    return {**claims_of(grant_of(holder), holder.jti, holder.jti), "exp": int(holder.expires_at.timestamp())}
 
 
 def program_run(subject: Subject, request: DialRequest) -> models.ScriptRun | None:

@@ -75,7 +75,7 @@ def renew(device_ids: Iterable[UUID | str], lease: float = LEASE_SECONDS) -> int
 def device_offline(
     device_id: UUID | str, connection: UUID | str | None = None, *, final: bool = False
 ) -> None:
-    """A device is gone. `connection`: only if that socket still holds it (a newer one may have taken over)."""
+    """A device is gone. `connection`: only if that socket still holds it, a newer one may have it."""
     rows = models.Device.objects.filter(pk=device_id)
     if connection is not None:
         rows = rows.filter(connection=connection)

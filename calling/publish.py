@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 
 from calling import models, nudge
+from calling.webhooks.fanout import fan_out
 
 LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
 BATCH = 2000
@@ -23,7 +24,7 @@ WITH waiting AS (
     FROM waiting w
 )
 UPDATE calling_event e SET position = n.position FROM numbered n WHERE e.id = n.id
-RETURNING e.project_id
+RETURNING e.project_id, e.id
 """
 
 
@@ -38,10 +39,12 @@ def publish_waiting() -> int:
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(POSITIONS, [BATCH])
-        projects = [row[0] for row in cursor.fetchall()]
-    for project in set(projects):
+        published = cursor.fetchall()
+        if published:
+            fan_out([event_id for _, event_id in published])
+    for project in {project for project, _ in published}:
         nudge.send(nudge.EVENTS, {"project": str(project)})
-    return len(projects)
+    return len(published)
 
 
 def log_page(project_id: object, after: int, limit: int = 200) -> list[models.Event]:

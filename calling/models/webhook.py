@@ -23,12 +23,11 @@ class WebhookEndpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     failing_since = models.DateTimeField(null=True)
-    position = models.BigIntegerField(default=0, help_text="fan-out has been done up to this cursor")
     created_at = models.DateTimeField(auto_now_add=True)
 
 
 class Delivery(models.Model):
-    """One event for one endpoint. In order per (endpoint, stream): `event_row` ids only grow."""
+    """One event for one endpoint. In order per (endpoint, stream): event ids only grow."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
@@ -46,7 +45,7 @@ class Delivery(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["endpoint", "stream", "id"],
+                fields=["endpoint", "stream", "event"],
                 name="delivery_pending",
                 condition=models.Q(state="pending"),
             ),

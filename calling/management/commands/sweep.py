@@ -1,0 +1,91 @@
+"""`manage.py sweep`: the process that makes certain: brooms, publication, webhook delivery.
+
+Needs PostgreSQL alone. With Redis gone it looks every half second instead of being nudged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError
+
+from calling import nudge
+from calling.publish import publish_waiting
+from calling.sweep import sweep_all
+from calling.webhooks.deliver import Deliverer, in_thread
+
+log = logging.getLogger(__name__)
+
+BROOM_SECONDS = 0.25
+PUBLISH_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = "Sweep deadlines and leases, publish events and deliver webhooks, until told to stop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(run())
+
+
+async def run() -> None:
+    """All loops until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    deliverer = Deliverer()
+    wake = asyncio.Event()
+    tasks = [
+        asyncio.create_task(deliverer.run()),
+        asyncio.create_task(publish_forever(wake, deliverer)),
+        asyncio.create_task(sweep_forever()),
+        asyncio.create_task(hear_nudges(wake)),
+    ]
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in done - {stopping}:
+        task.result()  # a loop that ended is a fault: say it and let the supervisor start afresh
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def hear_nudges(wake: asyncio.Event) -> None:
+    async for heard in nudge.listen(nudge.PUBLISH):
+        if heard is not None:
+            wake.set()
+
+
+async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
+    while True:
+        wake.clear()
+        published = await guarded(publish_waiting)
+        if published:
+            deliverer.wake()
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), PUBLISH_SECONDS)
+
+
+async def sweep_forever() -> None:
+    while True:
+        await guarded(sweep_all)
+        await asyncio.sleep(BROOM_SECONDS)
+
+
+async def guarded(work: Callable[[], int]) -> int:
+    """Run a round in a thread. PostgreSQL away is waited out; anything else is logged and tried again."""
+    try:
+        return int(await asyncio.to_thread(in_thread, work))
+    except DatabaseError as error:
+        log.warning("PostgreSQL is away", extra={"error": str(error)})
+    except Exception:
+        log.exception("A round of the sweep failed")
+    await asyncio.sleep(1)
+    return 0

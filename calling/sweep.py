@@ -1,0 +1,90 @@
+"""The brooms: what must happen even if every nudge is lost and every process dies once.
+
+Deadlines that are due, sessions nobody took, leases that ran out, devices whose edge died. Each broom
+reads rows and goes through the door; running several sweeps side by side is harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from calling import control, models, placing, presence
+from calling.machine.inputs import DeadlinePassed, WorkerLost
+from subscribers.http import problems
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+UNTAKEN_SECONDS = 2.0
+
+
+def sweep_deadlines() -> int:
+    """Tell every call whose deadline passed. Returns how many."""
+    rows = models.Call.objects.filter(deadline__lte=timezone.now()).exclude(state="ended")
+    return apply_to(rows.order_by("deadline").values_list("id", flat=True)[:BATCH], DeadlinePassed())
+
+
+def apply_to(call_ids: object, input: object) -> int:
+    done = 0
+    for call_id in list(call_ids):  # type: ignore[call-overload]
+        try:
+            control.apply(call_id, input)
+            done += 1
+        except problems.NotFound:
+            pass
+        except Exception:  # one call must not keep the broom from the others
+            log.exception("A call could not be swept", extra={"call_id": str(call_id)})
+    return done
+
+
+def sweep_sessions() -> int:
+    """Sessions whose worker is gone end with their calls; sessions nobody took are offered again."""
+    now = timezone.now()
+    lost = models.MediaSession.objects.filter(state="running", lease_until__lt=now).values_list(
+        "id", flat=True
+    )
+    done = sum(lose_session(session_id) for session_id in list(lost[:BATCH]))
+    orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
+    done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
+    late = now - timedelta(seconds=UNTAKEN_SECONDS)
+    untaken = models.MediaSession.objects.filter(state="wanted", wanted_at__lt=late).filter(
+        Q(dispatched_at=None) | Q(dispatched_at__lt=late)
+    )
+    for session in list(untaken[:BATCH]):
+        done += offer_again(session)
+    return done
+
+
+def lose_session(session_id: UUID) -> int:
+    """Fence a session off its silent worker and end its calls, each exactly once."""
+    with transaction.atomic():
+        held = models.MediaSession.objects.select_for_update().filter(
+            pk=session_id, state="running", lease_until__lt=timezone.now()
+        )
+        if held.first() is None:
+            return 0
+        models.MediaSession.objects.filter(pk=session_id).update(state="ended", epoch=F("epoch") + 1)
+    calls = models.Call.objects.filter(session_id=session_id).exclude(state="ended")
+    log.warning("A media worker was lost", extra={"session_id": str(session_id)})
+    return apply_to(calls.order_by("id").values_list("id", flat=True), WorkerLost())
+
+
+def offer_again(session: models.MediaSession) -> int:
+    if not models.Call.objects.filter(session=session).exclude(state="ended").exists():
+        models.MediaSession.objects.filter(pk=session.pk, state="wanted").update(state="ended")
+        return 1
+    with transaction.atomic():
+        models.MediaSession.objects.filter(pk=session.pk).update(dispatched_at=timezone.now())
+        placing.start_session(session)
+    return 1
+
+
+def sweep_all() -> int:
+    """Every broom once."""
+    return sweep_deadlines() + sweep_sessions() + presence.expire_devices()

@@ -1,0 +1,128 @@
+"""The deliverer: an asyncio loop that claims due deliveries, tries them and settles them in batches.
+
+It needs PostgreSQL and nothing else; a nudge only makes it look sooner. Many may run side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from calling.webhooks import claims, signing
+from calling.webhooks.claims import PER_ENDPOINT, Claimed, Tried
+from calling.webhooks.client import FetchFailed, fetch
+from calling.webhooks.guard import UnsafeUrl
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 256
+TOTAL_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+SETTLE_SECONDS = 0.01
+
+
+class Deliverer:
+    """One deliverer on one event loop. `wake()` from its own loop; `run()` until cancelled."""
+
+    def __init__(self) -> None:
+        self.looking = asyncio.Event()
+        self.trying: dict[asyncio.Task[None], UUID] = {}
+        self.done: asyncio.Queue[Tried] = asyncio.Queue()
+
+    def wake(self) -> None:
+        self.looking.set()
+
+    async def run(self) -> None:
+        settler = asyncio.create_task(self.settle_forever())
+        try:
+            while True:
+                self.looking.clear()
+                claimed = await self.claim()
+                for each in claimed:
+                    task = asyncio.create_task(self.attempt(each))
+                    self.trying[task] = each.endpoint_id
+                    task.add_done_callback(lambda gone: self.trying.pop(gone, None))
+                if not claimed:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.looking.wait(), LOOK_SECONDS)
+        finally:
+            settler.cancel()
+            for task in list(self.trying):
+                task.cancel()
+
+    async def claim(self) -> list[Claimed]:
+        room = IN_FLIGHT - len(self.trying)
+        if room <= 0:
+            await asyncio.wait(list(self.trying), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return []
+        busy = Counter(self.trying.values())
+        full = [endpoint for endpoint, count in busy.items() if count >= PER_ENDPOINT]
+        try:
+            return await asyncio.to_thread(in_thread, claims.claim, room, full)
+        except DatabaseError as error:
+            log.warning("Deliveries could not be claimed", extra={"error": str(error)})
+            await asyncio.sleep(1)
+            return []
+
+    async def attempt(self, claimed: Claimed) -> None:
+        """One HTTP try; every outcome, the unforeseen too, is an outcome and is written down."""
+        at, started = timezone.now(), time.monotonic()
+        headers = signing.headers(claimed.secrets, claimed.message_id, int(at.timestamp()), claimed.body)
+        headers["content-type"] = "application/json"
+        if claimed.signing_key is not None:
+            headers["x-signalwire-signature"] = signing.signalwire_signature(
+                claimed.signing_key, claimed.url, claimed.body
+            )
+        status, error, answer, retry_after = None, "", "", None
+        try:
+            got = await fetch(
+                claimed.url,
+                method="POST",
+                headers=headers,
+                content=claimed.body,
+                purpose="webhook",
+                max_bytes=1024,
+                total_timeout=TOTAL_SECONDS,
+            )
+            status, retry_after = got.status, got.headers.get("retry-after")
+            answer = got.body[:1024].decode("utf-8", "replace").replace("\x00", "\ufffd")
+        except UnsafeUrl as refusal:
+            error = f"refused: {refusal}"
+        except FetchFailed as failure:
+            error = f"{failure.kind}: {failure}"
+        except Exception as surprise:  # a receiver must never be able to stop the deliverer
+            log.exception("A delivery failed in an unforeseen way")
+            error = f"internal: {type(surprise).__name__}"
+        duration = int((time.monotonic() - started) * 1000)
+        self.done.put_nowait(Tried(claimed, at, status, duration, error, answer, retry_after))
+
+    async def settle_forever(self) -> None:
+        while True:
+            batch = [await self.done.get()]
+            await asyncio.sleep(SETTLE_SECONDS)
+            while not self.done.empty() and len(batch) < 500:
+                batch.append(self.done.get_nowait())
+            while True:
+                try:
+                    await asyncio.to_thread(in_thread, claims.settle, batch)
+                    break
+                except DatabaseError as error:
+                    log.warning("Deliveries could not be settled", extra={"error": str(error)})
+                    await asyncio.sleep(1)
+            self.wake()
+
+
+def in_thread(work, *arguments):  # type: ignore[no-untyped-def]
+    """Run database work in a worker thread and give its connection back."""
+    close_old_connections()
+    try:
+        return work(*arguments)
+    finally:
+        close_old_connections()

@@ -1,0 +1,60 @@
+"""From published events to deliveries, inside the publisher's own transaction.
+
+So each event meets each endpoint exactly once, whatever is killed when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.utils import timezone
+
+from calling import models
+from calling.webhooks.matching import wants
+from calling.webhooks.status_callback import callback_body
+
+
+def fan_out(event_ids: Sequence[int]) -> int:
+    """Write the deliveries of some freshly published events. Returns how many."""
+    events = list(models.Event.objects.filter(pk__in=list(event_ids)).order_by("id"))
+    general = endpoints_by_project({event.project_id for event in events})
+    private = endpoints_by_call({event.call_id for event in events if event.call_id})
+    now = timezone.now()
+    rows: list[models.Delivery] = []
+    for event in events:
+        for endpoint in general.get(event.project_id, []):
+            if wants(endpoint.events, event.type):
+                rows.append(delivery(endpoint, event, "", now))
+        for endpoint in private.get(event.call_id, []) if event.call_id else []:
+            body = callback_body(json.loads(event.body), endpoint.status_events)
+            if body is not None:
+                rows.append(delivery(endpoint, event, body, now))
+    models.Delivery.objects.bulk_create(rows, batch_size=1000)
+    return len(rows)
+
+
+def delivery(
+    endpoint: models.WebhookEndpoint, event: models.Event, body: str, now: object
+) -> models.Delivery:
+    return models.Delivery(
+        endpoint=endpoint, event=event, stream=event.stream, body=body, next_at=now, created_at=now
+    )
+
+
+def endpoints_by_project(projects: set[UUID]) -> dict[UUID, list[models.WebhookEndpoint]]:
+    found: dict[UUID, list[models.WebhookEndpoint]] = defaultdict(list)
+    rows = models.WebhookEndpoint.objects.filter(project_id__in=projects, disabled_at=None, call_id=None)
+    for row in rows:
+        found[row.project_id].append(row)
+    return found
+
+
+def endpoints_by_call(calls: set[UUID]) -> dict[UUID, list[models.WebhookEndpoint]]:
+    found: dict[UUID, list[models.WebhookEndpoint]] = defaultdict(list)
+    for row in models.WebhookEndpoint.objects.filter(call_id__in=calls, disabled_at=None):
+        assert row.call_id is not None
+        found[row.call_id].append(row)
+    return found

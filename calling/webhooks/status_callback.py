@@ -1,0 +1,69 @@
+"""`status_url`: the same facts in SignalWire's `calling.call.state` shape. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+STATES = {
+    "call.created": "created",
+    "call.ringing": "ringing",
+    "call.answered": "answered",
+    "call.ended": "ended",
+}
+DEFAULT = ("ended",)
+REASONS = {
+    "hangup": "hangup",
+    "cancelled": "cancel",
+    "busy": "busy",
+    "no-answer": "noAnswer",
+    "rejected": "decline",
+    "failed": "error",
+    "transferred": "hangup",
+}
+
+
+def device_type(kind: str) -> str:
+    return {"pstn": "phone", "sip": "sip"}.get(kind, "webrtc")
+
+
+def callback_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) -> str | None:
+    """The body for one published event, or None where this status was not asked for.
+
+    An answer of a joined party after the call's own answer is not a state of the call.
+    """
+    state = STATES.get(event["type"])
+    if state is None or state not in (wanted or DEFAULT):
+        return None
+    call = event["data"]["call"]
+    if state == "answered" and any(
+        leg["role"] == "target" and leg["id"] == event["data"].get("leg_id") for leg in call["legs"]
+    ):
+        return None
+    params: dict[str, Any] = {
+        "call_id": call["id"],
+        "node_id": "callwright",
+        "segment_id": call["id"],
+        "call_state": state,
+        "direction": "outbound",
+        "device": {
+            "type": device_type(call["kind"]),
+            "params": {"from_number": call["from"], "to_number": call["to"]},
+        },
+    }
+    if state == "ended":
+        maximum = call["end_cause"] == "max_duration"
+        params["end_reason"] = "max_duration" if maximum else REASONS.get(call["end_reason"] or "", "error")
+        params["end_cause"] = call["end_cause"]
+        params["duration_ms"] = call["duration_ms"]
+    when = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
+    body = {
+        "event_type": "calling.call.state",
+        "event_channel": f"swml:{call['id']}",
+        "timestamp": when.timestamp(),
+        "project_id": call["project_id"],
+        "space_id": call["project_id"],
+        "params": params,
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

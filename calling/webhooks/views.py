@@ -1,0 +1,314 @@
+"""`/api/webhooks`: endpoints, their secrets, deliveries, resend and replay (contract 8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from calling import control, eventlog, models, payloads
+from calling.fields import Form
+from calling.store import uuid_or_404
+from calling.webhooks.guard import UnsafeUrl, parse_url
+from calling.webhooks.matching import is_pattern, wants
+from calling.webhooks.signing import new_secret
+from subscribers.http import pages, problems
+from subscribers.sealing import seal
+from tokens.subjects import ApiKey
+
+MAX_ENDPOINTS = 50
+OLD_SECRET_HOURS = 24
+REPLAY_LIMIT = 10_000
+STATES = ("pending", "delivered", "parked", "cancelled")
+
+
+def key(request: Request) -> ApiKey:
+    if not isinstance(request.auth, ApiKey):
+        raise problems.Forbidden()
+    return request.auth
+
+
+def find(request: Request, webhook_id: str) -> models.WebhookEndpoint:
+    row = models.WebhookEndpoint.objects.filter(
+        pk=uuid_or_404(webhook_id), project_id=key(request).project_id, call_id=None
+    ).first()
+    if row is None:
+        raise problems.NotFound()
+    return row
+
+
+def endpoint_json(row: models.WebhookEndpoint, secret: str | None = None) -> dict[str, Any]:
+    shown = {"secret": secret} if secret else {}
+    return {
+        "id": str(row.id),
+        "url": row.url,
+        "events": row.events,
+        "description": row.description,
+        "status": "disabled" if row.disabled_at else "enabled",
+        "enabled": row.disabled_at is None,
+        "disabled_at": payloads.rfc3339(row.disabled_at),
+        "disabled_reason": row.disabled_reason or None,
+        "failing_since": payloads.rfc3339(row.failing_since),
+        "created_at": payloads.rfc3339(row.created_at),
+        **shown,
+    }
+
+
+def delivery_json(row: models.Delivery) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "webhook_id": str(row.endpoint_id),
+        "event_id": str(row.event.event_id),
+        "event_type": row.event.type,
+        "call_id": str(row.event.call_id) if row.event.call_id else None,
+        "status": row.state,
+        "trigger": row.trigger,
+        "tries": row.tries,
+        "next_at": payloads.rfc3339(row.next_at) if row.state == "pending" else None,
+        "created_at": payloads.rfc3339(row.created_at),
+        "finished_at": payloads.rfc3339(row.finished_at),
+        "attempts": [
+            {
+                "at": payloads.rfc3339(attempt.at),
+                "status": attempt.status,
+                "error": attempt.error or None,
+                "duration_ms": attempt.duration_ms,
+                "answer": attempt.answer,
+            }
+            for attempt in row.attempts.all()
+        ],
+    }
+
+
+def read_endpoint(data: Any, *, partial: bool) -> dict[str, Any]:
+    """`{url, events, description?}` checked; `enabled` too where an endpoint is changed."""
+    form = Form(data)
+    values: dict[str, Any] = {}
+    url = form.text("url", 2000, required=not partial)
+    if url is not None:
+        try:
+            parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
+            values["url"] = url
+        except UnsafeUrl as refusal:
+            form.wrong("url", str(refusal), "url_is_unsafe")
+    events = form.value("events", required=not partial)
+    if events is not None:
+        good = isinstance(events, list) and 1 <= len(events) <= 50
+        if good and all(is_pattern(each) for each in events):
+            values["events"] = list(dict.fromkeys(events))
+        else:
+            form.wrong("events", "events must be a list of 1 to 50 types like call.ended or call.*.")
+    if form.has("description"):
+        description = form.text("description", 500)
+        if description is not None:
+            values["description"] = description
+    if partial:
+        enabled = form.flag("enabled")
+        if enabled is not None:
+            values["enabled"] = enabled
+    form.check()
+    return values
+
+
+class WebhooksView(APIView):
+    @extend_schema(
+        operation_id="webhooks_list", summary="Webhook endpoints", tags=["webhooks"], responses={200: dict}
+    )
+    def get(self, request: Request) -> Response:
+        rows = models.WebhookEndpoint.objects.filter(project_id=key(request).project_id, call_id=None)
+        return pages.page(request, rows, endpoint_json)
+
+    @extend_schema(
+        operation_id="webhooks_create",
+        summary="Add an endpoint",
+        tags=["webhooks"],
+        request=dict,
+        responses={201: dict},
+    )
+    def post(self, request: Request) -> Response:
+        project_id = key(request).project_id
+        values = read_endpoint(request.data, partial=False)
+        if (
+            models.WebhookEndpoint.objects.filter(project_id=project_id, call_id=None).count()
+            >= MAX_ENDPOINTS
+        ):
+            raise problems.Conflict("too_many_webhooks", f"A project has at most {MAX_ENDPOINTS} endpoints.")
+        secret = new_secret()
+        row = models.WebhookEndpoint.objects.create(project_id=project_id, secret=seal(secret), **values)
+        headers = {"Location": f"/api/webhooks/{row.id}"}
+        return Response(endpoint_json(row, secret), status=201, headers=headers)
+
+
+class WebhookView(APIView):
+    @extend_schema(
+        operation_id="webhooks_get", summary="One endpoint", tags=["webhooks"], responses={200: dict}
+    )
+    def get(self, request: Request, webhook_id: str) -> Response:
+        return Response(endpoint_json(find(request, webhook_id)))
+
+    @extend_schema(
+        operation_id="webhooks_change",
+        summary="Change an endpoint",
+        tags=["webhooks"],
+        request=dict,
+        responses={200: dict},
+    )
+    def patch(self, request: Request, webhook_id: str) -> Response:
+        row = find(request, webhook_id)
+        values = read_endpoint(request.data, partial=True)
+        enabled = values.pop("enabled", None)
+        for name, value in values.items():
+            setattr(row, name, value)
+        if enabled is True:
+            row.disabled_at, row.disabled_reason, row.failing_since = None, "", None
+        elif enabled is False and row.disabled_at is None:
+            row.disabled_at, row.disabled_reason = timezone.now(), "disabled by its owner"
+        row.save()
+        return Response(endpoint_json(row))
+
+    @extend_schema(
+        operation_id="webhooks_delete", summary="Remove an endpoint", tags=["webhooks"], responses={204: None}
+    )
+    def delete(self, request: Request, webhook_id: str) -> Response:
+        find(request, webhook_id).delete()
+        return Response(status=204)
+
+
+class RotateView(APIView):
+    @extend_schema(
+        operation_id="webhooks_rotate",
+        summary="A new secret; the old one signs along for 24 h",
+        tags=["webhooks"],
+        request=None,
+        responses={200: dict},
+    )
+    def post(self, request: Request, webhook_id: str) -> Response:
+        row = find(request, webhook_id)
+        secret = new_secret()
+        row.old_secret, row.old_secret_until = row.secret, timezone.now() + timedelta(hours=OLD_SECRET_HOURS)
+        row.secret = seal(secret)
+        row.save(update_fields=["secret", "old_secret", "old_secret_until"])
+        return Response(endpoint_json(row, secret))
+
+
+class TestView(APIView):
+    @extend_schema(
+        operation_id="webhooks_test",
+        summary="Send a test event",
+        tags=["webhooks"],
+        request=None,
+        responses={202: dict},
+    )
+    def post(self, request: Request, webhook_id: str) -> Response:
+        row = find(request, webhook_id)
+        if row.disabled_at is not None:
+            raise problems.Conflict("not_allowed", "The endpoint is disabled.")
+        with transaction.atomic():
+            event = control.record_event(
+                row.project_id, "webhook.test", {"webhook": {"id": str(row.id), "url": row.url}}
+            )
+            sent = queue(row, event, "test")
+        return Response(delivery_json(sent), status=202)
+
+
+class DeliveriesView(APIView):
+    @extend_schema(
+        operation_id="webhooks_deliveries",
+        summary="The delivery log",
+        tags=["webhooks"],
+        responses={200: dict},
+    )
+    def get(self, request: Request, webhook_id: str) -> Response:
+        rows = models.Delivery.objects.filter(endpoint=find(request, webhook_id))
+        status = request.query_params.get("status")
+        if status:
+            if status not in STATES:
+                raise problems.Unprocessable(
+                    "invalid_parameter", f"status is one of {', '.join(STATES)}.", "status"
+                )
+            rows = rows.filter(state=status)
+        rows = rows.select_related("event").prefetch_related("attempts")
+        return pages.page(request, rows, delivery_json)
+
+
+class ResendView(APIView):
+    @extend_schema(
+        operation_id="webhooks_resend",
+        summary="Send one delivery again",
+        tags=["webhooks"],
+        request=None,
+        responses={202: dict},
+    )
+    def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
+        row = find(request, webhook_id)
+        old = models.Delivery.objects.filter(pk=uuid_or_404(delivery_id), endpoint=row).first()
+        if old is None:
+            raise problems.NotFound()
+        return Response(delivery_json(queue(row, old.event, "resend", old.body)), status=202)
+
+
+class ReplayView(APIView):
+    @extend_schema(
+        operation_id="webhooks_replay",
+        summary="Deliver again what followed a cursor or a time",
+        tags=["webhooks"],
+        request=dict,
+        responses={202: dict},
+    )
+    def post(self, request: Request, webhook_id: str) -> Response:
+        row = find(request, webhook_id)
+        form = Form(request.data)
+        after = eventlog.read_cursor(form)
+        since = parse_since(form)
+        form.check()
+        if (after is None) == (since is None):
+            raise problems.Unprocessable("invalid_parameter", "Give either after or since.", "after")
+        rows = models.Event.objects.filter(project_id=row.project_id, position__isnull=False)
+        rows = rows.filter(position__gt=after) if after is not None else rows.filter(created_at__gte=since)
+        wanted = [
+            event for event in rows.order_by("position")[:REPLAY_LIMIT] if wants(row.events, event.type)
+        ]
+        now = timezone.now()
+        models.Delivery.objects.bulk_create(
+            models.Delivery(
+                endpoint=row, event=event, stream=event.stream, trigger="replay", next_at=now, created_at=now
+            )
+            for event in wanted
+        )
+        return Response({"replayed": len(wanted)}, status=202)
+
+
+def parse_since(form: Form) -> Any:
+    value = form.value("since")
+    if value is None:
+        return None
+    try:
+        when = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        form.wrong("since", "since must be an RFC 3339 time with its zone.")
+    return when
+
+
+def queue(
+    endpoint: models.WebhookEndpoint, event: models.Event, trigger: str, body: str = ""
+) -> models.Delivery:
+    now = timezone.now()
+    return models.Delivery.objects.create(
+        endpoint=endpoint,
+        event=event,
+        stream=event.stream,
+        trigger=trigger,
+        body=body,
+        next_at=now,
+        created_at=now,
+    )
