@@ -23,7 +23,15 @@ def django_database(url: str, pool_size: int) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **query,
-            "pool": {"min_size": 0, "max_size": pool_size, "timeout": 5, "max_idle": 60.0},
+            # reconnect_timeout: how long the pool's own retries go on, ever more slowly. Short, so that the
+            # first request after an outage makes a fresh attempt.
+            "pool": {
+                "min_size": 0,
+                "max_size": pool_size,
+                "timeout": 5,
+                "max_idle": 60.0,
+                "reconnect_timeout": 3,
+            },
         },
     }
 

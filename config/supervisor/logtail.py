@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -64,7 +65,8 @@ class LogTail:
                     cause = str(entry.get("error", "")).strip().splitlines()[-1:]
                     self._say(name, " | ".join([str(entry.get("message")).strip(), *cause]))
         elif (b" FATAL: " in line or b" PANIC: " in line) and _STARTING not in line:
-            self._say(name, line.decode(errors="replace"))
+            # without its time and pid, so that ten backends say it once
+            self._say(name, re.sub(r"^.* (?=FATAL: |PANIC: )", "", line.decode(errors="replace")))
 
     def _say(self, name: str, text: str) -> None:
         """One line, and the same one not again within a minute: the log has them all."""

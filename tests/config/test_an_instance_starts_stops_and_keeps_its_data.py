@@ -162,6 +162,12 @@ def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
         os.kill(killed[0], signal.SIGKILL)
         first.wait_for(rf"process [\w-]+ \({killed[0]}\) ended with signal SIGKILL, restarting", 10)
 
+    postmaster = [pid for pid, command in first.children().items() if "bin/postgres -D" in command]
+    os.kill(postmaster[0], signal.SIGKILL)
+    first.wait_for(rf"process postgres \({postmaster[0]}\) ended with signal SIGKILL, restarting", 10)
+    ready_again(first)
+    assert first.get("/api/calls", who)[0] == 200
+
     began = time.monotonic()
     first.process.terminate()
     assert first.process.wait(12) == 0
@@ -176,6 +182,18 @@ def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
     second.process.kill()
     second.process.wait(5)
     all_gone(second)
+
+
+def ready_again(instance: Instance, patience: float = 60.0) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            if instance.get("/readyz")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"not ready again:\n{instance.said()}")
 
 
 def fits(needle: str, command: str) -> bool:
