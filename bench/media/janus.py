@@ -79,12 +79,13 @@ class Janus(Target):
     def _configure(self) -> None:
         folder = Path(self._folder)
         (folder / "janus.jcfg").write_text(
-            f'general: {{ configs_folder = "{folder}"\nplugins_folder = "/usr/lib/x86_64-linux-gnu/janus/plugins"\n'
+            f'general: {{ configs_folder = "{folder}"\n'
+            'plugins_folder = "/usr/lib/x86_64-linux-gnu/janus/plugins"\n'
             'transports_folder = "/usr/lib/x86_64-linux-gnu/janus/transports"\nserver_name = "bench" }\n'
             'plugins: { disable = "libjanus_sip.so,libjanus_nosip.so,libjanus_lua.so,libjanus_duktape.so,'
             'libjanus_streaming.so,libjanus_recordplay.so,libjanus_voicemail.so,libjanus_textroom.so" }\n'
-            'transports: { disable = "libjanus_mqtt.so,libjanus_rabbitmq.so,libjanus_nanomsg.so,libjanus_pfunix.so,'
-            'libjanus_websockets.so" }\n'
+            'transports: { disable = "libjanus_mqtt.so,libjanus_rabbitmq.so,libjanus_nanomsg.so,'
+            'libjanus_pfunix.so,libjanus_websockets.so" }\n'
         )
         (folder / "janus.transport.http.jcfg").write_text(
             f'general: {{ json = "compact"\nbase_path = "/janus"\nhttp = true\nport = 8088\nip = "{FAR}" }}\n'

@@ -116,7 +116,7 @@ class Load:
                 leg.packets.append(made)
 
     def _shape(self, step: int) -> list[tuple[int, int, int]]:
-        """(payload bytes, marker bit, timestamp) of each packet in a 20 ms step. Video: 61 packets a second."""
+        """(payload bytes, marker bit, timestamp) of the packets in a 20 ms step; a picture has two."""
         if self.mode != "video":
             return [(PAYLOAD, 0, step * 960)]
         if step % 5 > 2:  # 30 of 50 steps carry a picture of two packets

@@ -64,7 +64,8 @@ class RtpEngine(Target):
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.process = await asyncio.create_subprocess_exec(
-            "rtpengine", "--foreground", "--table=-1", "--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{self._port}",
+            "rtpengine", "--foreground", "--table=-1", "--interface=127.0.0.1",
+            f"--listen-ng=127.0.0.1:{self._port}",
             "--port-min=10000", "--port-max=19999", "--log-level=1", "--log-stderr", "--config-file=none",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip

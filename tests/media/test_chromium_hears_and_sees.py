@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from calling.machine.states import Media
 from calling.media.codecs.picture import ToneAndPicture, pictures
 from calling.media.peer import Peer
 from calling.media.signals import DigitReceived, Signal
@@ -167,3 +168,53 @@ async def test_with_five_percent_loss_the_picture_freezes_less_than_a_tenth_of_t
         assert after["framesDecoded"] - begun["framesDecoded"] > 100
         assert after["nackCount"] > 0
         await tab.hears("alice", 880)
+
+
+async def test_an_ice_restart_of_the_browser_keeps_the_call() -> None:
+    async with browser() as tab:
+        a = await tab.phone("alice", 440, "red")
+        a.port.hears(a.port)
+        await tab.hears("alice", 440)
+        before = a.port.transports[0].path.agent.candidate.port
+        offer = await tab.page.evaluate(
+            """async () => { alice.pc.restartIce();
+               await alice.pc.setLocalDescription(await alice.pc.createOffer());
+               return alice.pc.localDescription.sdp; }"""
+        )
+        words = {"type": "answer", "sdp": await a.renegotiate(offer)}
+        await tab.page.evaluate("a => alice.pc.setRemoteDescription(a)", words)
+        await until(lambda: a.port.transports[0].path.agent.candidate.port != before, 5, "the move")
+        stream = a.port.audio_in.current()
+        assert stream is not None
+        count = stream.packets
+        await until(lambda: stream.packets > count + 50, 5, "sound on the new path")
+        await tab.hears("alice", 440)
+        assert await tab.page.evaluate("alice.pc.connectionState") == "connected"
+
+
+async def test_the_browser_answers_an_offer_of_sound_and_picture_without_bundle() -> None:
+    async with browser() as tab:
+        peer = Peer(CONFIG, tab.log.append)
+        tab.peers.append(peer)
+        offer = await peer.offer(Media(video=True, receive_video=True))
+        assert "BUNDLE" not in offer
+        answer = await tab.page.evaluate(
+            """async offer => { window.bob = {pc: new RTCPeerConnection(), context: new AudioContext()};
+               const pc = bob.pc; pc.ontrack = e => { const m = document.createElement(e.track.kind);
+                 m.autoplay = m.muted = true; m.srcObject = new MediaStream([e.track]);
+                 document.body.append(m);
+                 if (e.track.kind == 'audio') { bob.ear = bob.context.createAnalyser(); bob.ear.fftSize = 8192;
+                   bob.context.createMediaStreamSource(m.srcObject).connect(bob.ear); } };
+               await pc.setRemoteDescription({type: 'offer', sdp: offer});
+               await pc.setLocalDescription(await pc.createAnswer());
+               await new Promise(done => setTimeout(done, 500));
+               return pc.localDescription.sdp; }""",
+            offer,
+        )
+        await peer.accept(answer)
+        await until(lambda: peer.port.up, what="connecting")
+        source = ToneAndPicture()
+        peer.port.hears(source)
+        peer.port.sees(source)
+        await tab.hears("bob", 440)
+        await tab.frames("bob", 20)

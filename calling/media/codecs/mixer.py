@@ -8,6 +8,7 @@ other member each. Who may join, lock or mute is decided elsewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -284,7 +285,7 @@ def _level(pcm: Pcm) -> int:
     power = float(np.dot(pcm.astype(np.float32), pcm.astype(np.float32))) / max(1, len(pcm))
     if power < 1:
         return 127
-    return max(0, min(127, round(-10 * np.log10(power / 32768.0**2))))
+    return max(0, min(127, round(-10 * math.log10(power / 32768.0**2))))
 
 
 __all__ = ["LOST", "Member", "Mixer"]

@@ -36,7 +36,8 @@ def resample(pcm: Pcm, source: int, target: int) -> Pcm:
     if source > target:
         step = source // target
         size = len(pcm) // step * step
-        return pcm[:size].reshape(-1, step).mean(axis=1).astype(np.int16)
+        fewer: Pcm = pcm[:size].reshape(-1, step).mean(axis=1).astype(np.int16)
+        return fewer
     step = target // source
     at = np.arange(len(pcm) * step) / step
     return np.interp(at, np.arange(len(pcm)), pcm).astype(np.int16)

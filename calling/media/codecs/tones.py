@@ -86,7 +86,8 @@ def _quiet(seconds: float, rate: int) -> np.ndarray:
 
 
 def _pcm(wave: np.ndarray) -> Pcm:
-    return np.clip(wave * 32767, -32768, 32767).astype(np.int16)
+    pcm: Pcm = np.clip(wave * 32767, -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def _ringback(rate: int) -> Pcm:

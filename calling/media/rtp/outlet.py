@@ -17,13 +17,12 @@ from calling.media.rtp.digits import event_packets
 from calling.media.rtp.header import (
     FIELDS,
     FIELDS_AT,
-    h264_key,
     payload_end,
     payload_offset,
     renumber_extensions,
-    vp8,
 )
 from calling.media.rtp.inlet import Inlet, Stream, monotonic
+from calling.media.rtp.pictures import PictureNumbers, is_key
 from calling.media.sdp_model import MID, Codec
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Outlet:
         self._extensions: dict[int, int] | None = None
         self._young = 0
         self._floor = 0
-        self._picture_off = self._tl0_off = 0
+        self._pictures = PictureNumbers()
         self._next_ts = 0
         self._rtx_seq = secrets.randbits(15)
         self._resends = 0
@@ -134,8 +133,8 @@ class Outlet:
             if (number - self._floor) & 0xFFFF >= 0x8000:
                 return
         view = buffer.view
-        if self._picture_off or self._tl0_off:
-            self._renumber_picture(view, size, pt)
+        if self._pictures:
+            self._pictures.rewrite(view, size)
         stamp = (timestamp + self.ts_off) & 0xFFFFFFFF
         pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
         if self._extensions is not None and view[0] & 0x10:
@@ -164,7 +163,8 @@ class Outlet:
         """A new source, or a source whose line changed: set maps and offsets. False: drop this packet."""
         if stream.inlet.serial != self._serial or stream.inlet is not self._mapped:
             self._map(stream.inlet)
-        if stream is self.feeder:
+        if stream is self.feeder:  # the same source under a new agreement: older packets are not sent again
+            self._floor, self._young = (self.last_seq + 1) & 0xFFFF, YOUNG
             return True
         before = self.feeder
         if isinstance(before, Stream) and before.inlet is stream.inlet and stream.born < before.born:
@@ -172,7 +172,8 @@ class Outlet:
         pt = self._pts.get(mark & 0x7F)
         if pt is None:
             return True  # to be transcoded or dropped
-        if self.kind == "video" and not self._is_key(view, size, pt):
+        codec = self.line.codec(pt) if self.line else None
+        if self.kind == "video" and not is_key(codec, view, size):
             stream.inlet.request_key()
             return False
         started = self.packets > 0
@@ -184,7 +185,7 @@ class Outlet:
         self.ts_off = (self.last_ts - timestamp) & 0xFFFFFFFF
         self._floor, self._young = self.last_seq, YOUNG
         if self.kind == "video":
-            self._continue_pictures(stream, view, size, pt)
+            self._pictures.follow(self._last_forwarded(), codec, view, size)
         self.drop_bridge()
         self.feeder = stream
         return True
@@ -213,52 +214,6 @@ class Outlet:
         )
         self._extensions = None if same else numbers
 
-    def _is_key(self, view: memoryview, size: int, pt: int) -> bool:
-        at = payload_offset(view, size)
-        codec = self.line.codec(pt) if self.line else None
-        if at is None or codec is None:
-            return False
-        if codec.name.lower() == "vp8":
-            found = vp8(view, at, payload_end(view, size))
-            return found is not None and found.key
-        return h264_key(view, at, payload_end(view, size))
-
-    def _continue_pictures(self, stream: Stream, view: memoryview, size: int, pt: int) -> None:
-        """VP8 picture numbers go on where the former source stopped."""
-        before, self_off, tl0_off = self.feeder, self._picture_off, self._tl0_off
-        self._picture_off = self._tl0_off = 0
-        codec = self.line.codec(pt) if self.line else None
-        if not isinstance(before, Stream) or codec is None or codec.name.lower() != "vp8":
-            return
-        last = before.kept(before.top)
-        if last is None:
-            return
-        old_view = memoryview(last)
-        old_at, new_at = payload_offset(old_view, len(last)), payload_offset(view, size)
-        if old_at is None or new_at is None:
-            return
-        old, new = vp8(old_view, old_at, len(last)), vp8(view, new_at, size)
-        if old is None or new is None:
-            return
-        if old.picture >= 0 and new.picture >= 0:
-            self._picture_off = (old.picture + self_off + 1 - new.picture) & 0x7FFF
-        if old.tl0 >= 0 and new.tl0 >= 0:
-            self._tl0_off = (old.tl0 + tl0_off + 1 - new.tl0) & 0xFF
-
-    def _renumber_picture(self, view: memoryview, size: int, pt: int) -> None:
-        at = payload_offset(view, size)
-        found = vp8(view, at, size) if at is not None else None
-        if found is None:
-            return
-        if found.picture_at >= 0:
-            if found.wide:
-                number = (found.picture + self._picture_off) & 0x7FFF
-                view[found.picture_at], view[found.picture_at + 1] = 0x80 | number >> 8, number & 0xFF
-            else:
-                view[found.picture_at] = (found.picture + self._picture_off) & 0x7F
-        if found.tl0_at >= 0:
-            view[found.tl0_at] = (found.tl0 + self._tl0_off) & 0xFF
-
     def _foreign(
         self,
         stream: Stream,
@@ -284,17 +239,13 @@ class Outlet:
             payload = buffer.view[at : payload_end(buffer.view, size)]
             self.bridge.packet(payload, sequence, timestamp)
 
+    def _last_forwarded(self) -> bytes | None:
+        """The last packet of the current source, as it came."""
+        return self.feeder.kept(self.feeder.top) if isinstance(self.feeder, Stream) else None
+
     def next_picture(self) -> int:
         """The VP8 picture number that a producer of this leg should begin with."""
-        before = self.feeder
-        data = before.kept(before.top) if isinstance(before, Stream) else None
-        if data is not None:
-            view = memoryview(data)
-            at = payload_offset(view, len(data))
-            found = vp8(view, at, len(data)) if at is not None else None
-            if found is not None and found.picture >= 0:
-                return (found.picture + self._picture_off + 1) & 0x7FFF
-        return secrets.randbits(14)
+        return self._pictures.after(self._last_forwarded())
 
     # --- payloads of the platform's own
 
@@ -317,7 +268,7 @@ class Outlet:
         clock = codec.clock if codec is not None else 48000
         if feeder is not self.feeder or now - self.last_at > 1.0:
             if feeder is not self.feeder:
-                self._picture_off = self._tl0_off = 0
+                self._pictures.reset()
             self.feeder = feeder
             self._next_ts = self.last_ts + (max(1, int((now - self.last_at) * clock)) if self.packets else 0)
             marker = marker or self.kind == "audio"
@@ -411,8 +362,8 @@ class Outlet:
         pt = self._pts.get(mark & 0x7F)
         if pt is None or self.line is None:
             return
-        if self._picture_off or self._tl0_off:
-            self._renumber_picture(view, size, pt)
+        if self._pictures:
+            self._pictures.rewrite(view, size)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
         stamp = (timestamp + self.ts_off) & 0xFFFFFFFF

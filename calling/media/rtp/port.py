@@ -109,7 +109,7 @@ class Port:
         if self.closed or not self._digits:
             self._digits.clear()
             return False
-        step = next(self._digits[0], False)
+        step: Any = next(self._digits[0], False)
         if step is False:
             self._digits.pop(0)
             self._digit_base = -1
