@@ -82,10 +82,10 @@ def before_oldest(project_id: UUID) -> int:
 def at(project_id: UUID, moment: datetime) -> int:
     """The cursor that starts with the first event published that happened at or after `moment`."""
     published = models.Event.objects.filter(project_id=project_id, position__isnull=False)
+    # The head is read first: what is published while we look lies behind it, and is not skipped.
+    head = published.aggregate(Max("position"))["position__max"] or 0
     first = published.filter(created_at__gte=moment).aggregate(Min("position"))["position__min"]
-    if first is not None:
-        return first - 1
-    return published.aggregate(Max("position"))["position__max"] or 0
+    return head if first is None else min(head, first - 1)
 
 
 def page(project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()) -> list[Entry]:

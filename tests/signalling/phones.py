@@ -45,7 +45,9 @@ class Phone:
 
     def __init__(self, port: int, person: Person | None = None, device_id: str | None = None) -> None:
         self.port = port
-        self.socket: ClientConnection = connect(f"ws://127.0.0.1:{port}/ws/phone", open_timeout=5, legacy=True)
+        self.socket: ClientConnection = connect(
+            f"ws://127.0.0.1:{port}/ws/phone", open_timeout=5, legacy=True, close_timeout=0.3
+        )
         self.heard: list[dict[str, Any]] = []
         self.device_id = device_id
         OPEN.append(self)

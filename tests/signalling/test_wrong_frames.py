@@ -63,7 +63,10 @@ def test_an_error_gives_back_req_id_and_call_id(port, cast):
         ({"destination": "/private/bob", "sdp": stage.SDP, "sip_headers": {"via": "x"}}, "invalid_parameter"),
         ({"destination": "/private/bob", "sdp": stage.SDP, "metadata": "x" * 5000}, "invalid_parameter"),
         ({"destination": "/private/bob", "sdp": stage.SDP, "connect": "/private/carol"}, "not_permitted"),
-        ({"destination": "/private/bob", "sdp": stage.SDP, "caller_id": "+15550000"}, "caller_id_not_allowed"),
+        (
+            {"destination": "/private/bob", "sdp": stage.SDP, "caller_id": "+15550000"},
+            "caller_id_not_allowed",
+        ),
     ],
 )
 def test_a_dial_that_cannot_be_makes_no_call(port, cast, fields, code):
