@@ -9,5 +9,8 @@ class CallingConfig(AppConfig):
 
     def ready(self) -> None:
         from calling import answers
+        from calling.scripts.read import parse_text
+        from subscribers import script_checks
 
         answers.register()
+        script_checks.register(parse_text)

@@ -109,7 +109,10 @@ class CarriedPeer:
 
     def apply_sources(self) -> None:
         self.port.hears(self.overlay if self.overlay is not None else self._source("_heard", self.plan.hears))
-        self.port.sees(self._source("_seen", self.plan.sees))
+        seen = self._source("_seen", self.plan.sees)
+        if self.overlay is not None and self.overlay.source("video") is not None:
+            seen = self.overlay  # a file with a picture
+        self.port.sees(seen)
 
     def _source(self, place: str, name: str | None) -> Any:
         """The source of that name. What the platform plays is made once and kept, so that it goes on."""

@@ -1,7 +1,7 @@
 """The script runs of a session: one task each, talking with the party that the plan names.
 
-The interpreter is `calling.scripts.interpret`; here its actions meet the call. A run that cannot go on
-ends with an error, which ends its call `script_error`.
+Loading and ending is done here; the steps are `calling.scripts.run`, what they do to the call
+`program_host`. A run that cannot go on ends with an error, which ends its call `script_error`.
 """
 
 from __future__ import annotations
@@ -16,132 +16,123 @@ from calling.machine import inputs
 from calling.machine.plan import ProgramPlan
 from calling.machine.states import LegState
 from calling.media.desk import AWAY
-from calling.media.sounding import CannotPlay, Sounding
-from calling.scripts import actions, interpret
+from calling.media.program_host import ProgramHost
+from calling.scripts import load
 from calling.scripts.checks import BadScript
-from calling.scripts.parse import check_document
+from calling.scripts.run import End, Runner
 
 if TYPE_CHECKING:
     from calling.media.session import Session
 
 log = logging.getLogger(__name__)
-ANSWER_SECONDS = 10.0
 
 
 class Program:
     """One script run at work."""
 
     def __init__(self, plan: ProgramPlan, session: Session) -> None:
-        self.plan = plan
         self.session = session
-        self.digits: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
+        self._plan = plan
+        self._host: ProgramHost | None = None
         self.task = asyncio.get_running_loop().create_task(self._run())
 
+    @property
+    def plan(self) -> ProgramPlan:
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: ProgramPlan) -> None:
+        self._plan = plan
+        if self._host is not None:
+            self._host.plan = plan
+
+    def digit(self, digit: str) -> None:
+        if self._host is not None:
+            self._host.digit(digit)
+
     async def _run(self) -> None:
-        error = ""
+        end = End()
         try:
-            error = await self._go()
+            end = await self._go()
+        except BadScript as problem:
+            end = End(error=str(problem))
         except asyncio.CancelledError:
             return
-        except BadScript as problem:
-            error = str(problem)
         except Exception:
-            log.exception("A script run failed", extra={"run": self.plan.run_id})
-            error = "internal"
-        run_id = self.plan.run_id
-        self.session.lane.work(self.plan.call_id, lambda: keep_end(run_id, error))
-        self.session.lane.signal(self.plan.call_id, inputs.ProgramEnded(run_id, bool(error)))
+            log.exception("A script run failed", extra={"run": self._plan.run_id})
+            end = End(error="internal")
+        finally:
+            if self._host is not None:
+                await self._host.close()
+        self._over(end)
 
-    async def _go(self) -> str:
-        """Run to the end; the error, or an empty text."""
-        row = await self._read()
-        if row is None or row.document is None:
-            return "the script could not be loaded"
-        run = interpret.start(check_document(row.document), call={"call_id": self.plan.call_id})
-        outcome: dict[str, Any] = {}
-        while True:
-            run, action = interpret.advance(run, outcome)
-            if isinstance(action, actions.Done):
-                return action.error
-            if isinstance(action, actions.Hangup):
-                await self._answered_first(action)
-                return ""
-            outcome = await self._carry_out(action)
+    def _over(self, end: End) -> None:
+        plan, lane = self._plan, self.session.lane
+        run_id, error = plan.run_id, end.error
+        lane.work(plan.call_id, lambda: keep_end(run_id, error))
+        app = self.session.leg(plan.app_leg_id) if plan.app_leg_id else None
+        if end.hangup == "busy" and app is not None and app.state is LegState.RINGING:
+            lane.signal(plan.call_id, inputs.Reject(app.id, reason="busy"))
+        lane.signal(plan.call_id, inputs.ProgramEnded(run_id, bool(error)))
 
-    async def _read(self) -> models.ScriptRun | None:
+    async def _go(self) -> End:
+        found = await self._read()
+        if found is None:
+            raise BadScript("", "the script could not be loaded")
+        row, call, key = found
+        self._host = ProgramHost(self._plan, self.session, row, key)
+        if row.progress.get("run"):
+            return await Runner.resume(row.progress["run"], self._host, signing_key=key).run()
+        if row.document is not None:
+            document = load.stored(row.document)
+        else:
+            urls = tuple(url for url in (row.url, row.fallback_url) if url)
+            body = {"call": call, "vars": {}, "envs": {}, "params": {}}
+            document = await load.first_of(urls, body, signing_key=key)
+        return await Runner.begin(document, self._host, call=call, signing_key=key).run()
+
+    async def _read(self) -> tuple[models.ScriptRun, dict[str, Any], str] | None:
         while True:
             with contextlib.suppress(*AWAY):
-                return await self.session.desk.run(models.ScriptRun.objects.filter(pk=self.plan.run_id).first)
+                return await self.session.desk.run(read, self._plan.run_id, self._plan.call_id)
             await asyncio.sleep(0.5)
-
-    async def _answered_first(self, action: actions.Hangup) -> None:
-        """A hangup comes after what was signalled before; the order of the lane sees to that."""
-
-    async def _carry_out(self, action: actions.Action) -> dict[str, Any]:
-        match action:
-            case actions.Answer():
-                await self._answer()
-                return {}
-            case actions.Play(playing=playing):
-                await self._answer()
-                return await self._play(playing)
-            case actions.Sleep(seconds=seconds):
-                await asyncio.sleep(14400 if seconds is None else seconds)
-                return {}
-            case actions.SendDigits(digits=digits):
-                peer = self._peer()
-                sent = peer is not None and peer.port.send_digits(digits)
-                return {"result": "finished" if sent else "failed"}
-            case _:
-                return {"result": "failed"}
-
-    def _peer(self) -> Any:
-        return self.session.peer_of_leg(self.plan.leg_id) if self.plan.leg_id else None
-
-    async def _answer(self) -> None:
-        """Take the call, where it is the platform's to take."""
-        app = self.session.leg(self.plan.app_leg_id) if self.plan.app_leg_id else None
-        if app is None or app.state is not LegState.RINGING:
-            return
-        self.session.lane.signal(self.plan.call_id, inputs.AppAnswered(app.id))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                while (leg := self.session.leg(app.id)) is not None and leg.state is LegState.RINGING:
-                    await asyncio.sleep(0.02)
-
-    async def _play(self, playing: actions.Playing) -> dict[str, Any]:
-        def give(source: Any) -> None:
-            peer = self._peer()
-            if peer is not None:
-                peer.play(source)
-
-        sounding = Sounding(
-            [item_of(each, playing) for each in playing.items],
-            give,
-            volume=playing.volume,
-            loops=playing.loops,
-        )
-        try:
-            return {"result": await sounding.play()}
-        except CannotPlay as why:
-            log.info("A script could not play", extra={"why": str(why)})
-            return {"result": "failed"}
 
     def stop(self) -> None:
         self.task.cancel()
 
 
-def item_of(item: actions.Item, playing: actions.Playing) -> dict[str, Any]:
-    match item.kind:
-        case "url":
-            return {"type": "audio", "url": item.text}
-        case "say":
-            words = {"language": playing.language, "voice": playing.voice, "gender": playing.gender}
-            return {"type": "tts", "text": item.text, **words}
-        case "silence":
-            return {"type": "silence", "duration": item.seconds}
-        case _:
-            return {"type": "ringtone", "duration": item.seconds}
+def read(run_id: str, call_id: str) -> tuple[models.ScriptRun, dict[str, Any], str] | None:
+    """(run, SWML's call object, the project's signing key)."""
+    row = models.ScriptRun.objects.select_related("project").filter(pk=run_id).first()
+    call = models.Call.objects.filter(pk=call_id).first()
+    if row is None or call is None:
+        return None
+    return row, call_object(call), str(row.project.signing_key)
+
+
+def call_object(call: models.Call) -> dict[str, Any]:
+    """SWML's `call`: what scripts and fetched documents are told."""
+    headers = [
+        {"name": str(name), "value": str(value)} for name, value in dict(call.out_headers or {}).items()
+    ]
+    phone = call.kind == "pstn" or call.from_address.startswith("+")
+    return {
+        "call_id": str(call.pk),
+        "node_id": "callwright",
+        "segment_id": str(call.pk),
+        "call_state": call.state,
+        "direction": "outbound" if call.api_dialled else "inbound",
+        "type": "sip" if call.kind == "sip" else "phone" if phone else "webrtc",
+        "from": call.from_address,
+        "to": call.to_address,
+        "from_name": call.from_name,
+        "from_number": call.from_address if call.from_address.startswith("+") else call.caller_id,
+        "to_number": call.to_address if call.to_address.startswith("+") else "",
+        "headers": headers,
+        "project_id": str(call.project_id),
+        "space_id": str(call.project_id),
+        "metadata": call.metadata or {},
+    }
 
 
 def keep_end(run_id: str, error: str) -> None:
@@ -171,8 +162,8 @@ class Programs:
     def digit(self, peer_id: str, digit: str) -> None:
         for program in self._running.values():
             peer = self._session.peer_of_leg(program.plan.leg_id) if program.plan.leg_id else None
-            if peer is not None and peer.plan.peer_id == peer_id and not program.digits.full():
-                program.digits.put_nowait(digit)
+            if peer is not None and peer.plan.peer_id == peer_id:
+                program.digit(digit)
 
     def close(self) -> None:
         for program in self._running.values():

@@ -55,6 +55,7 @@ class Ear:
         self._codec: Codec | None = None
         self._decoder: Decoder | None = None
         self._skip = 0
+        self._rest = QUIET[:0]
         self.level = 127
 
     def packet(
@@ -107,6 +108,16 @@ class Ear:
             return QUIET[:frame]
         return np.array(pcm, np.int16)
 
+    def twenty(self) -> Pcm:
+        """Exactly 20 ms at `rate`, whatever the length of the party's packets."""
+        size = self.rate // 50
+        heard = self.hear()
+        rest = np.concatenate((self._rest, heard)) if len(self._rest) else heard
+        if len(rest) < size:
+            rest = np.concatenate((rest, QUIET[: size - len(rest)]))
+        self._rest = rest[size:]
+        return rest[:size]
+
 
 def loudness(pcm: Pcm) -> int:
     """-dBov of some samples, as RFC 6464 counts: 0 loudest, 127 silence."""
@@ -129,7 +140,6 @@ class Recorder:
         self.keeps_time = False  # a pause becomes silence instead of being left out
         self.samples = 0
         self.finished: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._rests = [QUIET[:0] for _ in self.ears]
         self._through = len(self.ears) == 1 and settings.format == "ogg" and not settings.stereo
         self._writer: Writer = open_writer(path, settings.format, self.channels)
         self._heard = False
@@ -147,6 +157,11 @@ class Recorder:
 
     def start(self) -> None:
         ticker().add(self._tick)
+
+    def add(self, ear: Ear) -> None:
+        """Another party joins: from here on it is mixed in (with two channels, into the right one)."""
+        self.ears.append(ear)
+        self._through = False
 
     def stop(self, reason: str = "stopped") -> None:
         """Close the file. Does nothing where that has happened."""
@@ -197,7 +212,7 @@ class Recorder:
         self.samples += samples
 
     def _mixed(self) -> Any:
-        pieces = [QUIET if self.paused else self._twenty(number) for number in range(len(self.ears))]
+        pieces = [QUIET if self.paused else ear.twenty() for ear in self.ears]
         if self.settings.listens:
             for ear, piece in zip(self.ears, pieces, strict=True):
                 ear.level = min(ear.level, loudness(piece)) if ear.level < 127 else loudness(piece)
@@ -205,16 +220,6 @@ class Recorder:
             left = pieces[0] if pieces else QUIET
             return np.stack((left, _mix(pieces[1:])), axis=1)
         return _mix(pieces).reshape(-1, 1)
-
-    def _twenty(self, number: int) -> Pcm:
-        """Exactly 20 ms of one party, whatever the length of its packets."""
-        rest = self._rests[number]
-        heard = self.ears[number].hear()
-        rest = np.concatenate((rest, heard)) if len(rest) else heard
-        if len(rest) < FRAME:
-            rest = np.concatenate((rest, QUIET[len(rest) :]))
-        self._rests[number] = rest[FRAME:]
-        return rest[:FRAME]
 
     def _write(self, pcm: Any) -> None:
         self._writer.add(pcm)

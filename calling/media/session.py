@@ -22,6 +22,7 @@ from calling.media.carried import CarriedPeer
 from calling.media.config import MediaConfig
 from calling.media.desk import AWAY, Desk
 from calling.media.journal import Journal
+from calling.media.operation_sound import register
 from calling.media.operations import Operations
 from calling.media.peer import BadSdp
 from calling.media.programs import Programs
@@ -29,6 +30,7 @@ from calling.media.reports import Lane
 from calling.media.rows import Look
 
 log = logging.getLogger(__name__)
+register()
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
 CLOSE_SECONDS = 6.0

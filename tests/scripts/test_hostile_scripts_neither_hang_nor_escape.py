@@ -10,9 +10,10 @@ from typing import Any
 
 from calling.scripts import actions
 from calling.scripts.checks import BadScript
-from calling.scripts.interpret import Run, advance, start
+from calling.scripts.interpret import advance, start
 from calling.scripts.parse import check_document
 from calling.scripts.read import parse_text
+from calling.scripts.state import Run
 from calling.scripts.verbs import VERBS
 
 SEED = int(os.environ.get("CALLWRIGHT_SEED", "20261121"))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from calling.scripts import actions
-from calling.scripts.interpret import Run, advance, start
+from calling.scripts.interpret import advance, start
 from calling.scripts.parse import check_document
+from calling.scripts.state import Run
 
 CALL = {"call_id": "c1", "from": "+15550001111", "to": "/public/menu", "type": "webrtc", "headers": []}
 

@@ -1,0 +1,187 @@
+"""A recording of a session's call: its row, its file, the parties it listens to.
+
+Used by the `record` operation and by scripts. The row says `recording` while it goes on; a worker that dies
+leaves it so, and `close_abandoned` (for the sweep) marks it `partial`: its file plays up to the last second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.core import signing
+
+from calling import models
+from calling.machine.states import Party
+from calling.media.codecs import tones
+from calling.media.recording import Ear, Recorder, Settings
+
+if TYPE_CHECKING:
+    from calling.media.session import Session
+
+FORMATS: Final = {"wav": "wav", "mp3": "mp3"}
+LOOK_SECONDS: Final = 0.5
+SALT: Final = "callwright.recording"
+
+
+def root() -> Path:
+    """Where recordings lie."""
+    return Path(settings.DATA_DIR) / "recordings"
+
+
+def link(row_id: Any, project_id: Any) -> str:
+    """A signed link to a recording, as `/api/recordings` gives it: good for five minutes."""
+    signature = signing.dumps({"recording": str(row_id), "project": str(project_id)}, salt=SALT)
+    return f"https://{settings.CALLWRIGHT_DOMAIN}/api/recordings/{row_id}/download?signature={signature}"
+
+
+@dataclass
+class Job:
+    """One recording. `leg_id` None: everybody in the call."""
+
+    session: Session
+    call_id: str
+    leg_id: str | None
+    control_id: str
+    params: dict[str, Any]
+    recorder: Recorder | None = None
+    row: models.Recording | None = None
+    _ears: dict[str, Ear] = field(default_factory=dict)
+
+    async def start(self) -> dict[str, Any]:
+        """Make row and file, play the beep, begin. Raises OSError (no room on the disk)."""
+        params = self.params
+        name = FORMATS.get(str(params.get("format")), "ogg")
+        stereo = bool(params.get("stereo"))
+        made = uuid.uuid4()
+        place = f"{made.hex[:2]}/{made.hex}.{name}"
+        if params.get("beep"):
+            await self._beep()
+        wanted = self._wanted()
+        self._ears = {peer_id: Ear() for peer_id in wanted}
+        how = Settings(name, stereo, *(float(params.get(key) or 0) for key in _LIMITS))
+        self.recorder = Recorder(root() / place, list(self._ears.values()), how)
+        self.recorder.keeps_time = params.get("behavior") == "silence"
+        for peer_id, ear in self._ears.items():
+            self._tap(peer_id, ear)
+        self.row = await self.session.desk.run(self._create, place, name)
+        self.recorder.start()
+        return {"recording_id": str(self.row.id), "format": name, "channels": self.recorder.channels}
+
+    def _create(self, place: str, name: str) -> models.Recording:
+        project = models.Call.objects.values_list("project_id", flat=True).get(pk=self.call_id)
+        return models.Recording.objects.create(
+            project_id=project,
+            call_id=self.call_id,
+            leg_id=self.leg_id,
+            control_id=self.control_id,
+            format=name,
+            channels=2 if self.params.get("stereo") else 1,
+            path=place,
+        )
+
+    def _wanted(self) -> list[str]:
+        """The peers whose sound is taken: of the leg, of the other one (`listen`), or of everybody."""
+        session = self.session
+        call = session.calls.get(self.call_id)
+        if call is None:
+            return []
+        parties = [leg for leg in call.legs if leg.answered and leg.party is not Party.APP and leg.peer_id]
+        if self.leg_id is not None:
+            own = [leg for leg in parties if leg.id == self.leg_id]
+            others = [leg for leg in parties if leg.id != self.leg_id]
+            direction = self.params.get("direction")
+            if self.params.get("stereo") or (self.params.get("script") and direction == "both"):
+                parties = own + others
+            else:
+                parties = others if direction == "listen" else own
+        return [leg.peer_id for leg in parties if leg.peer_id in session.peers]
+
+    def _tap(self, peer_id: str, ear: Ear) -> None:
+        peer = self.session.peers.get(peer_id)
+        if peer is not None:
+            peer.port.audio_in.tap(ear)
+
+    async def _beep(self) -> None:
+        done = asyncio.Event()
+        peers = [self.session.peers[peer_id] for peer_id in self._wanted()]
+        clip = tones.beep(done.set)
+        for peer in peers:
+            peer.play(clip)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), 2)
+        for peer in peers:
+            peer.play(None)
+
+    async def finish(self) -> dict[str, Any]:
+        """Wait for the end and write it down. Raises OSError where the disk was full; the row then says
+        failed."""
+        recorder = self.recorder
+        assert recorder is not None
+        state, reason = "failed", ""
+        try:
+            reason = await self._end(recorder)
+            state = "finished"
+        finally:
+            for peer_id, ear in self._ears.items():
+                peer = self.session.peers.get(peer_id)
+                if peer is not None:
+                    peer.port.audio_in.untap(ear)
+            if not recorder.finished.done():
+                recorder.stop()
+                state = "finished" if recorder.finished.exception() is None else "failed"
+            self._note(state, recorder.duration_ms, recorder.size)
+        return {
+            "recording_id": str(self.row.id) if self.row else "",
+            "reason": reason,
+            "duration_ms": recorder.duration_ms,
+            "size": recorder.size,
+            "url": link(self.row.id, self.row.project_id) if self.row else "",
+        }
+
+    async def _end(self, recorder: Recorder) -> str:
+        while True:
+            done, _ = await asyncio.wait({recorder.finished}, timeout=LOOK_SECONDS)
+            if done:
+                return recorder.finished.result()
+            for peer_id in self._wanted():
+                if peer_id not in self._ears:
+                    self._ears[peer_id] = ear = Ear()
+                    recorder.add(ear)
+                    self._tap(peer_id, ear)
+
+    def _note(self, state: str, duration_ms: int, size: int) -> None:
+        """Bring the row up to date, in the session's order."""
+        if self.row is None:
+            return
+        row_id = self.row.id
+        values = {"state": state, "duration_ms": duration_ms, "size": size}
+        self.session.lane.work(
+            self.call_id, lambda: models.Recording.objects.filter(pk=row_id).update(**values)
+        )
+
+    def stop(self) -> None:
+        if self.recorder is not None:
+            self.recorder.stop()
+
+
+_LIMITS: Final = ("max_length", "initial_timeout", "end_silence_timeout")
+
+
+def close_abandoned() -> int:
+    """Mark as `partial` what still says `recording` though its call is over; for the sweep. How many."""
+    live = models.Call.objects.exclude(state="ended").values("id")
+    count = 0
+    for row in models.Recording.objects.filter(state="recording").exclude(call_id__in=live)[:500]:
+        size = 0
+        with contextlib.suppress(OSError):
+            size = os.stat(root() / row.path).st_size
+        state = "partial" if size else "failed"
+        count += models.Recording.objects.filter(pk=row.pk, state="recording").update(state=state, size=size)
+    return count

@@ -1,0 +1,174 @@
+"""Runs a script: takes Actions from the interpreter and has them done, one after the other.
+
+What touches a call goes through a `Host` (the media worker's `calling.media.programs`); waiting, HTTP
+requests and further documents are done here. After every step the host may keep the run's progress, from
+which `resume` carries on in another worker. A run ends with an error text, a hangup reason, or neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from calling.scripts import actions, load
+from calling.scripts.checks import BadScript
+from calling.scripts.interpret import advance, start
+from calling.scripts.parse import Document
+from calling.scripts.state import Run
+from calling.webhooks.client import Client, FetchFailed, client
+from calling.webhooks.guard import UnsafeUrl
+
+FOREVER: Final = 86_400.0
+MAX_REQUESTS: Final = 500
+"""HTTP exchanges of one run, further documents included."""
+
+
+class Host(Protocol):
+    """The call a script talks to. Each method returns the outcome its action asks for; none raises for what
+    the call or the network does."""
+
+    async def answer(self, action: actions.Answer | actions.Play) -> None: ...
+    async def play(self, action: actions.Play) -> Mapping[str, Any]: ...
+    async def prompt(self, action: actions.Prompt) -> Mapping[str, Any]: ...
+    async def record(self, action: actions.Record) -> Mapping[str, Any]: ...
+    async def start_record(self, action: actions.StartRecord) -> Mapping[str, Any]: ...
+    async def stop_record(self, action: actions.StopRecord) -> Mapping[str, Any]: ...
+    async def connect(
+        self, group: tuple[actions.Device, ...], action: actions.Connect
+    ) -> Mapping[str, Any]: ...
+    async def join_room(self, action: actions.JoinRoom) -> Mapping[str, Any]: ...
+    async def transfer(self, action: actions.Transfer) -> Mapping[str, Any]: ...
+    async def send_digits(self, action: actions.SendDigits) -> Mapping[str, Any]: ...
+    async def start_stream(self, action: actions.StartStream) -> Mapping[str, Any]: ...
+    async def stop_stream(self, action: actions.StopStream) -> Mapping[str, Any]: ...
+    async def keep(self, progress: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended: an error, a hangup with a reason, or (both empty) its last step."""
+
+    error: str = ""
+    hangup: str = ""
+
+
+class Runner:
+    """One script run. `run` returns how it ended; cancel its task to stop it at once."""
+
+    def __init__(self, run: Run, host: Host, *, signing_key: str = "", http: Client | None = None) -> None:
+        self.state, self._host = run, host
+        self._signing_key, self._http = signing_key, http
+        self._requests = 0
+
+    @classmethod
+    def begin(
+        cls,
+        document: Document,
+        host: Host,
+        *,
+        call: Mapping[str, Any],
+        envs: Mapping[str, Any] | None = None,
+        signing_key: str = "",
+        http: Client | None = None,
+    ) -> Runner:
+        return cls(start(document, call=call, envs=envs), host, signing_key=signing_key, http=http)
+
+    @classmethod
+    def resume(
+        cls, progress: Mapping[str, Any], host: Host, *, signing_key: str = "", http: Client | None = None
+    ) -> Runner:
+        """From what `keep` was given. The action under way then counts as ended without an outcome."""
+        return cls(Run.from_json(progress), host, signing_key=signing_key, http=http)
+
+    async def run(self) -> End:
+        outcome: Mapping[str, Any] = {}
+        while True:
+            self.state, action = advance(self.state, outcome)
+            match action:
+                case actions.Done(error=error):
+                    return End(error=error)
+                case actions.Hangup(reason=reason):
+                    return End(hangup=reason)
+            await self._host.keep(self.state.as_json())
+            outcome = await self._do(action)
+
+    async def _do(self, action: actions.Action) -> Mapping[str, Any]:
+        host = self._host
+        match action:
+            case actions.Answer():
+                await host.answer(action)
+                return {}
+            case actions.Play():
+                if action.auto_answer:
+                    await host.answer(action)
+                return await host.play(action)
+            case actions.Prompt():
+                return await host.prompt(action)
+            case actions.StartRecord():
+                return await host.start_record(action)
+            case actions.Record():
+                return await host.record(action)
+            case actions.StopRecord():
+                return await host.stop_record(action)
+            case actions.Connect():
+                return await self._connect(action)
+            case actions.JoinRoom():
+                return await host.join_room(action)
+            case actions.Transfer():
+                return await host.transfer(action)
+            case actions.SendDigits():
+                return await host.send_digits(action)
+            case actions.Sleep(seconds=seconds):
+                await asyncio.sleep(FOREVER if seconds is None else seconds)
+                return {}
+            case actions.Request():
+                return await self._request(action)
+            case actions.Fetch():
+                return await self._fetch(action)
+            case actions.StartStream():
+                return await host.start_stream(action)
+            case actions.StopStream():
+                return await host.stop_stream(action)
+        return {"result": "failed"}
+
+    async def _connect(self, action: actions.Connect) -> Mapping[str, Any]:
+        """Group after group until one answers; the bridge's end is the action's end."""
+        outcome: Mapping[str, Any] = {"result": "failed", "reason": "nobody to connect"}
+        for group in action.groups:
+            outcome = await self._host.connect(group, action)
+            if outcome.get("result") == "connected":
+                break
+        return outcome
+
+    def _spend(self) -> None:
+        self._requests += 1
+        if self._requests > MAX_REQUESTS:
+            raise FetchFailed("protocol", f"a script may make {MAX_REQUESTS} requests")
+
+    async def _request(self, action: actions.Request) -> Mapping[str, Any]:
+        try:
+            self._spend()
+            answer = await (self._http or client()).fetch(
+                action.url,
+                method=action.method,
+                headers=action.headers,
+                content=action.body.encode("utf-8", "replace"),
+                purpose="script",
+                total_timeout=min(max(action.timeout, 0.1), 60.0),
+            )
+        except (FetchFailed, UnsafeUrl) as problem:
+            return {"error": str(problem)}
+        body = answer.body.decode("utf-8", "replace").replace("\x00", "")
+        return {"status": answer.status, "headers": dict(answer.headers), "body": body}
+
+    async def _fetch(self, action: actions.Fetch) -> Mapping[str, Any]:
+        state = self.state
+        body = {"call": state.call, "vars": state.vars, "envs": state.envs, "params": dict(action.params)}
+        try:
+            self._spend()
+            document = await load.fetched(action.url, body, signing_key=self._signing_key, http=self._http)
+        except (BadScript, FetchFailed) as problem:
+            return {"error": str(problem)}
+        return {"document": document.as_json()}
