@@ -1,6 +1,6 @@
 """Quality samples of a leg as plots: coordinates for inline SVG, made here so that no page needs a script.
 
-A sample is a JSON object of the media worker; `at` is its time, the measures are numbers or missing.
+The samples are the media worker's; a measure it could not take is missing.
 """
 
 from __future__ import annotations
@@ -34,16 +34,24 @@ class Plot:
 
 
 def number(sample: Any, name: str) -> float | None:
+    """One measure of one sample: `{at, rtt_ms, audio: {mos, received: {packets, lost, jitter_ms}}}`."""
     if not isinstance(sample, dict):
         return None
-    value = sample.get(name)
-    if name == "loss" and value is None:
-        value = loss_percent(sample)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    audio = sample.get("audio")
+    audio = audio if isinstance(audio, dict) else {}
+    received = audio.get("received")
+    received = received if isinstance(received, dict) else {}
+    found = {
+        "mos": audio.get("mos"),
+        "loss": loss_percent(received),
+        "jitter_ms": received.get("jitter_ms"),
+        "rtt_ms": sample.get("rtt_ms"),
+    }[name]
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def loss_percent(sample: dict[str, Any]) -> float | None:
-    lost, packets = sample.get("lost"), sample.get("packets")
+def loss_percent(received: dict[str, Any]) -> float | None:
+    lost, packets = received.get("lost"), received.get("packets")
     if not isinstance(lost, int | float) or not isinstance(packets, int | float) or lost + packets <= 0:
         return None
     return max(0.0, 100.0 * lost / (lost + packets))

@@ -14,6 +14,7 @@ from calling.dashboard.pages import (
     platform,
     project,
     recordings,
+    webhook_acts,
     webhooks,
 )
 
@@ -32,9 +33,9 @@ pages = [
     path("recordings/<str:recording_id>", recordings.sound, name="recording"),
     path("webhooks", webhooks.webhooks, name="webhooks"),
     path("webhooks/<str:webhook_id>", webhooks.webhook, name="webhook"),
-    path("webhooks/<str:webhook_id>/<str:action>", webhooks.webhook, name="webhook_act"),
+    path("webhooks/<str:webhook_id>/<str:action>", webhook_acts.act, name="webhook_act"),
     path("deliveries/<str:delivery_id>", webhooks.delivery, name="delivery"),
-    path("deliveries/<str:delivery_id>/resend", webhooks.delivery, name="delivery_resend"),
+    path("deliveries/<str:delivery_id>/resend", webhook_acts.resend, name="delivery_resend"),
     path("subscribers", directory.subscribers, name="subscribers"),
     path("subscribers/<str:subscriber_id>", directory.subscriber, name="subscriber"),
     path("subscribers/<str:subscriber_id>/token", directory.issue_token, name="issue_token"),

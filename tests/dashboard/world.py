@@ -75,12 +75,19 @@ def call(project: Project, from_: str, to: str, state: str, age: float, **more) 
     return row
 
 
-def samples(shift: int) -> list[dict[str, float]]:
+def samples(shift: int) -> list[dict[str, object]]:
     return [
-        {"mos": 4.3 - (index * (shift + 1) % 7) / 20, "loss": index % 4 / 10, "jitter_ms": 3 + index % 9,
-         "rtt_ms": 40 + index * 3 % 50}
+        {
+            "at": 1_790_000_000.0 + 5 * index,
+            "rtt_ms": 40 + index * 3 % 50,
+            "audio": {
+                "codec": "opus",
+                "mos": 4.3 - (index * (shift + 1) % 7) / 20,
+                "received": {"packets": 250, "lost": index % 4, "jitter_ms": 3 + index % 9},
+            },
+        }
         for index in range(40)
-    ]  # fmt: skip
+    ]
 
 
 def event(row: models.Call, type: str, sequence: int, at: datetime, **data) -> models.Event:
