@@ -11,6 +11,7 @@ class TokensConfig(AppConfig):
 
     def ready(self) -> None:
         from subscribers.http import idempotency
+        from tokens import schema  # noqa: F401
         from tokens.authentication import caller_of
 
         idempotency.identify[:] = [caller_of]

@@ -8,6 +8,7 @@ import zoneinfo
 from typing import Any
 from urllib.parse import urlsplit
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from subscribers import addressing
@@ -134,6 +135,7 @@ class Number(Text):
             raise serializers.ValidationError(str(error), code="not_e164") from error
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Names(serializers.Field):  # type: ignore[type-arg]
     """A list of short strings, each changed and checked by `one`."""
 
@@ -157,6 +159,7 @@ class Names(serializers.Field):  # type: ignore[type-arg]
         return item
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Codecs(Names):
     """Codec names, also as one string with commas."""
 
@@ -173,6 +176,7 @@ class Codecs(Names):
         return name
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Networks(Names):
     """IP addresses or networks in CIDR form."""
 
@@ -183,6 +187,7 @@ class Networks(Names):
             raise serializers.ValidationError("Must be IP addresses or networks.") from None
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Prefixes(Names):
     """Beginnings of E.164 numbers."""
 
@@ -192,6 +197,7 @@ class Prefixes(Names):
         return item
 
 
+@extend_schema_field({"type": "object"})
 class SipHeaders(serializers.Field):  # type: ignore[type-arg]
     """At most 20 `x-` headers without CR or LF (contract 2)."""
 
@@ -212,6 +218,7 @@ class SipHeaders(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+@extend_schema_field({"type": "object"})
 class Json(serializers.Field):  # type: ignore[type-arg]
     """A JSON object, as it is."""
 

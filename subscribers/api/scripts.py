@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from subscribers import enrolment, script_checks
@@ -16,6 +17,7 @@ from subscribers.models import Script
 MAX_CONTENTS = 200_000
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object"}]})
 class Contents(serializers.Field):  # type: ignore[type-arg]
     """A SWML document: text in JSON or YAML, or the JSON object itself."""
 

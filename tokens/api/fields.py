@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from tokens.expiry import moment_of
 
 
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]})
 class Ends(serializers.Field):  # type: ignore[type-arg]
     """Unix seconds or RFC 3339; null is the default of two hours."""
 
@@ -27,6 +29,7 @@ class Ends(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Listed(serializers.Field):  # type: ignore[type-arg]
     """`allowed_addresses`; checked by `tokens.binding`, which needs the project."""
 
