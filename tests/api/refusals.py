@@ -10,7 +10,7 @@ from tests.stage import Cast
 
 
 def to_strangers(cast: Cast, mallory: Cast, call_id: str, verb: str, body: dict[str, Any]) -> None:
-    """401 without credentials; 404 for an unknown call, another project, and a subscriber who is not in it."""
+    """401 without credentials; 404 for an unknown call, another project, and who is not in it."""
     path = f"/api/calls/{call_id}/{verb}"
     stage.error_of(stage.client().post(path, body), 401)
     stage.error_of(mallory.rest.post(path, {**body, "leg": "caller"}), 404)

@@ -1,0 +1,19 @@
+"""`GET /api/schema` lists every path of the switchboard."""
+
+from __future__ import annotations
+
+import yaml
+
+from calling.api import operation_views, verb_views
+from tests import stage
+
+
+def test_every_path_is_described(db):
+    answer = stage.client().get("/api/schema")
+    assert answer.status_code == 200
+    paths = yaml.safe_load(answer.content)["paths"]
+    wanted = {"/api/calls", "/api/calls/{call_id}", "/api/events", "/api/recordings", "/api/rooms/{name}"}
+    wanted |= {f"/api/calls/{{call_id}}/{verb}" for verb in (*verb_views.VIEWS, *operation_views.VIEWS)}
+    assert wanted <= set(paths)
+    dial = paths["/api/calls"]["post"]
+    assert {"201", "401", "403", "404", "409", "422", "429", "503"} <= set(dial["responses"])
