@@ -7,6 +7,7 @@ reads rows and goes through the door; running several sweeps side by side is har
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,6 +23,28 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 UNTAKEN_SECONDS = 2.0
+GAP_SECONDS = 2.0
+LEASE_SECONDS = 5.0
+
+
+class Rounds:
+    """When this broom last got through to the rows, and until when leases prove nothing.
+
+    While PostgreSQL is away no worker can renew its leases. Who sweeps at once when it is back would end
+    every call of workers that are well; so after a gap they get the time of one lease.
+    """
+
+    last: float | None = None
+    quiet_until = 0.0
+
+    @classmethod
+    def leases_count(cls) -> bool:
+        """Note this round; whether an expired lease means a dead worker now."""
+        now = time.monotonic()
+        if cls.last is not None and now - cls.last > GAP_SECONDS:
+            cls.quiet_until = now + LEASE_SECONDS
+        cls.last = now
+        return now >= cls.quiet_until
 
 
 def sweep_deadlines() -> int:
@@ -49,7 +72,8 @@ def sweep_sessions() -> int:
     lost = models.MediaSession.objects.filter(state="running", lease_until__lt=now).values_list(
         "id", flat=True
     )
-    done = sum(lose_session(session_id) for session_id in list(lost[:BATCH]))
+    found = list(lost[:BATCH])  # read first: a round counts once PostgreSQL has answered
+    done = sum(lose_session(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
     done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
     late = now - timedelta(seconds=UNTAKEN_SECONDS)

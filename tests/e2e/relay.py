@@ -1,4 +1,4 @@
-"""A relay between a process under test and an engine; it can be cut and mended: an outage without a restart."""
+"""A relay between a process under test and an engine; it can be cut and mended: an outage, no restart."""
 
 from __future__ import annotations
 
