@@ -199,11 +199,14 @@ async def test_the_browser_answers_an_offer_of_sound_and_picture_without_bundle(
         offer = await peer.offer(Media(video=True, receive_video=True))
         assert "BUNDLE" not in offer
         answer = await tab.page.evaluate(
-            """async offer => { window.bob = {pc: new RTCPeerConnection(), context: new AudioContext()};
-               const pc = bob.pc; pc.ontrack = e => { const m = document.createElement(e.track.kind);
+            """async offer => { 
+               window.bob = {pc: new RTCPeerConnection(), context: new AudioContext()};
+               const pc = bob.pc;
+               pc.ontrack = e => { const m = document.createElement(e.track.kind);
                  m.autoplay = m.muted = true; m.srcObject = new MediaStream([e.track]);
                  document.body.append(m);
-                 if (e.track.kind == 'audio') { bob.ear = bob.context.createAnalyser(); bob.ear.fftSize = 8192;
+                 if (e.track.kind == 'audio') { bob.ear = bob.context.createAnalyser();
+                   bob.ear.fftSize = 8192;
                    bob.context.createMediaStreamSource(m.srcObject).connect(bob.ear); } };
                await pc.setRemoteDescription({type: 'offer', sdp: offer});
                await pc.setLocalDescription(await pc.createAnswer());

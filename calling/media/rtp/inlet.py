@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from calling.media.negotiation import Line
+from calling.media.rtp.bitrate import BitrateLimit
 from calling.media.rtp.digits import DigitListener
 from calling.media.rtp.header import payload_end, payload_offset
 from calling.media.sdp_model import AUDIO_LEVEL, Codec
@@ -185,6 +186,8 @@ class Inlet:
         self.nacks = False
         self.serial = 0  # grows with each agreed line, so that outlets forget their maps
         self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
+        self.limit = BitrateLimit()
+        self.counted = (0, 0, 0)  # octets, expected, packets at the last report
         self._codecs: dict[int, Codec] = {}
         self._key_at = 0.0
         self._listener = DigitListener(self._digit)

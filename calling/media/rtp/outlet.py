@@ -43,6 +43,8 @@ class Outlet:
         self.transport: Wire | None = None
         self.ssrc = secrets.randbits(31) | 1
         self.packets = self.octets = self.resent = 0
+        self.rate = 0.0  # bits per second of the last second
+        self._octets_before = 0
         self.last_at = 0.0
         self.last_seq = secrets.randbits(15)
         self.last_ts = secrets.randbits(31)
@@ -384,4 +386,7 @@ class Outlet:
             transport.send(view[: buffer.length[0]])
 
     def beat(self) -> None:
+        """Once a second."""
         self._resends = 0
+        self.rate = 8.0 * (self.octets - self._octets_before)
+        self._octets_before = self.octets

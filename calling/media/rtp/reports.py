@@ -108,9 +108,22 @@ def take(port: Port, transport: Any, data: bytes) -> None:
 
 
 def bitrate_limit(inlet: Inlet, now: float) -> int:
-    """What the source may send: as much as its best viewer takes (the others lose layers, not the call)."""
-    fresh = [bitrate for bitrate, at in inlet.bitrate_limits.values() if now - at < REMB_LIFE]
-    return max(fresh, default=0) if len(fresh) > 1 else min(fresh, default=0)
+    """What the source may send during the next second, in bit/s; 0 while it sends nothing."""
+    octets = sum(stream.octets for stream in inlet.streams.values())
+    expected = sum(stream.expected for stream in inlet.streams.values())
+    packets = sum(stream.packets for stream in inlet.streams.values())
+    before_octets, before_expected, before_packets = inlet.counted
+    inlet.counted = octets, expected, packets
+    if octets == before_octets:
+        return 0
+    new = max(1, expected - before_expected)
+    loss = max(0.0, min(1.0, 1 - (packets - before_packets) / new))
+    viewers = [
+        (told, sink.rate)
+        for sink, (told, at) in inlet.bitrate_limits.items()
+        if now - at < REMB_LIFE and isinstance(sink, Outlet)
+    ]
+    return inlet.limit.update(8.0 * (octets - before_octets), loss, viewers)
 
 
 class QualityMeter:
