@@ -22,7 +22,8 @@ def names(answer: object) -> list[str]:
 @pytest.fixture
 def everybody(house: House, alice: Subscriber, bob: Subscriber, carol: Subscriber) -> None:
     house.api.post("/api/fabric/resources/conference_rooms", {"name": "daily"})
-    house.api.post("/api/fabric/resources/swml_scripts", {"name": "menu", "contents": "x"})
+    script = {"name": "menu", "contents": {"version": "1.0.0", "sections": {"main": ["hangup"]}}}
+    house.api.post("/api/fabric/resources/swml_scripts", script)
 
 
 def test_keys_and_subscribers_see_all(everybody: None, house: House, alice_api: Api) -> None:

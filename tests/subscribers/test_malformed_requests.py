@@ -137,7 +137,7 @@ PATHS = st.sampled_from(
 
 
 @seed(20261121)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PATHS, st.dictionaries(FIELDS, VALUES, max_size=6) | VALUES)
 def test_no_body_makes_a_500(house: House, path: str, body: Any) -> None:
     answer = house.api.call("POST", path, json.dumps(body, ensure_ascii=True))

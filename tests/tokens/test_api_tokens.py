@@ -63,4 +63,4 @@ def test_given_ids_and_tokens_are_kept(db: None) -> None:
     assert ApiToken.objects.filter(project=project).count() == 1
     with pytest.raises(ValueError, match="at least 16"):
         issue_api_token(project, "short")
-    assert project.signing_key.startswith("PSK_")
+    assert project.signing_key.startswith("whsec_")
