@@ -95,4 +95,4 @@ def page(project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()) 
         .order_by("position")
         .values_list("position", "body")
     )
-    return [Entry(position, body) for position, body in rows[:limit]]
+    return [Entry(position or 0, body) for position, body in rows[:limit]]

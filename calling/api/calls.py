@@ -98,7 +98,7 @@ class CallEventsView(SwitchboardView):
                 "links": {
                     "self": link(after),
                     "first": link(0),
-                    "next": link(found[-1][0]) if more else None,
+                    "next": link(found[-1][0] or 0) if more else None,
                     "prev": None,
                 },
             }

@@ -29,14 +29,20 @@ KEEP_SECONDS = 20.0  # a little longer than the grace of a lost device
 LOOK_SECONDS = 2.0
 RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
+ROW_SECONDS = 3000.0
 
 
 class Line(Protocol):
     """A device's socket, whatever it speaks."""
 
-    device_id: str
-    subscriber_id: str | None
-    holder: TokenHolder
+    @property
+    def device_id(self) -> str: ...
+
+    @property
+    def subscriber_id(self) -> str | None: ...
+
+    @property
+    def holder(self) -> TokenHolder: ...
 
     def known(self) -> dict[str, int]:
         """Call id → the lowest sequence told; the calls whose events are wanted."""
@@ -54,7 +60,8 @@ class Line(Protocol):
 class Reader(Protocol):
     """A socket that follows a project's log."""
 
-    project_id: UUID
+    @property
+    def project_id(self) -> UUID: ...
 
     def wake(self) -> None: ...
 
@@ -65,6 +72,7 @@ class Reader(Protocol):
 class Hub:
     def __init__(self) -> None:
         self.lines: dict[str, Line] = {}
+        self.devices_of: dict[str, set[str]] = defaultdict(set)  # subscriber id → device ids
         self.readers: set[Reader] = set()
         self.kept: dict[str, tuple[float, Line]] = {}  # lines whose socket was lost a moment ago
         self.dirty: set[str] = set()  # device ids
@@ -80,12 +88,18 @@ class Hub:
     def attach(self, line: Line) -> None:
         """The line now speaks for its device, instead of any other."""
         self.lines[line.device_id] = line
+        if line.subscriber_id is not None:
+            self.devices_of[line.subscriber_id].add(line.device_id)
 
     def detach(self, line: Line) -> bool:
         """False where another socket has taken the device over already."""
         if self.lines.get(line.device_id) is not line:
             return False
         del self.lines[line.device_id]
+        if line.subscriber_id is not None:
+            self.devices_of[line.subscriber_id].discard(line.device_id)
+            if not self.devices_of[line.subscriber_id]:
+                del self.devices_of[line.subscriber_id]
         return True
 
     def keep(self, line: Line) -> None:
@@ -134,10 +148,12 @@ class Hub:
                 await self.close_revoked()
 
     def nudged(self, devices: Iterable[str], subscribers: Iterable[str]) -> None:
-        named, of = set(devices), set(subscribers)
-        for line in self.lines.values():
-            if line.device_id in named or line.subscriber_id in of:
-                self.look(line)
+        named = set(devices).intersection(self.lines)
+        for subscriber in subscribers:
+            named |= self.devices_of.get(subscriber, set())
+        if named:
+            self.dirty |= named
+            self.wanted.set()
 
     def wake_readers(self, project: str | None) -> None:
         for reader in self.readers:
@@ -188,7 +204,9 @@ class Hub:
         return True
 
     async def close_revoked(self) -> None:
-        lines = list(self.lines.values())
+        # Rows of tokens are kept for an hour after their expiry; a call that lives on needs no row.
+        since = time.time() - ROW_SECONDS
+        lines = [line for line in self.lines.values() if line.holder.expires_at.timestamp() > since]
         if lines:
             gone = await in_thread(revocation.revoked_among, [line.holder for line in lines])
             for line in lines:

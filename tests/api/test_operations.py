@@ -19,7 +19,8 @@ WRONG = {
              {"play": [{"type": "audio", "params": {"url": "rtmp://x"}}]}, {"url": "silence:x"},
              {"play": BODIES["play"]["play"], "volume": 99}, {"play": [{"type": "silence"}]}],
     "say": [{}, {"text": ""}, {"text": 7}, {"text": "x" * 6000}, {"text": "x", "loop": -1}],
-    "record": [{"format": "exe"}, {"stereo": "yes"}, {"max_length": 0}, {"terminators": "xyz"}, {"record": 1}],
+    "record": [{"format": "exe"}, {"stereo": "yes"}, {"max_length": 0}, {"terminators": "xyz"},
+               {"record": 1}],
     "collect": [{"digits": {"max": 0}}, {"digits": 7}, {"initial_timeout": -1}],
     "stream": [{}, {"url": "https://example.com"}, {"url": "wss://e.com", "custom_parameters": {"a": 1}}],
 }  # fmt: skip
