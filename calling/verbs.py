@@ -19,6 +19,7 @@ from calling.machine import inputs
 from calling.machine.inputs import Refused
 from calling.machine.states import AttemptState, Call, Leg, LegState
 from calling.models.ids import uuid7
+from calling.scripts.parse import BadScript, check_document
 from calling.webhooks import guard
 from subscribers import addressing
 from subscribers.http import problems
@@ -46,6 +47,19 @@ def read_url(form: Form, name: str) -> str | None:
         return None
 
 
+def read_script(form: Form) -> dict[str, Any] | None:
+    """A SWML document that would run: checked whole, before any call is made."""
+    script = form.script()
+    if script is None:
+        return None
+    try:
+        check_document(script)
+    except BadScript as error:
+        form.wrong("script", f"script: {error}", "invalid_script")
+        return None
+    return script
+
+
 def read_party(form: Form, name: str) -> str | None:
     """An E.164, SIP or address string that names a party without being dialled."""
     value = form.text(name, addressing.MAX_DESTINATION)
@@ -64,7 +78,7 @@ def read_dial(subject: Subject, data: Any, *, key: str = "to", device_id: str | 
     if isinstance(subject, TokenHolder):
         refuse_extras(form)
     to = form.text(key, addressing.MAX_DESTINATION, required=True)
-    script, script_url = form.script(), read_url(form, "script_url")
+    script, script_url = read_script(form), read_url(form, "script_url")
     connect = form.text("connect", addressing.MAX_DESTINATION)
     if isinstance(subject, ApiKey):
         given = [name for name in ("script", "script_url", "connect") if form.has(name)]
@@ -158,7 +172,7 @@ def answer(subject: Subject, call_id: str, data: Any, device_id: str | None = No
         refuse_extras(form)
     given = [name for name in ("sdp", "script", "script_url") if form.has(name)]
     sdp = form.sdp(required=isinstance(subject, TokenHolder))
-    script, script_url, media = form.script(), read_url(form, "script_url"), form.media()
+    script, script_url, media = read_script(form), read_url(form, "script_url"), form.media()
     if isinstance(subject, ApiKey) and len(given) != 1:
         code = "invalid_parameter" if given else "missing_required_parameter"
         form.wrong(given[1] if given else "script", "Send exactly one of script, script_url, sdp.", code)

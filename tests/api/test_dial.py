@@ -117,6 +117,7 @@ def test_another_projects_people_are_unknown(cast, mallory):
         ({"script": None}, "script"),
         ({"script": "x"}, "script"),
         ({"script": {"version": "1.0.0"}}, "script"),
+        ({"script": {"version": "1.0.0", "sections": {"main": [{"explode": {}}]}}}, "script"),
         ({"connect": "/private/carol"}, "connect"),
         ({"script_url": "https://example.com/x"}, "script_url"),
         ({"script": None, "script_url": "ftp://x"}, "script_url"),

@@ -34,6 +34,22 @@ def test_a_guest_has_a_socket_and_no_addresses(port, cast):
     assert not models.Device.objects.get(pk=hello["device_id"]).receives
 
 
+def test_a_guest_calls_out_within_its_scope_only(port, cast):
+    gus, bob = Phone(port, cast.gus), Phone(port, cast.bob)
+    gus.send("call.create", req_id=1, destination="/public/nothing", sdp=stage.SDP)
+    gus.refused("address_not_allowed", req_id=1)
+    call_id = gus.create("/private/bob")
+    stage.carry(call_id)
+    gus.expect("sdp.answer")
+    gus.expect("call.ringing")
+    assert bob.expect("call.incoming", call_id=call_id)["from"] == cast.gus.address
+    bob.send("call.answer", call_id=call_id, sdp=stage.SDP)
+    gus.expect("call.answered")
+    gus.send("call.hangup", call_id=call_id)
+    gus.expect("call.ended", reason="hangup")
+    stage.error_of(stage.guest(cast.project, ()).rest.get(f"/api/calls/{call_id}"), 404)
+
+
 @pytest.mark.parametrize(
     "frame",
     [
