@@ -133,6 +133,16 @@ def described(line: Line, cname: str, stream: str) -> Section:
     return section
 
 
+def directions(lines: list[Line]) -> dict[str, str]:
+    """kind -> direction of the first line of that kind, from the far end's point of view."""
+    mirror = {"sendonly": "recvonly", "recvonly": "sendonly"}
+    found = {"audio": "inactive", "video": "inactive"}
+    for line in reversed(lines):
+        if line.kind in found:
+            found[line.kind] = mirror.get(line.direction, line.direction)
+    return found
+
+
 def offered_codecs(kind: str, prefer: str) -> list[Codec]:
     """What the platform lists in an offer of its own."""
     if kind == "audio":

@@ -7,7 +7,8 @@
     await peer.close()
 
 No call logic here: the peer tells what happened (calling.media.signals) and does as it is told.
-`BadSdp` (a ValueError with a sentence for the client) is the one error of a bad description.
+`BadSdp` (a ValueError with a sentence for the client) is the one error of a bad description, `NoPort`
+(an OSError) that of a port range that is used up.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class Peer:
                     transport.restart()
                     starts.append(self._restarter(transport, section))
             else:
-                transport = Transport(self.port, self.config, controlling=False)
+                transport = self._fresh(fresh)
                 starts.append(self._starter(transport, section))
             fresh[line.index] = transport
             if bundled:
@@ -153,20 +154,27 @@ class Peer:
             asyncio.get_running_loop().create_task(transport.close())
         return starts
 
+    def _fresh(self, made: dict[int, Transport]) -> Transport:
+        """A new transport; raises NoPort, after closing those `made` just before it."""
+        try:
+            return Transport(self.port, self.config, controlling=False)
+        except OSError:
+            for transport in set(made.values()) - set(self._transports.values()):
+                asyncio.get_running_loop().create_task(transport.close())
+            raise
+
     def _starter(self, transport: Transport, section: Section) -> Callable[[], None]:
         role = "server" if section.setup == "active" else "client"
 
         def start() -> None:
-            for line in section.candidates:
-                asyncio.get_running_loop().create_task(transport.agent.add_remote_line(line))
+            transport.learn(section.candidates)
             transport.connect(section.ufrag, section.password, section.lite, section.fingerprints, role)
 
         return start
 
     def _restarter(self, transport: Transport, section: Section) -> Callable[[], None]:
         def start() -> None:
-            for line in section.candidates:
-                asyncio.get_running_loop().create_task(transport.agent.add_remote_line(line))
+            transport.learn(section.candidates)
             transport.connect_again(section.ufrag, section.password, section.lite)
 
         return start
@@ -286,12 +294,7 @@ class Peer:
 
     def directions(self) -> dict[str, str]:
         """kind -> direction as agreed, from the device's point of view (`sendrecv`, …, `inactive`)."""
-        mirror = {"sendonly": "recvonly", "recvonly": "sendonly"}
-        found = {"audio": "inactive", "video": "inactive"}
-        for line in reversed(self._lines):
-            if line.kind in found:
-                found[line.kind] = mirror.get(line.direction, line.direction)
-        return found
+        return negotiation.directions(self._lines)
 
     # --- end
 

@@ -15,6 +15,7 @@ import re
 import secrets
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from calling.media import negotiation, ports, sdp_gate, sdp_model
@@ -184,7 +185,8 @@ class PlainPeer:
         learn: bool = False,
         trunk: bool = False,
     ) -> None:
-        self.config = config
+        # G.711 first to the telephone world, so that a device which is told the same needs no transcoding
+        self.config = config if trunk else replace(config, prefer="PCMU")
         self.signals: asyncio.Queue[Signal] = asyncio.Queue(maxsize=256)
         self.port = Port(config, on_signal or self._enqueue)
         self.secure, self.learn, self.trunk = secure, learn, trunk
@@ -313,6 +315,14 @@ class PlainPeer:
         """Name of the agreed audio codec that is listed first, in lower case."""
         first = self.port.audio_out.codec
         return first.name.lower() if first is not None else None
+
+    def prefer(self, codec: str) -> None:
+        """Put `opus` or `PCMU` first in descriptions made from now on."""
+        self.config = replace(self.config, prefer=codec)
+
+    def directions(self) -> dict[str, str]:
+        """kind -> direction as agreed, from the far end's point of view."""
+        return negotiation.directions(self._lines)
 
     async def close(self) -> None:
         """Close every socket; never raises."""

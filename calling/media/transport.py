@@ -192,6 +192,17 @@ class Transport(Wire):
         await old.close()
         self.port.connected(self)
 
+    def learn(self, candidates: list[str]) -> None:
+        """Add the candidates of a description, in the background."""
+        agent = self.agent
+
+        async def add() -> None:
+            for line in candidates:
+                with contextlib.suppress(ValueError):
+                    await agent.add_remote_line(line)
+
+        self._run(add())
+
     @property
     def agent(self) -> IceAgent:
         """The agent whose credentials and candidate go into a description."""

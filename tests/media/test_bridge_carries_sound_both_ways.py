@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.media.phones import Phone, joined, until
 
 
@@ -46,6 +48,27 @@ async def test_a_muted_phone_is_not_heard_although_it_keeps_sending() -> None:
         assert bob.hears(440)
         b.port.mute(set())
         await until(lambda: alice.hears(880), what="hearing bob again")
+
+
+async def test_what_was_held_back_does_not_look_lost() -> None:
+    alice, bob = Phone(440, grey=40), Phone(880, grey=100)
+    async with joined(alice, bob) as (a, b):
+        for round_ in range(3):
+            a.port.hears(b.port)
+            a.port.sees(b.port)
+            await until(lambda: alice.hears(880), what="bob")
+            seen = alice.frames
+            await until(lambda seen=seen: alice.frames > seen + 5, what="bob's picture")
+            if round_ == 1:
+                b.port.mute({"audio", "video"})
+            else:
+                a.port.hears(None)
+                a.port.sees(None)
+            await asyncio.sleep(1.2)
+            b.port.mute(set())
+        a.port.hears(b.port)
+        await asyncio.sleep(1.2)
+        assert a.port.audio_out.far_lost < 20 and a.port.video_out.far_lost < 20
 
 
 async def test_a_picture_comes_at_once_when_the_source_is_switched() -> None:

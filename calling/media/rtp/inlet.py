@@ -47,6 +47,9 @@ class Sink(Protocol):
     ) -> None:
         """One decrypted packet of `size` bytes; mark: marker bit and payload type. May overwrite it."""
 
+    def renew(self) -> None:
+        """Packets were held back and come again."""
+
 
 class Tap(Protocol):
     """Gets payloads: a recorder, a mixer, a collector. Must copy what it keeps."""
@@ -243,8 +246,11 @@ class Inlet:
 
     def mute(self, muted: bool) -> None:
         """Forward nothing while muted; digits are still noticed."""
-        if self.muted and not muted and self.kind == "video":
-            self.request_key()
+        if self.muted and not muted:
+            for sink in self.sinks:
+                sink.renew()
+            if self.kind == "video":
+                self.request_key()
         self.muted = muted
 
     def tap_packet(self, view: memoryview, size: int, mark: int, sequence: int, timestamp: int) -> None:

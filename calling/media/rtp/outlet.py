@@ -58,15 +58,14 @@ class Outlet:
         self._young = 0
         self._floor = 0
         self._pictures = PictureNumbers()
+        self._before: bytes | None = None  # the last packet of a source that was left
         self._next_ts = 0
         self._rtx_seq = secrets.randbits(15)
         self._resends = 0
         self._event_until = 0.0
         self.bridge: Any = None  # a transcoder while the source's codec is not spoken here
-        # what the far end reports
-        self.far_fraction = 0.0
+        self.far_fraction = self.far_jitter = 0.0  # what the far end reports
         self.far_lost = 0
-        self.far_jitter = 0.0
         self.rtt: float | None = None
 
     # --- agreement and routing
@@ -96,9 +95,17 @@ class Outlet:
         if self.source is not None:
             self.source.detach(self)
         self.source = source
+        self.renew()
         self.drop_bridge()
         if source is not None:
             source.attach(self)
+
+    def renew(self) -> None:
+        """Take what comes next as new: packets that were held back must not look like lost ones."""
+        last = self._last_forwarded()
+        self._before = last if last is not None else self._before
+        if isinstance(self.feeder, Stream):
+            self.feeder = None
 
     def drop_bridge(self) -> None:
         if self.bridge is not None:
@@ -243,7 +250,7 @@ class Outlet:
 
     def _last_forwarded(self) -> bytes | None:
         """The last packet of the current source, as it came."""
-        return self.feeder.kept(self.feeder.top) if isinstance(self.feeder, Stream) else None
+        return self.feeder.kept(self.feeder.top) if isinstance(self.feeder, Stream) else self._before
 
     def next_picture(self) -> int:
         """The VP8 picture number that a producer of this leg should begin with."""
@@ -271,6 +278,7 @@ class Outlet:
         if feeder is not self.feeder or now - self.last_at > 1.0:
             if feeder is not self.feeder:
                 self._pictures.reset()
+                self._before = None
             self.feeder = feeder
             self._next_ts = self.last_ts + (max(1, int((now - self.last_at) * clock)) if self.packets else 0)
             marker = marker or self.kind == "audio"
@@ -328,9 +336,8 @@ class Outlet:
 
     def replay_digit(self, inlet: Inlet, digit: str, duration_ms: int) -> None:
         """A digit of a source whose events could not be passed through as they are."""
-        if any(pt in self._pts for pt in inlet.event_clocks) or self.transport is None:
-            return
-        self.transport.port.send_digits(digit)
+        if self.transport is not None and not any(pt in self._pts for pt in inlet.event_clocks):
+            self.transport.port.send_digits(digit)
 
     # --- what the far end asks for
 
