@@ -1,4 +1,4 @@
-"""The records in Django's admin. What a call did is history: calls, legs, events and the audit log are only read.
+"""The records in Django's admin. Calls, legs, events and the audit log are history: they are only read.
 
 Signing in goes by the dashboard's door, so that a second factor cannot be walked around.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, TabularInline  # type: ignore[import-untyped]
 
 from calling import models
 

@@ -31,7 +31,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: between its calls Playwright's loop counts as running in this thread, and no
+# asynchronous test of a later module could run.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     """Debian's Chromium with fake microphone and camera."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
@@ -84,9 +86,11 @@ def module(page) -> object:
           window.Phone = Phone; window.CallError = CallError; window.heard = [];
           window.phone = new Phone({ token: 'good' });
           window.listen = (call) => {
-            for (const type of ['trying','ringing','answered','held','resumed','muted','unmuted','dtmf','transferring',
+            for (const type of ['trying','ringing','answered','held','resumed','muted','unmuted','dtmf',
+              'transferring',
                                 'transferred','transferFailed','ended','track','error'])
-              call.on(type, (...args) => heard.push([type, ...args.filter((arg) => typeof arg === 'string')].join(' ')));
+              call.on(type, (...args) => heard.push([type,
+                ...args.filter((arg) => typeof arg === 'string')].join(' ')));
             return call;
           };
           window.until = async (test) => {
@@ -143,9 +147,12 @@ def softphone(page) -> object:
 
 
 @pytest.fixture
-def world(transactional_db):
+def world(request):
     """A project with subscribers and calls, a second project for mallory, and one person per role."""
     from tests.dashboard.world import build
+
+    # A live server reads in its own thread, so the rows must be committed; else a rollback is quicker.
+    request.getfixturevalue("transactional_db" if "live_server" in request.fixturenames else "db")
 
     return build()
 

@@ -1,4 +1,4 @@
-"""Screenshots of each page in light, dark and at a phone's width, for people to look at (`docs/screenshots`)."""
+"""Screenshots of each page, light, dark and at a phone's width, for people to look at."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from tests.dashboard.world import World, call, event
 FORMS = (
     "<script>hurt({n})</script>",
     "<img src=x onerror=hurt({n})>",
-    "\"><svg/onload=hurt({n})>",
+    '"><svg/onload=hurt({n})>',
     "'><iframe srcdoc='<script>parent.hurt({n})</script>'>",
     "javascript:hurt({n})",
     "</title><script>hurt({n})</script>",
     "</pre></td></table><details open ontoggle=hurt({n})>",
     "{{{{ hurt({n}) }}}}{{% debug %}}",
     "<a href=javascript:hurt({n})>x</a>",
-    "\" autofocus onfocus=hurt({n}) x=\"",
+    '" autofocus onfocus=hurt({n}) x="',
     "<math><mtext><style><img src onerror=hurt({n})></style>",
     "<link rel=stylesheet href=//evil.example/{n}.css>",
     "\u202e<b onmouseover=hurt({n})>\u0007x",
@@ -34,7 +34,11 @@ def hostile(count: int, seed: int) -> list[str]:
     made = [form.format(n=n) for n, form in enumerate(FORMS)]
     while len(made) < count:
         first, second = dice.choice(FORMS), dice.choice(FORMS)
-        text = first.format(n=len(made)) + dice.choice(("", " ", "\t", "--", "\u00a0")) + second.format(n=len(made))
+        text = (
+            first.format(n=len(made))
+            + dice.choice(("", " ", "\t", "--", "\u00a0"))
+            + second.format(n=len(made))
+        )
         made.append("".join(c.swapcase() if dice.random() < 0.1 else c for c in text))
     return made[:count]
 
@@ -45,7 +49,13 @@ def spread(world: World, strings: list[str]) -> list[str]:
     from subscribers.models import Room
 
     endpoint = models.WebhookEndpoint.objects.get()
-    paths = ["/dashboard/", "/dashboard/calls", "/dashboard/subscribers", "/dashboard/rooms", "/dashboard/audit"]
+    paths = [
+        "/dashboard/",
+        "/dashboard/calls",
+        "/dashboard/subscribers",
+        "/dashboard/rooms",
+        "/dashboard/audit",
+    ]
     for start in range(0, len(strings), 10):
         s = (strings * 2)[start : start + 10]
         row = call(
@@ -81,7 +91,9 @@ def test_hostile_strings_execute_nothing(desk, world, seed, request):
     page = desk("/dashboard/health")
     page.context.add_init_script("window.hurts = []; window.hurt = (n) => window.hurts.push(n)")
     away: list[str] = []
-    page.context.on("request", lambda asked: asked.url.startswith("http://localhost") or away.append(asked.url))
+    page.context.on(
+        "request", lambda asked: asked.url.startswith("http://localhost") or away.append(asked.url)
+    )
     for path in spread(world, hostile(count, seed)):
         page.goto(page.url.split("/dashboard")[0] + path)
         assert page.evaluate("window.hurts") == [], path

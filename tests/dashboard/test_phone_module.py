@@ -41,7 +41,8 @@ def test_the_destination_channel_gives_video_unless_options_say_otherwise(module
           await phone.call('/private/bob?channel=video');
           await phone.call('/private/bob?channel=video', { video: false });
           await phone.call('/public/tone', { audio: false, receiveVideo: true });
-          return platform.of('call.create').map((message) => Object.values(message.media).map(Number).join(''));
+          return platform.of('call.create')
+            .map((message) => Object.values(message.media).map(Number).join(''));
         }"""
     )
     assert media == ["1111", "1010", "0011"]
@@ -51,17 +52,23 @@ def test_an_incoming_call_is_not_listed_while_it_is_announced(module):
     found = module.evaluate(
         """async () => {
           const seen = [];
-          phone.on('incoming', (call) => seen.push([phone.activeCalls.length, call.id, call.from, call.fromName, call.to]));
-          const incoming = { type: 'call.incoming', call_id: 'c1', from: '+15551', from_name: 'Bob', to: '/private/alice',
+          phone.on('incoming', (call) => seen.push([phone.activeCalls.length, call.id, call.from,
+            call.fromName, call.to]));
+          const incoming = { type: 'call.incoming', call_id: 'c1', from: '+15551', from_name: 'Bob',
+            to: '/private/alice',
             media: { audio: true, video: false, receive_audio: true, receive_video: false } };
           platform.tell(incoming);
           platform.tell({ ...incoming, call_id: 'c2' });
           await until(() => seen.length === 2);
-          return [seen, phone.activeCalls.map(({ id, from, to, state, direction }) => ({ id, from, to, state, direction }))];
+          return [seen, phone.activeCalls.map(({ id, from, to, state, direction }) => ({ id, from, to,
+            state, direction }))];
         }"""
     )
     seen, listed = found
-    assert seen == [[0, "c1", "+15551", "Bob", "/private/alice"], [1, "c2", "+15551", "Bob", "/private/alice"]]
+    assert seen == [
+        [0, "c1", "+15551", "Bob", "/private/alice"],
+        [1, "c2", "+15551", "Bob", "/private/alice"],
+    ]
     assert listed[0] == {
         "id": "c1", "from": "+15551", "to": "/private/alice", "state": "ringing", "direction": "inbound",
     }  # fmt: skip
@@ -72,7 +79,8 @@ def test_an_answer_carries_an_offer_and_a_rejection_its_reason(module):
         """async () => {
           const calls = [];
           phone.on('incoming', (call) => calls.push(listen(call)));
-          for (const id of ['c1', 'c2']) platform.tell({ type: 'call.incoming', call_id: id, from: 'x', to: 'y' });
+          for (const id of ['c1', 'c2']) platform.tell({ type: 'call.incoming', call_id: id, from: 'x',
+            to: 'y' });
           await until(() => calls.length === 2);
           calls[0].answer();
           calls[1].reject('busy');
@@ -124,8 +132,10 @@ def test_an_attended_transfer_gives_a_consultation_that_hangs_up_to_cancel(modul
           platform.tell({ type: 'call.ended', call_id: call.id, reason: 'transferred', cause: 'normal' });
           await until(() => heard.includes('ended transferred normal'));
           const consult = platform.of('call.consult')[0];
-          return [consult.call_id === call.id, consult.destination, platform.of('call.transfer.complete')[0].call_id === call.id,
-                  platform.of('call.hangup')[0].call_id === consultCall.id, heard.includes('transferFailed busy')];
+          return [consult.call_id === call.id, consult.destination,
+            platform.of('call.transfer.complete')[0].call_id === call.id,
+                  platform.of('call.hangup')[0].call_id === consultCall.id,
+                    heard.includes('transferFailed busy')];
         }"""
     )
     assert messages == [True, "105", True, True, True]
@@ -140,7 +150,8 @@ def test_a_call_that_moves_into_another_answers_to_both_ids(module):
           await until(() => call.id === 'first');
           platform.tell({ type: 'call.held', call_id: old, held_by: 'remote' });
           await until(() => call.state === 'held');
-          return phone.getCall(old) === call && phone.getCall('first') === call && phone.activeCalls.length === 1;
+          return phone.getCall(old) === call && phone.getCall('first') === call
+            && phone.activeCalls.length === 1;
         }"""
     )
 
@@ -154,7 +165,8 @@ def test_a_lost_socket_comes_back_as_the_same_device_and_carries_on(module):
           const rung = [];
           phone.on('incoming', (call) => rung.push(call.from));
           platform.listed = [{ id: kept.id, from: 'a', to: 'b', state: 'held', direction: 'outbound' },
-                             { id: 'new', from: '/private/dan', to: 'me', state: 'ringing', direction: 'inbound' }];
+                             { id: 'new', from: '/private/dan', to: 'me', state: 'ringing',
+                               direction: 'inbound' }];
           platform.drop();
           await until(() => platform.of('calls.list').length === 1 && rung.length === 1);
           await until(() => heard.includes('ended failed device_lost'));
@@ -172,10 +184,12 @@ def test_media_that_moved_is_offered_from_a_new_connection(module):
           const before = call.peerConnection;
           delete platform.peers[call.id];
           platform.tell({ type: 'call.update', call_id: call.id, reason: 'media_moved' });
-          await until(() => call.peerConnection !== before && call.peerConnection.connectionState === 'connected');
+          await until(() => call.peerConnection !== before
+            && call.peerConnection.connectionState === 'connected');
           platform.tell({ type: 'call.update', call_id: call.id, reason: 'new_tracks' });
           await until(() => platform.of('call.update').length === 2);
-          const pictures = platform.of('call.update').map((message) => message.sdp.split('m=video').length - 1);
+          const pictures = platform.of('call.update')
+            .map((message) => message.sdp.split('m=video').length - 1);
           return [before.connectionState, pictures, call.remoteStream.getTracks().length >= 2];
         }"""
     )
@@ -207,7 +221,8 @@ def test_leaving_the_page_hangs_up_what_is_talking(module):
           await until(() => call.state === 'active');
           dispatchEvent(new PageTransitionEvent('pagehide'));
           await until(() => heard.some((word) => word.startsWith('ended')));
-          return [platform.of('call.hangup').length, call.localStream.getTracks().every((t) => t.readyState === 'ended')];
+          return [platform.of('call.hangup').length,
+            call.localStream.getTracks().every((t) => t.readyState === 'ended')];
         }"""
     )
     assert sent == [1, True]

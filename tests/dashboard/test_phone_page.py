@@ -146,7 +146,11 @@ def test_a_lost_line_says_so_and_comes_back(softphone):
 
 
 def test_a_hostile_name_is_text(softphone):
-    ring(softphone, from_name="<img src=x onerror='window.hurt=1'>", **{"from": "<script>window.hurt=1</script>"})
+    ring(
+        softphone,
+        from_name="<img src=x onerror='window.hurt=1'>",
+        **{"from": "<script>window.hurt=1</script>"},
+    )
     softphone.get_by_role("heading", name="<img src=x").wait_for()
     softphone.get_by_role("button", name="Answer", exact=True).click()
     softphone.get_by_role("article").get_by_text("Connected").wait_for()

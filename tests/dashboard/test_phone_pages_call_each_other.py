@@ -1,4 +1,4 @@
-"""Two and three browser phones on a real platform: real sockets, real media workers, sound and picture measured."""
+"""Browser phones on a real platform: real sockets and media workers, sound and picture measured."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # The energy that arrived in the last half second: sound that flows, not a connection that claims to.
 HEARS = """async ({ peer, least }) => {
-  const call = phone.activeCalls.find((one) => !peer || one.from === peer || one.to === peer || one.fromName === peer);
+  const call = phone.activeCalls.find((one) => !peer || [one.from, one.to, one.fromName].includes(peer));
   const energy = async () => {
     const found = [...(await call.peerConnection.getStats()).values()];
-    return found.filter((r) => r.type === 'inbound-rtp' && r.kind === 'audio').reduce((sum, r) => sum + r.totalAudioEnergy, 0);
+    return found.filter((r) => r.type === 'inbound-rtp' && r.kind === 'audio').reduce((sum, r) => sum
+      + r.totalAudioEnergy, 0);
   };
   const before = await energy();
   await new Promise((done) => setTimeout(done, 500));
@@ -115,7 +116,9 @@ def test_the_echo_returns_sound_and_picture(phone):
     dial(alice, "/public/echo", video=True)
     card(alice, "/public/echo").get_by_text("Connected").wait_for()
     hears(alice)
-    alice.wait_for_function("() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0", timeout=20_000)
+    alice.wait_for_function(
+        "() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0", timeout=20_000
+    )
 
 
 def test_keys_are_heard_as_digits_on_the_other_side(phone):

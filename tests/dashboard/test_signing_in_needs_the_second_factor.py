@@ -70,6 +70,8 @@ def test_guessing_ends_after_ten_tries(world):
     assert sign_in(Client(), name="otto").status_code == 302, "others are not locked out"
 
 
-@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1"])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1"]
+)
 def test_the_door_leads_only_inside(world, target):
     assert sign_in(Client(), next=target).headers["Location"] == "/dashboard/"

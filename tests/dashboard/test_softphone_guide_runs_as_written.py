@@ -18,7 +18,8 @@ const call3 = await phone.call('+14155551234', {
 callerId: '+14155559876',
 });
 """,
-        "platform.of('call.create').length === 3 && platform.of('call.create')[2].caller_id === '+14155559876'",
+        "platform.of('call.create').length === 3"
+        " && platform.of('call.create')[2].caller_id === '+14155559876'",
     ),
     "inbound, answered": (
         "setTimeout(() => ring('c1'), 50);",
@@ -134,7 +135,8 @@ call.completeTransfer();
         " && platform.of('call.transfer.complete')[0]?.call_id === 'call-1'",
     ),
     "call waiting": (
-        """const showCallWaitingUI = () => console.log('waiting'), showIncomingCallUI = () => console.log('first');
+        """const showCallWaitingUI = () => console.log('waiting');
+        const showIncomingCallUI = () => console.log('first');
         setTimeout(() => { ring('c1'); ring('c2'); }, 50);""",
         """
 phone.on('incoming', (call) => {
@@ -170,7 +172,8 @@ const calls = phone.activeCalls;
 // [{ id, from, to, state: 'active' | 'held' | 'ringing', direction }]
 // Find a specific call
 const call = phone.getCall(callId);
-console.log(calls.length, calls[0] === call, ['active', 'held', 'ringing'].includes(call.state), call.direction);
+console.log(calls.length, calls[0] === call, ['active', 'held', 'ringing'].includes(call.state),
+  call.direction);
 """,
         "said.includes('1 true true outbound')",
     ),
@@ -185,7 +188,8 @@ def test_a_snippet_runs(module, name):
           window.said = [];
           const log = console.log;
           console.log = (...words) => (said.push(words.join(' ')), log(...words));
-          window.ring = (id) => platform.tell({ type: 'call.incoming', call_id: id, from: '+14155550000', to: '105' });
+          window.ring = (id) => platform.tell({ type: 'call.incoming', call_id: id, from: '+14155550000',
+            to: '105' });
         }"""
     )
     module.evaluate(f"async () => {{ {before}\n{snippet}\n await until(() => {proof}); }}")

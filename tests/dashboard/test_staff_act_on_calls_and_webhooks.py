@@ -51,7 +51,9 @@ def test_hold_and_resume_need_the_leg_they_are_for(cast, talking):
 
 def test_a_refused_transfer_is_told_and_changes_nothing(cast, talking):
     client = staff(cast.project, "operator")
-    page = client.post(f"/dashboard/calls/{talking}/transfer", {"leg": "caller", "to": "not a place"}, follow=True)
+    page = client.post(
+        f"/dashboard/calls/{talking}/transfer", {"leg": "caller", "to": "not a place"}, follow=True
+    )
     assert page.status_code == 200 and "note bad" in page.content.decode()
     assert models.Call.objects.get(pk=talking).transfer is None
     assert not models.StaffAction.objects.filter(action="call.transfer").exists()

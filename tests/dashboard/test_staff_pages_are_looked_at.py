@@ -1,4 +1,4 @@
-"""Each staff page in the browser: nothing refused by its policy, no sideways scrolling, screenshots on demand."""
+"""Each staff page in the browser: nothing refused by its policy, no sideways scrolling, screenshots."""
 
 from __future__ import annotations
 

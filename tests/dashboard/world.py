@@ -91,7 +91,12 @@ def samples(shift: int) -> list[dict[str, object]]:
 
 
 def event(row: models.Call, type: str, sequence: int, at: datetime, **data) -> models.Event:
-    body = {"id": str(uuid7()), "type": type, "timestamp": at.isoformat(), "data": {"sequence": sequence, **data}}
+    body = {
+        "id": str(uuid7()),
+        "type": type,
+        "timestamp": at.isoformat(),
+        "data": {"sequence": sequence, **data},
+    }
     return models.Event.objects.create(
         project_id=row.project_id, call_id=row.pk, stream=str(row.pk), sequence=sequence, type=type,
         body=json.dumps(body), created_at=at,

@@ -55,7 +55,9 @@ def sdp_facts(leg: models.Leg) -> list[str]:
         lines = (text or "").splitlines()
         kinds = [line[2:].split()[0] for line in lines if line.startswith("m=")]
         codecs = [
-            line.split(" ", 1)[1].split("/")[0] for line in lines if line.startswith("a=rtpmap:") and " " in line
+            line.split(" ", 1)[1].split("/")[0]
+            for line in lines
+            if line.startswith("a=rtpmap:") and " " in line
         ]
         if kinds:
             candidates = sum(line.startswith("a=candidate:") for line in lines)

@@ -115,11 +115,12 @@ def revoke_tokens(request: HttpRequest, staff: Staff, subscriber_id: str) -> Htt
 def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Rooms with who is in them now."""
     found = list(Room.objects.filter(project=staff.project).order_by("name")[:500])
+    others = models.Leg.objects.exclude(state="ended").defer("offer", "answer")
     inside = models.Leg.objects.filter(
         app="room", app_ref__in=[str(room.pk) for room in found], state="answered",
         call__project=staff.project,
     ).exclude(call__state="ended").select_related("call").prefetch_related(
-        Prefetch("call__legs", models.Leg.objects.exclude(state="ended").defer("offer", "answer"), "live_legs")
+        Prefetch("call__legs", others, "live_legs")
     )  # fmt: skip
     members: dict[str, list[models.Leg]] = {}
     for leg in inside:

@@ -24,8 +24,8 @@ from calling.payloads import rfc3339
 HOURS = 24
 EXPORTED = 1_000_000
 COLUMNS = (
-    "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at", "ended_at",
-    "end_reason", "end_cause", "ended_by", "sip_code", "consult_of", "metadata",
+    "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at",
+    "ended_at", "end_reason", "end_cause", "ended_by", "sip_code", "consult_of", "metadata",
 )  # fmt: skip
 
 
@@ -53,8 +53,8 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
     hours = [now - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
     calls = models.Call.objects.filter(project=staff.project, created_at__gte=hours[0])
     setup = ExpressionWrapper(Extract(F("answered_at") - F("created_at"), "epoch"), output_field=FloatField())
-    per_hour = {
-        row["hour"]: row
+    per_hour: dict[Any, dict[str, Any]] = {
+        row["hour"]: dict(row)
         for row in calls.annotate(hour=TruncHour("created_at"))
         .values("hour")
         .annotate(
@@ -66,7 +66,7 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
     }
 
     def series(name: str) -> list[float]:
-        return [float((per_hour.get(hour) or {}).get(name) or 0) for hour in hours]
+        return [float(per_hour.get(hour, {}).get(name) or 0) for hour in hours]
 
     labels = [hour.strftime("%H:00") for hour in hours]
     plots: list[Chart] = [
@@ -125,7 +125,7 @@ def cell(value: Any) -> Any:
 
 @page()
 def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResponse:
-    """`calls.csv`, `calls.jsonl` (as searched) or `events.jsonl`, streamed; `X-Total-Rows` is for progress."""
+    """`calls.csv`, `calls.jsonl` (as searched) or `events.jsonl`; `X-Total-Rows` is for progress."""
     body: Iterator[str]
     if what == "calls":
         rows = models.Call.objects.filter(

@@ -65,5 +65,6 @@ def act(request: HttpRequest, staff: Staff, call_id: str, action: str) -> HttpRe
         data["to"] = request.POST.get("to", "").strip()
     verb(staff.subject, str(as_uuid(call_id)), data)
     record(request, staff, f"call.{action}", call_id, **data)
-    messages.success(request, {"hangup": "Hung up.", "transfer": "The transfer has begun."}.get(action, "Done."))
+    words = {"hangup": "Hung up.", "transfer": "The transfer has begun."}
+    messages.success(request, words.get(action, "Done."))
     return redirect(came_from(request))

@@ -20,9 +20,10 @@ SHOWN_ONCE = "shown_once"
 
 @page("owner")
 def project(request: HttpRequest, staff: Staff) -> HttpResponse:
+    roles = StaffRole.objects.filter(project=staff.project).select_related("user")
     context = {
         "keys": ApiToken.objects.filter(project=staff.project).order_by("revoked_at", "-created_at")[:100],
-        "roles": StaffRole.objects.filter(project=staff.project).select_related("user").order_by("created_at"),
+        "roles": roles.order_by("created_at"),
         "shown_once": request.session.pop(SHOWN_ONCE, None),
         "ranks": list(RANKS),
     }

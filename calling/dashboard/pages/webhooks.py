@@ -17,9 +17,9 @@ STATES = ("pending", "delivered", "parked", "cancelled")
 
 
 def endpoints(staff: Staff) -> list[models.WebhookEndpoint]:
-    day = timezone.now() - timedelta(days=1)
+    recent = Q(deliveries__created_at__gt=timezone.now() - timedelta(days=1))
     counts = {
-        f"{state}_count": Count("deliveries", filter=Q(deliveries__state=state, deliveries__created_at__gt=day))
+        f"{state}_count": Count("deliveries", filter=recent & Q(deliveries__state=state))
         for state in ("pending", "delivered", "parked")
     }
     rows = models.WebhookEndpoint.objects.filter(project=staff.project, call_id=None)
