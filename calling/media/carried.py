@@ -55,6 +55,7 @@ class CarriedPeer:
         self.seen_candidates: set[int] = set()
         self.samples: list[dict[str, Any]] = []
         self.bad = False
+        self.room_sound: Any = None  # what the room it is in gives it
         self.overlay: Any = None  # what an operation or a script plays to it, instead of the plan's source
         self._heard: tuple[str | None, Any] = (None, None)
         self._seen: tuple[str | None, Any] = (None, None)
@@ -66,6 +67,12 @@ class CarriedPeer:
     @property
     def port(self) -> Any:
         return self.peer.port
+
+    @property
+    def room(self) -> str | None:
+        """The room that the plan puts it into."""
+        hears = self.plan.hears or ""
+        return hears.removeprefix("room:") if hears.startswith("room:") else None
 
     # --- descriptions; each raises BadSdp
 
@@ -108,7 +115,13 @@ class CarriedPeer:
         self.apply_sources()
 
     def apply_sources(self) -> None:
-        self.port.hears(self.overlay if self.overlay is not None else self._source("_heard", self.plan.hears))
+        room = self.room is not None
+        if self.overlay is not None:
+            self.port.hears(self.overlay)
+        else:
+            self.port.hears(self.room_sound if room else self._source("_heard", self.plan.hears))
+        if room:
+            return  # the mixer chooses the picture
         seen = self._source("_seen", self.plan.sees)
         if self.overlay is not None and self.overlay.source("video") is not None:
             seen = self.overlay  # a file with a picture

@@ -102,7 +102,7 @@ def finish(session_id: UUID | str, epoch: int) -> bool:
         row = models.MediaSession.objects.select_for_update().filter(pk=session_id, epoch=epoch).first()
         if row is None or row.state != "running":
             return True
-        if models.Call.objects.filter(session_id=session_id).exclude(state="ended").exists():
+        if models.Call.objects.filter(session_id=row.id).exclude(state="ended").exists():
             return False
         row.state, row.lease_until = "ended", None
         row.save(update_fields=["state", "lease_until"])

@@ -17,6 +17,7 @@ from calling.media.rows import Wanted
 from calling.media.sounding import CannotPlay, Sounding
 
 if TYPE_CHECKING:
+    from calling.media.rooms import RoomSound
     from calling.media.session import Session
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,9 @@ class Failed(Exception):
 
 
 class Running:
-    """One operation at work."""
+    """One operation at work. `says`: whether its events are published."""
+
+    says = True
 
     def __init__(self, wanted: Wanted, session: Session) -> None:
         self.wanted = wanted
@@ -54,6 +57,7 @@ class Running:
 
     def report(self, state: str, event: str | None, result: dict[str, Any]) -> None:
         session, wanted = self.session, self.wanted
+        event = event if self.says else None
         fence = (session.id, session.epoch)
         session.lane.work(
             wanted.call_id, lambda: operating.changed(wanted.id, state, event, result, fence=fence)
@@ -105,7 +109,17 @@ class Play(Running):
             legs = [leg for leg in ((own if direction == "listen" else other),) if leg is not None]
         return [leg.peer_id for leg in legs if leg.peer_id in session.peers]
 
+    def _room(self) -> RoomSound | None:
+        """The room that is meant where the leg is a room's: everybody in it hears."""
+        call = self.session.calls.get(self.wanted.call_id)
+        leg = call.leg(self.wanted.leg_id) if call is not None and self.wanted.leg_id else None
+        return self.session.carrier.rooms.get(leg.app_ref) if leg is not None and leg.app == "room" else None
+
     def _give(self, source: Any) -> None:
+        room = self._room()
+        if room is not None:
+            room.play(source)
+            return
         wanted = self._listeners() if source is not None else []
         for peer_id in {*self._given, *wanted}:
             peer = self.session.peers.get(peer_id)
@@ -114,7 +128,7 @@ class Play(Running):
         self._given = wanted
 
     async def work(self) -> dict[str, Any]:
-        if not self._listeners():
+        if self._room() is None and not self._listeners():
             raise Failed("nobody can hear it")
         self.started()
         ended = await self.sounding.play()
@@ -180,8 +194,33 @@ class SendDigits(Running):
         return {}
 
 
+class Tune(Running):
+    """`deafen` and `volume` of a room's member: set once, gone with the member."""
+
+    says = False
+
+    async def work(self) -> dict[str, Any]:
+        peer = self.session.peer_of_leg(self.wanted.leg_id) if self.wanted.leg_id else None
+        seat = self.session.carrier.rooms.member(peer.plan.peer_id) if peer is not None else None
+        if seat is None:
+            raise Failed("it is not in a room")
+        mixer, member = seat
+        if self.wanted.verb == "deafen":
+            mixer.set(member, deaf=bool(self.wanted.params.get("deaf", True)))
+        else:
+            mixer.set(member, volume=float(self.wanted.params.get("volume") or 0))
+        return {}
+
+
 Maker = Callable[[Wanted, "Session"], Running]
-MAKERS: dict[str, Maker] = {"play": Play, "say": Play, "collect": Collect, "digits": SendDigits}
+MAKERS: dict[str, Maker] = {
+    "play": Play,
+    "say": Play,
+    "collect": Collect,
+    "digits": SendDigits,
+    "deafen": Tune,
+    "volume": Tune,
+}
 
 
 class Operations:

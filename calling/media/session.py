@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import Any, Protocol
 
 from calling import control, models
@@ -27,6 +28,7 @@ from calling.media.operations import Operations
 from calling.media.peer import BadSdp
 from calling.media.programs import Programs
 from calling.media.reports import Lane
+from calling.media.rooms import Rooms
 from calling.media.rows import Look
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Carrier(Protocol):
     config: MediaConfig
     desk: Desk
     journal: Journal | None
+    rooms: Rooms
     draining: bool
 
 
@@ -153,6 +156,7 @@ class Session:
                 peer = self.peers.get(plan.peer_id)
                 if peer is not None:
                     peer.route(plan, expects_media=self._expects_media(plan))
+                    self.carrier.rooms.place(peer, peer.room, self)
             case pure.StopProgram(run_id=run_id):
                 self.programs.stop(run_id)
             case pure.StartProgram(program=program):
@@ -190,6 +194,7 @@ class Session:
         if peer.samples:
             self._write_samples(peer)
         self.operations.peer_gone(peer_id)
+        self.carrier.rooms.remove(peer_id)
         task = asyncio.get_running_loop().create_task(peer.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -277,12 +282,7 @@ class Session:
             return
         for call_id, leg in self._legs(peer_id):
             if leg.answered and leg.media_state is MediaState.CONNECTED:
-                self.lane.work(
-                    call_id,
-                    lambda call_id=call_id, leg_id=leg.id: self.record(
-                        "leg.quality", call_id, leg_id, record
-                    ),
-                )
+                self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
 
     def _write_samples(self, peer: CarriedPeer) -> None:
         samples, peer_id = list(peer.samples), peer.plan.peer_id

@@ -22,11 +22,12 @@ from django.conf import settings
 from calling import nudge
 from calling.media import lease
 from calling.media.admission import Load, refusal
-from calling.media.codecs import tones
+from calling.media.codecs import picture, tones
 from calling.media.config import MediaConfig
 from calling.media.desk import AWAY, Desk
 from calling.media.journal import Journal, leftovers
 from calling.media.pulse import Pulse
+from calling.media.rooms import Rooms
 from calling.media.session import Session
 from calling.models.ids import uuid7
 
@@ -55,6 +56,7 @@ class Worker:
         self.desk = Desk()
         self.journal: Journal | None = None
         self.sessions: dict[str, Session] = {}
+        self.rooms = Rooms()
         self.loop = asyncio.new_event_loop()
         self.pulse = Pulse()
         self.draining = False
@@ -86,7 +88,7 @@ class Worker:
         self._spawn(self._beats())
         self._spawn(self._listen())
         self._spawn(self._replay())
-        self._spawn(asyncio.to_thread(tones.warm))
+        self._spawn(asyncio.to_thread(warm))
         self._up.set()
         log.info("Media worker is up", extra={"worker": str(self.id)})
         while not (self.draining and not self.sessions):
@@ -280,6 +282,14 @@ class Worker:
         while self.sessions and time.monotonic() < until:
             await asyncio.sleep(0.02)
         self.sessions.clear()
+
+
+def warm() -> None:
+    """Make every sound and picture once, beside the loop, before somebody waits for it."""
+    tones.warm()
+    for codec in ("vp8", "h264"):
+        with contextlib.suppress(Exception):  # a build of FFmpeg may lack one
+            picture.pictures(codec)
 
 
 class Host:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from asgiref.sync import sync_to_async
 
 from calling import control, placing, store
@@ -85,6 +86,18 @@ async def state(call_id: str, test: Any, seconds: float = ANSWER_SECONDS) -> Cal
         await asyncio.sleep(0.05)
 
 
+def has(phone: Phone, *hertz: float) -> bool:
+    """Whether all these tones are in what it hears now, each at least a quarter as strong as the loudest."""
+    if not phone.sound or time.monotonic() - phone.heard_at > 0.5:
+        return False
+    wave = np.concatenate(list(phone.sound)[-20:])
+    if np.sqrt(np.mean(wave**2)) < 200:
+        return False
+    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+    bins = [round(each * len(wave) / phone.rate) for each in hertz]
+    return all(spectrum[max(0, at - 2) : at + 3].max() > spectrum[1:].max() / 4 for at in bins)
+
+
 async def hears(phone: Phone, hertz: float, seconds: float = 8.0) -> None:
     await until(lambda: phone.hears(hertz), seconds, f"hearing {hertz} Hz (it hears {phone.hertz()})")
 
@@ -102,6 +115,7 @@ __all__ = [
     "apply",
     "come_online",
     "dial",
+    "has",
     "hears",
     "in_thread",
     "leg",
