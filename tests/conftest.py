@@ -6,6 +6,7 @@ their full figures. Markers: see `pyproject.toml`.
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from django.db import connection
 from tests.run import find_program
 
 _PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
-_DATABASE = {"db", "transactional_db", "django_db_setup", "live_server", "child_environment"}
+_NOT_PURE = {"db", "transactional_db", "django_db_setup", "live_server", "child_environment", "browser"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +54,9 @@ def _is_not_pure(item: pytest.Item) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
     if marks & {"django_db", "browser", "sip_peer", "slow", "needs", "processes", "family"}:
         return True
-    return bool(_DATABASE & set(getattr(item, "fixturenames", ())))
+    if inspect.iscoroutinefunction(getattr(item, "function", None)):
+        return True  # an event loop means sockets and waiting
+    return bool(_NOT_PURE & set(getattr(item, "fixturenames", ())))
 
 
 def _missing_programs(item: pytest.Item) -> list[str]:

@@ -17,6 +17,8 @@ from config.embedded import ground, places, postgres, valkey
 from config.embedded.engine import Engine, EngineError, runnable
 from config.supervisor.launch import Owner
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:

@@ -18,6 +18,8 @@ import pytest
 from config.env import ROOT
 from config.supervisor.parent import Parent
 
+pytestmark = pytest.mark.processes
+
 # Runs a supervisor over processes given by name; each says its pid in its log.
 PROGRAM = """
 import sys

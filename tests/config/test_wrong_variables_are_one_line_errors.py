@@ -62,6 +62,7 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.processes
 def test_the_process_ends_with_one_line_and_no_traceback() -> None:
     result = subprocess.run(
         [sys.executable, "manage.py", "check"],
