@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 SLOTS = 20
+SWITCH_SECONDS = 0.0005
 TURN = 1.0  # seconds for one whole turn
 log = logging.getLogger(__name__)
 
@@ -83,4 +85,6 @@ def wheel() -> Wheel:
     found = _wheels.get(loop)
     if found is None:
         found = _wheels[loop] = Wheel(loop)
+        # Each sendto gives the interpreter away; another busy thread would keep it for 5 ms a packet.
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
     return found
