@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync
+from django.db import connections
 
 from tests.e2e.workers import WorkerProcess
 from tests.stage import Cast, make_cast
@@ -15,6 +17,13 @@ from tests.stage import Cast, make_cast
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
     return make_cast()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """What a test asked of the ORM from its loop went through one thread; it lets go of its connection."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result(10)
 
 
 def port_range() -> str:

@@ -1,0 +1,102 @@
+"""Reports of a session: in order, over an outage, never under a lost epoch, and kept on disk meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from calling import control
+from calling.machine import inputs
+from calling.media.desk import Desk
+from calling.media.journal import Journal, leftovers
+from calling.media.reports import Lane
+
+
+class Told:
+    """A session as a lane sees it, and a door that can be shut."""
+
+    id, epoch = "8c1f4b3e-0000-7000-8000-000000000001", 3
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.away = False
+        self.stale = False
+        self.is_lost = False
+
+    def lost(self) -> None:
+        self.is_lost = True
+
+    def apply(self, call_id: str, value: Any, fence: Any = None) -> None:
+        if self.away:
+            raise OperationalError("the server is away")
+        if self.stale:
+            raise control.StaleEpoch()
+        self.heard.append(value.digit)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    made = Told()
+    monkeypatch.setattr(control, "apply", made.apply)
+    return made
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "spool" / "worker.jsonl")
+
+
+def press(lane: Lane, digits: str) -> None:
+    for digit in digits:
+        lane.signal("call", inputs.DigitReceived("peer", digit))
+
+
+async def test_reports_arrive_in_order(told: Told, journal: Journal) -> None:
+    lane = Lane(told, Desk(), journal)
+    press(lane, "0123456789")
+    await lane.settle(5)
+    assert told.heard == list("0123456789")
+    assert journal.size == 0
+
+
+async def test_an_outage_delays_reports_and_keeps_them_on_disk(told: Told, journal: Journal) -> None:
+    lane = Lane(told, Desk(), journal)
+    told.away = True
+    press(lane, "12")
+    await asyncio.sleep(0.15)
+    press(lane, "3")
+    await asyncio.sleep(0.4)
+    assert told.heard == []
+    assert [entry.count('"DigitReceived"') for entry in journal.path.read_text().splitlines()] == [1, 1, 1]
+    assert list(leftovers(journal.path.parent)) == []  # its worker lives
+    told.away = False
+    await lane.settle(5)
+    assert told.heard == ["1", "2", "3"]
+
+
+async def test_a_dead_workers_journal_can_be_replayed(told: Told, journal: Journal) -> None:
+    digit = inputs.DigitReceived("peer", "7", 80)
+    secret = inputs.AnswerMade("leg", "v=0 secret", 1)
+    journal.append([(told.id, 3, "call", digit), (told.id, 3, "call", secret)])
+    assert "secret" not in journal.path.read_text()
+    journal.path.open("a").write("torn {")
+    journal.close()
+    ((path, entries),) = leftovers(journal.path.parent)
+    assert path == journal.path
+    assert entries == [(told.id, 3, "call", digit)]
+
+
+async def test_a_lost_epoch_ends_all_writing(told: Told, journal: Journal) -> None:
+    lane = Lane(told, Desk(), journal)
+    told.stale = True
+    press(lane, "12")
+    await lane.settle(5)
+    assert told.is_lost
+    told.stale = False
+    press(lane, "3")
+    await asyncio.sleep(0.1)
+    assert told.heard == []
