@@ -202,8 +202,9 @@ class Call:
         """The answered leg that this one talks with, or None. Targets still ringing are nobody's."""
         if self.transfer and self.transfer.by is None and leg_id == self.transfer.waiting:
             return None
+        # A script steps back while it connects its party with somebody.
         others = [leg for leg in reversed(self.legs) if leg.id != leg_id and leg.answered]
-        people = (leg for leg in others if leg.party is not Party.APP)  # a script steps back while it connects
+        people = (leg for leg in others if leg.party is not Party.APP)
         return next(people, others[0] if others else None)
 
     def held_by(self, leg_id: str) -> str | None:

@@ -1,7 +1,8 @@
 """Media streams: the call's sound to a WebSocket of the customer's and back, in Twilio's protocol.
 
-JSON text frames; 20 ms of PCMU at 8 kHz (or L16 at 16 kHz) in base64. Out: `connected`, `start`, `media`, `dtmf`,
-`mark`, `stop`; in: `media`, `mark`, `clear`. What comes in is kept in order and played by whoever calls
+JSON text frames; 20 ms of PCMU at 8 kHz (or L16 at 16 kHz) in base64. Out: `connected`, `start`, `media`,
+`dtmf`, `mark`, `stop`; in: `media`, `mark`, `clear`. What comes in is kept in order and played by whoever
+calls
 `pull` every 20 ms; a mark is sent back when everything before it has been played, or at once when `clear`
 drops it. The connection goes to a vetted address only. A connection that breaks is made again a few times,
 with a fresh
