@@ -147,12 +147,9 @@ def softphone(page) -> object:
 
 
 @pytest.fixture
-def world(request):
+def world(db):
     """A project with subscribers and calls, a second project for mallory, and one person per role."""
     from tests.dashboard.world import build
-
-    # A live server reads in its own thread, so the rows must be committed; else a rollback is quicker.
-    request.getfixturevalue("transactional_db" if "live_server" in request.fixturenames else "db")
 
     return build()
 

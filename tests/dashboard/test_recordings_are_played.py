@@ -1,0 +1,58 @@
+"""The player: for the staff of its project, from the recordings directory alone, noted in the audit log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from calling import models
+
+
+@pytest.fixture
+def recording(world, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "one.wav").write_bytes(b"RIFF....WAVE")
+    (tmp_path / "secret.txt").write_text("not for ears")
+    return models.Recording.objects.create(
+        project=world.project,
+        call_id=world.calls["over"].pk,
+        control_id="rec-1",
+        state="finished",
+        format="wav",
+        path="one.wav",
+    )
+
+
+def listen(world, recording, name: str = "vera"):
+    client = Client()
+    client.force_login(world.people[name])
+    return client.get(f"/dashboard/recordings/{recording.pk}")
+
+
+def test_staff_hear_it_and_that_is_noted(world, recording):
+    answer = listen(world, recording)
+    assert answer["Content-Type"] == "audio/wav" and b"".join(answer.streaming_content).startswith(b"RIFF")
+    assert models.StaffAction.objects.get(action="recording.listen").name == "vera"
+
+
+def test_others_do_not(world, recording):
+    assert listen(world, recording, "mallory").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "/etc/hostname", "gone.wav"])
+def test_nothing_outside_the_recordings_is_read(world, recording, path):
+    models.Recording.objects.update(path=path)
+    recording.refresh_from_db()
+    assert Path(recording.path) and listen(world, recording).status_code == 404
+
+
+def test_the_call_page_offers_the_player(world, recording):
+    client = Client()
+    client.force_login(world.people["vera"])
+    assert (
+        f"/dashboard/recordings/{recording.pk}"
+        in client.get(f"/dashboard/calls/{recording.call_id}").content.decode()
+    )
