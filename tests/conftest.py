@@ -18,7 +18,16 @@ from django.db import connection
 from tests.run import find_program
 
 _PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
-_NOT_PURE = {"db", "transactional_db", "django_db_setup", "live_server", "child_environment", "browser"}
+_NOT_PURE_ROOMS = {"dashboard", "e2e", "faults", "media"}
+_NOT_PURE = {
+    "db",
+    "transactional_db",
+    "django_db_setup",
+    "live_server",
+    "child_environment",
+    "browser",
+    "page",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_not_pure(item: pytest.Item) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
     if marks & {"django_db", "browser", "sip_peer", "slow", "needs", "processes", "family"}:
+        return True
+    if _NOT_PURE_ROOMS & set(item.path.parts):
         return True
     if inspect.iscoroutinefunction(getattr(item, "function", None)):
         return True  # an event loop means sockets and waiting

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"seed {seed} (again with: make {_target(chosen.suite)} SEED={seed})", flush=True)
     command = [sys.executable, "-m", "pytest", f"--seed={seed}", f"--hypothesis-seed={seed}", "-q"]
     if chosen.suite == "quick":
-        command.append("--quick")
+        command += ["--quick", "--timeout=20"]
     elif chosen.suite == "soak":
         command += ["--soak", "-m", "family", "-s", "--timeout=0"]
     os.execv(sys.executable, [*command, *chosen.rest])
