@@ -10,18 +10,19 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from calling import control
 from calling.machine.inputs import DigitReceived, Refused
-from calling.media.desk import AWAY, Desk
+from calling.media.desk import AWAY, Desk, guarded
 from calling.media.journal import Entry, Journal
 from subscribers.http.problems import NotFound
 
 log = logging.getLogger(__name__)
 MAX_WAITING = 2000  # per session; PostgreSQL is away for long by then
 RETRY_FIRST, RETRY_MOST = 0.1, 1.0
+BATCH = 20  # reports per visit to a desk thread
 
 
 class Reporter(Protocol):
@@ -70,7 +71,7 @@ class Lane:
             self._task = asyncio.get_running_loop().create_task(self._deliver())
 
     def _drop_one(self) -> None:
-        for entry in self._waiting:
+        for entry in list(self._waiting)[BATCH:]:  # those before may be on their way
             if entry[1] is None or isinstance(entry[1], DigitReceived):
                 self._waiting.remove(entry)
                 return
@@ -78,28 +79,23 @@ class Lane:
     async def _deliver(self) -> None:
         pause = RETRY_FIRST
         while self._waiting and not self.closed:
-            _, value, work = self._waiting[0]
-            try:
-                await self._desk.run(work)
-            except AWAY as error:
-                if pause == RETRY_FIRST:
-                    log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
-                await self._spool()
-                await asyncio.sleep(pause)
-                pause = min(RETRY_MOST, pause * 2)
-                continue
-            except control.StaleEpoch:
+            batch = [(value, work) for _, value, work in list(self._waiting)[:BATCH]]
+            done, error = await self._desk.run(deliver, batch)
+            for _ in range(min(done, len(self._waiting))):
+                self._waiting.popleft()
+            self._spooled = max(0, self._spooled - done)
+            if isinstance(error, control.StaleEpoch):
                 self.closed = True
                 self.session.lost()
                 return
-            except (Refused, NotFound, KeyError):
-                pass  # too late: the call went on without it
-            except Exception:
-                log.exception("A signal could not be reported", extra={"input": type(value).__name__})
-            pause = RETRY_FIRST
-            if self._waiting:
-                self._waiting.popleft()
-                self._spooled = max(0, self._spooled - 1)
+            if error is None:
+                pause = RETRY_FIRST
+                continue
+            if pause == RETRY_FIRST:
+                log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
+            await self._spool()
+            await asyncio.sleep(pause)
+            pause = min(RETRY_MOST, pause * 2)
 
     async def _spool(self) -> None:
         """Put on disk what came since the last time."""
@@ -128,3 +124,20 @@ class Lane:
         self.closed = True
         if self._task is not None:
             self._task.cancel()
+
+
+def deliver(batch: Sequence[tuple[Any, Work]]) -> tuple[int, Exception | None]:
+    """Do the reports in order, in a desk thread: how many are settled, and what stopped the rest.
+
+    What came too late or cannot be reported is settled; a lost epoch and an absent PostgreSQL stop.
+    """
+    for done, (value, work) in enumerate(batch):
+        try:
+            guarded(work)
+        except (*AWAY, control.StaleEpoch) as error:
+            return done, error
+        except (Refused, NotFound, KeyError):
+            pass  # the call went on without it
+        except Exception:
+            log.exception("A signal could not be reported", extra={"input": type(value).__name__})
+    return len(batch), None
