@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calling.media.codecs.jitter import LOST, JitterBuffer, Lost, Wait
 from calling.media.codecs.opus import Pcm
@@ -258,7 +259,7 @@ class Mixer:
                 self.players.remove(pull)
             else:
                 total += part
-        mixed = np.clip(total, -32768, 32767).astype(np.int16)
+        mixed = _clipped(total.copy())
         if self.on_mix is not None:
             self.on_mix(mixed)
         listeners = []
@@ -270,7 +271,7 @@ class Mixer:
             if own is None:
                 listeners.append(outlet)
             else:
-                minus = np.clip(total - own, -32768, 32767).astype(np.int16)
+                minus = _clipped(total - own)
                 emit(self, (outlet,), member.encoders, minus, RATE)
         emit(self, listeners, self._shared, mixed, RATE)
 
@@ -278,6 +279,13 @@ class Mixer:
         """Let everyone go."""
         for member in list(self.members):
             self.leave(member)
+
+
+def _clipped(total: NDArray[np.int32]) -> Pcm:
+    """int32 to int16 in place of np.clip, which costs as much as an encode of silence."""
+    np.minimum(total, 32767, out=total)
+    np.maximum(total, -32768, out=total)
+    return total.astype(np.int16)
 
 
 def _level(pcm: Pcm) -> int:

@@ -116,10 +116,10 @@ def decoder(name: str, rate: int) -> Decoder:
     raise ValueError(f"no decoder for {name}")
 
 
-def encoder(name: str, rate: int) -> Encoder:
-    """name: opus pcmu pcma g722 (lower case). ValueError for another."""
+def encoder(name: str, rate: int, complexity: int = 3) -> Encoder:
+    """name: opus pcmu pcma g722 (lower case); complexity: of Opus, 0-10. ValueError for another name."""
     if name == "opus":
-        return OpusEncoder(rate, bitrate=32000 if rate > 8000 else 20000)
+        return OpusEncoder(rate, 32000 if rate > 8000 else 20000, complexity)
     if name in ("pcmu", "pcma"):
         return _Law(name, rate)
     if name == "g722":

@@ -160,7 +160,7 @@ def encoded(pcm: Pcm, codec: str, loop: bool) -> tuple[bytes, ...]:
     rate = _rate(codec)
     frame = rate // 50
     pcm = np.concatenate((pcm, np.zeros(-len(pcm) % frame, np.int16)))
-    own = encoder(codec, rate)
+    own = encoder(codec, rate, 8)  # made once, heard often
     frames = [pcm[at : at + frame] for at in range(0, len(pcm), frame)]
     if loop:
         for one in frames[-5:]:
