@@ -136,8 +136,19 @@ def own_leg(subject: TokenHolder, call_id: str, form: Form, device_id: str | Non
     name = form.text("leg", 45)
     form.check()
     if name is not None and name not in (leg.id, leg.role.value):
-        raise problems.Forbidden("not_permitted", "A token acts for its own leg.", "leg")
+        # Whoever calls its own address has two legs and may name either.
+        mine = (each for each in reversed(call.legs) if owns(subject, each))
+        named = next((each for each in mine if name in (each.id, each.role.value)), None)
+        if named is None:
+            raise problems.Forbidden("not_permitted", "A token acts for its own leg.", "leg")
+        leg = named
     return call, leg
+
+
+def owns(subject: TokenHolder, leg: Leg) -> bool:
+    if subject.subscriber_id is None:
+        return leg.subscriber_id is None and leg.address == subject.address
+    return leg.subscriber_id == str(subject.subscriber_id)
 
 
 def touches(leg: Leg, device_id: str) -> bool:

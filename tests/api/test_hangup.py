@@ -39,3 +39,13 @@ def test_the_wrong_people_are_refused(cast, mallory):
     refusals.to_strangers(cast, mallory, call_id, "hangup", {})
     stage.error_of(cast.rest.post(f"/api/calls/{call_id}/hangup", {"leg": "nobody"}), 422)
     stage.error_of(cast.alice.rest.post(f"/api/calls/{call_id}/hangup", {"leg": "callee"}), 403)
+
+
+def test_whoever_calls_its_own_address_may_name_either_leg(cast):
+    call_id = stage.ringing(cast, "alice", "alice")
+    path = f"/api/calls/{call_id}"
+    answer = cast.alice.rest.post(f"{path}/answer", {"leg": "callee", "sdp": stage.SDP})
+    assert answer.json()["state"] == "answered"
+    call = cast.alice.rest.post(f"{path}/hold", {"leg": "caller"}).json()
+    assert [leg["held_by"] for leg in call["legs"]] == ["local", "remote"]
+    assert cast.alice.rest.post(f"{path}/hangup", {"leg": "caller"}).json()["ended_by"] == "caller"
