@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from calling import control, models, placing, presence
 from calling.machine.inputs import DeadlinePassed, WorkerLost
+from calling.media.recording_rows import close_abandoned
 from subscribers.http import problems
 
 log = logging.getLogger(__name__)
@@ -111,4 +112,4 @@ def offer_again(session: models.MediaSession) -> int:
 
 def sweep_all() -> int:
     """Every broom once."""
-    return sweep_deadlines() + sweep_sessions() + presence.expire_devices()
+    return sweep_deadlines() + sweep_sessions() + presence.expire_devices() + close_abandoned()

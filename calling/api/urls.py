@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from calling.api import calls, log, operation_views, recordings, rooms, verb_views
+from calling.api import bot_hangup, calls, log, operation_views, recordings, rooms, verb_views
 
 urlpatterns: list[URLPattern] = [
     path("api/calls", calls.CallsView.as_view(), name="calls"),
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern] = [
         recordings.DownloadView.as_view(),
         name="recording-download",
     ),
+    path("2010-04-01/Accounts/<str:account>/Calls/<str:call_id>.json", bot_hangup.BotHangupView.as_view()),
     path("api/rooms/<str:name>", rooms.RoomView.as_view(), name="room"),
     path("api/rooms/<str:name>/<str:verb>", rooms.RoomVerbView.as_view()),
     path("api/rooms/<str:name>/members/<str:leg_id>/<str:verb>", rooms.MemberVerbView.as_view()),

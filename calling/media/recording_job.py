@@ -1,44 +1,29 @@
 """A recording of a session's call: its row, its file, the parties it listens to.
 
 Used by the `record` operation and by scripts. The row says `recording` while it goes on; a worker that dies
-leaves it so, and `close_abandoned` (for the sweep) marks it `partial`: its file plays up to the last second.
+leaves it so, and `recording_rows.close_abandoned` (for the sweep) marks it `partial`: its file plays up to
+the last second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-from django.conf import settings
-from django.core import signing
 
 from calling import models
 from calling.machine.states import Party
 from calling.media.codecs import tones
 from calling.media.recording import Ear, Recorder, Settings
+from calling.media.recording_rows import link, root
 
 if TYPE_CHECKING:
     from calling.media.session import Session
 
 FORMATS: Final = {"wav": "wav", "mp3": "mp3"}
 LOOK_SECONDS: Final = 0.5
-SALT: Final = "callwright.recording"
-
-
-def root() -> Path:
-    """Where recordings lie."""
-    return Path(settings.DATA_DIR) / "recordings"
-
-
-def link(row_id: Any, project_id: Any) -> str:
-    """A signed link to a recording, as `/api/recordings` gives it: good for five minutes."""
-    signature = signing.dumps({"recording": str(row_id), "project": str(project_id)}, salt=SALT)
-    return f"https://{settings.CALLWRIGHT_DOMAIN}/api/recordings/{row_id}/download?signature={signature}"
 
 
 @dataclass
@@ -172,16 +157,3 @@ class Job:
 
 
 _LIMITS: Final = ("max_length", "initial_timeout", "end_silence_timeout")
-
-
-def close_abandoned() -> int:
-    """Mark as `partial` what still says `recording` though its call is over; for the sweep. How many."""
-    live = models.Call.objects.exclude(state="ended").values("id")
-    count = 0
-    for row in models.Recording.objects.filter(state="recording").exclude(call_id__in=live)[:500]:
-        size = 0
-        with contextlib.suppress(OSError):
-            size = os.stat(root() / row.path).st_size
-        state = "partial" if size else "failed"
-        count += models.Recording.objects.filter(pk=row.pk, state="recording").update(state=state, size=size)
-    return count

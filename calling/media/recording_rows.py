@@ -1,0 +1,46 @@
+"""Where recordings lie, their signed links, and the broom for those whose worker died. No media code here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core import signing
+from django.db.models import Q
+from django.utils import timezone
+
+from calling import models
+
+SALT: Final = "callwright.recording"
+GRACE_SECONDS: Final = 15
+
+
+def root() -> Path:
+    """Where recordings lie."""
+    return Path(settings.DATA_DIR) / "recordings"
+
+
+def link(row_id: Any, project_id: Any) -> str:
+    """A signed link to a recording, as `/api/recordings` gives it: good for five minutes."""
+    signature = signing.dumps({"recording": str(row_id), "project": str(project_id)}, salt=SALT)
+    return f"https://{settings.CALLWRIGHT_DOMAIN}/api/recordings/{row_id}/download?signature={signature}"
+
+
+def close_abandoned() -> int:
+    """Mark as `partial` what still says `recording` though its call is over; for the sweep. How many."""
+    late = timezone.now() - timedelta(
+        seconds=GRACE_SECONDS
+    )  # a living worker needs a moment to write the end
+    live = models.Call.objects.filter(~Q(state="ended") | Q(ended_at__gt=late)).values("id")
+    count = 0
+    for row in models.Recording.objects.filter(state="recording").exclude(call_id__in=live)[:500]:
+        size = 0
+        with contextlib.suppress(OSError):
+            size = os.stat(root() / row.path).st_size
+        state = "partial" if size else "failed"
+        count += models.Recording.objects.filter(pk=row.pk, state="recording").update(state=state, size=size)
+    return count
