@@ -6,6 +6,7 @@ and ends. A worker that cannot take a session leaves it wanted and asks the othe
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -44,7 +45,7 @@ def begin_media(sender: Any = None, **_: Any) -> None:
 
 @worker_shutting_down.connect(weak=False)
 def drain_media(**_: Any) -> None:
-    """SIGTERM: no further sessions; a second one ends those there are."""
-    from calling.media import worker
-
-    worker.shut_down()
+    """SIGTERM: no further sessions; a second one ends those there are. Other workers never import media."""
+    worker = sys.modules.get("calling.media.worker")
+    if worker is not None:
+        worker.shut_down()

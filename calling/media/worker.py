@@ -322,6 +322,6 @@ def shut_down() -> None:
 
 def _leave_after(worker: Worker) -> None:
     worker.finished.wait()
-    time.sleep(2.5)
+    time.sleep(1.0)
     logging.shutdown()
     os._exit(0)
