@@ -28,9 +28,14 @@ class WebProcess:
         self.log = log
         self._file = log.open("ab")
         ports = {"CALLWRIGHT_HTTP_PORT": str(self.port), "CALLWRIGHT_HTTPS_PORT": "0"}
+        self._environment = {**environment, **ports}
+        self.start()
+
+    def start(self) -> None:
+        """Also again, on the same port, after `kill`."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.serve"],
-            env={**environment, **ports},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._file,
             stderr=subprocess.STDOUT,
@@ -47,8 +52,11 @@ class WebProcess:
             except OSError:
                 time.sleep(0.1)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(5)
+
+    def stop(self) -> None:
+        self.kill()
         self._file.close()

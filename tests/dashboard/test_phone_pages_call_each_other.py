@@ -184,3 +184,43 @@ def test_closing_the_page_hangs_up_at_once(phone):
     card(bob, "Alice").get_by_text("Connected").wait_for()
     alice.close(run_before_unload=False)
     card(bob, "Alice").wait_for(state="detached", timeout=5_000)
+
+
+def test_three_phones_meet_in_a_room(phone, cast):
+    from subscribers.models import Address, Room
+
+    room = Room.objects.create(project=cast.project, name="standup", display_name="Stand-up")
+    Address.objects.create(
+        project=cast.project, context="public", name="standup", kind="room", resource_id=room.pk
+    )
+    pages = [phone(name) for name in ("alice", "bob", "carol")]
+    for page in pages:
+        dial(page, "/public/standup", video=True)
+        card(page, "/public/standup").get_by_text("Connected").wait_for()
+    for page in pages:
+        hears(page)
+        page.wait_for_function(
+            "() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0", timeout=20_000
+        )
+
+
+def test_a_call_outlives_the_web_process(phone, web):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob")
+    answer(bob)
+    hers = card(alice, "/private/bob")
+    hers.get_by_text("Connected").wait_for()
+    hears(alice)
+    hears(bob)
+    device = alice.evaluate("phone.deviceId")
+    web.kill()
+    alice.get_by_text("Reconnecting").wait_for()
+    hears(alice)  # the sound does not go through the web process
+    web.start()
+    for page in (alice, bob):
+        page.get_by_text("Online", exact=True).wait_for(timeout=15_000)
+    assert alice.evaluate("phone.deviceId") == device
+    hers.get_by_role("button", name="Hold").click()
+    card(bob, "Alice").get_by_text("On hold by them").wait_for()
+    hers.get_by_role("button", name="Hang up").click()
+    card(bob, "Alice").wait_for(state="detached")
