@@ -72,7 +72,7 @@ async def test_a_call_is_set_up_and_lives_through_hostile_datagrams() -> None:
         for _ in range(MIDCALL // (5 * 3 * len(HOSTILE))):
             await flood(port, 5)
             await asyncio.sleep(0.04)
-        assert alice.hears(440) and alice.longest_gap < 0.3
+        assert alice.hears(440) and alice.longest_gap < 1.0
         assert not any(isinstance(signal, Failed) for signal in log)
         assert transport.refused == 0, "foreign SRTP reached the cipher"
         assert transport.path.dropped > 1000

@@ -203,6 +203,9 @@ class Inlet:
 
     def bind(self, line: Line | None, transport: Wire | None) -> None:
         """Take the agreed line (None: this kind is not spoken)."""
+        if transport is not self.transport:
+            self.streams = {}  # another association: its numbers begin anew
+            self.counted = (0, 0, 0)
         self.line, self.transport = line, transport
         self.serial += 1
         self._codecs = {codec.pt: codec for codec in line.codecs} if line else {}

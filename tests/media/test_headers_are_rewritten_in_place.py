@@ -1,0 +1,86 @@
+"""RTP headers, extensions and VP8 descriptors: read and rewritten without moving a byte, whatever comes."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+from calling.media.rtp.header import (
+    extension,
+    h264_key,
+    payload_end,
+    payload_offset,
+    renumber_extensions,
+    vp8,
+)
+from calling.media.rtp.pictures import PictureNumbers
+from calling.media.sdp_model import Codec
+
+VP8 = Codec("VP8", 90000, 1, 96)
+
+
+def packet(elements: bytes = b"", payload: bytes = b"abc", csrc: int = 0, padding: int = 0) -> bytearray:
+    first = 0x80 | csrc | (0x10 if elements else 0) | (0x20 if padding else 0)
+    head = struct.pack("!BBHII", first, 96, 7, 8, 9) + bytes(4 * csrc)
+    if elements:
+        elements += bytes(-len(elements) % 4)
+        head += struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements
+    tail = bytes(padding - 1) + bytes([padding]) if padding else b""
+    return bytearray(head + payload + tail)
+
+
+def test_the_payload_is_found_behind_sources_extensions_and_before_padding() -> None:
+    data = packet(b"\x10\x55", b"payload", csrc=2, padding=5)
+    view = memoryview(data)
+    at = payload_offset(view, len(data))
+    assert at is not None and bytes(view[at : payload_end(view, len(data))]) == b"payload"
+
+
+def test_extensions_get_their_new_numbers_and_unknown_ones_vanish() -> None:
+    data = packet(b"\x10\x55" + b"\x32abc" + b"\x00" + b"\x41xy")
+    view = memoryview(data)
+    renumber_extensions(view, len(data), {1: 5, 3: 2})
+    assert bytes(extension(view, len(data), 5) or b"") == b"\x55"
+    assert bytes(extension(view, len(data), 2) or b"") == b"abc"
+    assert extension(view, len(data), 4) is None
+    assert bytes(view[-3:]) == b"abc"
+
+
+def test_broken_headers_are_survived() -> None:
+    dice = random.Random(11)
+    for _ in range(20_000):
+        data = bytearray(dice.randbytes(dice.randint(13, 60)))
+        data[0] = 0x80 | data[0] & 0x3F
+        view, size = memoryview(data), len(data)
+        at = payload_offset(view, size)
+        extension(view, size, 3)
+        renumber_extensions(view, size, {1: 2, 2: 3, 3: 1})
+        if at is not None:
+            vp8(view, at, payload_end(view, size))
+            h264_key(view, at, payload_end(view, size))
+        assert len(data) == size
+
+
+def picture(number: int, base: int, key: bool = True) -> bytearray:
+    return packet(
+        payload=bytes((0x90, 0xC0, 0x80 | number >> 8, number & 255, base, 0 if key else 1)) + b"data"
+    )
+
+
+def test_picture_numbers_go_on_when_the_source_changes() -> None:
+    numbers = PictureNumbers()
+    old, new = picture(32767, 255), picture(500, 10)
+    numbers.follow(bytes(old), VP8, memoryview(new), len(new))
+    numbers.rewrite(memoryview(new), len(new))
+    found = vp8(memoryview(new), 12, len(new))
+    assert found is not None and (found.picture, found.tl0, found.key) == (0, 0, True)
+    later = picture(501, 11, key=False)
+    numbers.rewrite(memoryview(later), len(later))
+    found = vp8(memoryview(later), 12, len(later))
+    assert found is not None and (found.picture, found.tl0, found.key) == (1, 1, False)
+
+
+def test_key_frames_are_known_in_both_codecs() -> None:
+    for payload, key in ((b"\x65x", True), (b"\x67x", True), (b"\x41x", False), (b"\x7c\x85", True),
+                         (b"\x7c\x05", False), (b"\x78\x00\x02\x67x\x00\x01\x65", True)):  # fmt: skip
+        assert h264_key(memoryview(payload), 0, len(payload)) is key

@@ -1,0 +1,40 @@
+"""Peers and trunks on an IPv6 address."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from calling.machine.states import Media
+from calling.media.codecs import tones
+from calling.media.config import MediaConfig
+from calling.media.peer import Peer
+from calling.media.plain import PlainPeer
+from tests.media.phones import CONFIG, until
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.parametrize("kind", [Peer, PlainPeer])
+async def test_two_peers_talk_over_ipv6(kind: type[Peer] | type[PlainPeer]) -> None:
+    config = MediaConfig(bind="::1", advertised="::1", ports=CONFIG.ports)
+    near, far = kind(config), kind(config)
+    try:
+        offer = await near.offer(Media())
+        assert "IN IP6 ::1" in offer
+        await near.accept(await far.answer(offer))
+        await until(lambda: near.port.up and far.port.up, what="connecting")
+        near.port.hears(tones.tone())
+        await until(lambda: bool((s := far.port.audio_in.current()) and s.packets > 20), what="sound")
+    finally:
+        await near.close()
+        await far.close()
