@@ -27,7 +27,7 @@ import numpy as np
 from calling.media.codecs.opus import OpusEncoder, Pcm
 from calling.media.codecs.speech import resample
 from calling.media.files.library import media_directory
-from calling.media.files.prepare import ROOT
+from calling.media.files.prepare import ROOT, end_process
 from calling.media.files.prepared import OPUS_STEP_US, NotPrepared, Prepared, Writer, open_prepared
 
 MAX_WORDS: Final = 4000
@@ -89,10 +89,8 @@ async def _run(command: list[str], words: str) -> tuple[bytes, int]:
     except TimeoutError:
         raise SpeechUnavailable("espeak-ng took too long") from None
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        end_process(process)
+        await process.wait()
     return sound, process.returncode or 0
 
 

@@ -1,4 +1,4 @@
-"""What a dead worker left as `recording` is marked partial (or failed, where no file is) once its call is over."""
+"""What a dead worker left as `recording` becomes partial (or failed, without a file) after its call."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ def test_only_recordings_of_calls_long_over_are_closed(settings: Any, tmp_path: 
             to_address="/x",
             created_at=now,
             ended_at=ended,
+            end_reason="hangup" if ended else None,
+            deadline=None if ended else now,
         )
         for kind in ("file", "none"):
             rows[name, kind] = models.Recording.objects.create(

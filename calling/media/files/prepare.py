@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -70,8 +71,7 @@ async def _decode(source: int, target: int, demuxer: str, picture: Picture, stal
     try:
         said = await _listen(process, stall)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        end_process(process)
         await process.wait()
     try:
         found = json.loads(said.rsplit(b"\n", 2)[-2])
@@ -81,6 +81,14 @@ async def _decode(source: int, target: int, demuxer: str, picture: Picture, stal
     except (ValueError, LookupError, TypeError):
         message = "the file could not be decoded"
     raise Unplayable(message)
+
+
+def end_process(process: asyncio.subprocess.Process) -> None:
+    """Kill it where it still lives. Not `Process.kill`: that reaps a child that has just ended, behind the
+    back of asyncio's own watcher."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 async def _listen(process: asyncio.subprocess.Process, stall: float) -> bytes:

@@ -203,7 +203,11 @@ def write_all(file: Any, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-WRITERS: Final[dict[str, Callable[[Path, int], Writer]]] = {"ogg": OggWriter, "wav": WavWriter, "mp3": Mp3Writer}
+WRITERS: Final[dict[str, Callable[[Path, int], Writer]]] = {
+    "ogg": OggWriter,
+    "wav": WavWriter,
+    "mp3": Mp3Writer,
+}
 
 
 def open_writer(path: Path, format: str, channels: int) -> Writer:
