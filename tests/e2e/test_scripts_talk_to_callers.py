@@ -305,3 +305,22 @@ async def test_a_script_that_cannot_go_on_ends_its_call_with_an_error(
     assert (call.end_reason, call.end_cause) == ("failed", "script_error")
     assert "no label" in (await run_of(call_id)).error
     await phone.close()
+
+
+async def test_a_back_end_dials_a_subscriber_who_sees_a_film(cast: Cast, worker: WorkerProcess) -> None:
+    """The inbound guide's flow: dial, answer, MP4 with sound and picture, hang up at its end."""
+    async with web({"/a.mp4": media("mp4", 4.0, hertz=700)}) as (base, _):
+        bob = Phone(300.0, grey=60)
+        device = await callers.come_online(cast.bob)
+        document = {"version": "1.0.0", "sections": {"main": [{"play": {"url": f"{base}/a.mp4"}}, "hangup"]}}
+        body = {"to": "/private/bob?channel=video", "script": document}
+        answer = await sync_to_async(cast.rest.post)("/api/calls", body)
+        assert answer.status_code == 201, answer.content
+        call_id = answer.json()["id"]
+        await callers.pick_up(cast.bob, bob, call_id, device)
+        await callers.hears(bob, 700.0)
+        await callers.until(lambda: bob.frames > 20, 8, "pictures")
+        call = await ended(call_id)
+        assert (call.end_reason, call.ended_by) == ("hangup", "platform")
+        assert (await run_of(call_id)).error == ""
+        await bob.close()
