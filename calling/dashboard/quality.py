@@ -57,10 +57,8 @@ def loss_percent(received: dict[str, Any]) -> float | None:
     return max(0.0, 100.0 * lost / (lost + packets))
 
 
-def newest_mos(samples: Any) -> float | None:
-    if not isinstance(samples, list) or not samples:
-        return None
-    return number(samples[-1], "mos")
+def mos(sample: Any) -> float | None:
+    return number(sample, "mos")
 
 
 def plots(samples: Any) -> list[Plot]:

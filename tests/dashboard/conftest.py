@@ -31,6 +31,12 @@ FLAGS = [
 ]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever opens a page needs Chromium."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        item.add_marker("browser")
+
+
 # Not for the session: between its calls Playwright's loop counts as running in this thread, and no
 # asynchronous test of a later module could run.
 @pytest.fixture(scope="module")

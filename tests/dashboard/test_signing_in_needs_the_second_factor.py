@@ -68,6 +68,8 @@ def test_guessing_ends_after_ten_tries(world):
         assert sign_in(client, password="wrong").status_code == 403
     assert sign_in(client).status_code == 429
     assert sign_in(Client(), name="otto").status_code == 302, "others are not locked out"
+    elsewhere = Client(REMOTE_ADDR="203.0.113.9")
+    assert sign_in(elsewhere).status_code == 302, "nor is its owner, somewhere else"
 
 
 @pytest.mark.parametrize(

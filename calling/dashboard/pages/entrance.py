@@ -23,14 +23,16 @@ from subscribers import sealing
 
 WAITING = "dashboard_second_factor"
 WAIT_SECONDS = 300
-TRIES = 10
+TRIES = 10  # of one name from one address; a stranger's guesses do not lock its owner out elsewhere
+TRIES_ANYWHERE = 100
 TRIES_WITHIN = timedelta(minutes=5)
 
 
-def too_many(name: str) -> bool:
+def too_many(request: HttpRequest, name: str) -> bool:
     """Whether this name failed too often lately; counted in the audit log, so over all processes."""
     since = timezone.now() - TRIES_WITHIN
-    return StaffAction.objects.filter(action="login.failed", name=name, at__gt=since).count() >= TRIES
+    failures = StaffAction.objects.filter(action="login.failed", name=name, at__gt=since)
+    return failures.filter(source=source(request)).count() >= TRIES or failures.count() >= TRIES_ANYWHERE
 
 
 def failed(request: HttpRequest, name: str) -> None:
@@ -49,7 +51,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "dashboard/login.html", {"next": onward(request)})
     name = request.POST.get("username", "").replace("\0", "")[:150]
-    if too_many(name):
+    if too_many(request, name):
         words = "Too many tries. Wait five minutes."
         return render(request, "dashboard/login.html", {"next": onward(request), "words": words}, status=429)
     user = authenticate(request, username=name, password=request.POST.get("password", "").replace("\0", ""))
@@ -73,7 +75,7 @@ def code(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "dashboard/login_code.html")
     user = User.objects.get(pk=waiting["user"])
-    if too_many(user.get_username()) or not use_code(user, request.POST.get("code", "")):
+    if too_many(request, user.get_username()) or not use_code(user, request.POST.get("code", "")):
         failed(request, user.get_username())
         words = "That code is not right, or was used already."
         return render(request, "dashboard/login_code.html", {"words": words}, status=403)

@@ -6,29 +6,32 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Prefetch
+from django.db.models.fields.json import KeyTransform
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from calling import models, verbs
 from calling.dashboard.access import Staff, as_uuid, came_from, page, record
-from calling.dashboard.quality import newest_mos
+from calling.dashboard.quality import mos
 
 SHOWN = 200  # newest first; the count above the list is of all
 
 
 def live_calls(staff: Staff) -> list[models.Call]:
-    legs = Prefetch("legs", models.Leg.objects.order_by("position").defer("offer", "answer"))
-    rows = (
+    # Of the samples only the newest is read: a long call has hundreds, and this is asked every second.
+    rows = models.Leg.objects.annotate(newest=KeyTransform("-1", "stats")).only("call_id")
+    legs = Prefetch("legs", rows)
+    live = (
         models.Call.objects.filter(project=staff.project)
         .exclude(state="ended")
         .select_related("session__worker")
         .prefetch_related(legs)
         .order_by("-created_at", "-id")[:SHOWN]
     )
-    calls = list(rows)
+    calls = list(live)
     for call in calls:
         call.score = min(  # type: ignore[attr-defined]
-            (score for leg in call.legs.all() if (score := newest_mos(leg.stats)) is not None), default=None
+            (score for leg in call.legs.all() if (score := mos(leg.newest)) is not None), default=None
         )
     return calls
 
