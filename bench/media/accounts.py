@@ -40,6 +40,15 @@ def fine_cpu_seconds(pid: int) -> float:
     return total / 1e9
 
 
+def waited_seconds(pid: int) -> float:
+    """How long the threads of the tree stood ready without a core: other work on the machine."""
+    total = 0
+    for one in tree(pid):
+        for task in Path(f"/proc/{one}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[1])
+    return total / 1e9
+
+
 def memory_kb(pid: int) -> int:
     """Proportional set size of the tree in kB."""
     total = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import select
 import struct
 import sys
@@ -144,7 +145,7 @@ class Load:
         steps = len(self.legs[0].packets)
         begun = time.monotonic()
         counting_from = int(WARM * 50)
-        cpu = cal = 0.0
+        cpu = cal = waited = own_waited = 0.0
         counted = begun
         for step in range(steps):
             if step == counting_from:
@@ -153,6 +154,7 @@ class Load:
                 for leg in self.legs:
                     leg.received = 0
                 cpu, counted = accounts.fine_cpu_seconds(server.pid), time.monotonic()
+                waited, own_waited = accounts.waited_seconds(server.pid), accounts.waited_seconds(os.getpid())
             for slot, legs in enumerate(slots):
                 now = time.monotonic()
                 for leg in legs:
@@ -172,6 +174,8 @@ class Load:
                     if time.monotonic() >= due:
                         break
         used, wall = accounts.fine_cpu_seconds(server.pid) - cpu, time.monotonic() - counted
+        waited = accounts.waited_seconds(server.pid) - waited
+        own_waited = accounts.waited_seconds(os.getpid()) - own_waited - waited
         end = time.monotonic() + 0.3
         while time.monotonic() < end:
             for fd, _ in poll.poll(0.02):
@@ -182,6 +186,8 @@ class Load:
             "kb_per_leg": (accounts.memory_kb(server.pid) - self.memory) / max(1, self.count - FIRST),
             "cpu_ms": 1000 * used / wall / self.count,
             "core": used / wall,
+            "waited": waited / wall,
+            "load_waited": max(0.0, own_waited) / wall,
             "sent": self.sent,
             "received": received,
             "lost": max(0, self.sent - received),
