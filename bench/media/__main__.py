@@ -68,7 +68,8 @@ def groups(quick: bool) -> list[list[Run]]:
 
 
 COLUMNS = (
-    ("cpu_ms", "ms/leg-s", "{:8.2f}"), ("norm_ms", "norm", "{:8.2f}"), ("core", "core", "{:6.2f}"), ("waited", "waited", "{:6.2f}"),
+    ("cpu_ms", "ms/leg-s", "{:8.2f}"), ("norm_ms", "norm", "{:8.2f}"), ("core", "core", "{:6.2f}"),
+    ("waited", "waited", "{:6.2f}"),
     ("lost", "lost", "{:6.0f}"), ("late_p50", "p50 ms", "{:7.2f}"), ("late_p99", "p99 ms", "{:7.2f}"),
     ("kb_per_leg", "kB/leg", "{:7.0f}"), ("setup_ms", "set-up ms", "{:9.2f}"),
 )  # fmt: skip
