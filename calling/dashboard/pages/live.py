@@ -30,9 +30,9 @@ def live_calls(staff: Staff) -> list[models.Call]:
     )
     calls = list(live)
     for call in calls:
-        call.score = min(  # type: ignore[attr-defined]
-            (score for leg in call.legs.all() if (score := mos(leg.newest)) is not None), default=None
-        )
+        scores = [mos(getattr(leg, "newest", None)) for leg in call.legs.all()]
+        known = [score for score in scores if score is not None]
+        call.score = min(known, default=None)  # type: ignore[attr-defined]
     return calls
 
 
