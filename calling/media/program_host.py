@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from calling import dialling, models, placing
 from calling.machine import inputs
 from calling.machine.plan import ProgramPlan
-from calling.machine.states import Call, Leg, LegState, Role
+from calling.machine.states import Call, Leg, LegState
 from calling.media.desk import AWAY
+from calling.media.program_facts import caller_of, item_of, new_targets, problem_code
 from calling.media.recording_job import Job
 from calling.media.sounding import CannotPlay, Sounding
 from calling.media.stream import StreamFailed
@@ -25,7 +26,7 @@ from calling.models.ids import uuid7
 from calling.scripts import actions
 from subscribers.addressing import slugify_reference
 from subscribers.http.problems import ApiError
-from tokens.subjects import DEFAULT_ENTRIES, ApiKey, Entry, TokenHolder
+from tokens.subjects import ApiKey
 
 if TYPE_CHECKING:
     from calling.media.session import Session
@@ -284,7 +285,7 @@ class ProgramHost:
         for device in group:
             try:
                 if device.from_caller:
-                    await self.session.desk.run(dialling.find, self._caller(), device.to)
+                    await self.session.desk.run(dialling.find, caller_of(self.row), device.to)
                 await self.session.desk.run(dialling.find, self._project(), device.to)
                 allowed.append(device.to)
             except ApiError as problem:
@@ -295,17 +296,6 @@ class ProgramHost:
 
     def _project(self) -> ApiKey:
         return ApiKey(self.row.project_id)
-
-    def _caller(self) -> TokenHolder:
-        """Whoever called, for destinations made of the caller's own words. Without a token (a phone, a SIP
-        the party of a back end's call) that is what a token without `allowed_addresses` may dial."""
-        from tokens.claims import BadClaims, holder_of
-
-        with contextlib.suppress(BadClaims):
-            return holder_of(dict(self.row.progress.get("caller") or {}))
-        nobody = self.row.id
-        entries: tuple[Entry, ...] = DEFAULT_ENTRIES
-        return TokenHolder(self.row.project_id, "guest", None, "", nobody, self.row.created_at, entries)
 
     async def _bridge(self, to: list[str], seconds: int, ringing: asyncio.Task[Outcome] | None) -> Outcome:
         leg_id = self.plan.leg_id
@@ -408,26 +398,3 @@ class ProgramHost:
             await asyncio.wait(tasks, timeout=3)
             for task in tasks:
                 task.cancel()
-
-
-def item_of(item: actions.Item, playing: actions.Playing) -> dict[str, Any]:
-    """A script's item as `sounding` plays it."""
-    match item.kind:
-        case "url":
-            return {"type": "audio", "url": item.text}
-        case "say":
-            words = {"language": playing.language, "voice": playing.voice, "gender": playing.gender}
-            return {"type": "tts", "text": item.text, **words}
-        case "silence":
-            return {"type": "silence", "duration": item.seconds}
-        case _:
-            return {"type": "ringtone", "duration": item.seconds}
-
-
-def new_targets(call: Call) -> set[str]:
-    """The legs of a call that were connected or transferred to."""
-    return {leg.id for leg in call.legs if leg.role is Role.TARGET}
-
-
-def problem_code(problem: ApiError) -> str:
-    return str(getattr(problem, "code", "") or "failed")[:64]
