@@ -1,0 +1,103 @@
+"""REGISTER as its client: keeps a trunk's registration alive (RFC 3261 10.2).
+
+What must not live here: which trunks there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from calling.sip.compose import make_request, new_call_id, new_tag
+from calling.sip.dialog import exact_uri
+from calling.sip.digest import Credentials, answer_challenge
+from calling.sip.resolve import NoRoute
+from calling.sip.values import parse_address, split_list, uri_text
+
+if TYPE_CHECKING:
+    from calling.sip.agent import Agent
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = (5, 10, 30, 60, 120)
+
+
+class Registration:
+    """One account at one registrar. `said(code)` hears every final status, 408 for silence."""
+
+    def __init__(self, agent: Agent, registrar: str, account: str, credentials: Credentials,
+                 expires: int = 600, said: Callable[[int], None] | None = None) -> None:
+        self.agent, self.registrar, self.account = agent, registrar, account
+        self.credentials, self.expires = credentials, expires
+        self.registered = False
+        self._said = said or (lambda code: None)
+        self._call_id, self._sequence = new_call_id(), 0
+        self._nonces: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Leave: one REGISTER with Expires 0, waited for briefly."""
+        if self._task is not None:
+            self._task.cancel()
+        if self.registered:
+            try:
+                await asyncio.wait_for(self.once(0), 2.0)
+            except TimeoutError:
+                log.info("the registrar did not answer the unregistration")
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            code, granted = await self.once(self.expires)
+            self.registered = code == 200
+            self._said(code)
+            if code == 200:
+                failures = 0
+                await asyncio.sleep(max(5.0, granted * random.uniform(0.7, 0.85)))
+            else:
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                failures += 1
+
+    async def once(self, expires: int) -> tuple[int, int]:
+        """One registration; (final status, granted seconds)."""
+        uri = exact_uri(self.registrar)
+        try:
+            hops = await self.agent.resolver.hops(uri)
+        except NoRoute:
+            return 503, 0
+        proof: tuple[str, str] | None = None
+        tag = new_tag()
+        for _ in range(3):
+            self._sequence += 1
+            contact = self.agent.contact(hops[0].transport, self.credentials.username)
+            request = make_request("REGISTER", uri, from_=f"<{self.account}>;tag={tag}", to=f"<{self.account}>",
+                                   call_id=self._call_id, sequence=self._sequence, contact=contact,
+                                   extra=[("Expires", str(expires)), *([proof] if proof else [])])
+            response = await self.agent.transact(request, hops[0])
+            if response is None:
+                return 408, 0
+            if response.code == 423 and (response.headers.get("Min-Expires") or "").isdecimal():
+                expires = self.expires = min(86_400, int(response.headers["Min-Expires"][:6]))
+                continue
+            if response.code not in (401, 407):
+                return response.code, self._granted(response.headers.getlist("Contact"), contact, expires)
+            proof = answer_challenge(self.credentials, response, "REGISTER", str(uri), self._nonces)
+            if proof is None:
+                return response.code, 0
+        return 401, 0
+
+    @staticmethod
+    def _granted(contacts: list[str], own: str, expires: int) -> int:
+        for item in split_list(contacts):
+            try:
+                value = parse_address(item).parameters.get("expires")
+            except ValueError:
+                continue
+            if uri_text(item) == uri_text(own) and value and value.isdecimal():
+                return min(int(value[:6]), 86_400)
+        return expires
