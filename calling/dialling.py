@@ -131,7 +131,7 @@ def target_leg(
     if target.test:
         return replace(leg, app=target.test)
     if target.kind == "subscriber":
-        subscriber = Subscriber.objects.get(pk=target.resource_id)
+        subscriber = Subscriber.objects.get(pk=str(target.resource_id))
         refusal = "busy" if busy(subscriber) else None
         attempts = () if refusal else attempts_for(subscriber.id)
         return replace(
@@ -190,13 +190,15 @@ def caller_number(subject: Subject, request: DialRequest, target: Target) -> str
 
 
 def token_number(holder: TokenHolder, caller_id: str | None) -> str | None:
+    owned = PhoneNumber.objects.none()
+    if holder.subscriber_id is not None:
+        owned = PhoneNumber.objects.filter(
+            project_id=holder.project_id, subscriber_id=holder.subscriber_id
+        ).order_by("number")
     if caller_id is None:
-        row = PhoneNumber.objects.filter(subscriber_id=holder.subscriber_id).order_by("number").first()
-        return row.number if row is not None and holder.subscriber_id is not None else None
-    owned = holder.subscriber_id is not None and PhoneNumber.objects.filter(
-        project_id=holder.project_id, subscriber_id=holder.subscriber_id, number=caller_id
-    )
-    if not owned or not owned.exists():
+        row = owned.first()
+        return row.number if row is not None else None
+    if not owned.filter(number=caller_id).exists():
         raise problems.Forbidden(
             "caller_id_not_allowed", "That number is not assigned to this subscriber.", "caller_id"
         )

@@ -123,7 +123,7 @@ def leg_to(subject: Subject, target: Target, role: Role, number: str | None) -> 
 
 def script_run(subject: Subject, target: Target) -> models.ScriptRun:
     """A run of a script resource; its call is filled in when the call exists."""
-    script = Script.objects.get(pk=target.resource_id)
+    script = Script.objects.get(pk=str(target.resource_id))
     owner = "project" if isinstance(subject, ApiKey) else f"token:{subject.jti}"
     # The caller's own scope, for a destination that the script takes from the caller's words.
     caller = {"caller": scope_of(subject)} if isinstance(subject, TokenHolder) else {}

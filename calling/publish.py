@@ -6,6 +6,8 @@ Within a call the order is the sequence's: rows are taken by id, and a call's id
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import connection, transaction
 
 from calling import models, nudge
@@ -47,7 +49,7 @@ def publish_waiting() -> int:
     return len(published)
 
 
-def log_page(project_id: object, after: int, limit: int = 200) -> list[models.Event]:
+def log_page(project_id: UUID | str, after: int, limit: int = 200) -> list[models.Event]:
     """The project's published events after a position, in order."""
     rows = models.Event.objects.filter(project_id=project_id, position__gt=after).order_by("position")
     return list(rows[:limit])

@@ -50,7 +50,7 @@ def get(call_id: UUID | str) -> models.Call:
 def session_calls(session_id: UUID | str) -> list[Call]:
     """The live calls of a media session, oldest first."""
     rows = (
-        models.Call.objects.filter(session_id=session_id).exclude(state="ended").order_by("created_at", "id")
+        models.Call.objects.filter(session__id=session_id).exclude(state="ended").order_by("created_at", "id")
     )
     return values(rows)
 
@@ -132,11 +132,12 @@ def locate(subject: Subject, call_id: UUID | str) -> tuple[models.Call, Leg | No
         raise problems.NotFound()
     if isinstance(subject, ApiKey):
         return row, None
-    legs = own_legs(subject, Q(call_id=row.id) | Q(former_call_id=row.id))
+    asked = row.id
+    legs = own_legs(subject, Q(call_id=asked) | Q(former_call_id=asked))
     if not legs:
         raise problems.NotFound()
-    leg_row = max(legs, key=lambda leg: (leg.state != "ended", leg.call_id != row.id, leg.id))
-    if leg_row.call_id != row.id:
+    leg_row = max(legs, key=lambda leg: (leg.state != "ended", leg.call_id != asked, leg.id))
+    if leg_row.call_id != asked:
         row = models.Call.objects.get(pk=leg_row.call_id)
     leg = snapshots.leg_value(leg_row, list(leg_row.attempts.order_by("id")))
     return row, leg

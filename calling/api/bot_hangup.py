@@ -31,7 +31,9 @@ class BotHangupView(SwitchboardView):
         key = self.key(request)
         if account != str(key.project_id):
             return Response(GONE, status=404)
-        if request.data.get("Status") not in ("completed", "canceled"):
+        sent = request.data
+        status = sent.get("Status") if isinstance(sent, dict) else None
+        if status not in ("completed", "canceled"):
             raise problems.Unprocessable("invalid_parameter", "Status must be completed.", "Status")
         try:
             row, _ = store.locate(key, call_id)

@@ -69,7 +69,7 @@ def say_ringing(turn: Turn, call_id: str, leg_id: str) -> None:
 
 
 def join_ringing(turn: Turn, call_id: str, leg_id: str, device: DeviceSpec) -> None:
-    """A device came online while its subscriber is being rung: it rings too (contract 5, issue of many devices)."""
+    """A device came online while its subscriber is being rung: it rings too (contract 5)."""
     leg = turn.leg(call_id, leg_id)
     mine = [attempt for attempt in leg.attempts if attempt.device_id == device.id]
     if any(attempt.live or attempt.state is AttemptState.REJECTED for attempt in mine):

@@ -1,4 +1,7 @@
-"""What an answered party may do: hold, mute, digits, a fresh offer. Routing in the plan, never renegotiation. Pure."""
+"""What an answered party may do: hold, mute, digits, a fresh offer. Pure.
+
+Each is routing in the plan, never renegotiation.
+"""
 
 from __future__ import annotations
 

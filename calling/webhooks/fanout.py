@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -37,7 +38,7 @@ def fan_out(event_ids: Sequence[int]) -> int:
 
 
 def delivery(
-    endpoint: models.WebhookEndpoint, event: models.Event, body: str, now: object
+    endpoint: models.WebhookEndpoint, event: models.Event, body: str, now: datetime
 ) -> models.Delivery:
     return models.Delivery(
         endpoint=endpoint, event=event, stream=event.stream, body=body, next_at=now, created_at=now
