@@ -153,6 +153,13 @@ class SoftPhone:
                 self._sound.append(samples.astype(np.float64))
                 self._sound_at = now
 
+    def forget_sound(self) -> None:
+        self._sound.clear()
+
+    @property
+    def has_sound(self) -> bool:
+        return bool(self._sound)
+
     def frequency(self, seconds: float = 0.4) -> float | None:
         """The strongest frequency of the last moments in Hz, None for silence."""
         if not self._sound or time.monotonic() - self._sound_at > 0.3:

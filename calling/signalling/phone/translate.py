@@ -96,9 +96,10 @@ def lost_attempt(leg: Leg, device_id: str) -> tuple[str, str] | None:
 
 
 def tell_answer(told: Told, leg: Leg | None, device_id: str, messages: list[Message]) -> Told:
-    if leg is None or not leg.live or leg.offered or leg.answer is None or leg.device_id != device_id:
+    """`sdp.answer`, before whatever happened next: also for a call that was over as soon as it began."""
+    if leg is None or leg.offered or leg.answer is None or leg.device_id != device_id:
         return told
-    if leg.serial <= told.serial:
+    if leg.serial <= told.serial or (told.serial and not leg.live):
         return told
     messages.append({"type": "sdp.answer", "call_id": told.call_id, "sdp": leg.answer})
     return replace(told, serial=leg.serial)
