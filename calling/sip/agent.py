@@ -15,7 +15,7 @@ from typing import Any
 
 from sipmessage import Request, Response
 
-from calling.sip import registrar, session_timer
+from calling.sip import compose, registrar, session_timer
 from calling.sip.call import Call
 from calling.sip.client_call import ClientCall
 from calling.sip.compose import ALLOW, make_response, new_tag, stamp_via, stateless_reply, tag_of_loosely
@@ -33,7 +33,6 @@ from calling.sip.transport import Transport
 
 log = logging.getLogger(__name__)
 
-EXTENSIONS = frozenset({"100rel", "timer", "replaces", "norefersub"})
 IN_DIALOG_ONLY = frozenset({"BYE", "PRACK", "UPDATE", "INFO", "NOTIFY", "REFER"})
 MAX_IDENTIFYING = 500
 MAX_CALLS = 5000
@@ -58,10 +57,20 @@ class Agent:
     is awaited before a message that changes the dialog leaves.
     """
 
-    def __init__(self, *, realm: str, authenticate: Authenticate, trunk: Trunk = no_trunk,
-                 on_invite: OnInvite = _refuse_all, update: registrar.Update | None = None,
-                 store: Store = _keep_nothing, advertised: str | None = None, resolver: Resolver | None = None,
-                 allow_md5: bool = False, flood: FloodGate | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        realm: str,
+        authenticate: Authenticate,
+        trunk: Trunk = no_trunk,
+        on_invite: OnInvite = _refuse_all,
+        update: registrar.Update | None = None,
+        store: Store = _keep_nothing,
+        advertised: str | None = None,
+        resolver: Resolver | None = None,
+        allow_md5: bool = False,
+        flood: FloodGate | None = None,
+    ) -> None:
         self.gate = Gate(realm, authenticate, trunk, allow_md5=allow_md5)
         self.resolver = resolver or Resolver()
         self._on_invite, self._update, self._store = on_invite, update, store
@@ -76,12 +85,19 @@ class Agent:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.dropped = 0
 
-    async def listen(self, host: str, port: int, *, tls_port: int | None = None,
-                     server_context: ssl.SSLContext | None = None,
-                     client_context: ssl.SSLContext | None = None) -> None:
+    async def listen(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls_port: int | None = None,
+        server_context: ssl.SSLContext | None = None,
+        client_context: ssl.SSLContext | None = None,
+    ) -> None:
         """Open the sockets; port 0 picks one. Raises OSError if a port is taken."""
-        await self.transport.listen(host, port, tls_port=tls_port, server_context=server_context,
-                                    client_context=client_context)
+        await self.transport.listen(
+            host, port, tls_port=tls_port, server_context=server_context, client_context=client_context
+        )
 
     async def close(self) -> None:
         """Close sockets and timers; live calls are left to their stored dialogs."""
@@ -99,9 +115,18 @@ class Agent:
         tail = f";transport={transport.lower()}" if transport != "UDP" else ""
         return f"<sip:{user}@{host}:{port}{tail}>"
 
-    def invite(self, target: str, offer_sdp: str, *, from_: str, to: str | None = None,
-               headers: Sequence[tuple[str, str]] = (), credentials: Credentials | None = None,
-               hops: Sequence[Hop] | None = None, fixed: bool = False) -> ClientCall:
+    def invite(
+        self,
+        target: str,
+        offer_sdp: str,
+        *,
+        from_: str,
+        to: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: Credentials | None = None,
+        hops: Sequence[Hop] | None = None,
+        fixed: bool = False,
+    ) -> ClientCall:
         """Dial `target` (a URI). `from_` and `to` are addresses like `<sip:…>` without tags.
 
         hops replace the look-up (a registered device's own address); `fixed` keeps the whole dialog on
@@ -110,8 +135,17 @@ class Agent:
         for name, value in headers:
             if "\r" in name + value or "\n" in name + value:
                 raise ValueError("line break in a header")
-        call = ClientCall(self, exact_uri(target), offer_sdp, from_=from_, to=to or f"<{target}>",
-                          headers=headers, credentials=credentials, hops=hops, fixed=fixed)
+        call = ClientCall(
+            self,
+            exact_uri(target),
+            offer_sdp,
+            from_=from_,
+            to=to or f"<{target}>",
+            headers=headers,
+            credentials=credentials,
+            hops=hops,
+            fixed=fixed,
+        )
         self._live.add(call)
         self.spawn(call.start())
         return call
@@ -246,15 +280,10 @@ class Agent:
             self.exchange.refuse(request, hop, 481)
         elif request.method not in ("INVITE", "REGISTER"):
             self.exchange.refuse(request, hop, 405, [("Allow", ALLOW)])
-        elif unknown := self._unsupported(request):
+        elif unknown := compose.unsupported(request):
             self.exchange.refuse(request, hop, 420, [("Unsupported", ", ".join(unknown))])
         else:
             self._identify_later(request, hop)
-
-    @staticmethod
-    def _unsupported(request: Request) -> list[str]:
-        items = [item.strip() for value in request.headers.getlist("Require") for item in value.split(",")]
-        return [item[:64] for item in items if item and item.lower() not in EXTENSIONS][:8]
 
     def _ack(self, request: Request) -> None:
         tag = tag_of_loosely(request.headers["To"]) or ""
@@ -291,7 +320,11 @@ class Agent:
         if transaction is None:
             self.exchange.refuse(request, hop, 503, [("Retry-After", "5")])
             return
-        if call.dialog.flow is not None and not call.dialog.route_set and call.dialog.flow[0] == hop.transport:
+        if (
+            call.dialog.flow is not None
+            and not call.dialog.route_set
+            and call.dialog.flow[0] == hop.transport
+        ):
             call.dialog.flow = (hop.transport, hop.host, hop.port, call.dialog.flow[3])
         call.handle(request, transaction)
 
@@ -318,8 +351,9 @@ class Agent:
         finally:
             self._identifying.discard(key)
         if isinstance(who, Challenge):
-            self.exchange.refuse(request, hop, 401, [("WWW-Authenticate", value) for value in who.values],
-                                 to_tag=new_tag())
+            self.exchange.refuse(
+                request, hop, 401, [("WWW-Authenticate", value) for value in who.values], to_tag=new_tag()
+            )
         elif request.method == "REGISTER":
             await self._register(request, hop, who)
         else:
@@ -342,8 +376,9 @@ class Agent:
         self._finish(transaction, result.code, result.headers)
 
     def _finish(self, transaction: ServerTransaction, code: int, headers: Sequence[tuple[str, str]]) -> None:
-        self.exchange.respond(transaction, make_response(transaction.request, code, to_tag=new_tag(),
-                                                         extra=headers))
+        self.exchange.respond(
+            transaction, make_response(transaction.request, code, to_tag=new_tag(), extra=headers)
+        )
 
     async def _incoming(self, request: Request, hop: Hop, who: Identity) -> None:
         holder: list[ServerCall] = []
@@ -377,4 +412,3 @@ class Agent:
         except Exception:
             log.exception("an incoming call could not be decided")
             await call.reject(500)
-

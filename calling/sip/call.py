@@ -20,7 +20,7 @@ from calling.sip import session_timer
 from calling.sip.compose import Extra, make_response
 from calling.sip.dialog import Dialog
 from calling.sip.digest import Credentials, answer_challenge
-from calling.sip.notices import Digit, Finished, Headers, Notice, Offer, Referred, ReferProgress
+from calling.sip.notices import Digit, Finished, Headers, Notice, Offer, ReferProgress, Referred
 from calling.sip.server_transaction import ServerTransaction
 from calling.sip.session_timer import SessionTimer
 from calling.sip.values import parse_replaces, split_uri_headers, uri_text
@@ -37,8 +37,12 @@ _FRAGMENT = re.compile(r"SIP/2\.0 (\d{3})")
 
 def custom_headers(message: Request | Response) -> Headers:
     """The `x-` headers of a message (contract 5), names lower case, at most 20."""
-    found = [(name.lower(), value[:1000]) for name in message.headers.keys() if name.lower().startswith("x-")
-             for value in message.headers.getlist(name)[:1]]
+    found = [
+        (name.lower(), value[:1000])
+        for name in message.headers.keys()  # noqa: SIM118 (not a dict)
+        if name.lower().startswith("x-")
+        for value in message.headers.getlist(name)[:1]
+    ]
     return tuple(found[:20])
 
 
@@ -101,8 +105,14 @@ class Call:
         self.agent.forget_call(self)
         self.tell(Finished(by, why, headers))
 
-    async def ask(self, method: str, *, extra: Extra = (), body: str | bytes = b"",
-                  content_type: str = "application/sdp") -> Response | None:
+    async def ask(
+        self,
+        method: str,
+        *,
+        extra: Extra = (),
+        body: str | bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> Response | None:
         """Send a request in the dialog and wait for its final answer; None after silence."""
         assert self.dialog is not None
         headers = list(extra)
@@ -170,28 +180,49 @@ class Call:
 
     async def send_digit(self, digit: str, duration_ms: int = 160) -> int:
         """A key as INFO (application/dtmf-relay), for peers without RFC 4733; the status."""
-        response = await self.ask("INFO", body=f"Signal={digit}\r\nDuration={duration_ms}\r\n",
-                                  content_type="application/dtmf-relay")
+        response = await self.ask(
+            "INFO",
+            body=f"Signal={digit}\r\nDuration={duration_ms}\r\n",
+            content_type="application/dtmf-relay",
+        )
         return response.code if response else 408
 
     async def refer(self, target: str, replaces: str | None = None) -> int:
         """Ask the far end to call `target` (a URI); `replaces` is a raw Replaces value. The status."""
-        escaped = "" if replaces is None else "?Replaces=" + "".join(
-            c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in replaces)
+        escaped = (
+            ""
+            if replaces is None
+            else "?Replaces="
+            + "".join(c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in replaces)
+        )
         assert self.dialog is not None
-        response = await self.ask("REFER", extra=[("Refer-To", f"<{target}{escaped}>"),
-                                                  ("Referred-By", self.dialog.local_address)])
+        response = await self.ask(
+            "REFER", extra=[("Refer-To", f"<{target}{escaped}>"), ("Referred-By", self.dialog.local_address)]
+        )
         return response.code if response else 408
 
     # --- what the far end does --------------------------------------------------------------------
 
-    def reply(self, transaction: ServerTransaction, code: int, *, extra: Extra = (), body: str = "",
-              reason: str | None = None) -> None:
+    def reply(
+        self,
+        transaction: ServerTransaction,
+        code: int,
+        *,
+        extra: Extra = (),
+        body: str = "",
+        reason: str | None = None,
+    ) -> None:
         assert self.dialog is not None
         request = transaction.request
-        contact = self.dialog.contact if request.method in ("INVITE", "UPDATE", "REFER") and code < 300 else None
-        self.agent.exchange.respond(transaction, make_response(
-            request, code, reason, to_tag=self.dialog.local_tag, contact=contact, extra=extra, body=body))
+        contact = (
+            self.dialog.contact if request.method in ("INVITE", "UPDATE", "REFER") and code < 300 else None
+        )
+        self.agent.exchange.respond(
+            transaction,
+            make_response(
+                request, code, reason, to_tag=self.dialog.local_tag, contact=contact, extra=extra, body=body
+            ),
+        )
 
     def handle(self, request: Request, transaction: ServerTransaction) -> None:
         """A new request of the far end inside this dialog."""
@@ -202,8 +233,15 @@ class Call:
         if not self.dialog.takes(request):
             self.reply(transaction, 500)
             return
-        action = {"BYE": self._on_bye, "INVITE": self._on_offer, "UPDATE": self._on_offer, "INFO": self._on_info,
-                  "REFER": self._on_refer, "NOTIFY": self._on_notify, "PRACK": self._on_prack}
+        action = {
+            "BYE": self._on_bye,
+            "INVITE": self._on_offer,
+            "UPDATE": self._on_offer,
+            "INFO": self._on_info,
+            "REFER": self._on_refer,
+            "NOTIFY": self._on_notify,
+            "PRACK": self._on_prack,
+        }
         if request.method in action:
             action[request.method](request, transaction)
         else:
@@ -298,10 +336,12 @@ class Call:
                 return
             done = code >= 200
             state = "terminated;reason=noresource" if done else "active;expires=120"
-            await self.ask("NOTIFY", extra=[("Event", f"refer;id={request.cseq.sequence}"),
-                                            ("Subscription-State", state)],
-                           body=f"SIP/2.0 {code} {'OK' if code < 300 else 'Failed'}\r\n".encode(),
-                           content_type="message/sipfrag;version=2.0")
+            await self.ask(
+                "NOTIFY",
+                extra=[("Event", f"refer;id={request.cseq.sequence}"), ("Subscription-State", state)],
+                body=f"SIP/2.0 {code} {'OK' if code < 300 else 'Failed'}\r\n".encode(),
+                content_type="message/sipfrag;version=2.0",
+            )
 
         self.tell(Referred(target, replaces, request.headers.get("Referred-By"), decide, report))
 
@@ -326,7 +366,8 @@ class Call:
         self._timer = timer
         if timer is not None and not self.finished:
             self._watch = asyncio.get_running_loop().call_later(
-                timer.due_after, lambda: self.spawn(self._timer_due()))
+                timer.due_after, lambda: self.spawn(self._timer_due())
+            )
 
     async def _timer_due(self) -> None:
         timer = self._timer

@@ -33,9 +33,19 @@ FORGET_FORK_SECONDS = 64 * T1
 class ClientCall(Call):
     """Created by `Agent.invite`. Ends with Failed (never answered) or Finished (after an answer)."""
 
-    def __init__(self, agent: Agent, uri: URI, offer: str, *, from_: str, to: str,
-                 headers: Sequence[tuple[str, str]] = (), credentials: Credentials | None = None,
-                 hops: Sequence[Hop] | None = None, fixed: bool = False) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        uri: URI,
+        offer: str,
+        *,
+        from_: str,
+        to: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: Credentials | None = None,
+        hops: Sequence[Hop] | None = None,
+        fixed: bool = False,
+    ) -> None:
         super().__init__(agent, credentials)
         self.local_sdp = offer
         self._uri, self._from, self._to = uri, f"{from_};tag={new_tag()}", to
@@ -77,10 +87,26 @@ class ClientCall(Call):
         self._hop = self._hops[0]
         self._provisional = False
         contact = self.agent.contact(self._hop.transport)
-        timer = session_timer.header(SessionTimer(max(session_timer.DEFAULT, self._min_se), True), server=False)
-        extra = [timer, ("Min-SE", str(self._min_se)), *([self._proof] if self._proof else []), *self._headers]
-        invite = make_request("INVITE", self._uri, from_=self._from, to=self._to, call_id=self._call_id,
-                              sequence=self._sequence, contact=contact, extra=extra, body=self.local_sdp or "")
+        timer = session_timer.header(
+            SessionTimer(max(session_timer.DEFAULT, self._min_se), True), server=False
+        )
+        extra = [
+            timer,
+            ("Min-SE", str(self._min_se)),
+            *([self._proof] if self._proof else []),
+            *self._headers,
+        ]
+        invite = make_request(
+            "INVITE",
+            self._uri,
+            from_=self._from,
+            to=self._to,
+            call_id=self._call_id,
+            sequence=self._sequence,
+            contact=contact,
+            extra=extra,
+            body=self.local_sdp or "",
+        )
         self._transaction = self.agent.exchange.request(invite, self._hop, self._heard, self._broke)
 
     def _again(self) -> None:
@@ -93,7 +119,9 @@ class ClientCall(Call):
         elif self.finished or (self.dialog is not None and self.dialog.state == "confirmed"):
             return
         else:
-            self._next_hop(408 if why == "timeout" else 503, "Request Timeout" if why == "timeout" else "No Route")
+            self._next_hop(
+                408 if why == "timeout" else 503, "Request Timeout" if why == "timeout" else "No Route"
+            )
 
     def _next_hop(self, code: int, reason: str, response: Response | None = None) -> None:
         assert self._hops
@@ -136,8 +164,9 @@ class ClientCall(Call):
     def _new_dialog(self, tag: str, response: Response) -> Dialog | None:
         assert self._transaction is not None and self._hop is not None
         try:
-            dialog = Dialog.of_caller(self._transaction.request, response,
-                                      self.agent.contact(self._hop.transport))
+            dialog = Dialog.of_caller(
+                self._transaction.request, response, self.agent.contact(self._hop.transport)
+            )
         except ValueError:
             return None
         if self._fixed or self._hop.transport == "TLS":
@@ -178,8 +207,11 @@ class ClientCall(Call):
             return
         dialog.confirm(response)
         ack = self._acked[tag] = dialog.request("ACK", sequence=response.cseq.sequence)
-        winner = not self.finished and not self._cancelled and (
-            self.dialog is None or self.dialog.state != "confirmed" or self.dialog is dialog)
+        winner = (
+            not self.finished
+            and not self._cancelled
+            and (self.dialog is None or self.dialog.state != "confirmed" or self.dialog is dialog)
+        )
         if winner:
             self.dialog = dialog
             allow = ",".join(response.headers.getlist("Allow")).upper()
@@ -205,10 +237,16 @@ class ClientCall(Call):
                 self.agent.unknow(dialog)
 
     def _on_failure(self, response: Response) -> None:
-        if response.code in (401, 407) and self.credentials is not None and self._challenges < 2 \
-                and not self._cancelled and self._transaction is not None:
-            proof = answer_challenge(self.credentials, response, "INVITE", str(self._transaction.request.uri),
-                                     self._nonces)
+        if (
+            response.code in (401, 407)
+            and self.credentials is not None
+            and self._challenges < 2
+            and not self._cancelled
+            and self._transaction is not None
+        ):
+            proof = answer_challenge(
+                self.credentials, response, "INVITE", str(self._transaction.request.uri), self._nonces
+            )
             if proof is not None:
                 self._challenges += 1
                 self._proof = proof

@@ -18,18 +18,48 @@ AGENT = "Callwright"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY"
 SUPPORTED = "100rel, timer, replaces, norefersub"
 PHRASES = {
-    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 183: "Session Progress", 200: "OK",
-    202: "Accepted", 302: "Moved Temporarily", 400: "Bad Request", 401: "Unauthorized",
-    402: "Payment Required", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    407: "Proxy Authentication Required", 408: "Request Timeout", 413: "Request Entity Too Large",
-    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
-    421: "Extension Required", 422: "Session Interval Too Small", 423: "Interval Too Brief",
-    429: "Provide Referrer Identity", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops",
-    484: "Address Incomplete", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
-    489: "Bad Event", 491: "Request Pending", 500: "Server Internal Error", 501: "Not Implemented",
-    503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported",
-    513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline", 606: "Not Acceptable",
+    100: "Trying",
+    180: "Ringing",
+    181: "Call Is Being Forwarded",
+    183: "Session Progress",
+    200: "OK",
+    202: "Accepted",
+    302: "Moved Temporarily",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
+    429: "Provide Referrer Identity",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    484: "Address Incomplete",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    489: "Bad Event",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    504: "Server Time-out",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    600: "Busy Everywhere",
+    603: "Decline",
+    606: "Not Acceptable",
 }
 
 Extra = Iterable[tuple[str, str]]
@@ -53,9 +83,20 @@ def via_line(hop: Hop, sent_by: tuple[str, int], branch: str) -> str:
     return f"SIP/2.0/{hop.transport} {host}:{sent_by[1]};branch={branch};rport"
 
 
-def make_request(method: str, uri: URI, *, from_: str, to: str, call_id: str, sequence: int,
-                 routes: Iterable[str] = (), contact: str | None = None, extra: Extra = (),
-                 body: str | bytes = b"", content_type: str = "application/sdp") -> Request:
+def make_request(
+    method: str,
+    uri: URI,
+    *,
+    from_: str,
+    to: str,
+    call_id: str,
+    sequence: int,
+    routes: Iterable[str] = (),
+    contact: str | None = None,
+    extra: Extra = (),
+    body: str | bytes = b"",
+    content_type: str = "application/sdp",
+) -> Request:
     """A request without its Via, which is added when the hop is known."""
     request = Request(method, uri)
     headers = request.headers
@@ -78,9 +119,17 @@ def make_request(method: str, uri: URI, *, from_: str, to: str, call_id: str, se
     return request
 
 
-def make_response(request: Request, code: int, reason: str | None = None, *, to_tag: str | None = None,
-                  contact: str | None = None, extra: Extra = (), body: str | bytes = b"",
-                  content_type: str = "application/sdp") -> Response:
+def make_response(
+    request: Request,
+    code: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    contact: str | None = None,
+    extra: Extra = (),
+    body: str | bytes = b"",
+    content_type: str = "application/sdp",
+) -> Response:
     """A response to `request` with Via, From, To, Call-ID, CSeq (and Record-Route) copied unchanged."""
     response = Response(code, reason or PHRASES.get(code, "Failed" if code >= 300 else "OK"))
     headers = response.headers
@@ -114,8 +163,14 @@ def tag_of_loosely(value: str) -> str | None:
     try:
         return tag_of(value)
     except ValueError:
-        return next((p.split("=", 1)[1].strip() for p in value.split(";")[1:]
-                     if p.strip().lower().startswith("tag=")), None)
+        return next(
+            (
+                p.split("=", 1)[1].strip()
+                for p in value.split(";")[1:]
+                if p.strip().lower().startswith("tag=")
+            ),
+            None,
+        )
 
 
 def stateless_reply(lines: tuple[tuple[str, str], ...], code: int, reason: str) -> bytes:
@@ -124,14 +179,24 @@ def stateless_reply(lines: tuple[tuple[str, str], ...], code: int, reason: str) 
     return f"SIP/2.0 {code} {reason}\r\n{text}Server: {AGENT}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
+def unsupported(request: Request) -> list[str]:
+    """The extensions a request requires that we do not speak (RFC 3261 8.2.2.3)."""
+    known = {item.strip() for item in SUPPORTED.split(",")}
+    items = [i.strip() for value in request.headers.getlist("Require") for i in value.split(",")]
+    return [item[:64] for item in items if item and item.lower() not in known][:8]
+
+
 def stamp_via(message: Request, host: str, port: int) -> None:
     """Write `received` and `rport` into the top Via of a received request (RFC 3261 18.2.1, RFC 3581)."""
     lines = message.headers.getlist("Via")
     via = parse_via(lines[0])
     text = lines[0]
     if "rport" in via.parameters or via.host.strip("[]") != host:
-        kept = [part for part in text.split(";")
-                if part.split("=")[0].strip().lower() not in ("rport", "received")]
+        kept = [
+            part
+            for part in text.split(";")
+            if part.split("=")[0].strip().lower() not in ("rport", "received")
+        ]
         text = ";".join(kept) + f";received={host}"
         if "rport" in via.parameters:
             text += f";rport={port}"

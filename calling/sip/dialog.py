@@ -30,8 +30,14 @@ class ExactURI(URI):
 def exact_uri(text: str) -> URI:
     """Parse `text` and keep it for writing; ValueError for anything but sip, sips and tel."""
     parsed = parse_uri(text)
-    uri = ExactURI(scheme=parsed.scheme, host=parsed.host, user=parsed.user, password=parsed.password,
-                   port=parsed.port, parameters=parsed.parameters)
+    uri = ExactURI(
+        scheme=parsed.scheme,
+        host=parsed.host,
+        user=parsed.user,
+        password=parsed.password,
+        port=parsed.port,
+        parameters=parsed.parameters,
+    )
     uri.__dict__["_text"] = text.strip()
     return uri
 
@@ -67,11 +73,18 @@ class Dialog:
             raise ValueError("INVITE needs one Contact")
         target = uri_text(contacts[0])
         parse_uri(target)
-        return cls(call_id=invite.call_id, local_tag=local_tag, remote_tag=tag_of(invite.headers["From"]) or "",
-                   local_address=_without_tag(invite.headers["To"]),
-                   remote_address=_without_tag(invite.headers["From"]), remote_target=target, contact=contact,
-                   local_sequence=0, remote_sequence=invite.cseq.sequence,
-                   route_set=list(invite.headers.getlist("Record-Route")))
+        return cls(
+            call_id=invite.call_id,
+            local_tag=local_tag,
+            remote_tag=tag_of(invite.headers["From"]) or "",
+            local_address=_without_tag(invite.headers["To"]),
+            remote_address=_without_tag(invite.headers["From"]),
+            remote_target=target,
+            contact=contact,
+            local_sequence=0,
+            remote_sequence=invite.cseq.sequence,
+            route_set=list(invite.headers.getlist("Record-Route")),
+        )
 
     @classmethod
     def of_caller(cls, invite: Request, response: Response, contact: str) -> Dialog:
@@ -79,12 +92,18 @@ class Dialog:
         contacts = split_list(response.headers.getlist("Contact"))
         target = uri_text(contacts[0]) if contacts else str(invite.uri)
         parse_uri(target)
-        return cls(call_id=invite.call_id, local_tag=tag_of(invite.headers["From"]) or "",
-                   remote_tag=tag_of(response.headers["To"]) or "",
-                   local_address=_without_tag(invite.headers["From"]),
-                   remote_address=_without_tag(invite.headers["To"]), remote_target=target, contact=contact,
-                   local_sequence=invite.cseq.sequence, caller=True,
-                   route_set=list(reversed(response.headers.getlist("Record-Route"))))
+        return cls(
+            call_id=invite.call_id,
+            local_tag=tag_of(invite.headers["From"]) or "",
+            remote_tag=tag_of(response.headers["To"]) or "",
+            local_address=_without_tag(invite.headers["From"]),
+            remote_address=_without_tag(invite.headers["To"]),
+            remote_target=target,
+            contact=contact,
+            local_sequence=invite.cseq.sequence,
+            caller=True,
+            route_set=list(reversed(response.headers.getlist("Record-Route"))),
+        )
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -97,7 +116,7 @@ class Dialog:
         self.state = "confirmed"
 
     def refresh_target(self, message: Request | Response) -> None:
-        """Take a new remote target from a target refresh request or its answer (12.2); a bad one is ignored."""
+        """Take a new remote target from a target refresh or its answer (12.2); a bad one is ignored."""
         contacts = split_list(message.headers.getlist("Contact"))
         if len(contacts) == 1:
             try:
@@ -114,23 +133,42 @@ class Dialog:
         self.remote_sequence = sequence
         return True
 
-    def request(self, method: str, *, extra: Extra = (), body: str | bytes = b"",
-                content_type: str = "application/sdp", sequence: int | None = None) -> Request:
+    def request(
+        self,
+        method: str,
+        *,
+        extra: Extra = (),
+        body: str | bytes = b"",
+        content_type: str = "application/sdp",
+        sequence: int | None = None,
+    ) -> Request:
         """A request inside the dialog (12.2.1.1); `sequence` is given for ACK only, else counted."""
         if sequence is None:
             self.local_sequence += 1
             sequence = self.local_sequence
         uri, routes = exact_uri(self.remote_target), list(self.route_set)
-        if routes and "lr" not in parse_address(routes[0]).parameters \
-                and "lr" not in parse_uri(uri_text(routes[0])).parameters:
+        if (
+            routes
+            and "lr" not in parse_address(routes[0]).parameters
+            and "lr" not in parse_uri(uri_text(routes[0])).parameters
+        ):
             # A strict router: it wants itself in the Request-URI and the target as the last Route.
             routes.append(f"<{self.remote_target}>")
             uri = exact_uri(uri_text(routes.pop(0)))
         remote = f"{self.remote_address};tag={self.remote_tag}" if self.remote_tag else self.remote_address
-        return make_request(method, uri, from_=f"{self.local_address};tag={self.local_tag}", to=remote,
-                            call_id=self.call_id, sequence=sequence, routes=routes,
-                            contact=None if method in ("BYE", "ACK", "PRACK", "INFO") else self.contact,
-                            extra=extra, body=body, content_type=content_type)
+        return make_request(
+            method,
+            uri,
+            from_=f"{self.local_address};tag={self.local_tag}",
+            to=remote,
+            call_id=self.call_id,
+            sequence=sequence,
+            routes=routes,
+            contact=None if method in ("BYE", "ACK", "PRACK", "INFO") else self.contact,
+            extra=extra,
+            body=body,
+            content_type=content_type,
+        )
 
     @property
     def hop(self) -> Hop | None:
@@ -157,7 +195,7 @@ class Dialog:
 def _without_tag(address: str) -> str:
     """A From or To value without its tag parameter, the rest unchanged."""
     opening, closing = address.rfind("<"), address.rfind(">")
-    head, tail = (address[:closing + 1], address[closing + 1:]) if opening >= 0 else ("", address)
+    head, tail = (address[: closing + 1], address[closing + 1 :]) if opening >= 0 else ("", address)
     parts = tail.split(";")
     kept = [part for part in parts if not part.strip().lower().startswith("tag=")]
     joined = ";".join(kept).strip()

@@ -81,8 +81,10 @@ class DigestServer:
         nonce = f"{stamp}.{self._seal(stamp)}"
         algorithms = ["SHA-256", "MD5"] if self.allow_md5 else ["SHA-256"]
         tail = ", stale=true" if stale else ""
-        return [f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}'
-                for name in algorithms]
+        return [
+            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}'
+            for name in algorithms
+        ]
 
     def _seal(self, stamp: str) -> str:
         return hmac.new(self._key, f"{self.realm}|{stamp}".encode(), hashlib.sha256).hexdigest()[:32]
@@ -98,7 +100,9 @@ class DigestServer:
                 return dict(found)
         return None
 
-    def verify(self, request: Request, fields: Mapping[str, str], user: Ha1Pair | None, now: float) -> Verdict:
+    def verify(
+        self, request: Request, fields: Mapping[str, str], user: Ha1Pair | None, now: float
+    ) -> Verdict:
         """Check one Authorization. `user` is None for an unknown name: the same work is done either way."""
         algorithm = fields.get("algorithm", "MD5").upper()
         usable = algorithm == "SHA-256" or (algorithm == "MD5" and self.allow_md5)
@@ -110,8 +114,10 @@ class DigestServer:
         stamp, _, seal = nonce.rpartition(".")
         if not hmac.compare_digest(self._seal(stamp).encode(), seal.encode()):
             return Verdict(False, stale=True)
-        right = hmac.compare_digest(response_of(algorithm, secret or "-", request.method, fields).encode(),
-                                    fields.get("response", "").lower().encode())
+        right = hmac.compare_digest(
+            response_of(algorithm, secret or "-", request.method, fields).encode(),
+            fields.get("response", "").lower().encode(),
+        )
         if not right or user is None or not secret:
             return Verdict(False, guessed=True)
         if not self._fits(fields["uri"], request) or len(count) != 8:
@@ -121,8 +127,9 @@ class DigestServer:
             number = int(count, 16)
         except ValueError:
             return Verdict(False)
-        if not -5 <= age <= NONCE_SECONDS * (10 if nonce in self._counts else 1) or \
-                number <= self._counts.get(nonce, 0):
+        if not -5 <= age <= NONCE_SECONDS * (
+            10 if nonce in self._counts else 1
+        ) or number <= self._counts.get(nonce, 0):
             return Verdict(False, stale=True)
         self._counts[nonce] = number
         self._counts.move_to_end(nonce)
@@ -135,7 +142,11 @@ class DigestServer:
         """The signed uri must name the request's user, so an answer cannot be moved to another target."""
         wanted = request.uri.user or ""
         user = uri.partition(":")[2].rpartition("@")[0]
-        return user.replace("%23", "#").split(":")[0] == wanted if wanted and request.method != "REGISTER" else True
+        return (
+            user.replace("%23", "#").split(":")[0] == wanted
+            if wanted and request.method != "REGISTER"
+            else True
+        )
 
 
 @dataclass(frozen=True)
@@ -149,16 +160,20 @@ class Credentials:
     allow_md5: bool = True
 
 
-def answer_challenge(credentials: Credentials, response: Response, method: str, uri: str,
-                     counts: dict[str, int]) -> tuple[str, str] | None:
+def answer_challenge(
+    credentials: Credentials, response: Response, method: str, uri: str, counts: dict[str, int]
+) -> tuple[str, str] | None:
     """The (header, value) that answers a 401 or 407, or None if it must not be answered.
 
     Only a challenge of the configured realm is answered: a callee behind the trunk that challenges
     with a realm of its own gets nothing (digest leak, GHSA-3v3f-99mv-qvj4). `counts` maps a nonce to
     its last count and is kept by the caller.
     """
-    source, target = (("WWW-Authenticate", "Authorization") if response.code == 401
-                      else ("Proxy-Authenticate", "Proxy-Authorization"))
+    source, target = (
+        ("WWW-Authenticate", "Authorization")
+        if response.code == 401
+        else ("Proxy-Authenticate", "Proxy-Authorization")
+    )
     allowed = {credentials.realm} if credentials.realm else {credentials.domain}
     offers: dict[str, Mapping[str, str]] = {}
     for value in response.headers.getlist(source)[:8]:
@@ -168,8 +183,13 @@ def answer_challenge(credentials: Credentials, response: Response, method: str, 
             continue
         algorithm = found.get("algorithm", "MD5").upper()
         qops = [item.strip() for item in found.get("qop", "").split(",") if item.strip()]
-        if scheme == "digest" and found.get("realm") in allowed and "nonce" in found \
-                and algorithm in _HASHES and (not qops or "auth" in qops):
+        if (
+            scheme == "digest"
+            and found.get("realm") in allowed
+            and "nonce" in found
+            and algorithm in _HASHES
+            and (not qops or "auth" in qops)
+        ):
             offers.setdefault(algorithm, found)
     algorithm = "SHA-256" if "SHA-256" in offers else "MD5" if credentials.allow_md5 else ""
     if algorithm not in offers:
@@ -184,8 +204,10 @@ def answer_challenge(credentials: Credentials, response: Response, method: str, 
     fields["response"] = response_of(algorithm, secret, method, fields)
     if "opaque" in offer:
         fields["opaque"] = offer["opaque"]
-    text = ", ".join(f"{name}={value}" if name in ("nc", "qop") else f'{name}="{_escape(value)}"'
-                     for name, value in fields.items())
+    text = ", ".join(
+        f"{name}={value}" if name in ("nc", "qop") else f'{name}="{_escape(value)}"'
+        for name, value in fields.items()
+    )
     return target, f"Digest {text}, algorithm={algorithm}"
 
 

@@ -84,8 +84,10 @@ class Exchange:
         self._clients[transaction.key] = entry
         self._carry_out(entry, transaction.start(self.now()))
 
-    def send(self, request: Request, hop: Hop) -> None:
-        """Send a request outside any transaction: the ACK of a 2xx."""
+    def send(self, request: Request, hop: Hop | None) -> None:
+        """Send a request outside any transaction: the ACK of a 2xx. Without a hop it is lost."""
+        if hop is None:
+            return
         if not request.headers.getlist("Via"):
             request.headers.setlist("Via", [via_line(hop, self.sent_by(hop), new_branch())])
             _via_first(request)
@@ -137,8 +139,15 @@ class Exchange:
         if entry is not None:
             self._carry_out(entry, transaction.respond(response, self.now()))
 
-    def refuse(self, request: Request, hop: Hop, code: int, extra: Sequence[tuple[str, str]] = (),
-               reason: str | None = None, to_tag: str = "none") -> None:
+    def refuse(
+        self,
+        request: Request,
+        hop: Hop,
+        code: int,
+        extra: Sequence[tuple[str, str]] = (),
+        reason: str | None = None,
+        to_tag: str = "none",
+    ) -> None:
         """Answer without keeping anything."""
         self._put(bytes(make_response(request, code, reason, to_tag=to_tag, extra=extra)), hop, None)
 
@@ -222,7 +231,7 @@ class Exchange:
 def _via_first(request: Request) -> None:
     """Via leads the header list: proxies and people expect it there."""
     headers = request.headers
-    names = [name for name in headers.keys() if name != "Via"]
+    names = [name for name in headers.keys() if name != "Via"]  # noqa: SIM118 (not a dict)
     values = [(name, list(headers.getlist(name))) for name in names]
     via = list(headers.getlist("Via"))
     for name in ["Via", *names]:

@@ -9,7 +9,9 @@ import re
 
 from calling.sip.normalise import MAX_MESSAGE
 
-_LENGTH = re.compile(rb"(?:\A|\r\n)(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
+_LENGTH = re.compile(
+    rb"(?:\A|\r\n)(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*(?=\r\n|\Z)", re.IGNORECASE
+)
 PING = b"\r\n\r\n"
 
 

@@ -48,8 +48,9 @@ class Gate:
     told apart by what they are answered.
     """
 
-    def __init__(self, realm: str, authenticate: Authenticate, trunk: Trunk = no_trunk, *,
-                 allow_md5: bool = False) -> None:
+    def __init__(
+        self, realm: str, authenticate: Authenticate, trunk: Trunk = no_trunk, *, allow_md5: bool = False
+    ) -> None:
         self.digest = DigestServer(realm, allow_md5)
         self._authenticate, self._trunk = authenticate, trunk
         self._users = AttemptLock(USER_TRIES, LOCK_SECONDS)

@@ -44,8 +44,9 @@ class FloodGate:
 
     def admits(self, source: str, now: float) -> bool:
         """Whether one more message of this source is looked at."""
-        return self._take(source, self._rate, self._burst, now) and \
-            self._take("", self._overall, self._overall, now)
+        return self._take(source, self._rate, self._burst, now) and self._take(
+            "", self._overall, self._overall, now
+        )
 
     def _take(self, key: str, rate: float, burst: float, now: float) -> bool:
         left, seen = self._buckets.get(key, (burst, now))

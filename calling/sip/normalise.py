@@ -27,13 +27,61 @@ _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
-_ONCE = frozenset({"call-id", "cseq", "from", "to", "max-forwards", "content-length", "content-type",
-                   "refer-to", "replaces", "session-expires", "min-se", "event", "rack", "rseq", "expires"})
-_CANONICAL = {name.lower(): name for name in (
-    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Length", "Content-Type",
-    "Record-Route", "Route", "Allow", "Supported", "Require", "Authorization", "Proxy-Authorization",
-    "WWW-Authenticate", "Proxy-Authenticate", "Expires", "Refer-To", "Referred-By", "Replaces",
-    "Session-Expires", "Min-SE", "RSeq", "RAck", "Event", "User-Agent", "Server", "Retry-After", "Reason")}
+_ONCE = frozenset(
+    {
+        "call-id",
+        "cseq",
+        "from",
+        "to",
+        "max-forwards",
+        "content-length",
+        "content-type",
+        "refer-to",
+        "replaces",
+        "session-expires",
+        "min-se",
+        "event",
+        "rack",
+        "rseq",
+        "expires",
+    }
+)
+_CANONICAL = {
+    name.lower(): name
+    for name in (
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Max-Forwards",
+        "Content-Length",
+        "Content-Type",
+        "Record-Route",
+        "Route",
+        "Allow",
+        "Supported",
+        "Require",
+        "Authorization",
+        "Proxy-Authorization",
+        "WWW-Authenticate",
+        "Proxy-Authenticate",
+        "Expires",
+        "Refer-To",
+        "Referred-By",
+        "Replaces",
+        "Session-Expires",
+        "Min-SE",
+        "RSeq",
+        "RAck",
+        "Event",
+        "User-Agent",
+        "Server",
+        "Retry-After",
+        "Reason",
+    )
+}
 
 
 class BadSipMessage(Exception):
@@ -139,8 +187,11 @@ def _check_headers(clean: _Clean) -> None:
     for via in vias:
         parse_via(via)
     # Routing headers one per line, so that position means the same to every reader.
-    clean.headers = [(name, item) for name, value in clean.headers
-                     for item in (split_list([value]) if name in ("Via", "Route", "Record-Route") else [value])]
+    clean.headers = [
+        (name, item)
+        for name, value in clean.headers
+        for item in (split_list([value]) if name in ("Via", "Route", "Record-Route") else [value])
+    ]
     parse_addresses(clean.all("record-route") + clean.all("route"))
     contacts = clean.all("contact")
     if contacts and contacts != ["*"]:
@@ -205,7 +256,7 @@ def _request(clean: _Clean) -> Request:
             raise BadSipMessage(416, "Unsupported URI Scheme")
         raise ValueError("Request-URI")
     at = target.rfind("@")
-    if scheme != "tel" and "?" in target[at + 1:]:
+    if scheme != "tel" and "?" in target[at + 1 :]:
         raise ValueError("headers in Request-URI")
     uri = parse_uri(target)
     # sipmessage parses a plain stand-in; the URI was parsed by the stricter, wider parser of `values`.
@@ -232,8 +283,12 @@ def _reply(clean: _Clean) -> tuple[tuple[str, str], ...]:
     try:
         vias = split_list(clean.all("via"))
         parse_via(vias[0])
-        singles = [("From", clean.one("from")), ("To", clean.one("to")), ("Call-ID", clean.one("call-id")),
-                   ("CSeq", clean.one("cseq"))]
+        singles = [
+            ("From", clean.one("from")),
+            ("To", clean.one("to")),
+            ("Call-ID", clean.one("call-id")),
+            ("CSeq", clean.one("cseq")),
+        ]
     except (ValueError, IndexError):
         return ()
     return (*(("Via", via) for via in vias[:MAX_VIAS]), *singles)

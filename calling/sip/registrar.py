@@ -72,9 +72,16 @@ def wanted(request: Request, hop: Hop) -> Change | Registered:
         elif seconds < SHORTEST:
             return Registered(423, (("Min-Expires", str(SHORTEST)),))
         else:
-            keep.append(Binding(uri_text(item)[:500], hop, min(seconds, LONGEST),
-                                (request.headers.get("User-Agent") or "")[:200],
-                                request.call_id, request.cseq.sequence))
+            keep.append(
+                Binding(
+                    uri_text(item)[:500],
+                    hop,
+                    min(seconds, LONGEST),
+                    (request.headers.get("User-Agent") or "")[:200],
+                    request.call_id,
+                    request.cseq.sequence,
+                )
+            )
     return Change(tuple(keep), tuple(drop))
 
 

@@ -27,8 +27,15 @@ RETRY_SECONDS = (5, 10, 30, 60, 120)
 class Registration:
     """One account at one registrar. `said(code)` hears every final status, 408 for silence."""
 
-    def __init__(self, agent: Agent, registrar: str, account: str, credentials: Credentials,
-                 expires: int = 600, said: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        registrar: str,
+        account: str,
+        credentials: Credentials,
+        expires: int = 600,
+        said: Callable[[int], None] | None = None,
+    ) -> None:
         self.agent, self.registrar, self.account = agent, registrar, account
         self.credentials, self.expires = credentials, expires
         self.registered = False
@@ -75,9 +82,16 @@ class Registration:
         for _ in range(3):
             self._sequence += 1
             contact = self.agent.contact(hops[0].transport, self.credentials.username)
-            request = make_request("REGISTER", uri, from_=f"<{self.account}>;tag={tag}", to=f"<{self.account}>",
-                                   call_id=self._call_id, sequence=self._sequence, contact=contact,
-                                   extra=[("Expires", str(expires)), *([proof] if proof else [])])
+            request = make_request(
+                "REGISTER",
+                uri,
+                from_=f"<{self.account}>;tag={tag}",
+                to=f"<{self.account}>",
+                call_id=self._call_id,
+                sequence=self._sequence,
+                contact=contact,
+                extra=[("Expires", str(expires)), *([proof] if proof else [])],
+            )
             response = await self.agent.transact(request, hops[0])
             if response is None:
                 return 408, 0

@@ -62,7 +62,9 @@ class Resolver:
             raise NoRoute(f"{host}: no answer from DNS") from None
         if not found:
             raise NoRoute(f"{host}: no address")
-        return [Hop(h.transport, h.host, h.port, host if h.transport == "TLS" else "") for h in found[:MAX_HOPS]]
+        return [
+            Hop(h.transport, h.host, h.port, host if h.transport == "TLS" else "") for h in found[:MAX_HOPS]
+        ]
 
     async def _named(self, host: str, port: int | None, transport: str, secure: bool) -> list[Hop]:
         if port is not None:

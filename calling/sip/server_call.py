@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class ServerCall(Call):
     """Handed to `on_invite`. `account` is who it is from; `offer` the SDP, None for a late offer."""
 
-    def __init__(self, agent: Agent, request: Request, hop: Hop, transaction: ServerTransaction,
-                 account: str) -> None:
+    def __init__(
+        self, agent: Agent, request: Request, hop: Hop, transaction: ServerTransaction, account: str
+    ) -> None:
         super().__init__(agent)
         self.request, self.hop, self.account = request, hop, account
         self.offer = self.remote_sdp = sdp_of(request)
@@ -41,7 +42,9 @@ class ServerCall(Call):
         self.answered = False
         self.transaction = transaction
         self._timer_wanted = session_timer.agreed_as_server(request)
-        options = ",".join([*request.headers.getlist("Supported"), *request.headers.getlist("Require")]).lower()
+        options = ",".join(
+            [*request.headers.getlist("Supported"), *request.headers.getlist("Require")]
+        ).lower()
         self._reliably = "100rel" in options
         self._rseq = 0
         self._pracked: dict[int, asyncio.Event] = {}
@@ -53,8 +56,9 @@ class ServerCall(Call):
         if via.host.strip("[]") != hop.host or (via.port or 5060) != hop.port or hop.reliable:
             self.dialog.flow = (hop.transport, hop.host, hop.port, hop.name)
 
-    async def ring(self, sdp: str | None = None, code: int | None = None,
-                   headers: Sequence[tuple[str, str]] = ()) -> None:
+    async def ring(
+        self, sdp: str | None = None, code: int | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """180, or 183 with `sdp`; reliable where the caller speaks 100rel and there is SDP."""
         if self.finished or self.answered:
             return
@@ -69,8 +73,14 @@ class ServerCall(Call):
             self.local_sdp = sdp
         assert self.dialog is not None
         self.agent.know(self.dialog, self)
-        response = make_response(self.request, code, to_tag=self.dialog.local_tag, contact=self.dialog.contact,
-                                 extra=extra, body=sdp or "")
+        response = make_response(
+            self.request,
+            code,
+            to_tag=self.dialog.local_tag,
+            contact=self.dialog.contact,
+            extra=extra,
+            body=sdp or "",
+        )
         self.agent.exchange.respond(self.transaction, response)
         if number:
             self._pracked[number] = asyncio.Event()
@@ -91,9 +101,15 @@ class ServerCall(Call):
 
     def _on_prack(self, request: Request, transaction: ServerTransaction) -> None:
         parts = (request.headers.get("RAck") or "").split()
-        wanted = self._pracked.get(int(parts[0])) if parts and parts[0].isdigit() and len(parts[0]) < 11 else None
-        if wanted is None or wanted.is_set() or len(parts) != 3 \
-                or f"{parts[1]} {parts[2]}" != self.request.headers["CSeq"]:
+        wanted = (
+            self._pracked.get(int(parts[0])) if parts and parts[0].isdigit() and len(parts[0]) < 11 else None
+        )
+        if (
+            wanted is None
+            or wanted.is_set()
+            or len(parts) != 3
+            or f"{parts[1]} {parts[2]}" != self.request.headers["CSeq"]
+        ):
             self.reply(transaction, 481)
             return
         wanted.set()
@@ -115,19 +131,31 @@ class ServerCall(Call):
         if self._timer_wanted is not None:
             extra += [session_timer.header(self._timer_wanted, server=True), ("Require", "timer")]
         self.agent.await_ack(self, self.transaction)
-        self.agent.exchange.respond(self.transaction, make_response(
-            self.request, 200, to_tag=self.dialog.local_tag, contact=self.dialog.contact, extra=extra, body=sdp))
+        self.agent.exchange.respond(
+            self.transaction,
+            make_response(
+                self.request,
+                200,
+                to_tag=self.dialog.local_tag,
+                contact=self.dialog.contact,
+                extra=extra,
+                body=sdp,
+            ),
+        )
         self._restart_timer(self._timer_wanted)
         return True
 
-    async def reject(self, code: int, reason: str | None = None,
-                     headers: Sequence[tuple[str, str]] = ()) -> None:
+    async def reject(
+        self, code: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """A final refusal, 300 to 699; nothing if it is answered or over."""
         if self.finished or self.answered:
             return
         assert self.dialog is not None
-        self.agent.exchange.respond(self.transaction, make_response(
-            self.request, code, reason, to_tag=self.dialog.local_tag, extra=headers))
+        self.agent.exchange.respond(
+            self.transaction,
+            make_response(self.request, code, reason, to_tag=self.dialog.local_tag, extra=headers),
+        )
         self.finish("local", "rejected")
 
     async def hangup(self, code: int = 603, headers: Sequence[tuple[str, str]] = ()) -> None:
@@ -142,8 +170,9 @@ class ServerCall(Call):
         if self.finished or self.answered:
             return
         assert self.dialog is not None
-        self.agent.exchange.respond(self.transaction, make_response(
-            self.request, 487, to_tag=self.dialog.local_tag))
+        self.agent.exchange.respond(
+            self.transaction, make_response(self.request, 487, to_tag=self.dialog.local_tag)
+        )
         self.finish("remote", "cancel")
 
     def on_ack(self, request: Request) -> None:

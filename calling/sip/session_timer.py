@@ -39,8 +39,9 @@ def interval(message: Request | Response, name: str) -> tuple[int, str] | None:
     if not value:
         return None
     seconds, *rest = [part.strip() for part in value.split(";")]
-    refresher = next((p.split("=")[1].strip().lower() for p in rest
-                      if p.lower().startswith("refresher") and "=" in p), "")
+    refresher = next(
+        (p.split("=")[1].strip().lower() for p in rest if p.lower().startswith("refresher") and "=" in p), ""
+    )
     return min(int(seconds[:9]), LONGEST), refresher
 
 
@@ -52,8 +53,9 @@ def too_short(request: Request) -> bool:
 
 def agreed_as_server(request: Request) -> SessionTimer | None:
     """What we put into our 2xx. Without `timer` in Supported there is none: nobody would refresh it."""
-    supported = {item.strip().lower() for value in request.headers.getlist("Supported")
-                 for item in value.split(",")}
+    supported = {
+        item.strip().lower() for value in request.headers.getlist("Supported") for item in value.split(",")
+    }
     asked = interval(request, "Session-Expires")
     if asked is None or "timer" not in supported:
         return None

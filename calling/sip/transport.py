@@ -108,9 +108,15 @@ class Transport:
         self._opening: dict[tuple[str, str, int, str], asyncio.Task[_Stream]] = {}
         self._client_context: ssl.SSLContext | None = None
 
-    async def listen(self, host: str, port: int, *, tls_port: int | None = None,
-                     server_context: ssl.SSLContext | None = None,
-                     client_context: ssl.SSLContext | None = None) -> None:
+    async def listen(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls_port: int | None = None,
+        server_context: ssl.SSLContext | None = None,
+        client_context: ssl.SSLContext | None = None,
+    ) -> None:
         """Open UDP and TCP on `port` (0 picks one for both) and TLS on `tls_port` if there is a context."""
         loop = asyncio.get_running_loop()
         self._client_context = client_context
@@ -118,11 +124,17 @@ class Transport:
         self._servers.append(server)
         port = server.sockets[0].getsockname()[1]
         _, self._udp = await loop.create_datagram_endpoint(
-            lambda: _Udp(self.receive, self.admit), local_addr=(host, port))
+            lambda: _Udp(self.receive, self.admit), local_addr=(host, port)
+        )
         self.local = {"UDP": (host, port), "TCP": (host, port)}
         if server_context is not None and tls_port is not None:
-            secure = await loop.create_server(lambda: _Stream(self, "TLS"), host, tls_port, ssl=server_context,
-                                              ssl_handshake_timeout=CONNECT_SECONDS)
+            secure = await loop.create_server(
+                lambda: _Stream(self, "TLS"),
+                host,
+                tls_port,
+                ssl=server_context,
+                ssl_handshake_timeout=CONNECT_SECONDS,
+            )
             self._servers.append(secure)
             self.local["TLS"] = (host, secure.sockets[0].getsockname()[1])
 
@@ -165,8 +177,12 @@ class Transport:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, protocol = await loop.create_connection(
-                    lambda: _Stream(self, hop.transport, name), hop.host, hop.port, ssl=context,
-                    server_hostname=name if context else None)
+                    lambda: _Stream(self, hop.transport, name),
+                    hop.host,
+                    hop.port,
+                    ssl=context,
+                    server_hostname=name if context else None,
+                )
         except (TimeoutError, ssl.SSLError) as error:
             raise OSError(f"cannot connect: {error}") from error
         return protocol

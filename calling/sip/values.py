@@ -17,8 +17,11 @@ from sipmessage import URI, Address, Parameters, Via
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?\.?)+\Z|\[[0-9A-Fa-f:.]{2,45}\]\Z")
-_VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)"
-                  r"(?:\s*:\s*(\d{1,5}))?\s*\Z", re.IGNORECASE)
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)"
+    r"(?:\s*:\s*(\d{1,5}))?\s*\Z",
+    re.IGNORECASE,
+)
 MAX_PARAMETERS = 40
 
 
@@ -85,7 +88,7 @@ def split_uri_headers(text: str) -> tuple[str, dict[str, str]]:
     if mark < 0 or text[:4].lower() == "tel:":
         return text, {}
     headers: dict[str, str] = {}
-    for pair in text[mark + 1:].split("&")[:MAX_PARAMETERS]:
+    for pair in text[mark + 1 :].split("&")[:MAX_PARAMETERS]:
         name, _, value = pair.partition("=")
         headers.setdefault(unquote(name).lower(), unquote(value))
     return text[:mark], headers
@@ -122,15 +125,21 @@ def parse_uri(text: str) -> URI:
             found.setdefault(unquote(name).lower(), unquote(value) if equals else None)
     if len(found) > MAX_PARAMETERS:
         raise ValueError("too many URI parameters")
-    return URI(scheme=scheme, host=host, port=port, user=parsed.user, password=parsed.password,
-               parameters=Parameters(**found))
+    return URI(
+        scheme=scheme,
+        host=host,
+        port=port,
+        user=parsed.user,
+        password=parsed.password,
+        parameters=Parameters(**found),
+    )
 
 
 def _host_port(text: str) -> tuple[str, int | None]:
     host, colon, port = text, "", ""
     if text.startswith("["):
         end = text.find("]")
-        host, rest = text[:end + 1], text[end + 1:]
+        host, rest = text[: end + 1], text[end + 1 :]
         colon, port = rest[:1], rest[1:]
         if colon not in ("", ":"):
             raise ValueError("bad host")
@@ -154,8 +163,11 @@ def parse_address(text: str) -> Address:
         name = head[:opening].strip()
         if not (name.startswith('"') and name.endswith('"') and len(name) > 1) and '"' in name:
             raise ValueError("bad display name")
-        return Address(uri=parse_uri(head[opening + 1:-1]), name=unquote_string(name),
-                       parameters=Parameters(**parameters_of(parts[1:])))
+        return Address(
+            uri=parse_uri(head[opening + 1 : -1]),
+            name=unquote_string(name),
+            parameters=Parameters(**parameters_of(parts[1:])),
+        )
     # Without brackets every parameter belongs to the header, not to the URI (RFC 3261 20.10).
     return Address(uri=parse_uri(parts[0]), parameters=Parameters(**parameters_of(parts[1:])))
 
@@ -174,7 +186,7 @@ def uri_text(address: str) -> str:
     """The URI inside one raw address value, exactly as written, header part included."""
     opening = address.rfind("<")
     if opening >= 0:
-        return address[opening + 1:address.find(">", opening)]
+        return address[opening + 1 : address.find(">", opening)]
     return address.split(";", 1)[0].strip()
 
 
@@ -187,8 +199,12 @@ def parse_via(text: str) -> Via:
     port = int(match.group(3)) if match.group(3) else None
     if port is not None and not 0 < port < 65536:
         raise ValueError("bad Via port")
-    return Via(transport=match.group(1).upper(), host=match.group(2), port=port,
-               parameters=Parameters(**parameters_of(parts[1:])))
+    return Via(
+        transport=match.group(1).upper(),
+        host=match.group(2),
+        port=port,
+        parameters=Parameters(**parameters_of(parts[1:])),
+    )
 
 
 def tag_of(text: str) -> str | None:
