@@ -1,0 +1,153 @@
+"""One SignalWire client on one socket: its calls under its own ids, and events it has not acknowledged.
+
+Events go into the socket's outbound queue; what a lost socket may have swallowed is said again on the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from calling.signalling.fabric import rpc, translate
+from calling.signalling.fabric.translate import Told
+from calling.signalling.news import Found, News
+from calling.signalling.outbound import Outbound
+from tokens.subjects import TokenHolder
+
+MAX_UNACKED = 100
+PING_SECONDS, DEAD_SECONDS = 15.0, 50.0
+
+
+class Line:
+    """The state of a client's conversation. Lives in the event loop; nothing here waits."""
+
+    def __init__(self, device_id: str, holder: TokenHolder, out: Outbound) -> None:
+        self.device_id = device_id
+        self.holder = holder
+        self.out = out
+        self.told: dict[str, Told] = {}  # by leg id
+        self.names: dict[str, str] = {}  # leg id → the callID that the client gave it
+        self.unacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.updates: dict[tuple[str, int], asyncio.Future[str]] = {}  # (leg id, serial) → platform's answer
+        self.expired = False
+        self.on_expiry: Callable[[str], None] | None = None
+        self.heard_at = self.pinged_at = time.time()
+
+    @property
+    def subscriber_id(self) -> str | None:
+        return str(self.holder.subscriber_id) if self.holder.subscriber_id else None
+
+    # --- news -------------------------------------------------------------------------------------
+
+    def known(self) -> dict[str, int]:
+        lowest: dict[str, int] = {}
+        for told in self.told.values():
+            lowest[told.call_id] = min(told.sequence, lowest.get(told.call_id, told.sequence))
+        return lowest
+
+    def hear(self, found: list[Found], news: dict[str, News]) -> bool:
+        """Say what is new; True where a call moved and the one it moved to must be read."""
+        for each in found:
+            self.discover(each, news.get(each.call_id))
+        again = False
+        for leg_id in list(self.told):
+            told = self.told[leg_id]
+            about = news.get(told.call_id)
+            if about is None:
+                continue
+            after, messages = translate.tell(told, about, self.device_id)
+            for message in messages:
+                self.tell(message)
+            again |= after.call_id != told.call_id
+            self.settle(about, leg_id)
+            if after.ended:
+                self.forget(leg_id)
+            else:
+                self.told[leg_id] = after
+        return again
+
+    def discover(self, found: Found, about: News | None) -> None:
+        if found.leg_id in self.told or about is None or (self.expired and not found.carried):
+            return
+        told = translate.fresh(found.leg_id, about, self.device_id, self.names.get(found.leg_id))
+        if told is not None:
+            self.told[found.leg_id] = told
+
+    def settle(self, about: News, leg_id: str) -> None:
+        """Give the answer to a waiting re-offer."""
+        leg = about.call.leg(leg_id)
+        if leg is None or leg.answer is None or leg.offered:
+            return
+        waiting = self.updates.pop((leg_id, leg.serial), None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(leg.answer)
+
+    def forget(self, leg_id: str) -> None:
+        self.told.pop(leg_id, None)
+        self.names.pop(leg_id, None)
+
+    # --- speaking ---------------------------------------------------------------------------------
+
+    def say(self, message: dict[str, Any]) -> None:
+        """An answer: lost with its socket, the client asks again."""
+        self.out.put(message)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """An event: kept until the client says that it has it."""
+        self.unacked[message["id"]] = message
+        while len(self.unacked) > MAX_UNACKED:
+            self.unacked.popitem(last=False)
+        self.out.put(message)
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def named(self, client_id: str) -> Told | None:
+        return next((told for told in self.told.values() if told.client_id == client_id), None)
+
+    def made(self, call_id: str, leg_id: str, client_id: str) -> None:
+        self.names[leg_id] = client_id
+        self.told[leg_id] = Told(call_id, leg_id, client_id)
+
+    def answered(self, leg_id: str) -> None:
+        told = self.told.get(leg_id)
+        if told is not None:
+            self.told[leg_id] = replace(told, answered=True)
+
+    def over(self, told: Told, reason: str) -> None:
+        """Say goodbye at once, before the answer to the client's own goodbye."""
+        if self.told.get(told.leg_id) is not None:
+            self.forget(told.leg_id)
+            self.tell(translate.bye(told.client_id, reason, None))
+
+    def has_calls(self) -> bool:
+        return bool(self.told)
+
+    def inherit(self, before: Line) -> None:
+        """Go on where the client's former socket stopped."""
+        self.told, self.names = dict(before.told), dict(before.names)
+        self.unacked, self.updates = before.unacked.copy(), before.updates
+
+    def repeat(self) -> None:
+        for message in self.unacked.values():
+            self.out.put(message)
+
+    # --- the clock --------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        if now - self.pinged_at >= PING_SECONDS:
+            self.pinged_at = now
+            self.say(rpc.ping())
+        if self.on_expiry is None:
+            return
+        if self.holder.expires_at.timestamp() <= now:
+            self.on_expiry("expired")
+        elif now - self.heard_at > DEAD_SECONDS:
+            self.on_expiry("dead")
+
+    async def revoked(self) -> None:
+        if self.on_expiry is not None:
+            self.on_expiry("revoked")

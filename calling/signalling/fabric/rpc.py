@@ -1,0 +1,122 @@
+"""JSON-RPC 2.0 as SignalWire's browser SDK speaks it: reading frames, and the shapes that answer. Pure.
+
+Every id is a string (others are dropped by the SDK). What a frame asks for is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from subscribers.http import intake, problems
+
+NODE = "callwright"
+MAX_ID = 200
+MAX_CALL_ID = 100
+# Codes by which the SDK neither ends its call nor its session, and those that do.
+REFUSED, NOT_AUTHENTICATED, INVALID = -32000, -32002, -32602
+Message = dict[str, Any]
+
+
+class BadFrame(Exception):
+    """A frame that cannot be understood, told as a JSON-RPC error of that code."""
+
+    def __init__(self, code: int, message: str, id: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.id = code, message, id
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of the client."""
+
+    id: str
+    method: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ack:
+    """The client's answer to an event or a ping."""
+
+    id: str
+
+
+def read(text: str | None) -> Request | Ack:
+    """Parse one frame; None stands for a binary one. Raises BadFrame."""
+    if text is None:
+        raise BadFrame(-32600, "Send text frames with one JSON object each.")
+    try:
+        value = intake.loads(text)
+    except problems.TooLarge:
+        raise BadFrame(-32600, "A frame must not be larger than 256 kB.") from None
+    except problems.BadRequest as error:
+        raise BadFrame(-32700, error.message) from None
+    if not isinstance(value, dict):
+        raise BadFrame(-32600, "A frame must be a JSON object.")
+    found, method, params = value.get("id"), value.get("method"), value.get("params", {})
+    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID:
+        raise BadFrame(-32600, "id must be a short text.")
+    if method is None and ("result" in value or "error" in value):
+        return Ack(found)
+    if not isinstance(method, str) or not 0 < len(method) <= 100:
+        raise BadFrame(-32600, "A request must have a method.", found)
+    if not isinstance(params, dict):
+        raise BadFrame(INVALID, "params must be an object.", found)
+    return Request(found, method, params)
+
+
+def section(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object inside another, {} where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def result(id: str, value: Message) -> Message:
+    return {"jsonrpc": "2.0", "id": id, "result": value}
+
+
+def okay(id: str) -> Message:
+    """`code` is a text: the SDK takes a number for an error."""
+    return result(id, {"code": "200", "message": "OK"})
+
+
+def error(id: str | None, code: int, message: str) -> Message:
+    return {"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}
+
+
+def verto_result(request: Request, inner: Message) -> Message:
+    inner_id = section(request.params, "message").get("id")
+    wrapped = {"jsonrpc": "2.0", "id": inner_id if isinstance(inner_id, str) else request.id, "result": inner}
+    return result(request.id, {"code": "200", "message": "OK", "node_id": NODE, "result": wrapped})
+
+
+def event(kind: str, params: Message) -> Message:
+    return {
+        "jsonrpc": "2.0",
+        "id": str(uuid.uuid4()),
+        "method": "signalwire.event",
+        "params": {
+            "event_type": kind,
+            "timestamp": round(time.time(), 3),
+            "node_id": NODE,
+            "params": params,
+        },
+    }
+
+
+def verto_event(method: str, params: Message) -> Message:
+    """A message of the far end to one call of the client: `params` names it by `callID`."""
+    inner = {"jsonrpc": "2.0", "id": str(uuid.uuid4()), "method": method, "params": params}
+    return event("webrtc.message", inner)
+
+
+def ping() -> Message:
+    return {
+        "jsonrpc": "2.0",
+        "id": str(uuid.uuid4()),
+        "method": "signalwire.ping",
+        "params": {"timestamp": round(time.time(), 3)},
+    }
