@@ -16,7 +16,7 @@ def read_by_the_code() -> set[str]:
     return set(_NAME.findall((ROOT / "config" / "env.py").read_text()))
 
 
-@pytest.mark.parametrize("page", ["docs/configuration.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
 def test_rows_and_code_name_the_same_variables(page: str) -> None:
     assert set(_ROW.findall((ROOT / page).read_text())) == read_by_the_code()
 
