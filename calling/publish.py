@@ -11,14 +11,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from calling import models, nudge
-from calling.webhooks.fanout import fan_out
+from calling.webhooks.fanout import TEST, fan_out
 
 LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
 BATCH = 2000
 
 POSITIONS = """
 WITH waiting AS (
-    SELECT id, project_id FROM calling_event WHERE position IS NULL ORDER BY id LIMIT %s
+    SELECT id, project_id FROM calling_event WHERE position IS NULL AND type <> %s ORDER BY id LIMIT %s
 ), numbered AS (
     SELECT w.id, w.project_id,
            COALESCE((SELECT max(e.position) FROM calling_event e WHERE e.project_id = w.project_id), 0)
@@ -40,7 +40,7 @@ def publish_waiting() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(POSITIONS, [BATCH])
+        cursor.execute(POSITIONS, [TEST, BATCH])
         published = cursor.fetchall()
         if published:
             fan_out([event_id for _, event_id in published])

@@ -64,6 +64,7 @@ class Environment:
     trusted_proxies: tuple[str, ...]
     ws_origins: tuple[str, ...] | None
     media_legs: int
+    retention_days: int
 
     @property
     def domain_host(self) -> str:
@@ -171,6 +172,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         trusted_proxies=_trusted_proxies(take),
         ws_origins=_ws_origins(take),
         media_legs=take.number("CALLWRIGHT_MEDIA_LEGS", 250, 1, 100_000),
+        retention_days=take.number("CALLWRIGHT_RETENTION_DAYS", 30, 1, 3650),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from calling.webhooks.schedule import WAITS
 from config import env as environment
 from config.addresses import celery_broker, django_database
 from config.embedded import places
@@ -190,5 +191,8 @@ CALLWRIGHT_WS_ORIGINS = ENV.ws_origins
 CALLWRIGHT_SETUP_SECONDS = 10  # until a media worker carries a dialled call
 CALLWRIGHT_GRACE_SECONDS = 15  # a lost socket or lost media keeps its call
 CALLWRIGHT_MAX_BODY = 256 * 1024
+CALLWRIGHT_WEBHOOK_SECONDS = 10.0  # one try of a delivery
+CALLWRIGHT_WEBHOOK_WAITS = WAITS
+CALLWRIGHT_RETENTION_DAYS = ENV.retention_days  # events, deliveries
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"

@@ -7,11 +7,12 @@ killed deliverer held is tried again under the same id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -19,8 +20,9 @@ from calling import control, models
 from calling.webhooks.schedule import Verdict, given_up, judge
 from subscribers.sealing import unseal
 
-CLAIM_SECONDS = 15
 PER_ENDPOINT = 32
+PER_FAILING = 4
+"""Tries at once for an endpoint that has failed for a minute: many dead ones leave room for others."""
 
 CLAIM = """
 WITH heads AS (
@@ -28,17 +30,31 @@ WITH heads AS (
     FROM calling_delivery WHERE state = 'pending'
     ORDER BY endpoint_id, stream, event_id, id
 ), ranked AS (
-    SELECT id, row_number() OVER (PARTITION BY endpoint_id ORDER BY next_at) AS place
-    FROM heads
-    WHERE next_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
-      AND NOT endpoint_id = ANY(%(full)s)
+    SELECT h.id, h.next_at,
+           row_number() OVER (PARTITION BY h.endpoint_id ORDER BY h.next_at) + COALESCE(b.count, 0) AS place,
+           CASE WHEN e.failing_since < clock_timestamp() - interval '60 seconds'
+                THEN %(failing)s ELSE %(each)s END AS room
+    FROM heads h
+    JOIN calling_webhookendpoint e ON e.id = h.endpoint_id AND e.disabled_at IS NULL
+    LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count)
+           ON b.endpoint_id = h.endpoint_id
+    WHERE h.next_at <= clock_timestamp() AND (h.claimed_until IS NULL OR h.claimed_until < clock_timestamp())
+), chosen AS (
+    SELECT id FROM ranked WHERE place <= room ORDER BY place, next_at LIMIT %(limit)s
 )
-UPDATE calling_delivery d SET claimed_until = now() + make_interval(secs => %(lease)s)
-FROM ranked r
-WHERE d.id = r.id AND r.place <= %(each)s AND d.state = 'pending'
-  AND (d.claimed_until IS NULL OR d.claimed_until < now())
-  AND d.id IN (SELECT id FROM calling_delivery WHERE id = r.id FOR UPDATE SKIP LOCKED)
+UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM chosen c
+WHERE d.id = c.id AND d.state = 'pending' AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
+  AND d.id IN (SELECT id FROM calling_delivery WHERE id = c.id FOR UPDATE SKIP LOCKED)
 RETURNING d.id
+"""
+
+SETTLE = """
+UPDATE calling_delivery d
+SET state = v.state, tries = v.tries, next_at = v.next_at, claimed_until = NULL, finished_at = v.finished_at
+FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+     AS v(id, state, tries, next_at, finished_at)
+WHERE d.id = v.id
 """
 
 
@@ -69,13 +85,29 @@ class Tried:
     retry_after: str | None = None
 
 
-def claim(limit: int, full: Sequence[UUID]) -> list[Claimed]:
-    """Claim due deliveries, at most PER_ENDPOINT of an endpoint and none of the endpoints in `full`."""
+def claim(limit: int, busy: Mapping[UUID, int]) -> list[Claimed]:
+    """Claim at most `limit` due deliveries; `busy` counts the tries under way by endpoint."""
+    values = {
+        "busy": list(busy),
+        "counts": list(busy.values()),
+        "lease": settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5,
+        "each": PER_ENDPOINT,
+        "failing": PER_FAILING,
+        "limit": limit,
+    }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"full": list(full), "lease": CLAIM_SECONDS, "each": min(PER_ENDPOINT, limit)})
+        cursor.execute(CLAIM, values)
         ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return []
     rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
     return [claimed_value(row) for row in rows.order_by("event_id")]
+
+
+def give_back(claimed: Sequence[Claimed]) -> None:
+    """Let others have at once what this deliverer claimed and will not finish."""
+    held = models.Delivery.objects.filter(pk__in=[each.id for each in claimed], state="pending")
+    held.update(claimed_until=None)
 
 
 def claimed_value(row: models.Delivery) -> Claimed:
@@ -104,45 +136,57 @@ def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
 
 
 def settle(tried: Sequence[Tried]) -> None:
-    """Write a batch of outcomes: attempts, states, and the health of their endpoints."""
+    """Write a batch of outcomes: attempts, states, and the health of their endpoints.
+
+    A delivery that was removed meanwhile is passed over; one that somebody else settled after this
+    deliverer's claim had lapsed, or that was parked, keeps its state unless this try delivered it.
+    """
     gone: dict[UUID, str] = {}
     with transaction.atomic():
-        models.DeliveryAttempt.objects.bulk_create(
-            models.DeliveryAttempt(
-                delivery_id=each.claimed.id,
-                at=each.at,
-                status=each.status,
-                error=each.error[:300],
-                duration_ms=each.duration_ms,
-                answer=each.answer[:1024],
-            )
-            for each in tried
-        )
-        done = []
+        mine = models.Delivery.objects.select_for_update().filter(pk__in=[each.claimed.id for each in tried])
+        rows = {row.id: row for row in mine.order_by("id")}
+        known = [each for each in sorted(tried, key=lambda one: one.at) if each.claimed.id in rows]
+        models.DeliveryAttempt.objects.bulk_create(attempt_row(each) for each in known)
+        done: dict[UUID, tuple[str, int, datetime | None, datetime | None]] = {}
         health: dict[UUID, bool] = {}
-        for each in sorted(tried, key=lambda one: one.at):
-            verdict = judge(each.claimed.tries + 1, each.status, each.at, each.retry_after)
+        for each in known:
+            row, tries = rows[each.claimed.id], each.claimed.tries + 1
+            verdict = judge(
+                tries, each.status, each.at, each.retry_after, waits=settings.CALLWRIGHT_WEBHOOK_WAITS
+            )
             health[each.claimed.endpoint_id] = verdict.state == "delivered"
             if verdict.state == "gone":
                 gone[each.claimed.endpoint_id] = "answered 410 Gone"
                 verdict = Verdict("parked")
-            over = verdict.state != "pending"
-            done.append(
-                models.Delivery(
-                    id=each.claimed.id,
-                    state=verdict.state,
-                    tries=each.claimed.tries + 1,
-                    next_at=verdict.next_at,
-                    claimed_until=None,
-                    finished_at=each.at if over else None,
-                )
-            )
-        models.Delivery.objects.bulk_update(
-            done, ["state", "tries", "next_at", "claimed_until", "finished_at"], batch_size=500
-        )
-        gone |= note_health(health, max((each.at for each in tried), default=None))
+            late = row.state != "pending" or row.tries >= tries
+            if row.state == "delivered" or (late and verdict.state != "delivered"):
+                continue
+            finished = each.at if verdict.state != "pending" else None
+            done[row.id] = (verdict.state, max(tries, row.tries), verdict.next_at, finished)
+        write_outcomes(done)
+        gone |= note_health(health, max((each.at for each in known), default=None))
     for endpoint_id, why in gone.items():
         disable(endpoint_id, why)
+
+
+def attempt_row(tried: Tried) -> models.DeliveryAttempt:
+    return models.DeliveryAttempt(
+        delivery_id=tried.claimed.id,
+        at=tried.at,
+        status=tried.status,
+        error=tried.error[:300],
+        duration_ms=tried.duration_ms,
+        answer=tried.answer[:1024],
+    )
+
+
+def write_outcomes(done: Mapping[UUID, tuple[str, int, datetime | None, datetime | None]]) -> None:
+    """One statement for the whole batch: Django's own bulk update costs more than the deliveries."""
+    if not done:
+        return
+    states, tries, next_at, finished = (list(column) for column in zip(*done.values(), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, [list(done), states, tries, next_at, finished])
 
 
 def note_health(health: dict[UUID, bool], now: datetime | None) -> dict[UUID, str]:
@@ -159,17 +203,17 @@ def note_health(health: dict[UUID, bool], now: datetime | None) -> dict[UUID, st
     return {row.id: "failing for 5 days" for row in old if given_up(row.failing_since, now)}
 
 
-def disable(endpoint_id: UUID, why: str) -> None:
-    """Disable an endpoint, park what waits for it and say so in the project's log."""
+def disable(endpoint_id: UUID, why: str, *, tell: bool = True) -> None:
+    """Disable an endpoint, park what waits for it and, unless its owner did it, say so in the log."""
     now = timezone.now()
     with transaction.atomic():
-        row = models.WebhookEndpoint.objects.select_for_update().get(pk=endpoint_id)
-        if row.disabled_at is not None:
+        row = models.WebhookEndpoint.objects.select_for_update().filter(pk=endpoint_id).first()
+        if row is None or row.disabled_at is not None:
             return
         row.disabled_at, row.disabled_reason = now, why
         row.save(update_fields=["disabled_at", "disabled_reason"])
         waiting = models.Delivery.objects.filter(endpoint=row, state="pending")
         waiting.update(state="parked", claimed_until=None, finished_at=now)
-        if row.call_id is None:
+        if tell and row.call_id is None:
             data = {"webhook": {"id": str(row.id), "url": row.url}, "reason": why}
             control.record_event(row.project_id, "webhook.disabled", data)

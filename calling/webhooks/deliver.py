@@ -10,22 +10,22 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from calling.webhooks import claims, signing
-from calling.webhooks.claims import PER_ENDPOINT, Claimed, Tried
+from calling.webhooks.claims import Claimed, Tried
 from calling.webhooks.client import FetchFailed, fetch
 from calling.webhooks.guard import UnsafeUrl
 
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 256
-TOTAL_SECONDS = 10.0
 LOOK_SECONDS = 0.5
-SETTLE_SECONDS = 0.01
+SETTLE_SECONDS = 0.005
+STOP_SECONDS = 0.3
 
 
 class Deliverer:
@@ -33,8 +33,9 @@ class Deliverer:
 
     def __init__(self) -> None:
         self.looking = asyncio.Event()
-        self.trying: dict[asyncio.Task[None], UUID] = {}
+        self.trying: dict[asyncio.Task[None], Claimed] = {}
         self.done: asyncio.Queue[Tried] = asyncio.Queue()
+        self.settling: list[Tried] = []
 
     def wake(self) -> None:
         self.looking.set()
@@ -47,25 +48,39 @@ class Deliverer:
                 claimed = await self.claim()
                 for each in claimed:
                     task = asyncio.create_task(self.attempt(each))
-                    self.trying[task] = each.endpoint_id
+                    self.trying[task] = each
                     task.add_done_callback(lambda gone: self.trying.pop(gone, None))
                 if not claimed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self.looking.wait(), LOOK_SECONDS)
         finally:
             settler.cancel()
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Give tries that are nearly through a moment, write down what came of them, give the rest back."""
+        with contextlib.suppress(DatabaseError):
+            if self.trying:
+                await asyncio.wait(list(self.trying), timeout=STOP_SECONDS)
+            left = list(self.trying.values())
             for task in list(self.trying):
                 task.cancel()
+            ready = list(self.settling)
+            while not self.done.empty():
+                ready.append(self.done.get_nowait())
+            if ready:
+                await asyncio.to_thread(in_thread, claims.settle, ready)
+            if left:
+                await asyncio.to_thread(in_thread, claims.give_back, left)
 
     async def claim(self) -> list[Claimed]:
         room = IN_FLIGHT - len(self.trying)
         if room <= 0:
             await asyncio.wait(list(self.trying), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return []
-        busy = Counter(self.trying.values())
-        full = [endpoint for endpoint, count in busy.items() if count >= PER_ENDPOINT]
+        busy = Counter(each.endpoint_id for each in self.trying.values())
         try:
-            return await asyncio.to_thread(in_thread, claims.claim, room, full)
+            return await asyncio.to_thread(in_thread, claims.claim, room, busy)
         except DatabaseError as error:
             log.warning("Deliveries could not be claimed", extra={"error": str(error)})
             await asyncio.sleep(1)
@@ -89,7 +104,7 @@ class Deliverer:
                 content=claimed.body,
                 purpose="webhook",
                 max_bytes=1024,
-                total_timeout=TOTAL_SECONDS,
+                total_timeout=settings.CALLWRIGHT_WEBHOOK_SECONDS,
             )
             status, retry_after = got.status, got.headers.get("retry-after")
             answer = got.body[:1024].decode("utf-8", "replace").replace("\x00", "\ufffd")
@@ -105,7 +120,7 @@ class Deliverer:
 
     async def settle_forever(self) -> None:
         while True:
-            batch = [await self.done.get()]
+            batch = self.settling = [await self.done.get()]
             await asyncio.sleep(SETTLE_SECONDS)
             while not self.done.empty() and len(batch) < 500:
                 batch.append(self.done.get_nowait())
@@ -116,6 +131,7 @@ class Deliverer:
                 except DatabaseError as error:
                     log.warning("Deliveries could not be settled", extra={"error": str(error)})
                     await asyncio.sleep(1)
+            self.settling = []
             self.wake()
 
 

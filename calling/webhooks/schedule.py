@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -43,22 +44,22 @@ def judge(
     now: datetime,
     retry_after: str | None = None,
     rng: random.Random | None = None,
+    waits: Sequence[float] = WAITS,
 ) -> Verdict:
     """After try number `tries` (from 1) with this HTTP status (None: no answer).
 
-    2xx is success, 410 disables the endpoint, everything else (redirects too) is a failure.
+    2xx is success, 410 disables the endpoint, everything else (redirects too) is a failure. `Retry-After`
+    may put the next try off, never bring it forward. `waits` are the seconds between tries.
     """
     if status is not None and 200 <= status < 300:
         return Verdict("delivered")
     if status == 410:
         return Verdict("gone")
-    if tries > len(WAITS):
+    if tries > len(waits):
         return Verdict("parked")
-    wait = WAITS[tries - 1] * (1 + (rng or random).uniform(0, JITTER))
-    asked = retry_after_seconds(retry_after, now)
-    if asked is not None:
-        wait = max(asked, wait) if asked > WAITS[tries - 1] else max(asked, min(wait, WAITS[tries - 1]))
-    return Verdict("pending", now + timedelta(seconds=wait))
+    wait = waits[tries - 1] * (1 + (rng or random).uniform(0, JITTER))
+    asked = retry_after_seconds(retry_after, now) or 0.0  # a shorter one must not burn the tries early
+    return Verdict("pending", now + timedelta(seconds=max(asked, wait)))
 
 
 def given_up(failing_since: datetime | None, now: datetime) -> bool:

@@ -13,6 +13,8 @@ STATES = {
     "call.ended": "ended",
 }
 DEFAULT = ("ended",)
+OPERATION_STATES = {"paused": "paused", "finished": "finished", "failed": "error"}
+WORDS = {"play": "playing", "record": "recording", "collect": "collecting", "stream": "streaming"}
 REASONS = {
     "hangup": "hangup",
     "cancelled": "cancel",
@@ -33,6 +35,8 @@ def callback_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) ->
 
     An answer of a joined party after the call's own answer is not a state of the call.
     """
+    if any("/" in each for each in wanted):
+        return operation_body(event, wanted)
     state = STATES.get(event["type"])
     if state is None or state not in (wanted or DEFAULT):
         return None
@@ -57,9 +61,27 @@ def callback_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) ->
         params["end_reason"] = "max_duration" if maximum else REASONS.get(call["end_reason"] or "", "error")
         params["end_cause"] = call["end_cause"]
         params["duration_ms"] = call["duration_ms"]
+    return envelope("calling.call.state", event, params)
+
+
+def operation_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) -> str | None:
+    """What the status_url of one operation (`verb/control_id`) is told, or None for any other event."""
+    data, (verb, _, word) = event["data"], event["type"].partition(".")
+    if f"{verb}/{data.get('control_id')}" not in wanted or verb not in WORDS:
+        return None
+    found = {key: value for key, value in data.items() if key not in ("sequence", "call", "leg_id", "verb")}
+    state = OPERATION_STATES.get(word) or WORDS[verb]
+    if verb == "record" and data.get("reason") == "no_input" and word == "finished":
+        state = "no_input"
+    params = {**found, "call_id": data["call"]["id"], "node_id": "callwright", "state": state}
+    return envelope(f"calling.call.{verb}", event, params)
+
+
+def envelope(kind: str, event: dict[str, Any], params: dict[str, Any]) -> str:
+    call = event["data"]["call"]
     when = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
     body = {
-        "event_type": "calling.call.state",
+        "event_type": kind,
         "event_channel": f"swml:{call['id']}",
         "timestamp": when.timestamp(),
         "project_id": call["project_id"],

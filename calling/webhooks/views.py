@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema
@@ -14,11 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from calling import control, eventlog, models, payloads
+from calling import eventlog, models, payloads
 from calling.fields import Form
 from calling.store import uuid_or_404
+from calling.webhooks import again
 from calling.webhooks.guard import UnsafeUrl, parse_url
-from calling.webhooks.matching import is_pattern, wants
+from calling.webhooks.matching import is_pattern
 from calling.webhooks.signing import new_secret
 from subscribers.http import pages, problems
 from subscribers.sealing import seal
@@ -26,7 +26,6 @@ from tokens.subjects import ApiKey
 
 MAX_ENDPOINTS = 50
 OLD_SECRET_HOURS = 24
-REPLAY_LIMIT = 10_000
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
@@ -167,11 +166,12 @@ class WebhookView(APIView):
         enabled = values.pop("enabled", None)
         for name, value in values.items():
             setattr(row, name, value)
+        if values:
+            row.save(update_fields=list(values))
         if enabled is True:
-            row.disabled_at, row.disabled_reason, row.failing_since = None, "", None
-        elif enabled is False and row.disabled_at is None:
-            row.disabled_at, row.disabled_reason = timezone.now(), "disabled by its owner"
-        row.save()
+            again.enable(row)
+        elif enabled is False:
+            again.disable_by_owner(row)
         return Response(endpoint_json(row))
 
     @extend_schema(
@@ -208,15 +208,7 @@ class TestView(APIView):
         responses={202: dict},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
-        row = find(request, webhook_id)
-        if row.disabled_at is not None:
-            raise problems.Conflict("not_allowed", "The endpoint is disabled.")
-        with transaction.atomic():
-            event = control.record_event(
-                row.project_id, "webhook.test", {"webhook": {"id": str(row.id), "url": row.url}}
-            )
-            sent = queue(row, event, "test")
-        return Response(delivery_json(sent), status=202)
+        return Response(delivery_json(again.send_test(find(request, webhook_id))), status=202)
 
 
 class DeliveriesView(APIView):
@@ -249,10 +241,10 @@ class ResendView(APIView):
     )
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
         row = find(request, webhook_id)
-        old = models.Delivery.objects.filter(pk=uuid_or_404(delivery_id), endpoint=row).first()
+        old = row.deliveries.select_related("event", "endpoint").filter(pk=uuid_or_404(delivery_id)).first()
         if old is None:
             raise problems.NotFound()
-        return Response(delivery_json(queue(row, old.event, "resend", old.body)), status=202)
+        return Response(delivery_json(again.resend(old)), status=202)
 
 
 class ReplayView(APIView):
@@ -271,19 +263,7 @@ class ReplayView(APIView):
         form.check()
         if (after is None) == (since is None):
             raise problems.Unprocessable("invalid_parameter", "Give either after or since.", "after")
-        rows = models.Event.objects.filter(project_id=row.project_id, position__isnull=False)
-        rows = rows.filter(position__gt=after) if after is not None else rows.filter(created_at__gte=since)
-        wanted = [
-            event for event in rows.order_by("position")[:REPLAY_LIMIT] if wants(row.events, event.type)
-        ]
-        now = timezone.now()
-        models.Delivery.objects.bulk_create(
-            models.Delivery(
-                endpoint=row, event=event, stream=event.stream, trigger="replay", next_at=now, created_at=now
-            )
-            for event in wanted
-        )
-        return Response({"replayed": len(wanted)}, status=202)
+        return Response({"replayed": again.replay(row, after=after, since=since)}, status=202)
 
 
 def parse_since(form: Form) -> Any:
@@ -297,18 +277,3 @@ def parse_since(form: Form) -> Any:
     if when is None or when.tzinfo is None:
         form.wrong("since", "since must be an RFC 3339 time with its zone.")
     return when
-
-
-def queue(
-    endpoint: models.WebhookEndpoint, event: models.Event, trigger: str, body: str = ""
-) -> models.Delivery:
-    now = timezone.now()
-    return models.Delivery.objects.create(
-        endpoint=endpoint,
-        event=event,
-        stream=event.stream,
-        trigger=trigger,
-        body=body,
-        next_at=now,
-        created_at=now,
-    )

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils import timezone
 
-from calling import control, models
+from calling import models
 from calling.dashboard.access import Staff, as_uuid, page, record
-from calling.webhooks.matching import wants
-from calling.webhooks.views import REPLAY_LIMIT, queue
+from calling.webhooks import again
 
 
 def back(row: models.WebhookEndpoint) -> HttpResponse:
@@ -35,34 +33,25 @@ def act(request: HttpRequest, staff: Staff, webhook_id: str, action: str) -> Htt
 def test(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
     if row.disabled_at is not None:
         return False, "The endpoint is disabled: enable it first."
-    told = {"webhook": {"id": str(row.pk), "url": row.url}}
-    queue(row, control.record_event(row.project_id, "webhook.test", told), "test")
+    again.send_test(row)
     return True, "A test is on its way."
 
 
 def enable(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
-    row.disabled_at, row.disabled_reason, row.failing_since = None, "", None
-    row.save(update_fields=["disabled_at", "disabled_reason", "failing_since"])
+    again.enable(row)
     return True, "Enabled; what was parked can be replayed."
 
 
 def replay(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
     """Everything it wants since a time, in the log's order; the page shows how far it is."""
+    if row.disabled_at is not None:
+        return False, "The endpoint is disabled: enable it first."
     try:
         since = datetime.fromisoformat(request.POST.get("since", ""))
     except ValueError:
         return False, "That is not a time."
     since = since if since.tzinfo else since.replace(tzinfo=UTC)
-    rows = models.Event.objects.filter(project=row.project_id, position__isnull=False, created_at__gte=since)
-    wanted = [event for event in rows.order_by("position")[:REPLAY_LIMIT] if wants(row.events, event.type)]
-    now = timezone.now()
-    models.Delivery.objects.bulk_create(
-        models.Delivery(
-            endpoint=row, event=event, stream=event.stream, trigger="replay", next_at=now, created_at=now
-        )
-        for event in wanted
-    )
-    return True, f"{len(wanted)} events are on their way again."
+    return True, f"{again.replay(row, since=since)} events are on their way again."
 
 
 @page("operator", "POST")
@@ -72,7 +61,10 @@ def resend(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpResponse
         pk=as_uuid(delivery_id),
         endpoint__project=staff.project,
     )
-    queue(old.endpoint, old.event, "resend", old.body)
+    if old.endpoint.disabled_at is not None:
+        messages.error(request, "The endpoint is disabled: enable it first.")
+        return back(old.endpoint)
+    again.resend(old)
     record(request, staff, "delivery.resend", old.pk, event=str(old.event.event_id))
     messages.success(request, f"{old.event.type} is on its way again.")
     return back(old.endpoint)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ from django.db import DatabaseError
 
 from calling import nudge
 from calling.publish import publish_waiting
+from calling.retention import forget_all
 from calling.sweep import sweep_all
 from calling.webhooks.deliver import Deliverer, in_thread
 
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 
 BROOM_SECONDS = 0.25
 PUBLISH_SECONDS = 0.5
+FORGET_SECONDS = 3600.0
+LEAVE_SECONDS = 0.8
 
 
 class Command(BaseCommand):
@@ -31,6 +36,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(run())
+
+
+def leave_soon() -> None:
+    """End the process soon, whatever hangs: a thread may wait for a PostgreSQL that never answers.
+
+    Nothing is lost by it. What was claimed lapses, and what was half done was never committed.
+    """
+    end = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
+    end.daemon = True
+    end.start()
 
 
 async def run() -> None:
@@ -45,21 +60,24 @@ async def run() -> None:
         asyncio.create_task(deliverer.run()),
         asyncio.create_task(publish_forever(wake, deliverer)),
         asyncio.create_task(sweep_forever()),
-        asyncio.create_task(hear_nudges(wake)),
+        asyncio.create_task(forget_forever()),
+        asyncio.create_task(hear_nudges(wake, deliverer)),
     ]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for task in done - {stopping}:
-        task.result()  # a loop that ended is a fault: say it and let the supervisor start afresh
+    leave_soon()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done - {stopping}:
+        task.result()  # a loop that ended is a fault: say it and let the supervisor start afresh
 
 
-async def hear_nudges(wake: asyncio.Event) -> None:
+async def hear_nudges(wake: asyncio.Event, deliverer: Deliverer) -> None:
     async for heard in nudge.listen(nudge.PUBLISH):
         if heard is not None:
             wake.set()
+            deliverer.wake()
 
 
 async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
@@ -77,6 +95,12 @@ async def sweep_forever() -> None:
     while True:
         await guarded(sweep_all)
         await asyncio.sleep(BROOM_SECONDS)
+
+
+async def forget_forever() -> None:
+    while True:
+        await asyncio.sleep(FORGET_SECONDS)
+        await guarded(forget_all)
 
 
 async def guarded(work: Callable[[], int]) -> int:

@@ -1,0 +1,100 @@
+"""The cast, receivers on loopback, and a deliverer turned by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from calling import control, models
+from calling.publish import publish_waiting
+from calling.webhooks import claims
+from calling.webhooks.deliver import Deliverer
+from tests.stage import Cast, make_cast, make_mallory
+from tests.webhooks.receivers import Receiver
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def mallory(db: None) -> Cast:
+    return make_mallory()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    one = Receiver()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def receivers() -> Iterator[Callable[..., Receiver]]:
+    made: list[Receiver] = []
+
+    def make(behave: Any = None) -> Receiver:
+        made.append(Receiver(behave))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def hook(cast: Cast, receiver: Receiver) -> dict[str, Any]:
+    """An endpoint that wants everything, as it was answered: with its secret."""
+    return make_hook(cast, receiver.url)
+
+
+def make_hook(cast: Cast, url: str, events: list[str] | None = None) -> dict[str, Any]:
+    answer = cast.rest.post("/api/webhooks", {"url": url, "events": events or ["*"]})
+    assert answer.status_code == 201, answer.content
+    return dict(answer.json())
+
+
+def happen(cast: Cast, type: str = "room.started", room: str = "r", **data: Any) -> models.Event:
+    """Something happens in the project; room events are in order per room."""
+    return control.record_event(cast.project.id, type, {"room": room, **data}, room=room)
+
+
+def turn() -> int:
+    """Publish, claim what is due now, try it and settle it. How many were tried."""
+    publish_waiting()
+    claimed = claims.claim(256, {})
+    deliverer = Deliverer()
+
+    async def tries() -> None:
+        await asyncio.gather(*(deliverer.attempt(each) for each in claimed))
+
+    asyncio.run(tries())
+    if claimed:
+        claims.settle([deliverer.done.get_nowait() for _ in claimed])
+    return len(claimed)
+
+
+def turn_all() -> None:
+    for _ in range(200):
+        if not turn():
+            return
+    raise AssertionError("deliveries never came to rest")
+
+
+def travel(seconds: float) -> None:
+    """Move the clock forward, by moving everything that is written down back."""
+    by = timedelta(seconds=seconds)
+    models.Delivery.objects.update(next_at=F("next_at") - by, claimed_until=F("claimed_until") - by)
+    models.WebhookEndpoint.objects.update(
+        failing_since=F("failing_since") - by, old_secret_until=F("old_secret_until") - by
+    )
+
+
+def deliveries(cast: Cast, hook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
+    return list(cast.rest.get(f"/api/webhooks/{hook['id']}/deliveries{query}").json()["data"])

@@ -1,0 +1,60 @@
+"""POST /api/webhooks/{id}/replay."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import stage
+from tests.webhooks.conftest import happen, make_hook, turn_all
+from tests.webhooks.refusals import to_strangers
+
+
+def test_what_followed_a_cursor_comes_again_in_order(cast, receiver) -> None:
+    hook = make_hook(cast, receiver.url, ["room.*"])
+    for type in ("room.started", "participant.joined", "room.ended"):
+        happen(cast, type)
+    turn_all()
+    cursors = [entry["cursor"] for entry in cast.rest.get("/api/events").json()["data"]]
+    receiver.got.clear()
+    answer = cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": cursors[0]})
+    assert answer.status_code == 202 and answer.json() == {"replayed": 1}
+    assert cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": "0"}).json() == {"replayed": 2}
+    turn_all()
+    assert sorted(each.json["type"] for each in receiver.got) == ["room.ended", "room.ended", "room.started"]
+
+
+def test_what_happened_since_a_time_comes_again(cast, hook, receiver) -> None:
+    early = happen(cast).created_at
+    late = happen(cast, "room.ended").created_at
+    turn_all()
+    receiver.got.clear()
+    path = f"/api/webhooks/{hook['id']}/replay"
+    assert cast.rest.post(path, {"since": late.isoformat()}).json() == {"replayed": 1}
+    assert cast.rest.post(path, {"since": early.isoformat()}).json() == {"replayed": 2}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"after": "1", "since": "2026-01-01T00:00:00Z"},
+        {"after": "x"},
+        {"after": 1},
+        {"since": "now"},
+        {"since": "2026-01-01"},
+        {"since": "2026-01-01T00:00:00"},
+        {"since": 7},
+    ],
+)
+def test_wrong_bodies_are_422(cast, hook, body) -> None:
+    error = stage.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", body), 422)
+    assert error["attribute"] in ("after", "since")
+
+
+def test_a_disabled_endpoint_is_409(cast, hook) -> None:
+    cast.rest.patch(f"/api/webhooks/{hook['id']}", {"enabled": False})
+    stage.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": "0"}), 409)
+
+
+def test_strangers_are_refused(cast, mallory, hook) -> None:
+    to_strangers(cast, mallory, "post", f"/api/webhooks/{hook['id']}/replay", {"after": "0"})

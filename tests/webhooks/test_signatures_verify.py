@@ -1,0 +1,64 @@
+"""Deliveries as the `standardwebhooks` package and SignalWire's validators read them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+
+from standardwebhooks import Webhook
+
+from tests import stage
+from tests.webhooks.conftest import happen, make_hook, turn_all
+
+
+def test_a_delivery_is_the_event_of_the_log_signed(cast, hook, receiver) -> None:
+    event = happen(cast, note="grüße 🎉")
+    turn_all()
+    (got,) = receiver.got
+    read = Webhook(hook["secret"]).verify(got.body, got.headers)
+    (entry,) = cast.rest.get("/api/events").json()["data"]
+    assert read == entry["event"] and got.id == str(event.event_id) == read["id"]
+    assert got.headers["content-type"] == "application/json" and got.body.decode() == event.body
+
+
+def test_only_what_the_filter_wants_comes(cast, receiver) -> None:
+    make_hook(cast, receiver.url, ["room.*", "participant.left"])
+    for type in ("room.started", "participant.joined", "participant.left"):
+        happen(cast, type)
+    turn_all()
+    assert [each.json["type"] for each in receiver.got] == ["room.started", "participant.left"]
+
+
+def test_a_status_url_gets_signalwires_shape_signed_with_the_projects_key(cast, receiver) -> None:
+    body = {
+        "to": cast.bob.address,
+        "script": stage.SCRIPT,
+        "status_url": receiver.url,
+        "status_events": ["created", "ringing", "ended"],
+    }
+    call_id = cast.rest.post("/api/calls", body).json()["id"]
+    cast.rest.post(f"/api/calls/{call_id}/hangup")
+    turn_all()
+    cast.project.refresh_from_db()
+    key = cast.project.signing_key
+    states = []
+    for got in receiver.got:
+        Webhook(key.removeprefix("whsec_") if key.startswith("whsec_") else key.encode()).verify(
+            got.body, got.headers
+        )
+        wanted = hmac.new(key.encode(), receiver.url.encode() + got.body, hashlib.sha1).hexdigest()
+        assert got.headers["x-signalwire-signature"] == wanted
+        told = json.loads(got.body)
+        assert told["event_type"] == "calling.call.state" and told["params"]["call_id"] == call_id
+        states.append(told["params"]["call_state"])
+    assert states[0] == "created" and states[-1] == "ended"
+
+
+def test_a_status_url_gets_only_the_end_where_nothing_is_asked_for(cast, receiver) -> None:
+    body = {"to": cast.bob.address, "script": stage.SCRIPT, "status_url": receiver.url}
+    call_id = cast.rest.post("/api/calls", body).json()["id"]
+    cast.rest.post(f"/api/calls/{call_id}/hangup")
+    turn_all()
+    (got,) = receiver.got
+    assert got.json["params"]["call_state"] == "ended" and got.json["params"]["end_reason"]

@@ -1,0 +1,71 @@
+"""The waits between tries, by a clock that is moved by hand (contract 8)."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from calling import models
+from calling.webhooks.schedule import JITTER, given_up, judge
+from tests.webhooks.conftest import deliveries, happen, make_hook, travel, turn, turn_all
+
+WAITS = [5, 30, 120, 600, 3600, 10_800, 21_600, 43_200, 86_400, 93_600]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_eleven_tries_over_more_than_three_days_then_parked(seed) -> None:
+    rng, at = random.Random(seed), NOW
+    for tries, wait in enumerate(WAITS, 1):
+        verdict = judge(tries, 500, at, rng=rng)
+        assert verdict.state == "pending" and verdict.next_at is not None
+        assert wait <= (verdict.next_at - at).total_seconds() <= wait * (1 + JITTER)
+        at = verdict.next_at
+    assert judge(11, 500, at).state == "parked"
+    assert timedelta(hours=72) < at - NOW < timedelta(hours=81)
+
+
+def test_retry_after_puts_a_try_off_but_never_brings_it_forward() -> None:
+    def wait(value: str) -> float:
+        verdict = judge(1, 503, NOW, value)
+        assert verdict.next_at is not None
+        return (verdict.next_at - NOW).total_seconds()
+
+    assert wait("60") == 60
+    assert wait("Thu, 01 Jan 2026 00:02:00 GMT") == 120
+    for useless in ("0", "2", "-3", "soon", "", "9" * 30, "Thu, 01 Jan 1970 00:00:00 GMT", "²"):
+        assert 5 <= wait(useless) <= 5.5, useless
+    assert wait("999999999") == 26 * 3600
+
+
+def test_five_days_of_failures_are_enough() -> None:
+    assert not given_up(None, NOW)
+    assert not given_up(NOW - timedelta(days=4, hours=23), NOW)
+    assert given_up(NOW - timedelta(days=5), NOW)
+
+
+def test_every_try_has_the_same_id_and_bytes_and_after_the_last_it_is_parked(cast, receivers) -> None:
+    receiver = receivers(lambda number, headers, body: 500)
+    hook = make_hook(cast, receiver.url, ["room.*"])
+    happen(cast)
+    turn_all()
+    for tries, wait in enumerate(WAITS, 1):
+        (row,) = models.Delivery.objects.all()
+        assert row.tries == len(receiver.got) == tries
+        travel(wait * 0.99)
+        assert turn() == 0
+        travel(wait * 0.12)
+        assert turn() == 1
+    assert len({(each.id, each.body) for each in receiver.got}) == 1
+    (one,) = deliveries(cast, hook, "?status=parked")
+    assert one["tries"] == len(one["attempts"]) == 11
+
+
+def test_retry_after_of_a_real_answer_is_obeyed(cast, receivers) -> None:
+    receiver = receivers(lambda number, headers, body: (429, {"Retry-After": "40"}) if number == 0 else 200)
+    make_hook(cast, receiver.url)
+    happen(cast)
+    turn_all()
+    travel(39)
+    assert turn() == 0
+    travel(2)
+    assert turn() == 1
