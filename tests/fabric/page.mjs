@@ -1,0 +1,101 @@
+// What a page of an integrator would do with the SDK, with everything written down for the tests.
+import { SignalWire, StaticCredentialProvider } from '/bundle.js';
+
+const calls = new Map();
+const seen = { errors: [], incoming: [] };
+let client;
+let next = 0;
+
+function keep(call) {
+  for (const [name, one] of calls) if (one.call === call) return name;
+  const name = `call${next++}`;
+  const one = { call, statuses: [], video: null, audio: null, members: [] };
+  calls.set(name, one);
+  call.status$.subscribe((status) => one.statuses.push(status));
+  call.remoteStream$.subscribe((stream) => { if (stream) attach(one, stream); });
+  return name;
+}
+
+function attach(one, stream) {
+  if (one.stream === stream) return;
+  one.stream = stream;
+  one.element = document.createElement('video');
+  one.element.muted = true;
+  one.element.autoplay = true;
+  one.element.srcObject = stream;
+  document.body.append(one.element);
+}
+
+window.start = async (token) => {
+  client = new SignalWire(new StaticCredentialProvider({ token }));
+  client.errors$.subscribe((error) => seen.errors.push(String(error?.message ?? error)));
+  await new Promise((resolve, reject) => {
+    client.ready$.subscribe((ready) => ready && resolve());
+    setTimeout(() => reject(new Error(`not ready: ${seen.errors}`)), 15000);
+  });
+  client.session.incomingCalls$.subscribe((list) => {
+    for (const call of list) {
+      const name = keep(call);
+      if (!seen.incoming.includes(name)) seen.incoming.push(name);
+    }
+  });
+  return true;
+};
+
+window.register = async () => { await client.register(); return client.isRegistered; };
+
+window.dial = async (destination, options) => {
+  const began = performance.now();
+  try {
+    return { call: keep(await client.dial(destination, options)), seconds: (performance.now() - began) / 1000 };
+  } catch (error) {
+    return { error: error.name, message: error.message, seconds: (performance.now() - began) / 1000 };
+  }
+};
+
+window.statuses = (name) => calls.get(name).statuses;
+window.errors = () => seen.errors;
+window.incoming = () => seen.incoming;
+window.answer = (name, options) => calls.get(name).call.answer(options);
+window.reject = (name) => calls.get(name).call.reject();
+window.hangup = (name) => calls.get(name).call.hangup();
+window.hold = (name) => calls.get(name).call.toggleHold();
+window.digits = (name, digits) => calls.get(name).call.sendDigits(digits);
+window.transfer = (name, destination) => calls.get(name).call.transfer({ destination });
+window.mute = (name) => calls.get(name).call.self.mute();
+window.unmute = (name) => calls.get(name).call.self.unmute();
+window.self = (name) => {
+  const self = calls.get(name).call.self;
+  return self ? { muted: self.audioMuted, id: self.id } : null;
+};
+
+// The greatest amplitude of the far end's sound within `ms`.
+window.peak = async (name, ms) => {
+  const one = calls.get(name);
+  if (!one.stream?.getAudioTracks().length) return 0;
+  const context = new AudioContext();
+  await context.resume();
+  const analyser = context.createAnalyser();
+  context.createMediaStreamSource(new MediaStream(one.stream.getAudioTracks())).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  let peak = 0;
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    analyser.getFloatTimeDomainData(samples);
+    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await context.close();
+  return peak;
+};
+
+window.frames = (name) => calls.get(name).element?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
+
+// Forget the TCP connection under the SDK, as a lost network would.
+const sockets = [];
+const Native = window.WebSocket;
+window.WebSocket = class extends Native {
+  constructor(...given) { super(...given); sockets.push(this); }
+};
+window.drop = () => sockets.at(-1).close();
+window.socketCount = () => sockets.length;
+window.loaded = true;

@@ -1,0 +1,113 @@
+"""The stage of the unmodified SDK: a running instance, Chromium with fake devices, and pages on it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bench.instance import Instance, free_port
+
+HERE = Path(__file__).parent
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+SECONDS = 12.0
+
+
+def bundle(into: Path) -> None:
+    """The real package as one browser file, and the page that uses it."""
+    if not (HERE / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
+    esbuild = HERE / "node_modules" / ".bin" / "esbuild"
+    options = ["--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--log-level=error"]
+    subprocess.run(
+        [str(esbuild), "bundle.mjs", *options, f"--outfile={into / 'bundle.js'}"],
+        cwd=HERE,
+        check=True,
+        timeout=60,
+    )
+    (into / "page.mjs").write_text((HERE / "page.mjs").read_text())
+    (into / "index.html").write_text('<!doctype html><script type="module" src="/page.mjs"></script>')
+
+
+class Files(SimpleHTTPRequestHandler):
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def serve(directory: Path) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(directory)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def start_instance() -> Instance:
+    return Instance(CALLWRIGHT_TURN_PORT=str(free_port(socket.SOCK_DGRAM)))
+
+
+def spki_of(instance: Instance) -> str:
+    found = re.search(r"SPKI ([A-Za-z0-9+/=]+)", instance.screen.read_text(errors="replace"))
+    assert found, instance.words()
+    return found[1]
+
+
+class Page:
+    """One tab with the SDK in it."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.logged: list[str] = []
+        page.on("console", lambda message: self.logged.append(message.text[:300]))
+        page.goto(url)
+        page.wait_for_function("window.loaded === true", timeout=10000)
+
+    def run(self, name: str, *arguments: Any) -> Any:
+        return self.page.evaluate("([name, given]) => window[name](...given)", [name, list(arguments)])
+
+    def dial(self, destination: str, **options: Any) -> str:
+        done = self.run("dial", destination, options or {"audio": True})
+        assert "call" in done, (done, self.run("errors"), self.logged[-10:])
+        return str(done["call"])
+
+    def statuses(self, call: str) -> list[str]:
+        return list(self.run("statuses", call))
+
+    def until(self, test: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := test()):
+            assert time.monotonic() < deadline, f"{what}: {self.run('errors')} {self.logged[-10:]}"
+            self.page.wait_for_timeout(50)
+        return found
+
+    def reaches(self, call: str, status: str, seconds: float = SECONDS) -> list[str]:
+        self.until(lambda: status in self.statuses(call), f"{status} of {self.statuses(call)}", seconds)
+        return self.statuses(call)
+
+    def hears(self, call: str, seconds: float = SECONDS) -> float:
+        return float(self.until(lambda: (p := self.run("peak", call, 400)) > 0.01 and p, "sound", seconds))
+
+    def is_silent(self, call: str, seconds: float = SECONDS) -> None:
+        self.until(lambda: self.run("peak", call, 500) < 0.005, "silence", seconds)
+
+    def rings(self, seconds: float = SECONDS) -> str:
+        return str(self.until(lambda: self.run("incoming"), "an incoming call", seconds)[-1])

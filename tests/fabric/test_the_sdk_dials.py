@@ -1,0 +1,48 @@
+"""Outbound calls of the unmodified SDK: statuses, sound and picture, and refusals told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fabric.stage import Page
+
+Tab = Callable[..., Page]
+WHOLE = ["new", "trying", "connecting", "connected", "disconnecting", "disconnected", "destroyed"]
+
+
+@pytest.mark.parametrize("permitted", [True, False], ids=["TURN", "STUN"])
+def test_a_call_to_echo_has_sound_and_every_documented_status(tab: Tab, permitted: bool) -> None:
+    alice = tab("alice", permitted=permitted)
+    call = alice.dial("/public/echo", audio=True)
+    alice.reaches(call, "connected")
+    assert alice.hears(call) > 0.01
+    assert alice.run("self", call)["muted"] is False
+    alice.run("hangup", call)
+    assert alice.reaches(call, "destroyed") == WHOLE
+
+
+@pytest.mark.parametrize("permitted", [True, False], ids=["TURN", "STUN"])
+def test_the_channel_hint_brings_a_picture(tab: Tab, permitted: bool) -> None:
+    alice = tab("alice", permitted=permitted)
+    call = alice.dial("/public/tone?channel=video", audio=True, video=True)
+    alice.reaches(call, "connected")
+    assert alice.hears(call) > 0.01
+    assert alice.until(lambda: alice.run("frames", call) > 10, "decoded frames")
+    alice.run("hangup", call)
+    assert alice.reaches(call, "destroyed") == WHOLE
+
+
+def test_a_busy_destination_ends_the_call_without_an_error(tab: Tab) -> None:
+    alice = tab("alice")
+    call = alice.dial("/public/busy", audio=True)
+    assert alice.reaches(call, "destroyed") == ["new", "trying", "disconnected", "destroyed"]
+
+
+@pytest.mark.parametrize("destination", ["/elsewhere/room", "/public/nobody-at-all"])
+def test_a_refused_destination_is_a_call_create_error_at_once(tab: Tab, destination: str) -> None:
+    alice = tab("alice")
+    refused = alice.run("dial", destination, {"audio": True})
+    assert (refused["error"], refused["message"]) == ("CallCreateError", "Call creation failed")
+    assert refused["seconds"] < 3
