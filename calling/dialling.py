@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from calling import models
+from calling import meetings, models
 from calling.machine.states import Attempt, AttemptState, Leg, Media, Party, Role
 from calling.models.ids import uuid7
 from calling.sdp_media import media_of_sdp, narrowed
@@ -46,6 +46,7 @@ class DialRequest:
     metadata: Any = None
     device_id: str | None = None
     device_kind: str = "phone"
+    variables: dict[str, str] = field(default_factory=dict)  # `envs` of the script that is run
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def target_leg(
         )
     if target.kind in ("room", "script"):
         reference = run_id if target.kind == "script" else str(target.resource_id)
-        return replace(leg, app=target.kind, app_ref=reference)
+        refusal = meetings.refusal(reference) if target.kind == "room" and reference else None
+        return replace(leg, app=target.kind, app_ref=reference, refusal=refusal)
     return sip_leg(leg, PhoneDial(subject.project_id, subject, target, caller_number))
 
 
@@ -167,6 +169,7 @@ def caller_leg(holder: TokenHolder, request: DialRequest, channel: str | None) -
         peer_id=str(uuid7()) if request.sdp else None,
         offer=request.sdp,
         serial=1 if request.sdp else 0,
+        route='{"kind": "sip"}' if request.device_kind == "sip" else "{}",
     )
 
 

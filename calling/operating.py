@@ -61,7 +61,7 @@ def operate(
 def wish(
     call_id: UUID | str, verb: str, control_id: str, wanted: str, params: dict[str, Any] | None = None
 ) -> models.Operation:
-    """`stop pause resume volume`: what its owner wants of a live operation. 404 where there is none."""
+    """`stop pause resume volume timers`: what is wanted of a live operation. 404 where there is none."""
 
     def work() -> models.Operation:
         rows = models.Operation.objects.select_for_update().filter(
@@ -74,7 +74,7 @@ def wish(
             if wanted == "stop":
                 return operation
             raise Refused(f"The operation is {operation.state}.", operation.state)
-        if wanted == "volume":
+        if wanted in ("volume", "timers"):
             operation.params = {**operation.params, **(params or {})}
         else:
             operation.wish = {"stop": "stop", "pause": "pause", "resume": "run"}[wanted]
@@ -108,6 +108,8 @@ def changed(
         if found is None:
             return
         call_row = models.Call.objects.select_for_update().get(pk=found)
+        if fence is not None and str(call_row.session_id) != str(fence[0]):
+            return  # it went on with a call of another session (`meetings`): this one only let go of it
         operation = models.Operation.objects.select_for_update().get(pk=operation_id)
         if operation.state not in LIVE:
             return

@@ -6,8 +6,9 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 * play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
 * record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
-* collect {digits: {max, terminators, digit_timeout}, initial_timeout, partial_results}
-* stream  {url, track, name, codec, custom_parameters, authorization_bearer_token}
+* collect {digits: {max, terminators, digit_timeout}, initial_timeout, partial_results, start_input_timers}
+* stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
+           bidirectional}
 """
 
 from __future__ import annotations
@@ -223,6 +224,7 @@ def collect(form: Form) -> dict[str, Any]:
         },
         "initial_timeout": 4 if first is None else first,
         "partial_results": form.flag("partial_results") or False,
+        "start_input_timers": form.flag("start_input_timers") is not False,
     }
     adopt_faults(form, digits)
     return params
@@ -250,6 +252,7 @@ def stream(form: Form) -> dict[str, Any]:
         "codec": form.text("codec", 40),
         "custom_parameters": custom or {},
         "authorization_bearer_token": form.text("authorization_bearer_token", 4000),
+        "bidirectional": form.flag("bidirectional") is not False,
     }
 
 

@@ -145,6 +145,7 @@ def program_run(subject: Subject, request: DialRequest) -> models.ScriptRun | No
         document=request.script,
         url=request.script_url or "",
         fallback_url=request.fallback_url or "",
+        progress={"envs": request.variables} if request.variables else {},
     )
 
 
@@ -299,3 +300,40 @@ def answer_with_script(
         return control.commit_turn(world, rows, str(UUID(str(call_id))), command)
 
     return control.in_transaction(work)
+
+
+def run_script(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> control.Outcome:
+    """Another script for an answered party (`script`, or `script_url` with its `fallback_url`)."""
+
+    def work() -> control.Outcome:
+        world, rows = store.lock_world(call_id)
+        row = rows[str(UUID(str(call_id)))]
+        models.ScriptRun.objects.filter(call_id=row.id).exclude(state="ended").update(state="ended")
+        run = program_run(subject, request)
+        assert run is not None  # the edge has seen to it that there is a script
+        adopt_runs(str(row.id), [run.id])
+        return control.commit_turn(world, rows, str(row.id), inputs.RunScript(leg_id, str(run.id)))
+
+    return control.in_transaction(work)
+
+
+def set_status_url(call_id: UUID | str, url: str) -> None:
+    """From now on a call's states are told to `url`; the events asked for stay as they are."""
+
+    def work() -> None:
+        row = models.Call.objects.select_for_update().get(pk=call_id)
+        row.status_url = url
+        row.save(update_fields=["status_url"])
+        states = models.WebhookEndpoint.objects.filter(call_id=row.id, events=[])
+        if not states.update(url=url):
+            keep_status_url(row)
+
+    control.in_transaction(work)
+
+
+def tell_operation(row: models.Call, verb: str, control_id: str, url: str) -> None:
+    """An operation's own status_url: an endpoint that is told of this operation alone."""
+    what = [f"{verb}/{control_id}"]
+    models.WebhookEndpoint.objects.create(
+        project_id=row.project_id, url=url, call_id=row.id, events=what, status_events=what
+    )

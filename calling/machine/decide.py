@@ -32,6 +32,7 @@ COMMANDS: dict[type, Rule] = {
     inputs.Reoffer: talking.reoffer,
     inputs.StartTransfer: transfer.start,
     inputs.Connect: transfer.connect,
+    inputs.RunScript: transfer.run_script,
     inputs.StartConsult: transfer.consult,
     inputs.CompleteTransfer: transfer.complete_consult,
     inputs.CancelTransfer: transfer.cancel_consult,

@@ -113,6 +113,14 @@ class Connect:
 
 
 @dataclass(frozen=True)
+class RunScript:
+    """An API key gives an answered party another script; whoever it was with leaves."""
+
+    leg_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
 class StartConsult:
     leg_id: str
     consult_id: str

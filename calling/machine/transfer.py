@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calling.machine.ending import end_call
+from calling.machine.ending import end_call, end_leg
 from calling.machine.inputs import (
     CancelTransfer,
     CompleteTransfer,
     Connect,
     Refused,
+    RunScript,
     StartConsult,
     StartTransfer,
 )
@@ -54,6 +55,22 @@ def connect(turn: Turn, call_id: str, command: Connect) -> None:
     require_free(call, leg)
     seconds = command.timeout or call.ring_seconds
     start_connecting(turn, call_id, leg.id, command.targets, command.to, seconds, connect=True, scripted=True)
+
+
+def run_script(turn: Turn, call_id: str, command: RunScript) -> None:
+    """Another script for an answered party: what it talked with, or was being connected to, leaves."""
+    call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
+    if not leg.answered:
+        raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+    if call.consult_id is not None or call.consulting:
+        raise Refused("A consultation is pending.", "consulting")
+    turn.set(call_id, program=command.run_id, transfer=None, connect=())
+    if leg.held:
+        turn.set_leg(call_id, leg.id, held=False)
+        turn.emit("call.resumed", call_id, leg.id)
+    for other in turn.call(call_id).legs:
+        if other.live and other.id != leg.id:
+            end_leg(turn, call_id, other.id, EndReason.TRANSFERRED)
 
 
 def consult(turn: Turn, call_id: str, command: StartConsult) -> None:

@@ -17,6 +17,7 @@ from calling.media.rows import Wanted
 from calling.media.sounding import CannotPlay, Sounding
 
 if TYPE_CHECKING:
+    from calling.media.codecs.loudspeaker import Loudspeaker
     from calling.media.rooms import RoomSound
     from calling.media.session import Session
 
@@ -94,6 +95,7 @@ class Play(Running):
         )
         self.sounding.pause(wanted.wish == "pause")
         self._given: list[str] = []
+        self._speaker: Loudspeaker | None = None
 
     def _listeners(self) -> list[str]:
         session, wanted = self.session, self.wanted
@@ -111,14 +113,16 @@ class Play(Running):
 
     def _room(self) -> RoomSound | None:
         """The room that is meant where the leg is a room's: everybody in it hears."""
-        call = self.session.calls.get(self.wanted.call_id)
-        leg = call.leg(self.wanted.leg_id) if call is not None and self.wanted.leg_id else None
+        leg = self.session.leg(self.wanted.leg_id) if self.wanted.leg_id else None
         return self.session.carrier.rooms.get(leg.app_ref) if leg is not None and leg.app == "room" else None
 
     def _give(self, source: Any) -> None:
+        if self._speaker is not None:
+            self._speaker.close()
+            self._speaker = None
         room = self._room()
         if room is not None:
-            room.play(source)
+            self._speaker = room.play(source) if source is not None else None
             return
         wanted = self._listeners() if source is not None else []
         for peer_id in {*self._given, *wanted}:
@@ -145,6 +149,12 @@ class Play(Running):
 class Collect(Running):
     """`collect`: the digits a party presses, until enough, a terminator, or time is up."""
 
+    def __init__(self, wanted: Wanted, session: Session) -> None:
+        super().__init__(wanted, session)
+        self._timers = asyncio.Event()
+        if wanted.params.get("start_input_timers", True):
+            self._timers.set()
+
     async def work(self) -> dict[str, Any]:
         words = self.wanted.params.get("digits") or {}
         most, ends = int(words.get("max") or 1), str(words.get("terminators") or "")
@@ -154,6 +164,7 @@ class Collect(Running):
         )
         self.started()
         got, terminator = "", ""
+        await self._timers_begin()
         while len(got) < most:
             digit = await self._next(pause if got else first)
             if digit is None:
@@ -169,6 +180,16 @@ class Collect(Running):
             return {"result": {"type": kind, "params": {}}}
         return {"result": {"type": "digit", "params": {"digits": got, "terminator": terminator}}}
 
+    def wish(self, wanted: Wanted) -> None:
+        super().wish(wanted)
+        if wanted.params.get("start_input_timers", True):
+            self._timers.set()
+
+    async def _timers_begin(self) -> None:
+        """Where its owner starts the timers later: until then, a digit, or a stop."""
+        while not self._timers.is_set() and self.digits.empty() and not self.stopped.is_set():
+            await asyncio.sleep(0.05)
+
     async def _next(self, seconds: float) -> str | None:
         taking = asyncio.ensure_future(self.digits.get())
         stopping = asyncio.ensure_future(self.stopped.wait())
@@ -181,34 +202,19 @@ class Collect(Running):
 
 
 class SendDigits(Running):
-    """RFC 4733 digits to the party that the leg talks with; a row of the door's `dtmf`."""
+    """RFC 4733 digits to whom the leg talks with, a row of the door's `dtmf`; or to itself (`own`)."""
 
     async def work(self) -> dict[str, Any]:
-        call = self.session.calls.get(self.wanted.call_id)
-        other = call.counterpart(self.wanted.leg_id) if call and self.wanted.leg_id else None
+        call, leg_id = self.session.calls.get(self.wanted.call_id), self.wanted.leg_id
+        if self.wanted.params.get("own"):
+            other = self.session.leg(leg_id) if leg_id else None
+        else:
+            other = call.counterpart(leg_id) if call and leg_id else None
         peer = self.session.peers.get(other.peer_id) if other is not None and other.peer_id else None
         if peer is None:
             return {}  # nobody there: an application, or a target that rings
         if not peer.port.send_digits(self.wanted.params.get("digits", "")):
             raise Failed("the other side does not take digits")
-        return {}
-
-
-class Tune(Running):
-    """`deafen` and `volume` of a room's member: set once, gone with the member."""
-
-    says = False
-
-    async def work(self) -> dict[str, Any]:
-        peer = self.session.peer_of_leg(self.wanted.leg_id) if self.wanted.leg_id else None
-        seat = self.session.carrier.rooms.member(peer.plan.peer_id) if peer is not None else None
-        if seat is None:
-            raise Failed("it is not in a room")
-        mixer, member = seat
-        if self.wanted.verb == "deafen":
-            mixer.set(member, deaf=bool(self.wanted.params.get("deaf", True)))
-        else:
-            mixer.set(member, volume=float(self.wanted.params.get("volume") or 0))
         return {}
 
 
@@ -218,8 +224,6 @@ MAKERS: dict[str, Maker] = {
     "say": Play,
     "collect": Collect,
     "digits": SendDigits,
-    "deafen": Tune,
-    "volume": Tune,
 }
 
 
@@ -239,6 +243,8 @@ class Operations:
             if running is not None:
                 if running.wanted.wish_serial != row.wish_serial:
                     running.wish(row)
+                else:
+                    running.wanted = row  # one of a room may have gone over to another member's call
             elif row.id not in self._over:
                 self._start(row)
         for operation_id in list(self._running.keys() - rows.keys()):

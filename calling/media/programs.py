@@ -81,15 +81,16 @@ class Program:
             raise BadScript("", "the script could not be loaded")
         row, call, key = found
         self._host = ProgramHost(self._plan, self.session, row, key)
+        envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
             return await Runner.resume(row.progress["run"], self._host, signing_key=key).run()
         if row.document is not None:
             document = load.stored(row.document)
         else:
             urls = tuple(url for url in (row.url, row.fallback_url) if url)
-            body = {"call": call, "vars": {}, "envs": {}, "params": {}}
+            body = {"call": call, "vars": {}, "envs": envs, "params": {}}
             document = await load.first_of(urls, body, signing_key=key)
-        return await Runner.begin(document, self._host, call=call, signing_key=key).run()
+        return await Runner.begin(document, self._host, call=call, envs=envs, signing_key=key).run()
 
     async def _read(self) -> tuple[models.ScriptRun, dict[str, Any], str] | None:
         while True:
