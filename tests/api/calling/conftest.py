@@ -72,7 +72,7 @@ def answered_call(cast: Cast, calling: Any, **more: Any) -> str:
     return call_id
 
 
-def refusal(status: int, act: Act, *args: Any, **more: Any) -> dict[str, Any]:
+def refusal(status: int, act: Act, /, *args: Any, **more: Any) -> dict[str, Any]:
     """The first error that the SDK raises for an act."""
     with pytest.raises(rest.SignalWireRestError) as refused:
         act(*args, **more)

@@ -9,8 +9,8 @@ from tests import stage
 from tests.api.calling.conftest import SWML, refusal
 
 FIELDS = {
-    "id", "from", "to", "direction", "status", "duration", "duration_ms", "billing_ms", "url", "source", "type",
-    "parent_id", "charge", "charge_details", "created_at",
+    "id", "from", "to", "direction", "status", "duration", "duration_ms", "billing_ms", "url", "source",
+    "type", "parent_id", "charge", "charge_details", "created_at",
 }  # fmt: skip
 WRONG = [
     ({"to": "nonsense"}, "to", "invalid_destination"),
