@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from calling import models, nudge, outbox, payloads, snapshots, store
+from calling import meetings, models, nudge, outbox, payloads, snapshots, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
-from calling.machine.inputs import Limits, Open
+from calling.machine.inputs import Limits, Mute, Open
 from calling.machine.states import Call, World
 from calling.models.ids import uuid7
 
@@ -88,10 +88,15 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
     """Decide and write, inside the caller's transaction, with the rows already locked."""
     now = timezone.now()
     decision = machine.decide(world, call_id, input, now, limits())
+    for seat in meetings.to_mute(world, decision.world):
+        mute = Mute(seat.leg.id, frozenset({"audio"}))
+        more = machine.decide(decision.world, seat.call_id, mute, now, limits())
+        decision = replace(more, events=decision.events + more.events, effects=decision.effects + more.effects)
     changed = decision.world != world or bool(decision.events) or bool(decision.effects)
     if changed:
         number_events(decision.events, rows, now)
         store.save_world(world, decision.world, rows)
+        meetings.note(world, decision.world, now)
         for effect in decision.effects:
             keep_effect(effect, now)
         tell(world, decision.world, rows)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from calling import control, models, placing, presence
+from calling import control, meetings, models, placing, presence
 from calling.machine.inputs import DeadlinePassed, WorkerLost
 from calling.media.recording_rows import close_abandoned
 from subscribers.http import problems
@@ -23,7 +23,7 @@ from subscribers.http import problems
 log = logging.getLogger(__name__)
 
 BATCH = 200
-UNTAKEN_SECONDS = 2.0
+UNTAKEN_SECONDS = 1.5  # with a round and the dispatch: carried within 2 s
 GAP_SECONDS = 2.0
 LEASE_SECONDS = 5.0
 
@@ -112,4 +112,5 @@ def offer_again(session: models.MediaSession) -> int:
 
 def sweep_all() -> int:
     """Every broom once."""
-    return sweep_deadlines() + sweep_sessions() + presence.expire_devices() + close_abandoned()
+    calls = sweep_deadlines() + sweep_sessions() + presence.expire_devices()
+    return calls + close_abandoned() + meetings.sweep()

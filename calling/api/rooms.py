@@ -1,65 +1,71 @@
-"""`/api/rooms/{name}`: who is in a room, and what its owner may do there. API keys only; state from rows."""
+"""`/api/rooms/{name}`: who is in a room, and what its moderators may do there. State from rows.
+
+Nothing here talks to a worker: a change is a row and a nudge, and the worker's mixer follows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import control, models, operating, operation_fields, payloads, store
+from calling import control, meetings, models, operating, operation_fields, payloads, store
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.fields import Form
 from calling.machine import inputs
-from calling.machine.states import Call, Leg
 from subscribers.http import problems
 from subscribers.models import Room
-from tokens.subjects import ApiKey
+from tokens.subjects import ApiKey, Subject
 
 
-def find_room(key: ApiKey, name: str) -> Room:
-    room = Room.objects.filter(project_id=key.project_id, name=name).first()
+def find_room(project_id: UUID, name: str) -> Room:
+    room = Room.objects.filter(project_id=project_id, name=name).first()
     if room is None:
         raise problems.NotFound()
     return room
 
 
-def calls_in(room: Room) -> list[tuple[Call, Leg, models.Call]]:
-    """The live calls whose answered application leg is that room, with that leg."""
-    inside = models.Leg.objects.filter(app="room", app_ref=str(room.id), state="answered").values("call_id")
-    rows = list(models.Call.objects.filter(pk__in=inside, project_id=room.project_id).exclude(state="ended"))
-    found = []
-    for call, row in zip(store.values(rows), rows, strict=True):
-        leg = next(
-            leg for leg in call.legs if leg.app == "room" and leg.app_ref == str(room.id) and leg.answered
-        )
-        found.append((call, leg, row))
-    return found
+def moderated(subject: Subject, name: str) -> Room:
+    """The room, for who may moderate it: the API key, and whom the room's `moderator` names.
+
+    `subscribers` means those of them who are in the room, `everyone` whoever is. Others get a 403 that
+    does not tell whether there is such a room.
+    """
+    if isinstance(subject, ApiKey):
+        return find_room(subject.project_id, name)
+    room = Room.objects.filter(project_id=subject.project_id, name=name).first()
+    if room is None or room.moderator == Room.Moderator.PROJECT:
+        raise problems.Forbidden()
+    if room.moderator == Room.Moderator.SUBSCRIBERS and subject.subscriber_id is None:
+        raise problems.Forbidden()
+    inside = members_of(room).values("leg_id")
+    if not store.own_legs(subject, Q(pk__in=inside, call__project_id=room.project_id)):
+        raise problems.Forbidden()
+    return room
 
 
-def member_json(call: Call, leg: Leg, row: models.Call) -> dict[str, Any]:
-    return {
-        "leg_id": leg.id,
-        "call_id": call.id,
-        "address": leg.address,
-        "muted": "audio" in leg.muted,
-        "talking": False,
-        "joined_at": payloads.rfc3339(row.answered_at),
-    }
+def members_of(room: Room) -> QuerySet[models.Member]:
+    """Who is in the room now, in the order they came."""
+    return models.Member.objects.filter(meeting__room=room, left_at=None).order_by("id")
 
 
 def room_json(room: Room) -> dict[str, Any]:
-    members = [
-        member_json(call, member, row)
-        for call, leg, row in calls_in(room)
-        if (member := call.counterpart(leg.id)) is not None
-    ]
-    members.sort(key=lambda member: (member["joined_at"] or "", member["leg_id"]))
-    state = "active" if members else "idle"
-    return {"name": room.name, "state": state, "locked": room.locked, "members": members}
+    rows = list(members_of(room))
+    legs = models.Leg.objects.defer("offer", "answer", "stats").in_bulk([row.leg_id for row in rows])
+    members = [meetings.member_json(row, legs[row.leg_id]) for row in rows if row.leg_id in legs]
+    live = models.Meeting.objects.filter(room=room, ended_at=None).exists()
+    return {
+        "name": room.name,
+        "state": "active" if live else "idle",
+        "locked": room.locked,
+        "members": members,
+    }
 
 
 def set_locked(room: Room, locked: bool) -> None:
@@ -68,18 +74,21 @@ def set_locked(room: Room, locked: bool) -> None:
 
 
 def end(room: Room) -> None:
-    for call, _, _ in calls_in(room):
-        control.apply(call.id, inputs.Hangup())
+    """Everybody leaves, and the meeting is over whatever the room's `empty_timeout`."""
+    for row in list(members_of(room)):
+        control.apply(row.call_id, inputs.Hangup())
+    meetings.end_empty(room.pk, at_once=True)
 
 
 def operate_on(room: Room, verb: str, data: Any) -> models.Operation:
-    """A play or record for everybody in the room, kept with the call that has been there longest."""
+    """A play or record for everybody in the room; kept with a member's call, and then with another's."""
     control_id, params = operation_fields.read(verb, data)
-    inside = calls_in(room)
-    if not inside:
-        raise problems.Conflict("not_allowed", "Nobody is in the room (state: idle).")
-    call, leg, _ = min(inside, key=lambda each: each[0].id)
-    return operating.operate(call.id, leg.id, verb, control_id, params)
+    for row in members_of(room):
+        own = models.Leg.objects.filter(call_id=row.call_id, app="room", app_ref=str(room.pk))
+        leg_id = own.filter(state="answered").values_list("id", flat=True).first()
+        if leg_id is not None:
+            return operating.operate(row.call_id, str(leg_id), verb, control_id, params)
+    raise problems.Conflict("not_allowed", "Nobody is in the room (state: idle).")
 
 
 class RoomView(SwitchboardView):
@@ -90,7 +99,7 @@ class RoomView(SwitchboardView):
         tags=["rooms"],
     )
     def get(self, request: Request, name: str) -> Response:
-        return Response(room_json(find_room(self.key(request), name)))
+        return Response(room_json(moderated(self.subject(request), name)))
 
 
 class RoomVerbView(SwitchboardView):
@@ -102,9 +111,10 @@ class RoomVerbView(SwitchboardView):
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, verb: str) -> Response:
-        room = find_room(self.key(request), name)
         if verb in ("play", "record"):
+            room = find_room(self.key(request).project_id, name)
             return Response(payloads.operation_payload(operate_on(room, verb, request.data)))
+        room = moderated(self.subject(request), name)
         actions: dict[str, Callable[[], None]] = {
             "lock": lambda: set_locked(room, True),
             "unlock": lambda: set_locked(room, False),
@@ -119,13 +129,13 @@ class RoomVerbView(SwitchboardView):
 class MemberVerbView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_member_verb",
-        summary="mute, unmute, deafen, remove a member, or change its volume",
+        summary="mute, unmute, deafen, undeafen, remove a member, or change its volume",
         request=schema.Wish,
         responses={200: schema.Room, **schema.ERRORS},
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, leg_id: str, verb: str) -> Response:
-        room = find_room(self.key(request), name)
+        room = moderated(self.subject(request), name)
         call_id = self.call_of(room, leg_id)
         match verb:
             case "mute":
@@ -138,10 +148,12 @@ class MemberVerbView(SwitchboardView):
                 form = Form(request.data)
                 deaf = form.flag("deaf")
                 form.check()
-                operating.operate(call_id, leg_id, "deafen", None, {"deaf": True if deaf is None else deaf})
+                meetings.tune(leg_id, deaf=deaf is not False)
+            case "undeafen":
+                meetings.tune(leg_id, deaf=False)
             case "volume":
                 params = operation_fields.read_wish("play", "volume", request.data)
-                operating.operate(call_id, leg_id, "volume", None, params)
+                meetings.tune(leg_id, volume=float(params["volume"]))
             case _:
                 raise problems.NotFound()
         return Response(room_json(room))
@@ -149,8 +161,7 @@ class MemberVerbView(SwitchboardView):
     @staticmethod
     def call_of(room: Room, leg_id: str) -> str:
         """The call through which that member is in the room; 404 for anybody else's leg."""
-        for call, leg, _ in calls_in(room):
-            member = call.counterpart(leg.id)
-            if member is not None and member.id == leg_id:
-                return call.id
-        raise problems.NotFound()
+        found = members_of(room).filter(leg_id=store.uuid_or_404(leg_id)).first()
+        if found is None:
+            raise problems.NotFound()
+        return str(found.call_id)

@@ -182,7 +182,9 @@ Member = shape(
     address=text(),
     muted=s.BooleanField(),
     talking=s.BooleanField(),
-    joined_at=s.DateTimeField(allow_null=True),
+    joined_at=s.DateTimeField(),
+    deaf=s.BooleanField(),
+    volume=s.FloatField(help_text="dB, how loud the others hear it"),
 )
 Room = shape(
     "RoomState",

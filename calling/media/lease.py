@@ -39,7 +39,8 @@ RETURNING session.id
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
 SELECT c.session_id, sum(('x' || left(md5(concat_ws('|', c.id, c.state, c.carried, c.program, c.transfer,
-        c.consult_id, c.consulting, l.legs, o.operations, k.candidates)), 15))::bit(60)::bigint)
+        c.consult_id, c.consulting, l.legs, o.operations, k.candidates,
+        m.members)), 15))::bit(60)::bigint)
 FROM calling_call c
 LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', l.id, l.state, l.held, l.muted, l.media, l.serial,
         l.peer_id, l.answer IS NULL, l.early_media, l.app, l.app_ref, a.attempts), ';' ORDER BY l.id) AS legs
@@ -51,6 +52,8 @@ LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', o.id, o.wish_serial), ';' OR
     FROM calling_operation o WHERE o.call_id = c.id AND o.state IN ('wanted', 'running')) o ON true
 LEFT JOIN LATERAL (SELECT max(i.id) AS candidates FROM calling_icecandidate i
     JOIN calling_leg p ON p.peer_id = i.peer_id WHERE p.call_id = c.id) k ON true
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', s.id, s.deaf, s.volume), ';' ORDER BY s.id) AS members
+    FROM calling_member s WHERE s.call_id = c.id AND s.left_at IS NULL) m ON true
 WHERE c.session_id = ANY(%(sessions)s::uuid[]) AND c.state <> 'ended'
 GROUP BY c.session_id
 """

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS: Final = 10.0
+MAX_ROOM_NAME = 64
 LOOK_SECONDS: Final = 0.05
 STALE_SECONDS: Final = 5.0
 Outcome = Mapping[str, Any]
@@ -347,6 +348,8 @@ class ProgramHost:
 
     async def join_room(self, action: actions.JoinRoom) -> Outcome:
         name = action.name.strip()
+        if len(name.rpartition("/")[2]) > MAX_ROOM_NAME:
+            return FAILED
         slug = slugify_reference(name) if not name.startswith("/") else ""
         await self.answer(actions.Answer(action.path))
         for address in [name] if not slug else [f"/public/{slug}", f"/private/{slug}"]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,29 @@ class Ear:
             rest = np.concatenate((rest, QUIET[: size - len(rest)]))
         self._rest = rest[size:]
         return rest[:size]
+
+
+class MixEar(Ear):
+    """The mix of a room: 20 ms pieces as its mixer gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: deque[Pcm] = deque(maxlen=10)
+
+    def hear_mix(self, pcm: Pcm) -> None:
+        self._pieces.append(pcm)
+
+    @property
+    def opus(self) -> bool:
+        return False
+
+    def next(self) -> None:
+        if self._pieces:
+            self._pieces.popleft()
+
+    def twenty(self) -> Pcm:
+        self.level = 127
+        return self._pieces.popleft() if self._pieces else QUIET
 
 
 def loudness(pcm: Pcm) -> int:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from calling import models
 from calling.machine.states import Party
 from calling.media.codecs import tones
-from calling.media.recording import Ear, Recorder, Settings
+from calling.media.recording import Ear, MixEar, Recorder, Settings
 from calling.media.recording_rows import link, root
 
 if TYPE_CHECKING:
+    from calling.media.rooms import RoomSound
     from calling.media.session import Session
 
 FORMATS: Final = {"wav": "wav", "mp3": "mp3"}
@@ -38,6 +39,8 @@ class Job:
     recorder: Recorder | None = None
     row: models.Recording | None = None
     _ears: dict[str, Ear] = field(default_factory=dict)
+    _mix: MixEar = field(default_factory=MixEar)
+    _room: RoomSound | None = None
 
     async def start(self) -> dict[str, Any]:
         """Make row and file, play the beep, begin. Raises OSError (no room on the disk)."""
@@ -51,10 +54,14 @@ class Job:
         wanted = self._wanted()
         self._ears = {peer_id: Ear() for peer_id in wanted}
         how = Settings(name, stereo, *(float(params.get(key) or 0) for key in _LIMITS))
-        self.recorder = Recorder(root() / place, list(self._ears.values()), how)
+        self._room = self._room_meant()
+        ears = [self._mix] if self._room is not None else list(self._ears.values())
+        self.recorder = Recorder(root() / place, ears, how)
         self.recorder.keeps_time = params.get("behavior") == "silence"
         for peer_id, ear in self._ears.items():
             self._tap(peer_id, ear)
+        if self._room is not None:
+            self._room.listen(self._mix.hear_mix)
         self.row = await self.session.desk.run(self._create, place, name)
         self.recorder.start()
         return {"recording_id": str(self.row.id), "format": name, "channels": self.recorder.channels}
@@ -88,6 +95,12 @@ class Job:
                 parties = others if direction == "listen" else own
         return [leg.peer_id for leg in parties if leg.peer_id in session.peers]
 
+    def _room_meant(self) -> RoomSound | None:
+        """The room whose mix is taken, where the leg is a room's."""
+        leg = self.session.leg(self.leg_id) if self.leg_id is not None else None
+        room = leg.app_ref if leg is not None and leg.app == "room" else None
+        return self.session.carrier.rooms.get(room)
+
     def _tap(self, peer_id: str, ear: Ear) -> None:
         peer = self.session.peers.get(peer_id)
         if peer is not None:
@@ -100,7 +113,7 @@ class Job:
         for peer in peers:
             peer.play(clip)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), 2)
+            await asyncio.wait_for(done.wait(), 2 if peers else 0)
         for peer in peers:
             peer.play(None)
 
@@ -118,6 +131,8 @@ class Job:
                 peer = self.session.peers.get(peer_id)
                 if peer is not None:
                     peer.port.audio_in.untap(ear)
+            if self._room is not None:
+                self._room.unlisten(self._mix.hear_mix)
             if not recorder.finished.done():
                 recorder.stop()
                 state = "finished" if recorder.finished.exception() is None else "failed"

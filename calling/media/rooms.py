@@ -1,17 +1,20 @@
 """The rooms of one worker process: a mixer each, whose members come from any session of the worker.
 
-A leg is in a room while its plan says that it hears `room:<id>`. What happens in a room is written into
-the room's own stream of events, by the session of the member it happened to.
+A leg is in a room while its plan says that it hears `room:<id>`. Who comes and goes is told where calls
+change (`calling.meetings`); from here comes who talks, by the session of the member.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from calling import control
+from calling import control, meetings
+from calling.media.codecs import tones
+from calling.media.codecs.loudspeaker import Loudspeaker
 from calling.media.codecs.mixer import Member, Mixer
-from subscribers.models import Room
+from calling.media.codecs.opus import Pcm
+from calling.media.rows import Membership
 
 if TYPE_CHECKING:
     from calling.media.carried import CarriedPeer
@@ -34,25 +37,10 @@ class Seat:
 
 
 class Guest:
-    """One member with what is told of it."""
+    """One member with the session that carries it."""
 
     def __init__(self, carried: CarriedPeer, session: Session, member: Member) -> None:
         self.carried, self.session, self.member = carried, session, member
-        self.joined_at = datetime.now(UTC)
-        self.muted = "audio" in carried.plan.muted
-        self.talking = False
-
-    def words(self) -> dict[str, Any]:
-        plan = self.carried.plan
-        leg = self.session.leg(plan.leg_id)
-        return {
-            "leg_id": plan.leg_id,
-            "call_id": plan.call_id,
-            "address": leg.address if leg is not None else "",
-            "muted": self.muted,
-            "talking": self.talking,
-            "joined_at": self.joined_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        }
 
 
 class RoomSound:
@@ -62,63 +50,69 @@ class RoomSound:
         self.id = room_id
         self.mixer = Mixer(self._talking)
         self.guests: dict[str, Guest] = {}
+        self._ears: list[Callable[[Pcm], None]] = []
 
-    def join(self, carried: CarriedPeer, session: Session) -> None:
+    def join(self, carried: CarriedPeer, session: Session) -> bool:
+        """Whether it was not here yet."""
         peer_id = carried.plan.peer_id
         if peer_id in self.guests:
-            self._muted(self.guests[peer_id])
-            return
-        first = not self.guests
+            return False
         seat: Any = Seat(carried)
-        guest = Guest(carried, session, self.mixer.join(seat, peer_id))
-        self.guests[peer_id] = guest
-        if first:
-            self.tell(guest, "room.started", {})
-        self.tell(guest, "participant.joined", {"member": guest.words()})
+        self.guests[peer_id] = Guest(carried, session, self.mixer.join(seat, peer_id))
+        return True
 
     def leave(self, peer_id: str) -> None:
         guest = self.guests.pop(peer_id, None)
-        if guest is None:
-            return
-        self.mixer.leave(guest.member)
-        guest.carried.room_sound = None
-        self.tell(guest, "participant.left", {"member": guest.words()})
-        if not self.guests:
-            self.tell(guest, "room.ended", {})
-
-    def _muted(self, guest: Guest) -> None:
-        muted = "audio" in guest.carried.plan.muted
-        if muted != guest.muted:
-            guest.muted = muted
-            kind = "participant.muted" if muted else "participant.unmuted"
-            self.tell(guest, kind, {"member": guest.words()})
+        if guest is not None:
+            self.mixer.leave(guest.member)
+            guest.carried.room_sound = None
 
     def _talking(self, peer_id: str, talking: bool) -> None:
         guest = self.guests.get(peer_id)
-        if guest is not None:
-            guest.talking = talking
-            self.tell(guest, "participant.talking", {"member": guest.words()})
-
-    def tell(self, guest: Guest, type: str, data: dict[str, Any]) -> None:
-        session, room_id = guest.session, self.id
+        if guest is None:
+            return
+        room_id, session, plan = self.id, guest.session, guest.carried.plan
         fence = (session.id, session.epoch)
-        session.lane.work(guest.carried.plan.call_id, lambda: record(room_id, type, data, fence))
+        session.lane.work(plan.call_id, lambda: record(room_id, plan.leg_id, talking, fence))
 
-    def play(self, source: Any) -> None:
-        """Let everybody hear something; None: each other again."""
-        for guest in list(self.guests.values()):
-            guest.carried.play(source)
+    # --- what the whole room hears, and who hears the whole room
+
+    def play(self, source: Any) -> Loudspeaker:
+        """Let everybody hear something besides each other, until the loudspeaker is closed."""
+        speaker = Loudspeaker(source)
+        self.mixer.play(speaker.pull)
+        return speaker
+
+    def greet(self) -> None:
+        """The entry tone."""
+        speakers: list[Loudspeaker] = []
+        speakers.append(self.play(tones.beep(lambda: speakers[0].close())))
+
+    def listen(self, ear: Callable[[Pcm], None]) -> None:
+        """Give every 20 ms of the mix to `ear`."""
+        self._ears.append(ear)
+        self._listening()
+
+    def unlisten(self, ear: Callable[[Pcm], None]) -> None:
+        if ear in self._ears:
+            self._ears.remove(ear)
+        self._listening()
+
+    def _listening(self) -> None:
+        self.mixer.on_mix = self._heard if self._ears else None
+        self.mixer.route()
+
+    def _heard(self, mix: Pcm) -> None:
+        for ear in self._ears:
+            ear(mix)
 
 
-def record(room_id: str, type: str, data: dict[str, Any], fence: control.Fence) -> None:
-    """Append a fact of a room. In a desk thread."""
+def record(room_id: str, leg_id: str, talking: bool, fence: control.Fence) -> None:
+    """Tell that a member begins or stops to talk. In a desk thread."""
 
     def work() -> None:
         control.check_fence(fence)
-        room = Room.objects.filter(pk=room_id).values("project_id", "name").first()
-        if room is not None:
-            body = {"room": {"id": room_id, "name": room["name"]}, **data}
-            control.record_event(room["project_id"], type, body, room=room_id)
+        meetings.talking(room_id, leg_id, talking)
 
     control.in_transaction(work)
 
@@ -130,15 +124,22 @@ class Rooms:
         self._rooms: dict[str, RoomSound] = {}
         self._places: dict[str, str] = {}  # peer id -> room id
 
-    def place(self, carried: CarriedPeer, room_id: str | None, session: Session) -> None:
+    def place(
+        self, carried: CarriedPeer, room_id: str | None, session: Session, membership: Membership | None
+    ) -> None:
         """Put a peer into that room, or (None) out of the one it is in."""
         peer_id = carried.plan.peer_id
         now = self._places.get(peer_id)
         if now is not None and now != room_id:
             self.remove(peer_id)
-        if room_id is not None:
-            self._places[peer_id] = room_id
-            self._rooms.setdefault(room_id, RoomSound(room_id)).join(carried, session)
+        if room_id is None:
+            return
+        self._places[peer_id] = room_id
+        room = self._rooms.setdefault(room_id, RoomSound(room_id))
+        if membership is not None:
+            room.mixer.video = membership.video
+        if room.join(carried, session) and membership is not None and membership.entry_tone:
+            room.greet()
 
     def remove(self, peer_id: str) -> None:
         room_id = self._places.pop(peer_id, None)
@@ -152,7 +153,11 @@ class Rooms:
     def get(self, room_id: str | None) -> RoomSound | None:
         return self._rooms.get(room_id) if room_id is not None else None
 
-    def member(self, peer_id: str) -> tuple[Mixer, Member] | None:
-        """The seat of a peer, for `deafen` and `volume`."""
+    def tune(self, peer_id: str, membership: Membership | None) -> None:
+        """Bring a member's seat to what its row says."""
         room = self.get(self._places.get(peer_id))
-        return (room.mixer, room.guests[peer_id].member) if room is not None else None
+        if room is None or membership is None:
+            return
+        member = room.guests[peer_id].member
+        if (member.deaf, member.volume) != (membership.deaf, membership.volume):
+            room.mixer.set(member, deaf=membership.deaf, volume=membership.volume)

@@ -32,10 +32,23 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Look:
+    """What one look at the rows found."""
+
     calls: list[Call]
     plan: Plan
     operations: tuple[Wanted, ...]
     candidates: tuple[Candidate, ...]
+    members: dict[str, Membership]
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A leg's stay in a room, as its row and the room's settings say. `volume` in dB."""
+
+    deaf: bool
+    volume: float
+    entry_tone: bool
+    video: bool
 
 
 def read(session_id: str, known: frozenset[str], waiting: frozenset[str]) -> Look:
@@ -43,7 +56,22 @@ def read(session_id: str, known: frozenset[str], waiting: frozenset[str]) -> Loo
     calls = store.session_calls(session_id)
     plan = make_plan(calls)
     peers = [peer.peer_id for peer in plan.peers if peer.peer_id not in known or peer.peer_id in waiting]
-    return Look(calls, plan, read_operations(calls), read_candidates(peers) if peers else ())
+    candidates = read_candidates(peers) if peers else ()
+    return Look(calls, plan, read_operations(calls), candidates, read_members(calls))
+
+
+def read_members(calls: Sequence[Call]) -> dict[str, Membership]:
+    """leg id -> membership, of the legs that are in a room now."""
+    inside = [call.id for call in calls if any(leg.app == "room" and leg.answered for leg in call.legs)]
+    if not inside:
+        return {}
+    rows = models.Member.objects.filter(call_id__in=inside, left_at=None).select_related("meeting__room")
+    return {
+        str(row.leg_id): Membership(
+            row.deaf, row.volume, row.meeting.room.entry_tone, row.meeting.room.video
+        )
+        for row in rows
+    }
 
 
 def read_operations(calls: Sequence[Call]) -> tuple[Wanted, ...]:

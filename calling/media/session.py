@@ -66,6 +66,7 @@ class Session:
         self._wake = asyncio.Event()
         self._digest: int | None = None
         self._carried: set[str] = set()
+        self._members: dict[str, rows.Membership] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     # --- what wakes and ends it
@@ -135,11 +136,14 @@ class Session:
                 self._carried.add(call.id)
                 if not call.carried:
                     self.lane.signal(call.id, inputs.Carried())
+        self._members = look.members
         for step in pure.steps(self.plan, look.plan):
             if self.over:
                 return
             await self._take(step)
         self.plan = look.plan
+        for peer_id, carried in self.peers.items():
+            self.carrier.rooms.tune(peer_id, look.members.get(carried.plan.leg_id))
         for row_id, peer_id, serial, words, done in look.candidates:
             peer = self.peers.get(peer_id)
             if peer is not None and serial >= peer.plan.serial:
@@ -156,7 +160,7 @@ class Session:
                 peer = self.peers.get(plan.peer_id)
                 if peer is not None:
                     peer.route(plan, expects_media=self._expects_media(plan))
-                    self.carrier.rooms.place(peer, peer.room, self)
+                    self.carrier.rooms.place(peer, peer.room, self, self._members.get(plan.leg_id))
             case pure.StopProgram(run_id=run_id):
                 self.programs.stop(run_id)
             case pure.StartProgram(program=program):

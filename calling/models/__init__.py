@@ -3,8 +3,10 @@
 from calling.models.call import Attempt, Call, Device, Leg
 from calling.models.candidate import IceCandidate
 from calling.models.event import Event
+from calling.models.meeting import Meeting, Member
 from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.session import MediaSession, MediaWorker
+from calling.models.sip_dialog import SipDialog
 from calling.models.staff import SecondFactor, StaffAction, StaffRole
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
@@ -19,10 +21,13 @@ __all__ = [
     "Leg",
     "MediaSession",
     "MediaWorker",
+    "Meeting",
+    "Member",
     "Operation",
     "Recording",
     "ScriptRun",
     "SecondFactor",
+    "SipDialog",
     "StaffAction",
     "StaffRole",
     "WebhookEndpoint",
