@@ -93,7 +93,8 @@ def leg_kind(leg: Leg) -> str:
     accepted = next((a for a in leg.attempts if a.state is AttemptState.ACCEPTED), None)
     if accepted is not None:
         return accepted.kind
-    return "sip" if leg.party is Party.SIP else "phone"
+    # A desk phone that calls brings a route, though it is a subscriber's device.
+    return "sip" if leg.party is Party.SIP or leg.route != "{}" else "phone"
 
 
 def leg_peer(call: Call, leg: Leg) -> PeerPlan | None:

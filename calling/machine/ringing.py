@@ -110,7 +110,8 @@ def answer(turn: Turn, call_id: str, command: Answer) -> None:
         offered=offered,
         serial=1,
         media=command.media or leg.media,
-        media_state=MediaState.CONNECTING,
+        # Early media that is up already is not said to come up again.
+        media_state=leg.media_state if leg.early_media else MediaState.CONNECTING,
     )
     answer_leg(turn, call_id, leg.id)
 

@@ -128,7 +128,12 @@ class Attempt(models.Model):
     offer = models.TextField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["device_id"], name="attempt_device")]
+        indexes = [
+            models.Index(fields=["device_id"], name="attempt_device"),
+            models.Index(
+                fields=["id"], name="attempt_sip_waiting", condition=models.Q(kind="sip", state="ringing")
+            ),
+        ]
 
 
 class Device(models.Model):
