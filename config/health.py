@@ -12,13 +12,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from calling.measures import Switchboard
 from calling.models import MediaWorker
 
 _PATIENCE = 2.0
+REGISTRY.register(Switchboard())
 # A worker's heart beats every two seconds; a lease is stale after five.
 _HEARTBEAT_SECONDS = 5
 
@@ -40,7 +42,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text of this web process's registry."""
+    """Prometheus text: this web process, and what the rows say of the switchboard."""
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
