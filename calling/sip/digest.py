@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from calling.sip.values import auth_parameters
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 NONCE_SECONDS = 60
 TRACKED_NONCES = 50_000
+_COUNT = re.compile(r"[0-9A-Fa-f]{8}\Z")
 
 
 def digest_of(algorithm: str, text: str) -> str:
@@ -108,7 +110,8 @@ class DigestServer:
         usable = algorithm == "SHA-256" or (algorithm == "MD5" and self.allow_md5)
         known = user or Ha1Pair(self._seal("no such user"), self._seal("no such user"))
         secret = known.sha256 if algorithm == "SHA-256" else known.md5
-        if not usable or fields.get("qop") != "auth" or not fields.get("uri") or not fields.get("cnonce"):
+        needed = ("uri", "cnonce", "nc", "nonce", "response")
+        if not usable or fields.get("qop") != "auth" or not all(fields.get(name) for name in needed):
             return Verdict(False)
         nonce, count = fields.get("nonce", ""), fields.get("nc", "")
         stamp, _, seal = nonce.rpartition(".")
@@ -120,13 +123,9 @@ class DigestServer:
         )
         if not right or user is None or not secret:
             return Verdict(False, guessed=True)
-        if not self._fits(fields["uri"], request) or len(count) != 8:
+        if not self._fits(fields["uri"], request) or not _COUNT.match(count):
             return Verdict(False)
-        age = now - int(stamp.split(".")[0], 16)
-        try:
-            number = int(count, 16)
-        except ValueError:
-            return Verdict(False)
+        age, number = now - int(stamp.split(".")[0], 16), int(count, 16)
         if not -5 <= age <= NONCE_SECONDS * (
             10 if nonce in self._counts else 1
         ) or number <= self._counts.get(nonce, 0):
@@ -185,7 +184,8 @@ def answer_challenge(
         qops = [item.strip() for item in found.get("qop", "").split(",") if item.strip()]
         if (
             scheme == "digest"
-            and found.get("realm") in allowed
+            and found.get("realm")
+            and found["realm"] in allowed
             and "nonce" in found
             and algorithm in _HASHES
             and (not qops or "auth" in qops)

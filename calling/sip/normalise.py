@@ -19,7 +19,7 @@ from calling.sip.values import parse_address, parse_addresses, parse_uri, parse_
 MAX_MESSAGE = 65_535
 MAX_HEADERS = 128
 MAX_LINE = 8_192
-MAX_VIAS = 32
+MAX_VIAS = 70
 
 _NAME = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*\Z")
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}\Z")
@@ -122,6 +122,8 @@ def parse(data: bytes) -> Request | Response:
     clean = _clean(data)
     is_response = clean.first.startswith("SIP/")
     try:
+        if not is_response:
+            _check_version(clean.first)
         _check_headers(clean)
         return _response(clean) if is_response else _request(clean)
     except BadSipMessage as error:
@@ -164,6 +166,13 @@ def _clean(data: bytes) -> _Clean:
                 raise BadSipMessage(400, "Bad Request: control character")
         headers.append((_CANONICAL.get(name.lower(), name), value.strip().replace("\t", " ")))
     return _Clean(lines[0], headers, body)
+
+
+def _check_version(first: str) -> None:
+    """Before the headers: another version's headers may be anything (RFC 4475 3.1.2.16)."""
+    version = first.rpartition(" ")[2]
+    if re.match(r"SIP/\d+\.\d+\Z", version, re.IGNORECASE) and version.upper() != "SIP/2.0":
+        raise BadSipMessage(505, "Version Not Supported")
 
 
 def _check_headers(clean: _Clean) -> None:
@@ -243,8 +252,6 @@ def _request(clean: _Clean) -> Request:
     if not _METHOD.match(method) or not target:
         raise ValueError("start line")
     if version.upper() != "SIP/2.0":
-        if re.match(r"SIP/\d+\.\d+\Z", version, re.IGNORECASE):
-            raise BadSipMessage(505, "Version Not Supported")
         raise ValueError("start line")
     if " " in target or "<" in target:
         raise ValueError("Request-URI")

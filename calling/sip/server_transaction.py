@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from sipmessage import Request, Response
 
+from calling.sip.compose import tag_of_loosely
 from calling.sip.transaction import MAGIC, T1, T2, T4, Action, Ended, Failed, Hop, Send, Timers
-from calling.sip.values import parse_via, tag_of
+from calling.sip.values import parse_via
 
 
 def server_key(request: Request) -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def server_key(request: Request) -> tuple[str, ...]:
     branch = via.parameters.get("branch") or ""
     if branch.startswith(MAGIC) and len(branch) > len(MAGIC):
         return branch, sent_by, method
-    from_tag = tag_of(request.headers["From"]) or ""
+    from_tag = tag_of_loosely(request.headers["From"]) or ""
     sequence = request.headers["CSeq"].split()[0]
     return request.headers["Call-ID"], from_tag, sequence, sent_by, str(request.uri), method
 

@@ -168,7 +168,10 @@ def parse_address(text: str) -> Address:
             name=unquote_string(name),
             parameters=Parameters(**parameters_of(parts[1:])),
         )
-    # Without brackets every parameter belongs to the header, not to the URI (RFC 3261 20.10).
+    # Without brackets every parameter belongs to the header, not to the URI (RFC 3261 20.10), and a
+    # question mark is not allowed at all.
+    if "?" in parts[0]:
+        raise ValueError("a URI with headers needs brackets")
     return Address(uri=parse_uri(parts[0]), parameters=Parameters(**parameters_of(parts[1:])))
 
 
