@@ -91,6 +91,9 @@ def update(request: Request) -> dict[str, Any]:
 def give_script(
     request: Request, document: dict[str, Any] | None, url: str | None, fallback: str | None = None
 ) -> None:
+    state = request.call.state
+    if state is not CallState.ANSWERED:
+        raise Refused(f"The call is {state.value}; it must be answered.", state.value)
     script = DialRequest(to="", script=document, script_url=url, fallback_url=fallback)
     placing.run_script(request.key, request.call_id, request.leg().id, script)
 
