@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -87,7 +88,7 @@ class Tried:
 
 def claim(limit: int, busy: Mapping[UUID, int]) -> list[Claimed]:
     """Claim at most `limit` due deliveries; `busy` counts the tries under way by endpoint."""
-    values = {
+    values: dict[str, Any] = {
         "busy": list(busy),
         "counts": list(busy.values()),
         "lease": settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from calling import eventlog, models, payloads
 from calling.fields import Form
 from calling.store import uuid_or_404
 from calling.webhooks import again
-from calling.webhooks.guard import UnsafeUrl, parse_url
+from calling.webhooks.guard import UnsafeUrl, parse_url, vet
 from calling.webhooks.matching import is_pattern
 from calling.webhooks.signing import new_secret
 from subscribers.http import pages, problems
@@ -87,6 +88,15 @@ def delivery_json(row: models.Delivery) -> dict[str, Any]:
     }
 
 
+def refuse_inside(host: str) -> None:
+    """Say at once that a written-out address will not do; names are judged each time they are resolved."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return
+    vet([host], allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
+
+
 def read_endpoint(data: Any, *, partial: bool) -> dict[str, Any]:
     """`{url, events, description?}` checked; `enabled` too where an endpoint is changed."""
     form = Form(data)
@@ -94,7 +104,7 @@ def read_endpoint(data: Any, *, partial: bool) -> dict[str, Any]:
     url = form.text("url", 2000, required=not partial)
     if url is not None:
         try:
-            parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
+            refuse_inside(parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).host)
             values["url"] = url
         except UnsafeUrl as refusal:
             form.wrong("url", str(refusal), "url_is_unsafe")

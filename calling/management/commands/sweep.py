@@ -69,8 +69,10 @@ async def run() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done - {stopping}:
-        task.result()  # a loop that ended is a fault: say it and let the supervisor start afresh
+    for ended in done - {stopping}:
+        ended.result()  # a loop that ended is a fault: say it and let the supervisor start afresh
+    logging.shutdown()
+    os._exit(0)  # threads and the connection pool would be waited for, seconds long, to no use
 
 
 async def hear_nudges(wake: asyncio.Event, deliverer: Deliverer) -> None:
