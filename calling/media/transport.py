@@ -140,8 +140,7 @@ class Transport(Wire):
 
     async def _set_up(self, fingerprints: list[tuple[str, str]]) -> None:
         try:
-            async with asyncio.timeout(ICE_SECONDS):
-                await self.path.agent.connect()
+            await self._reach()
         except (TimeoutError, ConnectionError):
             self.port.failed(Failed("ice_timeout"))
             return
@@ -158,6 +157,24 @@ class Transport(Wire):
         self.rx, self.tx = self.dtls.rx, self.dtls.tx
         self.path.agent.consent_at = monotonic()
         self.port.connected(self)
+
+    async def _reach(self) -> None:
+        """Connect ICE within 15 s of the moment from which media is expected.
+
+        A SignalWire client is given the answer only when the far end picks up: until then it cannot be
+        reached, however long the ringing takes.
+        """
+        reaching = asyncio.ensure_future(self.path.agent.connect())
+        left = ICE_SECONDS
+        try:
+            while not reaching.done():
+                if left <= 0:
+                    raise TimeoutError
+                await asyncio.wait({reaching}, timeout=0.5)
+                left -= 0.5 if self.port.expects_media else 0
+            await reaching
+        finally:
+            reaching.cancel()
 
     def _dtls_changed(self) -> None:
         if self.dtls.state == "closed" and not self.closed:

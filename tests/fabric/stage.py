@@ -66,8 +66,11 @@ def start_instance() -> Instance:
 
 
 def spki_of(instance: Instance) -> str:
-    found = re.search(r"SPKI ([A-Za-z0-9+/=]+)", instance.screen.read_text(errors="replace"))
-    assert found, instance.words()
+    """The certificate's fingerprint, which the instance prints once everything is up."""
+    deadline = time.monotonic() + 30
+    while not (found := re.search(r"SPKI ([A-Za-z0-9+/=]+)", instance.screen.read_text(errors="replace"))):
+        assert time.monotonic() < deadline, instance.words()
+        time.sleep(0.1)
     return found[1]
 
 
