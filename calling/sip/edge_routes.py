@@ -1,0 +1,160 @@
+"""Where an INVITE goes: a phone's own contact, or gateways by prefix and priority; who comes in by which.
+
+Blocking row look-ups, and one check of addresses. What must not live here: sending.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from calling.dialling import PhoneDial
+from calling.sip.dialog import exact_uri
+from calling.sip.digest import Credentials
+from calling.sip.edge_rows import Waiting
+from calling.sip.edge_words import address
+from calling.sip.resolve import NoRoute, Resolver
+from calling.sip.transaction import Hop
+from calling.sip.values import parse_uri
+from subscribers.models import PhoneNumber, SipGateway
+
+
+@dataclass(frozen=True)
+class Way:
+    """One INVITE that may be sent. `hops` None: look the name up."""
+
+    uri: str
+    from_: str
+    to: str
+    headers: tuple[tuple[str, str], ...] = ()
+    credentials: Credentials | None = None
+    hops: tuple[Hop, ...] | None = None
+    fixed: bool = False
+    trusted: bool = False  # configured by the project, so it may be on a private network
+
+
+def ways(wanted: Waiting, host: str) -> list[Way]:
+    """The ways to a party, in the order to try them."""
+    if wanted.party != "sip":
+        uri, hop = wanted.contact.get("uri"), wanted.contact.get("hop")
+        if not uri or not hop:
+            return []
+        from_ = address(wanted.from_user, host, wanted.from_name)
+        return [Way(uri, from_, f"<{uri}>", wanted.headers, hops=(Hop(*hop),), fixed=True, trusted=True)]
+    found = [
+        through(gateway, wanted, host)
+        for gateway in in_order(
+            SipGateway.objects.filter(pk__in=wanted.route.get("gateways", []), enabled=True)
+        )
+    ]
+    if not found and wanted.address.startswith("sip"):
+        from_ = address(wanted.from_user, host, wanted.from_name)
+        found = [Way(wanted.address, from_, f"<{wanted.address}>", wanted.headers)]
+    return found
+
+
+def in_order(gateways: Any) -> list[SipGateway]:
+    return sorted(gateways, key=lambda each: (each.priority, each.created_at, str(each.pk)))
+
+
+def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
+    if wanted.address.startswith("sip"):
+        uri = wanted.address
+    else:
+        tail = f";transport={gateway.transport}" if gateway.transport != "udp" else ""
+        name = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+        uri = f"sip:{wanted.address}@{name}:{gateway.port}{tail}"
+    shown = str(wanted.route.get("from") or gateway.caller_id or wanted.from_user)
+    credentials = (
+        Credentials(gateway.username, gateway.password, domain=gateway.host) if gateway.username else None
+    )
+    extra = tuple((str(name), str(value)) for name, value in gateway.headers.items())
+    return Way(
+        uri,
+        address(shown, host, wanted.from_name),
+        f"<{uri}>",
+        wanted.headers + extra,
+        credentials,
+        trusted=True,
+    )
+
+
+async def reachable(resolver: Resolver, way: Way) -> bool:
+    """Whether a URI that somebody dialled leads to a public address; configured ways always do."""
+    if way.trusted or settings.CALLWRIGHT_ALLOW_PRIVATE_URLS:
+        return True
+    try:
+        hops = await resolver.hops(exact_uri(way.uri))
+    except (NoRoute, ValueError):
+        return False
+    return all(ipaddress.ip_address(hop.host).is_global for hop in hops)
+
+
+def route(dial: PhoneDial) -> dict[str, Any] | None:
+    """The telephone policy's answer (`dialling.phone_policy`): gateways by priority, else None."""
+    gateways = list(SipGateway.objects.filter(project_id=dial.project_id, enabled=True))
+    target = dial.target.address
+    if dial.target.kind == "sip":
+        host = parse_uri(target).host.strip("[]").lower()
+        chosen = [each for each in gateways if each.host.lower() == host]
+        return {"gateways": [str(each.pk) for each in in_order(chosen)], "from": dial.caller_number}
+    fits = [(longest(each, target), each) for each in gateways]
+    best = max((length for length, _ in fits), default=0)
+    chosen = [each for length, each in fits if length]
+    if not best:
+        return None
+    chosen = sorted(chosen, key=lambda each: (each.priority, -longest(each, target), str(each.pk)))
+    return {"gateways": [str(each.pk) for each in chosen], "from": dial.caller_number}
+
+
+def longest(gateway: SipGateway, number: str) -> int:
+    """Length of the longest prefix of the gateway that the number has; 0: none."""
+    return max(
+        (len(prefix) for prefix in gateway.prefixes if prefix and number.startswith(prefix)), default=0
+    )
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A call through a gateway, and the number it is for."""
+
+    project_id: Any
+    number: str
+    address_id: Any
+
+
+def number_row(user: str) -> PhoneNumber | None:
+    text = user if user.startswith("+") else f"+{user}"
+    return PhoneNumber.objects.filter(number=text).select_related("address").first()
+
+
+def gateway_of(host: str, user: str) -> str | None:
+    """The gateway that a request from `host` for `user` came through, by its configured addresses."""
+    source = ipaddress.ip_address(host)
+    number = number_row(user)
+    gateways = SipGateway.objects.filter(enabled=True).exclude(ip_addresses=[])
+    if number is not None:
+        gateways = gateways.filter(project_id=number.project_id)
+    for gateway in in_order(gateways):
+        if any(within(source, text) for text in gateway.ip_addresses):
+            return str(gateway.pk)
+    return None
+
+
+def within(source: Any, text: str) -> bool:
+    try:
+        return source in ipaddress.ip_network(text, strict=False)
+    except (ValueError, TypeError):
+        return False
+
+
+def inbound(gateway_id: str, user: str) -> Inbound | None:
+    """Where a number of the gateway's project leads."""
+    number = number_row(user)
+    gateway = SipGateway.objects.filter(pk=gateway_id).first()
+    if number is None or gateway is None or number.project_id != gateway.project_id or number.address is None:
+        return None
+    return Inbound(number.project_id, number.number, number.address_id)

@@ -1,0 +1,216 @@
+"""Desk phones through `manage.py sip` and a real media worker: they register, are rung, call, hold."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calling import models
+from calling.machine import inputs
+from calling.sip.notices import Answered, Confirmed, Failed, Finished, Progress
+from subscribers.models import SipEndpoint
+from tests.e2e import callers
+from tests.e2e.desk import Desk, notice
+from tests.e2e.workers import WorkerProcess
+from tests.media.phones import Phone
+from tests.stage import Cast, Person
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+
+class EdgeProcess:
+    """`manage.py sip` on a free port."""
+
+    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.log = directory / "sip.log"
+        variables = {
+            **environment,
+            "CALLWRIGHT_SIP_PORT": str(self.port),
+            "CALLWRIGHT_DATA_DIR": str(directory),
+            "CALLWRIGHT_BIND": "127.0.0.1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "sip"],
+            env=variables,
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait_until_ready(self) -> None:
+        """It answers OPTIONS."""
+        ask = (
+            "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{0};branch=z9hG4bK{1};rport\r\n"
+            "From: <sip:t@t>;tag=1\r\nTo: <sip:x@127.0.0.1>\r\nCall-ID: {1}\r\nCSeq: 1 OPTIONS\r\n"
+            "Max-Forwards: 9\r\nContent-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind(("127.0.0.1", 0))
+            one.settimeout(0.3)
+            for number in range(100):
+                assert self.process.poll() is None, self.words()
+                one.sendto(ask.format(one.getsockname()[1], number).encode(), ("127.0.0.1", self.port))
+                try:
+                    assert b" 200 " in one.recv(2000)[:15]
+                    return
+                except TimeoutError:
+                    continue
+                except ConnectionRefusedError:
+                    time.sleep(0.2)
+        raise AssertionError(self.words())
+
+    def words(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def stop(self) -> float:
+        """SIGTERM; the seconds it took to end."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(5)
+        return time.monotonic() - started
+
+
+@pytest.fixture
+def edge(transactional_db: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[EdgeProcess]:
+    one = EdgeProcess(child_environment, tmp_path)
+    try:
+        one.wait_until_ready()
+        yield one
+    finally:
+        if one.process.poll() is None:
+            one.stop()
+
+
+def endpoint(person: Person) -> str:
+    assert person.subscriber is not None
+    row = SipEndpoint(project=person.project, subscriber=person.subscriber, username=f"{person.name}-desk")
+    row.set_password("secret")
+    row.save()
+    return row.username
+
+
+@pytest.fixture
+def bob_desk(cast: Cast, edge: EdgeProcess) -> Desk:
+    return Desk(edge.port, endpoint(cast.bob), "secret", 660.0)
+
+
+async def test_a_desk_phone_rings_with_the_browser_and_talks(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    async with bob_desk as desk:
+        assert await desk.register() == 200
+        await callers.come_online(cast.bob)
+        alice = Phone(440.0)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        ringing = await desk.rung()
+        assert len((await callers.leg(call_id, "callee")).attempts) == 2
+        await desk.answer(ringing)
+        await notice(ringing, Confirmed)
+        await callers.hears(alice, 660.0)
+        await desk.hears(440.0)
+        callee = await callers.leg(call_id, "callee")
+        assert {a.kind: a.state.value for a in callee.attempts} == {
+            "sip": "accepted",
+            "phone": "answered_elsewhere",
+        }
+        code, answer = await ringing.reinvite(desk.sound.sdp("sendonly"))
+        assert code == 200 and answer is not None and "a=recvonly" in answer
+        await callers.state(call_id, lambda call: call.legs[-1].held)
+        code, _ = await ringing.reinvite(desk.sound.sdp())
+        assert code == 200
+        await callers.state(call_id, lambda call: not call.legs[-1].held)
+        await desk.hears(440.0)
+        await callers.apply(call_id, inputs.Hangup((await callers.leg(call_id, "caller")).id))
+        assert (await notice(ringing, Finished)).by == "remote"
+        await alice.close()
+
+
+async def test_a_desk_phone_calls_a_browser_and_hangs_up(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    alice = Phone(440.0)
+    device = await callers.come_online(cast.alice)
+    async with bob_desk as desk:
+        assert await desk.register() == 200
+        call = desk.dial("alice")
+        assert (await notice(call, Progress)).code == 180
+        row = await callers.in_thread(models.Call.objects.get)
+        await callers.pick_up(cast.alice, alice, str(row.id), device)
+        desk.sound.agree((await notice(call, Answered)).sdp)
+        await callers.hears(alice, 660.0)
+        await desk.hears(440.0)
+        await call.hangup()
+        ended = await callers.state(str(row.id), lambda call: call.state == "ended")
+        assert (ended.end_reason, ended.ended_by) == ("hangup", "caller")
+    await alice.close()
+
+
+async def test_refusals_have_their_status(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    async with bob_desk as desk:
+        assert (await notice(desk.dial("nobody"), Failed)).code == 404
+        assert (await notice(desk.dial("+15551234567"), Failed)).code == 403
+        call = desk.dial("busy")
+        assert (await notice(call, Failed)).code == 486
+        stranger = Desk(edge.port, desk.username, "wrong", 500.0)
+        async with stranger:
+            assert await stranger.register() == 401
+
+
+async def test_a_busy_desk_phone_makes_the_call_busy_and_a_cancelled_one_stops_ringing(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    async with bob_desk as desk:
+        assert await desk.register() == 200
+        alice = Phone(440.0)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        await (await desk.rung()).reject(486)
+        ended = await callers.state(call_id, lambda call: call.state == "ended")
+        assert ended.end_reason == "busy"
+        await alice.close()
+        alice = Phone(440.0)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        ringing = await desk.rung()
+        await callers.apply(call_id, inputs.Hangup((await callers.leg(call_id, "caller")).id))
+        assert (await notice(ringing, Finished)).why == "cancel"
+        assert await desk.register(0) == 200
+        rows = await callers.in_thread(
+            lambda: list(models.Device.objects.filter(kind="sip", online_until__isnull=False))
+        )
+        assert rows == []
+        await alice.close()
+    assert edge.stop() < 1.0
+
+
+async def test_a_killed_edge_leaves_its_goodbye_to_the_next(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess,
+    child_environment: dict[str, str], tmp_path: Path,
+) -> None:  # fmt: skip
+    async with bob_desk as desk:
+        assert await desk.register() == 200
+        alice = Phone(440.0)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        ringing = await desk.rung()
+        await desk.answer(ringing)
+        await notice(ringing, Confirmed)
+        await desk.hears(440.0)
+        edge.process.kill()
+        second = EdgeProcess(child_environment, tmp_path)
+        try:
+            second.wait_until_ready()
+            assert (await notice(ringing, Finished, 20)).by == "remote"
+            await callers.state(call_id, lambda call: call.state == "ended", 20)
+        finally:
+            second.stop()
+        await alice.close()
