@@ -93,6 +93,7 @@ def leg_steps(world: World, call: Call, leg: Leg) -> Iterator[Step]:
     if leg.role is not Role.TARGET or leg.answered:
         yield Step(call.id, inputs.Hold(leg.id))
         yield Step(call.id, inputs.Resume(leg.id))
+        yield Step(call.id, inputs.RunScript(leg.id, "run-2"))
     if leg.role is not Role.TARGET and len(call.legs) < 3 and "D" not in world:
         target = device_leg(f"T{len(call.legs)}", "carol", ("dT",), Role.TARGET)
         yield Step(call.id, inputs.StartTransfer(leg.id, (target,), "/private/carol"))
