@@ -79,7 +79,8 @@ async def hear_nudges(wake: asyncio.Event, deliverer: Deliverer) -> None:
     async for heard in nudge.listen(nudge.PUBLISH):
         if heard is not None:
             wake.set()
-            deliverer.wake()
+            if not heard[1]:  # a resend, replay or test: nothing to publish, something to deliver
+                deliverer.wake()
 
 
 async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
