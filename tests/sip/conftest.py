@@ -17,6 +17,7 @@ from calling.sip.lockout import FloodGate
 from calling.sip.notices import Notice
 
 REALM = "callwright.test"
+SCENARIOS = Path(__file__).parent / "scenarios"
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 39000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
@@ -83,31 +84,30 @@ def free_port() -> int:
 
 
 class Sipp:
-    """One run of sipp with a scenario text."""
+    """One run of sipp with a scenario of `scenarios/`, on a port of its own."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.port = free_port()
 
-    async def run(self, scenario: str, *arguments: str, target: str = "127.0.0.1", transport: str = "u1",
-                  calls: int = 1, seconds: float = 20.0) -> tuple[int, str]:  # fmt: skip
-        """(exit status, what it said) once it ends; killed at the deadline."""
-        name = self.directory / f"scenario-{self.port}.xml"
-        name.write_text('<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="test">' + scenario +
-                        "</scenario>\n")  # fmt: skip
-        media = free_port()
+    async def run(self, scenario: str, *arguments: str, target: str = "127.0.0.1:9", transport: str = "u1",
+                  seconds: float = 20.0) -> tuple[int, str]:  # fmt: skip
+        """(exit status, what it said) once its one call ends; killed at the deadline."""
+        errors = self.directory / f"errors-{self.port}.log"
         process = await asyncio.create_subprocess_exec(
-            "sipp", target, "-sf", str(name), "-i", "127.0.0.1", "-p", str(self.port), "-m", str(calls),
-            "-t", transport, "-nostdin", "-mp", str(media), "-timeout", f"{int(seconds)}s", "-timeout_error",
-            "-trace_err", "-error_file", str(self.directory / f"errors-{self.port}.log"), *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=self.directory,
+            "sipp", target, *arguments, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1",
+            "-p", str(self.port), "-m", "1", "-t", transport, "-nostdin", "-mp", str(free_port()),
+            "-timeout", f"{int(seconds)}s", "-timeout_error", "-trace_err", "-error_file", str(errors),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT, cwd=self.directory,
         )  # fmt: skip
         try:
             output, _ = await asyncio.wait_for(process.communicate(), seconds + 3)
-        except TimeoutError:
-            process.kill()
-            output, _ = await process.communicate()
-        errors = self.directory / f"errors-{self.port}.log"
+        except BaseException:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            raise
         said = errors.read_text() if errors.exists() else output.decode("utf-8", "replace")[-3000:]
         return process.returncode or 0, said
 
