@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,11 @@ class PhoneThread:
     """A `/ws/phone` device with media beside the browser, in an event loop of its own thread."""
 
     def __init__(self, name: str, token: str, url: str, hertz: float) -> None:
-        import threading
-
         stay_on_loopback()
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.phone = SoftPhone(name, token, url, hertz)
+        socket = url.replace("http://", "ws://") + "/ws/phone"
+        self.phone = SoftPhone(name, token, socket, hertz)
         self.run(self.phone.come_online())
 
     def run(self, work: Any, seconds: float = 15.0) -> Any:

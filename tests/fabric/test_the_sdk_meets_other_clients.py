@@ -11,7 +11,7 @@ from tests.fabric.stage import Page
 def test_a_browser_calls_a_phone_device(tab: Callable[..., Page], phone: Callable[..., Any]) -> None:
     alice, device = tab("alice"), phone("carol")
     call = alice.dial("/private/carol", audio=True)
-    device.run(device.phone.expect("call.incoming"))
+    device.phone.call_id = device.run(device.phone.expect("call.incoming"))["call_id"]
     device.run(device.phone.pick_up())
     alice.reaches(call, "connected")
     assert alice.hears(call) > 0.01
