@@ -257,6 +257,7 @@ class Mixer:
             part = pull()
             if part is None:
                 self.players.remove(pull)
+                self.route()  # two members may hear each other directly again
             else:
                 total += part
         mixed = _clipped(total.copy())

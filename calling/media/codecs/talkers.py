@@ -1,4 +1,4 @@
-"""Who of a room is heard: at most three talkers, chosen by their audio levels with hysteresis. Pure.
+"""Who of a room is heard: three talkers (all of four members), by their levels with hysteresis. Pure.
 
 Levels are RFC 6464: -dBov, 0 loud and 127 silent. The score is smoothed and grows quickly, falls slowly,
 so a cough does not take a place and a pause between words does not lose it.
@@ -62,8 +62,12 @@ class Talkers:
             if score >= SPEECH * 0.5 and self._quiet[who] < 5 and who not in kept and who not in silent
         ]
         rivals.sort(key=lambda who: -self._scores[who])
+        # four may all be talkers, so that each hears exactly the other three
+        most = MOST + 1 if len(self._scores) == MOST + 1 else MOST
+        for gone in sorted(kept, key=lambda who: self._scores[who])[: max(0, len(kept) - most)]:
+            kept.remove(gone)
         for rival in rivals:
-            if len(kept) < MOST:
+            if len(kept) < most:
                 kept.append(rival)
                 continue
             weakest = min(kept, key=lambda who: self._scores[who])
