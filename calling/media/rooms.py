@@ -66,6 +66,8 @@ class RoomSound:
         if guest is not None:
             self.mixer.leave(guest.member)
             guest.carried.room_sound = None
+            if not guest.carried.port.closed:
+                guest.carried.apply_sources()  # what it hears from now on: the mixer has let go of it
 
     def _talking(self, peer_id: str, talking: bool) -> None:
         guest = self.guests.get(peer_id)
