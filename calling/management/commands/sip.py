@@ -19,7 +19,7 @@ from calling.sip.edge import Edge
 
 log = logging.getLogger(__name__)
 
-LEAVE_SECONDS = 0.5
+LEAVE_SECONDS = 0.3
 
 
 class Command(BaseCommand):
