@@ -91,11 +91,17 @@ class Sipp:
         self.port = free_port()
 
     async def run(self, scenario: str, *arguments: str, target: str = "127.0.0.1:9", transport: str = "u1",
-                  seconds: float = 20.0) -> tuple[int, str]:  # fmt: skip
-        """(exit status, what it said) once its one call ends; killed at the deadline."""
+                  seconds: float = 20.0, code: int = 486) -> tuple[int, str]:  # fmt: skip
+        """(exit status, what it said) once its one call ends; killed at the deadline.
+
+        `code` stands for `@code@` in the scenario: sipp wants statuses written out.
+        """
+        text = (SCENARIOS / f"{scenario}.xml").read_text(encoding="ascii")
+        script = self.directory / f"{scenario}-{self.port}.xml"
+        script.write_text(text.replace("@code@", str(code)), encoding="ascii")
         errors = self.directory / f"errors-{self.port}.log"
         process = await asyncio.create_subprocess_exec(
-            "sipp", target, *arguments, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1",
+            "sipp", target, *arguments, "-sf", str(script), "-i", "127.0.0.1",
             "-p", str(self.port), "-m", "1", "-t", transport, "-nostdin", "-mp", str(free_port()),
             "-timeout", f"{int(seconds)}s", "-timeout_error", "-trace_err", "-error_file", str(errors),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
