@@ -169,8 +169,8 @@ def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
             octets[at:at] = octets[at : at + size] * chance.randint(1, 4)
         elif kind == 3:
             octets[at:at] = chance.choice(
-                [b"\r\n", b"\r\n ", b"\x00", b'"', b"<", b">", b";", b",", b"?", b"%", b"=", b"\\", b":", b"@",
-                 b"[::1]", b"\xff\xfe", b"\xed\xa0\x80", "٣".encode(), b"9" * 30, b"\t", b"(", b"%00",
+                [b"\r\n", b"\r\n ", b"\x00", b'"', b"<", b">", b";", b",", b"?", b"%", b"=", b"\\", b":",
+                 b"@", b"[::1]", b"\xff\xfe", b"\xed\xa0\x80", "٣".encode(), b"9" * 30, b"\t", b"(", b"%00",
                  b"\xe2\x80\xa8", b"Via: ", b"\r\n\r\n"])  # fmt: skip
         elif kind == 4:
             lines = bytes(octets).split(b"\r\n")

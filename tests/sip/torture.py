@@ -1,5 +1,6 @@
 """The messages of RFC 4475 by their names there, as octets. Sections: VALID 3.1.1, INVALID 3.1.2, OTHER 3.2 to 3.4."""
 
+# ruff: noqa: E501 (one message, one line)
 from __future__ import annotations
 
 

@@ -1,5 +1,6 @@
 """RFC 4475 3.1.2 (syntactically invalid) and 3.2 to 3.4 (valid syntax, odd meaning), by their names there."""
 
+# ruff: noqa: E501 (one message, one line)
 from __future__ import annotations
 
 from tests.sip.torture import sdp_of_rfc, wire

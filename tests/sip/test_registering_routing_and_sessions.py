@@ -1,0 +1,61 @@
+"""REGISTER's rules, routes, session timers and SDP's refusals, as pure values."""
+
+from __future__ import annotations
+
+import pytest
+
+from calling.sip import sdp, session_timer
+from calling.sip.compose import make_request
+from calling.sip.dialog import Dialog, exact_uri
+from calling.sip.registrar import Change, Registered, wanted
+from calling.sip.session_timer import SessionTimer
+from calling.sip.transaction import Hop
+
+HOP = Hop("UDP", "192.0.2.9", 5060)
+
+
+def request(method: str, *headers: tuple[str, str]):  # type: ignore[no-untyped-def]
+    return make_request(
+        method, exact_uri("sip:x.test"), from_="<sip:a@x.test>;tag=1", to="<sip:a@x.test>", call_id="1",
+        sequence=7, extra=headers)  # fmt: skip
+
+
+def test_several_contacts_are_kept_and_dropped_in_one_register() -> None:
+    change = wanted(
+        request("REGISTER", ("Contact", "<sip:a@1.2.3.4>;expires=120, <sip:a@1.2.3.5>;expires=0")), HOP)  # fmt: skip
+    assert isinstance(change, Change) and change.drop == ("sip:a@1.2.3.5",)
+    assert [(b.contact, b.expires, b.sequence) for b in change.keep] == [("sip:a@1.2.3.4", 120, 7)]
+
+
+def test_the_wildcard_needs_expires_zero_and_short_times_are_refused() -> None:
+    assert wanted(request("REGISTER", ("Contact", "*"), ("Expires", "0")), HOP) == Change(drop_all=True)
+    assert wanted(request("REGISTER", ("Contact", "*")), HOP) == Registered(400)
+    brief = wanted(request("REGISTER", ("Contact", "<sip:a@1.2.3.4>;expires=5")), HOP)
+    assert brief == Registered(423, (("Min-Expires", "60"),))
+
+
+@pytest.mark.parametrize("loose", [True, False])
+def test_a_loose_route_keeps_the_target_and_a_strict_one_takes_its_place(loose: bool) -> None:
+    route = "<sip:p.test;lr>" if loose else "<sip:p.test>"
+    dialog = Dialog("1", "l", "r", "<sip:a@x>", "<sip:b@x>", "sip:b@1.2.3.4", "<sip:a@x>", 1, route_set=[route])
+    sent = dialog.request("BYE")
+    expected = ("sip:b@1.2.3.4", [route]) if loose else ("sip:p.test", ["<sip:b@1.2.3.4>"])
+    assert (str(sent.uri), list(sent.headers.getlist("Route"))) == expected
+
+
+def test_a_short_session_is_refused_and_the_refresher_acts_at_half_time() -> None:
+    assert session_timer.too_short(request("INVITE", ("Session-Expires", "30")))
+    asked = request("INVITE", ("Session-Expires", "300;refresher=uas"), ("Supported", "timer"))
+    agreed = session_timer.agreed_as_server(asked)
+    assert agreed == SessionTimer(300, ours=True) and agreed.due_after == 150
+    assert SessionTimer(300, ours=False).due_after == 268
+
+
+def test_keys_are_agreed_hold_is_mirrored_and_a_downgrade_is_seen() -> None:
+    offered = sdp.read(sdp.offer("127.0.0.1", 4000, ["PCMU"], key=bytes(30), direction="sendonly"))
+    assert offered.secure and offered.holds
+    answer = sdp.read(sdp.answer(offered, "127.0.0.1", 4002, ["PCMU"], key=bytes(range(30))))
+    assert answer.key == bytes(range(30)) and answer.direction == "recvonly"
+    with pytest.raises(sdp.BadSession):
+        sdp.answer(offered, "127.0.0.1", 4002, ["PCMU"])
+    assert sdp.downgraded(offered, sdp.read(sdp.offer("127.0.0.1", 4000, ["PCMU"])))

@@ -1,0 +1,87 @@
+"""Who is let in: wrong, replayed, stale and foreign digests, equal answers, and locks."""
+
+from __future__ import annotations
+
+from sipmessage import Response
+
+from calling.sip.compose import make_request
+from calling.sip.dialog import exact_uri
+from calling.sip.digest import Credentials, DigestServer, Ha1Pair, answer_challenge, ha1
+from calling.sip.gate import Challenge, Gate, Identity
+from calling.sip.transaction import Hop
+
+REALM = "callwright.test"
+URI = "sip:bob@callwright.test"
+HOP = Hop("UDP", "192.0.2.9", 5060)
+ALICE = Ha1Pair(ha1("SHA-256", "alice", REALM, "alice-secret"))
+
+
+def refusal(values: list[str], code: int = 401) -> Response:
+    response = Response(code, "Unauthorized")
+    for value in values:
+        response.headers.add("WWW-Authenticate" if code == 401 else "Proxy-Authenticate", value)
+    return response
+
+
+def invite(server: DigestServer, password: str = "alice-secret", now: float = 0.0, name: str = "alice"):  # type: ignore[no-untyped-def]
+    credentials = Credentials(name, password, REALM)
+    proof = answer_challenge(credentials, refusal(server.challenge(now)), "INVITE", URI, {})
+    assert proof is not None
+    return make_request(
+        "INVITE", exact_uri(URI), from_="<sip:alice@x.test>;tag=1", to=f"<{URI}>", call_id="1", sequence=1,
+        extra=[proof])  # fmt: skip
+
+
+def judged(server: DigestServer, request, user: Ha1Pair | None = ALICE, now: float = 1.0):  # type: ignore[no-untyped-def]
+    fields = server.credentials(request)
+    assert fields is not None
+    return server.verify(request, fields, user, now)
+
+
+def test_the_right_password_is_accepted_once() -> None:
+    server = DigestServer(REALM)
+    request = invite(server)
+    assert judged(server, request).accepted
+    again = judged(server, request)
+    assert not again.accepted and again.stale
+
+
+def test_a_wrong_password_and_an_unknown_user_are_the_same_guess() -> None:
+    server = DigestServer(REALM)
+    assert judged(server, invite(server, "wrong")) == judged(server, invite(server), None)
+    assert judged(server, invite(server, "wrong")).guessed
+
+
+def test_an_old_nonce_is_stale_not_guessed() -> None:
+    server = DigestServer(REALM)
+    verdict = judged(server, invite(server), now=61.0)
+    assert verdict.stale and not verdict.guessed
+
+
+def test_a_challenge_of_a_foreign_or_empty_realm_is_never_answered() -> None:
+    for realm in ("elsewhere.test", ""):
+        foreign = refusal([f'Digest realm="{realm}", nonce="1", algorithm=SHA-256, qop="auth"'], 407)
+        assert answer_challenge(Credentials("alice", "x", REALM), foreign, "INVITE", URI, {}) is None
+        assert answer_challenge(Credentials("alice", "x"), foreign, "INVITE", URI, {}) is None
+
+
+async def test_known_and_unknown_users_get_the_same_answer_and_locks_hold() -> None:
+    async def find(name: str) -> Ha1Pair | None:
+        return ALICE if name == "alice" else None
+
+    gate = Gate(REALM, find)
+    shapes = []
+    for name in ("alice", "nobody"):
+        who = await gate.identify(invite(gate.digest, "wrong", name=name), HOP, 0.0, 1.0)
+        assert isinstance(who, Challenge)
+        shapes.append([value.split("nonce")[0] for value in who.values])
+    assert shapes[0] == shapes[1]
+    for _ in range(19):
+        await gate.identify(invite(gate.digest, "wrong"), HOP, 0.0, 1.0)
+    assert isinstance(await gate.identify(invite(gate.digest), HOP, 1.0, 1.0), Challenge)
+    elsewhere = Hop("UDP", "192.0.2.10", 5060)
+    assert await gate.identify(invite(gate.digest), elsewhere, 1.0, 1.0) == Identity("account", "alice")
+    for number in range(100):
+        await gate.identify(invite(gate.digest, "wrong", name=f"n{number}"), elsewhere, 1.0, 1.0)
+    assert isinstance(await gate.identify(invite(gate.digest), elsewhere, 2.0, 1.0), Challenge)
+    assert await gate.identify(invite(gate.digest), elsewhere, 902.0, 1.0) == Identity("account", "alice")
