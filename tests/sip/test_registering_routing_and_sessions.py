@@ -37,7 +37,9 @@ def test_the_wildcard_needs_expires_zero_and_short_times_are_refused() -> None:
 @pytest.mark.parametrize("loose", [True, False])
 def test_a_loose_route_keeps_the_target_and_a_strict_one_takes_its_place(loose: bool) -> None:
     route = "<sip:p.test;lr>" if loose else "<sip:p.test>"
-    dialog = Dialog("1", "l", "r", "<sip:a@x>", "<sip:b@x>", "sip:b@1.2.3.4", "<sip:a@x>", 1, route_set=[route])
+    dialog = Dialog(
+        "1", "l", "r", "<sip:a@x>", "<sip:b@x>", "sip:b@1.2.3.4", "<sip:a@x>", 1, route_set=[route]
+    )
     sent = dialog.request("BYE")
     expected = ("sip:b@1.2.3.4", [route]) if loose else ("sip:p.test", ["<sip:b@1.2.3.4>"])
     assert (str(sent.uri), list(sent.headers.getlist("Route"))) == expected
