@@ -91,7 +91,9 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
     for seat in meetings.to_mute(world, decision.world):
         mute = Mute(seat.leg.id, frozenset({"audio"}))
         more = machine.decide(decision.world, seat.call_id, mute, now, limits())
-        decision = replace(more, events=decision.events + more.events, effects=decision.effects + more.effects)
+        decision = replace(
+            more, events=decision.events + more.events, effects=decision.effects + more.effects
+        )
     changed = decision.world != world or bool(decision.events) or bool(decision.effects)
     if changed:
         number_events(decision.events, rows, now)
