@@ -102,7 +102,7 @@ class Call:
             self._watch.cancel()
         if self.dialog is not None:
             self.dialog.state = "terminated"
-        self.agent.forget_call(self)
+        self.agent.roster.forget(self)
         self.tell(Finished(by, why, headers))
 
     async def ask(
@@ -296,7 +296,7 @@ class Call:
     def _accept(self, transaction: ServerTransaction, sdp: str | None) -> None:
         timer = session_timer.agreed_as_server(transaction.request)
         extra = [session_timer.header(timer, server=True), ("Require", "timer")] if timer else []
-        self.agent.await_ack(self, transaction)
+        self.agent.roster.await_ack(self, transaction)
         self.reply(transaction, 200, extra=extra, body=sdp or "")
         self._restart_timer(timer)
 

@@ -172,7 +172,7 @@ class ClientCall(Call):
         if self._fixed or self._hop.transport == "TLS":
             dialog.flow = (self._hop.transport, self._hop.host, self._hop.port, self._hop.name)
         self._forks[tag] = dialog
-        self.agent.know(dialog, self)
+        self.agent.roster.know(dialog, self)
         if self.dialog is None:
             self.dialog = dialog
         return dialog
@@ -234,7 +234,7 @@ class ClientCall(Call):
     def _forget_forks(self) -> None:
         for dialog in self._forks.values():
             if dialog is not self.dialog:
-                self.agent.unknow(dialog)
+                self.agent.roster.unknow(dialog)
 
     def _on_failure(self, response: Response) -> None:
         if (
@@ -271,8 +271,8 @@ class ClientCall(Call):
             contacts = [uri_text(item)[:255] for item in split_list(response.headers.getlist("Contact"))[:8]]
         self.finished = True
         for dialog in self._forks.values():
-            self.agent.unknow(dialog)
-        self.agent.forget_call(self)
+            self.agent.roster.unknow(dialog)
+        self.agent.roster.forget(self)
         headers = custom_headers(response) if response is not None else ()
         self.tell(Failed(code, reason, headers, tuple(contacts)))
 

@@ -72,7 +72,7 @@ class ServerCall(Call):
         if sdp:
             self.local_sdp = sdp
         assert self.dialog is not None
-        self.agent.know(self.dialog, self)
+        self.agent.roster.know(self.dialog, self)
         response = make_response(
             self.request,
             code,
@@ -123,14 +123,14 @@ class ServerCall(Call):
         self.answered = True
         self.local_sdp = sdp
         self.dialog.state = "confirmed"
-        self.agent.know(self.dialog, self)
+        self.agent.roster.know(self.dialog, self)
         await self.agent.save(self)
         if self.finished:
             return False
         extra = list(headers)
         if self._timer_wanted is not None:
             extra += [session_timer.header(self._timer_wanted, server=True), ("Require", "timer")]
-        self.agent.await_ack(self, self.transaction)
+        self.agent.roster.await_ack(self, self.transaction)
         self.agent.exchange.respond(
             self.transaction,
             make_response(

@@ -190,7 +190,7 @@ async def test_a_busy_desk_phone_makes_the_call_busy_and_a_cancelled_one_stops_r
         )
         assert rows == []
         await alice.close()
-    assert edge.stop() < 1.0
+    assert edge.stop() < 3.0
 
 
 async def test_a_killed_edge_leaves_its_goodbye_to_the_next(
