@@ -1,21 +1,29 @@
-"""R1: malformed and foreign datagrams, in set-up and mid-call, neither end nor delay nor reach anything."""
+"""R1: malformed and foreign datagrams, in every phase, neither end nor delay nor reach anything.
+
+`make soak` sends a million of them: before the device is there, while ICE and DTLS run, during the call,
+on hold, to plain legs while an address may be learned and after it, and while everything closes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import struct
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from calling.machine.states import Media
 from calling.media.aiortc_private import IceAgent
 from calling.media.peer import Peer
-from calling.media.signals import Failed, Signal
+from calling.media.plain import PlainPeer
+from calling.media.signals import Failed, Flood, Signal
 from tests.media.phones import CONFIG, Phone, until
 
-SOAK = os.environ.get("CALLWRIGHT_SOAK") == "1"
-MIDCALL = 1_000_000 if SOAK else 5_000  # hostile datagrams during the call (R1)
+WANTS = Media()
+FULL, SAMPLE = 1_000_000, 6_000  # hostile datagrams of all phases together
 CLIENT_HELLO = bytes.fromhex("16fefd0000000000000000002e010000220000000000000022fefd") + bytes(34)
 HOSTILE = [
     b"",
@@ -37,53 +45,138 @@ HOSTILE = [
 ]
 
 
-async def flood(port: int, rounds: int) -> None:
-    """Three source addresses, each sending every hostile datagram."""
-    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
-    for number, sock in enumerate(socks):
-        sock.bind((f"127.0.0.{number + 1}", 0))
-    try:
-        for _ in range(rounds):
-            for sock in socks:
-                for data in HOSTILE:
-                    sock.sendto(data, ("127.0.0.1", port))
-            await asyncio.sleep(0)
-    finally:
-        for sock in socks:
+class Strangers:
+    """Three source addresses that send hostile datagrams, half of them altered at random, and count."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.sent = 0
+        self.socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+        for number, sock in enumerate(self.socks):
+            sock.bind((f"127.0.0.{number + 1}", 0))
+
+    def _datagrams(self) -> Iterator[bytes]:
+        for data in HOSTILE:
+            if self.chance.random() < 0.5 and len(data) > 1:
+                mixed = bytearray(data[: self.chance.randrange(1, len(data) + 1)])
+                for _ in range(3):
+                    mixed[self.chance.randrange(len(mixed))] = self.chance.randrange(256)
+                yield bytes(mixed)
+            else:
+                yield data
+
+    def volley(self, port: int) -> None:
+        for sock in self.socks:
+            for data in self._datagrams():
+                sock.sendto(data, ("127.0.0.1", port))
+                self.sent += 1
+
+    async def flood(self, ports: list[int], count: int) -> None:
+        """About `count` datagrams, as fast as the ones who are flooded can still do their own work."""
+        until_sent = self.sent + count
+        while self.sent < until_sent:
+            for port in ports:
+                self.volley(port)
+                await asyncio.sleep(0.003)
+
+    def close(self) -> None:
+        for sock in self.socks:
             sock.close()
 
 
-@pytest.mark.timeout(1800 if SOAK else 120)
-async def test_a_call_is_set_up_and_lives_through_hostile_datagrams() -> None:
+def port_of(peer: Peer) -> int:
+    agent: IceAgent = next(iter(peer._transports.values())).agent
+    return agent.candidate.port
+
+
+@pytest.mark.family
+@pytest.mark.timeout(3600)
+async def test_calls_are_set_up_and_live_and_end_through_hostile_datagrams(
+    figure: Callable[[int, int], int], seed: int
+) -> None:
+    most = figure(SAMPLE, FULL)
+    logs: list[list[Signal]] = [[], []]
+    strangers = Strangers(seed)
+    alice, bob = Phone(440, grey=90), Phone(880)
+    a, b = (Peer(CONFIG, log.append) for log in logs)
+    try:
+        answers = [await peer.answer(await phone.offer()) for phone, peer in ((alice, a), (bob, b))]
+        ports = [port_of(a), port_of(b)]
+        await strangers.flood(ports, most // 10)  # before anybody legitimate is there
+        flooding = asyncio.ensure_future(strangers.flood(ports, most // 10))  # through ICE and DTLS
+        await alice.take(answers[0])
+        await bob.take(answers[1])
+        await until(lambda: a.port.up and b.port.up, 10, "connecting")
+        await flooding
+        for one, other in ((a, b), (b, a)):
+            one.port.hears(other.port)
+            one.port.sees(other.port)
+        await until(lambda: alice.hears(880) and bob.hears(440), what="each other")
+        alice.longest_gap = bob.longest_gap = 0.0
+        await strangers.flood(ports, most * 7 // 10)
+        assert alice.hears(880) and bob.hears(440)
+        assert max(alice.longest_gap, bob.longest_gap) < 1.0
+        for peer in (a, b):
+            peer.port.hears(None)
+        await strangers.flood(ports, most // 10)  # on hold
+        for one, other in ((a, b), (b, a)):
+            one.port.hears(other.port)
+        await until(lambda: alice.hears(880) and bob.hears(440), what="each other again")
+        for peer, log in zip((a, b), logs, strict=True):
+            transport = peer.port.transports[0]
+            assert peer.port.up and not any(isinstance(signal, Failed | Flood) for signal in log)
+            assert transport.refused == 0, "foreign SRTP reached the cipher"
+            assert transport.path.dropped > most // 8
+            assert transport.pipe._queue.empty()
+        closing = asyncio.gather(a.close(), b.close())
+        await strangers.flood(ports, most // 20)
+        await closing
+        print(f"\n{strangers.sent} hostile datagrams over all phases ended 0 calls", end=" ")
+    finally:
+        strangers.close()
+        await asyncio.gather(a.close(), b.close(), alice.close(), bob.close())
+
+
+@pytest.mark.family
+@pytest.mark.timeout(1200)
+async def test_a_plain_leg_takes_nothing_from_strangers_while_it_learns_or_later(
+    figure: Callable[[int, int], int], seed: int
+) -> None:
+    most = figure(SAMPLE // 4, FULL // 5)
     log: list[Signal] = []
+    strangers = Strangers(seed)
+    near, far = PlainPeer(CONFIG, log.append, learn=True), PlainPeer(CONFIG, log.append)
     alice, a = Phone(440), Peer(CONFIG, log.append)
     try:
-        answer = await a.answer(await alice.offer())
-        agent: IceAgent = next(iter(a._transports.values())).agent
-        port = agent.candidate.port
-        await flood(port, 20)
-        await alice.take(answer)
-        await flood(port, 20)
-        await until(lambda: a.port.up, 3, "connecting")
-        a.port.hears(a.port)
-        await until(lambda: alice.hears(440), what="the echo")
-        alice.longest_gap = 0.0
-        transport = a.port.transports[0]
-        for _ in range(MIDCALL // (5 * 3 * len(HOSTILE))):
-            await flood(port, 5)
-            await asyncio.sleep(0.04)
-        assert alice.hears(440) and alice.longest_gap < 1.0
-        assert not any(isinstance(signal, Failed) for signal in log)
-        assert transport.refused == 0, "foreign SRTP reached the cipher"
-        assert transport.path.dropped > 1000
-        assert transport.pipe._queue.empty()
+        await near.accept(await far.answer(await near.offer(WANTS)))
+        await alice.take(await a.answer(await alice.offer()))
+        await until(lambda: a.port.up, what="connecting")
+        wire = near.port.transports[0]
+        port = wire.sock.getsockname()[1]
+        strangers.socks.pop(0).close()  # a sender on the far end's own address may be learned: not a stranger
+        await strangers.flood([port, port + 1], most // 2)
+        agreed = far.port.transports[0].sock.getsockname()
+        assert wire.remote == agreed
+        far.port.hears(a.port)
+        near.port.hears(near.port)
+        a.port.hears(far.port)
+        await until(lambda: alice.hears(440), what="the echo over the plain pair")
+        await strangers.flood([port, port + 1], most // 2)
+        assert alice.hears(440) and wire.remote == agreed and len(wire.streams) == 1
+        assert not any(isinstance(signal, Failed | Flood) for signal in log)
+        print(f"\n{strangers.sent} hostile datagrams reached nothing of a plain leg", end=" ")
     finally:
-        await a.close()
-        await alice.close()
+        strangers.close()
+        await asyncio.gather(near.close(), far.close(), a.close(), alice.close())
 
 
-async def test_a_stranger_at_the_right_address_is_stopped_by_the_cipher() -> None:
+@pytest.mark.family
+@pytest.mark.timeout(1200)
+async def test_a_stranger_at_the_right_address_is_stopped_by_the_cipher(
+    figure: Callable[[int, int], int],
+) -> None:
     """Datagrams with a forged source (here: the device's own socket) fail to authenticate."""
+    count = figure(200, 50_000)
     log: list[Signal] = []
     alice, a = Phone(440), Peer(CONFIG, log.append)
     try:
@@ -92,10 +185,14 @@ async def test_a_stranger_at_the_right_address_is_stopped_by_the_cipher() -> Non
         a.port.hears(a.port)
         await until(lambda: alice.hears(440), what="the echo")
         ice = alice.pc.getSenders()[0].transport.transport._connection
-        for number in range(200):
-            await ice.send(b"\x80\x60" + struct.pack("!HII", number, number * 960, 7) + os.urandom(60))
+        for number in range(count):
+            sequence = number & 0xFFFF
+            await ice.send(b"\x80\x60" + struct.pack("!HII", sequence, number * 960, 7) + os.urandom(60))
             await ice.send(b"\x16\xfe\xfd" + os.urandom(40))
-        await until(lambda: a.port.transports[0].refused >= 200, what="refusals")
+            await ice.send(b"\x80\xc9" + os.urandom(40))
+            if number % 10 == 9:
+                await asyncio.sleep(0.002)
+        await until(lambda: a.port.transports[0].refused >= count, what="refusals")
         assert len(a.port.transports[0].streams) == 1 and alice.hears(440)
         assert not any(isinstance(signal, Failed) for signal in log)
     finally:

@@ -1,0 +1,64 @@
+"""The party a script talks with: who that is now, what it hears, and taking its call. No actions here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from calling import models
+from calling.machine import inputs
+from calling.machine.plan import ProgramPlan
+from calling.machine.states import Call, LegState
+from calling.scripts import actions
+
+if TYPE_CHECKING:
+    from calling.media.session import Session
+
+ANSWER_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.05
+
+
+class Seat:
+    """Where a script run sits. `plan` may change: another leg may become the one it talks with."""
+
+    def __init__(self, plan: ProgramPlan, session: Session, row: models.ScriptRun) -> None:
+        self.plan, self.session, self.row = plan, session, row
+
+    # --- whom it talks with
+
+    @property
+    def call(self) -> Call | None:
+        return self.session.calls.get(self.plan.call_id)
+
+    def peer(self) -> Any:
+        return self.session.peer_of_leg(self.plan.leg_id) if self.plan.leg_id else None
+
+    def give(self, source: Any) -> None:
+        """Let the party hear something, or None: the call again."""
+        peer = self.peer()
+        if peer is not None:
+            peer.play(source)
+
+    async def _until(self, test: Callable[[], object], seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not test():
+                    await asyncio.sleep(LOOK_SECONDS)
+                return True
+        return False
+
+    # --- answering
+
+    async def answer(self, action: actions.Answer | actions.Play) -> None:
+        """Take the call, where it is the script's to take, and wait until sound can flow."""
+        app = self.session.leg(self.plan.app_leg_id) if self.plan.app_leg_id else None
+        if app is not None and app.state is LegState.RINGING:
+            self.session.lane.signal(self.plan.call_id, inputs.AppAnswered(app.id))
+            await self._until(lambda: self._state(app.id) is not LegState.RINGING, ANSWER_SECONDS)
+        await self._until(lambda: (peer := self.peer()) is None or peer.up, ANSWER_SECONDS)
+
+    def _state(self, leg_id: str) -> LegState | None:
+        leg = self.session.leg(leg_id)
+        return leg.state if leg is not None else None
