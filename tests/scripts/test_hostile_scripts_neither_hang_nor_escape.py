@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from calling.scripts import actions
 from calling.scripts.checks import BadScript
@@ -16,8 +18,7 @@ from calling.scripts.read import parse_text
 from calling.scripts.state import Run
 from calling.scripts.verbs import VERBS
 
-SEED = int(os.environ.get("CALLWRIGHT_SEED", "20261121"))
-COUNT = 50_000 if os.environ.get("CALLWRIGHT_SOAK") else 500
+SAMPLE, FULL = 500, 50_000
 ATOMS = [
     "a",
     "vars",
@@ -192,29 +193,32 @@ def drive(document: Any, dice: random.Random) -> str:
     return "long"
 
 
-def test_generated_scripts_end() -> None:
-    print(f"\n{COUNT} scripts from seed {SEED}")
+@pytest.mark.family
+def test_generated_scripts_end(seed: int, figure: Callable[[int, int], int]) -> None:
+    count = figure(SAMPLE, FULL)
+    print(f"\n{count} scripts from seed {seed}")
     ends: dict[str, int] = {}
-    for number in range(COUNT):
-        dice = random.Random(SEED * 1_000_003 + number)
+    for number in range(count):
+        dice = random.Random(seed * 1_000_003 + number)
         document = {"sections": {"main": steps(dice), "other": steps(dice)}}
         try:
             end = drive(document, dice)
         except BadScript:
             end = "refused"
         except Exception as problem:
-            raise AssertionError(f"script {number} of seed {SEED}") from problem
+            raise AssertionError(f"script {number} of seed {seed}") from problem
         ends[end] = ends.get(end, 0) + 1
     print(ends)
-    assert ends.get("refused", 0) < COUNT / 2, "the generator must get past the checks often enough"
+    assert ends.get("refused", 0) < count / 2, "the generator must get past the checks often enough"
 
 
-def test_mutated_text_is_a_document_or_a_refusal() -> None:
+@pytest.mark.family
+def test_mutated_text_is_a_document_or_a_refusal(seed: int, figure: Callable[[int, int], int]) -> None:
     base = json.dumps(
         {"sections": {"main": [{"play": {"url": "say:${call.from}"}}, {"cond": [{"when": "a", "then": []}]}]}}
     )
-    for number in range(COUNT):
-        dice = random.Random(SEED * 7 + number)
+    for number in range(figure(SAMPLE, FULL)):
+        dice = random.Random(seed * 7 + number)
         text = list(base if number % 2 else base.replace('"', "").replace(",", ", ").replace(":", ": "))
         for _ in range(dice.randrange(1, 8)):
             text[dice.randrange(len(text))] = dice.choice(list("{}[]\"':,&*!|>%@`\\\x00\ud800\n\t ${}é0-"))

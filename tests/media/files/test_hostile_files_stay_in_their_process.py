@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,7 @@ from calling.media.files.prepare import Unplayable, prepare
 from calling.media.files.prepared import open_prepared
 from tests.media.files.made import KINDS, media
 
-SEED = int(os.environ.get("CALLWRIGHT_SEED", "20261121"))
-COUNT = 500 if os.environ.get("CALLWRIGHT_SOAK") else 60
+SAMPLE, FULL = 60, 500
 
 
 def lure(port: int) -> list[bytes]:
@@ -69,8 +69,12 @@ def crafted(dice: random.Random, originals: dict[str, bytes], port: int) -> byte
     return bytes(data)
 
 
-async def test_crafted_files_touch_nothing_and_end(tmp_path: Path) -> None:
-    print(f"\n{COUNT} files from seed {SEED}")
+@pytest.mark.family
+async def test_crafted_files_touch_nothing_and_end(
+    tmp_path: Path, seed: int, figure: Callable[[int, int], int]
+) -> None:
+    count = figure(SAMPLE, FULL)
+    print(f"\n{count} files from seed {seed}")
     touched: list[str] = []
     server = await asyncio.start_server(lambda _, writer: touched.append("x"), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -79,7 +83,7 @@ async def test_crafted_files_touch_nothing_and_end(tmp_path: Path) -> None:
 
     async def one(number: int) -> None:
         source, target = tmp_path / f"{number}", tmp_path / f"{number}.cwp"
-        source.write_bytes(crafted(random.Random(SEED + number), originals, port))
+        source.write_bytes(crafted(random.Random(seed + number), originals, port))
         try:
             await prepare(source, target)
         except Unplayable:
@@ -91,11 +95,11 @@ async def test_crafted_files_touch_nothing_and_end(tmp_path: Path) -> None:
             assert all(b"root:" not in packet.payload for packet in found.packets())
         source.unlink()
 
-    for start in range(0, COUNT, 4):
-        await asyncio.gather(*(one(number) for number in range(start, min(COUNT, start + 4))))
+    for start in range(0, count, 4):
+        await asyncio.gather(*(one(number) for number in range(start, min(count, start + 4))))
     server.close()
     print(ends)
-    assert touched == [] and sum(ends.values()) == COUNT
+    assert touched == [] and sum(ends.values()) == count
     assert not list(tmp_path.glob(".draft-*"))
 
 
