@@ -1,9 +1,9 @@
 """The sound of one room: three talkers decoded, one mix for all listeners, mix-minus for the talkers.
 
 Encodes are the cost, mixing never is: listeners share one encode per codec. Silent members' packets
-are never decoded. Two plain members hear each other directly, without the mixer. What is seen: the
-active speaker, switched at key frames; the speaker sees the one before. Further video lines get one
-other member each. Who may join, lock or mute is decided elsewhere.
+are never decoded. Two plain members hear each other directly, without the mixer. A trunk is a member
+that stands for the room's members in another worker: it is always mixed, and gets this worker's members
+alone. Who is seen is `gallery`; who may join, lock or mute is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calling.media.codecs.gallery import Gallery
 from calling.media.codecs.jitter import LOST, JitterBuffer, Lost, Wait
 from calling.media.codecs.opus import Pcm
 from calling.media.codecs.sources import emit
@@ -29,13 +30,15 @@ RATE = 48000
 FRAME = RATE // 50
 TALK_ON, TALK_OFF = 10, 40  # ticks until `talking` is said to begin and to end
 WARM = 3  # payloads of a silent member kept, so that the first syllable is not lost
+SILENT = 107  # a level beyond this is no syllable's beginning either
 
 
 class Member:
     """One port in a room. Also the producer of what it hears: `source('audio')`."""
 
-    def __init__(self, room: Mixer, port: Port, name: str) -> None:
-        self.room, self.port, self.name = room, port, name
+    def __init__(self, room: Mixer, port: Port, name: str, trunk: bool = False) -> None:
+        self.room, self.port, self.name, self.trunk = room, port, name, trunk
+        self.chosen = False
         self.muted = self.deaf = False
         self.volume = 0.0  # dB, how loud the others hear it
         self.talking = False
@@ -46,7 +49,7 @@ class Member:
         self.levels = False
         self._decoder: Decoder | None = None
         self._rest: Pcm = np.zeros(0, np.int16)
-        self._ticks = 0
+        self.ticks = 0
 
     # a producer
 
@@ -83,8 +86,11 @@ class Member:
         self.levels = level is not None
         if level is not None:
             self.room.talkers.level(self, level)
-            if self not in self.room.talkers.chosen and len(self.jitter) >= WARM:
+        if self.room.direct or level is not None and not self.chosen and not self.trunk:  # none are asked for
+            if len(self.jitter) >= WARM:
                 self.jitter.clear()
+            if level is not None and level > SILENT:
+                return
         self.jitter.put(sequence, bytes(payload))
 
     def pcm(self) -> Pcm | None:
@@ -107,9 +113,9 @@ class Member:
 
     def note(self, chosen: bool) -> bool | None:
         """Count ticks of talk; True or False when `talking` changes."""
-        self._ticks = self._ticks + 1 if chosen != self.talking else 0
-        if self._ticks > (TALK_ON if chosen else TALK_OFF):
-            self.talking, self._ticks = chosen, 0
+        self.ticks = self.ticks + 1 if chosen != self.talking else 0
+        if self.ticks > (TALK_ON if chosen else TALK_OFF):
+            self.talking, self.ticks = chosen, 0
             return chosen
         return None
 
@@ -129,17 +135,18 @@ class Mixer:
         self.on_mix: Callable[[Pcm], None] | None = None
         self.players: list[Callable[[], Pcm | None]] = []
         self.always_mix = False
+        self.direct = False  # whether two members are joined without mixing
+        self._gallery = Gallery()
         self._shared: dict[str, Encoder] = {}
         self._running = False
-        self._seen: Any = None
 
     # --- members
 
-    def join(self, port: Port, name: str) -> Member:
-        """Put a leg into the room; the name comes back in `on_talking`."""
-        member = Member(self, port, name)
+    def join(self, port: Port, name: str, *, trunk: bool = False) -> Member:
+        """Put a leg, or a trunk, into the room; the name comes back in `on_talking`."""
+        member = Member(self, port, name, trunk)
         self.members.append(member)
-        self.talkers.join(member)
+        self.talkers.join(member, extra=trunk)
         port.audio_in.tap(member)
         self.route()
         return member
@@ -149,10 +156,12 @@ class Mixer:
             return
         self.members.remove(member)
         self.talkers.leave(member)
+        self._gallery.leave(member)
         member.port.audio_in.untap(member)
         if not member.port.closed:
             member.port.hears(None)
-            member.port.sees(None)
+            for window in range(len(member.port.outlets()) - 1):
+                member.port.sees(None, window)
         self.route()
 
     def set(
@@ -174,20 +183,11 @@ class Mixer:
         self.players.append(pull)
         self.route()
 
-    @property
-    def direct(self) -> bool:
-        """Whether the two members are joined without mixing."""
-        plain = all(not (m.muted or m.deaf or m.volume) for m in self.members)
-        return (
-            len(self.members) == 2
-            and plain
-            and not self.players
-            and self.on_mix is None
-            and not self.always_mix
-        )
-
     def route(self) -> None:
         """Set who hears and sees what after any change."""
+        plain = all(not (m.muted or m.deaf or m.volume or m.trunk) for m in self.members)
+        busy = bool(self.players) or self.on_mix is not None or self.always_mix
+        self.direct = len(self.members) == 2 and plain and not busy
         if self.direct:
             first, second = self.members
             first.port.hears(second.port)
@@ -198,24 +198,8 @@ class Mixer:
         if self.members and not self._running:
             self._running = True
             ticker().add(self._tick)
-        self._show()
-
-    def _show(self) -> None:
-        """The active speaker to everyone else, others to further lines."""
-        if not self.video:
-            return
-        speaker = self.talkers.speaker
-        first = speaker if isinstance(speaker, Member) else (self.members[0] if self.members else None)
-        for member in self.members:
-            others = [one for one in self.members if one is not member]
-            if first is not member and first in others:
-                others.remove(first)
-                others.insert(0, first)
-            elif self._seen in others:
-                others.remove(self._seen)
-                others.insert(0, self._seen)
-            for window in range(1 + len(member.port.more_video)):
-                member.port.sees(others[window].port if window < len(others) else None, window)
+        if self.video:
+            self._gallery.show(self.members)
 
     # --- the 20 ms clock
 
@@ -226,20 +210,27 @@ class Mixer:
         before = self.talkers.speaker
         muted = [member for member in self.members if member.muted]
         plain: dict[Member, Pcm] = {}
-        for member in self.members:  # a member whose device sends no levels must be decoded to know them
-            if not member.levels and not self.direct:
-                pcm = member.pcm()
-                if pcm is not None:
-                    plain[member] = pcm
-                    self.talkers.level(member, _level(pcm))
+        if not self.direct:
+            for member in self.members:  # who sends no levels must be decoded to know them
+                if member.trunk or not member.levels:
+                    pcm = member.pcm()
+                    if pcm is not None:
+                        plain[member] = pcm
+                        self.talkers.level(member, _level(pcm))
         chosen = self.talkers.tick(muted)
         for member in self.members:
-            changed = member.note(member in chosen)
-            if changed is not None and self.on_talking is not None:
-                self.on_talking(member.name, changed)
-        if self.talkers.speaker is not before:
-            self._seen = before
-            self._show()
+            member.chosen = member in chosen
+            if member.chosen is not member.talking or member.ticks:
+                changed = member.note(member.chosen)
+                if changed is not None and self.on_talking is not None:
+                    self.on_talking(member.name, changed)
+        speaker = self.talkers.speaker
+        if isinstance(speaker, Member) and speaker is not before:
+            self._gallery.spoke(speaker)
+            if self.video:
+                self._gallery.show(self.members)
+        if self.video:
+            self._gallery.tick(self.members)
         if not self.direct:
             self._mix(chosen, plain)
         return True
@@ -247,33 +238,40 @@ class Mixer:
     def _mix(self, chosen: tuple[Any, ...], plain: dict[Member, Pcm]) -> None:
         voices: dict[Member, Pcm] = {}
         for member in chosen:
+            if member.trunk:
+                continue
             pcm = plain.get(member) if member in plain else member.pcm() if member.levels else None
             if pcm is not None:
                 voices[member] = pcm
-        total = np.zeros(FRAME, np.int32)
+        local = np.zeros(FRAME, np.int32)
         for pcm in voices.values():
-            total += pcm
+            local += pcm
         for pull in list(self.players):
             part = pull()
             if part is None:
                 self.players.remove(pull)
                 self.route()  # two members may hear each other directly again
             else:
-                total += part
-        mixed = _clipped(total.copy())
+                local += part
+        total = local
+        for member in self.members:
+            if member.trunk:
+                emit(self, (member.outlet,) if member.outlet else (), member.encoders, _clipped(local), RATE)
+                if member in plain:
+                    total = total + plain[member]
+        mixed = _clipped(total)
         if self.on_mix is not None:
             self.on_mix(mixed)
         listeners = []
         for member in self.members:
             outlet = member.outlet
-            if outlet is None or member.deaf:
+            if outlet is None or member.deaf or member.trunk:
                 continue
             own = voices.get(member)
             if own is None:
                 listeners.append(outlet)
             else:
-                minus = _clipped(total - own)
-                emit(self, (outlet,), member.encoders, minus, RATE)
+                emit(self, (outlet,), member.encoders, _clipped(total - own), RATE)
         emit(self, listeners, self._shared, mixed, RATE)
 
     def close(self) -> None:
@@ -283,10 +281,8 @@ class Mixer:
 
 
 def _clipped(total: NDArray[np.int32]) -> Pcm:
-    """int32 to int16 in place of np.clip, which costs as much as an encode of silence."""
-    np.minimum(total, 32767, out=total)
-    np.maximum(total, -32768, out=total)
-    return total.astype(np.int16)
+    """int32 to int16 without np.clip, which costs as much as an encode of silence."""
+    return np.maximum(np.minimum(total, 32767), -32768).astype(np.int16)
 
 
 def _level(pcm: Pcm) -> int:

@@ -24,16 +24,21 @@ class Talkers:
         self.speaker: Hashable | None = None  # the one to be seen
         self._scores: dict[Hashable, float] = {}
         self._quiet: dict[Hashable, int] = {}
+        self._extra: set[Hashable] = set()
         self._leading: Hashable | None = None
         self._lead_ticks = 0
 
-    def join(self, who: Hashable) -> None:
+    def join(self, who: Hashable, *, extra: bool = False) -> None:
+        """extra: a trunk, which takes nobody's place (whom it brings was chosen elsewhere)."""
+        if extra:
+            self._extra.add(who)
         self._scores.setdefault(who, 0.0)
         self._quiet.setdefault(who, HOLD)
 
     def leave(self, who: Hashable) -> None:
         self._scores.pop(who, None)
         self._quiet.pop(who, None)
+        self._extra.discard(who)
         self.chosen = tuple(one for one in self.chosen if one != who)
         if self.speaker == who:
             self.speaker = None
@@ -55,15 +60,24 @@ class Talkers:
             self._quiet[who] += 1
             if self._quiet[who] > 5:
                 self._scores[who] *= 0.97
-        kept = [who for who in self.chosen if who not in silent and self._quiet.get(who, HOLD) < HOLD]
+        talking = [who for who in self._extra if self._quiet[who] < HOLD]
+        kept = [
+            who
+            for who in self.chosen
+            if who not in silent and who not in self._extra and self._quiet.get(who, HOLD) < HOLD
+        ]
         rivals = [
             who
             for who, score in self._scores.items()
-            if score >= SPEECH * 0.5 and self._quiet[who] < 5 and who not in kept and who not in silent
+            if score >= SPEECH * 0.5
+            and self._quiet[who] < 5
+            and who not in kept
+            and who not in silent
+            and who not in self._extra
         ]
         rivals.sort(key=lambda who: -self._scores[who])
         # four may all be talkers, so that each hears exactly the other three
-        most = MOST + 1 if len(self._scores) == MOST + 1 else MOST
+        most = MOST + 1 if len(self._scores) - len(self._extra) == MOST + 1 else MOST
         for gone in sorted(kept, key=lambda who: self._scores[who])[: max(0, len(kept) - most)]:
             kept.remove(gone)
         for rival in rivals:
@@ -74,7 +88,7 @@ class Talkers:
             if self._scores[rival] < self._scores[weakest] + LEAD:
                 break
             kept[kept.index(weakest)] = rival
-        self.chosen = tuple(kept)
+        self.chosen = (*kept, *talking)
         self._choose_speaker()
         return self.chosen
 

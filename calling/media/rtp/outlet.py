@@ -54,6 +54,7 @@ class Outlet:
         self._serial = -1
         self._mapped: Inlet | None = None
         self._pts: dict[int, int] = {}
+        self._clocks: dict[int, int] = {}  # payload type -> clock, of what is pushed
         self._extensions: dict[int, int] | None = None
         self._young = 0
         self._floor = 0
@@ -75,6 +76,7 @@ class Outlet:
         self.line, self.transport = line, transport
         if line is not None:
             self.ssrc = line.ssrc
+        self._clocks = {codec.pt: codec.clock for codec in line.codecs} if line is not None else {}
         self._serial = -1
         self.drop_bridge()
 
@@ -273,9 +275,8 @@ class Outlet:
         now = monotonic()
         if now < self._event_until and feeder is not self:
             return
-        codec = self.line.codec(pt)
-        clock = codec.clock if codec is not None else 48000
         if feeder is not self.feeder or now - self.last_at > 1.0:
+            clock = self._clocks.get(pt, 48000)
             if feeder is not self.feeder:
                 self._pictures.reset()
                 self._before = None
