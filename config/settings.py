@@ -183,6 +183,7 @@ CALLWRIGHT_SIP_PORT = ENV.sip_port
 CALLWRIGHT_BIND = ENV.bind
 CALLWRIGHT_HTTP_PORT = ENV.http_port
 CALLWRIGHT_HTTPS_PORT = ENV.https_port
+CALLWRIGHT_TURN_PORT = ENV.turn_port
 CALLWRIGHT_MESSAGES_PER_SECOND = ENV.messages_per_second
 CALLWRIGHT_MESSAGES_BURST = ENV.messages_burst
 CALLWRIGHT_DIALS_PER_SECOND = ENV.dials_per_second
@@ -196,3 +197,5 @@ CALLWRIGHT_WEBHOOK_WAITS = WAITS
 CALLWRIGHT_RETENTION_DAYS = ENV.retention_days  # events, deliveries
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"
+# A dotted path, called without arguments: yields findings (level, about, fact, advice).
+CALLWRIGHT_EXAMINATION = "config.doctor.examination.examine"

@@ -46,6 +46,7 @@ pages = [
     path("lines", directory.lines, name="lines"),
     path("lines/<str:number_id>/route", directory.route_number, name="route_number"),
     path("health", platform.health, name="health"),
+    path("health/examination", platform.examination, name="examination"),
     path("audit", platform.audit, name="audit"),
     path("project", project.project, name="project"),
     path("project/keys", project.issue_key, name="issue_key"),

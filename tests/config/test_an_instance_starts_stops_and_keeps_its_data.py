@@ -49,21 +49,30 @@ class Instance:
             for name, value in os.environ.items()
             if not name.startswith("CALLWRIGHT_") and name not in {"DATABASE_URL", "REDIS_URL"}
         }
+        self.environment = {
+            **inherited,
+            **{name: str(port) for name, port in ports.items()},
+            "CALLWRIGHT_DATA_DIR": str(data_dir),
+            "CALLWRIGHT_MEDIA_WORKERS": "1",
+            "CALLWRIGHT_MEDIA_PORTS": "44000-44999",
+            **variables,
+        }
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "config.supervisor"],
                 cwd=ROOT,
-                env={
-                    **inherited,
-                    **{name: str(port) for name, port in ports.items()},
-                    "CALLWRIGHT_DATA_DIR": str(data_dir),
-                    "CALLWRIGHT_MEDIA_WORKERS": "1",
-                    "CALLWRIGHT_MEDIA_PORTS": "44000-44999",
-                    **variables,
-                },
+                env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def doctor(self) -> tuple[int, list[dict[str, str]]]:
+        """Exit status and findings of `manage.py doctor` asked about this instance."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "doctor", "--json"],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
     def said(self) -> str:
         return self.output.read_text()
@@ -220,6 +229,18 @@ def test_given_credentials_are_taken(start: Start) -> None:
     assert who is not None
     assert (who.project_id, who.api_token, who.admin_password) == (project, "short", "pw")
     assert instance.get("/api/calls", who)[0] == 200
+
+    status, findings = instance.doctor()
+    assert status == 0, findings
+    assert {"PostgreSQL", "Redis", "web", "TLS", "STUN", "TURN", "SIP", "media workers", "disk"} <= {
+        finding["about"] for finding in findings
+    }
+    instance.process.terminate()
+    assert instance.process.wait(15) == 0
+    status, findings = instance.doctor()
+    failing = {finding["about"]: finding["advice"] for finding in findings if finding["level"] == "bad"}
+    assert status == 1 and {"PostgreSQL", "Redis", "web", "SIP", "STUN"} <= failing.keys()
+    assert "make run" in failing["PostgreSQL"]
 
 
 def test_a_taken_port_is_one_line_and_nothing_is_started(start: Start) -> None:

@@ -1,14 +1,18 @@
-"""The platform's own health: media workers, database, Redis; and the audit log of staff actions."""
+"""The platform's own health: media workers, database, Redis, the doctor; the audit log of staff actions."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Lock
 
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from calling import models, nudge
 from calling.dashboard.access import Staff, page
@@ -16,6 +20,8 @@ from calling.dashboard.listing import listing
 
 STALE = timedelta(seconds=5)
 FORGOTTEN = timedelta(minutes=10)
+# An examination asks sockets for some seconds; a second at once would tell nothing new.
+_ONE_AT_A_TIME = Lock()
 
 
 @page()
@@ -45,6 +51,20 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
     }
     part = "dashboard/health_part.html" if "part" in request.GET else "dashboard/health.html"
     return render(request, part, context)
+
+
+@page()
+def examination(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """What `manage.py doctor` prints. For superusers: it tells of the whole installation."""
+    if not staff.user.is_superuser:
+        raise PermissionDenied("The examination tells of the whole installation: only superusers may see it.")
+    if not _ONE_AT_A_TIME.acquire(timeout=20):
+        raise PermissionDenied("Another examination is running; try again in some seconds.")
+    try:
+        findings = list(import_string(settings.CALLWRIGHT_EXAMINATION)())
+    finally:
+        _ONE_AT_A_TIME.release()
+    return render(request, "dashboard/examination.html", {"findings": findings})
 
 
 @page()

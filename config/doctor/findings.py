@@ -1,0 +1,213 @@
+"""What a fact means: every judgement of the doctor as a pure function from facts to one finding.
+
+Must not live here: sockets, files, the database.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Level = Literal["good", "note", "bad"]
+LEGS_PER_PORT = 1  # audio and video of a leg share one port (BUNDLE, rtcp-mux); plain RTP takes two
+FEW_PORTS = 200
+SKEW_SECONDS = 2.0
+FEW_FILES = 4096
+FREE_BYTES = 1 << 30
+RENEW = timedelta(days=14)
+LATE_EVENTS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `advice` says what to do and is empty where nothing is to be done.
+
+    `level`: `good`, `note` (works, but somebody may not be able to call) or `bad` (something fails now).
+    """
+
+    level: Level
+    about: str
+    fact: str
+    advice: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"level": self.level, "about": self.about, "fact": self.fact, "advice": self.advice}
+
+
+def media_address(bind: str, advertised: str, local: frozenset[str]) -> Finding:
+    """Whether devices elsewhere can send sound to the address they are told (ICE candidates, SIP `c=`)."""
+    address = ipaddress.ip_address(advertised)
+    told = f"devices are told {advertised}, sockets bind {bind}"
+    if address.is_loopback:
+        why = "Only devices on this machine have sound. For others: CALLWRIGHT_BIND=0.0.0.0, or "
+        return Finding("note", "media address", told, why + "CALLWRIGHT_MEDIA_IP=<address they reach>.")
+    if address.is_unspecified:
+        return Finding("bad", "media address", told, "Name one address: CALLWRIGHT_MEDIA_IP=bind/advertised.")
+    if advertised not in local:
+        forward = "It is on no interface here: forward the UDP ports of CALLWRIGHT_MEDIA_PORTS to this host."
+        return Finding("note", "media address", told, forward)
+    if address.is_private or address.is_link_local:
+        advice = "Devices outside this network need TURN, or CALLWRIGHT_MEDIA_IP=bind/<public address>."
+        return Finding("note", "media address", f"{told} (private)", advice)
+    return Finding("good", "media address", told)
+
+
+def media_ports(first: int, last: int, refused: str | None) -> Finding:
+    """Whether the range can be bound and how many legs it holds."""
+    count = last - first + 1
+    fact = f"UDP {first}-{last}, room for {count // LEGS_PER_PORT} browser or {count // 2} SIP legs"
+    if refused is not None:
+        return Finding("bad", "media ports", f"{fact}; a port of it cannot be bound: {refused}",
+                       "Check CALLWRIGHT_MEDIA_IP and that the range is not reserved.")  # fmt: skip
+    if count < FEW_PORTS:
+        return Finding("note", "media ports", fact, "Widen CALLWRIGHT_MEDIA_PORTS and open it in firewalls.")
+    return Finding("good", "media ports", fact)
+
+
+def answers(about: str, address: str, milliseconds: float | None, advice: str) -> Finding:
+    """A service that was asked something: its answer took `milliseconds`, or None came."""
+    if milliseconds is None:
+        return Finding("bad", about, f"{address} does not answer", advice)
+    return Finding("good", about, f"{address} answered in {milliseconds:.0f} ms")
+
+
+def name(host: str, addresses: tuple[str, ...], needed_by: str) -> Finding:
+    """Whether a host name leads anywhere."""
+    if addresses:
+        return Finding("good", "name", f"{host} is {', '.join(addresses[:4])}")
+    advice = f"Make a DNS entry: {needed_by} look for it."
+    return Finding("bad", "name", f"{host} leads to no address", advice)
+
+
+def certificate(host: str, names: tuple[str, ...], until: datetime, now: datetime, local: bool) -> Finding:
+    """Whether the certificate served for `host` is for it, lasts, and is trusted outside."""
+    fact = f"{host}: valid until {until:%Y-%m-%d}"
+    if until <= now:
+        return Finding("bad", "TLS", fact, "It has expired; renew it, browsers refuse to connect.")
+    if not any(_covers(each, host) for each in names):
+        advice = f"It is not for {host}; browsers refuse it. Set CALLWRIGHT_DOMAIN or the proxy's names."
+        return Finding("bad", "TLS", f"{fact}, for {', '.join(names[:6])}", advice)
+    if until - now < RENEW:
+        return Finding("note", "TLS", fact, "It ends within two weeks; renew it.")
+    if local:
+        advice = "Made here: browsers must trust certificates/ca.pem of the data directory, or use a proxy."
+        return Finding("note", "TLS", fact, advice)
+    return Finding("good", "TLS", fact)
+
+
+def _covers(pattern: str, host: str) -> bool:
+    if pattern.startswith("*."):
+        return host.partition(".")[2].lower() == pattern[2:].lower() and "." in host
+    return pattern.lower() == host.lower()
+
+
+def clock(skew_seconds: float) -> Finding:
+    """This machine against PostgreSQL: leases, tokens and deadlines compare the two."""
+    fact = f"this machine and PostgreSQL differ by {abs(skew_seconds) * 1000:.0f} ms"
+    if abs(skew_seconds) > SKEW_SECONDS:
+        return Finding("bad", "clock", fact, "Run NTP on both: leases and tokens end too early or late.")
+    return Finding("good", "clock", fact)
+
+
+def workers(alive: int, draining: int, legs: int, budget: int, lag_ms: float) -> Finding:
+    """The media workers that can carry calls; `lag_ms` is the worst p99 of their loops."""
+    if not alive:
+        advice = "Every dial is refused with 503. Start one: celery -A config.celery worker -Q media."
+        return Finding("bad", "media workers", f"0 take calls ({draining} drain)", advice)
+    fact = f"{alive} take calls, {draining} drain, {legs} of {budget} legs in use, loop lag {lag_ms:.0f} ms"
+    if legs >= 0.8 * budget:
+        return Finding("note", "media workers", fact, "Nearly full: start more workers.")
+    if lag_ms > 25:
+        return Finding("note", "media workers", fact, "Sound is late: give them a core each, or start more.")
+    return Finding("good", "media workers", fact)
+
+
+def log_lag(waiting: int, oldest_seconds: float) -> Finding:
+    """Events committed and not yet in the log: the sweep's work."""
+    if waiting and oldest_seconds > LATE_EVENTS_SECONDS:
+        return Finding("bad", "event log", f"{waiting} events wait, the oldest for {oldest_seconds:.0f} s",
+                       "Nothing publishes: start `manage.py sweep`.")  # fmt: skip
+    return Finding("good", "event log", f"{waiting} events wait to be published")
+
+
+def deliveries(pending_late: int, parked: int, disabled: int) -> Finding:
+    """Webhooks: overdue tries, parked deliveries, endpoints switched off."""
+    fact = f"{pending_late} tries overdue, {parked} parked, {disabled} endpoints disabled"
+    if pending_late:
+        return Finding("bad", "webhooks", fact, "Nothing delivers: start `manage.py sweep`.")
+    if parked or disabled:
+        return Finding("note", "webhooks", fact, "See the dashboard's webhooks page; replay later.")
+    return Finding("good", "webhooks", fact)
+
+
+def relay(urls: tuple[str, ...]) -> Finding:
+    """The STUN and TURN servers devices are told."""
+    if not urls:
+        return Finding("note", "ICE servers", "none are told to devices",
+                       "Behind strict firewalls there is no sound; set CALLWRIGHT_ICE_SERVERS.")  # fmt: skip
+    fact = ", ".join(urls[:6])
+    if not any(url.startswith(("turn:", "turns:")) for url in urls):
+        return Finding("note", "ICE servers", fact, "None relays (turn:): some networks will have no sound.")
+    return Finding("good", "ICE servers", fact)
+
+
+def allocation(address: str, relayed: str | None, why: str) -> Finding:
+    """A TURN allocation made with the credentials a device would get."""
+    if relayed is None:
+        return Finding("bad", "TURN", f"{address} gave no relay address: {why}",
+                       "Check the shared secret and that UDP reaches it.")  # fmt: skip
+    return Finding("good", "TURN", f"{address} relays from {relayed}")
+
+
+def sip(contact: str, milliseconds: float | None, loopback: bool) -> Finding:
+    """The SIP edge: what phones and trunks are told, and whether an OPTIONS comes back."""
+    if milliseconds is None:
+        return Finding("bad", "SIP", f"{contact} does not answer OPTIONS", "Start `manage.py sip`.")
+    fact = f"phones are told {contact}; OPTIONS answered in {milliseconds:.0f} ms"
+    if loopback:
+        return Finding("note", "SIP", fact, "Only phones on this machine reach it; set CALLWRIGHT_BIND.")
+    return Finding("good", "SIP", fact)
+
+
+def version(about: str, found: str, oldest: tuple[int, ...], newest_known: str) -> Finding:
+    """An engine's version against the oldest that is supported."""
+    try:
+        parts = tuple(int(part) for part in found.split()[0].split(".")[:2])
+    except ValueError:
+        return Finding("note", about, f"version {found} is not understood")
+    if parts < oldest:
+        advice = f"Use {'.'.join(map(str, oldest))} or newer (tested with {newest_known})."
+        return Finding("bad", about, f"version {found}", advice)
+    return Finding("good", about, f"version {found}")
+
+
+def migrations(waiting: tuple[str, ...]) -> Finding:
+    """Changes of the schema that this code needs and the database has not."""
+    if waiting:
+        return Finding("bad", "schema", f"not applied: {', '.join(waiting[:5])}", "Run `manage.py prepare`.")
+    return Finding("good", "schema", "all migrations are applied")
+
+
+def connections(used: int, most: int) -> Finding:
+    """PostgreSQL connections in use of `max_connections`."""
+    fact = f"{used} of {most} connections in use"
+    if used > 0.8 * most:
+        return Finding("note", "PostgreSQL", fact, "Raise max_connections or lower CALLWRIGHT_DATABASE_POOL.")
+    return Finding("good", "PostgreSQL", fact)
+
+
+def files(soft: int) -> Finding:
+    """How many files and sockets one process may hold."""
+    if soft < FEW_FILES:
+        return Finding("note", "open files", f"limit {soft}", f"Raise it (ulimit -n) to {FEW_FILES} or more.")
+    return Finding("good", "open files", f"limit {soft}")
+
+
+def disk(path: str, free: int) -> Finding:
+    """Room for recordings and logs."""
+    fact = f"{free / (1 << 30):.1f} GB free at {path}"
+    if free < FREE_BYTES:
+        return Finding("bad", "disk", fact, "Recordings stop when it is full: make room.")
+    return Finding("good", "disk", fact)

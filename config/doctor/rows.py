@@ -1,0 +1,64 @@
+"""What PostgreSQL and Redis tell the doctor. Raises what the database raises; the examination bounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Max, Min, Sum
+from django.utils import timezone
+
+from calling import models, nudge
+from config.doctor import findings
+from config.doctor.findings import Finding
+
+_FRESH = timedelta(seconds=5)
+_OVERDUE = timedelta(seconds=30)
+
+
+def examine_database() -> Iterator[Finding]:
+    """Version, clock, schema, connections of PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        yield findings.version("PostgreSQL", str(cursor.fetchone()[0]), (14,), "15 to 17")
+        before = datetime.now(UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        theirs = cursor.fetchone()[0]
+        middle = before + (datetime.now(UTC) - before) / 2
+        yield findings.clock((theirs - middle).total_seconds())
+        cursor.execute("SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity")
+        yield findings.connections(*cursor.fetchone())
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    yield findings.migrations(tuple(f"{each.app_label}.{each.name}" for each, _ in plan))
+
+
+def examine_switchboard() -> Iterator[Finding]:
+    """Media workers, the event log, deliveries."""
+    now = timezone.now()
+    alive = models.MediaWorker.objects.filter(heartbeat_at__gt=now - _FRESH)
+    serving = alive.filter(draining=False)
+    sums = serving.aggregate(legs=Sum("legs"), budget=Sum("budget"), lag=Max("loop_lag_ms"))
+    yield findings.workers(
+        serving.count(),
+        alive.filter(draining=True).count(),
+        sums["legs"] or 0,
+        sums["budget"] or 0,
+        sums["lag"] or 0.0,
+    )
+    waiting = models.Event.objects.filter(position=None)
+    oldest = waiting.aggregate(at=Min("created_at"))["at"]
+    yield findings.log_lag(waiting.count(), (now - oldest).total_seconds() if oldest else 0.0)
+    yield findings.deliveries(
+        models.Delivery.objects.filter(state="pending", next_at__lt=now - _OVERDUE).count(),
+        models.Delivery.objects.filter(state="parked").count(),
+        models.WebhookEndpoint.objects.exclude(disabled_at=None).count(),
+    )
+
+
+def examine_redis() -> Iterator[Finding]:
+    """Whether Redis answers and how old it is."""
+    server = str(nudge.client().info("server")["redis_version"])
+    yield findings.version("Redis", server, (6,), "7 and Valkey 8")
