@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calling.machine import ending, inputs, ringing, signals, talking, transfer
+from calling.machine import ending, inputs, moving, ringing, signals, talking, transfer
 from calling.machine.events import Effect, Event
 from calling.machine.inputs import Limits, Refused
 from calling.machine.states import LegState, World
@@ -54,7 +54,8 @@ SIGNALS: dict[type, Rule] = {
     inputs.SipProgress: signals.sip_progress,
     inputs.SipFailed: signals.sip_failed,
     inputs.WorkerLost: signals.worker_lost,
-    inputs.WorkerMoved: signals.worker_moved,
+    inputs.WorkerMoved: moving.worker_moved,
+    inputs.Reanswered: moving.reanswered,
     inputs.DeadlinePassed: signals.deadline_passed,
 }
 

@@ -138,10 +138,11 @@ class CancelTransfer:
 
 @dataclass(frozen=True)
 class Reoffer:
-    """`call.update`: new tracks or an ICE restart."""
+    """`call.update`: new tracks or an ICE restart. `media`: what now may flow, None as before."""
 
     leg_id: str
     sdp: str
+    media: Media | None = None
 
 
 # --- signals --------------------------------------------------------------------------------------
@@ -241,7 +242,21 @@ class WorkerLost:
 
 @dataclass(frozen=True)
 class WorkerMoved:
-    """Another worker carries the session: every peer must be offered again."""
+    """The session's worker is lost and another is to carry on: every peer must be offered again.
+
+    `spare`: fresh attempt ids, one per device that rings with an offer of the lost worker; without one
+    such a device drops out.
+    """
+
+    spare: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reanswered:
+    """The far end answered the offer that the platform made it after a move (a SIP re-INVITE)."""
+
+    leg_id: str
+    sdp: str
 
 
 @dataclass(frozen=True)
@@ -257,4 +272,5 @@ class Limits:
     grace: int = 15
     expiring: int = 60
     media: int = 20
+    reoffer: int = 5  # for a device to offer afresh after its worker was lost (contract 6)
     rings: dict[str, int] = field(default_factory=dict)

@@ -9,10 +9,10 @@ Sources are named `peer:<id>`, or what the platform itself plays: `music` (the o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from calling.machine.states import Attempt, AttemptState, Call, CallState, Leg, Media, Party
+from calling.machine.states import Attempt, Call, CallState, Leg, Media, Party
 
 
 class PeerMode(StrEnum):
@@ -89,16 +89,16 @@ def source_for(call: Call, leg: Leg) -> str | None:
     return f"peer:{other.peer_id}" if other.peer_id else None
 
 
-def leg_kind(leg: Leg) -> str:
-    accepted = next((a for a in leg.attempts if a.state is AttemptState.ACCEPTED), None)
-    if accepted is not None:
-        return accepted.kind
-    # A desk phone that calls brings a route, though it is a subscriber's device.
-    return "sip" if leg.party is Party.SIP or leg.route != "{}" else "phone"
+def leg_mode(leg: Leg) -> PeerMode | None:
+    """How the leg's peer comes about now; None while its device is asked for a fresh offer."""
+    if leg.offer is not None:
+        return PeerMode.ACCEPT if leg.offered else PeerMode.ANSWER
+    return PeerMode.OFFER if leg.offered else None
 
 
 def leg_peer(call: Call, leg: Leg) -> PeerPlan | None:
-    if not leg.live or leg.peer_id is None or leg.offer is None:
+    mode = leg_mode(leg)
+    if not leg.live or leg.peer_id is None or mode is None:
         return None
     source = source_for(call, leg)
     other = call.counterpart(leg.id)
@@ -107,8 +107,8 @@ def leg_peer(call: Call, leg: Leg) -> PeerPlan | None:
         peer_id=leg.peer_id,
         call_id=call.id,
         leg_id=leg.id,
-        mode=PeerMode.ACCEPT if leg.offered else PeerMode.ANSWER,
-        kind=leg_kind(leg),
+        mode=mode,
+        kind=leg.kind,
         media=leg.media,
         serial=leg.serial,
         remote_sdp=leg.offer,
@@ -122,13 +122,15 @@ def leg_peer(call: Call, leg: Leg) -> PeerPlan | None:
 
 
 def attempt_peer(call: Call, leg: Leg, attempt: Attempt) -> PeerPlan:
+    """Desk phones and trunks are offered sound only: few of them take a description with pictures."""
+    media = leg.media if attempt.kind != "sip" else replace(leg.media, video=False, receive_video=False)
     return PeerPlan(
         peer_id=attempt.id,
         call_id=call.id,
         leg_id=leg.id,
         mode=PeerMode.OFFER,
         kind=attempt.kind,
-        media=leg.media,
+        media=media,
         answered=attempt.offer is not None,
     )
 

@@ -28,7 +28,7 @@ def ready_to_ring(turn: Turn, call_id: str) -> bool:
     """A callee rings only after a worker can carry the call and, if it offered, answered its caller."""
     call = turn.call(call_id)
     caller = call.role(Role.CALLER)
-    return call.carried and (caller is None or caller.offer is None or caller.answer is not None)
+    return call.carried and (caller is None or not caller.serial or caller.answer is not None)
 
 
 def ring_if_ready(turn: Turn, call_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from calling.machine import inputs
 from calling.machine.ending import end_call, end_leg, fail_leg, hang_up, is_scripted, sip_reason
 from calling.machine.inputs import Hangup
+from calling.machine.moving import lose_leg, settled
 from calling.machine.reasons import Cause, EndedBy, EndReason
 from calling.machine.ringing import (
     answer_leg,
@@ -40,6 +41,7 @@ def answer_made(turn: Turn, call_id: str, signal: inputs.AnswerMade) -> None:
         return
     state = MediaState.CONNECTING if leg.media_state is MediaState.NEW else leg.media_state
     turn.set_leg(call_id, leg.id, answer=signal.sdp, media_state=state)
+    settled(turn, call_id, leg.id)
     ring_if_ready(turn, call_id)
 
 
@@ -48,6 +50,8 @@ def offer_made(turn: Turn, call_id: str, signal: inputs.OfferMade) -> None:
         for attempt in leg.attempts:
             if attempt.id == signal.attempt_id and attempt.state is AttemptState.PREPARING:
                 turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.RINGING, offer=signal.sdp)
+        if leg.peer_id == signal.attempt_id and leg.offered and leg.offer is None and leg.answer is None:
+            turn.set_leg(call_id, leg.id, answer=signal.sdp)  # for a re-INVITE
 
 
 def legs_of_peer(turn: Turn, call_id: str, peer_id: str) -> list[Leg]:
@@ -182,14 +186,6 @@ def worker_lost(turn: Turn, call_id: str, signal: inputs.WorkerLost) -> None:
     end_call(turn, call_id, EndReason.FAILED, signal.cause, EndedBy.PLATFORM)
 
 
-def worker_moved(turn: Turn, call_id: str, signal: inputs.WorkerMoved) -> None:
-    """Every device must offer afresh: what was answered by the lost worker is worth nothing now."""
-    for leg in turn.call(call_id).live_legs:
-        if leg.party is Party.DEVICE and leg.peer_id is not None:
-            turn.set_leg(call_id, leg.id, answer=None, media_state=MediaState.NEW, serial=leg.serial + 1)
-            turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, leg.id)
-
-
 def deadline_passed(turn: Turn, call_id: str, signal: inputs.DeadlinePassed) -> None:
     """Handle every timer that is due, in order, until the call ends or none is."""
     while turn.call(call_id).live:
@@ -219,6 +215,8 @@ def expire(turn: Turn, call_id: str, timer: Timer) -> None:
             answer_leg(turn, call_id, leg.id)
         case TimerKind.GRACE if leg is not None:
             hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
+        case TimerKind.REOFFER if leg is not None:
+            lose_leg(turn, call_id, leg.id)
         case TimerKind.MEDIA if leg is not None and leg.media_state is not MediaState.CONNECTED:
             media_failed(turn, call_id, inputs.MediaFailed(leg.peer_id or ""))
             if leg.peer_id is None and turn.call(call_id).live and not is_scripted(turn, call_id):

@@ -109,7 +109,8 @@ class Leg:
     offer: str | None = None  # the device's offer (or answer, where the platform offered)
     answer: str | None = None  # the platform's answer
     serial: int = 0  # counts offers, so that a re-offer is told from a repetition
-    offered: bool = False  # the platform made the offer: `offer` holds the device's answer to it
+    # The platform made the offer: it stands in `answer`, and `offer` holds the device's answer to it.
+    offered: bool = False
     attempts: tuple[Attempt, ...] = ()
     end_reason: EndReason | None = None
     end_cause: str | None = None
@@ -127,6 +128,15 @@ class Leg:
     def answered(self) -> bool:
         return self.state is LegState.ANSWERED
 
+    @property
+    def kind(self) -> str:
+        """The kind of the device that carries it: phone, fabric or sip."""
+        accepted = next((a for a in self.attempts if a.state is AttemptState.ACCEPTED), None)
+        if accepted is not None:
+            return accepted.kind
+        # A desk phone that calls brings a route, though it is a subscriber's device.
+        return "sip" if self.party is Party.SIP or self.route != "{}" else "phone"
+
 
 class TimerKind(StrEnum):
     SETUP = "setup"
@@ -136,6 +146,7 @@ class TimerKind(StrEnum):
     MAX_DURATION = "max_duration"
     GRACE = "grace"  # a lost device
     MEDIA = "media"  # an answered leg whose media must connect
+    REOFFER = "reoffer"  # a leg whose worker was lost and that must offer, or be offered, afresh
 
 
 @dataclass(frozen=True)

@@ -60,18 +60,26 @@ def send_digits(turn: Turn, call_id: str, command: SendDigits) -> None:
 
 
 def reoffer(turn: Turn, call_id: str, command: Reoffer) -> None:
-    """A fresh offer replaces the last one; the worker answers it under the next serial."""
+    """A fresh offer replaces the last one; the worker answers it under the next serial.
+
+    A transferor's media may serve two linked calls: both its legs get the offer.
+    """
     leg = turn.leg(call_id, command.leg_id)
     if not leg.answered and leg.role is not Role.CALLER:
         require_answered(leg)
     if leg.peer_id is None:
         raise Refused("The leg has no media to update.", leg.state.value)
-    turn.set_leg(
-        call_id,
-        leg.id,
-        offer=command.sdp,
-        answer=None,
-        offered=False,
-        serial=leg.serial + 1,
-        media_state=MediaState.CONNECTING if leg.media_state is MediaState.NEW else leg.media_state,
-    )
+    shared = [(call.id, each) for call in turn.world.values() for each in call.live_legs]
+    shared = [(home, each) for home, each in shared if each.peer_id == leg.peer_id]
+    serial = 1 + max(each.serial for _, each in shared)
+    for home, each in shared:
+        turn.set_leg(
+            home,
+            each.id,
+            offer=command.sdp,
+            answer=None,
+            offered=False,
+            serial=serial,
+            media=command.media or each.media,
+            media_state=MediaState.CONNECTING if each.media_state is MediaState.NEW else each.media_state,
+        )

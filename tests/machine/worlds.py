@@ -66,6 +66,7 @@ def steps(world: World) -> Iterator[Step]:
         yield Step(call.id, inputs.Open())
         yield Step(call.id, inputs.Carried())
         yield Step(call.id, inputs.WorkerLost())
+        yield Step(call.id, inputs.WorkerMoved(("again",)))
         yield Step(call.id, inputs.Hangup())
         for leg in call.legs:
             yield from leg_steps(world, call, leg)
@@ -84,6 +85,8 @@ def leg_steps(world: World, call: Call, leg: Leg) -> Iterator[Step]:
             yield Step(call.id, inputs.DeviceOnline(spec, leg.subscriber_id or ""))
     if leg.offer and leg.answer is None:
         yield Step(call.id, inputs.AnswerMade(leg.id, "answer", leg.serial))
+    if leg.peer_id and leg.serial < 4:
+        yield Step(call.id, inputs.Reoffer(leg.id, "offer"))
     if leg.peer_id:
         yield Step(call.id, inputs.MediaConnected(leg.peer_id))
         yield Step(call.id, inputs.MediaFailed(leg.peer_id))
@@ -136,6 +139,7 @@ def answered(world: World) -> World:
         inputs.Carried(),
         inputs.AnswerMade("A", "answer", 1),
         inputs.Answer("B", "dB", "offer-b", BOTH, "pB"),
+        inputs.AnswerMade("B", "answer", 1),
         inputs.MediaConnected("pA"),
         inputs.MediaConnected("pB"),
     ):

@@ -176,7 +176,8 @@ def ask_for_offer(told: Told, call: Call, leg: Leg, device_id: str, messages: li
     """`call.update`: the media moved to another worker, or the other party brought new tracks."""
     if leg.device_id != device_id or leg.offered:
         return told
-    lost = leg.media_state is MediaState.NEW and leg.answer is None and leg.serial > max(1, told.serial)
+    moved = leg.offer is None and leg.answer is None and leg.peer_id is not None
+    lost = moved and leg.serial > max(1, told.serial)
     if lost and leg.serial > told.asked:
         messages.append({"type": "call.update", "call_id": told.call_id, "reason": "media_moved"})
         told = replace(told, asked=leg.serial)
@@ -185,7 +186,7 @@ def ask_for_offer(told: Told, call: Call, leg: Leg, device_id: str, messages: li
     before = told.other
     if other is not None and before is not None and before[0] == other.id and other.serial > before[1]:
         missing = sent_kinds(other.offer) - offered_kinds(leg.offer)
-        if missing and not other.offered:
+        if missing and not other.offered and leg.offer is not None:
             messages.append({"type": "call.update", "call_id": told.call_id, "reason": "new_tracks"})
     return replace(told, other=now) if now != before else told
 
@@ -228,7 +229,7 @@ def incoming(call_id: str, news: News, leg: Leg) -> Message:
         "from": waiting.address if from_waiting and waiting else news.from_address,
         "from_name": waiting.name if from_waiting and waiting else news.from_name,
         "to": leg.address if leg.role is Role.TARGET else news.to_address,
-        "media": media_json(caller.media if caller is not None else leg.media),
+        "media": media_json(caller.media if caller is not None else facing(leg.media)),
     }
 
 
