@@ -98,6 +98,12 @@ def media_for(request_media: Media | None, channel: str | None, sdp: str | None)
     return narrowed(offered, request_media)
 
 
+def facing(media: Media) -> Media:
+    """What whoever talks with a party of that media may send and get: its pictures by turns, sound always
+    both ways, so that music and tones find a way."""
+    return Media(video=media.receive_video, receive_video=media.video)
+
+
 def attempts_for(subscriber_id: UUID | str) -> tuple[Attempt, ...]:
     """One attempt per device that is online now and takes calls."""
     rows = models.Device.objects.filter(

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from calling import control, dialling, models, nudge, store
+from calling import control, dialling, models, nudge, placement, store, suspension
 from calling.dialling import DialRequest
 from calling.machine import inputs
-from calling.machine.states import Call, Leg, LegState, MediaState, Role
+from calling.machine.states import Call, Leg, LegState, Media, MediaState, Role
 from calling.models.ids import uuid7
 from subscribers.addressing import Target
 from subscribers.http import problems
@@ -31,6 +31,7 @@ from tokens.subjects import ApiKey, Subject, TokenHolder
 
 log = logging.getLogger(__name__)
 SESSION_TASK = "calling.tasks.run_session"
+WATCHING = Media(receive_video=True)  # whom a script plays to: it may have pictures, and needs no camera
 
 
 def dial(subject: Subject, request: DialRequest) -> models.Call:
@@ -44,12 +45,15 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
     def work() -> models.Call:
         run = program_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
-        if isinstance(subject, ApiKey) and callee.party.value == "device":
-            channel = dialling.parse(request.to).channel
-            callee = replace(callee, media=dialling.media_for(request.media, channel, None))
-        connect = (leg_to(subject, joined, Role.TARGET, number),) if joined else ()
         channel = dialling.parse(request.to).channel
-        caller = (dialling.caller_leg(subject, request, channel),) if isinstance(subject, TokenHolder) else ()
+        caller: tuple[Leg, ...] = ()
+        if isinstance(subject, TokenHolder):
+            caller = (dialling.caller_leg(subject, request, channel),)
+            callee = replace(callee, media=dialling.facing(caller[0].media))
+        elif callee.party.value == "device":
+            shown = WATCHING if run is not None and channel is None else None
+            callee = replace(callee, media=dialling.media_for(request.media or shown, channel, None))
+        connect = (leg_to(subject, joined, Role.TARGET, number, callee.media),) if joined else ()
         call = Call(
             id=str(uuid7()),
             legs=(*caller, callee),
@@ -59,7 +63,8 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
             connect=connect,
         )
         row = new_row(subject, request, target, call.id, number)
-        row.session = session_for(subject.project_id, target)
+        room = str(target.resource_id) if target.kind == "room" else None
+        row.session = placement.session_for(subject.project_id, room)
         keep_status_url(row)
         control.open_call(row, call)
         adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])
@@ -116,9 +121,13 @@ def keep_status_url(row: models.Call) -> None:
         )
 
 
-def leg_to(subject: Subject, target: Target, role: Role, number: str | None) -> Leg:
+def leg_to(
+    subject: Subject, target: Target, role: Role, number: str | None, other: Media | None = None
+) -> Leg:
+    """The leg of a destination; `other` is the media of the party that it is to talk with."""
     run = script_run(subject, target) if target.kind == "script" and not target.test else None
-    return dialling.target_leg(subject, target, role, number, str(run.id) if run else None)
+    leg = dialling.target_leg(subject, target, role, number, str(run.id) if run else None)
+    return leg if other is None else replace(leg, media=dialling.facing(other))
 
 
 def script_run(subject: Subject, target: Target) -> models.ScriptRun:
@@ -153,18 +162,6 @@ def adopt_runs(call_id: str, run_ids: Sequence[UUID | str | None]) -> None:
     models.ScriptRun.objects.filter(pk__in=[run for run in run_ids if run], call=None).update(call_id=call_id)
 
 
-def session_for(project_id: UUID, target: Target) -> models.MediaSession:
-    """A session of the call's own, or the live one of the room it goes to (DESIGN rule 6)."""
-    now = timezone.now()
-    if target.kind != "room":
-        return models.MediaSession.objects.create(project_id=project_id, wanted_at=now)
-    room = str(target.resource_id)
-    with transaction.get_connection().cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [room])
-    live = models.MediaSession.objects.filter(project_id=project_id, room=room).exclude(state="ended").first()
-    return live or models.MediaSession.objects.create(project_id=project_id, room=room, wanted_at=now)
-
-
 def start_session(session: models.MediaSession) -> None:
     """Ask the workers to take a session, once it is committed; the sweep asks again if nobody did."""
     session_id, epoch = str(session.id), session.epoch
@@ -190,7 +187,9 @@ def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> con
     def work() -> control.Outcome:
         world, rows = store.lock_world(call_id)
         row = rows[str(UUID(str(call_id)))]
-        leg = leg_to(subject, target, Role.TARGET, number_for(subject, row, target))
+        given = world[str(row.id)].counterpart(leg_id)
+        number = number_for(subject, row, target)
+        leg = leg_to(subject, target, Role.TARGET, number, given.media if given else None)
         outcome = control.commit_turn(
             world, rows, str(row.id), inputs.StartTransfer(leg_id, (leg,), target.address)
         )
@@ -217,7 +216,11 @@ def connect(
     def work() -> control.Outcome:
         world, rows = store.lock_world(call_id)
         row = rows[str(UUID(str(call_id)))]
-        legs = tuple(leg_to(subject, each, Role.TARGET, number_for(subject, row, each)) for each in targets)
+        party = world[str(row.id)].leg(leg_id)
+        media = party.media if party is not None else None
+        legs = tuple(
+            leg_to(subject, each, Role.TARGET, number_for(subject, row, each), media) for each in targets
+        )
         command = inputs.Connect(leg_id, legs, targets[0].address, timeout)
         outcome = control.commit_turn(world, rows, str(row.id), command)
         adopt_runs(str(row.id), [leg.app_ref for leg in legs if leg.app == "script"])
@@ -244,10 +247,11 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
         control.commit_turn(world, rows, first_id, inputs.StartConsult(leg_id, second_id))
         first = store.values([first_row])[0]
         number = number_for(subject, first_row, target)
-        callee = leg_to(subject, target, Role.CALLEE, number)
+        consulting = consulting_leg(own, request)
+        callee = leg_to(subject, target, Role.CALLEE, number, consulting.media)
         call = Call(
             id=second_id,
-            legs=(consulting_leg(own, request), callee),
+            legs=(consulting, callee),
             ring_seconds=request.timeout or settings.CALLWRIGHT_RING_SECONDS,
             max_seconds=settings.CALLWRIGHT_MAX_CALL_SECONDS,
             carried=first.carried,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from calling import candidates, control, fields, models, placing, store
+from calling import candidates, control, dialling, fields, models, placing, store
 from calling.dialling import DialRequest
 from calling.fields import Form
 from calling.machine import inputs
@@ -20,6 +20,7 @@ from calling.machine.inputs import Refused
 from calling.machine.states import AttemptState, Call, Leg, LegState
 from calling.models.ids import uuid7
 from calling.scripts.parse import BadScript, check_document
+from calling.sdp_media import media_of_sdp
 from calling.webhooks import guard
 from subscribers import addressing
 from subscribers.http import problems
@@ -192,7 +193,8 @@ def answer(subject: Subject, call_id: str, data: Any, device_id: str | None = No
     if sdp is None:
         placing.answer_with_script(subject, found, leg.id, script, script_url)
     else:
-        control.apply(found, inputs.Answer(leg.id, device_id, sdp, media, str(uuid7())))
+        agreed = dialling.media_for(media, None, sdp)
+        control.apply(found, inputs.Answer(leg.id, device_id, sdp, agreed, str(uuid7())))
     return found
 
 
@@ -276,7 +278,7 @@ def update(subject: Subject, call_id: str, data: Any, device_id: str | None = No
     sdp = form.sdp(required=True)
     form.check()
     found, leg = which_leg(subject, call_id, form, device_id)
-    control.apply(found, inputs.Reoffer(leg.id, sdp or ""))
+    control.apply(found, inputs.Reoffer(leg.id, sdp or "", media_of_sdp(sdp or "")))
     return found
 
 

@@ -229,8 +229,13 @@ def incoming(call_id: str, news: News, leg: Leg) -> Message:
         "from": waiting.address if from_waiting and waiting else news.from_address,
         "from_name": waiting.name if from_waiting and waiting else news.from_name,
         "to": leg.address if leg.role is Role.TARGET else news.to_address,
-        "media": media_json(caller.media if caller is not None else facing(leg.media)),
+        "media": media_json(caller.media if caller is not None else mirrored(leg.media)),
     }
+
+
+def mirrored(media: Media) -> Media:
+    """The view of a back end whose script or connect stands where a caller would."""
+    return Media(video=media.receive_video, receive_video=media.video)
 
 
 def media_json(media: Media) -> dict[str, bool]:
