@@ -1,4 +1,4 @@
-"""The deliverer: an asyncio loop that claims due deliveries, tries them and settles them in batches.
+"""The deliverer: an asyncio loop that claims due deliveries, tries them and settles them at once.
 
 It needs PostgreSQL and nothing else; a nudge only makes it look sooner. Many may run side by side.
 """
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 256
 LOOK_SECONDS = 0.5
-SETTLE_SECONDS = 0.005
 STOP_SECONDS = 0.3
 
 
@@ -36,6 +36,7 @@ class Deliverer:
         self.trying: dict[asyncio.Task[None], Claimed] = {}
         self.done: asyncio.Queue[Tried] = asyncio.Queue()
         self.settling: list[Tried] = []
+        self.unsettled: Counter[UUID] = Counter()  # tries by endpoint, until what came of them is written
 
     def wake(self) -> None:
         self.looking.set()
@@ -49,6 +50,7 @@ class Deliverer:
                 for each in claimed:
                     task = asyncio.create_task(self.attempt(each))
                     self.trying[task] = each
+                    self.unsettled[each.endpoint_id] += 1
                     task.add_done_callback(lambda gone: self.trying.pop(gone, None))
                 if not claimed:
                     with contextlib.suppress(TimeoutError):
@@ -74,13 +76,12 @@ class Deliverer:
                 await asyncio.to_thread(in_thread, claims.give_back, left)
 
     async def claim(self) -> list[Claimed]:
-        room = IN_FLIGHT - len(self.trying)
+        """What is due and fits: a try counts until it is settled, so a kill repeats no more than the room."""
+        room = IN_FLIGHT - self.unsettled.total()
         if room <= 0:
-            await asyncio.wait(list(self.trying), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return []
-        busy = Counter(each.endpoint_id for each in self.trying.values())
         try:
-            return await asyncio.to_thread(in_thread, claims.claim, room, busy)
+            return await asyncio.to_thread(in_thread, claims.claim, room, dict(self.unsettled))
         except DatabaseError as error:
             log.warning("Deliveries could not be claimed", extra={"error": str(error)})
             await asyncio.sleep(1)
@@ -121,7 +122,6 @@ class Deliverer:
     async def settle_forever(self) -> None:
         while True:
             batch = self.settling = [await self.done.get()]
-            await asyncio.sleep(SETTLE_SECONDS)
             while not self.done.empty() and len(batch) < 500:
                 batch.append(self.done.get_nowait())
             while True:
@@ -132,6 +132,7 @@ class Deliverer:
                     log.warning("Deliveries could not be settled", extra={"error": str(error)})
                     await asyncio.sleep(1)
             self.settling = []
+            self.unsettled -= Counter(each.claimed.endpoint_id for each in batch)
             self.wake()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import Counter, defaultdict
@@ -51,6 +52,7 @@ def test_all_arrive_in_order_while_everything_fails(
     kills, flushes, total = figure(2, 20), figure(1, 5), len(calls) * PER_CALL
     receiver = receivers(faulty(seed))
     make_hook(cast, receiver.url)
+    rng = random.Random(seed)
     writer = threading.Thread(target=write_events, args=(cast.project.id, calls), daemon=True)
     sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.hurried")
     started, killed, flushed = time.monotonic(), 0, 0
@@ -64,6 +66,7 @@ def test_all_arrive_in_order_while_everything_fails(
                 fresh, place = receiver.got[place:], len(receiver.got)
             seen |= {each.id for each in fresh if each.acked}
             if killed < kills and len(seen) > total * (killed + 1) / (kills + 1):
+                time.sleep(rng.uniform(0, 0.5))  # at any moment, not just when something has arrived
                 sweep.kill()
                 killed += 1
                 sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.hurried")
@@ -86,12 +89,14 @@ def test_all_arrive_in_order_while_everything_fails(
     doubled = sum(count - 1 for count in times.values())
     print(
         f"{total} events in {took:.0f} s, {len(receiver.got)} tries, {killed} kills, {flushed} flushes: "
-        f"{total - len(times)} lost, {len(reordered)} calls reordered, {doubled} doubled"
+        f"{total - len(times)} lost, {len(reordered)} calls reordered, "
+        f"{doubled} answered 200 twice ({100 * doubled / total:.2f} %)"
     )
     assert (killed, flushed) == (kills, flushes)
     assert len(times) == total and not reordered
     assert all(len(variants) == 1 for variants in bodies.values())
-    assert doubled <= max(total * 0.01, kills * 20)
+    # the sample has a kill every 200 events, the full size one every 1,000: 1 % of that
+    assert doubled <= kills * 10
 
 
 def test_a_dead_endpoint_does_not_slow_another(child_environment, cast, receivers, tmp_path) -> None:
