@@ -146,6 +146,8 @@ class SoftPhone:
         with contextlib.suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
+                if not isinstance(frame, av.AudioFrame):
+                    continue
                 samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
                 now = time.monotonic()
                 if self._sound_at:

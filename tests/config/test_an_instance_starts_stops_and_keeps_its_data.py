@@ -74,6 +74,14 @@ class Instance:
         )  # fmt: skip
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
+    def loadtest(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and table of `manage.py loadtest` against this instance."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "loadtest", *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
     def said(self) -> str:
         return self.output.read_text()
 
@@ -235,6 +243,11 @@ def test_given_credentials_are_taken(start: Start) -> None:
     assert {"PostgreSQL", "Redis", "web", "TLS", "STUN", "TURN", "SIP", "media workers", "disk"} <= {
         finding["about"] for finding in findings
     }
+    status, text = instance.loadtest("--calls", "3", "--at-once", "1", "--talk", "0", "--members", "2")
+    assert status == 0 and "5 calls in" in text, text
+    for kind, heard in (("device to device", 2), ("REST to device", 1), ("room", 2)):
+        assert re.search(rf"^{kind} +{heard} +{heard} ", text, re.MULTILINE), text
+
     instance.process.terminate()
     assert instance.process.wait(15) == 0
     status, findings = instance.doctor()

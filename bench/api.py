@@ -1,0 +1,35 @@
+"""REST with a project's key, for load from outside an instance."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+SECONDS = 15.0
+
+
+class Refused(Exception):
+    """The instance answered with an error; the text is its status and code."""
+
+
+class Api:
+    """`Api(url, project, token).ask(method, path, body)`: the answer's JSON, or Refused."""
+
+    def __init__(self, url: str, project_id: str, api_token: str) -> None:
+        key = base64.b64encode(f"{project_id}:{api_token}".encode()).decode()
+        self.url = url.rstrip("/")
+        self.headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, self.headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(f"{error.code} {error.read(300).decode(errors='replace')}") from None
+        except ValueError:
+            raise Refused("an answer that is no JSON") from None
