@@ -13,7 +13,7 @@ from pathlib import Path
 
 from calling import models
 
-START_SECONDS = 40.0
+START_SECONDS = 90.0  # a few seconds on an idle machine; imports wait for whatever else runs
 
 
 class WorkerProcess:
