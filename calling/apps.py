@@ -20,5 +20,5 @@ class CallingConfig(AppConfig):
         from subscribers import script_checks
 
         answers.register()
-        dialling.phone_policy.append(gateways)
+        dialling.phone_routes.append(gateways)
         script_checks.register(parse_text)

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from calling import meetings, models, nudge, outbox, payloads, snapshots, store
+from calling import billing, meetings, models, nudge, outbox, payloads, snapshots, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Limits, Mute, Open
@@ -99,6 +99,7 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
         number_events(decision.events, rows, now)
         store.save_world(world, decision.world, rows)
         meetings.note(world, decision.world, now)
+        billing.follow(world, decision.world, now)
         for effect in decision.effects:
             keep_effect(effect, now)
         tell(world, decision.world, rows)

@@ -1,6 +1,7 @@
 """From a wish to dial to the legs of a call: scope, resolution, presence, telephone policy.
 
-Reads rows, writes none. Raises the problems of contract 2 and 5; `calling.control` does the rest.
+Reads rows; writes none but a phone leg's reservation (`calling.billing`). Raises the problems of contract 2
+and 5; `calling.control` does the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from calling import meetings, models
+from calling import billing, meetings, models, phone_policy, suspension
 from calling.machine.states import Attempt, AttemptState, Leg, Media, Party, Role
 from calling.models.ids import uuid7
 from calling.sdp_media import media_of_sdp, narrowed
@@ -51,7 +52,7 @@ class DialRequest:
 
 @dataclass(frozen=True)
 class PhoneDial:
-    """What the telephone policy is asked before a phone or trunk destination is dialled."""
+    """What is known of a phone or trunk destination when its route is looked for."""
 
     project_id: UUID
     subject: Subject
@@ -59,10 +60,9 @@ class PhoneDial:
     caller_number: str | None
 
 
-# Set by the SIP edge's app code: raises a problem (402, 403) or returns the leg's route as a JSON dict,
-# None when no gateway leads there.
-PhonePolicy = Callable[[PhoneDial], dict[str, Any] | None]
-phone_policy: list[PhonePolicy] = []
+# Set by the SIP edge's app code: the leg's route as a JSON dict, None when no gateway leads there.
+PhoneRoute = Callable[[PhoneDial], dict[str, Any] | None]
+phone_routes: list[PhoneRoute] = []
 
 
 def parse(text: str) -> Destination:
@@ -76,12 +76,18 @@ def find(subject: Subject, text: str) -> Target:
     """Resolve a destination for a subject: 422 malformed, 403 not allowed, 404 unknown, in that order.
 
     The scope is asked before existence, and its answer is the same for known and unknown (contract 3).
+    Numbers must also pass the project's telephone policy (403 too).
     """
     destination = parse(text)
     target = directory.resolve(subject.project_id, destination)
     why = scope.refusal(subject, destination, target)
     if why is not None:
         raise problems.Forbidden("address_not_allowed", why, "to")
+    if target is None or (target.kind in ("pstn", "sip") and not target.test):
+        phone_policy.refuse_emergency(subject.project_id, destination)
+    if target is not None:
+        with suspension.watched(subject.project_id):
+            phone_policy.permit(subject.project_id, target)
     if target is None:
         raise problems.NotFound("Nothing answers to that destination.", attribute="to")
     return target
@@ -152,10 +158,18 @@ def target_leg(
 
 
 def sip_leg(leg: Leg, dial: PhoneDial) -> Leg:
-    route = next((found for policy in phone_policy if (found := policy(dial)) is not None), None)
+    """A leg through the SIP edge, once its place among the project's phone calls and its money are reserved.
+
+    In the transaction that makes the leg. Raises 402 and 429; without a gateway it just leads nowhere.
+    """
+    route = next((found for look in phone_routes if (found := look(dial)) is not None), None)
     leg = replace(leg, party=Party.SIP)
     if route is None:
         return replace(leg, refusal="unreachable")
+    number = phone_policy.number_of(dial.project_id, dial.target).number
+    rate = billing.rate_for(dial.project_id, number) if number else billing.FREE
+    caps = phone_policy.policy_of(dial.project_id).caps
+    billing.reserve(dial.project_id, leg.id, number or dial.target.address, rate, caps)
     edge = str(route.get("device_id") or uuid7())
     attempt = Attempt(str(uuid7()), edge, "sip", AttemptState.PREPARING)
     return replace(leg, attempts=(attempt,), route=json.dumps(route))

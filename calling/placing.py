@@ -72,7 +72,7 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
             start_session(row.session)
         return row
 
-    return control.in_transaction(work)
+    return suspension.dialling_phones(subject.project_id, work)
 
 
 def take_dial_rate(subject: Subject) -> None:
@@ -196,7 +196,7 @@ def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> con
         adopt_runs(str(row.id), [leg.app_ref if leg.app == "script" else None])
         return outcome
 
-    return control.in_transaction(work)
+    return suspension.dialling_phones(subject.project_id, work)
 
 
 def number_for(subject: Subject, row: models.Call, target: Target) -> str | None:
@@ -226,7 +226,7 @@ def connect(
         adopt_runs(str(row.id), [leg.app_ref for leg in legs if leg.app == "script"])
         return outcome
 
-    return control.in_transaction(work)
+    return suspension.dialling_phones(subject.project_id, work)
 
 
 def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> models.Call:
@@ -265,7 +265,7 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
         adopt_runs(call.id, [callee.app_ref if callee.app == "script" else None])
         return row
 
-    return control.in_transaction(work)
+    return suspension.dialling_phones(subject.project_id, work)
 
 
 def consulting_leg(own: Leg, request: DialRequest) -> Leg:

@@ -15,8 +15,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from calling import control, meetings, models, placing, presence
-from calling.machine.inputs import DeadlinePassed, WorkerLost
+from calling import billing, control, meetings, models, phone_policy, placing, presence
+from calling.machine.inputs import DeadlinePassed, Hangup, WorkerLost
+from calling.machine.reasons import Cause, EndedBy
 from calling.media.recording_rows import close_abandoned
 from subscribers.http import problems
 
@@ -110,7 +111,30 @@ def offer_again(session: models.MediaSession) -> int:
     return 1
 
 
+def sweep_charges() -> int:
+    """Phone legs whose covered time runs out: cover more, or hang up just before nothing covers them.
+
+    Those of a suspended project end at once.
+    """
+    done = 0
+    for charge in billing.running_out(timezone.now())[:BATCH]:
+        cause = Cause.NOT_ALLOWED
+        if charge.project.suspended_at is None:
+            caps = phone_policy.policy_of(charge.project_id).caps
+            with transaction.atomic():
+                if billing.extend(charge.leg_id, caps, timezone.now()):
+                    continue
+            if charge.paid_until and timezone.now() < charge.paid_until - billing.STOP:
+                continue
+            cause = Cause.INSUFFICIENT_BALANCE
+        leg = models.Leg.objects.filter(pk=charge.leg_id).first()
+        if leg is not None:
+            hangup = Hangup(str(leg.id), by=EndedBy.PLATFORM, cause=cause)
+            done += apply_to([leg.call_id], hangup)
+    return done
+
+
 def sweep_all() -> int:
     """Every broom once."""
-    calls = sweep_deadlines() + sweep_sessions() + presence.expire_devices()
+    calls = sweep_deadlines() + sweep_sessions() + sweep_charges() + presence.expire_devices()
     return calls + close_abandoned() + meetings.sweep()

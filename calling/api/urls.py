@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from calling.api import bot_hangup, calls, log, operation_views, recordings, rooms, verb_views
+from calling.api import balance, bot_hangup, calls, log, operation_views, recordings, rooms, verb_views
 
 urlpatterns: list[URLPattern] = [
     path("api/calls", calls.CallsView.as_view(), name="calls"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path(
         "api/calls/<str:call_id>/<str:verb>/<str:control_id>/<str:wish>", operation_views.WishView.as_view()
     ),
+    path("api/balance", balance.BalanceView.as_view(), name="balance"),
     path("api/events", log.LogView.as_view(), name="events"),
     path("api/recordings", recordings.RecordingsView.as_view(), name="recordings"),
     path("api/recordings/<str:recording_id>", recordings.RecordingView.as_view(), name="recording"),

@@ -3,6 +3,7 @@
 from calling.models.call import Attempt, Call, Device, Leg
 from calling.models.candidate import IceCandidate
 from calling.models.event import Event
+from calling.models.ledger import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.models.meeting import Meeting, Member
 from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.session import MediaSession, MediaWorker
@@ -11,6 +12,7 @@ from calling.models.staff import SecondFactor, StaffAction, StaffRole
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
 __all__ = [
+    "Account",
     "Attempt",
     "Call",
     "Delivery",
@@ -18,12 +20,15 @@ __all__ = [
     "Device",
     "Event",
     "IceCandidate",
+    "LedgerEntry",
     "Leg",
     "MediaSession",
     "MediaWorker",
     "Meeting",
     "Member",
     "Operation",
+    "PhoneCharge",
+    "PhoneRate",
     "Recording",
     "ScriptRun",
     "SecondFactor",

@@ -94,7 +94,7 @@ async def reachable(resolver: Resolver, way: Way) -> bool:
 
 
 def route(dial: PhoneDial) -> dict[str, Any] | None:
-    """The telephone policy's answer (`dialling.phone_policy`): gateways by priority, else None."""
+    """Where a phone leg goes (`dialling.phone_routes`): gateways by priority, else None."""
     gateways = list(SipGateway.objects.filter(project_id=dial.project_id, enabled=True))
     target = dial.target.address
     if dial.target.kind == "sip":
