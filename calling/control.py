@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, transaction
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
 from calling import billing, meetings, models, nudge, outbox, payloads, snapshots, store
@@ -119,6 +120,8 @@ def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: 
         data: dict[str, Any] = {"call": payloads.call_payload(event.call, row, codecs=codecs)}
         if event.leg_id is not None:
             data["leg_id"] = event.leg_id
+        if event.type == "call.ended":
+            data["quality"] = quality_of(event.call.id)
         outbox.append(
             row.project_id,
             str(row.id),
@@ -130,6 +133,15 @@ def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: 
             leg_id=event.leg_id,
             facts=event.data,
         )
+
+
+def quality_of(call_id: str) -> list[dict[str, Any]]:
+    """The quality summary of a call's legs with media, from the newest sample of each."""
+    legs = models.Leg.objects.filter(call_id=call_id).exclude(stats=[]).order_by("position", "id")
+    found = legs.annotate(newest=KeyTransform("-1", "stats")).values_list("id", "role", "codec", "newest")
+    return [
+        payloads.quality_payload(str(leg_id), role, codec, newest) for leg_id, role, codec, newest in found
+    ]
 
 
 def keep_effect(effect: Effect, now: datetime) -> None:

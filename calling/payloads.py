@@ -8,6 +8,9 @@ from typing import Any
 from calling import models
 from calling.machine.states import Call, Leg
 
+# Seconds, packets of sound that came, were lost on the way, were sent; means in ms; MOS from 1 to 4.5.
+QUALITY = ("seconds", "packets", "lost", "sent", "jitter_ms", "rtt_ms", "mos", "mos_least")
+
 
 def rfc3339(when: datetime | None) -> str | None:
     """UTC with milliseconds, `Z` at the end."""
@@ -87,6 +90,18 @@ def call_payload(
         "consult_of": call.consult_of,
         "metadata": row.metadata,
         "legs": legs,
+    }
+
+
+def quality_payload(leg_id: str, role: str, codec: dict[str, Any], newest: Any) -> dict[str, Any]:
+    """How one leg sounded, for `call.ended`: the totals of its newest sample, None where none was taken."""
+    so_far = newest.get("so_far") if isinstance(newest, dict) else None
+    found = so_far if isinstance(so_far, dict) else {}
+    return {
+        "leg_id": leg_id,
+        "role": role,
+        "codec": codec.get("codec"),
+        **{name: found.get(name) for name in QUALITY},
     }
 
 

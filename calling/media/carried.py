@@ -21,6 +21,7 @@ from calling.media.peer import BadSdp, Peer
 from calling.media.plain import PlainPeer
 
 SAMPLES = 120  # kept per leg; older ones thin out
+EAGER = 12  # samples that are written one by one
 AGAIN_SECONDS = {"closed_by_peer": 15.0, "consent_lost": 3.0}  # for a fresh offer of a device that came back
 
 
@@ -55,6 +56,7 @@ class CarriedPeer:
         self.seen_candidates: set[int] = set()
         self.samples: list[dict[str, Any]] = []
         self.bad = False
+        self._measured = 0
         self.room_sound: Any = None  # what the room it is in gives it
         self.overlay: Any = None  # what an operation or a script plays to it, instead of the plan's source
         self._heard: tuple[str | None, Any] = (None, None)
@@ -198,10 +200,20 @@ class CarriedPeer:
             self._again = None
 
     def _sample(self, record: dict[str, Any]) -> None:
+        self._measured += 1
         self.samples.append({"at": round(time.time(), 1), **record})
         if len(self.samples) > SAMPLES:
             old, new = self.samples[: SAMPLES // 2], self.samples[SAMPLES // 2 :]
             self.samples = old[::2] + new
+
+    def worth_writing(self) -> bool:
+        """Whether the samples should be written now: each in the first minute, then every third."""
+        return self._measured <= EAGER or self._measured % 3 == 1
+
+    def last_figures(self) -> bool:
+        """Measure once more before the end; whether there is anything to write."""
+        self.port.last_figures()
+        return bool(self.samples)
 
     async def close(self) -> None:
         self._calm()

@@ -195,7 +195,7 @@ class Session:
         peer = self.peers.pop(peer_id, None)
         if peer is None:
             return
-        if peer.samples:
+        if peer.last_figures():
             self._write_samples(peer)
         self.operations.peer_gone(peer_id)
         self.carrier.rooms.remove(peer_id)
@@ -279,7 +279,7 @@ class Session:
         peer = self.peers.get(peer_id)
         if peer is None:
             return
-        if len(peer.samples) % 3 == 1:
+        if peer.worth_writing():
             self._write_samples(peer)
         turned, peer.bad = bad and not peer.bad, bad
         if not turned:

@@ -30,6 +30,7 @@ from calling.media.signals import (
 )
 
 CONSENT_EVERY = 4.0
+FIRST_STATS = 1.5  # seconds until the first figures
 # packets per second at 20 times a codec's ordinary rate (R21): 50 for sound, about 150 for a picture
 FLOOD = {"audio": 20 * 50, "video": 20 * 150}
 
@@ -209,11 +210,21 @@ class Port:
         for transport in self.transports:
             if transport.ready:
                 reports.send(self, transport, now)
-        if now >= self._stats_due:
-            if self._stats_due:
-                record, bad = self.quality.measure(self, now)
-                self.signal(Quality(record, bad))
-            self._stats_due = now + self.config.stats_seconds
+        if not self._stats_due:  # the first figures come soon, so that short calls have some too
+            self.quality.begin(now)
+            self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
+        elif now >= self._stats_due:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        record, bad = self.quality.measure(self, now)
+        self._stats_due = now + self.config.stats_seconds
+        self.signal(Quality(record, bad))
+
+    def last_figures(self) -> None:
+        """Tell the figures of the interval under way, before the port is closed."""
+        if self.up and not self.closed and self._stats_due:
+            self._measure(monotonic())
 
     def _check_consent(self, now: float) -> None:
         due = now >= self._consent_due

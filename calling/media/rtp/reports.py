@@ -126,17 +126,63 @@ def bitrate_limit(inlet: Inlet, now: float) -> int:
     return inlet.limit.update(8.0 * (octets - before_octets), loss, viewers)
 
 
+class Sums:
+    """The sound of one leg from its beginning: totals, and means over the intervals in which some flowed."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._packets = self._lost = self._sent = self._intervals = self._trips = 0
+        self._jitter = self._mos = self._trip = 0.0
+        self._worst = 5.0
+
+    def add(self, packets: int, lost: int, sent: int, jitter_ms: float, mos: float) -> None:
+        self._packets, self._lost, self._sent = self._packets + packets, self._lost + lost, self._sent + sent
+        self._jitter, self._mos = self._jitter + jitter_ms, self._mos + mos
+        self._intervals += 1
+        self._worst = min(self._worst, mos)
+
+    def rtt(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._trip += seconds
+            self._trips += 1
+
+    def record(self) -> dict[str, object]:
+        """{seconds, packets, lost, sent, jitter_ms, rtt_ms, mos, mos_least}; what is not known is None."""
+        known = self._intervals
+        return {
+            "seconds": round(self.seconds, 1),
+            "packets": self._packets,
+            "lost": self._lost,
+            "sent": self._sent,
+            "jitter_ms": round(self._jitter / known, 1) if known else None,
+            "rtt_ms": round(1000 * self._trip / self._trips, 1) if self._trips else None,
+            "mos": round(self._mos / known, 2) if known else None,
+            "mos_least": self._worst if known else None,
+        }
+
+
 class QualityMeter:
     """Figures of the last interval of one leg: what came from it and what it says it got."""
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[int, int]] = {}
         self._sent: dict[str, int] = {}
+        self._sound = Sums()
+        self._at = 0.0
+
+    def begin(self, now: float) -> None:
+        """The first interval begins."""
+        self._at = now
 
     def measure(self, port: Port, now: float) -> tuple[dict[str, object], bool]:
-        """A JSON-ready record {audio: {...}, video: {...}, rtt_ms} and whether the sound is bad."""
+        """A JSON-ready record {audio: {...}, video: {...}, rtt_ms, so_far} and whether the sound is bad.
+
+        so_far: the sound from the beginning to now, see Sums.
+        """
         rtt = _rtt(port)
         record: dict[str, object] = {"rtt_ms": None if rtt is None else round(rtt * 1000, 1)}
+        self._sound.seconds += now - self._at if self._at else 0.0
+        self._at = now
         bad = False
         for kind, inlet, outlet in (
             ("audio", port.audio_in, port.audio_out),
@@ -147,6 +193,9 @@ class QualityMeter:
             figures, poor = self._kind(kind, inlet, outlet, rtt or 0.0)
             record[kind] = figures
             bad = bad or poor
+        if port.audio_in.line is not None:
+            self._sound.rtt(rtt)
+            record["so_far"] = self._sound.record()
         return record, bad
 
     def _kind(self, kind: str, inlet: Inlet, outlet: Outlet, rtt: float) -> tuple[dict[str, object], bool]:
@@ -179,7 +228,10 @@ class QualityMeter:
         near = stats.mos(name or "", loss, rtt * 1000, jitter)
         far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, 1000 * outlet.far_jitter / clock)
         figures["mos"] = min(near, far)
-        return figures, (new > 0 or sent > 0) and min(near, far) < stats.BAD_MOS
+        flowing = new > 0 or sent > 0
+        if flowing:
+            self._sound.add(packets - before_packets, lost, sent, jitter, min(near, far))
+        return figures, flowing and min(near, far) < stats.BAD_MOS
 
 
 def _rtt(port: Port) -> float | None:
