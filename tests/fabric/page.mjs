@@ -88,7 +88,24 @@ window.peak = async (name, ms) => {
   return peak;
 };
 
-window.frames = (name) => calls.get(name).element?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
+// What the far end's picture is like within `ms`: frames decoded, how its parts differ, how much it moves.
+window.picture = async (name, ms) => {
+  const { element } = calls.get(name);
+  if (!element?.videoWidth) return { frames: 0, contrast: 0, movement: 0 };
+  const paper = new OffscreenCanvas(32, 24).getContext('2d', { willReadFrequently: true });
+  const count = () => element.getVideoPlaybackQuality().totalVideoFrames;
+  const before = count();
+  let last, contrast = 0, movement = 0;
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    paper.drawImage(element, 0, 0, 32, 24);
+    const now = paper.getImageData(0, 0, 32, 24).data;
+    contrast = Math.max(contrast, Math.max(...now.filter((_, i) => i % 4 === 1)) - Math.min(...now.filter((_, i) => i % 4 === 1)));
+    if (last) for (let i = 1; i < now.length; i += 4) movement = Math.max(movement, Math.abs(now[i] - last[i]));
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  return { frames: count() - before, contrast, movement };
+};
 
 // Forget the TCP connection under the SDK, as a lost network would.
 const sockets = [];

@@ -25,11 +25,12 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 ]
 SECONDS = 12.0
+WHOLE = ["new", "trying", "connecting", "connected", "disconnecting", "disconnected", "destroyed"]
 
 
 def bundle(into: Path) -> None:
@@ -108,6 +109,16 @@ class Page:
 
     def hears(self, call: str, seconds: float = SECONDS) -> float:
         return float(self.until(lambda: (p := self.run("peak", call, 400)) > 0.01 and p, "sound", seconds))
+
+    def sees(self, call: str, seconds: float = SECONDS) -> dict[str, int]:
+        """A picture of the far end: decoded frames that hold something, and move."""
+
+        def look() -> Any:
+            seen = self.run("picture", call, 500)
+            moving = seen["frames"] > 3 and seen["contrast"] > 20 and seen["movement"] > 5
+            return seen if moving else None
+
+        return dict(self.until(look, "a moving picture", seconds))
 
     def is_silent(self, call: str, seconds: float = SECONDS) -> None:
         self.until(lambda: self.run("peak", call, 500) < 0.005, "silence", seconds)
