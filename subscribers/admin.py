@@ -91,9 +91,16 @@ class SipEndpointAdmin(Looked):
 
 @admin.register(SipGateway)
 class SipGatewayAdmin(Looked):
-    list_display = ("name", "uri", "register", "enabled", "priority", "project")
+    list_display = ("name", "uri", "registration_shown", "enabled", "priority", "project")
     search_fields = ("name", "host")
-    readonly_fields = ("project",)
+    readonly_fields = ("project", "registration_shown")
+
+    @admin.display(description="registration")
+    def registration_shown(self, row: SipGateway) -> str:
+        found = row.registration()
+        if found is None:
+            return "off"
+        return f"failed ({found['code']})" if found["state"] == "failed" else str(found["state"])
 
 
 @admin.register(PhoneNumber)

@@ -24,6 +24,8 @@ from calling.sip.agent import Agent
 from calling.sip.dialog import CRASH_GAP, Dialog
 from calling.sip.edge_line import Line, insist, rows
 from calling.sip.edge_rows import TRUNK, Waiting
+from calling.sip.edge_trunks import Trunks
+from calling.sip.edge_words import dialled
 from calling.sip.registrar import Binding, Change
 from calling.sip.server_call import ServerCall
 from calling.sip.transaction import Hop
@@ -53,8 +55,9 @@ class Edge:
             update=self._register,
             store=self._store,
             advertised=host,
-            allow_md5=True,
+            allow_md5=True,  # many desk phones know nothing else; SHA-256 is offered first
         )
+        self.trunks = Trunks(self.agent, self.id, self._spawn, insist)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -67,6 +70,7 @@ class Edge:
         """Leave. Calls go on: their dialogs are stored, and the next edge ends or finds them ended."""
         for task in list(self._tasks):
             task.cancel()
+        await self.trunks.close()
         await self.agent.close()
 
     def begin(self, line: Line) -> None:
@@ -92,8 +96,9 @@ class Edge:
     async def _trunk(self, request: Request, hop: Hop) -> str | None:
         if request.headers.get("Authorization") is not None:
             return None  # a phone that shares an address with a gateway
-        user = getattr(request.uri, "user", None) or ""
-        found = await rows(edge_routes.gateway_of, hop.host, user)
+        found = await rows(
+            edge_routes.gateway_of, hop.host, dialled(request), self.trunks.gateway_at(hop.host)
+        )
         return TRUNK + found if found is not None else None
 
     async def _incoming(self, call: ServerCall) -> None:
@@ -173,6 +178,7 @@ class Edge:
 
     async def _keep(self) -> None:
         await rows(edge_rows.renew, self.id)
+        await self.trunks.look(rows)
         for row in await rows(edge_rows.abandoned, self.id):
             self._spawn(self._end(row))
 

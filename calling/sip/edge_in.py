@@ -16,7 +16,7 @@ from calling.machine import inputs
 from calling.sip import edge_routes, edge_rows
 from calling.sip.edge_line import Line, insist, rows
 from calling.sip.edge_rows import TRUNK
-from calling.sip.edge_words import View, problem_status, status_of, wishes
+from calling.sip.edge_words import View, dialled, problem_status, status_of, wishes
 from calling.sip.notices import Failed, Finished
 from calling.sip.server_call import ServerCall
 from calling.sip.values import parse_address, parse_uri, uri_text
@@ -123,8 +123,7 @@ def phone(call: ServerCall, account: str, names: frozenset[str]) -> tuple[TokenH
 
 def trunk(call: ServerCall, account: str) -> tuple[TokenHolder, list[str], str]:
     """A caller from the telephone network may reach the address of the number, and nothing else."""
-    user = parse_uri(str(call.request.uri)).user or ""
-    found = edge_routes.inbound(account.removeprefix(TRUNK), user)
+    found = edge_routes.inbound(account.removeprefix(TRUNK), dialled(call.request))
     if found is None:
         raise problems.NotFound()
     shown = "anonymous"

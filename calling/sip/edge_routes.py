@@ -6,10 +6,12 @@ Blocking row look-ups, and one check of addresses. What must not live here: send
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from calling.dialling import PhoneDial
 from calling.sip.dialog import exact_uri
@@ -20,6 +22,8 @@ from calling.sip.resolve import NoRoute, Resolver
 from calling.sip.transaction import Hop
 from calling.sip.values import parse_uri
 from subscribers.models import PhoneNumber, SipGateway
+
+_NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
         uri = f"sip:{wanted.address}@{name}:{gateway.port}{tail}"
     shown = str(wanted.route.get("from") or gateway.caller_id or wanted.from_user)
     credentials = (
-        Credentials(gateway.username, gateway.password, domain=gateway.host) if gateway.username else None
+        Credentials(gateway.username, gateway.password, realm=gateway.realm, domain=gateway.host)
+        if gateway.username
+        else None
     )
     extra = tuple((str(name), str(value)) for name, value in gateway.headers.items())
     return Way(
@@ -126,20 +132,26 @@ class Inbound:
     address_id: Any
 
 
-def number_row(user: str) -> PhoneNumber | None:
-    text = user if user.startswith("+") else f"+{user}"
-    return PhoneNumber.objects.filter(number=text).select_related("address").first()
+def number_row(users: list[str]) -> PhoneNumber | None:
+    """The phone number that one of these user parts is, with or without its plus sign."""
+    texts = ["+" + user.removeprefix("+") for user in users if _NUMBER.match(user)]
+    rows = PhoneNumber.objects.filter(number__in=texts).select_related("address")
+    found = {row.number: row for row in rows}
+    return next((found[text] for text in texts if text in found), None)
 
 
-def gateway_of(host: str, user: str) -> str | None:
-    """The gateway that a request from `host` for `user` came through, by its configured addresses."""
+def gateway_of(host: str, users: list[str], registered: list[str]) -> str | None:
+    """The gateway that a call from `host` for `users` came through.
+
+    By its configured addresses, or because we are registered with it there.
+    """
     source = ipaddress.ip_address(host)
-    number = number_row(user)
-    gateways = SipGateway.objects.filter(enabled=True).exclude(ip_addresses=[])
+    number = number_row(users)
+    gateways = SipGateway.objects.filter(enabled=True).filter(~Q(ip_addresses=[]) | Q(pk__in=registered))
     if number is not None:
         gateways = gateways.filter(project_id=number.project_id)
     for gateway in in_order(gateways):
-        if any(within(source, text) for text in gateway.ip_addresses):
+        if str(gateway.pk) in registered or any(within(source, text) for text in gateway.ip_addresses):
             return str(gateway.pk)
     return None
 
@@ -151,9 +163,9 @@ def within(source: Any, text: str) -> bool:
         return False
 
 
-def inbound(gateway_id: str, user: str) -> Inbound | None:
+def inbound(gateway_id: str, users: list[str]) -> Inbound | None:
     """Where a number of the gateway's project leads."""
-    number = number_row(user)
+    number = number_row(users)
     gateway = SipGateway.objects.filter(pk=gateway_id).first()
     if number is None or gateway is None or number.project_id != gateway.project_id or number.address is None:
         return None

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calling.sip.values import parse_uri
+from sipmessage import Request
+
+from calling.sip.values import parse_uri, uri_text
 
 STATUSES = {
     "busy": 486,
@@ -89,6 +91,22 @@ def wishes(uri: str, ours: Iterable[str]) -> list[str]:
     if user.isascii() and user.isdigit() and len(user) <= 15:
         return ["+" + user]
     return [f"/private/{user}", f"/public/{user}"] if _NAME.match(user) else []
+
+
+def dialled(request: Request) -> list[str]:
+    """The user parts that may be the number a gateway's call is for: of the Request-URI, else of To.
+
+    A provider calls the account that registered, and says the number in To.
+    """
+    found = []
+    for text in (str(request.uri), uri_text(request.headers["To"])):
+        try:
+            user = (parse_uri(text).user or "").split(";")[0]
+        except ValueError:
+            continue
+        if user and user not in found:
+            found.append(user)
+    return found
 
 
 def address(user: str, host: str, name: str = "") -> str:

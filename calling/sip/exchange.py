@@ -53,7 +53,9 @@ class Exchange:
         return asyncio.get_running_loop().time()
 
     def sent_by(self, hop: Hop) -> tuple[str, int]:
-        host, port = self.transport.local.get(hop.transport, ("0.0.0.0", 5060))
+        # Where we do not listen on that transport, the far end speaks over the connection we opened.
+        local = self.transport.local
+        host, port = local.get(hop.transport) or local.get("UDP", ("0.0.0.0", 5060))
         return self._advertised or host, port
 
     @property

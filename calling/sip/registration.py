@@ -11,10 +11,13 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sipmessage import URI
+
 from calling.sip.compose import make_request, new_call_id, new_tag
 from calling.sip.dialog import exact_uri
 from calling.sip.digest import Credentials, answer_challenge
 from calling.sip.resolve import NoRoute
+from calling.sip.transaction import Hop
 from calling.sip.values import parse_address, split_list, uri_text
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Registration:
         self.agent, self.registrar, self.account = agent, registrar, account
         self.credentials, self.expires = credentials, expires
         self.registered = False
+        self.places: set[str] = set()  # the addresses it registered at: its calls come from there
         self._said = said or (lambda code: None)
         self._call_id, self._sequence = new_call_id(), 0
         self._nonces: dict[str, int] = {}
@@ -71,17 +75,27 @@ class Registration:
                 failures += 1
 
     async def once(self, expires: int) -> tuple[int, int]:
-        """One registration; (final status, granted seconds)."""
+        """One registration; (final status, granted seconds). The next place is tried after silence or 503."""
         uri = exact_uri(self.registrar)
         try:
             hops = await self.agent.resolver.hops(uri)
         except NoRoute:
             return 503, 0
+        code, granted = 503, 0
+        for hop in hops:
+            code, granted = await self._at(hop, uri, expires)
+            if code == 200:
+                self.places.add(hop.host)
+            if code not in (408, 503):
+                break
+        return code, granted
+
+    async def _at(self, hop: Hop, uri: URI, expires: int) -> tuple[int, int]:
         proof: tuple[str, str] | None = None
         tag = new_tag()
         for _ in range(3):
             self._sequence += 1
-            contact = self.agent.contact(hops[0].transport, self.credentials.username)
+            contact = self.agent.contact(hop.transport, self.credentials.username)
             request = make_request(
                 "REGISTER",
                 uri,
@@ -92,7 +106,7 @@ class Registration:
                 contact=contact,
                 extra=[("Expires", str(expires)), *([proof] if proof else [])],
             )
-            response = await self.agent.transact(request, hops[0])
+            response = await self.agent.transact(request, hop)
             if response is None:
                 return 408, 0
             if response.code == 423 and (response.headers.get("Min-Expires") or "").isdecimal():

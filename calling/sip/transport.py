@@ -128,15 +128,15 @@ class Transport:
         )
         self.local = {"UDP": (host, port), "TCP": (host, port)}
         if server_context is not None and tls_port is not None:
-            secure = await loop.create_server(
-                lambda: _Stream(self, "TLS"),
-                host,
-                tls_port,
-                ssl=server_context,
-                ssl_handshake_timeout=CONNECT_SECONDS,
-            )
-            self._servers.append(secure)
-            self.local["TLS"] = (host, secure.sockets[0].getsockname()[1])
+            await self.listen_secure(host, tls_port, server_context)
+
+    async def listen_secure(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        """Open TLS on a port (0 picks one)."""
+        secure = await asyncio.get_running_loop().create_server(
+            lambda: _Stream(self, "TLS"), host, port, ssl=context, ssl_handshake_timeout=CONNECT_SECONDS
+        )
+        self._servers.append(secure)
+        self.local["TLS"] = (host, secure.sockets[0].getsockname()[1])
 
     def send(self, data: bytes, hop: Hop) -> bool:
         """Send now if a socket is there; False means: open one with `connect` first."""

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from subscribers import addressing
 from subscribers.api.fields import Codecs, Flag, Names, Networks, Number, Prefixes, SipHeaders, Text, Whole
-from subscribers.api.shapes import Shape
+from subscribers.api.shapes import Shape, moment
 from subscribers.http import problems
 from subscribers.models import SipGateway
 
@@ -25,6 +25,7 @@ _COLUMNS = (
     "port",
     "transport",
     "username",
+    "realm",
     "register",
     "enabled",
     "prefixes",
@@ -47,6 +48,7 @@ class GatewayFields(serializers.Serializer[Any]):
     transport = serializers.ChoiceField(SipGateway.Transport.choices, required=False)
     username = Text(128)
     password = Text(128)
+    realm = Text(255)
     register = Flag()
     enabled = Flag()
     prefixes = Prefixes()
@@ -69,7 +71,14 @@ class GatewayShape(Shape):
 
     def inner(self, row: SipGateway) -> dict[str, Any]:
         shown = {name: getattr(row, name) for name in _COLUMNS}
-        return {"id": str(row.pk), "uri": row.uri, **shown, "has_password": bool(row.sealed_password)}
+        found = row.registration()
+        return {
+            "id": str(row.pk),
+            "uri": row.uri,
+            **shown,
+            "has_password": bool(row.sealed_password),
+            "registration": {**found, "at": moment(found["at"]) if found["at"] else None} if found else None,
+        }
 
     def create(self, project_id: UUID, data: dict[str, Any]) -> SipGateway:
         if not data.get("uri") and not data.get("host"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from subscribers import sealing
 from subscribers.models.owned import Owned
@@ -78,6 +81,9 @@ class SipGateway(Owned):
     transport = models.CharField(max_length=3, choices=Transport.choices, default=Transport.UDP)
     username = models.CharField(max_length=128, blank=True)
     sealed_password = models.TextField(blank=True, editable=False)
+    realm = models.CharField(
+        max_length=255, blank=True, help_text="of its challenges, the only ones answered; empty: its host"
+    )
     register = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
     prefixes = models.JSONField(default=list, blank=True, help_text='"+", "+1", "+4670"; empty: none')
@@ -91,9 +97,28 @@ class SipGateway(Owned):
     caller_id = models.CharField(max_length=32, blank=True, help_text="shown where a call names no number")
     number_policy = models.CharField(max_length=3, choices=NumberPolicy.choices, default=NumberPolicy.OWN)
     headers = models.JSONField(default=dict, blank=True, help_text="x- headers added to each INVITE")
+    # Written by the SIP edge that keeps the registration, with its lease; see `registration`.
+    registration_state = models.CharField(max_length=12, blank=True, default="", editable=False)
+    registration_code = models.PositiveSmallIntegerField(null=True, editable=False)
+    registration_at = models.DateTimeField(null=True, editable=False)
+    registration_edge = models.UUIDField(null=True, editable=False)
+    registration_lease = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    def registration(self, now: datetime | None = None) -> dict[str, Any] | None:
+        """`{state, code, at}` where the platform is to register there, else None.
+
+        state: `registered`, `failed` (`code` is the registrar's last answer), or `trying`, which is also
+        said while no SIP edge is at work.
+        """
+        if not (self.register and self.enabled):
+            return None
+        now = now or timezone.now()
+        alive = self.registration_lease is not None and self.registration_lease > now
+        state = self.registration_state if alive and self.registration_state else "trying"
+        return {"state": state, "code": self.registration_code, "at": self.registration_at}
 
     @property
     def uri(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
 
+from tests import stage
+from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
 from tests.stage import Cast, make_cast
 
@@ -17,6 +21,13 @@ from tests.stage import Cast, make_cast
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
     return make_cast()
+
+
+@pytest.fixture
+def four(cast: Cast) -> Cast:
+    """The cast with one more subscriber, gus."""
+    cast.people["gus"] = stage.subscriber(cast.project, "gustav")
+    return cast
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +51,7 @@ def start_worker(
     """`start_worker(NAME=value …)` starts one more media worker and waits until it is ready."""
     started: list[WorkerProcess] = []
 
-    def start(**variables: str) -> WorkerProcess:
+    def start(*, wait: bool = True, **variables: str) -> WorkerProcess:
         number = len(started) + 1
         environment = {
             **child_environment,
@@ -50,7 +61,8 @@ def start_worker(
         }
         worker = WorkerProcess(environment, tmp_path / f"media-{number}.log", f"media{number}")
         started.append(worker)
-        worker.wait_until_ready()
+        if wait:
+            worker.wait_until_ready()
         return worker
 
     yield start
@@ -61,3 +73,24 @@ def start_worker(
 @pytest.fixture
 def worker(start_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
     return start_worker()
+
+
+@pytest.fixture
+def edge(transactional_db: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[EdgeProcess]:
+    """The SIP edge, which answers."""
+    one = EdgeProcess(child_environment, tmp_path)
+    try:
+        one.wait_until_ready()
+        yield one
+    finally:
+        if one.process.poll() is None:
+            one.stop()
+
+
+@pytest.fixture
+def sweep(child_environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The brooms as a process."""
+    process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=child_environment)
+    yield process
+    process.terminate()
+    process.wait(10)

@@ -22,6 +22,8 @@ from calling.sip.digest import Credentials, answer_challenge
 from calling.sip.notices import Notice, Offer
 from calling.sip.server_call import ServerCall
 from calling.sip.transaction import Hop
+from subscribers.models import SipEndpoint
+from tests.stage import Person
 
 FRAME = 160
 
@@ -181,3 +183,12 @@ def ulaw(wave: np.ndarray) -> bytes:
 
 def linear(data: bytes) -> np.ndarray:
     return g711.decode("pcmu", data)
+
+
+def endpoint(person: Person) -> str:
+    """A SIP endpoint of that person, with the password `secret`; its user name."""
+    assert person.subscriber is not None
+    row = SipEndpoint(project=person.project, subscriber=person.subscriber, username=f"{person.name}-desk")
+    row.set_password("secret")
+    row.save()
+    return row.username

@@ -10,13 +10,12 @@ from calling.sip.notices import Answered, Confirmed, Failed, Finished, Progress
 from subscribers.models import Address, PhoneNumber, SipGateway
 from tests.e2e import callers
 from tests.e2e.desk import Desk, notice
-from tests.e2e.test_desk_phones_are_devices import EdgeProcess, edge
+from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.stage import Cast, subscriber
 from tokens.subjects import Entry
 
-__all__ = ["edge"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 
@@ -28,9 +27,7 @@ def gateway(cast: Cast, port: int, priority: int) -> SipGateway:
 
 
 async def test_numbers_go_out_over_the_next_gateway_and_come_in_to_their_address(
-    cast: Cast,
-    edge: EdgeProcess,  # noqa: F811 (the fixture)
-    worker: WorkerProcess,
+    cast: Cast, edge: EdgeProcess, worker: WorkerProcess
 ) -> None:
     async with Desk(edge.port, "one", "-", 500.0) as broken, Desk(edge.port, "two", "-", 660.0) as trunk:
         await callers.in_thread(gateway, cast, broken.port, 1)

@@ -10,16 +10,19 @@ import logging
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from calling.sip.edge import Edge
+from calling.sip.tls import ServerCertificate, client_context
 
 log = logging.getLogger(__name__)
 
 LEAVE_SECONDS = 0.3
+RENEW_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
@@ -41,6 +44,26 @@ def leave_soon() -> None:
     end.start()
 
 
+async def listen_secure(edge: Edge, bind: str, port: int, certificate: ServerCertificate) -> bool:
+    """TLS on the port after the SIP port, where there is a certificate and nothing else wants that port."""
+    taken = {settings.CALLWRIGHT_HTTP_PORT, settings.CALLWRIGHT_HTTPS_PORT, settings.CALLWRIGHT_TURN_PORT}
+    if port in taken or port > 65535 or not certificate.load():
+        return False
+    try:
+        await edge.agent.transport.listen_secure(bind, port, certificate.context)
+    except OSError as error:
+        log.warning("SIP over TLS is off", extra={"port": port, "error": str(error)})
+        return False
+    return True
+
+
+async def renew(certificate: ServerCertificate) -> None:
+    """Take a renewed certificate without a restart."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        certificate.load()
+
+
 async def run() -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -52,9 +75,12 @@ async def run() -> None:
     domain = settings.CALLWRIGHT_DOMAIN.partition(":")[0]
     names = {bind, advertised, domain, f"fabric.{domain}", "callwright", "localhost", "127.0.0.1", "::1"}
     edge = Edge(advertised, frozenset(name.lower() for name in names))
-    await edge.agent.listen(bind, port)
-    log.info("SIP edge is listening", extra={"port": port})
+    certificate = ServerCertificate(Path(settings.DATA_DIR) / "certificates")
+    await edge.agent.listen(bind, port, client_context=client_context())
+    secure = await listen_secure(edge, bind, port + 1, certificate)
+    log.info("SIP edge is listening", extra={"port": port, "tls_port": port + 1 if secure else None})
     running = asyncio.create_task(edge.run())
+    renewing = asyncio.create_task(renew(certificate))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
     leave_soon()
@@ -62,6 +88,7 @@ async def run() -> None:
     if failed:
         log.error("The SIP edge failed", exc_info=running.exception())
     running.cancel()
+    renewing.cancel()
     await edge.close()
     await asyncio.gather(running, return_exceptions=True)
     if failed:

@@ -1,0 +1,73 @@
+"""REGISTER as a client against a registrar of ours: kept, refused, moved to the next place, left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from calling.sip.digest import Credentials
+from calling.sip.registrar import Binding, Change
+from calling.sip.registration import Registration
+from calling.sip.transaction import Hop
+from tests.sip.conftest import REALM, MakeAgent, port_of
+from tests.sip.secure import contexts
+
+
+class Registrar:
+    """Keeps one account's bindings as they were last asked for."""
+
+    def __init__(self) -> None:
+        self.bindings: dict[str, Binding] = {}
+
+    async def update(self, account: str, change: Change) -> list[Binding]:
+        for contact in change.drop:
+            self.bindings.pop(contact, None)
+        self.bindings |= {binding.contact: binding for binding in change.keep}
+        return list(self.bindings.values())
+
+
+def registration(agent: Any, port: int, said: list[int], password: str = "alice-secret", tail: str = "",
+                 realm: str = REALM) -> Registration:  # fmt: skip
+    credentials = Credentials("alice", password, realm=realm, domain="127.0.0.1")
+    return Registration(agent, f"sip:127.0.0.1:{port}{tail}", "sip:alice@127.0.0.1", credentials,
+                        said=said.append)  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["UDP", "TCP", "TLS"])
+async def test_it_is_registered_and_leaves(agent: MakeAgent, way: str, tmp_path: Any) -> None:
+    registrar, said = Registrar(), []
+    tls = contexts(tmp_path)
+    there = await agent(update=registrar.update, sockets={**tls, "tls_port": 0})
+    us = await agent(sockets=tls)
+    tail = "" if way == "UDP" else f";transport={way.lower()}"
+    one = registration(us, port_of(there, way), said, tail=tail)
+    one.start()
+    async with asyncio.timeout(5):
+        while not said:
+            await asyncio.sleep(0.02)
+    assert said == [200] and one.registered and one.places == {"127.0.0.1"}
+    (binding,) = registrar.bindings.values()
+    assert binding.contact.startswith("sip:alice@127.0.0.1:") and binding.hop.transport == way
+    await one.stop()
+    assert registrar.bindings == {}
+
+
+async def test_a_wrong_password_and_a_foreign_realm_are_told(agent: MakeAgent) -> None:
+    there, us = await agent(update=Registrar().update), await agent()
+    for password, realm in (("wrong", REALM), ("alice-secret", "elsewhere.test")):
+        code, _ = await registration(us, port_of(there), [], password, realm=realm).once(60)
+        assert code == 401
+
+
+async def test_silence_leads_to_the_next_place(agent: MakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, us = await agent(update=Registrar().update), await agent()
+    one = registration(us, port_of(there), [])
+
+    async def hops(uri: Any) -> list[Hop]:
+        return [Hop("TCP", "127.0.0.1", 9), Hop("UDP", "127.0.0.1", port_of(there))]
+
+    monkeypatch.setattr(us.resolver, "hops", hops)
+    code, granted = await one.once(120)
+    assert (code, granted) == (200, 120)
