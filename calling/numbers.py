@@ -22,6 +22,7 @@ NO_COUNTRY = "001"  # satellites, international freephone and premium
 SPECIAL_TYPES = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PAGER})
 TOO_WRONG = frozenset({ValidationResult.INVALID_COUNTRY_CODE, ValidationResult.TOO_LONG})
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_DIALLED = re.compile(r"\+*[0-9]+")
 _SEPARATORS = str.maketrans("", "", "-.~!_")
 LONG_DIGITS = 7  # a shorter user part is an extension of another exchange, not a number
 
@@ -187,16 +188,15 @@ def sip_user(user: str, *, to_gateway: bool) -> SipUser:
     Elsewhere a long number is taken as it would be dialled internationally.
     """
     plain = user.split(";")[0].translate(_SEPARATORS)
-    digits = plain.lstrip("+")
-    if not (digits.isascii() and digits.isdigit()):
+    dialled = _DIALLED.match(plain)  # what follows is dialled after the answer, or is a name
+    if dialled is None:
         return SipUser()
+    plain, digits = dialled[0], dialled[0].lstrip("+")
     if to_gateway:
-        strict = _E164.fullmatch(user) is not None
-        return SipUser(user) if strict else SipUser(unclear=len(digits) >= LONG_DIGITS or "+" in user)
-    for prefix in ("011", "00"):
-        if not plain.startswith("+") and digits.startswith(prefix):
-            digits = digits[len(prefix) :]
-            break
-    text = f"+{digits}"
-    long = len(digits) >= LONG_DIGITS and _E164.fullmatch(text) is not None
-    return SipUser(text) if long else SipUser(unclear=plain.startswith("+"))
+        if _E164.fullmatch(user):
+            return SipUser(user)
+        return SipUser(unclear=plain.startswith(("+", "00")) or len(digits) >= LONG_DIGITS)
+    abroad = next((each for each in ("+", "011", "00") if plain.startswith(each)), "")
+    text = f"+{digits.removeprefix(abroad)}"
+    long = bool(abroad) or len(digits) >= LONG_DIGITS
+    return SipUser(text) if long and _E164.fullmatch(text) else SipUser(unclear=bool(abroad) and len(digits) > 3)

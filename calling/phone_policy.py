@@ -32,6 +32,14 @@ class PhoneRefused(problems.Forbidden):
     """The policy denies the number; counted, for many of them in a short time are an attack."""
 
 
+class EmergencyRefused(problems.Forbidden):
+    """Nobody would come: the platform knows neither where the caller is nor whom to call."""
+
+    def __init__(self) -> None:
+        words = "Emergency numbers cannot be called from here. Use a telephone."
+        super().__init__("emergency_number", words, "to")
+
+
 @dataclass(frozen=True)
 class PhonePolicy:
     """What one project allows. `refusals`: this many refused phone dials a minute suspend it; 0: never."""
@@ -85,11 +93,7 @@ def refuse_emergency(project_id: UUID, destination: Destination) -> None:
     if not text.lstrip("+").isdigit() or (len(text) > 5 and not text.startswith("+")):
         return
     if numbers.is_emergency(text, own_regions(project_id)):
-        raise problems.Forbidden(
-            "emergency_number",
-            "Emergency numbers cannot be called from here. Use a telephone.",
-            "to",
-        )
+        raise EmergencyRefused()
 
 
 def permit(project_id: UUID, target: Target) -> None:
@@ -106,6 +110,8 @@ def permit(project_id: UUID, target: Target) -> None:
         raise PhoneRefused("project_suspended", "Phone calls of this project are suspended.", "to")
     if meant.number is None:
         raise PhoneRefused("number_not_allowed", "A number at a gateway is + and the country code.", "to")
+    if numbers.is_emergency(meant.number):
+        raise EmergencyRefused()
     try:
         number = numbers.read(meant.number)
     except numbers.NoNumber as error:
