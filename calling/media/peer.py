@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from calling.media import negotiation, sdp_gate, sdp_model
@@ -104,8 +103,10 @@ class Peer:
             if line.rejected:
                 own.formats = section.formats
             else:
-                role = "passive" if section.setup == "active" else "active"
-                self._dress(own, self._transports[line.index], role)
+                transport = self._transports[line.index]
+                # An association that stands keeps its roles, whoever offered it (RFC 8842 section 5.3).
+                server = transport.role == "server" if transport.role else section.setup == "active"
+                self._dress(own, transport, "passive" if server else "active")
             sections.append(own)
         self.port.set_lines(lines, dict(self._transports))
         for start in starts:
@@ -119,7 +120,7 @@ class Peer:
             sends, receives = wants.receive_audio, wants.audio
         elif wants is not None and section.kind == "video":
             sends, receives = wants.receive_video, wants.video
-        return negotiation.settle(line, section, sends, receives, self.config.prefer)
+        return negotiation.settle(line, section, sends, receives, self.config.first(section.kind))
 
     def _place(
         self, remote: Description, lines: list[Line], bundle: list[str], before: Description | None
@@ -217,7 +218,7 @@ class Peer:
             receives = wants.audio if kind == "audio" else wants.video
             line = Line(kind, index, str(index), sends, receives)
             own = negotiation.described(line, self.port.cname, "callwright")
-            own.codecs = negotiation.offered_codecs(kind, self.config.prefer)
+            own.codecs = negotiation.offered_codecs(kind, self.config.first(kind))
             own.extensions = dict(negotiation.OFFERED_EXTENSIONS[kind])
             own.rtcp_rsize = True
             if kind == "video":
@@ -246,7 +247,8 @@ class Peer:
         self._remote = remote
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):
-            settled = negotiation.settle(line, section, line.sends, line.receives, self.config.prefer)
+            first = self.config.first(line.kind)
+            settled = negotiation.settle(line, section, line.sends, line.receives, first)
             settled.codecs = [self._ours(codec.key) or codec for codec in settled.codecs]
             lines.append(settled)
         if all(line.rejected for line in lines):
@@ -283,8 +285,8 @@ class Peer:
         return sdp_model.write(description, self._session_id, self._version, self.config.advertised)
 
     def prefer(self, codec: str) -> None:
-        """Put `opus` or `PCMU` first in descriptions made from now on."""
-        self.config = replace(self.config, prefer=codec)
+        """Put `opus` or `PCMU`, `VP8` or `H264` first in descriptions made from now on."""
+        self.config = self.config.preferring(codec)
 
     @property
     def codec(self) -> str | None:

@@ -126,6 +126,7 @@ class Transport(Wire):
         self.dtls = DtlsEnd(self.pipe)
         self.path = Path(self, config, controlling)
         self.next_path: Path | None = None
+        self.role: str | None = None  # client or server, once DTLS was asked for
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- setting up
@@ -135,6 +136,7 @@ class Transport(Wire):
     ) -> None:
         """Start ICE and then DTLS in the background; the port is told how it ends. role: client or server."""
         self.path.agent.set_remote(user, password, lite)
+        self.role = role
         self.dtls.set_role(role)
         self._run(self._set_up(fingerprints))
 
