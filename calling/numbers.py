@@ -198,5 +198,6 @@ def sip_user(user: str, *, to_gateway: bool) -> SipUser:
         return SipUser(unclear=plain.startswith(("+", "00")) or len(digits) >= LONG_DIGITS)
     abroad = next((each for each in ("+", "011", "00") if plain.startswith(each)), "")
     text = f"+{digits.removeprefix(abroad)}"
-    long = bool(abroad) or len(digits) >= LONG_DIGITS
-    return SipUser(text) if long and _E164.fullmatch(text) else SipUser(unclear=bool(abroad) and len(digits) > 3)
+    if (abroad or len(digits) >= LONG_DIGITS) and _E164.fullmatch(text):
+        return SipUser(text)
+    return SipUser(unclear=bool(abroad) and len(digits) > 3)
