@@ -179,7 +179,11 @@ class MediaFailed:
 
 @dataclass(frozen=True)
 class MediaLost:
+    """What should come does not. reason: silence no_first_rtp; of a picture: codec no_common_codec."""
+
     peer_id: str
+    reason: str = "silence"
+    kind: str = "audio"
 
 
 @dataclass(frozen=True)

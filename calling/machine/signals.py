@@ -84,7 +84,7 @@ def media_failed(turn: Turn, call_id: str, signal: inputs.MediaFailed) -> None:
 def media_lost(turn: Turn, call_id: str, signal: inputs.MediaLost) -> None:
     for leg in legs_of_peer(turn, call_id, signal.peer_id):
         if leg.media_state is MediaState.CONNECTED:
-            turn.emit("leg.media_lost", call_id, leg.id)
+            turn.emit("leg.media_lost", call_id, leg.id, kind=signal.kind, reason=signal.reason)
 
 
 def digit_received(turn: Turn, call_id: str, signal: inputs.DigitReceived) -> None:

@@ -33,7 +33,9 @@ class Surroundings(Protocol):
     def source_of(self, name: str) -> Any: ...
     def connected(self, peer_id: str) -> None: ...
     def failed(self, peer_id: str, reason: str) -> None: ...
-    def media_lost(self, peer_id: str) -> None: ...
+    def media_lost(self, peer_id: str, reason: str, kind: str) -> None: ...
+    def cannot_see(self, peer_id: str) -> None: ...
+    def picture_codec(self, peer_id: str, call_id: str) -> str | None: ...
     def digit(self, peer_id: str, digit: str, duration_ms: int) -> None: ...
     def quality(self, peer_id: str, record: dict[str, Any], bad: bool) -> None: ...
     def announced(self, peer_id: str) -> None: ...
@@ -82,6 +84,9 @@ class CarriedPeer:
         """Answer the plan's offer, make one, or take the device's answer; the text to report, if any."""
         first = plan.serial <= 1 or self.plan is plan
         self.plan = plan
+        codec = self.session.picture_codec(plan.peer_id, plan.call_id)
+        if codec is not None:
+            self.peer.prefer(codec)
         if plan.mode is PeerMode.OFFER:
             return str(await self.peer.offer(plan.media))
         if plan.mode is PeerMode.ACCEPT:
@@ -173,8 +178,10 @@ class CarriedPeer:
             case signals.Failed(reason=reason):
                 self.up = False
                 self._fail(reason)
-            case signals.MediaLost():
-                self.session.media_lost(me)
+            case signals.MediaLost(reason=reason, kind=kind):
+                self.session.media_lost(me, reason, kind)
+            case signals.CannotSee():
+                self.session.cannot_see(me)
             case signals.DigitReceived(digit=digit, duration_ms=duration):
                 self.session.digit(me, digit, duration)
             case signals.Flood():

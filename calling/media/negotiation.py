@@ -51,7 +51,7 @@ class Line:
 
 
 def _ordered(codecs: list[Codec], prefer: str) -> list[Codec]:
-    ranks = {name: rank for rank, name in enumerate(AUDIO_NAMES)} | {prefer.lower(): -1}
+    ranks = {name: rank for rank, name in enumerate(AUDIO_NAMES + VIDEO_NAMES)} | {prefer.lower(): -1}
     return sorted(codecs, key=lambda codec: ranks.get(codec.name.lower(), 99))
 
 
@@ -69,7 +69,7 @@ def choose(section: Section, prefer: str) -> tuple[list[Codec], dict[int, int], 
         return known, events, {}
     known = [codec for codec in section.codecs if codec.name.lower() in VIDEO_NAMES and codec.clock == 90000]
     simple = [codec for codec in known if codec.name.lower() == "vp8" or codec.key[2].startswith("42")]
-    known = sorted(simple or known, key=lambda codec: VIDEO_NAMES.index(codec.name.lower()))[:8]
+    known = _ordered(simple or known, prefer)[:8]
     pts = {codec.pt for codec in known}
     rtx: dict[int, int] = {}
     for codec in section.codecs:
@@ -81,6 +81,49 @@ def choose(section: Section, prefer: str) -> tuple[list[Codec], dict[int, int], 
 
 def _audio_ok(codec: Codec) -> bool:
     return codec.clock == (48000 if codec.name.lower() == "opus" else 8000)
+
+
+def carrier(codec: Codec, candidates: list[Codec]) -> Codec | None:
+    """The one of `candidates` under which payloads of `codec` can be sent as they are, None if none fits.
+
+    A baseline H.264 stream is understood under any baseline profile, and one of single NAL units (mode 0)
+    also where fragments are allowed (RFC 6184 section 8.1).
+    """
+    exact = next((one for one in candidates if one.key == codec.key), None)
+    if exact is not None or codec.name.lower() != "h264":
+        return exact
+    _, mode, profile = codec.key
+    similar = (one for one in candidates if one.key[0] == "h264" and one.key[2][:2] == profile[:2])
+    return next((one for one in similar if mode in ("0", one.key[1])), None)
+
+
+def translation(source: Line, target: Line) -> tuple[dict[int, int], dict[int, int] | None]:
+    """What changes in a packet of `source` that is sent on `target`: payload types and extension numbers.
+
+    A payload type that is missing cannot be sent there; extensions None means that they are the same.
+    """
+    pts: dict[int, int] = {}
+    for codec in source.codecs:
+        own = carrier(codec, target.codecs)
+        if own is not None:
+            pts[codec.pt] = own.pt
+    for clock, pt in source.events.items():
+        if clock in target.events and any(codec.clock == clock for codec in target.codecs):
+            pts[pt] = target.events[clock]
+    numbers = {
+        number: target.extensions[uri]
+        for uri, number in source.extensions.items()
+        if uri in target.extensions and (uri != MID or target.mid == source.mid)
+    }
+    same = all(number == new for number, new in numbers.items()) and len(numbers) == len(source.extensions)
+    return pts, None if same else numbers
+
+
+def shared(source: Line, target: Line) -> str | None:
+    """The name of a codec that `source` could send so that `target` gets it, None if there is none."""
+    found = (codec for codec in source.codecs if carrier(codec, target.codecs) is not None)
+    first = next(found, None)
+    return first.name if first is not None else None
 
 
 def settle(line: Line | None, section: Section, sends: bool, receives: bool, prefer: str) -> Line:
@@ -158,12 +201,12 @@ def offered_codecs(kind: str, prefer: str) -> list[Codec]:
             Codec("telephone-event", 8000, 1, 126, "0-15"),
         ]
     profile = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-    return [
+    codecs = [
         Codec("VP8", 90000, 1, 96, "", VIDEO_FEEDBACK),
-        Codec("rtx", 90000, 1, 97, "apt=96"),
         Codec("H264", 90000, 1, 102, profile, VIDEO_FEEDBACK),
-        Codec("rtx", 90000, 1, 103, "apt=102"),
     ]
+    pairs = [(codec, Codec("rtx", 90000, 1, codec.pt + 1, f"apt={codec.pt}")) for codec in codecs]
+    return [one for codec in _ordered(codecs, prefer) for pair in pairs if pair[0] is codec for one in pair]
 
 
 OFFERED_EXTENSIONS = {

@@ -214,7 +214,7 @@ class PlainPeer:
             receives = wants.audio if kind == "audio" else wants.video
             line = Line(kind, index, None, sends, receives)
             own = self._dressed(line, "RTP/SAVP" if self.secure else "RTP/AVP")
-            own.codecs = negotiation.offered_codecs(kind, self.config.prefer)
+            own.codecs = negotiation.offered_codecs(kind, self.config.first(kind))
             own.extensions = dict(negotiation.OFFERED_EXTENSIONS[kind]) if self.trunk else {}
             if self.secure:
                 own.crypto = [_crypto(1, self._wires[index].key)]
@@ -230,7 +230,7 @@ class PlainPeer:
         for line, section in zip(self._lines, remote.sections, strict=True):
             if section.kind != line.kind:
                 raise BadSdp("The answer's media sections do not match the offer's.")
-            negotiation.settle(line, section, line.sends, line.receives, self.config.prefer)
+            negotiation.settle(line, section, line.sends, line.receives, self.config.first(line.kind))
             if not line.rejected:
                 key = _key(section)
                 if self.secure and key is None:
@@ -249,7 +249,8 @@ class PlainPeer:
                 video = section.kind == "video"
                 sends = wants.receive_video if video else wants.receive_audio
                 receives = wants.video if video else wants.audio
-            line = negotiation.settle(known.get(section.index), section, sends, receives, self.config.prefer)
+            first = self.config.first(section.kind)
+            line = negotiation.settle(known.get(section.index), section, sends, receives, first)
             key = _key(section)
             if section.profile.startswith("RTP/SAVP") and key is None:
                 line.rejected = True
@@ -317,8 +318,8 @@ class PlainPeer:
         return first.name.lower() if first is not None else None
 
     def prefer(self, codec: str) -> None:
-        """Put `opus` or `PCMU` first in descriptions made from now on."""
-        self.config = replace(self.config, prefer=codec)
+        """Put `opus` or `PCMU`, `VP8` or `H264` first in descriptions made from now on."""
+        self.config = self.config.preferring(codec)
 
     def directions(self) -> dict[str, str]:
         """kind -> direction as agreed, from the far end's point of view."""

@@ -30,6 +30,7 @@ from calling.media.programs import Programs
 from calling.media.reports import Lane
 from calling.media.rooms import Rooms
 from calling.media.rows import Look
+from calling.media.sight import Sight
 
 log = logging.getLogger(__name__)
 register()
@@ -62,6 +63,7 @@ class Session:
         self.plan = Plan()
         self.operations = Operations(self)
         self.programs = Programs(self)
+        self.sight = Sight(self.peers, self.media_lost)
         self.over = False
         self._wake = asyncio.Event()
         self._digest: int | None = None
@@ -256,8 +258,14 @@ class Session:
         log.info("The media of a leg failed", extra={"peer": peer_id, "reason": reason})
         self._tell(peer_id, inputs.MediaFailed(peer_id, cause))
 
-    def media_lost(self, peer_id: str) -> None:
-        self._tell(peer_id, inputs.MediaLost(peer_id))
+    def media_lost(self, peer_id: str, reason: str, kind: str) -> None:
+        self._tell(peer_id, inputs.MediaLost(peer_id, reason, kind))
+
+    def cannot_see(self, peer_id: str) -> None:
+        self.sight.cannot_see(peer_id)
+
+    def picture_codec(self, peer_id: str, call_id: str) -> str | None:
+        return self.sight.codec_for(peer_id, call_id)
 
     def digit(self, peer_id: str, digit: str, duration_ms: int) -> None:
         self._tell(peer_id, inputs.DigitReceived(peer_id, digit, duration_ms))

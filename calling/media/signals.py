@@ -46,6 +46,11 @@ class MediaBack:
 
 
 @dataclass(frozen=True)
+class CannotSee:
+    """A picture comes for this leg in a format that it does not speak; said once per source."""
+
+
+@dataclass(frozen=True)
 class DigitReceived:
     """One RFC 4733 digit ended; its retransmissions are folded into this one signal."""
 
@@ -69,4 +74,6 @@ class Quality:
     bad: bool = False
 
 
-Signal = Connected | FirstPacket | Failed | MediaLost | MediaBack | DigitReceived | Flood | Quality
+Signal = (
+    Connected | FirstPacket | Failed | MediaLost | MediaBack | CannotSee | DigitReceived | Flood | Quality
+)

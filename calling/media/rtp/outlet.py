@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from calling.media.aiortc_private import PacketBuffer
-from calling.media.negotiation import Line
+from calling.media.negotiation import Line, translation
 from calling.media.rtp.digits import event_packets
 from calling.media.rtp.header import (
     FIELDS,
@@ -23,7 +23,8 @@ from calling.media.rtp.header import (
 )
 from calling.media.rtp.inlet import Inlet, Stream, monotonic
 from calling.media.rtp.pictures import PictureNumbers, is_key
-from calling.media.sdp_model import MID, Codec
+from calling.media.sdp_model import Codec
+from calling.media.signals import CannotSee
 
 if TYPE_CHECKING:
     from calling.media.rtp.wire import Wire
@@ -56,6 +57,7 @@ class Outlet:
         self._pts: dict[int, int] = {}
         self._clocks: dict[int, int] = {}  # payload type -> clock, of what is pushed
         self._extensions: dict[int, int] | None = None
+        self._unseen: Stream | None = None  # whose pictures cannot be shown here, once that was said
         self._young = 0
         self._floor = 0
         self._pictures = PictureNumbers()
@@ -204,26 +206,11 @@ class Outlet:
     def _map(self, inlet: Inlet) -> None:
         """Payload types and extension numbers from the source's line to this one's."""
         mine, theirs = self.line, inlet.line
-        self._serial, self._mapped = inlet.serial, inlet
+        self._serial, self._mapped, self._unseen = inlet.serial, inlet, None
         self._pts, self._extensions = {}, None
         if mine is None or theirs is None or not mine.sends:
             return
-        own = {codec.key: codec.pt for codec in reversed(mine.codecs)}
-        for codec in theirs.codecs:
-            if codec.key in own:
-                self._pts[codec.pt] = own[codec.key]
-        for clock, pt in theirs.events.items():
-            if clock in mine.events and any(codec.clock == clock for codec in mine.codecs):
-                self._pts[pt] = mine.events[clock]
-        numbers = {
-            number: mine.extensions[uri]
-            for uri, number in theirs.extensions.items()
-            if uri in mine.extensions and (uri != MID or mine.mid == theirs.mid)
-        }
-        same = all(number == new for number, new in numbers.items()) and len(numbers) == len(
-            theirs.extensions
-        )
-        self._extensions = None if same else numbers
+        self._pts, self._extensions = translation(theirs, mine)
 
     def _foreign(
         self,
@@ -235,9 +222,13 @@ class Outlet:
         timestamp: int,
         now: float,
     ) -> None:
-        """A payload type this leg does not speak: sound is transcoded, anything else is dropped."""
+        """A payload type this leg does not speak: sound is transcoded, a picture cannot be shown."""
         codec = stream.inlet.codec(mark & 0x7F)
         mine = self.codec
+        if self.kind == "video" and codec is not None and self.ready and self._unseen is not stream:
+            self._unseen = stream
+            if self.transport is not None:
+                self.transport.port.signal(CannotSee())
         if self.kind != "audio" or codec is None or mine is None or self.line is None or not self.line.sends:
             return
         if self.bridge is None or self.bridge.codec is not codec:

@@ -168,6 +168,9 @@ def tell_talk(told: Told, said: Said, messages: list[Message]) -> None:
         case "call.transfer_failed" if own:
             reason = {"reason": facts["reason"], "cause": facts.get("cause", "normal")}
             messages.append({"type": "call.transfer.failed", **message, **reason})
+        case "leg.media_lost" if own and facts.get("reason") == "codec":
+            # Its picture comes in a codec that the other party lacks: the answer will list another first.
+            messages.append({"type": "call.update", **message, "reason": "new_tracks"})
         case _:
             pass
 
