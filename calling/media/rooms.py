@@ -125,6 +125,7 @@ class Rooms:
     def __init__(self) -> None:
         self._rooms: dict[str, RoomSound] = {}
         self._places: dict[str, str] = {}  # peer id -> room id
+        self.on_change: Callable[[], None] = lambda: None  # somebody came into a room or left one
 
     def place(
         self, carried: CarriedPeer, room_id: str | None, session: Session, membership: Membership | None
@@ -140,7 +141,10 @@ class Rooms:
         room = self._rooms.setdefault(room_id, RoomSound(room_id))
         if membership is not None:
             room.mixer.video = membership.video
-        if room.join(carried, session) and membership is not None and membership.entry_tone:
+        if not room.join(carried, session):
+            return
+        self.on_change()
+        if membership is not None and membership.entry_tone:
             room.greet()
 
     def remove(self, peer_id: str) -> None:
@@ -151,6 +155,11 @@ class Rooms:
             if not room.guests:
                 room.mixer.close()
                 del self._rooms[room.id]
+            self.on_change()
+
+    def inside(self) -> tuple[str, ...]:
+        """The rooms that somebody is in here."""
+        return tuple(self._rooms)
 
     def get(self, room_id: str | None) -> RoomSound | None:
         return self._rooms.get(room_id) if room_id is not None else None

@@ -29,6 +29,7 @@ from calling.media.journal import Journal, leftovers
 from calling.media.pulse import Pulse
 from calling.media.rooms import Rooms
 from calling.media.session import Session
+from calling.media.trunks import Trunks
 from calling.models.ids import uuid7
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Worker:
         self.journal: Journal | None = None
         self.sessions: dict[str, Session] = {}
         self.rooms = Rooms()
+        self.trunks = Trunks(self.id, self.config, self.desk, self.rooms)
         self.loop = asyncio.new_event_loop()
         self.pulse = Pulse()
         self.draining = False
@@ -87,6 +89,7 @@ class Worker:
         self.pulse.start(self.loop)
         self._spawn(self._beats())
         self._spawn(self._listen())
+        self._spawn(self.trunks.run())
         self._spawn(self._replay())
         self._spawn(asyncio.to_thread(warm))
         self._up.set()
@@ -221,8 +224,11 @@ class Worker:
         """Wake sessions that are nudged; every 2 s compare all of them with their rows in one statement."""
         async for message in nudge.listen(nudge.MEDIA):
             if message is None:
+                self.trunks.look()
                 await self._compare()
                 continue
+            if "room" in message[1]:
+                self.trunks.look()
             session = self.sessions.get(str(message[1].get("session")))
             if session is not None:
                 session.look()

@@ -9,6 +9,7 @@ from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
 from calling.models.staff import SecondFactor, StaffAction, StaffRole
+from calling.models.trunk import Trunk
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "SipDialog",
     "StaffAction",
     "StaffRole",
+    "Trunk",
     "WebhookEndpoint",
 ]

@@ -16,7 +16,6 @@ from calling import models, placing
 from calling.dialling import DialRequest
 from calling.machine import inputs
 from subscribers import enrolment
-from tests import stage
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
@@ -75,12 +74,6 @@ async def all_hear(phones: dict[str, Phone], talking: set[str]) -> None:
 
 async def close(phones: dict[str, Phone]) -> None:
     await asyncio.gather(*(phone.close() for phone in phones.values()))
-
-
-@pytest.fixture
-def four(cast: Cast) -> Cast:
-    cast.people["gus"] = stage.subscriber(cast.project, "gustav")
-    return cast
 
 
 async def test_four_devices_hear_exactly_the_other_three(four: Cast, worker: WorkerProcess) -> None:
