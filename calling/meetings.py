@@ -7,6 +7,7 @@ transaction: so no worker has to live for a room's story to be whole. What is ta
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -119,6 +120,7 @@ class Change:
             meeting=self.meeting, leg_id=seat.leg.id, call_id=seat.call_id, joined_at=self.now
         )
         self.tell("participant.joined", {"member": member_json(row, seat.leg)})
+        self.wake_devices()
         if first and room.record_on_start:
             models.Operation.objects.create(
                 call_id=seat.call_id,
@@ -128,6 +130,14 @@ class Change:
                 params={"format": "wav"},
                 created_at=self.now,
             )
+
+    def wake_devices(self) -> None:
+        """Let the members' devices look: they may want one more line for the newcomer's picture."""
+        inside = models.Member.objects.filter(meeting=self.meeting, left_at=None).values("leg_id")
+        legs = models.Leg.objects.filter(pk__in=inside, device_id__isnull=False, media__receive_video=True)
+        devices = [str(device) for device in legs.values_list("device_id", flat=True)]
+        if devices:
+            nudge.on_commit(nudge.EDGE, {"devices": devices})
 
     def stay(self, old: Seat, seat: Seat) -> None:
         if old.call_id != seat.call_id:
@@ -206,6 +216,18 @@ def member_json(row: models.Member, leg: Leg | models.Leg) -> dict[str, Any]:
         "deaf": row.deaf,
         "volume": row.volume,
     }
+
+
+def pictured(room_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """room id -> the legs in it whose devices may send a picture; none where a room has sound only."""
+    inside = models.Member.objects.filter(meeting__room_id__in=room_ids, left_at=None)
+    pairs = inside.filter(meeting__room__video=True).values_list("meeting__room_id", "leg_id")
+    room_of = {str(leg_id): str(room_id) for room_id, leg_id in pairs}
+    legs = models.Leg.objects.filter(pk__in=room_of, media__video=True).values_list("pk", flat=True)
+    found: dict[str, set[str]] = {}
+    for leg_id in legs:
+        found.setdefault(room_of[str(leg_id)], set()).add(str(leg_id))
+    return {room_id: frozenset(each) for room_id, each in found.items()}
 
 
 def wake(call_id: UUID | str) -> None:

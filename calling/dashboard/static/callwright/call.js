@@ -340,25 +340,27 @@ export class Call extends Emitter {
 
   /** @param {{reason?: string}} message  the platform asks for a fresh offer */
   async #update(message) {
-    const { reason } = message;
+    const { reason, pictures } = message;
     try {
       // Another worker carries the call now: new keys, new ports, so a new connection. Else: room for one more picture.
       const pc = reason === 'media_moved' || !this.peerConnection ? this.#connect() : this.peerConnection;
       if (pc.signalingState !== 'stable') return void (this.#waiting = message);
-      if (reason === 'new_tracks') this.#makeRoom(pc);
+      if (reason === 'new_tracks') this.#makeRoom(pc, pictures);
       await this.#renegotiate(pc);
     } catch (error) {
       this.emit('error', error);
     }
   }
 
-  /** A place for each kind of track there is none for yet; where there is, one more picture.
-   * @param {RTCPeerConnection} pc */
-  #makeRoom(pc) {
+  /** A place for each kind of track there is none for yet, else one more picture; in a room, one per picture.
+   * @param {RTCPeerConnection} pc @param {number} [pictures] */
+  #makeRoom(pc, pictures) {
     const kinds = pc.getTransceivers().map((place) => place.receiver.track.kind);
     const missing = ['audio', 'video'].filter((kind) => !kinds.includes(kind));
-    for (const kind of missing.length ? missing : ['video']) pc.addTransceiver(kind, { direction: 'recvonly' });
-    for (const kind of missing) this.#flow[kind === 'audio' ? 'receive_audio' : 'receive_video'] = true;
+    const more = Array(Math.max(0, (pictures ?? 0) - kinds.filter((kind) => kind === 'video').length)).fill('video');
+    const wanted = pictures ? more : missing.length ? missing : ['video'];
+    for (const kind of wanted) pc.addTransceiver(kind, { direction: 'recvonly' });
+    for (const kind of missing) this.#flow[kind === 'audio' ? 'receive_audio' : 'receive_video'] ||= wanted.includes(kind);
   }
 
   async #restartIce() {

@@ -3,6 +3,8 @@
 
 import { make } from './elements.js';
 
+const STILL_MS = 5000; // a place that shows nothing new for so long has nobody in front of it any more
+
 /** @param {import('../callwright.js').Call} call */
 export function stage(call) {
   const own = make('video', { className: 'own', muted: true, autoplay: true, playsInline: true, 'aria-label': 'Your picture' });
@@ -28,9 +30,20 @@ export function stage(call) {
     tiles.set(track.id, tile);
     element.prepend(tile);
     // A place without a sender behind it is `muted`: it stays out of the layout until something arrives.
-    const show = () => ((tile.hidden = track.muted), tile.play?.().catch(() => {}), arrange());
-    track.onunmute = track.onmute = show;
-    track.onended = () => (tile.remove(), tiles.delete(track.id), arrange());
+    const show = (/** @type {boolean} */ on) => ((tile.hidden = !on), on && tile.play?.().catch(() => {}), arrange());
+    track.onunmute = track.onmute = () => show(!track.muted);
+    // In a room a place is given to another member, or to nobody, without a word: only the frames tell.
+    let [frames, since] = [0, Date.now()];
+    const watch = setInterval(() => {
+      const now = tile.getVideoPlaybackQuality?.().totalVideoFrames ?? frames;
+      const still = now === frames;
+      if (!still) [frames, since] = [now, Date.now()];
+      if (still && Date.now() - since < STILL_MS) return;
+      if (frames && tile.hidden !== (still || track.muted)) show(!still && !track.muted);
+    }, 1000);
+    const remove = () => (clearInterval(watch), tile.remove(), tiles.delete(track.id), arrange());
+    track.onended = remove;
+    call.on('ended', () => clearInterval(watch));
     arrange();
   });
   return { element, arrange };
