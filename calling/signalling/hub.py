@@ -44,6 +44,10 @@ class Line(Protocol):
     @property
     def holder(self) -> TokenHolder: ...
 
+    @property
+    def in_room(self) -> bool:
+        """Whether it wants to look whenever something happens in its project's rooms."""
+
     def known(self) -> dict[str, int]:
         """Call id → the lowest sequence told; the calls whose events are wanted."""
 
@@ -144,6 +148,7 @@ class Hub:
                 self.nudged(message.get("devices", ()), message.get("subscribers", ()))
             elif channel == nudge.EVENTS:
                 self.wake_readers(message.get("project"))
+                self.wake_rooms(message.get("project"))
             elif channel == nudge.REVOKED:
                 await self.close_revoked()
 
@@ -159,6 +164,11 @@ class Hub:
         for reader in self.readers:
             if project is None or str(reader.project_id) == project:
                 reader.wake()
+
+    def wake_rooms(self, project: str | None) -> None:
+        for line in self.lines.values():
+            if line.in_room and str(line.holder.project_id) == project:
+                self.look(line)
 
     async def work(self) -> None:
         await self.wanted.wait()

@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from calling import models, store
+from calling import meetings, models, store
 from calling.machine.states import Call
+from calling.signalling import gatherings
+from calling.signalling.company import Company
 
 RUNG = ("preparing", "ringing")
 
@@ -44,6 +46,8 @@ class News:
     from_name: str
     to_address: str
     said: tuple[Said, ...] = ()
+    pictured: frozenset[str] = frozenset()  # legs in the same room that may send a picture
+    room: Company | None = None  # who else is in the room it is in
 
     def after(self, sequence: int) -> tuple[Said, ...]:
         return tuple(each for each in self.said if each.sequence > sequence)
@@ -74,12 +78,31 @@ def read(device_ids: Iterable[str], known: Mapping[str, int]) -> tuple[list[Foun
         rows = list(models.Call.objects.filter(pk__in=wanted))
         said = read_events(known)
         calls = store.values(rows)
+        pictured = read_pictures(calls)
+        rooms = gatherings.rooms_of(calls)
     return found, {
         call.id: News(
-            call, row.sequence, row.from_address, row.from_name, row.to_address, tuple(said[call.id])
+            call,
+            row.sequence,
+            row.from_address,
+            row.from_name,
+            row.to_address,
+            tuple(said[call.id]),
+            pictured.get(call.id, frozenset()),
+            rooms.get(call.id),
         )
         for call, row in zip(calls, rows, strict=True)
     }
+
+
+def read_pictures(calls: Iterable[Call]) -> dict[str, frozenset[str]]:
+    """call id → the legs with a picture in the room that the call is in."""
+    seats = meetings.seats({call.id: call for call in calls}).values()
+    room_of = {seat.call_id: seat.room_id for seat in seats}
+    if not room_of:
+        return {}
+    found = meetings.pictured(set(room_of.values()))
+    return {call_id: found.get(room_id, frozenset()) for call_id, room_id in room_of.items()}
 
 
 def find_legs(device_ids: list[str]) -> list[Found]:

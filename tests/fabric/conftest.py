@@ -67,11 +67,14 @@ def tab(browser: Any, page_url: str, token: Callable[[str], str]) -> Iterator[Ca
     """`tab('alice')`: a page whose SDK is ready and online. `permitted=False`: no camera permission."""
     contexts = []
 
-    def open_tab(who: str, *, permitted: bool = True, given: str | None = None) -> Page:
+    def open_tab(
+        who: str, *, permitted: bool = True, given: str | None = None, query: str = "", start: bool = True
+    ) -> Page:
         context = browser.new_context(permissions=["camera", "microphone"] if permitted else [])
         contexts.append(context)
-        page = Page(context.new_page(), page_url)
-        page.run("start", given or token(who))
+        page = Page(context.new_page(), page_url + query)
+        if start:
+            page.run("start", given or token(who))
         return page
 
     yield open_tab

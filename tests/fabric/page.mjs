@@ -1,5 +1,5 @@
 // What a page of an integrator would do with the SDK, with everything written down for the tests.
-import { SignalWire, StaticCredentialProvider } from '/bundle.js';
+import { SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
 
 const calls = new Map();
 const seen = { errors: [], incoming: [] };
@@ -53,6 +53,14 @@ window.dial = async (destination, options) => {
   }
 };
 
+window.embed = async (options) => {
+  try {
+    return { call: keep(await embeddableCall(options)) };
+  } catch (error) {
+    return { error: error.name, message: error.message };
+  }
+};
+
 window.statuses = (name) => calls.get(name).statuses;
 window.errors = () => seen.errors;
 window.incoming = () => seen.incoming;
@@ -68,6 +76,14 @@ window.self = (name) => {
   const self = calls.get(name).call.self;
   return self ? { muted: self.audioMuted, id: self.id } : null;
 };
+
+window.participants = (name) => calls.get(name).call.participants.map((each) => ({
+  id: each.id, name: each.name, muted: each.audioMuted, talking: each.isTalking,
+}));
+window.restartIce = (name) => calls.get(name).call.requestIceRestart();
+window.ufrag = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim();
+window.localSdp = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp;
+window.addresses = () => client.user.addresses.map((each) => each.channels);
 
 // The greatest amplitude of the far end's sound within `ms`.
 window.peak = async (name, ms) => {
@@ -106,6 +122,14 @@ window.picture = async (name, ms) => {
   }
   return { frames: count() - before, contrast, movement };
 };
+
+// Chromium keeps its ICE credentials at a restart as long as it has a pool of candidates.
+const Peer = window.RTCPeerConnection;
+if (new URLSearchParams(location.search).has('nopool')) {
+  window.RTCPeerConnection = class extends Peer {
+    constructor(given = {}, ...more) { super({ ...given, iceCandidatePoolSize: 0 }, ...more); }
+  };
+}
 
 // Forget the TCP connection under the SDK, as a lost network would.
 const sockets = [];

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.fabric.stage import Page
 
 Tab = Callable[..., Page]
@@ -64,6 +66,7 @@ def test_a_transfer_closes_the_page_s_call_and_gives_the_other_party_away(tab: T
     assert bob.statuses(rung)[-1] == "connected"
 
 
-def test_a_call_may_ring_for_longer_than_ice_may_take(tab: Tab) -> None:
-    alice, _, call, _ = talking(tab, LONG_RINGING_MS)
+@pytest.mark.family
+def test_a_call_may_ring_for_longer_than_ice_may_take(tab: Tab, figure: Callable[[int, int], int]) -> None:
+    alice, _, call, _ = talking(tab, figure(3_000, LONG_RINGING_MS))
     assert alice.hears(call) > 0.01

@@ -101,14 +101,16 @@ async def platform_answer(line: Line, leg_id: str, serial: int) -> str:
 
 
 async def direct(line: Line, request: Request) -> Message:
-    """`call.mute` and its like: what the platform does not do is answered as done, as the SDK expects."""
-    if request.method in commands.MUTES:
-        target = rpc.section(request.params, "target") or rpc.section(request.params, "self")
-        client_id = target.get("call_id")
-        told = line.named(client_id) if isinstance(client_id, str) else None
-        if told is not None:
-            await in_thread(commands.set_mute, line.holder, line.device_id, told, request)
-            hub.the_hub().look(line)
+    """`call.mute` and its like: what the platform does not do is answered as done, as the SDK expects.
+
+    What would be done to others is refused: a token acts for its own leg.
+    """
+    told = commands.meant(request.params, line.named)
+    if told is not None and request.method in commands.MUTES:
+        await in_thread(commands.set_mute, line.holder, line.device_id, told, request)
+        hub.the_hub().look(line)
+    elif told is not None and request.method == "call.end":
+        await in_thread(commands.bye, line.holder, line.device_id, told)
     elif request.method == "call.layout.list":
         return rpc.result(request.id, {"code": "200", "message": "OK", "layouts": []})
     return rpc.okay(request.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -88,6 +89,22 @@ def update(holder: TokenHolder, device_id: str, told: Told, fields: dict[str, An
     verbs.update(holder, told.call_id, {"sdp": fields.get("sdp"), "leg": told.leg_id}, device_id)
     leg = store.snapshot(told.call_id).leg(told.leg_id)
     return leg.serial if leg is not None else 0
+
+
+def meant(params: dict[str, Any], named: Callable[[str], Told | None]) -> Told | None:
+    """The client's own call that a `call.*` request is about: `target`, `targets` or `self`."""
+    own = rpc.section(params, "self")
+    listed = params.get("targets")
+    targets = listed if isinstance(listed, list) and listed else [params.get("target") or own]
+    found: Told | None = None
+    for target in targets:
+        call_id = target.get("call_id") if isinstance(target, dict) else None
+        found = named(call_id) if isinstance(call_id, str) else None
+        if found is None and target is not own:
+            raise invalid("target", "There is no such call.", "not_found")
+        if found is not None and target.get("member_id") not in (None, "", found.leg_id):
+            raise invalid("target", "A client acts for itself alone.", "not_permitted")
+    return found
 
 
 def set_mute(holder: TokenHolder, device_id: str, told: Told, request: Request) -> None:

@@ -34,6 +34,7 @@ class Line:
         self.unacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.updates: dict[tuple[str, int], asyncio.Future[str]] = {}  # (leg id, serial) → platform's answer
         self.expired = False
+        self.rooms = 0  # how many of its calls are in rooms
         self.on_expiry: Callable[[str], None] | None = None
         self.heard_at = self.pinged_at = time.time()
 
@@ -54,6 +55,7 @@ class Line:
         for each in found:
             self.discover(each, news.get(each.call_id))
         again = False
+        self.rooms = sum(1 for told in self.told.values() if (at := news.get(told.call_id)) and at.room)
         for leg_id in list(self.told):
             told = self.told[leg_id]
             about = news.get(told.call_id)
@@ -122,6 +124,11 @@ class Line:
         if self.told.get(told.leg_id) is not None:
             self.forget(told.leg_id)
             self.tell(translate.bye(told.client_id, reason, None))
+
+    @property
+    def in_room(self) -> bool:
+        """Whether one of its calls is in company that may change without the call."""
+        return self.rooms > 0
 
     def has_calls(self) -> bool:
         return bool(self.told)

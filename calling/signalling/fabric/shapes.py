@@ -1,11 +1,13 @@
-"""What the SDK is told of a call: `call.joined`, its one member, and why a call is over. Pure."""
+"""What the SDK is told of a call: who is in it, who comes and goes, and why it is over. Pure."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from calling.machine.states import Leg
 from calling.signalling.fabric.rpc import NODE
+
+if TYPE_CHECKING:
+    from calling.signalling.company import Company, Person
 
 Message = dict[str, Any]
 
@@ -28,21 +30,21 @@ def cause_of(reason: str | None, cause: str | None = None) -> Message:
     return {"cause": found[0], "causeCode": found[1]}
 
 
-def member(client_id: str, call_id: str, leg: Leg) -> Message:
-    """The client itself, as a participant of its call."""
+def member(client_id: str, company: Company, person: Person, own: bool) -> Message:
+    """A participant. The client's own goes by the id that the client gave its call."""
     return {
-        "member_id": leg.id,
-        "call_id": client_id,
+        "member_id": person.id,
+        "call_id": client_id if own else person.call_id,
         "node_id": NODE,
-        "room_session_id": call_id,
-        "room_id": call_id,
-        "name": leg.name or leg.address,
+        "room_session_id": company.session_id,
+        "room_id": company.room_id,
+        "name": person.name,
         "type": "member",
         "handraised": False,
-        "visible": leg.media.video,
-        "audio_muted": "audio" in leg.muted,
-        "video_muted": "video" in leg.muted,
-        "deaf": False,
+        "visible": person.shown,
+        "audio_muted": "audio" in person.muted,
+        "video_muted": "video" in person.muted,
+        "deaf": person.deaf,
         "input_volume": 0,
         "output_volume": 0,
         "input_sensitivity": 0,
@@ -51,38 +53,38 @@ def member(client_id: str, call_id: str, leg: Leg) -> Message:
         "noise_suppression": True,
         "lowbitrate": False,
         "denoise": False,
-        "talking": False,
+        "talking": person.talking,
         "isAudience": False,
         "meta": {},
-        "subscriber_id": leg.subscriber_id or "",
+        "subscriber_id": person.subscriber_id,
         "address_id": "",
     }
 
 
-def joined(client_id: str, call_id: str, leg: Leg, name: str) -> Message:
-    """The parameters of `call.joined`."""
+def joined(client_id: str, leg_id: str, company: Company) -> Message:
+    """The parameters of `call.joined`, with everybody who is there."""
     return {
         "call_id": client_id,
         "origin_call_id": client_id,
         "node_id": NODE,
-        "member_id": leg.id,
-        "room_session_id": call_id,
-        "room_id": call_id,
+        "member_id": leg_id,
+        "room_session_id": company.session_id,
+        "room_id": company.room_id,
         "capabilities": ["self", "digit"],
         "room_session": {
-            "room_session_id": call_id,
-            "room_id": call_id,
-            "name": name,
-            "display_name": name,
+            "room_session_id": company.session_id,
+            "room_id": company.room_id,
+            "name": company.name,
+            "display_name": company.name,
             "layout_name": "",
             "event_channel": "",
             "recording": False,
             "streaming": False,
             "prioritize_handraise": False,
             "hide_video_muted": False,
-            "locked": False,
+            "locked": company.locked,
             "meta": {},
-            "members": [member(client_id, call_id, leg)],
+            "members": [member(client_id, company, each, each.id == leg_id) for each in company.people],
             "recordings": [],
             "streams": [],
             "playbacks": [],
@@ -90,11 +92,20 @@ def joined(client_id: str, call_id: str, leg: Leg, name: str) -> Message:
     }
 
 
-def updated(client_id: str, call_id: str, leg: Leg, names: list[str]) -> Message:
-    """The parameters of `member.updated`."""
+def about(client_id: str, company: Company, member: Message, **more: Any) -> Message:
+    """The parameters of `member.joined`, `member.updated`, `member.talking` and `member.left`."""
     return {
         "call_id": client_id,
-        "room_id": call_id,
-        "room_session_id": call_id,
-        "member": member(client_id, call_id, leg) | {"updated": names},
+        "room_id": company.room_id,
+        "room_session_id": company.session_id,
+        "member": member,
+        **more,
     }
+
+
+def changes(before: Person, now: Person) -> list[str]:
+    """Names of a member's fields that are not what they were, but for `talking`."""
+    names = [f"{kind}_muted" for kind in sorted(before.muted ^ now.muted)]
+    names += ["deaf"] if before.deaf != now.deaf else []
+    names += ["visible"] if before.shown != now.shown else []
+    return names + (["name"] if before.name != now.name else [])

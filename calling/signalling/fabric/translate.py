@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from calling.machine.states import Attempt, AttemptState, Call, Leg, LegState, Role
+from calling.machine.states import Attempt, AttemptState, Call, Leg, LegState, MediaState, Role
+from calling.signalling import company
+from calling.signalling.company import Company, Person
 from calling.signalling.fabric import rpc, shapes
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Told:
     rung: bool = False  # verto.invite was sent
     answered: bool = False  # verto.answer was sent, or came from the client
     joined: bool = False
-    muted: frozenset[str] = frozenset()
+    seen: tuple[Person, ...] = ()  # the participants it was told of
     ended: bool = False
 
 
@@ -48,12 +50,14 @@ def fresh(leg_id: str, news: News, device_id: str, client_id: str | None) -> Tol
     if mine and leg.role is Role.CALLER:
         if client_id is None:
             return None
-        return Told(news.call.id, leg_id, client_id, sequence=news.sequence, muted=leg.muted)
+        # Media that flows proves that the client has its answer; a second one would end its call.
+        has_answer = leg.media_state is MediaState.CONNECTED
+        return Told(news.call.id, leg_id, client_id, sequence=news.sequence, answered=has_answer)
     attempt = my_attempt(leg, device_id)
     if attempt is None:
         return None
-    told = Told(news.call.id, leg_id, attempt.id, outbound=False, sequence=news.sequence, muted=leg.muted)
-    return replace(told, rung=True, answered=True, joined=True) if mine else told
+    told = Told(news.call.id, leg_id, attempt.id, outbound=False, sequence=news.sequence)
+    return replace(told, rung=True, answered=True) if mine else told
 
 
 def tell(told: Told, news: News, device_id: str) -> tuple[Told, list[Message]]:
@@ -100,16 +104,46 @@ def tell_talk(told: Told, news: News, leg: Leg) -> tuple[Told, list[Message]]:
     if told.outbound and not told.answered and leg.answered and leg.answer is not None:
         messages.append(rpc.verto_event("verto.answer", {"callID": told.client_id, "sdp": leg.answer}))
         told = replace(told, answered=True)
-    if told.answered and not told.joined and leg.answered:
-        name = news.to_address if told.outbound else news.from_address
-        messages.append(rpc.event("call.joined", shapes.joined(told.client_id, told.call_id, leg, name)))
-        told = replace(told, joined=True, muted=leg.muted)
-    if told.joined and leg.muted != told.muted:
-        names = [f"{kind}_muted" for kind in sorted(leg.muted ^ told.muted)]
-        said = shapes.updated(told.client_id, told.call_id, leg, names)
-        messages.append(rpc.event("member.updated", said))
-        told = replace(told, muted=leg.muted)
+    if told.answered and leg.answered:
+        here = company_of(told, news, leg)
+        if told.joined:
+            messages += tell_company(told, here)
+        else:
+            messages.append(rpc.event("call.joined", shapes.joined(told.client_id, leg.id, here)))
+        told = replace(told, joined=True, seen=here.people)
     return told, messages
+
+
+def company_of(told: Told, news: News, leg: Leg) -> Company:
+    name = news.to_address if told.outbound else news.from_address
+    found = news.room or company.of_call(news.call, name)
+    return found.including(company.person_of(news.call, leg))
+
+
+def tell_company(told: Told, here: Company) -> list[Message]:
+    """Who came, who left, and what is new about the others."""
+    before = {each.id: each for each in told.seen}
+    messages: list[Message] = []
+
+    def say(kind: str, member: Message, **more: Any) -> None:
+        messages.append(rpc.event(kind, shapes.about(told.client_id, here, member, **more)))
+
+    for person in here.people:
+        past = before.pop(person.id, None)
+        whole = shapes.member(told.client_id, here, person, person.id == told.leg_id)
+        if past is None:
+            say("member.joined", whole)
+            continue
+        names = shapes.changes(past, person)
+        if names:
+            say("member.updated", whole | {"updated": names})
+        if past.talking != person.talking:
+            talks = {"member_id": person.id, "talking": person.talking, "node_id": rpc.NODE}
+            say("member.talking", talks)
+    for gone in before.values():
+        whole = shapes.member(told.client_id, here, gone, gone.id == told.leg_id)
+        say("member.left", whole, reason="left")
+    return messages
 
 
 def over(told: Told, reason: str | None, cause: str | None) -> tuple[Told, list[Message]]:

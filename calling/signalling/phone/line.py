@@ -38,6 +38,11 @@ class Line:
         self.heard_at = time.time()
 
     @property
+    def in_room(self) -> bool:
+        """It is told nothing of who else is in a room."""
+        return False
+
+    @property
     def subscriber_id(self) -> str | None:
         """Whose nudges concern this device; a guest is nobody that could be rung."""
         return str(self.holder.subscriber_id) if self.holder.subscriber_id else None
