@@ -64,6 +64,7 @@ class SoftPhone:
         self.heard: list[dict[str, Any]] = []
         self.call_id = ""
         self.longest_gap = 0.0
+        self.moves = 0
         self._sound: deque[np.ndarray] = deque(maxlen=100)
         self._sound_at = 0.0
         self._place = 0
@@ -88,6 +89,8 @@ class SoftPhone:
         with contextlib.suppress(Exception):
             async for text in socket:
                 message = json.loads(text)
+                if message["type"] == "call.update" and message.get("reason") == "media_moved":
+                    self._spawn(self._offer_again())
                 async with self._news:
                     self.heard.append(message)
                     self._news.notify_all()
@@ -139,6 +142,14 @@ class SoftPhone:
     async def pick_up(self) -> None:
         await self.send("call.answer", call_id=self.call_id, sdp=await self.offer())
         await self.take_answer()
+
+    async def _offer_again(self) -> None:
+        """Another media worker carries the call: it knows nothing of the connection there was."""
+        former, self.moves = self.pc, self.moves + 1
+        await self.send("call.update", call_id=self.call_id, sdp=await self.offer())
+        await self.take_answer()
+        if former is not None:
+            await former.close()
 
     # --- sound
 

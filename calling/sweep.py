@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
-from calling import billing, control, meetings, models, phone_policy, placing, presence
+from calling import billing, control, meetings, models, phone_policy, placing, presence, takeover
 from calling.machine.inputs import DeadlinePassed, Hangup, WorkerLost
 from calling.machine.reasons import Cause, EndedBy
 from calling.media.recording_rows import close_abandoned
@@ -69,13 +68,10 @@ def apply_to(call_ids: object, input: object) -> int:
 
 
 def sweep_sessions() -> int:
-    """Sessions whose worker is gone end with their calls; sessions nobody took are offered again."""
+    """Sessions whose worker is gone move or end with their calls; those nobody took are offered again."""
     now = timezone.now()
-    lost = models.MediaSession.objects.filter(state="running", lease_until__lt=now).values_list(
-        "id", flat=True
-    )
-    found = list(lost[:BATCH])  # read first: a round counts once PostgreSQL has answered
-    done = sum(lose_session(session_id) for session_id in found) if Rounds.leases_count() else 0
+    found = takeover.lost_sessions()  # read first: a round counts once PostgreSQL has answered
+    done = sum(takeover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
     done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
     late = now - timedelta(seconds=UNTAKEN_SECONDS)
@@ -85,20 +81,6 @@ def sweep_sessions() -> int:
     for session in list(untaken[:BATCH]):
         done += offer_again(session)
     return done
-
-
-def lose_session(session_id: UUID) -> int:
-    """Fence a session off its silent worker and end its calls, each exactly once."""
-    with transaction.atomic():
-        held = models.MediaSession.objects.select_for_update().filter(
-            pk=session_id, state="running", lease_until__lt=timezone.now()
-        )
-        if held.first() is None:
-            return 0
-        models.MediaSession.objects.filter(pk=session_id).update(state="ended", epoch=F("epoch") + 1)
-    calls = models.Call.objects.filter(session_id=session_id).exclude(state="ended")
-    log.warning("A media worker was lost", extra={"session_id": str(session_id)})
-    return apply_to(calls.order_by("id").values_list("id", flat=True), WorkerLost())
 
 
 def offer_again(session: models.MediaSession) -> int:

@@ -32,7 +32,7 @@ class MediaSession(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
     room = models.CharField(max_length=100, null=True)
-    state = models.CharField(max_length=10, default="wanted")  # wanted running ended
+    state = models.CharField(max_length=10, default="wanted")  # wanted running moving ended
     worker = models.ForeignKey(MediaWorker, null=True, on_delete=models.SET_NULL, related_name="sessions")
     epoch = models.IntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
