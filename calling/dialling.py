@@ -63,6 +63,7 @@ class PhoneDial:
 # Set by the SIP edge's app code: the leg's route as a JSON dict, None when no gateway leads there.
 PhoneRoute = Callable[[PhoneDial], dict[str, Any] | None]
 phone_routes: list[PhoneRoute] = []
+MAX_NAME = 64  # characters of a room's name, as of any other
 
 
 def parse(text: str) -> Destination:
@@ -80,6 +81,9 @@ def find(subject: Subject, text: str) -> Target:
     """
     destination = parse(text)
     target = directory.resolve(subject.project_id, destination)
+    if target is None and len(destination.name) > MAX_NAME:
+        message = f"The name of a room has at most {MAX_NAME} characters."
+        raise problems.Unprocessable("invalid_destination", message, "to")
     why = scope.refusal(subject, destination, target)
     if why is not None:
         raise problems.Forbidden("address_not_allowed", why, "to")

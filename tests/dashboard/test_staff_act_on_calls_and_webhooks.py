@@ -155,3 +155,21 @@ def test_the_call_page_tells_the_whole_story(cast, talking):
     assert told[-1] == "call.ended" and "call.hold" in told
     sequences = [row.sequence for row in rows if row.kind == "event"]
     assert sequences == list(range(1, len(sequences) + 1))
+
+
+def test_an_operator_sees_and_removes_whoever_is_in_a_room(cast):
+    """Also who was transferred into it: bob's party, whose call was for bob."""
+    from calling import placing
+    from subscribers import enrolment
+
+    enrolment.create_room(cast.project.id, {"name": "standup"})
+    call = stage.talking(cast)
+    bob = models.Leg.objects.get(call_id=call, role="callee")
+    placing.transfer(cast.bob.holder, call, str(bob.pk), "/public/standup")
+    client = staff(cast.project, "operator")
+    alice = models.Leg.objects.get(call_id=call, role="caller")
+    assert f"member-{alice.pk}" in client.get("/dashboard/rooms").content.decode()
+    client.post(f"/dashboard/rooms/member/{alice.pk}/remove")
+    assert models.Call.objects.get(pk=call).state == "ended"
+    assert f"member-{alice.pk}" not in client.get("/dashboard/rooms").content.decode()
+    assert models.StaffAction.objects.filter(action="room.remove").count() == 1

@@ -6,7 +6,7 @@ import urllib.parse
 from datetime import timedelta
 
 from django.contrib import messages
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -115,17 +115,14 @@ def revoke_tokens(request: HttpRequest, staff: Staff, subscriber_id: str) -> Htt
 def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Rooms with who is in them now."""
     found = list(Room.objects.filter(project=staff.project).order_by("name")[:500])
-    others = models.Leg.objects.exclude(state="ended").defer("offer", "answer")
-    inside = models.Leg.objects.filter(
-        app="room", app_ref__in=[str(room.pk) for room in found], state="answered",
-        call__project=staff.project,
-    ).exclude(call__state="ended").select_related("call").prefetch_related(
-        Prefetch("call__legs", others, "live_legs")
-    )  # fmt: skip
+    rows = models.Member.objects.filter(meeting__room__in=found, left_at=None).order_by("id")
+    inside = list(rows.values_list("meeting__room_id", "leg_id", "talking"))
+    legs = models.Leg.objects.defer("offer", "answer", "stats").in_bulk([leg_id for _, leg_id, _ in inside])
     members: dict[str, list[models.Leg]] = {}
-    for leg in inside:
-        guests = [other for other in leg.call.live_legs if other.pk != leg.pk]  # type: ignore[attr-defined]
-        members.setdefault(str(leg.app_ref), []).extend(guests)
+    for room_id, leg_id, talking in inside:
+        if leg_id in legs:
+            legs[leg_id].talking = talking  # type: ignore[attr-defined]
+            members.setdefault(str(room_id), []).append(legs[leg_id])
     for room in found:
         room.members = members.get(str(room.pk), [])  # type: ignore[attr-defined]
     part = "dashboard/rooms_part.html" if "part" in request.GET else "dashboard/rooms.html"
@@ -133,11 +130,12 @@ def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 
 @page("operator", "POST")
-def remove_member(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
-    """Puts one person out of a room: their call into it ends."""
-    row = get_object_or_404(models.Call, pk=as_uuid(call_id), project=staff.project, kind="room")
-    apply(row.pk, Hangup())
-    record(request, staff, "room.remove", row.pk, room=row.to_address)
+def remove_member(request: HttpRequest, staff: Staff, leg_id: str) -> HttpResponse:
+    """Puts one person out of a room, however they came in: their leg ends."""
+    inside = models.Member.objects.filter(meeting__project=staff.project, left_at=None)
+    row = get_object_or_404(inside.select_related("meeting__room"), leg_id=as_uuid(leg_id))
+    apply(row.call_id, Hangup(str(row.leg_id)))
+    record(request, staff, "room.remove", row.call_id, room=row.meeting.room.name)
     return redirect("dashboard:rooms")
 
 
