@@ -5,16 +5,19 @@ What must not live here: what the identified may do.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sipmessage import Request
 
 from calling.sip.digest import DigestServer, Ha1Pair
-from calling.sip.lockout import AttemptLock
+from calling.sip.lockout import MAX_TRACKED, AttemptLock
 from calling.sip.transaction import Hop
+from calling.sip.values import parse_uri, uri_text
 
 USER_TRIES, SOURCE_TRIES, LOCK_SECONDS = 20, 100, 900.0
+ASK_AGAIN_SECONDS, KEEP_PLAIN_SECONDS = 120.0, 86_400.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,49 @@ async def no_trunk(request: Request, hop: Hop) -> str | None:
     return None
 
 
+class PlainPhones:
+    """Phones that give up at a challenge with an algorithm they do not know, instead of taking the next.
+
+    RFC 8760 lets us offer SHA-256 and MD5 together, but some stacks (libre, sipp) read no further than the
+    first they do not speak. Who asks again without having answered is offered MD5 alone from then on.
+    """
+
+    def __init__(self) -> None:
+        self._asked: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def asks(self, phone: tuple[str, str], attempt: str, now: float) -> bool:
+        """Note a request without an answer to any challenge; whether it gets MD5 alone."""
+        before, at = self._asked.get(phone, (attempt, now))
+        self._asked[phone] = (attempt, now)
+        if before != attempt and now - at < ASK_AGAIN_SECONDS:
+            self._known[phone] = now
+            self._known.move_to_end(phone)
+        for table in (self._asked, self._known):
+            while len(table) > MAX_TRACKED:
+                table.popitem(last=False)
+        return self.known(phone, now)
+
+    def answers(self, phone: tuple[str, str]) -> None:
+        self._asked.pop(phone, None)
+
+    def known(self, phone: tuple[str, str], now: float) -> bool:
+        return now - self._known.get(phone, -KEEP_PLAIN_SECONDS) < KEEP_PLAIN_SECONDS
+
+
+def attempt_of(request: Request) -> str:
+    """The same for a retransmission, another for each new try."""
+    return f"{request.call_id} {request.headers['CSeq']}"[:300]
+
+
+def user_of(request: Request) -> str:
+    """Who a request says it is from: the user part of From."""
+    try:
+        return (parse_uri(uri_text(request.headers["From"])).user or "")[:255]
+    except ValueError:
+        return ""
+
+
 class Gate:
     """Identifies the sender of a request outside any dialog.
 
@@ -53,6 +99,7 @@ class Gate:
     ) -> None:
         self.digest = DigestServer(realm, allow_md5)
         self._authenticate, self._trunk = authenticate, trunk
+        self._plain = PlainPhones()
         self._users = AttemptLock(USER_TRIES, LOCK_SECONDS)
         self._sources = AttemptLock(SOURCE_TRIES, LOCK_SECONDS)
 
@@ -63,8 +110,10 @@ class Gate:
             if name is not None:
                 return Identity("trunk", name)
         fields = self.digest.credentials(request)
+        phone = (hop.host, user_of(request))
         if fields is None:
-            return Challenge(tuple(self.digest.challenge(wall)))
+            return self._challenge(wall, self._plain.asks(phone, attempt_of(request), now))
+        self._plain.answers(phone)
         username = fields["username"][:255]
         # The lock is per user and source, and per source: a stranger cannot lock the owner out.
         pair = f"{username}|{hop.host}"
@@ -77,4 +126,8 @@ class Gate:
         if verdict.guessed:
             self._users.failed(pair, now)
             self._sources.failed(hop.host, now)
-        return Challenge(tuple(self.digest.challenge(wall, stale=verdict.stale)))
+        return self._challenge(wall, self._plain.known(phone, now), stale=verdict.stale)
+
+    def _challenge(self, wall: float, plain: bool, *, stale: bool = False) -> Challenge:
+        values = self.digest.challenge(wall, stale=stale)
+        return Challenge(tuple(values[-1:] if plain else values))

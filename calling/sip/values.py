@@ -16,13 +16,16 @@ from urllib.parse import unquote
 from sipmessage import URI, Address, Parameters, Via
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?\.?)+\Z|\[[0-9A-Fa-f:.]{2,45}\]\Z")
+# Between two labels there must be a dot: with an optional one this took exponential time to say no.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?\Z|\[[0-9A-Fa-f:.]{{2,45}}\]\Z")
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)"
     r"(?:\s*:\s*(\d{1,5}))?\s*\Z",
     re.IGNORECASE,
 )
 MAX_PARAMETERS = 40
+MAX_TEL = 64
 
 
 def split_outside(text: str, separator: str) -> list[str]:
@@ -106,6 +109,8 @@ def parse_uri(text: str) -> URI:
     rest, _ = split_uri_headers(f"{scheme}:{rest}")
     rest = rest.partition(":")[2]
     if scheme == "tel":
+        if len(rest.partition(";")[0]) > MAX_TEL:
+            raise ValueError("telephone number is too long")
         return URI.parse(f"tel:{rest}")
     user, at, tail = rest.rpartition("@")
     hostport, semicolon, raw = tail.partition(";")

@@ -85,3 +85,21 @@ async def test_known_and_unknown_users_get_the_same_answer_and_locks_hold() -> N
         await gate.identify(invite(gate.digest, "wrong", name=f"n{number}"), elsewhere, 1.0, 1.0)
     assert isinstance(await gate.identify(invite(gate.digest), elsewhere, 2.0, 1.0), Challenge)
     assert await gate.identify(invite(gate.digest), elsewhere, 902.0, 1.0) == Identity("account", "alice")
+
+
+async def test_who_gives_up_at_two_algorithms_is_offered_md5_alone_when_he_asks_again() -> None:
+    async def find(name: str) -> Ha1Pair | None:
+        return ALICE
+
+    def bare(sequence: int):  # type: ignore[no-untyped-def]
+        return make_request("REGISTER", exact_uri("sip:callwright.test"), from_="<sip:alice@x.test>;tag=1",
+                            to="<sip:alice@x.test>", call_id="1", sequence=sequence)  # fmt: skip
+
+    gate = Gate(REALM, find, allow_md5=True)
+    for sequence, offered in ((1, 2), (1, 2), (2, 1), (3, 1)):
+        who = await gate.identify(bare(sequence), HOP, float(sequence), 1.0)
+        assert isinstance(who, Challenge) and len(who.values) == offered
+    assert "algorithm=MD5" in who.values[0]
+    assert isinstance(await gate.identify(invite(gate.digest), HOP, 4.0, 1.0), Identity)
+    elsewhere = await gate.identify(bare(4), Hop("UDP", "192.0.2.10", 5060), 5.0, 1.0)
+    assert isinstance(elsewhere, Challenge) and len(elsewhere.values) == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -22,6 +24,7 @@ from tests.sip.torture import VALID
 from tests.sip.torture_invalid import INVALID, INVALID_RESPONSES, OTHER
 
 HOP = Hop("UDP", "192.0.2.9", 5060)
+MOST_SECONDS = 1.0  # of processor time for one message
 EVERY = {**VALID, **{name: data for name, (data, _) in INVALID.items()}, **INVALID_RESPONSES, **OTHER}
 
 
@@ -212,13 +215,24 @@ def read_all(message: Request | Response) -> None:
             return
 
 
+@pytest.mark.parametrize("text", ["a" * 250 + "!", "a." * 120 + "!", "a-" * 120 + "!", "1" * 250 + "!"])
+@pytest.mark.parametrize("form", ["sip:x@{}", "sip:{}", "sip:{}@h", "tel:{}", "sip:x@h;{}={}", "<sip:{}>;tag=1"])
+def test_no_long_address_takes_long_to_refuse(form: str, text: str) -> None:
+    began = time.thread_time()
+    with contextlib.suppress(ValueError):
+        parse_address(form.replace("{}", text))
+    assert time.thread_time() - began < 0.2
+
+
 @pytest.mark.family
 def test_no_accident_makes_another_exception(seed: int, figure: Callable[[int, int], int]) -> None:
     chance = random.Random(seed)
     seeds = list(EVERY.values())
     taken = refused = 0
+    longest = 0.0
     for number in range(figure(2_000, 100_000)):
         data = mutated(chance, chance.choice(seeds), seeds)
+        began = time.thread_time()
         try:
             message = parse(data)
         except BadSipMessage as error:
@@ -234,7 +248,9 @@ def test_no_accident_makes_another_exception(seed: int, figure: Callable[[int, i
             raise AssertionError(f"seed {seed}, message {number}: {error!r} for {data!r}") from error
         again = parse(bytes(message))
         assert type(again) is type(message)
-    print(f"{taken} taken, {refused} refused, 0 other exceptions")
+        longest = max(longest, time.thread_time() - began)
+        assert longest < MOST_SECONDS, f"seed {seed}, message {number} took {longest:.2f} s: {data!r}"
+    print(f"{taken} taken, {refused} refused, 0 other exceptions; the longest took {1000 * longest:.0f} ms")
     assert taken and refused
 
 
