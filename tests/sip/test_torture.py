@@ -216,7 +216,7 @@ def read_all(message: Request | Response) -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 250 + "!", "a." * 120 + "!", "a-" * 120 + "!", "1" * 250 + "!"])
-@pytest.mark.parametrize("form", ["sip:x@{}", "sip:{}", "sip:{}@h", "tel:{}", "sip:x@h;{}={}", "<sip:{}>;tag=1"])
+@pytest.mark.parametrize("form", ["sip:x@{}", "sip:{}", "sip:{}@h", "tel:{}", "sip:x@h;{}", "<sip:{}>"])
 def test_no_long_address_takes_long_to_refuse(form: str, text: str) -> None:
     began = time.thread_time()
     with contextlib.suppress(ValueError):
