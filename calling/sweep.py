@@ -23,7 +23,8 @@ from subscribers.http import problems
 log = logging.getLogger(__name__)
 
 BATCH = 200
-UNTAKEN_SECONDS = 1.5  # with a round and the dispatch: carried within 2 s
+UNTAKEN_SECONDS = 1.5
+UNSENT_SECONDS = 0.7  # its web process died before it asked: with a round and the dispatch carried within 2 s
 GAP_SECONDS = 2.0
 LEASE_SECONDS = 5.0
 
@@ -74,9 +75,9 @@ def sweep_sessions() -> int:
     done = sum(takeover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
     done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
-    late = now - timedelta(seconds=UNTAKEN_SECONDS)
-    untaken = models.MediaSession.objects.filter(state="wanted", wanted_at__lt=late).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=late)
+    unsent, late = now - timedelta(seconds=UNSENT_SECONDS), now - timedelta(seconds=UNTAKEN_SECONDS)
+    untaken = models.MediaSession.objects.filter(state="wanted").filter(
+        Q(dispatched_at=None, wanted_at__lt=unsent) | Q(dispatched_at__lt=late)
     )
     for session in list(untaken[:BATCH]):
         done += offer_again(session)

@@ -30,6 +30,7 @@ KEPT = timedelta(hours=24)
 CLAIM = timedelta(seconds=30)
 PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
+_LONGEST_LOOK_SECONDS = 0.4
 _KEPT_HEADERS = ("Content-Type", "Location", "WWW-Authenticate", "Allow")
 
 # Set by the gate when its app is ready: the name of the caller, None for no or wrong credentials.
@@ -94,14 +95,15 @@ def forget_answers() -> int:
 
 def _claim(caller: str, key: str, wanted: str) -> StoredAnswer:
     """The row, claimed by this request or holding an answer; 422 and 409 as the contract says."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, wait = time.monotonic() + PATIENCE_SECONDS, _LOOK_SECONDS
     while True:
         row = _insert(caller, key, wanted) or _look(caller, key, wanted)
         if row is not None:
             return row
         if time.monotonic() >= deadline:
             raise problems.Conflict("request_in_progress", "A request with this key is still being answered.")
-        _wait()
+        _wait(wait)
+        wait = min(wait * 1.5, _LONGEST_LOOK_SECONDS)  # many waiters must not starve the one they wait for
 
 
 def _insert(caller: str, key: str, wanted: str) -> StoredAnswer | None:
@@ -142,11 +144,11 @@ def _release(row: StoredAnswer) -> None:
     StoredAnswer.objects.filter(pk=row.pk, claim=row.claim).update(claimed_until=None)
 
 
-def _wait() -> None:
+def _wait(seconds: float) -> None:
     # A waiting request must not keep one of the pool's connections from the one it waits for.
     if not connection.in_atomic_block:
         connection.close()
-    time.sleep(_LOOK_SECONDS)
+    time.sleep(seconds)
 
 
 def _stable_id(row: StoredAnswer) -> UUID:

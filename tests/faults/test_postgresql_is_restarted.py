@@ -18,7 +18,7 @@ from tests.e2e.relay import Relay, test_database
 from tests.e2e.workers import WorkerProcess
 from tests.faults.web_client import ask
 from tests.media.phones import Phone
-from tests.stage import Cast, basic
+from tests.stage import SCRIPT, Cast, basic
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -56,7 +56,7 @@ class Crowd:
         self.count(ask(self.port, self.key, "GET", "/api/calls").status)
 
     def dial(self) -> None:
-        body = {"from": "/private/alice", "to": "/private/bob"}
+        body = {"from": "/private/alice", "to": "/private/bob", "script": SCRIPT}
         answer = ask(self.port, self.key, "POST", "/api/calls", body)
         self.count(answer.status)
         if answer.status == 201:

@@ -92,8 +92,9 @@ async def test_an_outage_of_redis_drops_no_call_and_loses_no_event(
         assert time.monotonic() - mended < 10
         for call_id in [*calls[1:], answer.body["id"]]:
             assert (await over_http("POST", f"/api/calls/{call_id}/hangup", {})).status == 200
+        ended = time.monotonic()
         while await callers.in_thread(unpublished):
-            assert time.monotonic() - mended < 20
+            assert time.monotonic() - ended < 10
             await callers.pause(0.1)
         for call_id in calls:
             numbers = await callers.in_thread(sequences, call_id)

@@ -39,14 +39,16 @@ def start_web(**variables: str) -> tuple[subprocess.Popen[bytes], int]:
         **variables,
     }
     process = subprocess.Popen([sys.executable, "-m", "config.serve"], env=environment)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
             return process, port
         except OSError:
             assert process.poll() is None, "the web process ended"
-            assert time.monotonic() < deadline, "the web process did not become ready"
+            if time.monotonic() > deadline:
+                stop_web(process)
+                raise AssertionError("the web process did not become ready") from None
             time.sleep(0.05)
 
 
