@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.instance import Instance, free_port
+from tests.e2e.edges import free_pair
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
@@ -63,7 +64,9 @@ def serve(directory: Path) -> ThreadingHTTPServer:
 
 
 def start_instance() -> Instance:
-    return Instance(CALLWRIGHT_TURN_PORT=str(free_port(socket.SOCK_DGRAM)))
+    return Instance(
+        CALLWRIGHT_TURN_PORT=str(free_port(socket.SOCK_DGRAM)), CALLWRIGHT_SIP_PORT=str(free_pair())
+    )
 
 
 def spki_of(instance: Instance) -> str:
