@@ -90,8 +90,6 @@ def refuse_emergency(project_id: UUID, destination: Destination) -> None:
     text = destination.text
     if destination.kind == "sip":
         text = text.partition(":")[2].rpartition("@")[0]
-    if not text.lstrip("+").isdigit() or (len(text) > 5 and not text.startswith("+")):
-        return
     if numbers.is_emergency(text, own_regions(project_id)):
         raise EmergencyRefused()
 

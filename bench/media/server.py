@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import sys
 import threading
@@ -30,6 +31,14 @@ class Ours:
         from calling.media.peer import Peer
 
         peer = Peer(self.config, lambda signal: None)
+        self.peers.append(peer)
+        return await peer.answer(sdp)
+
+    async def plain(self, sdp: str) -> str:
+        """A leg of SIP."""
+        from calling.media.plain import PlainPeer
+
+        peer = PlainPeer(self.config, lambda signal: None)
         self.peers.append(peer)
         return await peer.answer(sdp)
 
@@ -135,7 +144,8 @@ async def serve(kind: str) -> None:
             gc.collect()
         else:
             rest = {name: value for name, value in request.items() if name != "op"}
-            answer["result"] = getattr(server, request["op"])(**rest)
+            result = getattr(server, request["op"])(**rest)
+            answer["result"] = await result if inspect.isawaitable(result) else result
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
