@@ -61,8 +61,12 @@ Page = Callable[..., HttpResponse]
 
 def staff_of(request: HttpRequest) -> Staff | None:
     """The signed-in person's project and role, or None where they have no project."""
-    user = request.user
-    assert isinstance(user, User)
+    assert isinstance(request.user, User)
+    return staff_for(request.user, request.session.get(CHOSEN))
+
+
+def staff_for(user: User, chosen: str | None) -> Staff | None:
+    """The same for a session without a request: `chosen` is the project id kept in it."""
     if user.is_superuser:
         roles = {project: "owner" for project in Project.objects.order_by("created_at")[:200]}
     else:
@@ -70,7 +74,6 @@ def staff_of(request: HttpRequest) -> Staff | None:
         roles = {row.project: row.role for row in rows}
     if not roles:
         return None
-    chosen = request.session.get(CHOSEN)
     project = next((one for one in roles if str(one.pk) == chosen), next(iter(roles)))
     return Staff(user, project, roles[project], list(roles))
 

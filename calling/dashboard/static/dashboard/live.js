@@ -64,8 +64,12 @@ function mergeChildren(old, fresh) {
 function follow(part) {
   const every = Number(part.dataset.every) || 3000;
   let failures = 0;
+  let busy = false;
+  let missed = false;
   const look = async () => {
     if (document.hidden || playing(part)) return again();
+    busy = true;
+    missed = false;
     try {
       const response = await fetch(part.dataset.live ?? '', { headers: { 'X-Part': '1' }, signal: AbortSignal.timeout(10000) });
       if (response.redirected) return location.reload(); // signed out meanwhile
@@ -78,15 +82,48 @@ function follow(part) {
     } catch {
       failures += 1;
     }
-    return again();
+    busy = false;
+    return again(missed ? CALM : undefined);
   };
   let timer = 0;
-  const again = () => {
+  let looked = Date.now();
+  /** @param {number} [wait] ms */
+  const again = (wait = every * (told.open ? RARER : 1) * Math.min(2 ** failures, 10)) => {
     clearTimeout(timer); // a look that a return to the tab began must not make a second round of looks
-    timer = Number(setTimeout(look, every * Math.min(2 ** failures, 10)));
+    looked = Date.now();
+    timer = Number(setTimeout(look, wait));
   };
   again();
   document.addEventListener('visibilitychange', () => document.hidden || look());
+  // The log grew: look now, yet not more often than a page of 1,000 calls can be read and merged.
+  told.parts.push(() => {
+    missed = true;
+    if (busy) return;
+    clearTimeout(timer);
+    timer = Number(setTimeout(look, Math.max(0, looked + CALM - Date.now())));
+  });
+}
+
+const CALM = 600; // ms between looks while events pour in
+const RARER = 5; // with a socket, looks without a reason are for what the log does not say
+const told = { open: false, /** @type {(() => void)[]} */ parts: [] };
+
+/** Opens the socket that says when the project's log grew; without it the parts look by themselves. */
+function listen(wait = 1000) {
+  const socket = new WebSocket(new URL('/dashboard/events', location.href).href.replace(/^http/, 'ws'));
+  let first = true;
+  socket.onopen = () => {
+    told.open = true;
+    wait = 1000;
+  };
+  socket.onmessage = () => {
+    if (!first) for (const look of told.parts) look();
+    first = false; // the first says where the log is: the page shows that already
+  };
+  socket.onclose = () => {
+    told.open = false;
+    setTimeout(() => listen(Math.min(wait * 2, 30000)), wait);
+  };
 }
 
 /** @param {HTMLElement} part  someone listens to a recording in it */
@@ -130,6 +167,7 @@ async function exported(link) {
 }
 
 for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-live]'))) follow(part);
+if (told.parts.length) listen();
 for (const select of document.querySelectorAll('[data-submit]')) {
   select.addEventListener('change', () => /** @type {HTMLSelectElement} */ (select).form?.submit());
 }
