@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -34,9 +35,12 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
+from calling.media import stun
+
 PINS = {"aiortc": "1.16.0", "aioice": "0.13.0", "pylibsrtp": "1.0.0"}
 CERTIFICATE_LIFE = 24 * 3600.0  # seconds; R26 is settled by a key per process and day
 MAX_PAIRS = 100  # RFC 8445 section 19.5.1
+CONSENT_PRIORITY = candidate_priority(1, "prflx")
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
 
 # AEAD only (R26). The RSA suite serves peers that hold an RSA certificate while we are the client.
@@ -129,23 +133,6 @@ class IceSocket(StunProtocol):
         """The owner of the socket closes it."""
 
 
-class _Consent:
-    """Stands in for a STUN transaction whose answer only has to be noticed (RFC 7675)."""
-
-    __slots__ = ("agent", "key", "sent")
-
-    def __init__(self, agent: IceAgent, key: bytes) -> None:
-        self.agent = agent
-        self.key = key
-        self.sent = time.monotonic()
-
-    def response_received(self, message: aioice_stun.Message, addr: tuple[str, int]) -> None:
-        if message.message_class == aioice_stun.Class.RESPONSE and message.check_message_integrity(self.key):
-            now = time.monotonic()
-            self.agent.consent_at = now
-            self.agent.stun_rtt = now - self.sent
-
-
 class IceAgent(Connection):
     """aioice's agent on one given socket, without its gathering, its sleeps and its consent task.
 
@@ -174,7 +161,7 @@ class IceAgent(Connection):
         self.consent_at = time.monotonic()
         self.stun_rtt: float | None = None
         self._wire = IceSocket(self, sock, candidate)
-        self._consents: list[bytes] = []
+        self._consents: dict[bytes, float] = {}  # transaction -> when it was sent
         self._protocols = [self._wire]
         self._local_candidates = [candidate]
         self._local_candidates_start = self._local_candidates_end = True
@@ -191,6 +178,10 @@ class IceAgent(Connection):
 
     def feed(self, data: bytes, addr: tuple[str, int]) -> None:
         """One datagram that looks like STUN, from anyone. Never raises."""
+        sent = self._consents.get(stun.transaction_of(data) or b"")
+        if sent is not None:
+            self._consent_answered(data, sent)
+            return
         try:
             self._wire.datagram_received(data, addr)
         except Exception:  # a parser not written for hostile input raises many classes
@@ -254,19 +245,30 @@ class IceAgent(Connection):
                 pair.task.cancel()
 
     def query_consent_now(self) -> None:
-        """Send one consent check on the selected pair; its answer renews `consent_at`."""
+        """Send one consent check on the selected pair (RFC 7675); its answer renews `consent_at`."""
         pair = self._nominated.get(1)
         if pair is None or self.remote_password is None:
             return
-        key = self.remote_password.encode()
-        request = self.build_request(pair, nominate=False)
-        request.add_message_integrity(key)
-        transactions = cast(dict[bytes, Any], self._wire.transactions)
-        self._consents.append(request.transaction_id)
-        transactions[request.transaction_id] = _Consent(self, key)
+        transaction = secrets.token_bytes(12)
+        self._consents[transaction] = time.monotonic()
         while len(self._consents) > 4:
-            transactions.pop(self._consents.pop(0), None)
-        self._wire.send_stun(request, pair.remote_addr)
+            del self._consents[next(iter(self._consents))]
+        request = stun.consent_request(
+            transaction,
+            f"{self.remote_username}:{self.local_username}",
+            CONSENT_PRIORITY,
+            self.ice_controlling,
+            self._tie_breaker,
+            self.remote_password.encode(),
+        )
+        self._wire.sendto(request, pair.remote_addr)
+
+    def _consent_answered(self, data: bytes, sent: float) -> None:
+        if self.remote_password is not None and stun.authentic(data, self.remote_password.encode()):
+            now = time.monotonic()
+            self.consent_at = now
+            self.stun_rtt = now - sent
+            self._consents.clear()
 
 
 # --- DTLS -------------------------------------------------------------------------------------------

@@ -241,6 +241,9 @@ class Transport(Wire):
 
     # --- datagrams out
 
+    def trip(self) -> float:
+        return self.path.agent.stun_rtt or super().trip()
+
     def send(self, data: memoryview | bytes) -> None:
         """One protected datagram to the selected address; a full socket buffer loses it, as UDP may."""
         path = self.path

@@ -23,6 +23,7 @@ def test_the_ice_agent_still_has_the_parts_that_are_used() -> None:
     for part in (
         "_check_list_state", "_check_periodic", "_early_checks_done", "_pair_remote_candidate", "_nominated",
         "_unfreeze_initial", "_protocols", "_local_candidates_end", "_closing", "_remote_candidates",
+        "_tie_breaker",
     ):  # fmt: skip
         assert part in source, f"{part} is gone from aioice: {ADVICE}"
     for name in ("request_received", "check_incoming", "check_complete", "build_request", "sort_check_list"):

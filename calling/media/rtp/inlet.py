@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from calling.media.rtp.wire import Wire
 
 RING = 512  # packets kept per video source for those who lost one; a power of two
-NACK_TRIES = 6
-NACK_EVERY = 0.1  # seconds
+NACK_TRIES = 10
+NACK_FIRST, NACK_MOST = 0.04, 0.2  # seconds until a lost packet is asked for again: 1.5 round trips
 NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
 KEY_EVERY = 1.0  # seconds between two requests for a key frame to one source
 
@@ -164,10 +164,11 @@ class Stream:
     def due(self, now: float) -> list[int]:
         """Sequence numbers to ask for now; gives up after a few tries."""
         wanted: list[int] = []
+        pause = min(NACK_MOST, max(NACK_FIRST, 1.5 * self.inlet.trip()))
         for sequence, (tries, at) in list(self.asked.items()):
             if tries >= NACK_TRIES or (self.top - sequence) & 0xFFFF > RING:
                 del self.asked[sequence]
-            elif now - at >= NACK_EVERY:
+            elif now - at >= pause:
                 self.asked[sequence] = (tries + 1, now)
                 wanted.append(sequence)
         return wanted
@@ -191,6 +192,7 @@ class Inlet:
         self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
         self.limit = BitrateLimit()
         self.counted = (0, 0, 0)  # octets, expected, packets at the last report
+        self.watched = 0  # packets at the last beat
         self._codecs: dict[int, Codec] = {}
         self._key_at = 0.0
         self._listener = DigitListener(self._digit)
@@ -286,6 +288,10 @@ class Inlet:
                     replay(self, digit, duration_ms)
 
     # --- feedback to the device
+
+    def trip(self) -> float:
+        """The round trip to the device in seconds, 0 while it is not known."""
+        return self.transport.trip() if self.transport is not None else 0.0
 
     def request_key(self) -> None:
         """Ask the source for a key frame, at most once a second."""

@@ -65,7 +65,9 @@ class Port:
         self._connected_at = 0.0
         self._heard: set[str] = set()
         self._lost: set[str] = set()
-        self._counts: dict[str, int] = {}
+        self._inlets = [self.audio_in, self.video_in]
+        self._outlets = [self.audio_out, self.video_out]
+        self._odd = False
         self._consent_due = 0.0
         self._stats_due = 0.0
         self._digits: list[Iterator[Any]] = []
@@ -84,7 +86,7 @@ class Port:
 
     def sees(self, source: Source | None, window: int = 0) -> None:
         """From now on this leg sees `source` in its video line number `window` (0: the first)."""
-        outlets = [self.video_out, *(outlet for _, outlet in self.more_video)]
+        outlets = self._outlets[1:]
         if 0 <= window < len(outlets):
             outlets[window].listen(source.source("video") if source is not None else None)
 
@@ -142,6 +144,8 @@ class Port:
                 continue
             if place > len(self.more_video):
                 self.more_video.append((Inlet("video"), Outlet("video")))
+                self._inlets.append(self.more_video[-1][0])
+                self._outlets.append(self.more_video[-1][1])
             inlet, outlet = (self.video_in, self.video_out) if place == 0 else self.more_video[place - 1]
             inlet.bind(agreed, transport)
             outlet.bind(agreed, transport)
@@ -156,10 +160,10 @@ class Port:
         return next((inlet for inlet in self.inlets() if inlet.line is line), None)
 
     def inlets(self) -> list[Inlet]:
-        return [self.audio_in, self.video_in, *(inlet for inlet, _ in self.more_video)]
+        return self._inlets
 
     def outlets(self) -> list[Outlet]:
-        return [self.audio_out, self.video_out, *(outlet for _, outlet in self.more_video)]
+        return self._outlets
 
     # --- what transports tell
 
@@ -199,16 +203,20 @@ class Port:
     def beat(self, now: float) -> None:
         if self.closed:
             return
-        for inlet in self.inlets():
-            inlet.beat()
-            self._watch(inlet, now)
-        for outlet in self.outlets():
-            outlet.beat()
+        for inlet in self._inlets:
+            if inlet.line is not None:
+                inlet.beat()
+                self._watch(inlet, now)
+        for outlet in self._outlets:
+            if outlet.line is not None:
+                outlet.beat()
         if not self.up:
             return
         self._check_consent(now)
+        self._odd = not self._odd
         for transport in self.transports:
-            if transport.ready:
+            # Sound is reported on every two seconds; a picture's source is told its rate every second.
+            if transport.ready and (self._odd or any(line.kind == "video" for line in transport.lines)):
                 reports.send(self, transport, now)
         if not self._stats_due:  # the first figures come soon, so that short calls have some too
             self.quality.begin(now)
@@ -244,13 +252,10 @@ class Port:
         """Floods, the first packet's deadline, and silence."""
         kind = inlet.kind
         total = sum(stream.packets for stream in inlet.streams.values())
-        name = f"{kind}{id(inlet)}"
-        rate = total - self._counts.get(name, 0)
-        self._counts[name] = total
+        rate, inlet.watched = total - inlet.watched, total
         if rate > FLOOD[kind]:
             self.signal(Flood(kind, rate))
-        wanted = self.up and kind == "audio" and inlet.line is not None and inlet.line.receives
-        if not wanted or not self.expects_media:
+        if not (self.expects_media and self.up and kind == "audio" and inlet.line and inlet.line.receives):
             return
         stream = inlet.current()
         since = stream.last_at if stream is not None else self._connected_at

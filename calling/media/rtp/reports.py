@@ -60,16 +60,16 @@ def _block(stream: Stream, now: float) -> bytes:
 
 
 def _sender_fields(outlet: Outlet, now: float) -> tuple[int, int, int, int, int]:
-    feeder = outlet.feeder
+    feeder, octets = outlet.feeder, outlet.octets - 12 * outlet.packets  # payload alone (RFC 3550 6.4.1)
     clock = outlet.codec.clock if outlet.codec is not None else 90000
     if isinstance(feeder, Stream):
         clock = feeder.clock
         if feeder.sr_at:
             source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
             stamp = (source_now + outlet.ts_off) & 0xFFFFFFFF
-            return outlet.ssrc, now_ntp(now), stamp, outlet.packets, outlet.octets
+            return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
     stamp = (outlet.last_ts + int((now - outlet.last_at) * clock)) & 0xFFFFFFFF
-    return outlet.ssrc, now_ntp(now), stamp, outlet.packets, outlet.octets
+    return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
 
 
 def _sender(outlet: Outlet, now: float) -> bytes:

@@ -1,7 +1,7 @@
 """One timer for all legs of a loop: RTCP, consent, deadlines and statistics ride on it.
 
-Each rider is called about once a second from one of 20 slots, so that legs do not all act at once; and
-while there are sprinters (packets to ask for again) they are called every 50 ms.
+Each rider is called about once a second from one of 40 slots, so that legs do not all act at once; and
+while there are sprinters (packets to ask for again) they are called every 25 ms.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-SLOTS = 20
+SLOTS = 40
 SWITCH_SECONDS = 0.0005
 TURN = 1.0  # seconds for one whole turn
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Rider(Protocol):
 
 class Sprinter(Protocol):
     def sprint(self, now: float) -> bool:
-        """Every 50 ms while it returns true."""
+        """Every 25 ms while it returns true."""
 
 
 class Wheel:

@@ -47,6 +47,10 @@ class Wire:
     def ready(self) -> bool:
         return self.tx is not None
 
+    def trip(self) -> float:
+        """The round trip to the far end in seconds, 0 while it is not known."""
+        return max((outlet.rtt or 0.0 for outlet in self.port.outlets()), default=0.0)
+
     def send(self, data: memoryview | bytes) -> None:
         """One protected datagram to the far end."""
         raise NotImplementedError
