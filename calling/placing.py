@@ -7,18 +7,19 @@ transaction. Nothing here talks to a worker: a session is started by its row and
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from calling import control, dialling, models, nudge, placement, store, suspension
+from calling import control, dialling, joining, models, nudge, placement, store, suspension
 from calling.dialling import DialRequest
+from calling.joining import Joining
 from calling.machine import inputs
 from calling.machine.states import Call, Leg, LegState, Media, MediaState, Role
 from calling.models.ids import uuid7
@@ -36,6 +37,9 @@ WATCHING = Media(receive_video=True)  # whom a script plays to: it may have pict
 
 def dial(subject: Subject, request: DialRequest) -> models.Call:
     """Place a call. Returns its row as created; raises 402 403 404 422 429 503, and then no call is made."""
+    made = already_made(subject, request.claim)
+    if made is not None:
+        return made
     take_dial_rate(subject)
     target = dialling.find(subject, request.to)
     number = dialling.caller_number(subject, request, target)
@@ -55,7 +59,7 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
             callee = replace(callee, media=dialling.media_for(request.media or shown, channel, None))
         connect = (leg_to(subject, joined, Role.TARGET, number, callee.media),) if joined else ()
         call = Call(
-            id=str(uuid7()),
+            id=str(request.claim or uuid7()),
             legs=(*caller, callee),
             ring_seconds=request.timeout or settings.CALLWRIGHT_RING_SECONDS,
             max_seconds=request.max_duration or settings.CALLWRIGHT_MAX_CALL_SECONDS,
@@ -72,7 +76,25 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
             start_session(row.session)
         return row
 
-    return suspension.dialling_phones(subject.project_id, work)
+    return once(subject, request.claim, work)
+
+
+def already_made(subject: Subject, claim: UUID | None) -> models.Call | None:
+    """The call of a request whose process died between committing the call and answering."""
+    if claim is None:
+        return None
+    return models.Call.objects.filter(pk=claim, project_id=subject.project_id).first()
+
+
+def once(subject: Subject, claim: UUID | None, work: Callable[[], models.Call]) -> models.Call:
+    """Do it, or find that a slower try of the same request has done it meanwhile."""
+    try:
+        return suspension.dialling_phones(subject.project_id, work)
+    except IntegrityError:
+        made = already_made(subject, claim)
+        if made is None:
+            raise
+        return made
 
 
 def take_dial_rate(subject: Subject) -> None:
@@ -207,11 +229,24 @@ def number_for(subject: Subject, row: models.Call, target: Target) -> str | None
     return row.caller_id or None
 
 
+def joined_leg(subject: Subject, row: models.Call, target: Target, wish: Joining, other: Media | None) -> Leg:
+    """The leg of one destination of a `connect`, and who is told of it."""
+    number = joining.caller_of(subject, wish, target) or number_for(subject, row, target)
+    leg = joining.dressed(leg_to(subject, target, Role.TARGET, number, other), wish)
+    joining.tell(row, leg, wish)
+    return leg
+
+
 def connect(
-    subject: Subject, call_id: UUID | str, leg_id: str, to: Sequence[str], timeout: int | None = None
+    subject: Subject,
+    call_id: UUID | str,
+    leg_id: str,
+    to: Sequence[str | Joining],
+    timeout: int | None = None,
 ) -> control.Outcome:
     """A script joins its party with one of `to`, rung together; the first to answer wins."""
-    targets = [dialling.find(subject, each) for each in to]
+    wishes = [Joining(each) if isinstance(each, str) else each for each in to]
+    targets = [dialling.find(subject, each.to) for each in wishes]
 
     def work() -> control.Outcome:
         world, rows = store.lock_world(call_id)
@@ -219,7 +254,8 @@ def connect(
         party = world[str(row.id)].leg(leg_id)
         media = party.media if party is not None else None
         legs = tuple(
-            leg_to(subject, each, Role.TARGET, number_for(subject, row, each), media) for each in targets
+            joined_leg(subject, row, target, each, media)
+            for target, each in zip(targets, wishes, strict=True)
         )
         command = inputs.Connect(leg_id, legs, targets[0].address, timeout)
         outcome = control.commit_turn(world, rows, str(row.id), command)
@@ -234,13 +270,16 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
 
     Without an SDP the transferor's media serves both calls by turns.
     """
+    made = already_made(subject, request.claim)
+    if made is not None:
+        return made
     target = dialling.find(subject, request.to)
     require_redis()
 
     def work() -> models.Call:
         world, rows = store.lock_world(call_id)
         first_row = rows[str(UUID(str(call_id)))]
-        first_id, second_id = str(first_row.id), str(uuid7())
+        first_id, second_id = str(first_row.id), str(request.claim or uuid7())
         own = world[first_id].leg(leg_id)
         if own is None:
             raise problems.NotFound()
@@ -265,7 +304,25 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
         adopt_runs(call.id, [callee.app_ref if callee.app == "script" else None])
         return row
 
-    return suspension.dialling_phones(subject.project_id, work)
+    return once(subject, request.claim, work)
+
+
+def join(first_id: str, leg_id: str, second_id: str, other_leg_id: str) -> control.Outcome:
+    """Attended transfer of two calls of one party that were dialled apart (a desk phone's REFER)."""
+
+    def work() -> control.Outcome:
+        world: dict[str, Call] = {}
+        rows: dict[str, models.Call] = {}
+        for each in sorted({str(UUID(str(first_id))), str(UUID(str(second_id)))}):
+            more = store.lock_world(each)
+            world |= more[0]
+            rows |= more[1]
+        first, second = rows[str(UUID(str(first_id)))], rows[str(UUID(str(second_id)))]
+        apart = first.session_id != second.session_id
+        command = inputs.Join(leg_id, str(second.id), other_leg_id, apart)
+        return control.commit_turn(world, rows, str(first.id), command)
+
+    return control.in_transaction(work)
 
 
 def consulting_leg(own: Leg, request: DialRequest) -> Leg:

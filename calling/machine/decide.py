@@ -35,6 +35,7 @@ COMMANDS: dict[type, Rule] = {
     inputs.RunScript: transfer.run_script,
     inputs.StartConsult: transfer.consult,
     inputs.CompleteTransfer: transfer.complete_consult,
+    inputs.Join: transfer.join,
     inputs.CancelTransfer: transfer.cancel_consult,
 }
 

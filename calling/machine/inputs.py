@@ -132,6 +132,20 @@ class CompleteTransfer:
 
 
 @dataclass(frozen=True)
+class Join:
+    """Attended transfer of two calls that were dialled apart: the other party of `other_leg_id` in
+    `other_id` moves to the other party of `leg_id`; both legs are the transferor's.
+
+    apart: the calls' media are in different sessions, so the party that moves needs media afresh.
+    """
+
+    leg_id: str
+    other_id: str
+    other_leg_id: str
+    apart: bool = False
+
+
+@dataclass(frozen=True)
 class CancelTransfer:
     leg_id: str
 

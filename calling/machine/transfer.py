@@ -9,11 +9,13 @@ from calling.machine.inputs import (
     CancelTransfer,
     CompleteTransfer,
     Connect,
+    Join,
     Refused,
     RunScript,
     StartConsult,
     StartTransfer,
 )
+from calling.machine.moving import move_media
 from calling.machine.reasons import EndedBy, EndReason
 from calling.machine.ringing import complete, start_connecting
 from calling.machine.states import Call, CallState, Leg, Party, Role, TimerKind, Transfer
@@ -53,6 +55,9 @@ def connect(turn: Turn, call_id: str, command: Connect) -> None:
     """A script's `connect`: its outcome goes back to the script."""
     call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
     require_free(call, leg)
+    other = call.counterpart(leg.id)
+    if other is not None and other.party is not Party.APP:
+        raise Refused("The party is talking with somebody.", leg.state.value)
     seconds = command.timeout or call.ring_seconds
     start_connecting(turn, call_id, leg.id, command.targets, command.to, seconds, connect=True, scripted=True)
 
@@ -108,6 +113,29 @@ def complete_consult(turn: Turn, call_id: str, command: CompleteTransfer) -> Non
     waiting = first.counterpart(transferor.id)
     if waiting is None:
         raise Refused("There is nobody to transfer.", first.state.value)
+    give(turn, first, second, transferor, target, waiting)
+
+
+def join(turn: Turn, call_id: str, command: Join) -> None:
+    """Two calls that the transferor dialled or took apart become one; his legs leave both."""
+    first, second = turn.call(call_id), turn.call(command.other_id)
+    transferor, own = turn.leg(first.id, command.leg_id), turn.leg(second.id, command.other_leg_id)
+    require_free(first, transferor)
+    require_free(second, own)
+    if first.consulting or second.consulting or first.id == second.id:
+        raise Refused("A consultation is pending.", "consulting")
+    waiting, target = first.counterpart(transferor.id), second.counterpart(own.id)
+    if waiting is None or target is None or Party.APP in (waiting.party, target.party):
+        raise Refused("There is nobody to transfer.", first.state.value)
+    if own.held:
+        turn.set_leg(second.id, own.id, held=False)
+    give(turn, first, turn.call(second.id), transferor, target, waiting)
+    if command.apart and turn.call(first.id).live:
+        move_media(turn, first.id, turn.leg(first.id, target.id))
+
+
+def give(turn: Turn, first: Call, second: Call, transferor: Leg, target: Leg, waiting: Leg) -> None:
+    """`target` moves from the second call into the first, to `waiting`; the second ends."""
     moved = replace(target, role=Role.TARGET, former_call_id=second.id)
     timers = tuple(timer for timer in second.timers if timer.leg_id == target.id)
     ringing = not target.answered

@@ -14,12 +14,13 @@ from calling import control, models, placing
 from calling.dialling import DialRequest
 from calling.machine import inputs
 from calling.sip import edge_routes, edge_rows
+from calling.sip.client_call import ClientCall
 from calling.sip.edge_line import Line, insist, rows
 from calling.sip.edge_rows import TRUNK
 from calling.sip.edge_words import View, dialled, problem_status, status_of, wishes
 from calling.sip.notices import Failed, Finished
 from calling.sip.server_call import ServerCall
-from calling.sip.values import parse_address, parse_uri, uri_text
+from calling.sip.values import Replaces, parse_address, parse_uri, uri_text
 from subscribers.http import problems
 from tokens.subjects import Entry, TokenHolder
 
@@ -63,11 +64,11 @@ class IncomingLine(Line):
 
 async def take(edge: Edge, call: ServerCall) -> None:
     """Decide an INVITE (Agent's on_invite): place the call, or refuse it with the fitting status."""
-    if call.replaces is not None:
-        await call.reject(481)
-        return
     if call.offer is None:
         await call.reject(488)  # a device offers, the platform answers: a late offer has no place here
+        return
+    if call.replaces is not None:
+        await replace(edge, call, call.replaces)
         return
     try:
         placed = await rows(place, call, call.account, edge.names)
@@ -87,6 +88,30 @@ async def take(edge: Edge, call: ServerCall) -> None:
         await insist(control.apply, line.call_id, inputs.Hangup(leg_id))
         return
     edge.begin(line)
+
+
+async def replace(edge: Edge, call: ServerCall, replaces: Replaces) -> None:
+    """Another phone of the same subscriber takes over an answered call that this edge carries."""
+    try:
+        found = await rows(replaced, call.account, replaces)
+    except DatabaseError:
+        await call.reject(503, headers=[("Retry-After", "5")])
+        return
+    line = next((line for line in edge.lines.values() if line.leg_id == found), None)
+    if line is None or not (isinstance(line.call, ClientCall) or line.call.answered):
+        await call.reject(481)
+        return
+    if replaces.early_only:
+        await call.reject(486)
+        return
+    await line.taken_over(call)
+
+
+def replaced(account: str, replaces: Replaces) -> str | None:
+    """The leg of a dialog of the same subscriber; a gateway may replace nothing."""
+    found = edge_rows.holder_of(account) if not account.startswith(TRUNK) else None
+    leg = edge_rows.leg_of_dialog(replaces, str(found[0].subscriber_id)) if found is not None else None
+    return leg[1] if leg is not None else None
 
 
 def place(call: ServerCall, account: str, names: frozenset[str]) -> tuple[models.Call, str, TokenHolder]:

@@ -20,6 +20,7 @@ from calling.sip.client_call import ClientCall
 from calling.sip.edge_words import View, direction_of, mirrored, place_of, problem_status, wishes
 from calling.sip.notices import Digit, Failed, Finished, Notice, Offer, Referred
 from calling.sip.server_call import ServerCall
+from calling.sip.values import Replaces
 from subscribers.http import problems
 from tokens.subjects import TokenHolder
 
@@ -74,6 +75,7 @@ class Line:
         self.view = View(call_id, "created", "created")
         self.holder: TokenHolder | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._asked: str | None = None
 
     def see(self, view: View) -> None:
         """Tell what the rows say now; repetitions are dropped."""
@@ -125,6 +127,9 @@ class Line:
                 case View() if item.leg_state == "ended":
                     await self.call.hangup()
                     return
+                case View() if item.asks and item.answer != self._asked:
+                    self._asked = item.answer
+                    self.edge.agent.spawn(self.ask_again(item.answer or ""))
                 case Finished() | Failed():
                     by = None if getattr(item, "by", "remote") == "remote" else "device_lost"
                     await self.apply(inputs.Hangup(self.leg_id, cause=by or "normal"))
@@ -166,32 +171,56 @@ class Line:
                     await asyncio.sleep(0.05)
         return None
 
+    async def ask_again(self, offer: str) -> None:
+        """A re-INVITE with the offer of the worker that carries the leg now."""
+        code, answer = await self.call.reinvite(offer)
+        if code < 300 and answer is not None:
+            await self.apply(inputs.Reanswered(self.leg_id, answer))
+
+    async def taken_over(self, call: ServerCall) -> None:
+        """An INVITE with Replaces (RFC 3891): the leg goes on over this call, the old one gets its BYE."""
+        old = self.call
+        answer = await self.reoffered(call.offer or "")
+        if answer is None:
+            await call.reject(488)
+            return
+        self.adopt(call)
+        if await call.answer(answer):
+            await old.hangup()
+        else:
+            self.adopt(old)
+
     async def referred(self, wish: Referred) -> None:
-        """A blind transfer, with the rights of the phone's subscriber (contract 3)."""
+        """A transfer, blind or attended, with the rights of the phone's subscriber (contract 3)."""
         if self.holder is None:
             await wish.decide(403)
             return
         if wish.replaces is not None:
-            await wish.decide(501)
-            return
-        status = 404
-        for text in wishes(wish.target, self.edge.names):
-            try:
-                await rows(transfer, self.holder, self.call_id, self.leg_id, text)
-            except problems.ApiError as error:
-                status = problem_status(error.status)
-                if status == 404:
-                    continue
-            except inputs.Refused:
-                status = 480
-            except DatabaseError:
-                status = 503
-            else:
-                await wish.decide(202)
-                self.edge.agent.spawn(self.report(wish))
-                return
-            break
+            status = await self.joined(wish.replaces, self.holder)
+        else:
+            status = await self.sent_on(wish.target, self.holder)
         await wish.decide(status)
+        if status == 202:
+            self.edge.agent.spawn(self.report(wish))
+
+    async def sent_on(self, target: str, holder: TokenHolder) -> int:
+        """Blind transfer to a Refer-To; the status."""
+        status = 404
+        for text in wishes(target, self.edge.names):
+            status = await status_of_try(transfer, holder, self.call_id, self.leg_id, text)
+            if status != 404:
+                break
+        return status
+
+    async def joined(self, replaces: Replaces, holder: TokenHolder) -> int:
+        """Attended transfer: the other party of the phone's other call gets this one's; the status."""
+        try:
+            other = await rows(edge_rows.leg_of_dialog, replaces, str(holder.subscriber_id))
+        except DatabaseError:
+            return 503
+        if other is None:
+            return 481
+        return await status_of_try(placing.join, self.call_id, self.leg_id, *other)
 
     async def report(self, wish: Referred) -> None:
         """Say how the transfer went, as far as this leg lives to hear it: its end is the success."""
@@ -200,6 +229,19 @@ class Line:
                 return
             await asyncio.sleep(0.25)
         await wish.report(408)
+
+
+async def status_of_try(work: Callable[..., Any], *arguments: Any) -> int:
+    """202, or the status that a refusal is answered with."""
+    try:
+        await rows(work, *arguments)
+    except problems.ApiError as error:
+        return problem_status(error.status)
+    except inputs.Refused:
+        return 480
+    except DatabaseError:
+        return 503
+    return 202
 
 
 def transfer(holder: TokenHolder, call_id: str, leg_id: str, text: str) -> None:

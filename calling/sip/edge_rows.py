@@ -18,6 +18,7 @@ from calling.sip.digest import Ha1Pair
 from calling.sip.edge_words import View
 from calling.sip.registrar import Binding, Change
 from calling.sip.transaction import Hop
+from calling.sip.values import Replaces
 from subscribers.models import SipEndpoint, Subscriber
 from tokens.subjects import TokenHolder
 
@@ -155,6 +156,8 @@ def described(attempt: models.Attempt, device: models.Device | None) -> Waiting:
     route = dict(leg.route)
     if leg.party == "sip":
         user = str(route.get("from") or call.caller_id or user)
+        name = str(route.get("name") or name)
+    headers = {**call.out_headers, **(route.get("headers") or {})}
     return Waiting(
         attempt_id=str(attempt.id),
         leg_id=str(leg.id),
@@ -168,7 +171,7 @@ def described(attempt: models.Attempt, device: models.Device | None) -> Waiting:
         contact=dict(device.contact) if device is not None else {},
         from_user=user,
         from_name=name,
-        headers=tuple((str(name), str(value)) for name, value in call.out_headers.items()),
+        headers=tuple((str(key), str(value)) for key, value in headers.items()),
     )
 
 
@@ -209,7 +212,7 @@ def views(pairs: Sequence[tuple[str, str]]) -> dict[str, View]:
         str(leg.id): leg
         for leg in models.Leg.objects.filter(id__in={leg for _, leg in pairs})
         .select_related("call")
-        .defer("offer", "stats")
+        .defer("stats")
     }
     live = {"preparing", "ringing", "accepted"}
     attempts = {
@@ -241,6 +244,7 @@ def views(pairs: Sequence[tuple[str, str]]) -> dict[str, View]:
             leg.serial,
             attempts.get(row_id, True),
             call.id in early,
+            leg.offered and leg.offer is None and leg.answer is not None,
         )
     return found
 
@@ -254,6 +258,23 @@ def keep_dialog(row_id: str, state: str, words: dict[str, Any]) -> None:
 
 def end_dialog(row_id: str) -> None:
     SipDialog.objects.filter(pk=row_id).update(state="ended", dialog={})
+
+
+def leg_of_dialog(replaces: Replaces, account: str) -> tuple[str, str] | None:
+    """(call id, leg id) of a live dialog as the far end names it, if that account has it."""
+    row = (
+        SipDialog.objects.filter(
+            dialog__call_id=replaces.call_id,
+            dialog__local_tag=replaces.to_tag,
+            dialog__remote_tag=replaces.from_tag,
+        )
+        .exclude(state="ended")
+        .first()
+    )
+    leg = models.Leg.objects.filter(pk=row.leg_id).exclude(state="ended").first() if row else None
+    if leg is None or str(leg.subscriber_id) != account:
+        return None
+    return str(leg.call_id), str(leg.id)
 
 
 def renew(edge: UUID) -> None:

@@ -46,6 +46,7 @@ class View:
     serial: int = 0
     attempt_live: bool = True
     early_media: bool = False
+    asks: bool = False  # `answer` is an offer for a re-INVITE: the leg's media moved
 
 
 def status_of(view: View) -> int:
