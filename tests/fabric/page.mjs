@@ -80,6 +80,16 @@ window.self = (name) => {
 window.participants = (name) => calls.get(name).call.participants.map((each) => ({
   id: each.id, name: each.name, muted: each.audioMuted, talking: each.isTalking,
 }));
+// A verb on another participant (`mute`, `remove` …), or on the call (`toggleLock`); what went wrong, if anything.
+window.rule = async (name, who, verb) => {
+  const { call } = calls.get(name);
+  try {
+    await (who ? call.participants.find((each) => each.name === who) : call)[verb]();
+    return null;
+  } catch (error) {
+    return String(error.message ?? error);
+  }
+};
 window.restartIce = (name) => calls.get(name).call.requestIceRestart();
 window.ufrag = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim();
 window.localSdp = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp;

@@ -7,7 +7,7 @@ from typing import Any
 
 from calling.fields import invalid
 from calling.signalling import hub
-from calling.signalling.fabric import commands, rpc
+from calling.signalling.fabric import commands, rpc, ruling
 from calling.signalling.fabric.line import Line
 from calling.signalling.fabric.rpc import Message, Request
 from calling.signalling.fabric.translate import Told
@@ -103,8 +103,13 @@ async def platform_answer(line: Line, leg_id: str, serial: int) -> str:
 async def direct(line: Line, request: Request) -> Message:
     """`call.mute` and its like: what the platform does not do is answered as done, as the SDK expects.
 
-    What would be done to others is refused: a token acts for its own leg.
+    What is done to others, or to the room, is for who may moderate the room that both are in.
     """
+    ruled = ruling.meant(request, line.named)
+    if ruled is not None:
+        await in_thread(ruling.obey, line.holder, *ruled, request.method)
+        hub.the_hub().look(line)
+        return rpc.okay(request.id)
     told = commands.meant(request.params, line.named)
     if told is not None and request.method in commands.MUTES:
         await in_thread(commands.set_mute, line.holder, line.device_id, told, request)

@@ -21,7 +21,7 @@ from calling.fields import Invalid
 from calling.signalling import frames, hub, origin
 from calling.signalling.frames import BadFrame, Frame
 from calling.signalling.outbound import Outbound
-from calling.signalling.phone import commands, welcome
+from calling.signalling.phone import commands, ruling, welcome
 from calling.signalling.phone.line import Line
 from calling.signalling.rate import Bucket
 from calling.signalling.threads import in_thread
@@ -96,6 +96,8 @@ class PhoneConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.make(line, frame)
             case kind if kind in commands.VERBS:
                 await self.do(line, frame)
+            case kind if ruling.asks(kind):
+                line.say(await in_thread(ruling.obey, line.holder, frame))
             case _:
                 line.say(
                     frames.error("unknown_type", "There is no such message.", frame.req_id, frame.call_id)

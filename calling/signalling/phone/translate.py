@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from calling.signalling.news import News, Said
 
 Message = dict[str, Any]
+MOST_PICTURES = 9  # of a room on one device; an SDP holds 12 sections
 DONE_HERE = (AttemptState.ANSWERED_ELSEWHERE, AttemptState.REJECTED, AttemptState.CANCELLED)
 
 
@@ -31,6 +32,7 @@ class Told:
     serial: int = 0  # of the offer whose answer was told
     asked: int = 0  # the serial for which a fresh offer was asked
     other: tuple[str, int] | None = None  # the other party's leg and serial, to see its re-offers
+    pictures: tuple[int, int] = (0, 0)  # lines offered and pictures to see, when more lines were asked for
     ended: bool = False
 
 
@@ -70,6 +72,7 @@ def tell(told: Told, news: News, device_id: str) -> tuple[Told, list[Message]]:
             return told, messages
     if leg is not None and leg.live:
         told = ask_for_offer(told, news.call, leg, device_id, messages)
+        told = ask_for_lines(told, len(news.pictured - {leg.id}), leg, device_id, messages)
     return told, messages
 
 
@@ -192,6 +195,20 @@ def ask_for_offer(told: Told, call: Call, leg: Leg, device_id: str, messages: li
         if missing and not other.offered and leg.offer is not None:
             messages.append({"type": "call.update", "call_id": told.call_id, "reason": "new_tracks"})
     return replace(told, other=now) if now != before else told
+
+
+def ask_for_lines(told: Told, pictures: int, leg: Leg, device_id: str, messages: list[Message]) -> Told:
+    """`call.update` for a line per picture of a room; asked again only where either number has changed."""
+    ready = leg.media_state is MediaState.CONNECTED and leg.device_id == device_id and not leg.offered
+    if not ready or not leg.media.receive_video or leg.serial > told.serial:
+        return told
+    lines = sum(1 for kind, used, _ in sections(leg.offer) if kind == "video" and used)
+    now = lines, min(pictures, MOST_PICTURES)
+    if now[1] <= lines or now == told.pictures:
+        return told
+    message = {"type": "call.update", "call_id": told.call_id, "reason": "new_tracks", "pictures": now[1]}
+    messages.append(message)
+    return replace(told, pictures=now)
 
 
 def other_serial(call: Call, leg_id: str) -> tuple[str, int] | None:
