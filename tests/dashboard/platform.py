@@ -42,7 +42,7 @@ class WebProcess:
             start_new_session=True,
         )
 
-    def wait_until_ready(self, seconds: float = 40) -> None:
+    def wait_until_ready(self, seconds: float = 90) -> None:
         ends = time.monotonic() + seconds
         while True:
             assert self.process.poll() is None and time.monotonic() < ends, self.log.read_text()[-4000:]
