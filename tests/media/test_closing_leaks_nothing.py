@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -14,8 +15,6 @@ from calling.media.codecs import tones
 from calling.media.peer import BadSdp, Peer
 from calling.media.rtp.wheel import wheel
 from tests.media.phones import CONFIG, Phone, until
-
-SOAK = os.environ.get("CALLWRIGHT_SOAK") == "1"
 
 
 def descriptors() -> int:
@@ -44,15 +43,16 @@ async def given_up(offer: str) -> None:
     await asyncio.gather(one.close(), two.close(), three.close())
 
 
-@pytest.mark.timeout(3600 if SOAK else 120)
-async def test_peers_closed_in_every_phase_leave_nothing() -> None:
+@pytest.mark.family
+@pytest.mark.timeout(3600)
+async def test_peers_closed_in_every_phase_leave_nothing(figure: Callable[[int, int], int]) -> None:
     phone = Phone(440)
     offer = await phone.offer()
     await pair()  # what is made once is made now
     gc.collect()
     await asyncio.sleep(0.1)
     before, tasks = descriptors(), len(asyncio.all_tasks())
-    for _ in range(2000 if SOAK else 15):
+    for _ in range(figure(15, 2000)):
         await pair()
         await given_up(offer)
     gc.collect()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +13,6 @@ from calling.media import sdp_gate, sdp_model
 from calling.media.peer import BadSdp, Peer
 from tests.media.phones import CONFIG, Phone
 
-SOAK = os.environ.get("CALLWRIGHT_SOAK") == "1"
 FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
 GOOD = "\r\n".join(
     [
@@ -92,14 +91,16 @@ def test_loopback_stays_only_where_it_is_configured_and_tcp_never() -> None:
     assert sdp_gate.admit_candidate("") is None
 
 
-@pytest.mark.timeout(7200 if SOAK else 120)
-async def test_mutated_offers_end_in_an_answer_or_in_bad_sdp() -> None:
-    """A seeded sample; CALLWRIGHT_SOAK=1 runs the 100 000 of R11."""
+@pytest.mark.family
+@pytest.mark.timeout(7200)
+async def test_mutated_offers_end_in_an_answer_or_in_bad_sdp(
+    figure: Callable[[int, int], int], seed: int
+) -> None:
+    """A seeded sample; the 100 000 of R11 in `make soak`."""
     alice = Phone(440, grey=90)
     offer = await alice.offer()
     await alice.close()
-    seed = int(os.environ.get("CALLWRIGHT_SEED", "7"))
-    count = 100_000 if SOAK else 300
+    count = figure(300, 100_000)
     chance = random.Random(seed)
     worst, refused = 0.0, 0
     for _ in range(count):
@@ -112,6 +113,7 @@ async def test_mutated_offers_end_in_an_answer_or_in_bad_sdp() -> None:
             refused += 1
         worst = max(worst, time.perf_counter() - begun)
         await peer.close()
+    print(f"\n{count} mutated offers: {refused} refused, the slowest took {worst:.3f} s", end=" ")
     assert refused > count // 20, f"seed {seed}"
     assert worst < 1.0, f"seed {seed}: {worst:.3f} s"
     await asyncio.sleep(0)

@@ -1,0 +1,92 @@
+"""RFC 3550 section 6.4: what the platform reports of a stream, and how its clock is mapped, read in clear."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+
+from calling.media.plain import PlainPeer
+from calling.media.rtp import rtcp
+from tests.media.phones import CONFIG, until
+
+FIRST, COUNT, MISSING = 65500, 100, 10  # sequence numbers wrap on the way
+SSRC, NTP = 7, 0x1234_5678_9ABC_DEF0
+
+
+class Device:
+    """A socket that speaks plain G.711 with RTCP on the same port."""
+
+    def __init__(self) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.setblocking(False)
+        self.remote = ("127.0.0.1", 0)
+        self.echoed: list[tuple[float, int, int]] = []  # when, sequence, timestamp
+        self.reports: list[tuple[float, list[rtcp.Packet]]] = []
+        asyncio.get_running_loop().add_reader(self.sock.fileno(), self._read)
+
+    def offer(self) -> str:
+        return (
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"m=audio {self.sock.getsockname()[1]} RTP/AVP 0\r\na=rtcp-mux\r\na=sendrecv\r\n"
+        )
+
+    def agree(self, answer: str) -> None:
+        port = next(line.split()[1] for line in answer.splitlines() if line.startswith("m=audio"))
+        self.remote = ("127.0.0.1", int(port))
+
+    def _read(self) -> None:
+        data = self.sock.recv(2048)
+        now = time.monotonic()
+        if 191 < data[1] < 224:
+            self.reports.append((now, list(rtcp.parse(data))))
+        else:
+            _, sequence, stamp, _ = struct.unpack_from("!HHII", data)
+            self.echoed.append((now, sequence, stamp))
+
+    async def talk(self) -> None:
+        begun = time.monotonic()
+        for step in range(COUNT):
+            await asyncio.sleep(max(0.0, begun + step * 0.02 - time.monotonic()))
+            if step % MISSING != 5:
+                head = struct.pack("!BBHII", 128, 0, (FIRST + step) & 0xFFFF, 4000 + step * 160, SSRC)
+                self.sock.sendto(head + bytes(160), self.remote)
+            if step == COUNT // 2:
+                self.sock.sendto(rtcp.sender_report(SSRC, NTP, 4000 + step * 160, 1, 1, []), self.remote)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.sock.fileno())
+        self.sock.close()
+
+
+async def test_reports_count_losses_over_a_wrap_and_map_the_senders_clock() -> None:
+    device, peer = Device(), PlainPeer(CONFIG)
+    try:
+        device.agree(await peer.answer(device.offer()))
+        peer.port.hears(peer.port)
+        await device.talk()
+        told = len(device.reports)
+        await until(lambda: len(device.reports) > told, 5, "the last report")
+        at, last = device.reports[-1]
+        block = next(one for one in last if isinstance(one, rtcp.Report))
+        sent = COUNT - COUNT // MISSING
+        assert block.ssrc == SSRC and block.lost == COUNT // MISSING
+        assert block.highest == FIRST + COUNT - 1, "the wrapped number counts on"
+        assert block.lsr == NTP >> 16 & 0xFFFFFFFF and 0 < block.dlsr < 65536 * 8
+        assert block.jitter < 8000 * 0.5
+        blocks = [one for _, report in device.reports for one in report if isinstance(one, rtcp.Report)]
+        assert max(one.fraction for one in blocks) > 0.04
+        info = next(one for one in last if isinstance(one, rtcp.SenderInfo))
+        assert info.packets == sent == len(device.echoed) and info.octets == 160 * sent
+        numbers = [sequence for _, sequence, _ in device.echoed]
+        gaps = sum((b - a) & 0xFFFF for a, b in zip(numbers, numbers[1:], strict=False)) + 1 - len(numbers)
+        assert gaps == COUNT // MISSING, "what was lost on the way in is lost on the way out"
+        # Where the timeline of the echo stands when the report says so; a stalled machine gets half a second.
+        when, _, stamp = device.echoed[-1]
+        ahead = ((info.rtp - stamp) & 0xFFFFFFFF) / 8000 - (at - when)
+        assert abs(ahead) < 0.5
+    finally:
+        await peer.close()
+        device.close()

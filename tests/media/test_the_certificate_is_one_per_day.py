@@ -1,0 +1,34 @@
+"""R26: legs of a process share one key for a day at most; legs that have the old one keep it."""
+
+from __future__ import annotations
+
+import pytest
+
+from calling.machine.states import Media
+from calling.media import aiortc_private
+from calling.media.peer import Peer
+from tests.media.phones import CONFIG, Phone, until
+
+
+def fingerprint(sdp: str) -> str:
+    return next(line for line in sdp.splitlines() if line.startswith("a=fingerprint:"))
+
+
+async def test_a_new_key_comes_every_day_and_calls_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, a, b, c = Phone(440), Peer(CONFIG), Peer(CONFIG), Peer(CONFIG)
+    try:
+        answer = await a.answer(await alice.offer())
+        first = fingerprint(answer)
+        assert first.startswith("a=fingerprint:sha-256 ")
+        assert fingerprint(await b.offer(Media())) == first, "one key for all legs of the day"
+        made = aiortc_private._certificate_made
+        monkeypatch.setattr(aiortc_private, "_certificate_made", made - aiortc_private.CERTIFICATE_LIFE - 1)
+        assert fingerprint(await c.offer(Media())) != first, "the next day has its own"
+        await alice.take(answer)  # agreed under the old key, connected under it
+        await until(lambda: a.port.up, what="connecting with yesterday's key")
+        a.port.hears(a.port)
+        await until(lambda: alice.hears(440), what="the echo")
+    finally:
+        for peer in (a, b, c):
+            await peer.close()
+        await alice.close()
