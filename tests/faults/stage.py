@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from bench.instance import Instance
@@ -51,3 +52,11 @@ async def connect(alice: SoftPhone, bob: SoftPhone) -> None:
     await bob.pick_up()
     await alice.hears(bob.hertz)
     await bob.hears(alice.hertz)
+
+
+async def until_ready(one: Instance, workers: int, seconds: float = 60.0) -> None:
+    """Wait until `/readyz` counts that many media workers, a restarted one among them."""
+    deadline = time.monotonic() + seconds
+    while (await asyncio.to_thread(one.api, "GET", "/readyz"))["media_workers"] < workers:
+        assert time.monotonic() < deadline, "the media worker did not come back"
+        await asyncio.sleep(0.1)

@@ -10,54 +10,17 @@ import asyncio
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from bench.instance import Instance
 from bench.softphone import Missing, SoftPhone, stay_on_loopback
+from tests.faults.stage import pids, talking, until_ready
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
 
 CALLS = 4
 SETTLED_SECONDS = 8.0
-
-
-def media_pids(one: Instance) -> list[int]:
-    assert one.process is not None
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if parent == one.process.pid and b"-Q\0media" in words:
-                found.append(int(entry.name))
-    return sorted(found)
-
-
-async def online(one: Instance, name: str, hertz: float) -> SoftPhone:
-    path = "/api/fabric/subscribers/tokens"
-    made = await asyncio.to_thread(one.api, "POST", path, {"reference": name})
-    phone = SoftPhone(name, made["token"], one.url.replace("http", "ws", 1) + "/ws/phone", hertz)
-    await phone.come_online()
-    return phone
-
-
-async def talking(one: Instance, number: int) -> tuple[SoftPhone, SoftPhone]:
-    alice = await online(one, f"alice-{number}", 430.0 + 20 * number)
-    bob = await online(one, f"bob-{number}", 830.0 + 20 * number)
-    await alice.send(
-        "call.create", req_id="dial", destination=f"/private/bob-{number}", sdp=await alice.offer()
-    )
-    bob.call_id = alice.call_id = (await bob.expect("call.incoming"))["call_id"]
-    await alice.take_answer()
-    await bob.pick_up()
-    await alice.hears(bob.hertz)
-    await bob.hears(alice.hertz)
-    return alice, bob
 
 
 async def settle(alice: SoftPhone, bob: SoftPhone, since: float) -> tuple[float, bool]:
@@ -82,10 +45,11 @@ def test_calls_of_a_killed_worker_are_heard_again_through_another() -> None:
 
         async def play() -> None:
             pairs = [await talking(one, number) for number in range(CALLS)]
-            victims = media_pids(one)
+            victims = pids(one, "-Q", "media")
             assert len(victims) == 2
             for victim in victims:  # each call is hit at least once, whoever carried it
                 await lose(victim, pairs)
+                await until_ready(one, 2)
             for alice, bob in pairs:
                 await alice.send("call.hangup", call_id=alice.call_id)
                 await bob.expect("call.ended")
