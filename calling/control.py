@@ -97,8 +97,8 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
         )
     changed = decision.world != world or bool(decision.events) or bool(decision.effects)
     if changed:
-        number_events(decision.events, rows, now)
-        store.save_world(world, decision.world, rows)
+        numbered = number_events(decision.events, rows, now)
+        store.save_world(world, decision.world, rows, numbered)
         meetings.note(world, decision.world, now)
         billing.follow(world, decision.world, now)
         for effect in decision.effects:
@@ -107,32 +107,37 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
     return Outcome(decision.world[call_id], decision.events)
 
 
-def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> None:
+def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> set[str]:
+    """Write the events under the next numbers of their calls; the ids of the calls that were counted on."""
     codecs: dict[str, dict[str, Any]] = {}
     if events:
         pairs = models.Leg.objects.filter(call_id__in=list(rows)).values_list("id", "codec")
         codecs = {str(leg_id): codec for leg_id, codec in pairs}
+    waiting: list[models.Event] = []
     for event in events:
         row = rows[event.call_id]
         row.sequence += 1
-        models.Call.objects.filter(pk=row.pk).update(sequence=row.sequence)
         assert event.call is not None
         data: dict[str, Any] = {"call": payloads.call_payload(event.call, row, codecs=codecs)}
         if event.leg_id is not None:
             data["leg_id"] = event.leg_id
         if event.type == "call.ended":
             data["quality"] = quality_of(event.call.id)
-        outbox.append(
-            row.project_id,
-            str(row.id),
-            event.type,
-            data | event.data,
-            now,
-            sequence=row.sequence,
-            call_id=row.id,
-            leg_id=event.leg_id,
-            facts=event.data,
+        waiting.append(
+            outbox.event(
+                row.project_id,
+                str(row.id),
+                event.type,
+                data | event.data,
+                now,
+                sequence=row.sequence,
+                call_id=row.id,
+                leg_id=event.leg_id,
+                facts=event.data,
+            )
         )
+    outbox.keep(waiting)
+    return {event.call_id for event in events}
 
 
 def quality_of(call_id: str) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ class DialRequest:
     device_id: str | None = None
     device_kind: str = "phone"
     variables: dict[str, str] = field(default_factory=dict)  # `envs` of the script that is run
+    claim: UUID | None = None  # the id of the call: a request tried again after a crash finds its call
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from calling import models, nudge, payloads
 from calling.models.ids import uuid7
 
 
-def append(
+def event(
     project_id: UUID,
     stream: str,
     type: str,
@@ -28,13 +28,13 @@ def append(
     leg_id: str | None = None,
     facts: dict[str, Any] | None = None,
 ) -> models.Event:
-    """Write one event. `sequence` must have been taken under its stream's row lock (None: project event).
+    """One event, not written yet. `sequence` must be taken under its stream's row lock (None: project event).
 
     `data` is published; `facts` are the machine's own words, kept for the device edges.
     """
     event_id = uuid7()
     body = payloads.event_payload(str(event_id), type, now, data, sequence)
-    row = models.Event.objects.create(
+    return models.Event(
         event_id=event_id,
         project_id=project_id,
         call_id=call_id,
@@ -46,8 +46,22 @@ def append(
         body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         created_at=now,
     )
-    nudge.on_commit(nudge.PUBLISH, {"project": str(project_id)})
-    return row
+
+
+def keep(events: list[models.Event]) -> None:
+    """Write events in their order, in one statement."""
+    models.Event.objects.bulk_create(events)
+    for project_id in {each.project_id for each in events}:
+        nudge.on_commit(nudge.PUBLISH, {"project": str(project_id)})
+
+
+def append(
+    project_id: UUID, stream: str, type: str, data: dict[str, Any], now: datetime, **words: Any
+) -> models.Event:
+    """Write one event; the same words as `event`."""
+    made = event(project_id, stream, type, data, now, **words)
+    keep([made])
+    return made
 
 
 def next_in_stream(stream: str) -> int:

@@ -80,8 +80,13 @@ def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
     return {call.id: call for call in values(rows)}, {str(row.id): row for row in rows}
 
 
-def save_world(before: World, after: World, rows: dict[str, models.Call]) -> None:
-    """Write what the machine changed: calls, legs (which may have moved between calls) and attempts."""
+def save_world(
+    before: World, after: World, rows: dict[str, models.Call], counted: Iterable[str] = ()
+) -> None:
+    """Write what the machine changed: calls, legs (which may have moved between calls) and attempts.
+
+    `counted`: the calls whose `sequence` has grown.
+    """
     known = {leg.id: leg for call in before.values() for leg in call.legs}
     homes = {leg.id: call.id for call in before.values() for leg in call.legs}
     for call in after.values():
@@ -91,6 +96,8 @@ def save_world(before: World, after: World, rows: dict[str, models.Call]) -> Non
             for name, value in snapshots.call_columns(call).items():
                 setattr(row, name, value)
             row.save()
+        elif call.id in counted:
+            rows[call.id].save(update_fields=["sequence"])
         for position, leg in enumerate(call.legs):
             was = known.get(leg.id)
             if was is None:

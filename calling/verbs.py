@@ -7,6 +7,7 @@ machine's `Refused` (409) and the problems of `subscribers.http`; `answers` says
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -118,8 +119,17 @@ def refuse_extras(form: Form) -> None:
             raise problems.Forbidden("not_permitted", f"A token may not send {name}.", name)
 
 
-def dial(subject: Subject, data: Any, *, key: str = "to", device_id: str | None = None) -> UUID:
-    return placing.dial(subject, read_dial(subject, data, key=key, device_id=device_id)).id
+def dial(
+    subject: Subject,
+    data: Any,
+    *,
+    key: str = "to",
+    device_id: str | None = None,
+    claim: UUID | None = None,
+) -> UUID:
+    """`claim`: the id the call is to have, the same when a request is tried again."""
+    request = read_dial(subject, data, key=key, device_id=device_id)
+    return placing.dial(subject, replace(request, claim=claim)).id
 
 
 # --- whose leg ------------------------------------------------------------------------------------
@@ -313,7 +323,13 @@ def transfer(
 
 
 def consult(
-    subject: Subject, call_id: str, data: Any, device_id: str | None = None, *, key: str = "to"
+    subject: Subject,
+    call_id: str,
+    data: Any,
+    device_id: str | None = None,
+    *,
+    key: str = "to",
+    claim: UUID | None = None,
 ) -> str:
     """`{to, sdp?, media?}`: the second call of an attended transfer; its id is returned."""
     form = Form(data)
@@ -324,6 +340,7 @@ def consult(
         media=form.media(),
         timeout=form.integer("timeout", 1, 600),
         device_id=device_id,
+        claim=claim,
     )
     form.check()
     found, leg = which_leg(subject, call_id, form, device_id)

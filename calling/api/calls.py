@@ -40,7 +40,7 @@ class CallsView(SwitchboardView):
     )
     def post(self, request: Request) -> Response:
         subject = self.subject(request)
-        call_id = verbs.dial(subject, request.data)
+        call_id = verbs.dial(subject, request.data, claim=getattr(request, "claim", None))
         wait_for_answer(subject, call_id)
         return Response(
             call_json(subject, call_id), status=201, headers={"Location": f"/api/calls/{call_id}"}

@@ -48,7 +48,7 @@ class ConsultView(SwitchboardView):
     )
     def post(self, request: Request, call_id: str) -> Response:
         subject = self.subject(request)
-        found = verbs.consult(subject, call_id, request.data)
+        found = verbs.consult(subject, call_id, request.data, claim=getattr(request, "claim", None))
         wait_for_answer(subject, found)
         return Response(call_json(subject, found), status=201, headers={"Location": f"/api/calls/{found}"})
 

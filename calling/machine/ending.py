@@ -139,7 +139,8 @@ def leave(
     others = [
         other for other in call.legs if other.answered and other.id != leg_id and other.party is not Party.APP
     ]
-    if leg.role is Role.TARGET and others and is_scripted(turn, call_id):
+    waits = transfer is not None and transfer.waiting == leg_id
+    if leg.role is Role.TARGET and others and is_scripted(turn, call_id) and not waits:
         end_leg(turn, call_id, leg_id, EndReason.HANGUP, cause)
         return
     end_call(turn, call_id, EndReason.HANGUP, cause, by)

@@ -50,7 +50,7 @@ def ring(turn: Turn, call_id: str, leg_id: str, seconds: float) -> None:
     if leg.refusal:
         fail_leg(turn, call_id, leg_id, EndReason.FAILED, leg.refusal)
         return
-    turn.start_timer(call_id, TimerKind.RING, seconds, leg_id)
+    begin_ringing(turn, call_id, leg_id, seconds)
     if leg.party is Party.SIP:
         return  # it rings when the far end says so
     turn.set_leg(call_id, leg_id, state=LegState.RINGING, rang=leg.rang or bool(leg.attempts))
@@ -59,6 +59,15 @@ def ring(turn: Turn, call_id: str, leg_id: str, seconds: float) -> None:
         answer_leg(turn, call_id, leg_id)
     elif leg.app == "tone":
         turn.start_timer(call_id, TimerKind.APP, 1, leg_id)
+
+
+def begin_ringing(turn: Turn, call_id: str, leg_id: str, seconds: float | None = None) -> None:
+    """The time to answer runs, once; setting up is over."""
+    call = turn.call(call_id)
+    if any(timer.kind is TimerKind.RING and timer.leg_id == leg_id for timer in call.timers):
+        return
+    turn.stop_timer(call_id, TimerKind.SETUP)
+    turn.start_timer(call_id, TimerKind.RING, seconds or call.ring_seconds, leg_id)
 
 
 def say_ringing(turn: Turn, call_id: str, leg_id: str) -> None:
@@ -120,6 +129,9 @@ def answer_with_script(turn: Turn, call_id: str, command: AnswerWithScript) -> N
     leg = turn.leg(call_id, command.leg_id)
     if leg.state is not LegState.RINGING:
         raise Refused(f"The leg is {leg.state.value}; only a ringing leg can be answered.", leg.state.value)
+    others = (other for other in turn.call(call_id).live_legs if other.id != leg.id)
+    if not any(other.party is not Party.APP for other in others):
+        raise Refused("There is nobody whom a script could talk with.", leg.state.value)
     turn.set_leg(call_id, leg.id, party=Party.APP, app="script", app_ref=command.run_id)
     answer_leg(turn, call_id, leg.id)
 
@@ -177,6 +189,7 @@ def answer_call(turn: Turn, call_id: str, leg_id: str) -> None:
         turn.set_leg(call_id, caller.id, state=LegState.ANSWERED)
         if caller.media_state is not MediaState.CONNECTED:
             turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, caller.id)
+    turn.stop_timer(call_id, TimerKind.SETUP)
     turn.start_timer(call_id, TimerKind.MAX_DURATION, call.max_seconds)
     if call.max_seconds > turn.limits.expiring:
         turn.start_timer(call_id, TimerKind.EXPIRING, call.max_seconds - turn.limits.expiring)
@@ -237,6 +250,9 @@ def complete(turn: Turn, call_id: str, target_id: str, transfer: Transfer) -> No
     for leg in turn.call(call_id).legs:
         if leg.live and leg.id not in (target_id, transfer.waiting):
             end_leg(turn, call_id, leg.id, EndReason.TRANSFERRED)
+    if not any(leg.live and leg.party is not Party.APP for leg in turn.call(call_id).legs):
+        # An echo given to a tone: the platform does not talk with itself.
+        end_call(turn, call_id, EndReason.TRANSFERRED, by=EndedBy.PLATFORM)
 
 
 def fail_setup(turn: Turn, call_id: str) -> None:

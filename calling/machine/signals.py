@@ -9,6 +9,7 @@ from calling.machine.moving import lose_leg, settled
 from calling.machine.reasons import Cause, EndedBy, EndReason
 from calling.machine.ringing import (
     answer_leg,
+    begin_ringing,
     fail_if_all_rejected,
     fail_setup,
     join_ringing,
@@ -16,7 +17,17 @@ from calling.machine.ringing import (
     say_connected,
     say_ringing,
 )
-from calling.machine.states import AttemptState, Leg, LegState, MediaState, Party, Timer, TimerKind
+from calling.machine.states import (
+    AttemptState,
+    CallState,
+    Leg,
+    LegState,
+    MediaState,
+    Party,
+    Role,
+    Timer,
+    TimerKind,
+)
 from calling.machine.turn import Turn
 
 
@@ -118,7 +129,7 @@ def program_ended(turn: Turn, call_id: str, signal: inputs.ProgramEnded) -> None
         fail_leg(turn, call_id, app.id, EndReason.FAILED if signal.error else EndReason.REJECTED, cause)
         return
     waiting = turn.call(call_id).transfer
-    if waiting is not None and not waiting.scripted:
+    if waiting is not None and not waiting.scripted and (app is None or app.id != waiting.waiting):
         return
     reason = EndReason.FAILED if signal.error else EndReason.HANGUP
     end_call(turn, call_id, reason, cause, EndedBy.PLATFORM)
@@ -143,7 +154,8 @@ def device_offline(turn: Turn, call_id: str, signal: inputs.DeviceOffline) -> No
                 turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.GONE)
                 fail_if_all_rejected(turn, call_id, leg.id)
     for leg in turn.call(call_id).live_legs:
-        if leg.device_id == signal.device_id:
+        # A desk phone's call does not hang on its registration: its dialog says when it is over.
+        if leg.device_id == signal.device_id and leg.kind != "sip":
             if signal.final:
                 hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
             else:
@@ -155,6 +167,8 @@ def sip_progress(turn: Turn, call_id: str, signal: inputs.SipProgress) -> None:
     if leg is None or leg.party is not Party.SIP or leg.state not in (LegState.CREATED, LegState.RINGING):
         return
     if leg.state is LegState.CREATED:
+        if leg.role is Role.CALLEE and turn.call(call_id).state is CallState.CREATED:
+            begin_ringing(turn, call_id, leg.id)  # its INVITE was faster than the answer to its caller
         turn.set_leg(call_id, leg.id, state=LegState.RINGING, rang=True)
         say_ringing(turn, call_id, leg.id)
     if signal.sdp is not None and leg.attempts:

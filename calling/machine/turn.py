@@ -5,13 +5,24 @@ A Turn is the only mutable thing under `machine/`; it lives for one `decide` and
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from calling.machine.events import Effect, Event
 from calling.machine.inputs import Limits
 from calling.machine.states import Attempt, Call, Leg, Timer, TimerKind, World
+
+Value = TypeVar("Value", Call, Leg, Attempt)
+
+
+def amended(value: Value, changes: dict[str, Any]) -> Value:
+    """`dataclasses.replace` for values without constructor logic, at a fraction of its cost."""
+    if not changes.keys() <= value.__dict__.keys():
+        raise TypeError(f"{type(value).__name__} has no {changes.keys() - value.__dict__.keys()}")
+    copy: Value = object.__new__(type(value))
+    copy.__dict__.update(value.__dict__)
+    copy.__dict__.update(changes)
+    return copy
 
 
 class Turn:
@@ -32,20 +43,20 @@ class Turn:
         return leg
 
     def set(self, call_id: str, **changes: Any) -> Call:
-        call = replace(self.world[call_id], **changes)
+        call = amended(self.world[call_id], changes)
         self.world[call_id] = call
         return call
 
     def set_leg(self, call_id: str, leg_id: str, **changes: Any) -> Leg:
         call = self.world[call_id]
-        legs = tuple(replace(leg, **changes) if leg.id == leg_id else leg for leg in call.legs)
-        self.world[call_id] = replace(call, legs=legs)
+        legs = tuple(amended(leg, changes) if leg.id == leg_id else leg for leg in call.legs)
+        self.world[call_id] = amended(call, {"legs": legs})
         return self.leg(call_id, leg_id)
 
     def set_attempt(self, call_id: str, leg_id: str, attempt_id: str, **changes: Any) -> None:
         leg = self.leg(call_id, leg_id)
         attempts: tuple[Attempt, ...] = tuple(
-            replace(attempt, **changes) if attempt.id == attempt_id else attempt for attempt in leg.attempts
+            amended(attempt, changes) if attempt.id == attempt_id else attempt for attempt in leg.attempts
         )
         self.set_leg(call_id, leg_id, attempts=attempts)
 
