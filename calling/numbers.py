@@ -195,7 +195,7 @@ def sip_user(user: str, *, to_gateway: bool) -> SipUser:
     if to_gateway:
         if _E164.fullmatch(user):
             return SipUser(user)
-        return SipUser(unclear=plain.startswith(("+", "00")) or len(digits) >= LONG_DIGITS)
+        return SipUser(unclear=plain.startswith(("+", "00", "011")) or len(digits) >= LONG_DIGITS)
     abroad = next((each for each in ("+", "011", "00") if plain.startswith(each)), "")
     text = f"+{digits.removeprefix(abroad)}"
     if (abroad or len(digits) >= LONG_DIGITS) and _E164.fullmatch(text):

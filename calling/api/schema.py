@@ -31,6 +31,7 @@ Problem = shape(
 Errors = shape("Errors", errors=s.ListField(child=Problem))
 ERRORS = {
     401: OpenApiResponse(Errors, "no or wrong credentials"),
+    402: OpenApiResponse(Errors, "the balance does not cover it"),
     403: OpenApiResponse(Errors, "not with these credentials"),
     404: OpenApiResponse(Errors, "no such thing in this project"),
     409: OpenApiResponse(Errors, "not allowed in the present state, which is named"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from calling.dashboard.pages import (
+    balance,
     call,
     directory,
     entrance,
@@ -45,6 +46,13 @@ pages = [
     path("rooms/<str:room_id>/lock", directory.lock_room, name="lock_room"),
     path("lines", directory.lines, name="lines"),
     path("lines/<str:number_id>/route", directory.route_number, name="route_number"),
+    path("balance", balance.balance, name="balance"),
+    path("balance/top-up", balance.top_up, name="top_up"),
+    path("balance/account", balance.account, name="account"),
+    path("balance/policy", balance.set_policy, name="phone_policy"),
+    path("balance/suspend", balance.suspend, name="suspend_phones"),
+    path("balance/rates", balance.add_rate, name="add_rate"),
+    path("balance/rates/<str:rate_id>/drop", balance.drop_rate, name="drop_rate"),
     path("health", platform.health, name="health"),
     path("health/examination", platform.examination, name="examination"),
     path("audit", platform.audit, name="audit"),

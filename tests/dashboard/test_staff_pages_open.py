@@ -13,6 +13,7 @@ PAGES = (
     "/dashboard/subscribers",
     "/dashboard/rooms",
     "/dashboard/lines",
+    "/dashboard/balance",
     "/dashboard/health",
     "/dashboard/audit",
     "/dashboard/second-factor",
