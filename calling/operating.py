@@ -118,7 +118,8 @@ def changed(
         if state in ("finished", "failed"):
             operation.finished_at = timezone.now()
         operation.save()
-        if event and operation.verb != "digits" and call_row.state != "ended":
+        told_late = operation.verb == "record"  # whoever waits for a recording learns of it after the call
+        if event and operation.verb != "digits" and (call_row.state != "ended" or told_late):
             control.record_event(
                 call_row.project_id,
                 f"{operation.verb}.{event}",

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +66,7 @@ class Environment:
     ws_origins: tuple[str, ...] | None
     media_legs: int
     retention_days: int
+    recordings_url: str | None
 
     @property
     def domain_host(self) -> str:
@@ -173,6 +175,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         ws_origins=_ws_origins(take),
         media_legs=take.number("CALLWRIGHT_MEDIA_LEGS", 250, 1, 100_000),
         retention_days=take.number("CALLWRIGHT_RETENTION_DAYS", 30, 1, 3650),
+        recordings_url=_recordings_url(take),
     )
 
 
@@ -206,6 +209,19 @@ def _domain(take: _Reader, https_port: int) -> str:
     if not fine or not re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value):
         raise WrongVariable("CALLWRIGHT_DOMAIN", f"must be host or host:port, got {value[:80]!r}")
     return value.lower()
+
+
+def _recordings_url(take: _Reader) -> str | None:
+    name = "CALLWRIGHT_RECORDINGS_URL"
+    value = take.url(name, ("s3", "s3+http"))
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if not (parts.username and parts.password and parts.path.strip("/")):
+        raise WrongVariable(name, "must be s3://KEY:SECRET@host/bucket[/prefix][?region=…]")
+    if find_spec("boto3") is None or find_spec("storages") is None:
+        raise WrongVariable(name, 'needs more packages: pip install "callwright[s3]"')
+    return value
 
 
 def _trusted_proxies(take: _Reader) -> tuple[str, ...]:

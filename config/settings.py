@@ -196,6 +196,7 @@ CALLWRIGHT_MAX_BODY = 256 * 1024
 CALLWRIGHT_WEBHOOK_SECONDS = 10.0  # one try of a delivery
 CALLWRIGHT_WEBHOOK_WAITS = WAITS
 CALLWRIGHT_RETENTION_DAYS = ENV.retention_days  # events, deliveries
+CALLWRIGHT_RECORDINGS_URL = ENV.recordings_url  # an S3-compatible store; None: the data directory
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"
 # A dotted path, called without arguments: yields findings (level, about, fact, advice).

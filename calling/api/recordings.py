@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core import signing
 from django.http import FileResponse
 from drf_spectacular.utils import extend_schema
@@ -17,6 +15,7 @@ from calling import models, payloads, store
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.fields import Form
+from calling.media import recording_store
 from subscribers.http import pages, problems
 from tokens.subjects import ApiKey
 
@@ -42,13 +41,6 @@ def recording(key: ApiKey, recording_id: str) -> models.Recording:
     if row is None:
         raise problems.NotFound()
     return row
-
-
-def file_of(row: models.Recording) -> Path | None:
-    """Where the sound lies: always inside the recordings directory, whatever the row says."""
-    root = (Path(settings.DATA_DIR) / "recordings").resolve()
-    found = (root / row.path).resolve()
-    return found if found.is_relative_to(root) and found.is_file() else None
 
 
 class RecordingsView(SwitchboardView):
@@ -91,9 +83,7 @@ class RecordingView(SwitchboardView):
         row = recording(self.key(request), recording_id)
         if row.state == "recording":
             raise problems.Conflict("not_allowed", "The recording is going on (state: recording).")
-        found = file_of(row)
-        if found is not None:
-            found.unlink(missing_ok=True)
+        recording_store.forget(row)
         row.delete()
         return Response(status=204)
 
@@ -116,11 +106,11 @@ class DownloadView(SwitchboardView):
             raise problems.Unauthorized()
         else:
             row = recording(self.key(request), recording_id)
-        found = file_of(row)
+        found = recording_store.fetch(row)
         if found is None:
             raise problems.NotFound("The recording has no file.")
         return FileResponse(
-            found.open("rb"),
+            found,
             as_attachment=True,
             filename=f"{row.id}.{row.format}",
             content_type=TYPES.get(row.format, "application/octet-stream"),

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from calling.machine.plan import PeerMode, PeerPlan
 from calling.media import signals
 from calling.media.codecs import tones
+from calling.media.codecs.blend import Blend
 from calling.media.codecs.picture import TestPicture
 from calling.media.config import MediaConfig
 from calling.media.peer import BadSdp, Peer
@@ -60,7 +61,9 @@ class CarriedPeer:
         self.bad = False
         self._measured = 0
         self.room_sound: Any = None  # what the room it is in gives it
-        self.overlay: Any = None  # what an operation or a script plays to it, instead of the plan's source
+        self.overlay: Any = None  # what operations and scripts play to it, instead of the plan's source
+        self._played: dict[int, tuple[object, Any]] = {}  # whose it is -> what it plays
+        self._blend: Blend | None = None
         self._heard: tuple[str | None, Any] = (None, None)
         self._seen: tuple[str | None, Any] = (None, None)
         self._again: asyncio.TimerHandle | None = None
@@ -160,10 +163,22 @@ class CarriedPeer:
             case _:
                 return self.session.source_of(name)
 
-    def play(self, source: Any) -> None:
-        """Let it hear `source` instead of what the plan says; None ends that."""
-        self.overlay = source
+    def play(self, source: Any, by: object) -> None:
+        """Let it hear `source` of `by` instead of what the plan says; None ends that. What several play at
+        once is heard together."""
+        self._played.pop(id(by), None)
+        if source is not None:
+            self._played[id(by)] = (by, source)
+        sources = [one for _, one in self._played.values()]
+        blend, self._blend = self._blend, None
+        if len(sources) > 1:
+            self._blend = blend or Blend()
+            self._blend.take(sources)
+            blend = None
+        self.overlay = self._blend or next(iter(sources), None)
         self.apply_sources()
+        if blend is not None:
+            blend.close()
 
     # --- signals of the peer
 
@@ -225,4 +240,7 @@ class CarriedPeer:
     async def close(self) -> None:
         self._calm()
         self.overlay = None
+        self._played.clear()
+        if self._blend is not None:
+            self._blend.close()
         await self.peer.close()

@@ -34,6 +34,9 @@ class Record(Running):
         except OSError as problem:
             raise Failed(f"the recording could not be written: {problem.strerror or 'error'}") from problem
 
+    def remains(self) -> dict[str, Any]:
+        return self.job.summary("leg_ended") if self.job is not None else {}
+
     async def _terminators(self) -> None:
         ends = str(self.wanted.params.get("terminators") or "")
         while ends:

@@ -48,7 +48,7 @@ class Running:
             result = await self.work()
             self.report("finished", "finished", result)
         except asyncio.CancelledError:
-            self.report("finished", "finished", {"reason": "leg_ended"})
+            self.report("finished", "finished", {**self.remains(), "reason": "leg_ended"})
             raise
         except (Failed, CannotPlay) as why:
             self.report("failed", "failed", {"reason": str(why)})
@@ -70,6 +70,10 @@ class Running:
 
     async def work(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    def remains(self) -> dict[str, Any]:
+        """What there is to tell of one that ended with its leg."""
+        return {}
 
     def wish(self, wanted: Wanted) -> None:
         """Its owner wants something else of it."""
@@ -128,7 +132,7 @@ class Play(Running):
         for peer_id in {*self._given, *wanted}:
             peer = self.session.peers.get(peer_id)
             if peer is not None:
-                peer.play(source if peer_id in wanted else None)
+                peer.play(source if peer_id in wanted else None, self)
         self._given = wanted
 
     async def work(self) -> dict[str, Any]:

@@ -9,41 +9,65 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from calling import models
 from calling.machine.plan import ProgramPlan
+from calling.machine.states import Leg, LegState
+from calling.media.codecs import tones
 from calling.media.desk import AWAY
+from calling.media.program_background import Background, record_params
 from calling.media.program_facts import item_of
-from calling.media.program_parties import FAILED, Outcome, Parties
+from calling.media.program_parties import FAILED, Outcome
+from calling.media.program_seat import LOOK_SECONDS
 from calling.media.recording_job import Job
 from calling.media.sounding import CannotPlay, Sounding
-from calling.media.stream import StreamFailed
-from calling.media.stream_job import StreamJob
 from calling.models.ids import uuid7
-from calling.scripts import actions
+from calling.scripts import actions, load
+from calling.scripts.checks import BadScript
+from calling.scripts.parse import Document
+from calling.scripts.run import Runner
+from calling.webhooks.client import FetchFailed
+from calling.webhooks.guard import UnsafeUrl
 
 if TYPE_CHECKING:
     from calling.media.session import Session
 
 log = logging.getLogger(__name__)
+CONFIRM_SECONDS: Final = 120.0
 
 
-class ProgramHost(Parties):
+class ProgramHost(Background):
     """One script run's hands."""
 
-    def __init__(self, plan: ProgramPlan, session: Session, row: models.ScriptRun, key: str) -> None:
+    def __init__(self, plan: ProgramPlan, session: Session, row: models.ScriptRun) -> None:
         super().__init__(plan, session, row)
         self.digits: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
-        self._key = key
-        self._records: dict[str, tuple[Job, asyncio.Task[dict[str, Any]]]] = {}
-        self._streams: dict[str, tuple[StreamJob, asyncio.Task[None]]] = {}
+        self.guest: Guest | None = None
 
     # --- sound
 
     async def play(self, action: actions.Play) -> Outcome:
-        return await self._sound(self._sounding(action.playing))
+        async with self._told("play", action.playing.status_url) as end:
+            outcome = await self._sound(self._sounding(action.playing))
+            end(outcome, {})
+        return outcome
+
+    @contextlib.asynccontextmanager
+    async def _told(self, verb: str, url: str) -> AsyncIterator[Callable[[Outcome, dict[str, Any]], None]]:
+        """A step whose beginning and end are told to its status_url, if it has one."""
+        control_id = str(uuid7())
+        await self.follow(verb, control_id, url)
+        if url:
+            self._tell(verb, control_id, "started", {})
+
+        def end(outcome: Outcome, data: dict[str, Any]) -> None:
+            if url:
+                failed = outcome.get("result") == "failed"
+                self._tell(verb, control_id, "failed" if failed else "finished", data)
+
+        yield end
 
     def _sounding(self, playing: actions.Playing) -> Sounding:
         items = [item_of(each, playing) for each in playing.items]
@@ -59,6 +83,15 @@ class ProgramHost(Parties):
     async def prompt(self, action: actions.Prompt) -> Outcome:
         """Play and take keys; the first key stops the sound. Keys pressed before count."""
         await self.answer(actions.Answer(action.path))
+        async with self._told("collect", action.playing.status_url) as end:
+            outcome = await self._prompt(action)
+            kind, params = str(outcome.get("result")), {}
+            if kind == "match_digits":
+                kind, params = "digit", {"digits": outcome["value"], "terminator": outcome["terminator"]}
+            end(outcome, {"result": {"type": kind, "params": params}})
+        return outcome
+
+    async def _prompt(self, action: actions.Prompt) -> Outcome:
         sounding = self._sounding(action.playing)
         playing = asyncio.get_running_loop().create_task(self._sound(sounding))
         first = asyncio.get_running_loop().create_task(self.digits.get())
@@ -97,11 +130,13 @@ class ProgramHost(Parties):
         sent = peer is not None and peer.port.send_digits(action.digits)
         return {"result": "finished"} if sent else FAILED
 
-    # --- recording and streams
+    # --- recording
 
     async def record(self, action: actions.Record) -> Outcome:
         await self.answer(actions.Answer(action.path))
-        job = self._job(action, str(uuid7()))
+        call_id, leg_id, control_id = self.plan.call_id, self.plan.leg_id, str(uuid7())
+        job = Job(self.session, call_id, leg_id, control_id, record_params(action))
+        await self.follow("record", control_id, action.status_url)
         try:
             await self._begin(job)
             ending = asyncio.get_running_loop().create_task(self._terminator(job, action.terminators))
@@ -113,110 +148,88 @@ class ProgramHost(Parties):
             return FAILED
         return {**found, "result": "no_input" if found["reason"] == "no_input" else "finished"}
 
-    def _job(self, action: actions.Record, control_id: str) -> Job:
-        names = (
-            "format",
-            "stereo",
-            "direction",
-            "beep",
-            "initial_timeout",
-            "end_silence_timeout",
-            "max_length",
-        )
-        params = {name: getattr(action, name) for name in names}
-        return Job(self.session, self.plan.call_id, self.plan.leg_id, control_id, {**params, "script": True})
-
     async def _begin(self, job: Job) -> None:
         try:
             begun = await job.start()
         except OSError:
-            self._tell(job, "record.failed", {"reason": "the recording could not be written"})
+            self._tell("record", job.control_id, "failed", {"reason": "the recording could not be written"})
             raise
-        self._tell(job, "record.started", begun)
+        self._tell("record", job.control_id, "started", begun)
 
     async def _finish(self, job: Job) -> dict[str, Any]:
         try:
             found = await job.finish()
-        except OSError as problem:
-            self._tell(job, "record.failed", {"reason": problem.strerror or "error"})
+        except asyncio.CancelledError:
+            self._tell("record", job.control_id, "finished", job.summary("leg_ended"))
             raise
-        self._tell(job, "record.finished", found)
+        except OSError as problem:
+            self._tell("record", job.control_id, "failed", {"reason": problem.strerror or "error"})
+            raise
+        self._tell("record", job.control_id, "finished", found)
         return found
 
-    def _tell(self, job: Job, type: str, data: dict[str, Any]) -> None:
-        session, call_id, leg_id = self.session, job.call_id, job.leg_id
-        body = {"control_id": job.control_id, "verb": "record", **data}
-        session.lane.work(call_id, lambda: session.record(type, call_id, leg_id, body))
+    def _tell(self, verb: str, control_id: str, word: str, data: dict[str, Any]) -> None:
+        session, call_id, leg_id = self.session, self.plan.call_id, self.plan.leg_id
+        body = {"control_id": control_id, "verb": verb, **data}
+        session.lane.work(call_id, lambda: session.record(f"{verb}.{word}", call_id, leg_id, body))
 
     async def _terminator(self, job: Job, terminators: str) -> None:
         while terminators:
             if await self.digits.get() in terminators and job.recorder is not None:
                 job.recorder.stop("terminator")
 
-    async def start_record(self, action: actions.StartRecord) -> Outcome:
-        await self.answer(actions.Answer(action.path))
-        control_id = action.control_id or str(uuid7())
-        if control_id in self._records:
-            return FAILED
-        job = self._job(action, control_id)
-        try:
-            await self._begin(job)
-        except OSError:
-            return FAILED
-        self._records[control_id] = (job, asyncio.get_running_loop().create_task(self._finish(job)))
-        return {"result": "success", "control_id": control_id}
-
-    async def stop_record(self, action: actions.StopRecord) -> Outcome:
-        control_id = action.control_id or next(iter(self._records), "")
-        job, ending = self._records.pop(control_id, (None, None))
-        if job is None or ending is None:
-            return FAILED
-        job.stop()
-        try:
-            return {"result": "success", "control_id": control_id, **await ending}
-        except OSError:
-            return FAILED
-
-    async def start_stream(self, action: actions.StartStream) -> Outcome:
-        control_id = action.control_id or str(uuid7())
-        if self.plan.leg_id is None or control_id in self._streams:
-            return FAILED
-        await self.answer(actions.Answer(action.path))
-        params = {
-            "url": action.url,
-            "track": action.track,
-            "codec": action.codec,
-            "bidirectional": action.bidirectional,
-            "authorization_bearer_token": action.bearer,
-            "custom_parameters": {str(name): str(value) for name, value in action.parameters.items()},
-        }
-        project = str(self.row.project_id)
-        job = StreamJob(self.session, self.plan.call_id, self.plan.leg_id, params, project, self._key)
-        task = asyncio.get_running_loop().create_task(self._hold_stream(job))
-        self._streams[control_id] = (job, task)
-        return {"result": "success", "control_id": control_id}
-
-    async def _hold_stream(self, job: StreamJob) -> None:
-        try:
-            await job.run()
-        except StreamFailed as why:
-            log.info("A script's stream failed", extra={"why": str(why)})
-
-    async def stop_stream(self, action: actions.StopStream) -> Outcome:
-        control_id = action.control_id or next(iter(self._streams), "")
-        job, task = self._streams.pop(control_id, (None, None))
-        if job is None or task is None:
-            return FAILED
-        job.stop()
-        await asyncio.wait({task}, timeout=3)
-        return {"result": "success"}
-
     def digit(self, digit: str) -> None:
         """The party pressed a key."""
-        for job, _ in self._streams.values():
-            job.digit(digit)
         if not self.digits.full():
             self.digits.put_nowait(digit)
+
+    # --- asking who answered
+
+    async def confirmed(
+        self, target: Leg, device: actions.Device, ringing: asyncio.Task[Outcome] | None
+    ) -> bool:
+        """Let the target hear the `confirm` steps while the party hears ringing still. A hangup of theirs, an
+        error, or no end within two minutes is a no."""
+        if ringing is None:
+            self.give(tones.ringback())
+        plan = ProgramPlan(self.plan.run_id, self.plan.call_id, target.id)
+        self.guest = guest = Guest(plan, self.session, self.row)
+        guest.give(tones.silence())
+        asking = asyncio.get_running_loop().create_task(self._ask(guest, device))
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                while not asking.done() and self._state(target.id) is LegState.ANSWERED:
+                    await asyncio.wait({asking}, timeout=LOOK_SECONDS)
+            return asking.done() and asking.result() and self._state(target.id) is LegState.ANSWERED
+        except TimeoutError:
+            return False
+        finally:
+            asking.cancel()
+            guest.give(None)
+            self.guest = None
+
+    async def _ask(self, guest: Guest, device: actions.Device) -> bool:
+        key, run = str(self.row.project.signing_key), self.row.progress.get("envs") or {}
+        call = {"call_id": self.plan.call_id, "to": device.to, "project_id": str(self.row.project_id)}
+        try:
+            if isinstance(device.confirm, list):
+                document = Document({"main": device.confirm})
+            else:
+                body = {"call": call, "vars": {}, "envs": run, "params": {}}
+                async with asyncio.timeout(device.confirm_timeout or CONFIRM_SECONDS):
+                    document = await load.fetched(str(device.confirm), body, signing_key=key)
+            end = await Runner.begin(document, guest, call=call, envs=run, signing_key=key).run()
+        except (BadScript, FetchFailed, UnsafeUrl, TimeoutError) as problem:
+            log.info("A confirmation could not be asked for", extra={"why": str(problem)[:200]})
+            return False
+        return not (end.hangup or end.error)
+
+    def digit_of(self, peer_id: str, digit: str) -> None:
+        """A party pressed a key: the one that the script talks with, or the one that it asks."""
+        for host in (self, self.guest):
+            peer = host.peer() if host is not None else None
+            if host is not None and peer is not None and peer.plan.peer_id == peer_id:
+                host.digit(digit)
 
     # --- keeping
 
@@ -229,14 +242,9 @@ class ProgramHost(Parties):
                 lambda: models.ScriptRun.objects.filter(pk=run_id).update(progress=kept, state="running")
             )
 
-    async def close(self) -> None:
-        """End what runs in the background."""
-        for job, _ in self._records.values():
-            job.stop()
-        for stream, _ in self._streams.values():
-            stream.stop()
-        tasks = [task for _, task in self._records.values()] + [task for _, task in self._streams.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=3)
-            for task in tasks:
-                task.cancel()
+
+class Guest(ProgramHost):
+    """Who answered a `connect` and is asked first. The run that asks is kept, not this one."""
+
+    async def keep(self, progress: Mapping[str, Any]) -> None:
+        """Nothing to go on with in another worker."""

@@ -7,10 +7,11 @@ words is also asked of the caller's scope.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from calling import dialling, placing
+from calling.joining import Joining
 from calling.machine import inputs
 from calling.machine.states import Leg, LegState
 from calling.media.desk import AWAY
@@ -24,8 +25,21 @@ from tokens.subjects import ApiKey
 
 MAX_ROOM_NAME: Final = 64
 STALE_SECONDS: Final = 5.0
+FOREVER: Final = 86_400.0  # the call's own limit comes first
 Outcome = Mapping[str, Any]
 FAILED: Final[Outcome] = {"result": "failed"}
+
+
+def joining_of(device: actions.Device) -> Joining:
+    return Joining(
+        device.to,
+        device.caller,
+        device.caller_name,
+        device.headers,
+        device.status_url,
+        device.call_state_url,
+        device.call_state_events,
+    )
 
 
 class Parties(Seat):
@@ -42,7 +56,7 @@ class Parties(Seat):
         allowed, reason = await self._reachable(group)
         if not allowed:
             return {"result": "failed", "reason": reason}
-        seconds = int(max(device.timeout for device in group))
+        seconds = max(1, int(max(device.timeout for device in allowed)))
         ringing = None
         if action.ringback is not None:
             ringing = asyncio.get_running_loop().create_task(self._sound(self._sounding(action.ringback)))
@@ -52,15 +66,16 @@ class Parties(Seat):
             if ringing is not None and not ringing.done():
                 ringing.cancel()
 
-    async def _reachable(self, group: tuple[actions.Device, ...]) -> tuple[list[str], str]:
+    async def _reachable(self, group: Sequence[actions.Device]) -> tuple[list[actions.Device], str]:
         """The destinations that may be dialled, and why the last one may not."""
-        allowed, reason = [], "failed"
+        allowed: list[actions.Device] = []
+        reason = "failed"
         for device in group:
             try:
                 if device.from_caller:
                     await self.session.desk.run(dialling.find, caller_of(self.row), device.to)
                 await self.session.desk.run(dialling.find, self._project(), device.to)
-                allowed.append(device.to)
+                allowed.append(device)
             except ApiError as problem:
                 reason = problem_code(problem)
             except AWAY:
@@ -70,28 +85,39 @@ class Parties(Seat):
     def _project(self) -> ApiKey:
         return ApiKey(self.row.project_id)
 
-    async def _bridge(self, to: list[str], seconds: int, ringing: asyncio.Task[Outcome] | None) -> Outcome:
+    async def _bridge(
+        self, devices: Sequence[actions.Device], seconds: int, ringing: asyncio.Task[Outcome] | None
+    ) -> Outcome:
         leg_id = self.plan.leg_id
         if leg_id is None:
             return {"result": "failed", "reason": "nobody to connect"}
         known = self._known_targets()
         try:
             outcome = await self.session.desk.run(
-                placing.connect, self._project(), self.plan.call_id, leg_id, to, seconds
+                placing.connect,
+                self._project(),
+                self.plan.call_id,
+                leg_id,
+                [joining_of(device) for device in devices],
+                seconds,
             )
         except ApiError as problem:
             return {"result": "failed", "reason": problem_code(problem)}
         except (inputs.Refused, *AWAY) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
         self.session.look()
-        return await self._follow(new_targets(outcome.call) - known, seconds, ringing)
+        fresh = [leg.id for leg in outcome.call.legs if leg.id in new_targets(outcome.call) - known]
+        return await self._follow(dict(zip(fresh, devices, strict=False)), seconds, ringing)
 
     def _known_targets(self) -> set[str]:
         call = self.call
         return new_targets(call) if call is not None else set()
 
     async def _follow(
-        self, targets: set[str], seconds: int, ringing: asyncio.Task[Outcome] | None
+        self,
+        targets: Mapping[str, actions.Device],
+        seconds: int,
+        ringing: asyncio.Task[Outcome] | None,
     ) -> Outcome:
         """Wait until a target answers and leaves again, or all of them fail."""
         loop = asyncio.get_running_loop()
@@ -103,10 +129,15 @@ class Parties(Seat):
             legs = [leg for leg in call.legs if leg.id in targets]
             answered = next((leg for leg in legs if leg.answered), None)
             if answered is not None:
+                device = targets[answered.id]
+                agreed = device.confirm is None or await self.confirmed(answered, device, ringing)
                 if ringing is not None:
                     ringing.cancel()
                 self.give(None)
-                await self._while_bridged(answered)
+                if not agreed:
+                    self.session.lane.signal(self.plan.call_id, inputs.Hangup(answered.id))
+                    return {"result": "failed", "reason": "declined"}
+                await self._while_bridged(answered, device.max_duration)
                 return {"result": "connected", "peer": answered.address}
             if legs and call.transfer is None and not any(leg.live for leg in legs):
                 ended = [leg.end_reason.value for leg in legs if leg.end_reason is not None]
@@ -114,9 +145,20 @@ class Parties(Seat):
             await asyncio.sleep(LOOK_SECONDS)
         return {"result": "failed", "reason": "no-answer"}
 
-    async def _while_bridged(self, target: Leg) -> None:
+    async def _while_bridged(self, target: Leg, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        until: float | None = loop.time() + seconds
         while self._state(target.id) is LegState.ANSWERED:
+            if until is not None and loop.time() >= until:
+                self.session.lane.signal(self.plan.call_id, inputs.Hangup(target.id))
+                until = None
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def confirmed(
+        self, target: Leg, device: actions.Device, ringing: asyncio.Task[Outcome] | None
+    ) -> bool:
+        """Whether who answered wants the call: what the device's `confirm` steps say."""
+        raise NotImplementedError
 
     async def join_room(self, action: actions.JoinRoom) -> Outcome:
         name = action.name.strip()
@@ -129,7 +171,7 @@ class Parties(Seat):
                 await self.session.desk.run(dialling.find, self._project(), address)
             except (ApiError, *AWAY):
                 continue
-            found = await self._bridge([address], 30, None)
+            found = await self._bridge([actions.Device(address, max_duration=FOREVER)], 30, None)
             return {"result": "left"} if found.get("result") == "connected" else found
         return FAILED
 
@@ -148,5 +190,6 @@ class Parties(Seat):
         except (ApiError, inputs.Refused, *AWAY) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
         self.session.look()
-        found = await self._follow(new_targets(outcome.call) - known, 600, None)
+        fresh = new_targets(outcome.call) - known
+        found = await self._follow(dict.fromkeys(fresh, device), 600, None)
         return {"result": "transferred"} if found.get("result") == "connected" else FAILED

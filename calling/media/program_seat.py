@@ -25,6 +25,7 @@ class Seat:
 
     def __init__(self, plan: ProgramPlan, session: Session, row: models.ScriptRun) -> None:
         self.plan, self.session, self.row = plan, session, row
+        self._given: Any = None  # the peer that hears something of the script's
 
     # --- whom it talks with
 
@@ -37,9 +38,12 @@ class Seat:
 
     def give(self, source: Any) -> None:
         """Let the party hear something, or None: the call again."""
-        peer = self.peer()
+        peer, before = self.peer(), self._given
+        self._given = peer if source is not None else None
+        if before is not None and before is not peer:
+            before.play(None, self)
         if peer is not None:
-            peer.play(source)
+            peer.play(source, self)
 
     async def _until(self, test: Callable[[], object], seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -46,9 +46,9 @@ class Program:
         if self._host is not None:
             self._host.plan = plan
 
-    def digit(self, digit: str) -> None:
+    def digit(self, peer_id: str, digit: str) -> None:
         if self._host is not None:
-            self._host.digit(digit)
+            self._host.digit_of(peer_id, digit)
 
     async def _run(self) -> None:
         end = End()
@@ -61,9 +61,6 @@ class Program:
         except Exception:
             log.exception("A script run failed", extra={"run": self._plan.run_id})
             end = End(error="internal")
-        finally:
-            if self._host is not None:
-                await self._host.close()
         self._over(end)
 
     def _over(self, end: End) -> None:
@@ -80,7 +77,7 @@ class Program:
         if found is None:
             raise BadScript("", "the script could not be loaded")
         row, call, key = found
-        self._host = ProgramHost(self._plan, self.session, row, key)
+        self._host = ProgramHost(self._plan, self.session, row)
         envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
             return await Runner.resume(row.progress["run"], self._host, signing_key=key).run()
@@ -162,9 +159,7 @@ class Programs:
 
     def digit(self, peer_id: str, digit: str) -> None:
         for program in self._running.values():
-            peer = self._session.peer_of_leg(program.plan.leg_id) if program.plan.leg_id else None
-            if peer is not None and peer.plan.peer_id == peer_id:
-                program.digit(digit)
+            program.digit(peer_id, digit)
 
     def close(self) -> None:
         for program in self._running.values():

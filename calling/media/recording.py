@@ -41,6 +41,7 @@ class Settings:
     max_length: float = 0
     initial_timeout: float = 0
     end_silence_timeout: float = 0
+    speech_level: int = SPEECH_LEVEL
 
     @property
     def listens(self) -> bool:
@@ -256,7 +257,7 @@ class Recorder:
             self.stop("max_length")
         if not settings.listens or self.paused:
             return
-        if any(ear.level < SPEECH_LEVEL for ear in self.ears):
+        if any(ear.level < settings.speech_level for ear in self.ears):
             self._heard, self._silent = True, 0.0
         else:
             self._silent += FRAME / RATE

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from calling import models
 from calling.machine.states import Party
+from calling.media import recording_store
 from calling.media.codecs import tones
-from calling.media.recording import Ear, MixEar, Recorder, Settings
+from calling.media.recording import SPEECH_LEVEL, Ear, MixEar, Recorder, Settings
 from calling.media.recording_rows import link, root
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Job:
             await self._beep()
         wanted = self._wanted()
         self._ears = {peer_id: Ear() for peer_id in wanted}
-        how = Settings(name, stereo, *(float(params.get(key) or 0) for key in _LIMITS))
+        level = speech_level(params.get("input_sensitivity"))
+        limits = {key: float(params.get(key) or 0) for key in _LIMITS}
+        how = Settings(name, stereo, **limits, speech_level=level)
         self._room = self._room_meant()
         ears = [self._mix] if self._room is not None else list(self._ears.values())
         self.recorder = Recorder(root() / place, ears, how)
@@ -111,11 +114,11 @@ class Job:
         peers = [self.session.peers[peer_id] for peer_id in self._wanted()]
         clip = tones.beep(done.set)
         for peer in peers:
-            peer.play(clip)
+            peer.play(clip, self)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), 2 if peers else 0)
         for peer in peers:
-            peer.play(None)
+            peer.play(None, self)
 
     async def finish(self) -> dict[str, Any]:
         """Wait for the end and write it down. Raises OSError where the disk was full; the row then says
@@ -137,12 +140,18 @@ class Job:
                 recorder.stop()
                 state = "finished" if recorder.finished.exception() is None else "failed"
             self._note(state, recorder.duration_ms, recorder.size)
+        return self.summary(reason)
+
+    def summary(self, reason: str) -> dict[str, Any]:
+        """What is told of a recording at its end; nothing of one that never began."""
+        if self.row is None or self.recorder is None:
+            return {}
         return {
-            "recording_id": str(self.row.id) if self.row else "",
+            "recording_id": str(self.row.id),
             "reason": reason,
-            "duration_ms": recorder.duration_ms,
-            "size": recorder.size,
-            "url": link(self.row.id, self.row.project_id) if self.row else "",
+            "duration_ms": self.recorder.duration_ms,
+            "size": self.recorder.size,
+            "url": link(self.row.id, self.row.project_id),
         }
 
     async def _end(self, recorder: Recorder) -> str:
@@ -165,10 +174,22 @@ class Job:
         self.session.lane.work(
             self.call_id, lambda: models.Recording.objects.filter(pk=row_id).update(**values)
         )
+        if recording_store.store() is not None:
+            moving = self.session.desk.run(recording_store.keep_with_others, self.row)
+            task = asyncio.get_running_loop().create_task(moving)
+            _moving.add(task)
+            task.add_done_callback(_moving.discard)
 
     def stop(self) -> None:
         if self.recorder is not None:
             self.recorder.stop()
 
 
+def speech_level(sensitivity: Any) -> int:
+    """From SignalWire's `input_sensitivity` (0 to 100, 44 as a rule) to the -dBov that count as speech."""
+    given = 44.0 if sensitivity is None else float(sensitivity)
+    return round(SPEECH_LEVEL + (given - 44) / 2)
+
+
+_moving: set[asyncio.Task[None]] = set()  # uploads under way
 _LIMITS: Final = ("max_length", "initial_timeout", "end_silence_timeout")

@@ -17,6 +17,10 @@ from calling import models
 
 SALT: Final = "callwright.recording"
 GRACE_SECONDS: Final = 15
+RATE: Final = 48000
+WAV_HEAD: Final = 44
+MP3_KILOBITS: Final = 48  # a second and channel, as `files.writers` encodes
+OGG_TAIL: Final = 128 * 1024
 
 
 def root() -> Path:
@@ -38,9 +42,24 @@ def close_abandoned() -> int:
     live = models.Call.objects.filter(~Q(state="ended") | Q(ended_at__gt=late)).values("id")
     count = 0
     for row in models.Recording.objects.filter(state="recording").exclude(call_id__in=live)[:500]:
-        size = 0
+        size = length = 0
         with contextlib.suppress(OSError):
             size = os.stat(root() / row.path).st_size
-        state = "partial" if size else "failed"
-        count += models.Recording.objects.filter(pk=row.pk, state="recording").update(state=state, size=size)
+            length = duration_ms(root() / row.path, row.format, row.channels)
+        values = {"state": "partial" if size else "failed", "size": size, "duration_ms": length}
+        count += models.Recording.objects.filter(pk=row.pk, state="recording").update(**values)
     return count
+
+
+def duration_ms(path: Path, format: str, channels: int) -> int:
+    """How long a file of `files.writers` plays, though nobody closed it. Raises OSError."""
+    size = os.stat(path).st_size
+    if format == "wav":
+        return max(0, size - WAV_HEAD) * 1000 // (RATE * 2 * channels)
+    if format == "mp3":
+        return size * 8 // (MP3_KILOBITS * channels)
+    with path.open("rb") as file:
+        file.seek(max(0, size - OGG_TAIL))
+        tail = file.read()
+    at = tail.rfind(b"OggS")  # the last page says how many samples there are up to its end (RFC 3533)
+    return int.from_bytes(tail[at + 6 : at + 14], "little") * 1000 // RATE if at >= 0 else 0

@@ -127,7 +127,7 @@ class StreamJob:
         self._player = player
         peer = self.session.peer_of_leg(self.leg_id)
         if peer is not None:
-            peer.play(player)
+            peer.play(player, self)
 
     def _peer_of(self, track: str) -> str:
         """The peer whose sound a track is: the leg's own, or the one it talks with."""

@@ -203,6 +203,7 @@ class StartStream(Action):
     bearer: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     status_url: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

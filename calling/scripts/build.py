@@ -180,6 +180,7 @@ def _stream(step: Step) -> Action:
         values.get("authorization_bearer_token", ""),
         values.get("custom_parameters", {}),
         values.get("status_url", ""),
+        values.get("name", ""),
     )
 
 

@@ -26,7 +26,7 @@ from calling.scripts.checks import (
 )
 
 link = text(2048, 8, r"https?://[^\s]+", "must be an http or https URL")
-socket_link = text(2048, 6, r"(wss?|rtp|udp)://[^\s]+", "must be a wss:// URL")
+socket_link = text(2048, 6, r"wss?://[^\s]+", "must be a wss:// URL (RTP targets are not supported)")
 digits = text(64, 1, r"[0-9A-Da-d*#w,]{1,64}", "may hold 0-9, A-D, *, #, w and comma only")
 seconds = number(0, 14400)
 name = text(255, 1)

@@ -34,10 +34,19 @@ def fan_out(event_ids: Sequence[int]) -> int:
                 rows.append(delivery(endpoint, event, "", now))
         for endpoint in private.get(event.call_id, []) if event.call_id else []:
             body = callback_body(json.loads(event.body), endpoint.status_events)
-            if body is not None:
+            if body is not None and not told_before(endpoint, event):
                 rows.append(delivery(endpoint, event, body, now))
     models.Delivery.objects.bulk_create(rows, batch_size=1000)
     return len(rows)
+
+
+def told_before(endpoint: models.WebhookEndpoint, event: models.Event) -> bool:
+    """Whether it is about one leg (`connect/<leg>`, `leg/<leg>`) that had left before its call ended."""
+    what, _, leg_id = next(iter(endpoint.status_events), "").partition("/")
+    if event.type != "call.ended" or what not in ("connect", "leg"):
+        return False
+    left = models.Event.objects.filter(call_id=event.call_id, type="leg.ended", leg_id=leg_id)
+    return left.exists()
 
 
 def delivery(

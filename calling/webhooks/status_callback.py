@@ -15,6 +15,7 @@ STATES = {
 DEFAULT = ("ended",)
 OPERATION_STATES = {"paused": "paused", "finished": "finished", "failed": "error"}
 WORDS = {"play": "playing", "record": "recording", "collect": "collecting", "stream": "streaming"}
+TALKED = ("hangup", "transferred")  # how an answered leg ends
 REASONS = {
     "hangup": "hangup",
     "cancelled": "cancel",
@@ -35,6 +36,8 @@ def callback_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) ->
 
     An answer of a joined party after the call's own answer is not a state of the call.
     """
+    if any(each.startswith(("connect/", "leg/")) for each in wanted):
+        return joined_body(event, wanted)
     if any("/" in each for each in wanted):
         return operation_body(event, wanted)
     state = STATES.get(event["type"])
@@ -75,6 +78,36 @@ def operation_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) -
         state = "no_input"
     params = {**found, "call_id": data["call"]["id"], "node_id": "callwright", "state": state}
     return envelope(f"calling.call.{verb}", event, params)
+
+
+def joined_body(event: dict[str, Any], wanted: list[str] | tuple[str, ...]) -> str | None:
+    """What is told of one leg that a script connected: of its bridge (`connect/<leg>`), or of its own states
+    (`leg/<leg>`, then the states asked for)."""
+    what, _, leg_id = wanted[0].partition("/")
+    call = event["data"]["call"]
+    leg = next((each for each in call["legs"] if each["id"] == leg_id), None)
+    ours = event["data"].get("leg_id") == leg_id
+    over = event["type"] == "leg.ended" and ours or event["type"] == "call.ended"
+    answered = event["type"] == "call.answered" and ours
+    if leg is None or not (over or answered):
+        return None
+    reason = leg["end_reason"] or "hangup"
+    device = {"type": "webrtc", "params": {"to_number": leg["address"]}}
+    peer = {"call_id": leg_id, "node_id": "callwright", "device": device}
+    params: dict[str, Any] = {"call_id": call["id"], "node_id": "callwright"}
+    if what == "connect":
+        parted = "disconnected" if reason in TALKED else "failed"
+        params |= {"connect_state": parted if over else "connected", "peer": peer}
+        if over and parted == "failed":
+            params["failed_reason"] = REASONS.get(reason, "error")
+        return envelope("calling.call.connect", event, params)
+    if ("ended" if over else "answered") not in wanted[1:]:
+        return None
+    params |= {"call_id": leg_id, "segment_id": leg_id, "call_state": "ended" if over else "answered"}
+    params |= {"direction": "outbound", "device": device, "parent": {"call_id": call["id"]}}
+    if over:
+        params["end_reason"] = REASONS.get(reason, "error")
+    return envelope("calling.call.state", event, params)
 
 
 def envelope(kind: str, event: dict[str, Any], params: dict[str, Any]) -> str:
