@@ -20,7 +20,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0
 STOP_SECONDS = 15.0
 
 

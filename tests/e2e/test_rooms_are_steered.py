@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,7 +157,7 @@ async def test_a_room_is_consulted_and_joined_to(cast: Cast, worker: WorkerProce
 async def test_joining_and_leaving_leaks_nothing(
     cast: Cast, worker: WorkerProcess, figure: Callable[[int, int], int]
 ) -> None:
-    """Somebody stays while another comes and goes; descriptors and threads of the worker stay the same."""
+    """Somebody stays while another comes and goes; the worker's descriptors, threads and memory stay."""
     room = await make_room(cast)
     phones, _ = await come_in(cast, "alice")
 
@@ -169,17 +170,26 @@ async def test_joining_and_leaving_leaks_nothing(
 
     for _ in range(5):
         await visit()
-    before = await settled(worker.pid)
+    before, memory = await settled(worker.pid), resident(worker.pid)
     rounds = figure(30, 1000)
     for _ in range(rounds):
         await visit()
     after = await settled(worker.pid)
     assert after[0] <= before[0] + 8, f"descriptors {before[0]} -> {after[0]} in {rounds} visits"
     assert after[1] <= before[1] + 2, f"threads {before[1]} -> {after[1]}"
+    grown = resident(worker.pid) - memory
+    print(f"{rounds} visits: descriptors, threads {before} -> {after}, {grown} kB more")
+    assert grown < 12_000 + 4 * rounds, f"{grown} kB more in {rounds} visits"
     told = await story(room)
     assert [number for number, _ in told] == list(range(1, len(told) + 1))
     assert len((await room_state(cast))["members"]) == 1
     await close(phones)
+
+
+def resident(pid: int) -> int:
+    """kB of memory in use by a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1])
 
 
 async def settled(pid: int) -> tuple[int, int]:

@@ -42,6 +42,7 @@ def test_devices_are_asked_for_a_line_per_picture_of_the_others_once(cast, come_
         phone.expect("call.update", call_id=call_id, reason="new_tracks", pictures=2)
     more = stage.VIDEO_SDP + stage.VIDEO_SDP[stage.VIDEO_SDP.index("m=video") :].replace("mid:1", "mid:2")
     alice.send("call.update", call_id=hers, sdp=more)
+    alice.quiet()
     stage.answer_offers(hers)
     alice.expect("sdp.answer", call_id=hers)
     for phone in (alice, bob, carol, dave):

@@ -1,0 +1,83 @@
+"""A thousand members come and go: no socket, task, timer, object or memory stays behind in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from calling.machine.states import Media
+from calling.media.codecs import tones
+from calling.media.codecs.loudspeaker import Loudspeaker
+from calling.media.codecs.mixer import Member, Mixer
+from calling.media.peer import Peer
+from tests.media.phones import CONFIG, until
+
+BOTH = Media(video=True, receive_video=True)
+
+
+def resident() -> int:
+    """Bytes of memory in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def alive() -> int:
+    return sum(1 for each in gc.get_objects() if type(each) in (Member, Peer))
+
+
+async def connected() -> tuple[Peer, Peer]:
+    near, far = Peer(CONFIG), Peer(CONFIG)
+    await near.accept(await far.answer(await near.offer(BOTH)))
+    await until(lambda: near.port.up and far.port.up, 20, "connecting")
+    return near, far
+
+
+async def visit(room: Mixer, number: int) -> None:
+    near, far = await connected()
+    far.port.hears(tones.tone())
+    member = room.join(near.port, str(number), trunk=number % 10 == 9)
+    if number % 5 == 0:
+        room.set(member, muted=True, volume=-6.0)
+        speakers: list[Loudspeaker] = []
+        speakers.append(Loudspeaker(tones.beep(lambda: speakers[0].close())))
+        room.play(speakers[0].pull)
+    await asyncio.sleep(0.05)
+    room.leave(member)
+    await asyncio.gather(near.close(), far.close())
+
+
+@pytest.mark.family
+@pytest.mark.timeout(3600)
+async def test_a_thousand_visits_leave_a_room_as_it_was(
+    figure: Callable[[int, int], int], record_property: Callable[[str, object], None]
+) -> None:
+    room = Mixer()
+    pairs = [await connected(), await connected()]
+    for near, far in pairs:
+        far.port.hears(tones.tone())
+        room.join(near.port, "stays")
+    for number in range(20):  # what is made once is made now
+        await visit(room, number)
+    gc.collect()
+    await asyncio.sleep(0.5)
+    before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), alive()
+    memory = resident()
+    rounds = figure(20, 1000)
+    for number in range(rounds):
+        await visit(room, number)
+    gc.collect()
+    await asyncio.sleep(0.5)
+    after = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), alive()
+    grown = resident() - memory
+    record_property("bytes per visit", grown / rounds)
+    print(f"{rounds} visits: descriptors, tasks, objects {before} -> {after}, {grown} bytes more")
+    assert after == before
+    assert grown < 4_000_000 + 2_000 * rounds
+    assert len(room.members) == 2 and not room.players
+    room.close()
+    for near, far in pairs:
+        await asyncio.gather(near.close(), far.close())
