@@ -20,6 +20,7 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 RATE = 48000
 FRAME = 960
@@ -64,7 +65,9 @@ class SoftPhone:
         self.heard: list[dict[str, Any]] = []
         self.call_id = ""
         self.longest_gap = 0.0
-        self.moves = 0
+        self.moves = self.returns = 0
+        self.device_id = ""
+        self.comes_back = False
         self._sound: deque[np.ndarray] = deque(maxlen=100)
         self._sound_at = 0.0
         self._place = 0
@@ -76,10 +79,20 @@ class SoftPhone:
     # --- words
 
     async def come_online(self) -> None:
+        """Connect and authenticate; with the device id of an earlier socket, its calls are picked up."""
         self._socket = await connect(self.url, open_timeout=SECONDS, max_size=256 * 1024)
         self._spawn(self._listen(self._socket))
-        await self.send("auth", token=self.token)
-        await self.expect("auth.ok")
+        await self.send("auth", token=self.token, **({"device_id": self.device_id} if self.device_id else {}))
+        self.device_id = (await self.expect("auth.ok"))["device_id"]
+
+    async def _come_back(self) -> None:
+        """A lost socket keeps its calls for 15 s (contract 6)."""
+        for _ in range(240):
+            with contextlib.suppress(OSError, TimeoutError, WebSocketException):
+                await self.come_online()
+                self.returns += 1
+                return
+            await asyncio.sleep(0.25)
 
     async def send(self, type: str, **fields: Any) -> None:
         assert self._socket is not None
@@ -94,6 +107,8 @@ class SoftPhone:
                 async with self._news:
                     self.heard.append(message)
                     self._news.notify_all()
+        if self.comes_back and socket is self._socket:
+            self._spawn(self._come_back())
 
     async def expect(self, type: str, seconds: float = SECONDS, **fields: Any) -> dict[str, Any]:
         """The next message of that type that was not looked at yet. Raises Missing."""
@@ -215,6 +230,7 @@ class SoftPhone:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
+        self.comes_back = False
         if self.pc is not None:
             await self.pc.close()
         if self._socket is not None:

@@ -1,0 +1,64 @@
+"""docker/: every part named there exists, every variable is read, media workers are given time to drain."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from config.env import ROOT
+
+DOCKER = ROOT / "docker"
+ENTRYPOINT = (DOCKER / "entrypoint.sh").read_text()
+PARTS = set(re.findall(r"^  ([a-z]+)\) exec", ENTRYPOINT, re.MULTILINE))
+READ = set(re.findall(r'"(CALLWRIGHT_[A-Z_]+)"', (ROOT / "config" / "env.py").read_text()))
+MANIFEST = DOCKER / "kubernetes" / "callwright.yaml"
+SET = re.compile(r"^\s*-? ?\{?(?:name: )?(CALLWRIGHT_[A-Z_]+)[:=,]", re.MULTILINE)
+
+
+def kubernetes() -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = yaml.safe_load(MANIFEST.read_text())["items"]
+    return items
+
+
+def pods() -> list[dict[str, Any]]:
+    return [item["spec"]["template"] for item in kubernetes() if "template" in item.get("spec", {})]
+
+
+def test_every_part_that_runs_is_one_of_the_entrypoint() -> None:
+    assert {"web", "media", "tasks", "beat", "sweep", "sip", "prepare"} <= PARTS
+    started = {one["args"][0] for pod in pods() for one in pod["spec"]["containers"]}
+    assert started == {"web", "media", "tasks", "beat", "sweep", "sip", "prepare"}
+    services = yaml.safe_load((DOCKER / "compose.yml").read_text())["services"]
+    assert {one["command"][0] for one in services.values() if one.get("image") == "callwright"} == started
+
+
+def test_every_variable_that_is_set_is_read() -> None:
+    for path in (DOCKER / "compose.yml", MANIFEST):
+        named = set(SET.findall(path.read_text()))
+        assert named and named <= READ, (path.name, named - READ)
+
+
+def test_media_workers_are_given_longer_than_they_drain() -> None:
+    settings = next(item["data"] for item in kubernetes() if item["kind"] == "ConfigMap")
+    media = next(pod["spec"] for pod in pods() if pod["metadata"]["labels"]["part"] == "media")
+    assert media["hostNetwork"] is True
+    assert media["terminationGracePeriodSeconds"] > int(settings["CALLWRIGHT_DRAIN_SECONDS"])
+    service = yaml.safe_load((DOCKER / "compose.yml").read_text())["services"]["media"]
+    assert service["network_mode"] == "host" and service["stop_grace_period"] == "31m"
+
+
+def test_nothing_runs_with_more_rights_than_it_needs() -> None:
+    for pod in pods():
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        for one in pod["spec"]["containers"]:
+            assert one["securityContext"]["readOnlyRootFilesystem"] is True
+            assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_image_holds_every_package_of_the_code() -> None:
+    copied = set(re.findall(r"^COPY (\w+) \w+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE))
+    code = {path.parent.name for path in Path(ROOT).glob("*/__init__.py")} - {"tests", "docs"}
+    assert code <= copied, code - copied
