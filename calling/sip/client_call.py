@@ -69,6 +69,11 @@ class ClientCall(Call):
     def call_id(self) -> str:
         return self._call_id
 
+    @property
+    def heard(self) -> bool:
+        """Whether the far end has said anything yet, be it only 100."""
+        return self._provisional or self.dialog is not None or self.finished
+
     async def start(self) -> None:
         """Resolve and send. Failures come as a Failed notice, never as an exception."""
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from calling.machine import inputs
 from calling.sip import edge_routes
 from calling.sip.call import Headers
+from calling.sip.client_call import ClientCall
 from calling.sip.edge_line import Line, insist, rows
 from calling.sip.edge_routes import Way
 from calling.sip.edge_rows import Waiting, holder_of_device
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 # What another gateway may do better (issue of a trunk, not of the number that was dialled).
 NEXT_GATEWAY = frozenset({408, 480, 500, 502, 503, 504})
+SILENT_SECONDS = 6.0  # without a word, not even 100, the next gateway is tried (RFC 3261 would wait 32 s)
 
 
 class OutgoingLine(Line):
     """`wanted` has been claimed; `ways` are tried in order."""
+
+    call: ClientCall
 
     def __init__(self, edge: Edge, wanted: Waiting, ways: list[Way]) -> None:
         self.wanted, self.ways = wanted, ways
@@ -39,7 +43,16 @@ class OutgoingLine(Line):
         """Until it is answered (True) or over (False)."""
         at = 0
         while True:
-            item = await self.inbox.get()
+            more = at + 1 < len(self.ways) and not self.early
+            try:
+                async with asyncio.timeout(SILENT_SECONDS if more and not self.call.heard else None):
+                    item = await self.inbox.get()
+            except TimeoutError:
+                if not self.call.heard:
+                    item = Failed(408, "Request Timeout")
+                    self.edge.agent.spawn(self.call.hangup())
+                else:
+                    continue
             match item:
                 case View() if item.leg_state == "ended" or not item.attempt_live or self.taken(item):
                     await self.give_up()
@@ -48,7 +61,7 @@ class OutgoingLine(Line):
                     await self.progress(item)
                 case Answered():
                     return await self.answered(item)
-                case Failed() if item.code in NEXT_GATEWAY and at + 1 < len(self.ways) and not self.early:
+                case Failed() if item.code in NEXT_GATEWAY and more:
                     at += 1
                     self.adopt(invite(self.edge, self.wanted, self.ways[at]))
                 case Failed():
