@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 from calling.machine.plan import PeerMode, PeerPlan
@@ -43,9 +42,12 @@ class Surroundings(Protocol):
 
 
 def maker(plan: PeerPlan) -> Callable[..., Any]:
-    """SIP speaks plain RTP unless its description brings a fingerprint (RFC 8122)."""
+    """SIP speaks plain RTP unless its description brings a fingerprint (RFC 8122).
+
+    It takes packets from the agreed place alone and learns no other (R15).
+    """
     webrtc = plan.kind != "sip" or "a=fingerprint:" in (plan.remote_sdp or "")
-    return Peer if webrtc else partial(PlainPeer, learn=True)
+    return Peer if webrtc else PlainPeer
 
 
 class CarriedPeer:
