@@ -83,7 +83,7 @@ def recorded(cast: Cast, tmp_path: Path, sound: bytes = b"RIFF sound") -> models
     (tmp_path / "recordings" / "ab").mkdir(parents=True, exist_ok=True)
     (tmp_path / "recordings" / name).write_bytes(sound)
     return models.Recording.objects.create(
-        project=cast.project, call_id=uuid4(), control_id="r", state="finished", format="wav", size=10, path=name
+        project=cast.project, call_id=uuid4(), control_id="r", state="finished", format="wav", path=name
     )
 
 
