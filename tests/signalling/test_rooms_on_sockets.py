@@ -83,9 +83,9 @@ def test_others_and_wrong_words_are_refused(cast, come_in):
     alice, hers = come_in("alice")
     leg_id = stage.leg_of(hers, "caller").id
     alice.send("room.lock", req_id=1, room="standup")
-    alice.refused("forbidden", req_id=1)
+    alice.refused("not_permitted", req_id=1)
     alice.send("room.mute", req_id=2, room="nowhere", leg_id=leg_id)
-    alice.refused("forbidden", req_id=2)
+    alice.refused("not_permitted", req_id=2)
     alice.send("room.get", req_id=3)
     alice.refused("missing_required_parameter", req_id=3)
     alice.send("room.get", req_id=4, room=["standup"])
