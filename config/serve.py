@@ -19,6 +19,7 @@ import uvicorn
 
 from config import env as environment
 from config.embedded import certificate
+from config.heads import BoundedHead
 
 _DAY = 86400.0
 
@@ -77,7 +78,7 @@ def _config(application: object, env: environment.Environment, **ssl: str) -> uv
         log_config=None,
         access_log=False,
         server_header=False,
-        http="httptools",
+        http=BoundedHead,
         ws="websockets-sansio",
         ws_max_size=256 * 1024,
         ws_max_queue=16,
