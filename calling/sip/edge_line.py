@@ -17,8 +17,9 @@ from calling import control, dialling, placing
 from calling.machine import inputs
 from calling.sip import edge_rows
 from calling.sip.client_call import ClientCall
-from calling.sip.edge_words import View, direction_of, mirrored, place_of, problem_status, wishes
+from calling.sip.edge_words import View, problem_status, wishes
 from calling.sip.notices import Digit, Failed, Finished, Notice, Offer, Referred
+from calling.sip.offers import direction_of, mirrored, place_of
 from calling.sip.server_call import ServerCall
 from calling.sip.values import Replaces
 from subscribers.http import problems

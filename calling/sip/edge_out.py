@@ -14,6 +14,7 @@ from calling.sip.edge_routes import Way
 from calling.sip.edge_rows import Waiting, holder_of_device
 from calling.sip.edge_words import View, rejected_as
 from calling.sip.notices import Answered, Failed, Finished, Progress
+from calling.sip.offers import limited
 
 if TYPE_CHECKING:
     from calling.sip.edge import Edge
@@ -118,7 +119,7 @@ def invite(edge: Edge, wanted: Waiting, way: Way):  # type: ignore[no-untyped-de
     """Send the INVITE of one way. Raises ValueError for a contact that is none."""
     return edge.agent.invite(
         way.uri,
-        wanted.offer,
+        limited(wanted.offer, way.codecs),
         from_=way.from_,
         to=way.to,
         headers=way.headers,

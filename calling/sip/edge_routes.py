@@ -9,6 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,7 +22,7 @@ from calling.sip.edge_words import address
 from calling.sip.resolve import NoRoute, Resolver
 from calling.sip.transaction import Hop
 from calling.sip.values import parse_uri
-from subscribers.models import PhoneNumber, SipGateway
+from subscribers.models import PhoneNumber, SipEndpoint, SipGateway
 
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
 
@@ -38,6 +39,7 @@ class Way:
     hops: tuple[Hop, ...] | None = None
     fixed: bool = False
     trusted: bool = False  # configured by the project, so it may be on a private network
+    codecs: tuple[str, ...] = ()  # all that may be offered, best first; (): whatever the worker speaks
 
 
 def ways(wanted: Waiting, host: str) -> list[Way]:
@@ -47,7 +49,12 @@ def ways(wanted: Waiting, host: str) -> list[Way]:
         if not uri or not hop:
             return []
         from_ = address(wanted.from_user, host, wanted.from_name)
-        return [Way(uri, from_, f"<{uri}>", wanted.headers, hops=(Hop(*hop),), fixed=True, trusted=True)]
+        endpoint = SipEndpoint.objects.filter(pk=str(wanted.contact.get("endpoint", UUID(int=0)))).first()
+        codecs = tuple(endpoint.codecs) if endpoint is not None else ()
+        hops = (Hop(*hop),)
+        return [
+            Way(uri, from_, f"<{uri}>", wanted.headers, hops=hops, fixed=True, trusted=True, codecs=codecs)
+        ]
     found = [
         through(gateway, wanted, host)
         for gateway in in_order(
@@ -85,6 +92,7 @@ def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
         wanted.headers + extra,
         credentials,
         trusted=True,
+        codecs=tuple(gateway.codecs),
     )
 
 

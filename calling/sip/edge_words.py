@@ -116,27 +116,3 @@ def address(user: str, host: str, name: str = "") -> str:
     safe = re.sub(r"[^A-Za-z0-9+_.-]", "", user)[:64] or "anonymous"
     host = f"[{host}]" if ":" in host else host
     return f'"{clean}" <sip:{safe}@{host}>' if clean else f"<sip:{safe}@{host}>"
-
-
-def place_of(sdp: str) -> tuple[str, ...]:
-    """What must stay the same for an offer to be a mere hold or resume: the connection and audio lines."""
-    lines = [line.strip() for line in sdp.splitlines()]
-    places = {line for line in lines if line.startswith("c=") and not line.endswith(" 0.0.0.0")}
-    return (*sorted(places), *(" ".join(line.split()[:2]) for line in lines if line.startswith("m=")))
-
-
-def direction_of(sdp: str) -> str:
-    """The direction of the first audio section as offered; an address of zeros is a hold (RFC 2543)."""
-    found = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", sdp, re.M)
-    if re.search(r"^c=IN IP4 0\.0\.0\.0\s*$", sdp, re.M):
-        return "sendonly"
-    return found[1] if found else "sendrecv"
-
-
-def mirrored(sdp: str, direction: str) -> str:
-    """Our last description with the answer's direction, as a new version of its session (RFC 3264 8)."""
-    answer = {"sendonly": "recvonly", "recvonly": "sendonly"}.get(direction, direction)
-    text = re.sub(r"^a=(sendrecv|sendonly|recvonly|inactive)(\r?)$", rf"a={answer}\2", sdp, flags=re.M)
-    return re.sub(
-        r"^(o=\S+ \S+ )(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", text, count=1, flags=re.M
-    )

@@ -1,10 +1,10 @@
-"""REGISTER's rules, routes, session timers and SDP's refusals, as pure values."""
+"""REGISTER's rules, routes, session timers and descriptions, as pure values."""
 
 from __future__ import annotations
 
 import pytest
 
-from calling.sip import sdp, session_timer
+from calling.sip import offers, session_timer
 from calling.sip.compose import make_request
 from calling.sip.dialog import Dialog, exact_uri
 from calling.sip.registrar import Change, Registered, wanted
@@ -53,11 +53,26 @@ def test_a_short_session_is_refused_and_the_refresher_acts_at_half_time() -> Non
     assert SessionTimer(300, ours=False).due_after == 268
 
 
-def test_keys_are_agreed_hold_is_mirrored_and_a_downgrade_is_seen() -> None:
-    offered = sdp.read(sdp.offer("127.0.0.1", 4000, ["PCMU"], key=bytes(30), direction="sendonly"))
-    assert offered.secure and offered.holds
-    answer = sdp.read(sdp.answer(offered, "127.0.0.1", 4002, ["PCMU"], key=bytes(range(30))))
-    assert answer.key == bytes(range(30)) and answer.direction == "recvonly"
-    with pytest.raises(sdp.BadSession):
-        sdp.answer(offered, "127.0.0.1", 4002, ["PCMU"])
-    assert sdp.downgraded(offered, sdp.read(sdp.offer("127.0.0.1", 4000, ["PCMU"])))
+def test_a_trunk_is_offered_its_own_codecs_in_its_order() -> None:
+    offer = (
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        "m=audio 4000 RTP/AVP 0 111 9 8 110 126\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:111 opus/48000/2\r\n"
+        "a=fmtp:111 useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+        "a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n"
+        "a=fmtp:126 0-15\r\na=sendrecv\r\n"
+    )
+    narrow = offers.limited(offer, ["PCMA", "PCMU"])
+    assert "m=audio 4000 RTP/AVP 8 0 126\r\n" in narrow
+    assert "opus" not in narrow and "111" not in narrow and "48000" not in narrow
+    assert "a=fmtp:126 0-15\r\na=sendrecv\r\n" in narrow
+    assert offers.limited(offer, []) == offer == offers.limited(offer, ["G729"])
+    assert "m=audio 4000 RTP/AVP 111 110\r\n" in offers.limited(offer, ["OPUS"])
+
+
+def test_a_hold_is_read_and_mirrored() -> None:
+    held = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n"
+    assert offers.direction_of(held) == "sendonly"
+    assert offers.direction_of(held.replace("IP4 127.0.0.1\r\nm", "IP4 0.0.0.0\r\nm")) == "sendonly"
+    ours = offers.mirrored(held.replace("sendonly", "sendrecv"), "sendonly")
+    assert "a=recvonly" in ours and "o=- 1 2 " in ours
+    assert offers.place_of(held) == offers.place_of(held.replace("sendonly", "sendrecv"))
