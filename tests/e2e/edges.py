@@ -42,7 +42,7 @@ class EdgeProcess:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.bind(("127.0.0.1", 0))
             one.settimeout(0.3)
-            for number in range(100):
+            for number in range(300):
                 assert self.process.poll() is None, self.words()
                 one.sendto(ask.format(one.getsockname()[1], number).encode(), ("127.0.0.1", self.port))
                 try:
