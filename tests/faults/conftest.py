@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.conftest import _nothing_left_open, cast, start_worker
+from tests.e2e.conftest import _nothing_left_open, cast, start_worker, worker
 from tests.signalling.conftest import port, start_web, stop_web
 
-__all__ = ["_nothing_left_open", "cast", "port", "start_worker"]
+__all__ = ["_nothing_left_open", "cast", "port", "start_worker", "worker"]
 
 
 @pytest.fixture
