@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from calling import operating
 from calling.machine.states import Party
+from calling.media.files.prepare import Picture
 from calling.media.rows import Wanted
-from calling.media.sounding import CannotPlay, Sounding
+from calling.media.sounding import CannotPlay, Sounding, picture_of
 
 if TYPE_CHECKING:
     from calling.media.codecs.loudspeaker import Loudspeaker
@@ -95,8 +96,9 @@ class Play(Running):
         params = wanted.params
         loop = params.get("loop", 1)
         self.sounding = Sounding(
-            params.get("items") or [], self._give, volume=float(params.get("volume") or 0), loops=int(loop)
-        )
+            params.get("items") or [], self._give, volume=float(params.get("volume") or 0), loops=int(loop),
+            picture=self._picture,
+        )  # fmt: skip
         self.sounding.pause(wanted.wish == "pause")
         self._given: list[str] = []
         self._speaker: Loudspeaker | None = None
@@ -114,6 +116,10 @@ class Play(Running):
             own = call.leg(wanted.leg_id)
             legs = [leg for leg in ((own if direction == "listen" else other),) if leg is not None]
         return [leg.peer_id for leg in legs if leg.peer_id in session.peers]
+
+    def _picture(self) -> Picture:
+        peers = [self.session.peers[peer_id] for peer_id in self._listeners()]
+        return picture_of(peers[0].port) if len(peers) == 1 else "vp8"
 
     def _room(self) -> RoomSound | None:
         """The room that is meant where the leg is a room's: everybody in it hears."""

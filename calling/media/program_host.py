@@ -17,12 +17,13 @@ from calling.machine.plan import ProgramPlan
 from calling.machine.states import Leg, LegState
 from calling.media.codecs import tones
 from calling.media.desk import AWAY
+from calling.media.files.prepare import Picture
 from calling.media.program_background import Background, record_params
 from calling.media.program_facts import item_of
 from calling.media.program_parties import FAILED, Outcome
 from calling.media.program_seat import LOOK_SECONDS
 from calling.media.recording_job import Job
-from calling.media.sounding import CannotPlay, Sounding
+from calling.media.sounding import CannotPlay, Sounding, picture_of
 from calling.models.ids import uuid7
 from calling.scripts import actions, load
 from calling.scripts.checks import BadScript
@@ -71,7 +72,13 @@ class ProgramHost(Background):
 
     def _sounding(self, playing: actions.Playing) -> Sounding:
         items = [item_of(each, playing) for each in playing.items]
-        return Sounding(items, self.give, volume=playing.volume, loops=playing.loops)
+        return Sounding(
+            items, self.give, volume=playing.volume, loops=playing.loops, picture=self._picture
+        )
+
+    def _picture(self) -> Picture:
+        peer = self.peer()
+        return "vp8" if peer is None else picture_of(peer.port)
 
     async def _sound(self, sounding: Sounding) -> Outcome:
         try:

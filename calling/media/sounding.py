@@ -15,7 +15,7 @@ from calling.media.codecs import tones
 from calling.media.codecs.sources import Clip
 from calling.media.files import library
 from calling.media.files.player import FilePlayer
-from calling.media.files.prepare import Unplayable
+from calling.media.files.prepare import Picture, Unplayable
 from calling.media.speech import SpeechUnavailable, say
 
 RING_SECONDS = 6.0  # one ring with its pause
@@ -29,9 +29,15 @@ class Sounding:
     """One run through some items. `give(source)` lets the listeners hear a source; None: nothing more."""
 
     def __init__(
-        self, items: Sequence[dict[str, Any]], give: Callable[[Any], None], *, volume: float, loops: int
+        self,
+        items: Sequence[dict[str, Any]],
+        give: Callable[[Any], None],
+        *,
+        volume: float,
+        loops: int,
+        picture: Callable[[], Picture] = lambda: "vp8",
     ) -> None:
-        self._items, self._give = items, give
+        self._items, self._give, self._picture = items, give, picture
         self._volume, self._loops = volume, loops
         self._paused = False
         self._running = asyncio.Event()
@@ -70,7 +76,7 @@ class Sounding:
             case "ringtone":
                 await self._hold(tones.ringback(), float(item.get("duration") or RING_SECONDS))
             case "audio" | "tts":
-                await self._play_file(await prepared(item))
+                await self._play_file(await prepared(item, self._picture()))
             case kind:
                 raise CannotPlay(f"{kind} cannot be played")
 
@@ -115,11 +121,18 @@ class Sounding:
         self._stopped.set()
 
 
-async def prepared(item: dict[str, Any]) -> Any:
+def picture_of(port: Any) -> Picture:
+    """The codec that a listener's pictures should have: VP8, but H.264 where it speaks nothing else."""
+    line = port.video_out.line
+    spoken = {codec.name.lower() for codec in line.codecs} if line is not None else set()
+    return "h264" if "h264" in spoken and "vp8" not in spoken else "vp8"
+
+
+async def prepared(item: dict[str, Any], picture: Picture = "vp8") -> Any:
     """The media of a file or of words. Raises CannotPlay."""
     try:
         if item["type"] == "audio":
-            return await library.get(str(item.get("url") or ""))
+            return await library.get(str(item.get("url") or ""), picture=picture)
         return await say(
             str(item.get("text") or ""),
             language=str(item.get("language") or "en-US"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from aiortc import RTCRtpSender
 
 from calling.media.files.player import FilePlayer
 from calling.media.files.prepare import prepare
 from calling.media.files.prepared import Prepared, open_prepared
+from calling.media.sounding import picture_of
 from tests.media.files.made import media
 from tests.media.phones import Phone, joined, until
 
@@ -70,4 +72,23 @@ async def test_a_phone_sees_the_moving_picture(kind: str, tmp_path: Path) -> Non
         a.port.sees(player)
         await until(lambda: alice.hears(440), what="sound")
         await until(lambda: alice.frames > 20, 10, "pictures")
+        player.stop()
+
+
+async def test_h264_goes_as_it_is_to_who_speaks_nothing_else(tmp_path: Path) -> None:
+    alice = Phone(300, grey=50)
+    spoken = RTCRtpSender.getCapabilities("video").codecs
+    h264 = [one for one in spoken if one.mimeType in ("video/H264", "video/rtx")]
+    alice.pc.getTransceivers()[1].setCodecPreferences(h264)
+    source, made = tmp_path / "a.mp4", tmp_path / "a.cwp"
+    source.write_bytes(media("mp4", 3.0))
+    async with joined(alice) as (a,):
+        assert picture_of(a.port) == "h264"
+        await prepare(source, made, picture=picture_of(a.port))
+        prepared = open_prepared(made)
+        assert prepared.about.video == "h264"
+        player = FilePlayer([prepared], loops=0)
+        a.port.hears(player)
+        a.port.sees(player)
+        await until(lambda: alice.frames > 20, 20, "pictures")
         player.stop()
