@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from calling.fields import invalid
@@ -49,7 +50,7 @@ async def invite(line: Line, client_id: str, fields: dict[str, Any]) -> Message:
     told = line.named(client_id)
     if told is not None:
         return {"message": "CALL CREATED", "callID": client_id, "memberID": told.leg_id}
-    if line.expired:
+    if line.expired or line.holder.expires_at.timestamp() <= time.time():
         raise InvalidToken("token_expired", "The token has expired.")
     call_id, leg_id = await in_thread(
         commands.dial, line.holder, line.device_id, client_id, fields, dict(line.names)
