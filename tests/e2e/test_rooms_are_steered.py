@@ -154,6 +154,7 @@ async def test_a_room_is_consulted_and_joined_to(cast: Cast, worker: WorkerProce
 
 
 @pytest.mark.family
+@pytest.mark.timeout(3600)
 async def test_joining_and_leaving_leaks_nothing(
     cast: Cast, worker: WorkerProcess, figure: Callable[[int, int], int]
 ) -> None:
