@@ -249,6 +249,7 @@ def main() -> int:
     source, target = os.fdopen(int(source_fd), "rb"), os.fdopen(int(target_fd), "wb")
     warm()
     give_up_rights()
+    tick()  # from here on every second of media is a sign of life
     try:
         found = {"ok": decode(source, target, demuxer, picture, int(seconds))}
     except Unplayable as problem:

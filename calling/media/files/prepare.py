@@ -22,6 +22,7 @@ from calling.media.files.sniff import HEAD, sniff
 
 Picture = Literal["vp8", "h264", "none"]
 ROOT: Final = Path(__file__).resolve().parents[3]
+START_SECONDS: Final = 20.0  # a busy machine needs its time to start a process
 STALL_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 180.0
 LONGEST_SECONDS: Final = 3600
@@ -94,14 +95,14 @@ def end_process(process: asyncio.subprocess.Process) -> None:
 async def _listen(process: asyncio.subprocess.Process, stall: float) -> bytes:
     """All the process prints; each piece is a sign of life. Raises Unplayable when the signs stop."""
     assert process.stdout is not None
-    said = b""
+    said, wait = b"", START_SECONDS if stall >= STALL_SECONDS else stall
     try:
         async with asyncio.timeout(TOTAL_SECONDS):
             while True:
-                async with asyncio.timeout(stall):
+                async with asyncio.timeout(wait):
                     piece = await process.stdout.read(4096)
                 if not piece:
                     return said
-                said = (said + piece)[-8192:]
+                said, wait = (said + piece)[-8192:], stall
     except TimeoutError:
         raise Unplayable("decoding the file takes too long") from None
