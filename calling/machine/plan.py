@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from calling.machine.states import Attempt, Call, CallState, Leg, Media, Party
+from calling.machine.states import Attempt, Call, CallState, Leg, Media, MediaState, Party, Role
 
 
 class PeerMode(StrEnum):
@@ -86,7 +86,15 @@ def source_for(call: Call, leg: Leg) -> str | None:
         return "music"
     if leg.held:
         return None
+    if is_coming(other):
+        return "ringback"
     return f"peer:{other.peer_id}" if other.peer_id else None
+
+
+def is_coming(leg: Leg) -> bool:
+    """A target that has picked up, and whose sound is not there yet: it goes on ringing until it is."""
+    unheard = leg.media_state in (MediaState.NEW, MediaState.CONNECTING) and not leg.early_media
+    return leg.role is Role.TARGET and leg.serial <= 1 and unheard
 
 
 def leg_mode(leg: Leg) -> PeerMode | None:

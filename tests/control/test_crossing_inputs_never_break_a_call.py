@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -39,6 +41,7 @@ class World:
 
     cast: Cast
     rng: random.Random
+    pool: ThreadPoolExecutor
     call_id: str
     devices: dict[str, str]
     faults: list[BaseException] = field(default_factory=list)
@@ -113,6 +116,12 @@ class World:
     def worker_lost(self) -> None:
         self.apply(inputs.WorkerLost())
 
+    def worker_moved(self) -> None:
+        self.apply(inputs.WorkerMoved((str(uuid4()), str(uuid4()))))
+
+    def reoffer(self) -> None:
+        self.apply(inputs.Reoffer(self.leg(), stage.SDP))
+
     def device_gone(self) -> None:
         name = self.rng.choice(list(self.devices))
         self.apply(inputs.DeviceOffline(self.devices[name], final=self.rng.random() < 0.5))
@@ -131,7 +140,7 @@ class World:
     # --- running ---------------------------------------------------------------------------------
 
     def together(self, steps: list[Step]) -> None:
-        """All at once, each in a thread of its own; only refusals may come back."""
+        """All at once, each in a thread and a connection of its own; only refusals may come back."""
         barrier = threading.Barrier(len(steps))
 
         def run(step: Step) -> None:
@@ -142,15 +151,10 @@ class World:
                 pass
             except BaseException as fault:
                 self.faults.append(fault)
-            finally:
-                connection.close()
 
-        threads = [threading.Thread(target=run, args=(step,), daemon=True) for step in steps]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-            assert not thread.is_alive(), "two inputs wait for each other"
+        running = [self.pool.submit(run, step) for step in steps]
+        late = wait(running, 60).not_done
+        assert not late, "two inputs wait for each other"
 
 
 PAIRS = (
@@ -169,6 +173,9 @@ PAIRS = (
     ("hang_up", "hang_up"),
     ("transfer", "transfer"),
     ("worker_lost", "hang_up"),
+    ("worker_moved", "answer"),
+    ("worker_moved", "reoffer"),
+    ("worker_moved", "transfer"),
     ("record", "hang_up"),
     ("device_gone", "answer"),
     ("media", "hold"),
@@ -176,10 +183,26 @@ PAIRS = (
 EXTRA = ("hold", "mute", "record", "media", "leave", "answer", "answer_consult", "device_gone")
 
 
-def begin(cast: Cast, rng: random.Random, devices: dict[str, str]) -> World:
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """As many threads as may act at once; their connections are closed with them."""
+    pool = ThreadPoolExecutor(count)
+    yield pool
+    barrier = threading.Barrier(count)
+
+    def close() -> None:
+        barrier.wait(30)
+        connection.close()
+
+    for each in [pool.submit(close) for _ in range(count)]:
+        each.result(60)
+    pool.shutdown()
+
+
+def begin(cast: Cast, rng: random.Random, devices: dict[str, str], pool: ThreadPoolExecutor) -> World:
     sdp, to = stage.SDP, cast.bob.address
     row = placing.dial(cast.alice.holder, DialRequest(to=to, sdp=sdp, media=None, device_id=devices["alice"]))
-    world = World(cast, rng, str(row.id), devices)
+    world = World(cast, rng, pool, str(row.id), devices)
     if rng.random() < 0.9:
         stage.carry(row.id)
     if rng.random() < 0.7:
@@ -228,19 +251,22 @@ def test_random_crossings_keep_every_promise(seed, figure, settings) -> None:
     cast = make_cast()
     devices = {name: stage.online(cast.people[name]) for name in ("alice", "bob", "carol")}
     second = stage.online(cast.bob)
-    rounds = figure(60, 10_000)
-    for number in range(rounds):
-        rng = random.Random(f"{seed}:{number}")
-        world = begin(cast, rng, {**devices, "bob": rng.choice([devices["bob"], second])})
-        for _ in range(rng.randint(1, 3)):
-            names = [*rng.choice(PAIRS), *rng.sample(EXTRA, rng.randint(0, 2))]
-            world.together([getattr(world, name) for name in names])
-        try:
-            end(world)
-            check(world)
-        except BaseException:
-            print(f"schedule {seed}:{number}")
-            raise
+    rounds, began = figure(40, 10_000), time.monotonic()
+    with threads(4) as pool:
+        for number in range(rounds):
+            rng = random.Random(f"{seed}:{number}")
+            world = begin(cast, rng, {**devices, "bob": rng.choice([devices["bob"], second])}, pool)
+            for _ in range(rng.randint(1, 3)):
+                names = [*rng.choice(PAIRS), *rng.sample(EXTRA, rng.randint(0, 2))]
+                world.together([getattr(world, name) for name in names])
+            try:
+                end(world)
+                check(world)
+            except BaseException:
+                print(f"schedule {seed}:{number}")
+                raise
+            if number % 250 == 249:
+                print(f"{number + 1} schedules in {time.monotonic() - began:.0f} s", flush=True)
     assert not models.Call.objects.exclude(state="ended").exists()
     print(f"{rounds} schedules, {models.Event.objects.count()} events, 0 violations")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from calling.machine.events import Event
-from calling.machine.plan import Plan, make_plan
+from calling.machine.plan import Plan, is_coming, make_plan
 from calling.machine.states import Call, CallState, Leg, Party, TimerKind, World
 
 RANK = {CallState.CREATED: 0, CallState.RINGING: 1, CallState.ANSWERED: 2, CallState.ENDED: 3}
@@ -154,4 +154,6 @@ def heard(leg: Leg, other: Leg) -> str | None:
         return "music"
     if leg.held or other.peer_id is None:
         return None
+    if is_coming(other):
+        return "ringback"
     return f"peer:{other.peer_id}"

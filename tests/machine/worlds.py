@@ -45,7 +45,7 @@ def device_leg(
     return Leg(leg_id, role, Party.DEVICE, f"/private/{who}", subscriber_id=who, attempts=attempts)
 
 
-def app_leg(leg_id: str, app: str, role: Role = Role.TARGET) -> Leg:
+def app_leg(leg_id: str, app: str, role: Role = Role.CALLEE) -> Leg:
     return Leg(leg_id, role, Party.APP, f"/public/{app}", app=app, app_ref=f"{leg_id}-run")
 
 
@@ -238,8 +238,7 @@ def device_steps(call: Call, leg: Leg) -> Iterator[Step]:
         spec = DeviceSpec(device, f"at-{leg.id}-{device}-{len(leg.attempts)}", kind)
         yield Step(call.id, inputs.DeviceOffline(device))
         yield Step(call.id, inputs.DeviceOffline(device, final=True))
-        if sum(a.device_id == device for a in leg.attempts) < 2 or leg.answered:
-            yield Step(call.id, inputs.DeviceOnline(spec, leg.subscriber_id or ""))
+        yield Step(call.id, inputs.DeviceOnline(spec, leg.subscriber_id or ""))
 
 
 def consult(call: Call, leg: Leg, target: Target, own: bool) -> Step:
