@@ -17,7 +17,7 @@ def test_a_stopped_sweep_gives_back_what_it_was_trying(child_environment, cast, 
     first = Sweep(child_environment, tmp_path / "log")
     try:
         happen(cast)
-        wait_for(lambda: receiver.got, 20, "the first try")
+        wait_for(lambda: receiver.got, 60, "the first try")
         assert first.stop() < 1.0
         assert first.process.returncode == 0
     finally:
@@ -26,7 +26,7 @@ def test_a_stopped_sweep_gives_back_what_it_was_trying(child_environment, cast, 
     assert row.state == "pending" and row.claimed_until is None
     second = Sweep(child_environment, tmp_path / "log")
     try:
-        wait_for(lambda: models.Delivery.objects.filter(state="delivered").exists(), 20, "the delivery")
+        wait_for(lambda: models.Delivery.objects.filter(state="delivered").exists(), 60, "the delivery")
     finally:
         second.kill()
     assert "Traceback" not in (tmp_path / "log").read_text()
@@ -38,7 +38,7 @@ def test_events_flow_without_redis(child_environment, cast, receiver, tmp_path) 
     one = Sweep(nowhere, tmp_path / "log")
     try:
         happen(cast)
-        wait_for(lambda: len(receiver.got) == 1, 20, "the first delivery")
+        wait_for(lambda: len(receiver.got) == 1, 60, "the first delivery")
         happen(cast)
         wait_for(lambda: len(receiver.got) == 2, 5, "a delivery with Redis gone")
     finally:

@@ -18,7 +18,7 @@ from calling import outbox
 from calling.models.ids import uuid7
 from tests.webhooks.conftest import make_hook
 from tests.webhooks.receivers import faulty
-from tests.webhooks.sweeps import Sweep
+from tests.webhooks.sweeps import Sweep, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 PER_CALL = 10
@@ -114,9 +114,7 @@ def test_a_dead_endpoint_does_not_slow_another(child_environment, cast, receiver
                 )
             written[str(row.event_id)] = time.monotonic()
             if sequence == 1:
-                deadline = time.monotonic() + 20
-                while not well.got and time.monotonic() < deadline:
-                    time.sleep(0.02)
+                wait_for(lambda: well.got, 60, "the first delivery")
         deadline = time.monotonic() + 15
         while len(well.got) < 60 and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -51,9 +51,9 @@ def test_every_try_has_the_same_id_and_bytes_and_after_the_last_it_is_parked(cas
     for tries, wait in enumerate(WAITS, 1):
         (row,) = models.Delivery.objects.all()
         assert row.tries == len(receiver.got) == tries
-        travel(wait * 0.99)
+        travel(wait - 4)  # real time goes on too, and a busy machine takes seconds
         assert turn() == 0
-        travel(wait * 0.12)
+        travel(wait * JITTER + 5)
         assert turn() == 1
     assert len({(each.id, each.body) for each in receiver.got}) == 1
     (one,) = deliveries(cast, hook, "?status=parked")
@@ -65,7 +65,7 @@ def test_retry_after_of_a_real_answer_is_obeyed(cast, receivers) -> None:
     make_hook(cast, receiver.url)
     happen(cast)
     turn_all()
-    travel(39)
+    travel(36)
     assert turn() == 0
-    travel(2)
+    travel(5)
     assert turn() == 1
