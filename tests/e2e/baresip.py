@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import time
 import wave
 from pathlib import Path
@@ -196,6 +197,16 @@ class Baresip:
 
     async def hears_not(self, hertz: float, seconds: float = 25.0) -> None:
         await self._wait(lambda found: found is None or abs(found - hertz) > 40, seconds, f"no {hertz} Hz")
+
+    async def receives(self, seconds: float = 25.0) -> None:
+        """Sound arrives at the rate of G.711, as its own meter says."""
+        end = time.monotonic() + seconds
+        while True:
+            rates = re.findall(r"audio=\d+/(\d+)", self.words()[-400:])
+            if rates and int(rates[-1]) > 50_000:
+                return
+            assert time.monotonic() < end, self.words()
+            await asyncio.sleep(0.1)
 
     async def _wait(self, test: Any, seconds: float, what: str) -> None:
         end = time.monotonic() + seconds
