@@ -77,6 +77,10 @@ class DigestServer:
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _counts: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
+    def __post_init__(self) -> None:
+        # Made once: making it when an unknown name comes would take time that a known one does not.
+        self._decoy = Ha1Pair(self._seal("no such user"), self._seal("no such user"))
+
     def challenge(self, now: float, *, stale: bool = False) -> list[str]:
         """Values of WWW-Authenticate headers, the strongest first."""
         stamp = f"{int(now):x}.{secrets.token_hex(8)}"
@@ -108,7 +112,7 @@ class DigestServer:
         """Check one Authorization. `user` is None for an unknown name: the same work is done either way."""
         algorithm = fields.get("algorithm", "MD5").upper()
         usable = algorithm == "SHA-256" or (algorithm == "MD5" and self.allow_md5)
-        known = user or Ha1Pair(self._seal("no such user"), self._seal("no such user"))
+        known = user or self._decoy
         secret = known.sha256 if algorithm == "SHA-256" else known.md5
         needed = ("uri", "cnonce", "nc", "nonce", "response")
         if not usable or fields.get("qop") != "auth" or not all(fields.get(name) for name in needed):
