@@ -40,9 +40,9 @@ bench:
 lock:
 	@config/bootstrap.sh dev
 	$(PY) -m uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml -o requirements.lock
+		--python-version 3.11 --extra tts pyproject.toml -o requirements.lock
 	$(PY) -m uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --extra tts --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 # Everything that can be made again; the data directory (.callwright) stays.
 clean:

@@ -13,7 +13,7 @@ _SYNCHRONOUS, _CHARS_UTF8 = 2, 1
 
 
 def main() -> int:
-    import espeakng_loader  # type: ignore[import-untyped]
+    import espeakng_loader
 
     words = sys.stdin.buffer.read(65536)
     lib = ctypes.CDLL(espeakng_loader.get_library_path())

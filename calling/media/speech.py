@@ -64,7 +64,7 @@ class Espeak:
             command = [sys.executable, "-m", "calling.media.espeak", chosen]
         else:
             raise SpeechUnavailable(
-                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or callwright[tts]"
+                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or espeakng-loader"
             )
         sound, code = await _run(command, words)
         if code != 0 or not sound.startswith(b"RIFF"):
