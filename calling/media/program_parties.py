@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from calling import dialling, placing
@@ -53,6 +54,11 @@ class Parties(Seat):
 
     async def connect(self, group: tuple[actions.Device, ...], action: actions.Connect) -> Outcome:
         await self.answer(actions.Answer(action.path))
+        joined = self._joined_before()
+        if joined:
+            # Who had answered, had confirmed.
+            device = replace(group[0], confirm=None)
+            return await self._follow(dict.fromkeys(joined, device), int(device.timeout), None)
         allowed, reason = await self._reachable(group)
         if not allowed:
             return {"result": "failed", "reason": reason}
@@ -65,6 +71,14 @@ class Parties(Seat):
         finally:
             if ringing is not None and not ringing.done():
                 ringing.cancel()
+
+    def _joined_before(self) -> list[str]:
+        """The targets that a worker which was lost had joined, or was ringing: the first action asks."""
+        resumed, self.resumed = self.resumed, False
+        call = self.call
+        if not resumed or call is None:
+            return []
+        return [leg.id for leg in call.live_legs if leg.id in new_targets(call)]
 
     async def _reachable(self, group: Sequence[actions.Device]) -> tuple[list[actions.Device], str]:
         """The destinations that may be dialled, and why the last one may not."""

@@ -25,6 +25,7 @@ class Seat:
 
     def __init__(self, plan: ProgramPlan, session: Session, row: models.ScriptRun) -> None:
         self.plan, self.session, self.row = plan, session, row
+        self.resumed = False  # it goes on where a lost worker stopped
         self._given: Any = None  # the peer that hears something of the script's
 
     # --- whom it talks with

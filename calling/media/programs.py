@@ -80,6 +80,7 @@ class Program:
         self._host = ProgramHost(self._plan, self.session, row)
         envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
+            self._host.resumed = True
             return await Runner.resume(row.progress["run"], self._host, signing_key=key).run()
         if row.document is not None:
             document = load.stored(row.document)

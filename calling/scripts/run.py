@@ -8,6 +8,7 @@ which `resume` carries on in another worker. A run ends with an error text, a ha
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -61,6 +62,7 @@ class Runner:
         self.state, self._host = run, host
         self._signing_key, self._http = signing_key, http
         self._requests = 0
+        self._outcome: dict[str, Any] = {}
 
     @classmethod
     def begin(
@@ -79,19 +81,23 @@ class Runner:
     def resume(
         cls, progress: Mapping[str, Any], host: Host, *, signing_key: str = "", http: Client | None = None
     ) -> Runner:
-        """From what `keep` was given. The action under way then counts as ended without an outcome."""
-        return cls(Run.from_json(progress), host, signing_key=signing_key, http=http)
+        """From what `keep` was given. The action that was under way is done again: a file plays from its
+        start, a request may arrive twice; a `connect` finds whom it had joined (see the host)."""
+        made = cls(Run.from_json(progress["before"]), host, signing_key=signing_key, http=http)
+        made._outcome = dict(progress.get("outcome") or {})
+        return made
 
     async def run(self) -> End:
-        outcome: Mapping[str, Any] = {}
+        outcome: Mapping[str, Any] = self._outcome
         while True:
+            before = json.loads(json.dumps({"before": self.state.as_json(), "outcome": dict(outcome)}))
             self.state, action = advance(self.state, outcome)
             match action:
                 case actions.Done(error=error):
                     return End(error=error)
                 case actions.Hangup(reason=reason):
                     return End(hangup=reason)
-            await self._host.keep(self.state.as_json())
+            await self._host.keep(before)
             outcome = await self._do(action)
 
     async def _do(self, action: actions.Action) -> Mapping[str, Any]:
