@@ -42,16 +42,3 @@ def test_an_ice_restart_of_the_called_is_answered_and_sound_goes_on(tab: Tab) ->
     assert bob.hears(rung) > 0.01
     assert alice.hears(call) > 0.01
     assert (alice.statuses(call)[-1], bob.statuses(rung)[-1]) == ("connected", "connected")
-
-
-@pytest.mark.parametrize("permitted", [True, False], ids=["TURN", "STUN"])
-def test_with_camera_permission_media_is_relayed_and_without_it_is_direct(tab: Tab, permitted: bool) -> None:
-    """One machine: with permission Chromium shows no other candidate than the relay's."""
-    alice = tab("alice", permitted=permitted)
-    call = alice.dial("/public/echo")
-    alice.reaches(call, "connected")
-    assert alice.hears(call) > 0.01
-    sdp = alice.run("localSdp", call)
-    kinds = {line.split(" typ ")[1].split()[0] for line in sdp.splitlines() if " typ " in line}
-    assert ("srflx" in kinds) is not permitted
-    assert "relay" in kinds

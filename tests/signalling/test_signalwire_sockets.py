@@ -76,6 +76,16 @@ def test_a_refused_destination_is_a_top_level_error_at_once(port, cast, to):
     assert not models.Call.objects.exists()
 
 
+@pytest.mark.parametrize("what", ["screenShare", "additionalDevice"])
+def test_a_shared_screen_rings_nobody_a_second_time(port, cast, what):
+    alice = Client(port, cast.alice.token)
+    alice.invite("C1", "/private/bob")
+    dialog = {"callID": "C2", "destination_number": "/private/bob", what: True}
+    refused = alice.verto("verto.invite", "C2", dialogParams=dialog, sdp=SDP)
+    assert refused["error"]["code"] == -32000
+    assert models.Call.objects.count() == 1
+
+
 def test_both_sides_are_joined_and_told_of_each_other(port, cast):
     alice, bob, _ = talking(port, cast)
     for client in (alice, bob):

@@ -113,6 +113,18 @@ def test_new_tracks_of_one_side_ask_the_other_for_an_offer(pair):
     alice.quiet()
 
 
+def test_a_picture_in_a_codec_the_other_lacks_is_offered_afresh(pair):
+    alice, bob, call_id = pair
+    peer = stage.leg_of(call_id, "caller").peer_id
+    control.apply(call_id, inputs.MediaLost(peer, "codec", "video"))
+    alice.expect("call.update", call_id=call_id, reason="new_tracks")
+    control.apply(call_id, inputs.MediaLost(peer, "no_common_codec", "video"))
+    alice.quiet()
+    bob.quiet()
+    lost = models.Event.objects.filter(call_id=call_id, type="leg.media_lost").order_by("sequence")
+    assert [event.data["reason"] for event in lost] == ["codec", "no_common_codec"]
+
+
 def test_media_that_moved_is_asked_for_afresh_from_both(pair):
     alice, bob, call_id = pair
     control.apply(call_id, inputs.WorkerMoved())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from calling import models, store, verbs
+from calling import dialling, models, store, verbs
 from calling.fields import Invalid, invalid
 from calling.machine.inputs import Refused
 from calling.signalling.fabric import entry, rpc
@@ -50,12 +50,20 @@ def dial(
     """`verto.invite`: (call id, leg id)."""
     dialog = rpc.section(fields, "dialogParams")
     wanted = {"destination": destination_of(dialog.get("destination_number")), "sdp": fields.get("sdp")}
+    if dialog.get("screenShare") or dialog.get("additionalDevice"):
+        refuse_outside_rooms(holder, wanted["destination"])
     call_id = str(verbs.dial(holder, wanted, key="destination", device_id=device_id))
     leg = models.Leg.objects.filter(call_id=call_id, role="caller").values_list("id", flat=True).first()
     leg_id = str(leg)
     live = {each: name for each, name in names.items() if each != leg_id}
     entry.keep_names(device_id, live | {leg_id: client_id})
     return call_id, leg_id
+
+
+def refuse_outside_rooms(holder: TokenHolder, destination: Any) -> None:
+    """A shared screen or a further camera is one more member of a room; elsewhere it would ring anew."""
+    if not isinstance(destination, str) or dialling.find(holder, destination).kind != "room":
+        raise invalid("destination_number", "Screens and devices are shared in rooms only.", "not_supported")
 
 
 def answer(holder: TokenHolder, device_id: str, told: Told, fields: dict[str, Any]) -> None:
