@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ from calling.media.peer import Peer
 
 NEAR, FAR = "10.213.77.1", "10.213.77.2"
 ROOM = 1234
+PREFIX = "cwbench"  # and the pid of the bench
 
 
 def available() -> str | None:
@@ -37,6 +39,26 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+def sweep() -> None:
+    """Takes away the namespaces of benches that were killed: theirs has our addresses, and would get ours."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
+    for space in (line.split()[0] for line in listed.splitlines() if line.startswith(PREFIX)):
+        owner = space.removeprefix(PREFIX)
+        if Path(f"/proc/{owner}").exists():
+            continue
+        inside = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True, check=False)
+        for pid in inside.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        remove(owner)
+
+
+def remove(owner: object) -> None:
+    for words in (("netns", "del", f"{PREFIX}{owner}"), ("link", "del", f"cw{owner}")):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _ip(*words)
+
+
 class Janus(Target):
     """One plugin: echotest, videocall or audiobridge."""
 
@@ -46,13 +68,14 @@ class Janus(Target):
         super().__init__("janus")
         self.plugin = plugin
         self.decodes = plugin == "audiobridge"
-        self._space = f"cwbench{os.getpid()}"
+        self._space = f"{PREFIX}{os.getpid()}"
         self._folder = tempfile.mkdtemp(prefix="cwjanus")
         self._http = httpx.AsyncClient(timeout=20, limits=httpx.Limits(max_connections=1000))
         self._sessions: list[str] = []
         self._count = 0
 
     async def start(self) -> None:
+        sweep()
         veth = f"cw{os.getpid()}"
         _ip("netns", "add", self._space)
         _ip("link", "add", veth, "type", "veth", "peer", "name", "cwfar", "netns", self._space)
@@ -165,7 +188,5 @@ class Janus(Target):
     async def stop(self) -> None:
         await self._http.aclose()
         await end(self.process)
-        for words in (("netns", "del", self._space), ("link", "del", f"cw{os.getpid()}")):
-            with contextlib.suppress(subprocess.CalledProcessError):
-                _ip(*words)
+        remove(os.getpid())
         shutil.rmtree(self._folder, ignore_errors=True)

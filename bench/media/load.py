@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import select
+import signal
 import struct
 import sys
 import time
@@ -74,7 +75,8 @@ class Load:
         measured = max(1, self.count - FIRST)
         spent = accounts.fine_cpu_seconds(server.pid) - cpu
         self.memory = memory
-        await server.route(self.mode)
+        if self.mode != "setup":
+            await server.route(self.mode)
         self.legs = [Leg(peer, number) for number, peer in enumerate(peers)]
         return {"setup_ms": 1000 * spent / measured}
 
@@ -244,11 +246,13 @@ def _frames() -> list[bytes]:
 
 async def main(name: str, mode: str, legs: int, seconds: float, extra: list[str]) -> dict[str, Any]:
     server = target(name)
-    await server.start()
     try:
+        await server.start()
         load = Load(mode, legs, seconds, server.address)
         figures: dict[str, Any] = {"cal": accounts.calibrate()}
         figures |= await load.connect(server)
+        if mode == "setup":
+            return figures
         if "busy" in extra:
             await server.busy()
         load.encrypt(opus=server.decodes or mode == "room")
@@ -261,6 +265,7 @@ async def main(name: str, mode: str, legs: int, seconds: float, extra: list[str]
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the server goes too
     arguments = sys.argv[1:]
     result = asyncio.run(
         main(arguments[0], arguments[1], int(arguments[2]), float(arguments[3]), arguments[4:])
