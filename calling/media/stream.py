@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 BACKOFF: Final = (0.3, 1.0, 3.0)
 OPEN_SECONDS: Final = 8.0
+GOODBYE_SECONDS: Final = 1.0
 OUT_FRAMES: Final = 100  # 2 s of frames that could not be sent yet
 IN_SECONDS: Final = 120  # what a bot may send ahead of its playing
 MAX_FRAME: Final = 256 * 1024
@@ -196,11 +197,7 @@ class MediaStream:
             raise
         try:
             await self._begin(connection)
-            async with asyncio.TaskGroup() as both:
-                reader = both.create_task(self._read(connection))
-                writer = both.create_task(self._write(connection))
-                reader.add_done_callback(lambda _: writer.cancel())
-                writer.add_done_callback(lambda _: reader.cancel())
+            await self._exchange(connection)
         except* ConnectionClosed as group:
             closed = group.exceptions[0]
             if (
@@ -213,6 +210,23 @@ class MediaStream:
             self.started.clear()
             with contextlib.suppress(Exception):
                 await connection.close()
+
+    async def _exchange(self, connection: ClientConnection) -> None:
+        try:
+            async with asyncio.TaskGroup() as both:
+                reader = both.create_task(self._read(connection))
+                writer = both.create_task(self._write(connection))
+                reader.add_done_callback(lambda _: writer.cancel())
+                writer.add_done_callback(lambda _: reader.cancel())
+        except asyncio.CancelledError:  # its call has ended: the other side is told in order
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._say_stop(connection)
+            raise
+
+    async def _say_stop(self, connection: ClientConnection) -> None:
+        ids = {"accountSid": self.settings.account_id, "callSid": self.settings.call_id}
+        await self._say(connection, "stop", {"stop": ids})
 
     def _headers(self) -> dict[str, str]:
         found = {}
@@ -268,8 +282,7 @@ class MediaStream:
                 }
                 await self._say(connection, "media", {"media": media})
             if self._stopping:
-                ids = {"accountSid": self.settings.account_id, "callSid": self.settings.call_id}
-                await self._say(connection, "stop", {"stop": ids})
+                await self._say_stop(connection)
                 await connection.close()
                 return
 
