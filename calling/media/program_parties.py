@@ -14,6 +14,7 @@ from typing import Any, Final
 from calling import dialling, placing
 from calling.joining import Joining
 from calling.machine import inputs
+from calling.machine.reasons import EndReason
 from calling.machine.states import Leg, LegState
 from calling.media.desk import AWAY
 from calling.media.program_facts import caller_of, new_targets, problem_code
@@ -153,6 +154,9 @@ class Parties(Seat):
                     return {"result": "failed", "reason": "declined"}
                 await self._while_bridged(answered, device.max_duration)
                 return {"result": "connected", "peer": answered.address}
+            left = next((leg for leg in legs if leg.end_reason is EndReason.HANGUP), None)
+            if left is not None:  # answered, and left between two looks
+                return {"result": "connected", "peer": left.address}
             if legs and call.transfer is None and not any(leg.live for leg in legs):
                 ended = [leg.end_reason.value for leg in legs if leg.end_reason is not None]
                 return {"result": "failed", "reason": ended[-1] if ended else "failed"}

@@ -177,7 +177,10 @@ class Port:
     def connected(self, transport: Any) -> None:
         if self.transports and all(one.ready for one in self.transports):
             self.up = True
-            self._connected_at = monotonic()
+            now = self._connected_at = monotonic()
+            if not self._stats_due:  # the first figures come soon, so that short calls have some too
+                self.quality.begin(now)
+                self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
             self.signal(Connected())
             for outlet in self.outlets():
                 outlet.key_wanted()
@@ -218,10 +221,7 @@ class Port:
             # Sound is reported on every two seconds; a picture's source is told its rate every second.
             if transport.ready and (self._odd or any(line.kind == "video" for line in transport.lines)):
                 reports.send(self, transport, now)
-        if not self._stats_due:  # the first figures come soon, so that short calls have some too
-            self.quality.begin(now)
-            self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
-        elif now >= self._stats_due:
+        if now >= self._stats_due:
             self._measure(now)
 
     def _measure(self, now: float) -> None:
