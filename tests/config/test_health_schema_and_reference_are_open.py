@@ -65,6 +65,7 @@ def test_the_reference_loads_nothing_from_elsewhere(client: Client) -> None:
     assert 'id="error-address_not_allowed"' in page
 
 
+@pytest.mark.django_db
 def test_metrics_are_prometheus_text(client: Client) -> None:
     answer = client.get("/metrics")
     assert answer.status_code == 200

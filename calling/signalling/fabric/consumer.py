@@ -18,7 +18,7 @@ from django.conf import settings
 
 from calling import presence
 from calling.signalling import hub, origin
-from calling.signalling.fabric import calls, commands, entry, rpc
+from calling.signalling.fabric import calls, commands, entry, reading, rpc
 from calling.signalling.fabric.line import Line
 from calling.signalling.fabric.rpc import Ack, BadFrame, Request
 from calling.signalling.outbound import Outbound
@@ -64,7 +64,7 @@ class FabricConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.close_soon(FLOOD)
             return
         try:
-            frame = rpc.read(text_data)
+            frame = reading.read(text_data)
         except BadFrame as bad:
             self.out.put(rpc.error(bad.id, bad.code, bad.message))
             return

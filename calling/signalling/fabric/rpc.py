@@ -1,6 +1,6 @@
-"""JSON-RPC 2.0 as SignalWire's browser SDK speaks it: reading frames, and the shapes that answer. Pure.
+"""JSON-RPC 2.0 as SignalWire's browser SDK speaks it: what a frame is, and the shapes that answer. Pure.
 
-Every id is a string (others are dropped by the SDK). What a frame asks for is decided elsewhere.
+Every id is a string (others are dropped by the SDK). Frames are read in `reading`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
-
-from subscribers.http import intake, problems
 
 NODE = "callwright"
 MAX_ID = 200
@@ -42,30 +40,6 @@ class Ack:
     """The client's answer to an event or a ping."""
 
     id: str
-
-
-def read(text: str | None) -> Request | Ack:
-    """Parse one frame; None stands for a binary one. Raises BadFrame."""
-    if text is None:
-        raise BadFrame(-32600, "Send text frames with one JSON object each.")
-    try:
-        value = intake.loads(text)
-    except problems.TooLarge:
-        raise BadFrame(-32600, "A frame must not be larger than 256 kB.") from None
-    except problems.BadRequest as error:
-        raise BadFrame(-32700, error.message) from None
-    if not isinstance(value, dict):
-        raise BadFrame(-32600, "A frame must be a JSON object.")
-    found, method, params = value.get("id"), value.get("method"), value.get("params", {})
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID:
-        raise BadFrame(-32600, "id must be a short text.")
-    if method is None and ("result" in value or "error" in value):
-        return Ack(found)
-    if not isinstance(method, str) or not 0 < len(method) <= 100:
-        raise BadFrame(-32600, "A request must have a method.", found)
-    if not isinstance(params, dict):
-        raise BadFrame(INVALID, "params must be an object.", found)
-    return Request(found, method, params)
 
 
 def section(fields: dict[str, Any], name: str) -> dict[str, Any]:
