@@ -134,6 +134,9 @@ def test_test_resend_and_enable(cast, talking, endpoint):
     sent = endpoint.deliveries.get(trigger="test")
     assert sent.event.type == "webhook.test"
     client.post(f"/dashboard/deliveries/{sent.pk}/resend")
+    assert not endpoint.deliveries.filter(trigger="resend").exists(), "what still waits is not sent twice"
+    endpoint.deliveries.filter(pk=sent.pk).update(state="delivered")
+    client.post(f"/dashboard/deliveries/{sent.pk}/resend")
     assert endpoint.deliveries.filter(trigger="resend").count() == 1
     models.WebhookEndpoint.objects.update(disabled_at=timezone.now(), disabled_reason="410")
     client.post(f"/dashboard/webhooks/{endpoint.pk}/test")

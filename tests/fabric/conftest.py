@@ -27,13 +27,13 @@ def _tools() -> None:
         pytest.skip("npm, node and Chromium are needed for the real SDK in a real browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def instance() -> Iterator[Instance]:
     with stage.start_instance() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("page")
     stage.bundle(directory)
@@ -42,7 +42,9 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: between its calls Playwright's loop counts as running in this thread, and no
+# asynchronous test of a later module could run.
+@pytest.fixture(scope="module")
 def browser(instance: Instance) -> Iterator[Any]:
     trust = f"--ignore-certificate-errors-spki-list={stage.spki_of(instance)}"
     with sync_api.sync_playwright() as playwright:
