@@ -112,6 +112,7 @@ class Asker:
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, bytes]:
         if self.staff:
+            self.client.cookies.pop("messages", None)  # what an earlier request left to be shown
             answer = getattr(self.client, method)(path, body or {})
         else:
             answer = getattr(self.client, method)(path, body or {}, format="json")
