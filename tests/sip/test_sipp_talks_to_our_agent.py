@@ -80,7 +80,9 @@ def calling(agent: MakeAgent, sipp: MakeSipp, relays: AsyncExitStack, tmp_path: 
 
 @pytest.fixture
 def called(agent: MakeAgent, sipp: MakeSipp, relays: AsyncExitStack, tmp_path: Path) -> Meet:
-    async def meet(scenario: str, way: str, code: int = 486, network: FirstLost | None = None) -> tuple[Any, Any]:
+    async def meet(
+        scenario: str, way: str, code: int = 486, network: FirstLost | None = None
+    ) -> tuple[Any, Any]:
         """Our agent calls sipp; (our side of the call, sipp's run)."""
         peer = sipp()
         run = asyncio.create_task(peer.run(scenario, transport=MODES[way], code=code))
