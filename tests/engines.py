@@ -1,7 +1,8 @@
 """A private PostgreSQL and Valkey for one pytest process, where DATABASE_URL or REDIS_URL is unset.
 
 Started when `tests.settings` is imported (pytest-django loads settings before any conftest), stopped at
-exit; the kernel ends them too if pytest is killed.
+exit; the kernel ends them too if pytest is killed. A worker of pytest-xdist has its own, not its parent's:
+tests stop and empty them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from pathlib import Path
 from config.embedded import places, postgres, valkey
 from config.embedded.engine import Engine
 
+MADE = "TEST_ENGINES_MADE"  # names what a parent process has set, and not the person
+
 
 def start() -> None:
     """Starts what the environment does not give, and sets the environment accordingly."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for name in os.environ.pop(MADE, "").split():
+            del os.environ[name]
+    made = [name for name in ("DATABASE_URL", "REDIS_URL", "CALLWRIGHT_DATA_DIR") if not os.environ.get(name)]
+    os.environ[MADE] = " ".join(made)
     data_dir = Path(tempfile.mkdtemp(prefix="callwright-test-"))
     engines: list[Engine] = []
 

@@ -27,13 +27,13 @@ def _tools() -> None:
         pytest.skip("npm, node and Chromium are needed for the real SDK in a real browser")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def instance() -> Iterator[Instance]:
     with stage.start_instance() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("page")
     stage.bundle(directory)

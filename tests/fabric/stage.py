@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import socket
 import subprocess
@@ -36,8 +37,10 @@ WHOLE = ["new", "trying", "connecting", "connected", "disconnecting", "disconnec
 
 def bundle(into: Path) -> None:
     """The real package as one browser file, and the page that uses it."""
-    if not (HERE / "node_modules").exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of one test run
+        if not (HERE / "node_modules").exists():
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
     esbuild = HERE / "node_modules" / ".bin" / "esbuild"
     options = ["--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--log-level=error"]
     subprocess.run(
