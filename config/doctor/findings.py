@@ -132,12 +132,12 @@ def log_lag(waiting: int, oldest_seconds: float) -> Finding:
     return Finding("good", "event log", f"{waiting} events wait to be published")
 
 
-def deliveries(pending_late: int, parked: int, disabled: int) -> Finding:
-    """Webhooks: overdue tries, parked deliveries, endpoints switched off."""
-    fact = f"{pending_late} tries overdue, {parked} parked, {disabled} endpoints disabled"
-    if pending_late:
+def deliveries(late: int, failing: int, parked: int, disabled: int) -> Finding:
+    """Webhooks: tries nobody makes, endpoints that fail, parked deliveries, endpoints switched off."""
+    fact = f"{late} tries overdue, {failing} endpoints failing, {parked} parked, {disabled} disabled"
+    if late:
         return Finding("bad", "webhooks", fact, "Nothing delivers: start `manage.py sweep`.")
-    if parked or disabled:
+    if failing or parked or disabled:
         return Finding("note", "webhooks", fact, "See the dashboard's webhooks page; replay later.")
     return Finding("good", "webhooks", fact)
 

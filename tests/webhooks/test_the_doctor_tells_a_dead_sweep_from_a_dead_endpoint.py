@@ -1,0 +1,46 @@
+"""What `manage.py doctor` says of deliveries that wait: it blames the sweep only where that is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from calling import models
+from calling.publish import publish_waiting
+from config.doctor.rows import overdue
+from tests.stage import Cast
+from tests.webhooks.conftest import happen, make_hook, turn
+
+
+def late() -> int:
+    return overdue(timezone.now() - timedelta(seconds=30))
+
+
+def age() -> None:
+    models.Delivery.objects.update(next_at=timezone.now() - timedelta(seconds=60))
+
+
+def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str, Any]) -> None:
+    for _ in range(3):
+        happen(cast)
+    publish_waiting()
+    assert late() == 0
+    age()
+    assert late() == 1
+
+
+def test_what_waits_behind_a_failing_delivery_is_not_overdue(
+    cast: Cast, receivers: Callable[..., Any]
+) -> None:
+    dead = receivers()
+    make_hook(cast, dead.url)
+    dead.close()
+    for _ in range(3):
+        happen(cast)
+    assert turn() == 1
+    waiting = models.Delivery.objects.filter(state="pending", tries=0)
+    assert waiting.update(next_at=timezone.now() - timedelta(seconds=60)) == 2
+    assert late() == 0
