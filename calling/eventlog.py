@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Max, Min, Q
+from django.db.models import Max, Min, Q, QuerySet
 
 from calling import models
 from calling.fields import Form, invalid
@@ -19,6 +19,8 @@ from subscribers.http import problems
 TYPE = re.compile(r"\*|[a-z][a-z._]{0,38}(\.\*)?")
 MAX_TYPES = 50
 LAST_POSITION = 2**63 - 1
+TEST = "webhook.test"
+"""Sent to one endpoint when asked for; never published in the log."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Entry:
     def frame(self) -> str:
         """The JSON text `{"cursor", "event"}`."""
         return f'{{"cursor":"{self.position}","event":{self.body}}}'
+
+
+def waiting() -> QuerySet[models.Event]:
+    """What is committed and still has to be published."""
+    return models.Event.objects.filter(position=None).exclude(type=TEST)
 
 
 def read_types(form: Form, name: str = "types") -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from calling import models
+from calling import eventlog, models
 from calling.machine.states import CallState
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def calls() -> Metric:
 
 def events() -> list[Metric]:
     """Events without a position yet, and for how long the oldest waits: the sweep is behind or gone."""
-    waiting = models.Event.objects.filter(position=None).aggregate(count=Count("id"), since=Min("created_at"))
+    waiting = eventlog.waiting().aggregate(count=Count("id"), since=Min("created_at"))
     return [
         GaugeMetricFamily("callwright_events_waiting", "Events not yet published.", value=waiting["count"]),
         GaugeMetricFamily(

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from calling import models, nudge
-from calling.webhooks.fanout import TEST, fan_out
+from calling.eventlog import TEST
+from calling.webhooks.fanout import fan_out
 
 LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
 BATCH = 2000

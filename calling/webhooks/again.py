@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from calling import control, models, nudge
+from calling.eventlog import TEST
 from calling.webhooks.claims import disable
-from calling.webhooks.fanout import TEST
 from calling.webhooks.matching import wants
 from subscribers.http import problems
 

@@ -17,9 +17,6 @@ from calling import models
 from calling.webhooks.matching import wants
 from calling.webhooks.status_callback import callback_body
 
-TEST = "webhook.test"
-"""Sent to one endpoint when asked for; never published in the log."""
-
 
 def fan_out(event_ids: Sequence[int]) -> int:
     """Write the deliveries of some freshly published events. Returns how many."""

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Exists, Max, Min, OuterRef, Sum
 from django.utils import timezone
 
-from calling import models, nudge
+from calling import eventlog, models, nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
 
@@ -48,7 +48,7 @@ def examine_switchboard() -> Iterator[Finding]:
         sums["budget"] or 0,
         sums["lag"] or 0.0,
     )
-    waiting = models.Event.objects.filter(position=None)
+    waiting = eventlog.waiting()
     oldest = waiting.aggregate(at=Min("created_at"))["at"]
     yield findings.log_lag(waiting.count(), (now - oldest).total_seconds() if oldest else 0.0)
     yield findings.deliveries(

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from calling import models
+from calling import eventlog, models
 from calling.publish import publish_waiting
 from config.doctor.rows import overdue
 from tests.stage import Cast
@@ -30,6 +30,14 @@ def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str
     assert late() == 0
     age()
     assert late() == 1
+
+
+def test_a_test_of_an_endpoint_is_no_event_that_waits(cast: Cast, hook: dict[str, Any]) -> None:
+    assert cast.rest.post(f"/api/webhooks/{hook['id']}/test", {}).status_code == 202
+    publish_waiting()
+    assert eventlog.waiting().count() == 0
+    happen(cast)
+    assert eventlog.waiting().count() == 1
 
 
 def test_what_waits_behind_a_failing_delivery_is_not_overdue(

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from calling import models, nudge
+from calling import eventlog, models, nudge
 from calling.dashboard.access import Staff, page
 from calling.dashboard.listing import listing
 
@@ -44,7 +44,7 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
         "workers": workers,
         "version": version,
         "redis": nudge.available(),
-        "waiting": models.Event.objects.filter(project=staff.project, position=None).count(),
+        "waiting": eventlog.waiting().filter(project=staff.project).count(),
         "pending": mine.filter(state="pending").count(),
         "parked": mine.filter(state="parked").count(),
         "live": models.Call.objects.filter(project=staff.project).exclude(state="ended").count(),
