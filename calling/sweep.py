@@ -45,6 +45,7 @@ class Rounds:
         now = time.monotonic()
         if cls.last is not None and now - cls.last > GAP_SECONDS:
             cls.quiet_until = now + LEASE_SECONDS
+            log.warning("Leases prove nothing for a while", extra={"away_seconds": round(now - cls.last, 1)})
         cls.last = now
         return now >= cls.quiet_until
 
