@@ -34,6 +34,8 @@ def facts_of(event: models.Event) -> str:
     except ValueError:
         data = event.data
     rest = {name: value for name, value in data.items() if name not in HIDDEN and value not in (None, "", {})}
+    if event.type.startswith("record."):
+        rest.pop("url", None)  # a signed download: it would pass by the player, and so by the audit log
     if event.type == "call.ended":
         call = data.get("call", {})
         for name in ("end_reason", "end_cause", "ended_by", "sip_code", "sip_headers"):
@@ -62,10 +64,11 @@ def ladder(
         for event in events
     ]  # fmt: skip
     for operation in operations:
-        told = f"{operation.verb} {operation.state}"
+        result = {name: value for name, value in operation.result.items() if name != "url"}
+        told = {"control_id": operation.control_id, "now": operation.state, **result}
         rows.append(
-            Row(operation.created_at, "operation", told, str(operation.leg_id) if operation.leg_id else None,
-                shown({"control_id": operation.control_id, **operation.result}))
+            Row(operation.created_at, "operation", f"{operation.verb} asked for",
+                str(operation.leg_id) if operation.leg_id else None, shown(told))
         )  # fmt: skip
     for action in actions:
         rows.append(

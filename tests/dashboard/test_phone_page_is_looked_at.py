@@ -1,8 +1,7 @@
-"""The phone in its main situations: no sideways scrolling at any width, and screenshots on demand."""
+"""The phone in its main situations: no sideways scrolling at any width."""
 
 from __future__ import annotations
 
-from tests.dashboard.shots import shoot
 from tests.dashboard.test_phone_page import dial, ring
 
 
@@ -12,22 +11,18 @@ def fits(page) -> bool:
 
 
 def test_the_phone_fits_a_narrow_screen_in_every_situation(softphone):
-    shoot(softphone, "phone-idle")
     assert fits(softphone)
     softphone.get_by_role("button", name="Video call Bob Builder").click()
     card = softphone.get_by_role("article")
     card.get_by_text("MOS").wait_for()
     softphone.wait_for_function("document.querySelector('.stage video:not(.own)').videoWidth > 0")
-    shoot(softphone, "phone-video")
     assert fits(softphone)
     ring(softphone, from_name="Carol Danvers")
     softphone.get_by_role("dialog").wait_for()
-    shoot(softphone, "phone-ringing")
     assert fits(softphone)
     softphone.get_by_role("button", name="Hold and answer").click()
     softphone.get_by_role("article", name="Call with Carol Danvers").get_by_text("Connected").wait_for()
     softphone.get_by_role("button", name="Transfer", exact=True).last.click()
-    shoot(softphone, "phone-two-calls")
     assert fits(softphone)
 
 
@@ -35,7 +30,6 @@ def test_the_entry_form_is_shown_without_a_token(softphone):
     softphone.evaluate("sessionStorage.clear()")
     softphone.goto("http://localhost/phone")
     softphone.get_by_label("Access token").wait_for()
-    shoot(softphone, "phone-entry")
     softphone.get_by_label("Access token").fill("good")
     softphone.get_by_role("button", name="Go online").click()
     softphone.get_by_text("Online", exact=True).wait_for()

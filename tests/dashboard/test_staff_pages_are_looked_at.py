@@ -1,10 +1,13 @@
-"""Each staff page in the browser: nothing refused by its policy, no sideways scrolling, screenshots."""
+"""Each staff page in the browser: nothing refused by its policy, no sideways scrolling.
+
+`python -m tests.dashboard.shots` takes their pictures on a running instance.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.shots import shoot
+from tests.dashboard.furniture import furnish
 
 PAGES = {
     "live": "/dashboard/",
@@ -18,10 +21,13 @@ PAGES = {
     "subscriber": "/dashboard/subscribers/{alice}",
     "rooms": "/dashboard/rooms",
     "lines": "/dashboard/lines",
+    "balance": "/dashboard/balance",
     "health": "/dashboard/health",
+    "examination": "/dashboard/health/examination",
     "audit": "/dashboard/audit",
     "project": "/dashboard/project",
     "second-factor": "/dashboard/second-factor",
+    "refused": "/dashboard/calls/nothing-here",
 }
 
 
@@ -36,18 +42,23 @@ def path_of(name: str, world) -> str:
     )
 
 
+@pytest.fixture
+def furnished(world, settings):
+    """The world with something in every table, and a doctor who is quick."""
+    settings.CALLWRIGHT_EXAMINATION = "tests.dashboard.furniture.examine"
+    return furnish(world)
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_every_width_and_breaks_no_rule_of_its_policy(desk, world, name):
-    page = desk(path_of(name, world))
+def test_a_page_fits_every_width_and_breaks_no_rule_of_its_policy(desk, furnished, name):
+    page = desk(path_of(name, furnished), "root")
     page.get_by_role("heading", level=1).first.wait_for()
-    shoot(page, f"dashboard-{name}")
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
 
 
 def test_the_door_opens_with_name_and_password(page, live_server, world):
     page.goto(live_server.url + "/dashboard/calls")
-    shoot(page, "dashboard-login")
     page.get_by_label("Name").fill("vera")
     page.get_by_label("Password").fill("a wrong password")
     page.get_by_role("button", name="Sign in").click()

@@ -5,15 +5,16 @@ The page imports the SDK from its CDN; the browser gets the same package from di
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dashboard.shots import WANTED
 from tests.fabric import stage
 
+PICTURES = os.environ.get("CALLWRIGHT_SCREENSHOTS")
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "signalwire"
 CDN = "https://esm.sh/**"
 SHOWN = """() => {
@@ -49,8 +50,8 @@ def test_the_page_dials_shows_both_pictures_and_hangs_up(
     guide.fill("#token", token("john.doe@example.com"))
     guide.click("#dial")
     guide.wait_for_function(SHOWN, timeout=20_000)
-    if WANTED:
-        guide.screenshot(path=f"{WANTED}/signalwire-outbound.png")
+    if PICTURES:
+        guide.screenshot(path=f"{PICTURES}/signalwire-outbound.png")
     guide.click("#hangup")
     guide.wait_for_function("() => document.getElementById('log').textContent.includes('destroyed')")
     assert statuses(guide) == stage.WHOLE

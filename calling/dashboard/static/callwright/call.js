@@ -12,8 +12,7 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').Phone} Phone */
 /** @typedef {import('../callwright.js').MediaOptions} MediaOptions */
 /** @typedef {import('../callwright.js').CallOptions} CallOptions */
-/** @typedef {import('../callwright.js').CallState} CallState */
-/** @typedef {import('../callwright.js').Flow} Flow */
+/** @typedef {import('../callwright.js').CallState} CallState @typedef {import('../callwright.js').Flow} Flow */
 
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
  * `dtmf` (digit, by), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
