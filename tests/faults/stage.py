@@ -54,9 +54,13 @@ async def connect(alice: SoftPhone, bob: SoftPhone) -> None:
     await bob.hears(alice.hertz)
 
 
-async def until_ready(one: Instance, workers: int, seconds: float = 60.0) -> None:
-    """Wait until `/readyz` counts that many media workers, a restarted one among them."""
+FORGOTTEN_SECONDS = 5.5  # `/readyz` counts a worker for five seconds after its last heartbeat
+
+
+async def until_ready(one: Instance, workers: int, killed: float, seconds: float = 60.0) -> None:
+    """Wait until `/readyz` counts that many media workers, and not the one that was killed then."""
     deadline = time.monotonic() + seconds
+    await asyncio.sleep(max(0.0, killed + FORGOTTEN_SECONDS - time.monotonic()))
     while (await asyncio.to_thread(one.api, "GET", "/readyz"))["media_workers"] < workers:
         assert time.monotonic() < deadline, "the media worker did not come back"
         await asyncio.sleep(0.1)

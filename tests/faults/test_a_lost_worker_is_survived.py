@@ -48,8 +48,7 @@ def test_calls_of_a_killed_worker_are_heard_again_through_another() -> None:
             victims = pids(one, "-Q", "media")
             assert len(victims) == 2
             for victim in victims:  # each call is hit at least once, whoever carried it
-                await lose(victim, pairs)
-                await until_ready(one, 2)
+                await until_ready(one, 2, killed=await lose(victim, pairs))
             for alice, bob in pairs:
                 await alice.send("call.hangup", call_id=alice.call_id)
                 await bob.expect("call.ended")
@@ -60,7 +59,7 @@ def test_calls_of_a_killed_worker_are_heard_again_through_another() -> None:
             for phone in (phone for pair in pairs for phone in pair):
                 await phone.close()
 
-        async def lose(victim: int, pairs: list[tuple[SoftPhone, SoftPhone]]) -> None:
+        async def lose(victim: int, pairs: list[tuple[SoftPhone, SoftPhone]]) -> float:
             before = [alice.moves for alice, _ in pairs]
             killed = time.monotonic()
             os.kill(victim, signal.SIGKILL)
@@ -72,5 +71,6 @@ def test_calls_of_a_killed_worker_are_heard_again_through_another() -> None:
                   " ".join(f"{seconds:.1f} s" for seconds, _ in moved))  # fmt: skip
             assert all(heard for _, heard in ends), (ends, pairs[0][0].heard[-6:], one.words())
             assert all(seconds <= SETTLED_SECONDS for seconds, _ in moved), moved
+            return killed
 
         asyncio.run(play())
