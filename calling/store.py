@@ -6,9 +6,11 @@ No rule lives here and nobody is told from here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
+from django.db import connection, transaction
 from django.db.models import Q
 
 from calling import models, snapshots
@@ -45,6 +47,20 @@ def get(call_id: UUID | str) -> models.Call:
         return models.Call.objects.get(pk=call_id)
     except (models.Call.DoesNotExist, ValueError) as error:
         raise problems.NotFound() from error
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """What is read inside is of one moment, unless a transaction is open already.
+
+    A call is several rows: read one by one while a device answers, its leg was not answered yet and its
+    attempt not live any more, and the media session closed the peer that had made the offer.
+    """
+    with transaction.atomic():
+        if not connection.get_autocommit() and len(connection.savepoint_ids) == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def session_calls(session_id: UUID | str) -> list[Call]:

@@ -53,11 +53,12 @@ class Membership:
 
 def read(session_id: str, known: frozenset[str], waiting: frozenset[str]) -> Look:
     """Everything a session acts on. `waiting`: known peers that may still need candidates."""
-    calls = store.session_calls(session_id)
-    plan = make_plan(calls)
-    peers = [peer.peer_id for peer in plan.peers if peer.peer_id not in known or peer.peer_id in waiting]
-    candidates = read_candidates(peers) if peers else ()
-    return Look(calls, plan, read_operations(calls), candidates, read_members(calls))
+    with store.one_moment():
+        calls = store.session_calls(session_id)
+        plan = make_plan(calls)
+        peers = [peer.peer_id for peer in plan.peers if peer.peer_id not in known or peer.peer_id in waiting]
+        candidates = read_candidates(peers) if peers else ()
+        return Look(calls, plan, read_operations(calls), candidates, read_members(calls))
 
 
 def read_members(calls: Sequence[Call]) -> dict[str, Membership]:

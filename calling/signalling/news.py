@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from calling import meetings, models, store
 from calling.machine.states import Call
@@ -69,10 +69,7 @@ def read(device_ids: Iterable[str], known: Mapping[str, int]) -> tuple[list[Foun
     `known`: call id → the lowest sequence that one of its devices was told; a call that is not in it comes
     without events.
     """
-    with transaction.atomic():
-        if not connection.get_autocommit() and len(connection.savepoint_ids) == 0:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with store.one_moment():
         found = find_legs(list(device_ids))
         wanted = {each.call_id for each in found} | set(known)
         rows = list(models.Call.objects.filter(pk__in=wanted))

@@ -1,0 +1,41 @@
+"""What a media session reads is of one moment: a device that answers in between is there before or after."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from calling import models
+from calling.media import rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_answer_between_two_queries_is_not_half_seen(cast) -> None:
+    from tests import stage
+
+    call_id = stage.talking(cast)
+    leg = models.Leg.objects.get(call_id=call_id, role="caller")
+    session = models.Call.objects.get(pk=call_id).session_id
+    models.Leg.objects.filter(pk=leg.pk).update(held=False)
+    seen: list[str] = []
+
+    def change() -> None:
+        models.Leg.objects.filter(pk=leg.pk).update(held=True)
+        connection.close()
+
+    def between(execute, sql, params, many, context):
+        if "calling_leg" in sql and not seen:
+            seen.append(sql)
+            other = threading.Thread(target=change)
+            other.start()
+            other.join()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(between):
+        look = rows.read(str(session), frozenset(), frozenset())
+    assert seen
+    (call,) = look.calls
+    assert call.leg(str(leg.pk)).held is False
