@@ -44,7 +44,7 @@ def test_wrong_tokens_are_refused(house: House, token: object) -> None:
         subject_from_basic(str(house.id), token)
 
 
-@pytest.mark.parametrize("project", ["", "x", None, 5, str(uuid4()), "\x00"])
+@pytest.mark.parametrize("project", ["", "x", None, 5, "7b0ace07-b02f-4a8a-afa8-2e72fa40d72a", "\x00"])
 def test_wrong_projects_are_refused(house: House, project: object) -> None:
     with pytest.raises(InvalidToken):
         subject_from_basic(project, house.api_token)
