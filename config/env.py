@@ -47,6 +47,7 @@ class Environment:
     admin_password: str | None
     database_url: str | None
     redis_url: str | None
+    web_processes: int
     media_workers: int
     media_bind: str
     media_advertised: str
@@ -156,6 +157,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
         redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
+        web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
         media_bind=media_bind,
         media_advertised=media_advertised,

@@ -35,9 +35,10 @@ class Server(uvicorn.Server):
 def main() -> int:
     env = environment.load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    sockets = [_listen(env.bind, env.http_port, "CALLWRIGHT_HTTP_PORT")]
+    shared = env.web_processes > 1
+    sockets = [_listen(env.bind, env.http_port, "CALLWRIGHT_HTTP_PORT", shared)]
     if env.https_port:
-        sockets.append(_listen(env.bind, env.https_port, "CALLWRIGHT_HTTPS_PORT"))
+        sockets.append(_listen(env.bind, env.https_port, "CALLWRIGHT_HTTPS_PORT", shared))
     asyncio.run(_serve(env, sockets))
     return 0
 
@@ -99,9 +100,12 @@ async def _renew(env: environment.Environment, names: tuple[str, ...], config: u
             config.ssl.load_cert_chain(str(leaf.chain), str(leaf.key))
 
 
-def _listen(address: str, port: int, variable: str) -> socket.socket:
+def _listen(address: str, port: int, variable: str, shared: bool) -> socket.socket:
+    """A bound socket; where `shared`, the kernel deals new connections out to all who bound the port so."""
     listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((address, port))
     except OSError as error:

@@ -31,7 +31,7 @@ def ports(env: Environment) -> list[Port]:
 def engines(env: Environment) -> Iterator[Launch]:
     """The embedded engines that no URL replaces; makes their files. Raises EngineError."""
     if env.database_url is None:
-        processes = env.media_workers + 6
+        processes = env.web_processes + env.media_workers + 5
         yield postgres.prepare(env.data_dir, connections=max(200, processes * env.database_pool + 40))
     if env.redis_url is None:
         yield valkey.prepare(env.data_dir)
@@ -44,7 +44,9 @@ def preparation(env: Environment) -> Launch:
 
 def processes(env: Environment) -> Iterator[Launch]:
     """Everything that runs for as long as the instance does."""
-    yield _python(env, "web", "-m", "config.serve")
+    for number in range(1, env.web_processes + 1):
+        # Alone it is plain `web`, the name its log has always had.
+        yield _python(env, "web" if env.web_processes == 1 else f"web-{number}", "-m", "config.serve")
     for number in range(1, env.media_workers + 1):
         name = f"media-{number}"
         # A second SIGTERM means "end your calls now": the first only drains, for up to half an hour.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -25,6 +26,19 @@ def pids(one: Instance, *words: str) -> list[int]:
             if parent == one.process.pid and needle in command:
                 found.append(int(entry.name))
     return sorted(found)
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether that very process accepts connections on the port, which others may share."""
+    listening = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        column = line.split()
+        if column[3] == "0A" and int(column[1].rsplit(":", 1)[1], 16) == port:
+            listening.add(f"socket:[{column[9]}]")
+    try:
+        return any(os.readlink(each) in listening for each in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
 async def online(one: Instance, name: str, hertz: float) -> SoftPhone:

@@ -14,20 +14,22 @@ import pytest
 
 from bench.instance import Instance
 from bench.softphone import Missing, SoftPhone, stay_on_loopback
-from tests.faults.stage import connect, online, pids, talking
+from tests.faults.stage import connect, listens, online, pids, talking
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CALLS = 3
 BACK_SECONDS = 40.0
-PARTS = (("-m", "config.serve"), ("manage.py", "sweep"), ("-Q", "tasks"), ("--quiet", "beat"))
+WEB = ("-m", "config.serve")
+PARTS = (("manage.py", "sweep"), ("-Q", "tasks"), ("--quiet", "beat"))
 
 
-async def replaced(one: Instance, words: tuple[str, ...]) -> None:
-    """End the first process with those words politely, wait for its successor."""
-    before = pids(one, *words)
-    os.kill(before[0], signal.SIGTERM)
-    await until(lambda: bool(set(pids(one, *words)) - set(before)), f"a new process {words}")
+async def replaced(one: Instance, pid: int, words: tuple[str, ...]) -> int:
+    """End a process with those words politely, wait for its successor."""
+    before = set(pids(one, *words))
+    os.kill(pid, signal.SIGTERM)
+    await until(lambda: bool(set(pids(one, *words)) - before), f"a new process {words}")
+    return (set(pids(one, *words)) - before).pop()
 
 
 async def until(test: object, what: str) -> None:
@@ -39,23 +41,21 @@ async def until(test: object, what: str) -> None:
 
 def test_every_process_is_replaced_and_all_calls_are_heard() -> None:
     stay_on_loopback()
-    with Instance(CALLWRIGHT_MEDIA_WORKERS="2") as one:
+    with Instance(CALLWRIGHT_MEDIA_WORKERS="2", CALLWRIGHT_WEB_PROCESSES="2") as one:
 
         async def play() -> None:
             pairs = [await talking(one, number) for number in range(CALLS)]
             phones = [phone for pair in pairs for phone in pair]
             for phone in phones:
                 phone.comes_back = True
+            for pid in pids(one, *WEB):
+                successor = await replaced(one, pid, WEB)
+                await all_heard(pairs, "while one web process is away")
+                await until(lambda pid=successor: listens(pid, one.port), "a new web process")  # type: ignore[misc]
+            await until(lambda: all(phone.returns for phone in phones), "all devices back")
+            await all_heard(pairs, "after two new web processes")
             for words in PARTS:
-                before = [phone.returns for phone in phones]
-                await replaced(one, words)
-                if words == PARTS[0]:
-                    await until(
-                        lambda before=before: all(  # type: ignore[misc]
-                            phone.returns > was for phone, was in zip(phones, before, strict=True)
-                        ),
-                        "all devices back",
-                    )
+                await replaced(one, pids(one, *words)[0], words)
                 await all_heard(pairs, f"after a new {' '.join(words)}")
             await drain(pairs)
             for alice, bob in pairs:
