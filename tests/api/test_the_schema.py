@@ -16,4 +16,8 @@ def test_every_path_is_described(db):
     wanted |= {f"/api/calls/{{call_id}}/{verb}" for verb in (*verb_views.VIEWS, *operation_views.VIEWS)}
     assert wanted <= set(paths)
     dial = paths["/api/calls"]["post"]
+    everywhere = {"400", "401", "403", "404", "422", "429", "503"}
+    for path, methods in paths.items():
+        for method in {"get", "post", "put", "patch", "delete"} & set(methods):
+            assert not path.startswith("/api/") or everywhere <= set(methods[method]["responses"]), path
     assert {"201", "401", "403", "404", "409", "422", "429", "503"} <= set(dial["responses"])
