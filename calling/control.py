@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from django.db import OperationalError, transaction
 from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
-from calling import billing, meetings, models, nudge, outbox, payloads, snapshots, store
+from calling import billing, meetings, models, nudge, outbox, payloads, snapshots, store, tracing
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Limits, Mute, Open
@@ -87,6 +88,16 @@ def check_fence(fence: Fence | None) -> None:
 
 def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input: Any) -> Outcome:
     """Decide and write, inside the caller's transaction, with the rows already locked."""
+    with tracing.span(f"decide {type(input).__name__}", call_id) as span:
+        outcome = _turn(world, rows, call_id, input)
+        if span is not None:
+            span.set_attribute("events", [event.type for event in outcome.events])
+            for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
+                transaction.on_commit(partial(tracing.call_over, row.id, row.created_at, timezone.now()))
+    return outcome
+
+
+def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Any) -> Outcome:
     now = timezone.now()
     decision = machine.decide(world, call_id, input, now, limits())
     for seat in meetings.to_mute(world, decision.world):

@@ -12,7 +12,7 @@ import logging
 from functools import partial
 from typing import Any, Protocol
 
-from calling import control, models
+from calling import control, models, tracing
 from calling.machine import inputs
 from calling.machine.plan import PeerMode, PeerPlan, Plan
 from calling.machine.reasons import EndedBy
@@ -175,7 +175,8 @@ class Session:
             self.peers[plan.peer_id] = CarriedPeer(plan, self)
         peer = self.peers[plan.peer_id]
         try:
-            text = await peer.describe(plan)
+            with tracing.span(f"describe {plan.mode.value}", plan.call_id):
+                text = await peer.describe(plan)
         except (BadSdp, OSError) as error:
             log.info("A description could not be used", extra={"peer": plan.peer_id, "error": str(error)})
             if fresh or plan.mode is PeerMode.ACCEPT:

@@ -97,6 +97,8 @@ class Claimed:
     tries: int
     secrets: tuple[str, ...] = field(repr=False)
     signing_key: str | None = field(default=None, repr=False)  # status_url: SignalWire's header too
+    event: str = ""
+    call_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ def claimed_value(row: models.Delivery) -> Claimed:
         row.tries,
         secrets,
         key if own else None,
+        row.event.type,
+        row.event.call_id,
     )
 
 

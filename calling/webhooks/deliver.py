@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from calling import tracing
 from calling.webhooks import claims, signing
 from calling.webhooks.claims import Claimed, Tried
 from calling.webhooks.client import FetchFailed, fetch
@@ -98,15 +99,16 @@ class Deliverer:
             )
         status, error, answer, retry_after = None, "", "", None
         try:
-            got = await fetch(
-                claimed.url,
-                method="POST",
-                headers=headers,
-                content=claimed.body,
-                purpose="webhook",
-                max_bytes=1024,
-                total_timeout=settings.CALLWRIGHT_WEBHOOK_SECONDS,
-            )
+            with tracing.span(f"webhook {claimed.event}", claimed.call_id, attempt=claimed.tries + 1):
+                got = await fetch(
+                    claimed.url,
+                    method="POST",
+                    headers=headers,
+                    content=claimed.body,
+                    purpose="webhook",
+                    max_bytes=1024,
+                    total_timeout=settings.CALLWRIGHT_WEBHOOK_SECONDS,
+                )
             status, retry_after = got.status, got.headers.get("retry-after")
             answer = got.body[:1024].decode("utf-8", "replace").replace("\x00", "\ufffd")
         except UnsafeUrl as refusal:
