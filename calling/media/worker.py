@@ -101,9 +101,9 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.wait(list(self._tasks), timeout=1)
+        await self._disconnect()  # first: a beat under way would write the row anew
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 1)
-        await self._disconnect()
+            await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
         if self.journal is not None:
             self.journal.close()
         self.desk.close()
