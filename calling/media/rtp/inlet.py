@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from calling.media.aiortc_private import PacketBuffer
     from calling.media.rtp.wire import Wire
 
-RING = 512  # packets kept per video source for those who lost one; a power of two
+RING = 256  # packets kept per video source for those who lost one; a power of two
 NACK_TRIES = 10
 NACK_FIRST, NACK_MOST = 0.04, 0.2  # seconds until a lost packet is asked for again: 1.5 round trips
 NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
