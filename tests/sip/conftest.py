@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -48,10 +49,17 @@ async def agent() -> AsyncIterator[MakeAgent]:
         sockets = options.pop("sockets", {})
         options = {"realm": REALM, "authenticate": by_name, "allow_md5": True, **options}
         options.setdefault("flood", FloodGate(5000, 5000, 5000))
-        one = Agent(**options)
-        await one.listen("127.0.0.1", 0, **sockets)
-        made.append(one)
-        return one
+        for _ in range(10):
+            one = Agent(**options)
+            made.append(one)
+            try:
+                await one.listen("127.0.0.1", 0, **sockets)
+            except OSError as error:  # the port that was free for UDP is somebody's for TCP
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return one
+        raise AssertionError("ten ports in a row were free for UDP and not for TCP")
 
     yield make
     for one in made:
