@@ -86,9 +86,7 @@ async def test_an_outage_of_redis_drops_no_call_and_loses_no_event(
             await callers.pause(0.2)
         await callers.take_answer(answer.body["id"], spare, "caller")
         await callers.hears(spare, 440.0)
-        print(
-            f"Redis back: full service after {time.monotonic() - mended:.2f} s; gap {gap * 1000:.0f} ms"
-        )
+        print(f"Redis back: full service after {time.monotonic() - mended:.2f} s; gap {gap * 1000:.0f} ms")
         assert time.monotonic() - mended < 10
         for call_id in [*calls[1:], answer.body["id"]]:
             assert (await over_http("POST", f"/api/calls/{call_id}/hangup", {})).status == 200

@@ -19,7 +19,7 @@ from bench.softphone import Missing, SoftPhone, stay_on_loopback
 from tests.faults.stage import online, pids
 
 pytestmark = pytest.mark.processes
-AT_ONCE = 4
+AT_ONCE = 10
 WARM_SHARE = 0.3
 SLOPE_MB = 1.0
 SPARE = 2
