@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from calling import models
+from config.env import ROOT
 from tests import stage
 
 pytestmark = pytest.mark.django_db
+
+
+def a_worker() -> None:
+    models.MediaWorker.objects.create(
+        name="media1@host", host="host", pid=1, media_address="127.0.0.1", lock_key=1, legs=7,
+        loop_lag_ms=20.0, heartbeat_at=timezone.now(),
+    )  # fmt: skip
 
 
 def told() -> dict[str, float]:
@@ -31,12 +42,19 @@ def test_live_calls_waiting_events_and_workers_are_counted(settings) -> None:
     settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     cast = stage.make_cast()
     stage.ringing(cast)
-    models.MediaWorker.objects.create(
-        name="media1@host", host="host", pid=1, media_address="127.0.0.1", lock_key=1, legs=7,
-        loop_lag_ms=20.0, heartbeat_at=timezone.now(),
-    )  # fmt: skip
+    a_worker()
     found = told()
     assert found['callwright_calls{state="ringing"}'] == 1
     assert found["callwright_events_waiting"] >= 2
     assert found['callwright_worker_legs{region="",worker="media1@host"}'] == 7
     assert found['callwright_worker_loop_lag_seconds{region="",worker="media1@host"}'] == 0.02
+
+
+def test_every_metric_of_the_grafana_board_is_told() -> None:
+    a_worker()
+    text = Client().get("/metrics").content.decode()
+    there = set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
+    board = json.loads((ROOT / "docker" / "grafana" / "callwright.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    named = {word for each in asked for word in re.findall(r"(?:callwright|process)_[a-z_]+", each)}
+    assert len(asked) > 10 and named <= there, named - there
