@@ -48,10 +48,13 @@ def port_range() -> str:
 def start_worker(
     transactional_db: None, child_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[..., WorkerProcess]]:
-    """`start_worker(NAME=value …)` starts one more media worker and waits until it is ready."""
+    """`start_worker(NAME=value …)` starts one more media worker and waits until it is ready.
+
+    `host`: the network namespace it runs in.
+    """
     started: list[WorkerProcess] = []
 
-    def start(*, wait: bool = True, **variables: str) -> WorkerProcess:
+    def start(*, wait: bool = True, host: str | None = None, **variables: str) -> WorkerProcess:
         number = len(started) + 1
         environment = {
             **child_environment,
@@ -59,7 +62,7 @@ def start_worker(
             "CALLWRIGHT_DATA_DIR": str(tmp_path),
             **variables,
         }
-        worker = WorkerProcess(environment, tmp_path / f"media-{number}.log", f"media{number}")
+        worker = WorkerProcess(environment, tmp_path / f"media-{number}.log", f"media{number}", host)
         started.append(worker)
         if wait:
             worker.wait_until_ready()

@@ -19,13 +19,17 @@ START_SECONDS = 90.0  # a few seconds on an idle machine; imports wait for whate
 class WorkerProcess:
     """`celery -A config.celery worker --pool=threads -Q media`, ready when its heartbeat is there."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, name: str = "media") -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, name: str = "media", host: str | None = None
+    ) -> None:
         self.log = log
         self._file = log.open("ab")
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
         command = ("-m", "celery", "-A", "config.celery", "worker", "-n", f"{name}@{socket.gethostname()}")
+        # `ip netns exec` becomes the command itself: the process is the worker.
+        there = ["ip", "netns", "exec", host] if host else []
         self.process = subprocess.Popen(
-            [sys.executable, *command, *quiet, "-Q", "media", "--pool=threads", "-c", "50"],
+            [*there, sys.executable, *command, *quiet, "-Q", "media", "--pool=threads", "-c", "50"],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=self._file,
