@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Failed(Exception):
     """The operation cannot be carried out; the text is told."""
 
 
-class Running:
+class Running(ABC):
     """One operation at work. `says`: whether its events are published."""
 
     says = True
@@ -69,8 +70,9 @@ class Running:
         if self.wanted.state == "wanted":
             self.report("running", "started", result or {})
 
+    @abstractmethod
     async def work(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Do it; what it ended with. Raises Failed or CannotPlay."""
 
     def remains(self) -> dict[str, Any]:
         """What there is to tell of one that ended with its leg."""

@@ -7,6 +7,7 @@ words is also asked of the caller's scope.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -44,14 +45,16 @@ def joining_of(device: actions.Device) -> Joining:
     )
 
 
-class Parties(Seat):
+class Parties(Seat, ABC):
     """The actions that bring somebody else into the call."""
 
+    @abstractmethod
     def _sounding(self, playing: actions.Playing) -> Sounding:
-        raise NotImplementedError
+        """What is to be heard, from a play action."""
 
+    @abstractmethod
     async def _sound(self, sounding: Sounding) -> Outcome:
-        raise NotImplementedError
+        """Play it to its end."""
 
     async def connect(self, group: tuple[actions.Device, ...], action: actions.Connect) -> Outcome:
         await self.answer(actions.Answer(action.path))
@@ -172,11 +175,11 @@ class Parties(Seat):
                 until = None
             await asyncio.sleep(LOOK_SECONDS)
 
+    @abstractmethod
     async def confirmed(
         self, target: Leg, device: actions.Device, ringing: asyncio.Task[Outcome] | None
     ) -> bool:
         """Whether who answered wants the call: what the device's `confirm` steps say."""
-        raise NotImplementedError
 
     async def join_room(self, action: actions.JoinRoom) -> Outcome:
         name = action.name.strip()

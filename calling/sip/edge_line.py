@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,7 +68,7 @@ async def insist(work: Callable[..., T], *arguments: Any) -> T | None:
         await asyncio.sleep(0.5)
 
 
-class Line:
+class Line(ABC):
     """A SIP call of ours and the leg it carries. `id` is its row's, `call` the SIP side."""
 
     def __init__(self, edge: Edge, id: str, leg_id: str, call_id: str, call: ClientCall | ServerCall) -> None:
@@ -112,8 +113,9 @@ class Line:
             self.edge.lines.pop(self.id, None)
         await insist(edge_rows.end_dialog, self.id)
 
+    @abstractmethod
     async def carry(self) -> None:
-        raise NotImplementedError
+        """The conversation itself, from its first message to its last."""
 
     async def apply(self, input: Any) -> Any:
         return await insist(control.apply, self.call_id, input)

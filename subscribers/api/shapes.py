@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ def moment(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Shape:
+class Shape(ABC):
     """One kind of resource: its rows, its fields, how it is shown and changed.
 
     `word` is the type on the wire, `part` the name of the inner object, `collection` the path segment.
@@ -60,17 +61,20 @@ class Shape:
         return str(row)
 
     def inner(self, row: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        """The resource's own object; a shape that has none renders all of itself."""
+        return {}
 
+    @abstractmethod
     def create(self, project_id: UUID, data: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """A new row of these checked fields."""
 
     def created(self, row: Any) -> dict[str, Any]:
         """What the 201 shows; secrets shown once are added here."""
         return self.render(row)
 
+    @abstractmethod
     def change(self, row: Any, data: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """The row with those checked fields changed."""
 
     def remove(self, row: Any) -> None:
         row.delete()

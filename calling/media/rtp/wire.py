@@ -6,6 +6,7 @@ in-place function that outlets call before `send`; on a plain wire it does nothi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ MAX_STREAMS = 16  # SSRCs of one transport; more is churn (R21)
 unpack_fields = FIELDS.unpack_from
 
 
-class Wire:
+class Wire(ABC):
     """Streams and feedback of one transport."""
 
     def __init__(self, port: Port) -> None:
@@ -51,9 +52,9 @@ class Wire:
         """The round trip to the far end in seconds, 0 while it is not known."""
         return max((outlet.rtt or 0.0 for outlet in self.port.outlets()), default=0.0)
 
+    @abstractmethod
     def send(self, data: memoryview | bytes) -> None:
         """One protected datagram to the far end."""
-        raise NotImplementedError
 
     def send_control(self, data: bytes) -> None:
         """Protect and send one compound RTCP packet."""
