@@ -67,34 +67,36 @@ phone_routes: list[PhoneRoute] = []
 MAX_NAME = 64  # characters of a room's name, as of any other
 
 
-def parse(text: str) -> Destination:
+def parse(text: str, field: str = "to") -> Destination:
     try:
         return addressing.parse_destination(text)
     except addressing.MalformedDestination as error:
-        raise problems.Unprocessable("invalid_destination", str(error), "to") from error
+        raise problems.Unprocessable("invalid_destination", str(error), field) from error
 
 
-def find(subject: Subject, text: str) -> Target:
+def find(subject: Subject, text: str, field: str = "to") -> Target:
     """Resolve a destination for a subject: 422 malformed, 403 not allowed, 404 unknown, in that order.
+
+    `field` is the one that a refusal names.
 
     The scope is asked before existence, and its answer is the same for known and unknown (contract 3).
     Numbers must also pass the project's telephone policy (403 too).
     """
-    destination = parse(text)
+    destination = parse(text, field)
     target = directory.resolve(subject.project_id, destination)
     if target is None and len(destination.name) > MAX_NAME:
         message = f"The name of a room has at most {MAX_NAME} characters."
-        raise problems.Unprocessable("invalid_destination", message, "to")
+        raise problems.Unprocessable("invalid_destination", message, field)
     why = scope.refusal(subject, destination, target)
     if why is not None:
-        raise problems.Forbidden("address_not_allowed", why, "to")
+        raise problems.Forbidden("address_not_allowed", why, field)
     if target is None or (target.kind in ("pstn", "sip") and not target.test):
         phone_policy.refuse_emergency(subject.project_id, destination)
     if target is not None:
         with suspension.watched(subject.project_id):
             phone_policy.permit(subject.project_id, target)
     if target is None:
-        raise problems.NotFound("Nothing answers to that destination.", attribute="to")
+        raise problems.NotFound("Nothing answers to that destination.", attribute=field)
     return target
 
 

@@ -59,14 +59,14 @@ def read_wish(verb: str, wish: str, data: Any) -> dict[str, Any]:
 
 
 def play(form: Form) -> dict[str, Any]:
-    value = form.value("play")
+    value, field = form.value("play"), "play"
     if value is None:
-        value = play_urls(form)
+        value, field = play_urls(form), "url" if form.has("url") and not form.has("urls") else "urls"
     items: list[dict[str, Any]] = []
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
-        form.wrong("play", f"play must be a list of 1 to {MAX_ITEMS} items.")
+        form.wrong(field, f"{field} must be a list of 1 to {MAX_ITEMS} items.")
     else:
-        items = [item for each in value if (item := play_item(form, each)) is not None]
+        items = [item for each in value if (item := play_item(form, each, field)) is not None]
     return {"items": items, **loudness(form), "direction": form.choice("direction", DIRECTIONS, "listen")}
 
 
@@ -104,10 +104,10 @@ def number_of(text: str) -> Any:
         return text
 
 
-def play_item(form: Form, value: Any) -> dict[str, Any] | None:
-    """One `{type, params}`; its faults are told under `play`."""
+def play_item(form: Form, value: Any, field: str = "play") -> dict[str, Any] | None:
+    """One `{type, params}`; its faults are told under the field that it came in."""
     if not isinstance(value, Mapping) or not isinstance(value.get("params", {}), Mapping):
-        form.wrong("play", "Every item of play must be {type, params}.")
+        form.wrong(field, "Every item of play must be {type, params}.")
         return None
     inner = Form(value.get("params", {}))
     kind = Form(value).choice("type", ("audio", "tts", "silence", "ringtone"))
@@ -129,7 +129,7 @@ def play_item(form: Form, value: Any) -> dict[str, Any] | None:
         case _:
             inner.wrong("type", "type must be one of audio, tts, silence, ringtone.")
     for fault in inner.faults:
-        form.wrong("play", fault.message, fault.code)
+        form.wrong(field, fault.message, fault.code)
     return item
 
 

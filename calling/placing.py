@@ -43,7 +43,8 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
     take_dial_rate(subject)
     target = dialling.find(subject, request.to)
     number = dialling.caller_number(subject, request, target)
-    joined = dialling.find(subject, request.connect) if request.connect else None
+    joined = dialling.find(subject, request.connect, "connect") if request.connect else None
+    shown = dialling.caller_number(subject, request, joined) if joined else number
     require_redis()
 
     def work() -> models.Call:
@@ -55,9 +56,9 @@ def dial(subject: Subject, request: DialRequest) -> models.Call:
             caller = (dialling.caller_leg(subject, request, channel),)
             callee = replace(callee, media=dialling.facing(caller[0].media))
         elif callee.party.value == "device":
-            shown = WATCHING if run is not None and channel is None else None
-            callee = replace(callee, media=dialling.media_for(request.media or shown, channel, None))
-        connect = (leg_to(subject, joined, Role.TARGET, number, callee.media),) if joined else ()
+            wished = WATCHING if run is not None and channel is None else None
+            callee = replace(callee, media=dialling.media_for(request.media or wished, channel, None))
+        connect = (leg_to(subject, joined, Role.TARGET, shown, callee.media),) if joined else ()
         call = Call(
             id=str(request.claim or uuid7()),
             legs=(*caller, callee),
@@ -222,11 +223,15 @@ def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> con
 
 
 def number_for(subject: Subject, row: models.Call, target: Target) -> str | None:
+    """The number that who joins the call is shown: outside only one of the project's (contract 5).
+
+    That is the token's own, else the call's, else the one that was dialled; None where it has none of them.
+    """
     if target.kind not in ("pstn", "sip") or target.test:
         return row.caller_id or None
-    if isinstance(subject, TokenHolder):
-        return dialling.token_number(subject, None) or row.caller_id or None
-    return row.caller_id or None
+    own = dialling.token_number(subject, None) if isinstance(subject, TokenHolder) else None
+    known = (each for each in (row.caller_id, row.to_address) if each)
+    return own or next((each for each in known if dialling.number_of_project(row.project_id, each)), None)
 
 
 def joined_leg(subject: Subject, row: models.Call, target: Target, wish: Joining, other: Media | None) -> Leg:

@@ -18,7 +18,8 @@ from calling.dialling import DialRequest
 from calling.fields import Form
 from calling.machine import inputs
 from calling.machine.inputs import Refused
-from calling.machine.states import AttemptState, Call, Leg, LegState
+from calling.machine.states import AttemptState, Call, Leg, LegState, Role
+from calling.machine.transfer import consulter_in_first
 from calling.models.ids import uuid7
 from calling.scripts.parse import BadScript, check_document
 from calling.sdp_media import media_of_sdp
@@ -353,10 +354,18 @@ def implied_leg(subject: Subject, call_id: str, data: Any, device_id: str | None
     if isinstance(subject, ApiKey) and not form.has("leg"):
         row, _ = store.locate(subject, call_id)
         call = store.snapshot(row.id)
-        legs = call.live_legs or call.legs
-        return call.id, legs[0].id
+        return call.id, (consulting_leg(call) or (call.live_legs or call.legs)[0]).id
     found, leg = which_leg(subject, call_id, form, device_id)
     return found, leg.id
+
+
+def consulting_leg(call: Call) -> Leg | None:
+    """The leg of whoever consults, in the first call or in the consultation; None where nobody does."""
+    if call.consulting:
+        return call.role(Role.CALLER)
+    if call.consult_id is None:
+        return None
+    return consulter_in_first(call, store.snapshot(call.consult_id))
 
 
 def complete_transfer(subject: Subject, call_id: str, data: Any, device_id: str | None = None) -> str:

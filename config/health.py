@@ -5,19 +5,25 @@ The look at PostgreSQL and Redis is bounded to two seconds each; an answer is al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from calling.measures import Switchboard
 from calling.models import MediaWorker
+from subscribers.http import problems
+
+View = Callable[[HttpRequest], HttpResponse]
 
 _PATIENCE = 2.0
 REGISTRY.register(Switchboard())
@@ -25,11 +31,28 @@ REGISTRY.register(Switchboard())
 _HEARTBEAT_SECONDS = 5
 
 
+def for_reading(view: View) -> View:
+    """GET and HEAD only; anything else is the contract's 405 and no question of CSRF."""
+
+    @csrf_exempt
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            refused = problems.answer(problems.MethodNotAllowed())
+            refused["Allow"] = "GET, HEAD"
+            return refused
+        return view(request)
+
+    return checked
+
+
+@for_reading
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 while this process lives; asks nobody."""
     return JsonResponse({"status": "ok"})
 
 
+@for_reading
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when a call could be placed now, else 503: `{"database", "redis", "media_workers"}`."""
     database = database_answers()
@@ -41,6 +64,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse(state, status=200 if all(state.values()) else 503)
 
 
+@for_reading
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: this web process, and what the rows say of the switchboard."""
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -10,7 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import models, store, verbs
+from calling import models, payloads, store, verbs
 from calling.api import filters, schema
 from calling.api.view import SwitchboardView, call_json, listed_json, wait_for_answer, with_legs
 from subscribers.http import pages
@@ -90,7 +92,8 @@ class CallEventsView(SwitchboardView):
         more, found = len(found) > size, found[:size]
 
         def link(sequence: int) -> str:
-            return f"{request.path}?{urlencode({'after': sequence, 'page_size': size})}"
+            query = urlencode({"after": sequence, "page_size": size})
+            return request.build_absolute_uri(f"{request.path}?{query}")
 
         return Response(
             {
@@ -103,6 +106,14 @@ class CallEventsView(SwitchboardView):
                 },
             }
         )
+
+
+def told(sample: dict[str, Any]) -> dict[str, Any]:
+    """A sample as clients see it: rows keep its time as seconds since the epoch."""
+    at = sample.get("at")
+    if not isinstance(at, float | int):
+        return sample
+    return {**sample, "at": payloads.rfc3339(datetime.fromtimestamp(at, UTC))}
 
 
 class CallStatsView(SwitchboardView):
@@ -123,7 +134,7 @@ class CallStatsView(SwitchboardView):
                         "leg_id": str(leg.id),
                         "role": leg.role,
                         "codec": leg.codec.get("codec"),
-                        "samples": leg.stats,
+                        "samples": [told(sample) for sample in leg.stats],
                     }
                     for leg in legs
                 ],

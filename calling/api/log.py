@@ -41,7 +41,7 @@ class LogView(SwitchboardView):
         kept = {"page_size": size} | ({"types": ",".join(types)} if types else {})
 
         def link(**extra: object) -> str:
-            return f"{request.path}?{urlencode({**kept, **extra})}"
+            return request.build_absolute_uri(f"{request.path}?{urlencode({**kept, **extra})}")
 
         last = entries[-1].position if entries else after
         return Response(

@@ -103,9 +103,17 @@ def linked(turn: Turn, call_id: str) -> tuple[Call, Call]:
     return call, turn.call(call.consult_id)
 
 
+def require_transferor(first: Call, second: Call, leg_id: str) -> None:
+    """Nobody but who consults, by either of his legs, may say what becomes of the consultation."""
+    his = (consulter_in_first(first, second), second.role(Role.CALLER))
+    if leg_id not in {leg.id for leg in his if leg is not None}:
+        raise Refused("Only the leg that consults can end its consultation.", first.state.value)
+
+
 def complete_consult(turn: Turn, call_id: str, command: CompleteTransfer) -> None:
     """The target's leg moves into the first call; while it still rings, as a blind transfer."""
     first, second = linked(turn, call_id)
+    require_transferor(first, second, command.leg_id)
     transferor = consulter_in_first(first, second)
     target = second.role(Role.CALLEE)
     if transferor is None or target is None or not target.live or second.transfer is not None:
@@ -164,7 +172,8 @@ def give(turn: Turn, first: Call, second: Call, transferor: Leg, target: Leg, wa
 
 def cancel_consult(turn: Turn, call_id: str, command: CancelTransfer) -> None:
     """Hang up the consultation; the first call resumes by itself."""
-    _, second = linked(turn, call_id)
+    first, second = linked(turn, call_id)
+    require_transferor(first, second, command.leg_id)
     reason = EndReason.HANGUP if second.state is CallState.ANSWERED else EndReason.CANCELLED
     end_call(turn, second.id, reason, by=EndedBy.CALLER)
 

@@ -25,6 +25,7 @@ from calling.sip.values import parse_uri
 from subscribers.models import PhoneNumber, SipEndpoint, SipGateway
 
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
+_TELEPHONE = re.compile(r"\+?[0-9]{7,}\Z")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def ways(wanted: Waiting, host: str) -> list[Way]:
         uri, hop = wanted.contact.get("uri"), wanted.contact.get("hop")
         if not uri or not hop:
             return []
-        from_ = address(wanted.from_user, host, wanted.from_name)
+        from_ = address(shown_outside(wanted, None), host, wanted.from_name)
         endpoint = SipEndpoint.objects.filter(pk=str(wanted.contact.get("endpoint", UUID(int=0)))).first()
         codecs = tuple(endpoint.codecs) if endpoint is not None else ()
         hops = (Hop(*hop),)
@@ -71,6 +72,18 @@ def in_order(gateways: Any) -> list[SipGateway]:
     return sorted(gateways, key=lambda each: (each.priority, each.created_at, str(each.pk)))
 
 
+def shown_outside(wanted: Waiting, gateway: SipGateway | None) -> str:
+    """The user part of From: the number the door agreed to, else the gateway's, else the caller's name.
+
+    A number that nobody checked is shown only where the gateway's policy lets any be.
+    """
+    agreed = wanted.route.get("from") or (gateway.caller_id if gateway is not None else "")
+    if agreed:
+        return str(agreed)
+    anything = gateway is not None and gateway.number_policy == SipGateway.NumberPolicy.ANY
+    return wanted.from_user if anything or not _TELEPHONE.match(wanted.from_user) else "anonymous"
+
+
 def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
     if wanted.address.startswith("sip"):
         uri = wanted.address
@@ -78,7 +91,6 @@ def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
         tail = f";transport={gateway.transport}" if gateway.transport != "udp" else ""
         name = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
         uri = f"sip:{wanted.address}@{name}:{gateway.port}{tail}"
-    shown = str(wanted.route.get("from") or gateway.caller_id or wanted.from_user)
     credentials = (
         Credentials(gateway.username, gateway.password, realm=gateway.realm, domain=gateway.host)
         if gateway.username
@@ -87,7 +99,7 @@ def through(gateway: SipGateway, wanted: Waiting, host: str) -> Way:
     extra = tuple((str(name), str(value)) for name, value in gateway.headers.items())
     return Way(
         uri,
-        address(shown, host, wanted.from_name),
+        address(shown_outside(wanted, gateway), host, wanted.from_name),
         f"<{uri}>",
         wanted.headers + extra,
         credentials,

@@ -155,7 +155,7 @@ def described(attempt: models.Attempt, device: models.Device | None) -> Waiting:
     user, name = shown_caller(call, leg)
     route = dict(leg.route)
     if leg.party == "sip":
-        user = str(route.get("from") or call.caller_id or user)
+        user = str(route.get("from") or user)
         name = str(route.get("name") or name)
     headers = {**call.out_headers, **(route.get("headers") or {})}
     return Waiting(

@@ -7,10 +7,10 @@ killed deliverer held is tried again under the same id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -159,11 +159,32 @@ def claimed_value(row: models.Delivery) -> Claimed:
 
 
 def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
-    """The secret, and the one it replaced while that still signs along."""
-    secrets = [unseal(endpoint.secret)]
-    if endpoint.old_secret and endpoint.old_secret_until and endpoint.old_secret_until > timezone.now():
-        secrets.append(unseal(endpoint.old_secret))
-    return secrets
+    """The secret, and those it replaced while they still sign along, newest first."""
+    older = [unseal(kept.sealed) for kept in reversed(kept_secrets(endpoint))]
+    return [unseal(endpoint.secret), *older]
+
+
+class Kept(NamedTuple):
+    """A secret that was replaced, and until when it signs along."""
+
+    sealed: str
+    until: datetime
+
+
+def kept_secrets(endpoint: models.WebhookEndpoint) -> list[Kept]:
+    """Those that still sign along, oldest first."""
+    found = []
+    for line in endpoint.old_secret.splitlines():
+        sealed, _, until = line.partition(" ")
+        end = datetime.fromisoformat(until) if until else endpoint.old_secret_until
+        if end is not None and end > timezone.now():
+            found.append(Kept(sealed, end))
+    return found
+
+
+def kept_text(kept: Iterable[Kept]) -> str:
+    """How a row keeps them: a line each, `<sealed> <until>`."""
+    return "\n".join(f"{each.sealed} {each.until.isoformat()}" for each in kept)
 
 
 def settle(tried: Sequence[Tried]) -> None:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from calling import eventlog, models, payloads
 from calling.fields import Form
 from calling.store import uuid_or_404
-from calling.webhooks import again
+from calling.webhooks import again, claims
 from calling.webhooks.guard import UnsafeUrl, parse_url, vet
 from calling.webhooks.matching import is_pattern
 from calling.webhooks.signing import new_secret
@@ -27,6 +27,7 @@ from tokens.subjects import ApiKey
 
 MAX_ENDPOINTS = 50
 OLD_SECRET_HOURS = 24
+MOST_SECRETS = 20  # that sign along; with one more the oldest stops
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
@@ -203,7 +204,9 @@ class RotateView(APIView):
     def post(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
         secret = new_secret()
-        row.old_secret, row.old_secret_until = row.secret, timezone.now() + timedelta(hours=OLD_SECRET_HOURS)
+        until = timezone.now() + timedelta(hours=OLD_SECRET_HOURS)
+        kept = [*claims.kept_secrets(row), claims.Kept(row.secret, until)][-MOST_SECRETS:]
+        row.old_secret, row.old_secret_until = claims.kept_text(kept), until
         row.secret = seal(secret)
         row.save(update_fields=["secret", "old_secret", "old_secret_until"])
         return Response(endpoint_json(row, secret))

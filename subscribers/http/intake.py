@@ -96,7 +96,7 @@ def _check_strings(value: Any) -> None:
 
 def _integer(text: str) -> int:
     if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
-        raise ValueError("integer out of range")
+        raise problems.BadRequest("invalid_json", "An integer must fit in 64 bits; send larger ones as text.")
     return int(text)
 
 

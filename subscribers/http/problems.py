@@ -281,6 +281,11 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, Forbidden())
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: a form of ours that was sent from elsewhere, or by a program."""
+    return _page(request, Forbidden(message="This form came without its token: load the page again."))
+
+
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, NotFound())
 

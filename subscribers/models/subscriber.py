@@ -7,6 +7,8 @@ from django.db import models
 
 from subscribers.models.owned import Owned
 
+LONGEST_NAME = 200  # of what is shown; an address keeps it
+
 
 class Subscriber(Owned):
     """One person of a project, known to its back end by `reference`, reached at `/private/<slug>`.
@@ -49,9 +51,9 @@ class Subscriber(Owned):
 
     @property
     def shown_name(self) -> str:
-        """What a called device shows: display name, else first and last name, else the reference."""
+        """What a called device shows: display name, else first and last name, else the reference; cut."""
         names = f"{self.first_name} {self.last_name}".strip()
-        return self.display_name or names or self.reference
+        return (self.display_name or names or self.reference)[:LONGEST_NAME]
 
     def set_password(self, text: str) -> None:
         self.password = make_password(text)

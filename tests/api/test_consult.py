@@ -45,6 +45,24 @@ def test_on_complete_the_targets_leg_moves_into_the_first_call(cast, consulting,
     assert cast.carol.rest.post(f"/api/calls/{second}/hold").json()["id"] == first
 
 
+@pytest.mark.parametrize("verb", ["transfer/complete", "transfer/cancel"])
+def test_only_who_consults_decides(cast, consulting, verb):
+    first, second = consulting
+    cast.carol.rest.post(f"/api/calls/{second}/answer", {"sdp": stage.SDP})
+    for rest, call_id, body in (
+        (cast.bob.rest, first, {}),  # the held party
+        (cast.carol.rest, second, {}),  # the party that is consulted
+        (cast.rest, first, {"leg": "callee"}),
+        (cast.rest, second, {"leg": "callee"}),
+    ):
+        stage.error_of(rest.post(f"/api/calls/{call_id}/{verb}", body), 409)
+    legs = cast.rest.get(f"/api/calls/{first}").json()["legs"]
+    assert [leg["held_by"] for leg in legs] == ["local", "remote"]
+    assert (
+        cast.rest.post(f"/api/calls/{second}/{verb}").status_code == 200
+    )  # a key means the one who consults
+
+
 def test_cancel_resumes_the_first_call(cast, consulting):
     first, second = consulting
     assert cast.alice.rest.post(f"/api/calls/{second}/transfer/cancel").status_code == 200

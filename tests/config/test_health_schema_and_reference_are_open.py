@@ -70,3 +70,19 @@ def test_metrics_are_prometheus_text(client: Client) -> None:
     answer = client.get("/metrics")
     assert answer.status_code == 200
     assert b"# HELP python_info" in answer.content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_other_methods_are_the_contracts_405(path: str) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    for send in (strict.post, strict.put, strict.delete, strict.options):
+        answer = send(path)
+        assert answer.status_code == 405 and answer["Allow"] == "GET, HEAD"
+        assert answer.json()["errors"][0]["code"] == "method_not_allowed"
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_is_refused_in_the_contracts_shape() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "x", "password": "y"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (403, "not_permitted")

@@ -94,6 +94,9 @@ def travel(seconds: float) -> None:
     models.WebhookEndpoint.objects.update(
         failing_since=F("failing_since") - by, old_secret_until=F("old_secret_until") - by
     )
+    for endpoint in models.WebhookEndpoint.objects.all():
+        kept = [claims.Kept(each.sealed, each.until - by) for each in claims.kept_secrets(endpoint)]
+        models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(old_secret=claims.kept_text(kept))
 
 
 def deliveries(cast: Cast, hook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:

@@ -27,5 +27,25 @@ def test_the_old_secret_signs_along_for_a_day(cast, hook, receiver) -> None:
         Webhook(hook["secret"]).verify(second.body, second.headers)
 
 
+def test_every_secret_of_the_last_day_signs_along(cast, hook, receiver) -> None:
+    path = f"/api/webhooks/{hook['id']}/rotate_secret"
+    secrets = [hook["secret"], cast.rest.post(path).json()["secret"]]
+    travel(23 * 3600)
+    secrets.append(cast.rest.post(path).json()["secret"])
+    happen(cast)
+    turn_all()
+    travel(3600 + 1)
+    happen(cast)
+    turn_all()
+    first, second = receiver.got
+    assert len(first.headers["webhook-signature"].split()) == 3
+    for secret in secrets:
+        Webhook(secret).verify(first.body, first.headers)
+    for secret in secrets[1:]:
+        Webhook(secret).verify(second.body, second.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secrets[0]).verify(second.body, second.headers)
+
+
 def test_strangers_are_refused(cast, mallory, hook) -> None:
     to_strangers(cast, mallory, "post", f"/api/webhooks/{hook['id']}/rotate_secret")
