@@ -35,12 +35,12 @@ def read_time(form: Form, name: str) -> datetime | None:
         return datetime.fromtimestamp(int(text), UTC)
     try:
         found = parse_datetime(text.replace(" ", "+")) if len(text) <= 40 else None
-    except ValueError:
-        found = None
-    if found is None:
-        form.wrong(name, f"{name} must be a time in RFC 3339.")
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if found is not None:
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the last hours of year 9999 west of Greenwich are no time in UTC
+        pass
+    form.wrong(name, f"{name} must be a time in RFC 3339.")
+    return None
 
 
 def read_words(form: Form, name: str, choices: tuple[str, ...]) -> list[str]:

@@ -51,6 +51,7 @@ def test_lists_filter_by_what_calls_are(cast):
     "query",
     [
         "state=asleep", "kind=x", "end_reason=y", "created_after=yesterday", "created_before=99999999999999",
+        "created_after=9999-12-31T23:59:59-23:59", "created_before=0001-01-01T00:00:00%2B23:59",
         "page_size=0", "page_size=201", "page_size=x", "page_token=rubbish", "consult_of=x",
     ],
 )  # fmt: skip
