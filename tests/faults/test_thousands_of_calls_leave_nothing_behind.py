@@ -22,7 +22,6 @@ pytestmark = pytest.mark.processes
 AT_ONCE = 10
 WARM_SHARE = 0.3
 SLOPE_MB = 1.0
-SPARE = 2
 POOLS = 12
 KINDS = ["whole"] * 15 + ["cancelled", "unheard", "wrong sdp", "wrong fingerprint", "gone"]
 WATCHED = {"web": ("config.serve",), "media": ("-Q", "media"), "sweep": ("manage.py", "sweep")}
@@ -139,16 +138,16 @@ async def test_memory_files_and_threads_stay_where_they_were(
         for phone in phones:
             await phone.close()
     print(f"{calls} calls in {time.monotonic() - begun:.0f} s, {AT_ONCE} at once, a quarter of them broken")
+    slopes: dict[str, float] = {}
     for name, values in memory.items():
         at = [calls // 20 * (place + 1) for place in range(len(values))]
         first = sum(count <= warm for count in at)
-        slope = float(np.polyfit(at[first:], values[first:], 1)[0]) * 1000
+        slope = slopes[name] = float(np.polyfit(at[first:], values[first:], 1)[0]) * 1000
         print(
             f"{name}: {values[first]:.1f} MB after {at[first]} calls, {values[-1]:.1f} at the end: "
             f"{slope:+.2f} MB per 1,000; files and threads {before[name]}, then {after[name]}"
         )
-        if calls >= 1000:  # before that, it is the warming up that is measured
-            assert all(now <= then + SPARE for now, then in zip(after[name], before[name], strict=True))
-            assert slope <= SLOPE_MB, name
-        else:
-            assert all(now <= then + POOLS for now, then in zip(after[name], before[name], strict=True))
+        # A pool's connections come with the busiest moment so far; one for each call would be thousands.
+        assert all(now <= then + POOLS for now, then in zip(after[name], before[name], strict=True)), name
+    if calls >= 1000:  # before that, it is the warming up that is measured
+        assert all(slope <= SLOPE_MB for slope in slopes.values()), slopes
