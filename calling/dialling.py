@@ -219,6 +219,18 @@ def caller_number(subject: Subject, request: DialRequest, target: Target) -> str
     return wanted
 
 
+def number_for(subject: Subject, row: models.Call, target: Target) -> str | None:
+    """The number that who joins the call is shown: outside only one of the project's (contract 5).
+
+    That is the token's own, else the call's, else the one that was dialled; None where it has none of them.
+    """
+    if target.kind not in ("pstn", "sip") or target.test:
+        return row.caller_id or None
+    own = token_number(subject, None) if isinstance(subject, TokenHolder) else None
+    known = (each for each in (row.caller_id, row.to_address) if each)
+    return own or next((each for each in known if number_of_project(row.project_id, each)), None)
+
+
 def token_number(holder: TokenHolder, caller_id: str | None) -> str | None:
     owned = PhoneNumber.objects.none()
     if holder.subscriber_id is not None:

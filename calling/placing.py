@@ -211,7 +211,7 @@ def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> con
         world, rows = store.lock_world(call_id)
         row = rows[str(UUID(str(call_id)))]
         given = world[str(row.id)].counterpart(leg_id)
-        number = number_for(subject, row, target)
+        number = dialling.number_for(subject, row, target)
         leg = leg_to(subject, target, Role.TARGET, number, given.media if given else None)
         outcome = control.commit_turn(
             world, rows, str(row.id), inputs.StartTransfer(leg_id, (leg,), target.address)
@@ -222,21 +222,9 @@ def transfer(subject: Subject, call_id: UUID | str, leg_id: str, to: str) -> con
     return suspension.dialling_phones(subject.project_id, work)
 
 
-def number_for(subject: Subject, row: models.Call, target: Target) -> str | None:
-    """The number that who joins the call is shown: outside only one of the project's (contract 5).
-
-    That is the token's own, else the call's, else the one that was dialled; None where it has none of them.
-    """
-    if target.kind not in ("pstn", "sip") or target.test:
-        return row.caller_id or None
-    own = dialling.token_number(subject, None) if isinstance(subject, TokenHolder) else None
-    known = (each for each in (row.caller_id, row.to_address) if each)
-    return own or next((each for each in known if dialling.number_of_project(row.project_id, each)), None)
-
-
 def joined_leg(subject: Subject, row: models.Call, target: Target, wish: Joining, other: Media | None) -> Leg:
     """The leg of one destination of a `connect`, and who is told of it."""
-    number = joining.caller_of(subject, wish, target) or number_for(subject, row, target)
+    number = joining.caller_of(subject, wish, target) or dialling.number_for(subject, row, target)
     leg = joining.dressed(leg_to(subject, target, Role.TARGET, number, other), wish)
     joining.tell(row, leg, wish)
     return leg
@@ -290,7 +278,7 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
             raise problems.NotFound()
         control.commit_turn(world, rows, first_id, inputs.StartConsult(leg_id, second_id))
         first = store.values([first_row])[0]
-        number = number_for(subject, first_row, target)
+        number = dialling.number_for(subject, first_row, target)
         consulting = consulting_leg(own, request)
         callee = leg_to(subject, target, Role.CALLEE, number, consulting.media)
         call = Call(
