@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from celery import current_app, shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 AGAIN_SECONDS = 0.25
 
@@ -34,6 +34,9 @@ def pass_on(session_id: str, epoch: int) -> None:
         run_session.apply_async((session_id, epoch), queue="media", expires=10, retry=False)
 
 
+END_SECONDS = 6.0  # the loop bounds its own end by less
+
+
 @worker_ready.connect(weak=False)
 def begin_media(sender: Any = None, **_: Any) -> None:
     """A Celery worker that consumes the queue `media` becomes a media worker."""
@@ -49,3 +52,11 @@ def drain_media(**_: Any) -> None:
     worker = sys.modules.get("calling.media.worker")
     if worker is not None:
         worker.shut_down()
+
+
+@worker_shutdown.connect(weak=False)
+def let_media_end(**_: Any) -> None:
+    """Celery is done and about to leave: the media loop, a thread beside it, still takes its row out."""
+    worker = sys.modules.get("calling.media.worker")
+    if worker is not None:
+        worker.await_end(END_SECONDS)

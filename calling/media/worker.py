@@ -326,6 +326,12 @@ def shut_down() -> None:
         threading.Thread(target=_leave_after, args=(worker,), daemon=True).start()
 
 
+def await_end(seconds: float) -> None:
+    """Return once the loop has ended, or after so many seconds."""
+    if Host.worker is not None and Host.worker.draining:
+        Host.worker.finished.wait(seconds)
+
+
 def _leave_after(worker: Worker) -> None:
     worker.finished.wait()
     time.sleep(1.0)
