@@ -80,7 +80,8 @@ async def test_a_thousand_visits_leave_a_room_as_it_was(
     grown = resident() - memory
     record_property("bytes per visit", grown / rounds)
     print(f"{rounds} visits: descriptors, tasks, objects {before} -> {after}, {grown} bytes more")
-    assert after[0] <= before[0] and after[1:] == before[1:]  # a descriptor of the start may be collected late
+    # A descriptor of the start may be collected late.
+    assert after[0] <= before[0] and after[1:] == before[1:]
     assert grown < 4_000_000 + 4_000 * rounds
     assert len(room.members) == 2 and not room.players
     room.close()
