@@ -17,6 +17,7 @@ from calling import models
 from tests.e2e import callers
 from tests.e2e.hosts import OURS, hosts, obstacle
 from tests.e2e.test_rooms_are_steered import TONES, all_hear, close, make_room
+from tests.e2e.test_rooms_larger_than_a_worker import come_in
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.stage import Cast
@@ -60,10 +61,6 @@ def carrier(call_id: str) -> tuple[int, str]:
     return int(row.session.worker.pid), str(row.session.worker.media_address)
 
 
-async def dialled(cast: Cast, phones: dict[str, Phone], *names: str) -> dict[str, str]:
-    return {name: await callers.dial(getattr(cast, name), phones[name], "/public/board") for name in names}
-
-
 def addresses_in(sdp: str) -> set[str]:
     """The addresses of an SDP's candidates."""
     lines = [line.split() for line in sdp.splitlines() if line.startswith("a=candidate:")]
@@ -77,7 +74,7 @@ async def test_a_room_spans_two_hosts_and_one_of_them_is_lost(
     await make_room(four)
     await callers.in_thread(two_hosts, 2)
     phones = {name: Phone(hertz) for name, hertz in TONES.items()}
-    calls = await dialled(four, phones, "alice", "bob", "carol", "gus")
+    calls = await come_in(four, phones, "alice", "bob", "carol", "gus")
     at = {name: await carrier(call) for name, call in calls.items()}
     assert at["alice"] == at["bob"] != at["carol"] == at["gus"]
     assert {address for _, address in at.values()} == {"10.213.78.2", "10.213.78.3"}
