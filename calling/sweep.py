@@ -7,6 +7,7 @@ reads rows and goes through the door; running several sweeps side by side is har
 from __future__ import annotations
 
 import logging
+import math
 import time
 from datetime import timedelta
 
@@ -33,11 +34,17 @@ class Rounds:
     """When this broom last got through to the rows, and until when leases prove nothing.
 
     While PostgreSQL is away no worker can renew its leases. Who sweeps at once when it is back would end
-    every call of workers that are well; so after a gap they get the time of one lease.
+    every call of workers that are well; so after a gap they get the time of one lease. The same at the
+    start of a process, which cannot know how long PostgreSQL had been away.
     """
 
     last: float | None = None
     quiet_until = 0.0
+
+    @classmethod
+    def begin(cls) -> None:
+        """What was before is not known: the next round is one after a gap."""
+        cls.last = -math.inf
 
     @classmethod
     def leases_count(cls) -> bool:
@@ -45,7 +52,8 @@ class Rounds:
         now = time.monotonic()
         if cls.last is not None and now - cls.last > GAP_SECONDS:
             cls.quiet_until = now + LEASE_SECONDS
-            log.warning("Leases prove nothing for a while", extra={"away_seconds": round(now - cls.last, 1)})
+            if cls.last > -math.inf:
+                log.warning("PostgreSQL was away", extra={"away_seconds": round(now - cls.last, 1)})
         cls.last = now
         return now >= cls.quiet_until
 

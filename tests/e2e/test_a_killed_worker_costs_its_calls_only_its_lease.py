@@ -75,3 +75,12 @@ def test_after_an_outage_of_postgresql_leases_count_again_only_after_their_time(
     monkeypatch.setattr(Rounds, "quiet_until", 0.0)
     assert Rounds.leases_count()
     sweep_all()
+
+
+def test_a_sweep_that_starts_does_not_believe_leases_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rounds, "last", None)
+    monkeypatch.setattr(Rounds, "quiet_until", 0.0)
+    Rounds.begin()
+    assert not Rounds.leases_count()
+    monkeypatch.setattr(Rounds, "quiet_until", 0.0)
+    assert Rounds.leases_count()

@@ -8,8 +8,10 @@ import struct
 from collections.abc import AsyncIterator
 
 from calling.machine.states import Media
+from calling.media.aiortc_private import PacketBuffer
 from calling.media.peer import Peer
 from calling.media.rtp.digits import SIGNS, DigitListener, event_packets
+from calling.media.rtp.inlet import Inlet
 from calling.media.signals import DigitReceived, Signal
 from tests.media.phones import CONFIG, Phone, joined, until
 
@@ -90,6 +92,21 @@ def test_every_sign_comes_back_with_its_duration_and_repeats_fold() -> None:
             listener.packet(step[0], 90 + step[1], 8000)
     assert [digit for digit, _ in found] == [*SIGNS, "1", "1"]
     assert {ms for _, ms in found} == {100}
+
+
+def test_each_source_of_a_leg_has_digits_and_a_clock_of_its_own() -> None:
+    """A media server between takes another over: its SSRC and its timestamps begin anew, even earlier."""
+    found: list[str] = []
+    inlet = Inlet("audio", lambda digit, _: found.append(digit))
+    inlet.event_clocks = {110: 8000}
+    for ssrc, began, digit in ((1, 3_000_000_000, "1"), (2, 1_000_000_000, "#"), (1, 3_000_010_000, "7")):
+        for number, step in enumerate(event_packets(digit, 8000)):
+            if step is not None:
+                packet = struct.pack("!BBHII", 0x80, 110, number, began, ssrc) + step[0]
+                buffer = PacketBuffer()
+                buffer.view[: len(packet)] = packet
+                inlet.stream(ssrc, number, 110).receive(buffer, len(packet), 110, number, began)
+    assert found == ["1", "#", "7"]
 
 
 async def test_no_digits_are_sent_to_a_device_that_does_not_speak_them() -> None:

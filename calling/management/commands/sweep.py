@@ -20,7 +20,7 @@ from django.db import DatabaseError
 from calling import nudge
 from calling.publish import publish_waiting
 from calling.retention import forget_all
-from calling.sweep import sweep_all
+from calling.sweep import Rounds, sweep_all
 from calling.webhooks.deliver import Deliverer, in_thread
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def leave_soon() -> None:
 
 async def run() -> None:
     """All loops until SIGTERM or SIGINT."""
+    Rounds.begin()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

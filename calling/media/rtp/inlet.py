@@ -70,8 +70,8 @@ class Stream:
     """One SSRC that comes in."""
 
     __slots__ = (
-        "asked", "base", "born", "clock", "cycles", "inlet", "jitter", "last_at", "last_ts", "octets",
-        "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp",
+        "asked", "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts",
+        "octets", "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp",
         "ssrc", "top", "transit",
     )  # fmt: skip
 
@@ -92,6 +92,7 @@ class Stream:
         self.sr_ntp = self.sr_rtp = 0
         self.sr_at = 0.0
         self.asked: dict[int, tuple[int, float]] = {}
+        self.digits: DigitListener | None = None  # made at the first event
         self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
 
     @property
@@ -129,7 +130,7 @@ class Stream:
         if self.ring is not None:
             self.ring[sequence & (RING - 1)] = (sequence, bytes(buffer.view[:size]))
         if mark & 0x7F in inlet.event_clocks:
-            inlet.event(buffer.view, size, mark, timestamp)
+            inlet.event(self, buffer.view, size, mark, timestamp)
         if inlet.muted:
             return
         if inlet.taps:
@@ -195,7 +196,6 @@ class Inlet:
         self.watched = 0  # packets at the last beat
         self._codecs: dict[int, Codec] = {}
         self._key_at = 0.0
-        self._listener = DigitListener(self._digit)
         self._on_digit = on_digit
         self.digit_taps: tuple[Callable[[str, int], None], ...] = ()
 
@@ -270,11 +270,12 @@ class Inlet:
 
     # --- digits
 
-    def event(self, view: memoryview, size: int, mark: int, timestamp: int) -> None:
+    def event(self, stream: Stream, view: memoryview, size: int, mark: int, timestamp: int) -> None:
+        """A telephone-event. Each stream has a listener: their timestamps have nothing in common."""
         at = payload_offset(view, size)
         if at is not None and payload_end(view, size) - at >= 4:
-            clock = self.event_clocks[mark & 0x7F]
-            self._listener.packet(view[at : at + 4], timestamp, clock)
+            listener = stream.digits = stream.digits or DigitListener(self._digit)
+            listener.packet(view[at : at + 4], timestamp, self.event_clocks[mark & 0x7F])
 
     def _digit(self, digit: str, duration_ms: int) -> None:
         if self._on_digit is not None:
@@ -307,7 +308,9 @@ class Inlet:
             self.transport.ask_again(self.line, stream, now)
 
     def beat(self) -> None:
-        self._listener.expire()
+        for stream in self.streams.values():
+            if stream.digits is not None:
+                stream.digits.expire()
 
 
 def audio_level(view: memoryview, size: int, number: int) -> int | None:
