@@ -71,8 +71,8 @@ class Stream:
 
     __slots__ = (
         "asked", "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts",
-        "octets", "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp", "sr_rtp",
-        "ssrc", "top", "transit",
+        "octets", "packets", "prior_expected", "prior_received", "recovered", "ring", "sr_at", "sr_ntp",
+        "sr_rtp", "ssrc", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, inlet: Inlet, sequence: int, clock: int) -> None:
