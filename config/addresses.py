@@ -6,6 +6,15 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
+def give_back(connection: Any) -> None:
+    """Nothing of a project's role stays on a connection that goes back (`subscribers.row_security`)."""
+    if getattr(connection, "of_a_project", False):
+        with connection.transaction():
+            connection.execute("RESET ROLE")
+            connection.execute("RESET callwright.project")
+        connection.of_a_project = False
+
+
 def django_database(url: str, pool_size: int) -> dict[str, Any]:
     """The DATABASES entry of a postgresql:// URL; query parameters become libpq options (sslmode, ...)."""
     parts = urlsplit(url)
@@ -31,6 +40,7 @@ def django_database(url: str, pool_size: int) -> dict[str, Any]:
                 "timeout": 5,
                 "max_idle": 60.0,
                 "reconnect_timeout": 3,
+                "reset": give_back,
             },
         },
     }

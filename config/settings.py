@@ -8,13 +8,14 @@ from calling.webhooks.schedule import WAITS
 from config import env as environment
 from config.addresses import celery_broker, django_database
 from config.embedded import places
-from config.secret import secret_key
+from config.secret import older_keys, secret_key
 
 ENV = environment.load()
 BASE_DIR = environment.ROOT
 DATA_DIR = ENV.data_dir
 
 SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
+SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
 DEBUG = False
 # Devices come by any name that reaches the port (fabric.<domain>, an address, a proxy's name); nothing
 # trusts the Host header, so it is not filtered.
@@ -54,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "calling.dashboard.policy.PagePolicy",
     "subscribers.http.idempotency.IdempotencyMiddleware",
+    "subscribers.row_security.RowSecurityMiddleware",
 ]
 TEMPLATES = [
     {

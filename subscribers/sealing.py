@@ -1,6 +1,7 @@
 """Encryption of what the database keeps but a copy of it must not tell: gateway passwords, stored answers.
 
-The key is derived from SECRET_KEY; a changed SECRET_KEY makes sealed values unreadable (`Unreadable`).
+The key is derived from SECRET_KEY. What an older key sealed is read while that key is in
+SECRET_KEY_FALLBACKS; without it the value is `Unreadable`. `manage.py reseal` seals everything anew.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import base64
 from functools import lru_cache
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -20,7 +21,13 @@ class Unreadable(Exception):
 
 def derived_key(purpose: str) -> bytes:
     """32 bytes for one purpose, derived from SECRET_KEY (RFC 5869)."""
-    return _derived(str(settings.SECRET_KEY), purpose)
+    return derived_keys(purpose)[0]
+
+
+def derived_keys(purpose: str) -> list[bytes]:
+    """The same of SECRET_KEY and of each key before it: the first one closes, any of them opens."""
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [_derived(str(secret), purpose) for secret in secrets]
 
 
 @lru_cache(maxsize=32)
@@ -47,5 +54,5 @@ def unseal(sealed: str) -> str:
     return unseal_bytes(sealed.encode()).decode()
 
 
-def _box() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(derived_key("sealed columns v1")))
+def _box() -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived_keys("sealed columns v1")])

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from subscribers import row_security
 from subscribers.http import problems
 from tokens.claims import BadClaims, holder_of
 from tokens.issue import digest
@@ -101,7 +102,7 @@ class BasicProject(BaseAuthentication):
         scheme, value = _authorization(request)
         if scheme != "basic":
             return None
-        return Principal(), _or_unauthorized(_basic, value)
+        return _fenced(_or_unauthorized(_basic, value))
 
     def authenticate_header(self, request: Request) -> str:
         return problems.CHALLENGE
@@ -114,7 +115,7 @@ class BearerToken(BaseAuthentication):
         scheme, value = _authorization(request)
         if scheme != "bearer":
             return None
-        return Principal(), _or_unauthorized(subject_from_token, value)
+        return _fenced(_or_unauthorized(subject_from_token, value))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -135,6 +136,11 @@ def name_of(subject: Subject) -> str:
     if isinstance(subject, ApiKey):
         return f"project:{subject.project_id}"
     return f"holder:{subject.project_id}:{subject.subscriber_id or subject.address}"
+
+
+def _fenced(subject: Subject) -> tuple[Principal, Subject]:
+    row_security.enter(subject.project_id)
+    return Principal(), subject
 
 
 def _authorization(request: Request | HttpRequest) -> tuple[str, str]:

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections, connection
 
+from subscribers import row_security
+from tokens.subjects import TokenHolder
+
 T = TypeVar("T")
 THREADS = 8
 
@@ -23,10 +26,14 @@ def pool() -> ThreadPoolExecutor:
 
 
 def with_connection(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Work whose first argument is who asks sees the rows of their project alone."""
     close_old_connections()
     try:
+        if args and isinstance(args[0], TokenHolder):
+            row_security.enter(args[0].project_id)
         return work(*args, **kwargs)
     finally:
+        row_security.leave()
         connection.close()  # back to the pool of connections
 
 

@@ -190,6 +190,14 @@ def migrations(waiting: tuple[str, ...]) -> Finding:
     return Finding("good", "schema", "all migrations are applied")
 
 
+def row_security(usable: bool, user: str) -> Finding:
+    """Whether requests of a project run as the role that sees its rows alone."""
+    if usable:
+        return Finding("good", "projects", "kept apart by row-level security too")
+    advice = f"As a superuser: ALTER ROLE {user} CREATEROLE; then run `manage.py prepare` and restart."
+    return Finding("note", "projects", "row-level security is not in use", advice)
+
+
 def connections(used: int, most: int) -> Finding:
     """PostgreSQL connections in use of `max_connections`."""
     fact = f"{used} of {most} connections in use"

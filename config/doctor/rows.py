@@ -13,6 +13,7 @@ from django.utils import timezone
 from calling import eventlog, models, nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
+from subscribers import row_security
 
 _FRESH = timedelta(seconds=5)
 _OVERDUE = timedelta(seconds=30)
@@ -33,6 +34,8 @@ def examine_database() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     yield findings.migrations(tuple(f"{each.app_label}.{each.name}" for each, _ in plan))
+    if not plan:
+        yield findings.row_security(row_security.usable(), str(connection.settings_dict["USER"]))
 
 
 def examine_switchboard() -> Iterator[Finding]:

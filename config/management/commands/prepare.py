@@ -11,6 +11,7 @@ from django.db import connection
 from config import env as environment
 from config import first_project
 from config.supervisor import credentials
+from subscribers import row_security
 
 # Any number nobody else locks: of several machines that start at once, one migrates and the others wait.
 _LOCK = 0x43616C6C
@@ -26,6 +27,7 @@ class Command(BaseCommand):
             cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
             call_command("migrate", interactive=False, verbosity=0)
+            row_security.make_role()
             who = first_project.ensure(env, credentials.read(env.data_dir))
             credentials.write(env.data_dir, who)
         finally:
