@@ -21,6 +21,7 @@ from calling.sip.registrar import Change, Registered, wanted
 from calling.sip.server_transaction import server_key
 from calling.sip.transaction import Hop
 from calling.sip.values import parse_address, parse_addresses, parse_via, split_uri_headers, uri_text
+from tests.fuzz.mutate import mutated
 from tests.sip.torture import VALID
 from tests.sip.torture_invalid import INVALID, INVALID_RESPONSES, OTHER
 
@@ -156,41 +157,6 @@ def test_an_escaped_route_stays_inside_its_contact() -> None:
 def test_a_message_of_1999_is_understood() -> None:
     message = asked(OTHER["inv2543"])
     assert message.body.startswith(b"v=0") and tag_of_loosely(message.headers["From"]) is None
-
-
-def mutated(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    """One to eight accidents: bits, cuts, doubled and swapped pieces, odd octets, halves of another."""
-    octets = bytearray(data)
-    for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
-        at = chance.randrange(len(octets) + 1)
-        size = chance.randint(1, 40)
-        kind = chance.randrange(8)
-        if kind == 0 and at < len(octets):
-            octets[at] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            del octets[at : at + size]
-        elif kind == 2:
-            octets[at:at] = octets[at : at + size] * chance.randint(1, 4)
-        elif kind == 3:
-            octets[at:at] = chance.choice(
-                [b"\r\n", b"\r\n ", b"\x00", b'"', b"<", b">", b";", b",", b"?", b"%", b"=", b"\\", b":",
-                 b"@", b"[::1]", b"\xff\xfe", b"\xed\xa0\x80", "٣".encode(), b"9" * 30, b"\t", b"(", b"%00",
-                 b"\xe2\x80\xa8", b"Via: ", b"\r\n\r\n"])  # fmt: skip
-        elif kind == 4:
-            lines = bytes(octets).split(b"\r\n")
-            one, two = chance.randrange(len(lines)), chance.randrange(len(lines))
-            lines[one], lines[two] = lines[two], lines[one]
-            octets = bytearray(b"\r\n".join(lines))
-        elif kind == 5:
-            lines = bytes(octets).split(b"\r\n")
-            lines.insert(chance.randrange(len(lines)), chance.choice(lines))
-            octets = bytearray(b"\r\n".join(lines))
-        elif kind == 6:
-            other = chance.choice(others)
-            octets = octets[:at] + other[chance.randrange(len(other)) :]
-        else:
-            octets[at : at + size] = chance.randbytes(size)
-    return bytes(octets)
 
 
 def read_all(message: Request | Response) -> None:
