@@ -42,6 +42,7 @@ class Environment:
     domain: str
     data_dir: Path
     secret_key: str | None
+    old_secret_keys: tuple[str, ...]
     project_id: uuid.UUID | None
     api_token: str | None
     admin_password: str | None
@@ -152,6 +153,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         domain=_domain(take, https_port),
         data_dir=_data_dir(take),
         secret_key=take.text("CALLWRIGHT_SECRET_KEY"),
+        old_secret_keys=tuple((take.text("CALLWRIGHT_OLD_SECRET_KEYS") or "").replace(",", " ").split()),
         project_id=_project_id(take),
         api_token=_api_token(take),
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),

@@ -1,4 +1,7 @@
-"""The instance's secret key: CALLWRIGHT_SECRET_KEY, or one made once and kept in the data directory."""
+"""The instance's secret key: CALLWRIGHT_SECRET_KEY, or one made once and kept in the data directory.
+
+Older keys still open what they closed; nothing new is signed or sealed with them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,17 @@ def secret_key(given: str | None, data_dir: Path) -> str:
             pass
         finally:
             fresh.unlink()
-    return path.read_text().strip()
+    return _lines(path)[0]
+
+
+def older_keys(given: tuple[str, ...], data_dir: Path) -> list[str]:
+    """Keys that were in use before: CALLWRIGHT_OLD_SECRET_KEYS, and further lines of `secret.key`."""
+    path = data_dir / FILE
+    return [*given, *(_lines(path)[1:] if path.exists() else [])]
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
 
 
 def purpose_key(key: str, purpose: str) -> str:

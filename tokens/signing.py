@@ -1,6 +1,7 @@
 """Signing and checking of SATs and refresh tokens: JWS compact, HS256 alone (RFC 7515, 7519, 8725).
 
 The key is derived from SECRET_KEY, one per token type, so that a refresh token can never pass for a SAT.
+A token of an older key is good while that key is in SECRET_KEY_FALLBACKS.
 The `ch` header is where SignalWire's browser SDK reads its host from.
 """
 
@@ -17,7 +18,7 @@ import jwt
 from django.conf import settings
 from django.utils import timezone
 
-from subscribers.sealing import derived_key
+from subscribers.sealing import derived_key, derived_keys
 
 Typ = Literal["SAT", "Refresh"]
 ALGORITHM = "HS256"
@@ -49,7 +50,7 @@ def sign(claims: dict[str, Any], typ: Typ, expires_at: datetime) -> str:
         "iat": int(timezone.now().timestamp()),
         "exp": int(expires_at.timestamp()),
     }
-    headers = {"typ": typ, "kid": _kid(typ), "ch": channel_host()}
+    headers = {"typ": typ, "kid": _kid(_key(typ)), "ch": channel_host()}
     return jwt.encode(payload, _key(typ), algorithm=ALGORITHM, headers=headers)
 
 
@@ -62,11 +63,11 @@ def verify(text: object, typ: Typ) -> dict[str, Any]:
     """
     if not isinstance(text, str) or not text.isascii() or not 0 < len(text) <= MAX_TOKEN:
         raise InvalidToken
-    _check_header(text, typ)
+    key = _key_of(text, typ)
     try:
         claims: dict[str, Any] = jwt.decode(
             text,
-            _key(typ),
+            key,
             algorithms=[ALGORITHM],
             audience=_audience(typ),
             issuer=ISSUER,
@@ -85,7 +86,8 @@ def verify(text: object, typ: Typ) -> dict[str, Any]:
     return claims
 
 
-def _check_header(text: str, typ: Typ) -> None:
+def _key_of(text: str, typ: Typ) -> bytes:
+    """The one of our own keys that the header names, if all else of it is as we write it."""
     parts = text.split(".")
     if len(parts) != 3:
         raise InvalidToken
@@ -96,9 +98,12 @@ def _check_header(text: str, typ: Typ) -> None:
         raise InvalidToken from None
     if not isinstance(header, dict) or not header.keys() <= _HEADER_NAMES:
         raise InvalidToken
-    expected = (ALGORITHM, typ, _kid(typ))
-    if (header.get("alg"), header.get("typ"), header.get("kid")) != expected:
+    if (header.get("alg"), header.get("typ")) != (ALGORITHM, typ):
         raise InvalidToken
+    for key in derived_keys(_purpose(typ)):
+        if header.get("kid") == _kid(key):
+            return key
+    raise InvalidToken
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -113,9 +118,13 @@ def _audience(typ: Typ) -> str:
     return f"callwright:{typ.lower()}"
 
 
+def _purpose(typ: Typ) -> str:
+    return f"token signature {typ} v1"
+
+
 def _key(typ: Typ) -> bytes:
-    return derived_key(f"token signature {typ} v1")
+    return derived_key(_purpose(typ))
 
 
-def _kid(typ: Typ) -> str:
-    return hashlib.sha256(b"kid" + _key(typ)).hexdigest()[:8]
+def _kid(key: bytes) -> str:
+    return hashlib.sha256(b"kid" + key).hexdigest()[:8]

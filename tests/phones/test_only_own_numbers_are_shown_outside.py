@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ def test_a_transfer_outside_does_not_show_what_the_dial_claimed(cast: Cast) -> N
 def test_the_projects_own_number_is_shown(cast: Cast) -> None:
     call_id = cast.rest.post("/api/calls", {"to": "/public/tone", "from": OWN, "connect": FAR}).json()["id"]
     (waiting,) = models.Call.objects.get(pk=call_id).connect
-    assert json.loads(waiting["route"])["from"] == OWN
+    assert waiting["route"]["from"] == OWN
 
 
 def leg(cast: Cast, **route: str) -> models.Leg:
