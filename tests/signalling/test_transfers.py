@@ -53,17 +53,36 @@ def test_scope_is_asked_again_for_the_transferor(three):
     alice.refused("not_found", req_id=2)
 
 
+def consulted(alice: Phone, call_id: str, **fields: str) -> str:
+    """The second call's id. It is one message, and the first call's hold another: whichever comes first."""
+    alice.send("call.consult", req_id="k", call_id=call_id, destination="/private/carol", **fields)
+    said = {each["type"]: each for each in (alice.next(), alice.next())}
+    assert said.keys() == {"call.trying", "call.held"}
+    assert said["call.held"]["held_by"] == "local" and said["call.held"]["call_id"] == call_id
+    trying = said["call.trying"]
+    assert trying["req_id"] == "k" and trying["consult_of"] == call_id != trying["call_id"]
+    return str(trying["call_id"])
+
+
 def consult(alice: Phone, bob: Phone, carol: Phone, call_id: str) -> str:
-    alice.send("call.consult", req_id="k", call_id=call_id, destination="/private/carol", sdp=stage.SDP)
-    second = alice.expect("call.trying", req_id="k")["call_id"]
-    assert second != call_id
-    alice.expect("call.held", call_id=call_id, held_by="local")
+    second = consulted(alice, call_id, sdp=stage.SDP)
     bob.expect("call.held", call_id=call_id, held_by="remote")
     stage.carry(second)
     heard = [alice.next(), alice.next()]
     assert [each["type"] for each in heard] == ["sdp.answer", "call.ringing"]
     carol.expect("call.incoming", call_id=second)
     return second
+
+
+def test_a_consultation_on_the_first_calls_media_brings_no_answer_of_its_own(three):
+    alice, bob, carol, call_id = three
+    second = consulted(alice, call_id)
+    stage.carry(second)
+    assert alice.next()["type"] == "call.ringing"
+    carol.expect("call.incoming", call_id=second)
+    carol.send("call.answer", call_id=second, sdp=stage.SDP)
+    alice.expect("call.answered", call_id=second)
+    alice.quiet()
 
 
 def answered(alice: Phone, carol: Phone, second: str) -> None:

@@ -116,7 +116,8 @@ class PhoneConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if frame.type == "call.consult":
             trying["consult_of"] = frame.call_id
         line.say(trying)
-        line.made(frame.req_id, call_id, leg_id, frame.fields.get("sdp") is not None)
+        offers = frame.fields.get("sdp") is not None
+        line.made(frame.req_id, call_id, leg_id, offers, None if offers else frame.call_id)
         hub.the_hub().look(line)
 
     async def do(self, line: Line, frame: Frame) -> None:

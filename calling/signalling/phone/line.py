@@ -95,8 +95,12 @@ class Line:
 
     # --- calls this device makes and answers ------------------------------------------------------
 
-    def made(self, req_id: str | int | None, call_id: str, leg_id: str, gathers: bool) -> None:
-        self.told[leg_id] = Told(call_id, leg_id)
+    def made(
+        self, req_id: str | int | None, call_id: str, leg_id: str, gathers: bool, shares: str | None = None
+    ) -> None:
+        """`shares`: the call whose media this one uses too; its answer is not told a second time."""
+        known = [told.serial for told in self.told.values() if told.call_id == shares]
+        self.told[leg_id] = Told(call_id, leg_id, serial=max(known, default=0))
         if gathers:
             self.gathering.add(call_id)
         if req_id is not None:
