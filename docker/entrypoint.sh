@@ -5,10 +5,10 @@ cd /app
 what=${1:-web}
 [ $# -gt 0 ] && shift
 worker="celery -A config.celery --quiet worker --pool=threads --without-gossip --without-mingle --without-heartbeat"
-# The process of the container, for the health check.
+# What runs here and as which process (every one below is this shell's successor), for the health check.
 case $what in
   health|manage) ;;
-  *) echo "$what" >/run/callwright/process ;;
+  *) echo "$what $$" >/run/callwright/process ;;
 esac
 case $what in
   web) exec python -m config.serve ;;
@@ -21,10 +21,11 @@ case $what in
   prepare) exec python manage.py prepare ;;
   manage) exec python manage.py "$@" ;;
   health)
-    if [ "$(cat /run/callwright/process 2>/dev/null)" = web ]; then
+    read -r runs pid </run/callwright/process
+    if [ "$runs" = web ]; then
       exec python -c 'import os, urllib.request as r; r.urlopen("http://127.0.0.1:%s/healthz" % os.environ.get("CALLWRIGHT_HTTP_PORT", "8000"), timeout=3)'
     fi
-    exec kill -0 1
+    kill -0 "$pid"
     ;;
   *)
     echo "callwright: unknown process $what" >&2

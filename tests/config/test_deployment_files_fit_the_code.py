@@ -35,6 +35,18 @@ def test_every_part_that_runs_is_one_of_the_entrypoint() -> None:
     assert {one["command"][0] for one in services.values() if one.get("image") == "callwright"} == started
 
 
+def test_what_the_image_copies_is_given_to_its_build() -> None:
+    recipe = (DOCKER / "Dockerfile").read_text()
+    copied = set(re.findall(r"^COPY (?!--)(\S+) ", recipe, re.MULTILINE))
+    kept_out = set((ROOT / ".dockerignore").read_text().split())
+    assert copied and all((ROOT / path).exists() for path in copied)
+    assert not {Path(path).parts[0] for path in copied} & kept_out
+
+
+def test_the_health_check_needs_no_program_that_a_slim_image_lacks() -> None:
+    assert "exec kill" not in ENTRYPOINT  # `kill` is the shell's own; the program is in procps
+
+
 def test_every_variable_that_is_set_is_read() -> None:
     for path in (DOCKER / "compose.yml", MANIFEST):
         named = set(SET.findall(path.read_text()))
