@@ -25,7 +25,7 @@ def _read(value: object) -> datetime:
         if isinstance(value, str):
             if len(value) > 40 or not value.isascii():
                 raise ValueError(words)
-            ends = datetime.fromisoformat(value)
+            ends = datetime.fromisoformat(value.upper())  # RFC 3339 5.6 allows `t` and `z`
             if ends.tzinfo is None:
                 raise ValueError(words)
             return ends.astimezone(UTC)
