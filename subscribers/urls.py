@@ -32,4 +32,4 @@ urlpatterns: list[URLPattern] = [
 for shape in resources.SHAPES:
     urlpatterns += routes(shape, f"{_FABRIC}/resources/{shape.collection}")
 # SignalWire's SDK lists a room's addresses below the singular.
-urlpatterns += routes(RoomShape(), f"{_FABRIC}/resources/conference_room")[2:]
+urlpatterns += routes(RoomShape(), f"{_FABRIC}/resources/conference_room", alias=True)[2:]

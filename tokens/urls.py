@@ -17,7 +17,7 @@ urlpatterns = [
     path("api/fabric/embeds", Embeds.as_view()),
     path("api/fabric/embeds/<uuid:id>", Embed.as_view()),
     path("api/fabric/embeds/tokens", EmbedTokens.as_view()),
-    path("api/embeds/tokens", EmbedTokens.as_view()),
+    path("api/embeds/tokens", EmbedTokens.as_view(schema=None)),
     path("api/fabric/subscriber/invites", Invites.as_view()),
     path("api/tokens/revoke", Revoke.as_view()),
 ]

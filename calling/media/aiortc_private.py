@@ -45,7 +45,7 @@ CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1
 
 # AEAD only (R26). The RSA suite serves peers that hold an RSA certificate while we are the client.
 _CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"
-# 128-bit GCM first: the cheapest of the three (media-performance, section 3).
+# 128-bit GCM first: the cheapest of the three.
 _PROFILES = [
     p for p in (SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM, SRTP_AES128_CM_SHA1_80) if p in SRTP_PROFILES
 ]

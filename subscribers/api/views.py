@@ -64,16 +64,17 @@ class ItemAddresses(ShapeView):
         return pages.page(request, self.shape.addresses(row), address_payload)
 
 
-def routes(shape: Shape, prefix: str) -> list[URLPattern]:
-    """The paths of a Shape below `prefix` (no trailing slash)."""
+def routes(shape: Shape, prefix: str, *, alias: bool = False) -> list[URLPattern]:
+    """The paths of a Shape below `prefix` (no trailing slash); an alias is not in the schema again."""
+    more: dict[str, Any] = {"schema": None} if alias else {}
     name = type(shape).__name__
     collection = _documented(type(f"{name}Collection", (Collection,), {"shape": shape}), shape)
     item = _documented(type(f"{name}Item", (Item,), {"shape": shape}), shape)
     addresses = _documented(type(f"{name}Addresses", (ItemAddresses,), {"shape": shape}), shape)
     return [
-        path(prefix, collection.as_view()),
-        path(f"{prefix}/<uuid:id>", item.as_view()),
-        path(f"{prefix}/<uuid:id>/addresses", addresses.as_view()),
+        path(prefix, collection.as_view(**more)),
+        path(f"{prefix}/<uuid:id>", item.as_view(**more)),
+        path(f"{prefix}/<uuid:id>/addresses", addresses.as_view(**more)),
     ]
 
 
