@@ -19,6 +19,7 @@ from calling.sip.transaction import Hop
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 4.0
+PORT_TRIES = 20  # where any port will do: the one TCP was given may be somebody's for UDP
 IDLE_SECONDS = 900.0
 FIRST_MESSAGE_SECONDS = 10.0
 MAX_STREAMS = 4000
@@ -118,17 +119,34 @@ class Transport:
         client_context: ssl.SSLContext | None = None,
     ) -> None:
         """Open UDP and TCP on `port` (0 picks one for both) and TLS on `tls_port` if there is a context."""
-        loop = asyncio.get_running_loop()
         self._client_context = client_context
-        server = await loop.create_server(lambda: _Stream(self, "TCP"), host, port)
-        self._servers.append(server)
-        port = server.sockets[0].getsockname()[1]
-        _, self._udp = await loop.create_datagram_endpoint(
-            lambda: _Udp(self.receive, self.admit), local_addr=(host, port)
-        )
+        tries = 1 if port else PORT_TRIES
+        while True:
+            tries -= 1
+            try:
+                port = await self._listen_both(host, port)
+                break
+            except OSError:
+                if not tries:
+                    raise
         self.local = {"UDP": (host, port), "TCP": (host, port)}
         if server_context is not None and tls_port is not None:
             await self.listen_secure(host, tls_port, server_context)
+
+    async def _listen_both(self, host: str, port: int) -> int:
+        """TCP, and UDP on the same number; OSError where somebody has either."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Stream(self, "TCP"), host, port)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            _, self._udp = await loop.create_datagram_endpoint(
+                lambda: _Udp(self.receive, self.admit), local_addr=(host, port)
+            )
+        except OSError:
+            server.close()
+            raise
+        self._servers.append(server)
+        return port
 
     async def listen_secure(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Open TLS on a port (0 picks one)."""

@@ -13,7 +13,7 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from tests import stage
-from tests.e2e.edges import EdgeProcess
+from tests.e2e.edges import EdgeProcess, answering
 from tests.e2e.workers import WorkerProcess
 from tests.stage import Cast, make_cast
 
@@ -81,13 +81,8 @@ def worker(start_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
 @pytest.fixture
 def edge(transactional_db: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[EdgeProcess]:
     """The SIP edge, which answers."""
-    one = EdgeProcess(child_environment, tmp_path)
-    try:
-        one.wait_until_ready()
+    with answering(child_environment, tmp_path) as one:
         yield one
-    finally:
-        if one.process.poll() is None:
-            one.stop()
 
 
 @pytest.fixture

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def answering(environment: dict[str, str], directory: Path) -> Iterator[EdgeProcess]:
+    """An edge that answers, stopped in the end unless it was before."""
+    one = EdgeProcess(environment, directory)
+    try:
+        one.wait_until_ready()
+        yield one
+    finally:
+        if one.process.poll() is None:
+            one.stop()
 
 
 class EdgeProcess:

@@ -14,7 +14,7 @@ from calling import models
 from calling.sip.notices import Answered, Confirmed, Finished
 from tests.e2e import callers
 from tests.e2e.desk import Desk, endpoint, notice
-from tests.e2e.edges import EdgeProcess
+from tests.e2e.edges import EdgeProcess, answering
 from tests.e2e.workers import WorkerProcess
 from tests.faults.stage import connect
 from tests.faults.web_client import ask
@@ -31,13 +31,8 @@ def other_edge(
     """A second edge, as if on another host."""
     directory = tmp_path / "other"
     directory.mkdir()
-    one = EdgeProcess(child_environment, directory)
-    try:
-        one.wait_until_ready()
+    with answering(child_environment, directory) as one:
         yield one
-    finally:
-        if one.process.poll() is None:
-            one.stop()
 
 
 @pytest.fixture
