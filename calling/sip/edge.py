@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 MAX_LINES = 2000
 TOGETHER_SECONDS = 0.02  # a burst of nudges is one look
 FORGET_SECONDS = 3600.0
+ADOPT_SECONDS = 0.5
 
 
 class Edge:
@@ -45,6 +47,7 @@ class Edge:
         self.id: UUID = uuid4()
         self.host, self.names = host, names
         self.lines: dict[str, Line] = {}
+        self._others: dict[str, float] = {}  # attempts of phones at another edge: since when they wait
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.agent = Agent(
@@ -140,7 +143,11 @@ class Edge:
             await asyncio.sleep(0.5)
 
     async def _look(self) -> None:
-        for wanted in await rows(edge_rows.waiting, list(self.lines)):
+        found = await rows(edge_rows.waiting, list(self.lines))
+        self._others = {each.attempt_id: self._others.get(each.attempt_id, monotonic()) for each in found}
+        for wanted in found:
+            if self._left_to_another(wanted):
+                continue
             if len(self.lines) < MAX_LINES and await rows(self._claim, wanted):
                 await self._dial(wanted)
         pairs = [(line.id, line.leg_id) for line in self.lines.values()]
@@ -149,10 +156,23 @@ class Edge:
                 if line_id in self.lines:
                     self.lines[line_id].see(view)
 
+    def _left_to_another(self, wanted: Waiting) -> bool:
+        """A phone is called by the edge it registered at: that one has its connection, and its NAT lets
+        that one in. Where it does not call, because it is gone or was started anew, another does."""
+        if wanted.holder in ("", str(self.id)):
+            return False
+        if monotonic() - self._others[wanted.attempt_id] >= ADOPT_SECONDS:
+            return False
+        asyncio.get_running_loop().call_later(ADOPT_SECONDS, self._wake.set)
+        return True
+
     def _claim(self, wanted: Waiting) -> bool:
-        return edge_rows.claim(
+        mine = edge_rows.claim(
             wanted.attempt_id, wanted.call_id, wanted.leg_id, wanted.device_id, self.id, "out"
         )
+        if mine and wanted.holder not in ("", str(self.id)):
+            edge_rows.adopt(wanted.device_id, self.id)
+        return mine
 
     async def _dial(self, wanted: Waiting) -> None:
         try:

@@ -45,6 +45,7 @@ class Waiting:
     from_user: str
     from_name: str
     headers: tuple[tuple[str, str], ...]
+    holder: str = ""  # the edge a phone registered at
 
 
 def ha1_of(username: str) -> Ha1Pair | None:
@@ -169,6 +170,7 @@ def described(attempt: models.Attempt, device: models.Device | None) -> Waiting:
         address=leg.address,
         route=route,
         contact=dict(device.contact) if device is not None else {},
+        holder=str(device.connection or "") if device is not None else "",
         from_user=user,
         from_name=name,
         headers=tuple((str(key), str(value)) for key, value in headers.items()),
@@ -186,6 +188,11 @@ def shown_caller(call: models.Call, leg: models.Leg) -> tuple[str, str]:
     if origin.startswith("/"):
         origin = origin.rpartition("/")[2]
     return origin.removeprefix("sip:").partition("@")[0], call.from_name
+
+
+def adopt(device_id: str, edge: UUID) -> None:
+    """A phone whose edge did not call it is this edge's until it registers again."""
+    models.Device.objects.filter(pk=device_id, kind="sip").update(connection=edge)
 
 
 def claim(row_id: str, call_id: str, leg_id: str, device_id: str | None, edge: UUID, direction: str) -> bool:

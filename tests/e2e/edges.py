@@ -60,7 +60,8 @@ class EdgeProcess:
                 assert self.process.poll() is None, self.words()
                 one.sendto(ask.format(one.getsockname()[1], number).encode(), ("127.0.0.1", self.port))
                 try:
-                    assert b" 200 " in one.recv(2000)[:15]
+                    answer = one.recv(2000)
+                    assert b" 200 " in answer[:15], answer
                     return
                 except TimeoutError:
                     continue

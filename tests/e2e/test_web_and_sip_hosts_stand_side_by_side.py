@@ -63,7 +63,7 @@ async def test_a_desk_phone_at_one_edge_calls_one_at_the_other(
         await bob.hears(440.0)
         row = await callers.in_thread(models.Call.objects.get)
         edges = await callers.in_thread(dialog_edges, row.id)
-        assert len(edges) == 2
+        assert edges["out"] == await callers.in_thread(holder_of, cast.bob) != edges["in"]
         await ringing.hangup()
         assert (await notice(call, Finished)).by == "remote"
         ended = await callers.state(str(row.id), lambda call: call.state == "ended")
@@ -87,6 +87,26 @@ async def test_a_desk_phone_that_changes_its_edge_is_rung_through_the_new_one(
         await call.hangup()
         row = await callers.in_thread(models.Call.objects.get)
         await callers.state(str(row.id), lambda call: call.state == "ended")
+
+
+async def test_a_desk_phone_whose_edge_died_is_rung_through_another(
+    cast: Cast, worker: WorkerProcess, edge: EdgeProcess, other_edge: EdgeProcess
+) -> None:
+    name = await callers.in_thread(endpoint, cast.bob)
+    caller = Desk(edge.port, await callers.in_thread(endpoint, cast.alice), "secret", 440.0)
+    async with caller as alice, Desk(other_edge.port, name, "secret", 660.0) as bob:
+        assert await alice.register() == await bob.register() == 200
+        gone = await callers.in_thread(holder_of, cast.bob)
+        other_edge.process.kill()
+        other_edge.process.wait(10)
+        for _ in range(2):
+            call = alice.dial("bob")
+            await bob.answer(await bob.rung())
+            alice.sound.agree((await notice(call, Answered)).sdp)
+            await alice.hears(660.0)
+            await call.hangup()
+            # Adopted by the living edge: the next call loses no time.
+            assert await callers.in_thread(holder_of, cast.bob) != gone
 
 
 async def test_devices_of_two_web_hosts_talk_and_each_host_tells_the_same(
@@ -116,5 +136,12 @@ def online(person: Person, port: int, hertz: float) -> SoftPhone:
     return SoftPhone(person.name, person.token, f"ws://127.0.0.1:{port}/ws/phone", hertz)
 
 
-def dialog_edges(call_id: object) -> set[object]:
-    return set(models.SipDialog.objects.filter(call_id=call_id).values_list("edge", flat=True))
+def dialog_edges(call_id: object) -> dict[str, object]:
+    """The edges of a call's dialogs, by direction."""
+    return dict(models.SipDialog.objects.filter(call_id=call_id).values_list("direction", "edge"))
+
+
+def holder_of(person: Person) -> object:
+    """The edge that a person's desk phone registered at."""
+    assert person.subscriber is not None
+    return models.Device.objects.get(kind="sip", subscriber_id=person.subscriber.pk).connection
