@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from calling import operating
 from calling.machine.states import Party
 from calling.media.files.prepare import Picture
 from calling.media.rows import Wanted
+from calling.media.rtp.digits import COMMA_MS, WAIT_MS
 from calling.media.sounding import CannotPlay, Sounding, picture_of
 
 if TYPE_CHECKING:
@@ -214,20 +216,35 @@ class Collect(Running):
 
 
 class SendDigits(Running):
-    """RFC 4733 digits to whom the leg talks with, a row of the door's `dtmf`; or to itself (`own`)."""
+    """RFC 4733 digits to whom the leg talks with, a row of the door's `dtmf`; or to itself (`own`).
+
+    The former are its party's keys: a script and a `collect` on the leg take them as if they had come in
+    its media. A client that has no telephone-event of its own, like SignalWire's, uses a menu that way.
+    """
 
     async def work(self) -> dict[str, Any]:
         call, leg_id = self.session.calls.get(self.wanted.call_id), self.wanted.leg_id
-        if self.wanted.params.get("own"):
-            other = self.session.leg(leg_id) if leg_id else None
-        else:
-            other = call.counterpart(leg_id) if call and leg_id else None
+        leg = self.session.leg(leg_id) if leg_id else None
+        own, digits = bool(self.wanted.params.get("own")), str(self.wanted.params.get("digits", ""))
+        other = leg if own else (call.counterpart(leg_id) if call and leg_id else None)
         peer = self.session.peers.get(other.peer_id) if other is not None and other.peer_id else None
-        if peer is None:
-            return {}  # nobody there: an application, or a target that rings
-        if not peer.port.send_digits(self.wanted.params.get("digits", "")):
+        # No peer: an application, or a target that rings.
+        sent = peer is None or peer.port.send_digits(digits)
+        if not own and leg is not None and leg.peer_id:
+            await self._press(leg.peer_id, digits)
+        if not sent:
             raise Failed("the other side does not take digits")
         return {}
+
+    async def _press(self, peer_id: str, digits: str) -> None:
+        """One command's keys after the other's, pauses and all."""
+        async with self.session.operations.keys[peer_id]:
+            for sign in digits.upper():
+                if sign in ",W":
+                    await asyncio.sleep((COMMA_MS if sign == "," else WAIT_MS) / 1000)
+                    continue
+                self.session.operations.digit(peer_id, sign)
+                self.session.programs.digit(peer_id, sign)
 
 
 Maker = Callable[[Wanted, "Session"], Running]
@@ -243,6 +260,7 @@ class Operations:
     """All live operations of one session."""
 
     def __init__(self, session: Session) -> None:
+        self.keys: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by peer: keys in order
         self._session = session
         self._running: dict[str, Running] = {}
         self._over: set[str] = set()  # reported, while their rows may still say otherwise
@@ -293,6 +311,7 @@ class Operations:
                 running.digits.put_nowait(digit)
 
     def peer_gone(self, peer_id: str) -> None:
+        self.keys.pop(peer_id, None)
         for operation_id, running in list(self._running.items()):
             if running.touches(peer_id):
                 self._cancel(operation_id)

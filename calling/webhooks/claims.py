@@ -7,7 +7,8 @@ killed deliverer held is tried again under the same id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ from django.utils import timezone
 
 from calling import control, models
 from calling.webhooks.schedule import Verdict, given_up, judge
-from subscribers.sealing import unseal
+from subscribers.sealing import Unreadable, unseal
 
+UNREADABLE = "no secret key of this instance opens its secret: rotate the secret, then enable it"
 PER_ENDPOINT = 32
 PER_FAILING = 4
 """Tries at once for an endpoint that has failed for a minute: many dead ones leave room for others."""
@@ -130,7 +132,16 @@ def claim(limit: int, busy: Mapping[UUID, int]) -> list[Claimed]:
     if not ids:
         return []
     rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
-    return [claimed_value(row) for row in rows.order_by("event_id")]
+    return list(readable(rows.order_by("event_id")))
+
+
+def readable(rows: Iterable[models.Delivery]) -> Iterator[Claimed]:
+    """What can be signed. An endpoint whose secret no key of ours opens is disabled, the others go on."""
+    for row in rows:
+        try:
+            yield claimed_value(row)
+        except Unreadable:
+            disable(row.endpoint_id, UNREADABLE)
 
 
 def give_back(claimed: Sequence[Claimed]) -> None:
@@ -160,8 +171,11 @@ def claimed_value(row: models.Delivery) -> Claimed:
 
 def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
     """The secret, and those it replaced while they still sign along, newest first."""
-    older = [unseal(kept.sealed) for kept in reversed(kept_secrets(endpoint))]
-    return [unseal(endpoint.secret), *older]
+    found = [unseal(endpoint.secret)]
+    for kept in reversed(kept_secrets(endpoint)):
+        with contextlib.suppress(Unreadable):  # of a secret key that was taken away
+            found.append(unseal(kept.sealed))
+    return found
 
 
 class Kept(NamedTuple):

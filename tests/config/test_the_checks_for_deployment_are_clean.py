@@ -16,6 +16,7 @@ from config.env import ROOT
 def test_check_deploy_finds_nothing() -> None:
     environment = {**os.environ, "CALLWRIGHT_SECRET_KEY": secrets.token_urlsafe(48)}
     environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # set by the browser tests of the same process
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     checked = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
     assert checked.returncode == 0, checked.stderr

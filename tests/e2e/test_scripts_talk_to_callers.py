@@ -169,6 +169,22 @@ async def test_a_menu_takes_keys_and_connects(cast: Cast, worker: WorkerProcess)
     await bob.close()
 
 
+async def test_a_menu_takes_keys_that_are_commands(cast: Cast, worker: WorkerProcess) -> None:
+    """A client without keys of its own sends `dtmf`; a pause between two keys stays one."""
+    prompt = {"prompt": {"play": "silence:20", "max_digits": 3, "digit_timeout": 5, "initial_timeout": 5}}
+    wrong = [{"play": "silence:60"}]
+    choose = {"switch": {"variable": "prompt_value", "case": {"427": ["hangup"]}, "default": wrong}}
+    await script(cast, "menu", prompt, choose)
+    alice = Phone(440.0)
+    call_id = await callers.dial(cast.alice, alice, "/public/menu")
+    await callers.state(call_id, lambda call: call.legs[0].media_state == "connected")
+    leg = await callers.leg(call_id, "caller")
+    await callers.apply(call_id, inputs.SendDigits(leg.id, "4w2"))
+    await callers.apply(call_id, inputs.SendDigits(leg.id, "7"))
+    assert (await ended(call_id)).ended_by == "platform"
+    await alice.close()
+
+
 async def test_a_voicemail_is_recorded(cast: Cast, worker: WorkerProcess, tmp_path: Path) -> None:
     await script(
         cast,

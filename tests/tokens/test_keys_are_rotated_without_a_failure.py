@@ -10,7 +10,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from calling.models import WebhookEndpoint
+from calling import control
+from calling.models import Delivery, WebhookEndpoint
+from calling.webhooks import claims
 from calling.webhooks.claims import Kept, kept_secrets, kept_text
 from config import secret
 from subscribers import sealing
@@ -89,6 +91,31 @@ def test_reseal_makes_the_old_key_needless(house: House, keys: Callable[..., Non
     kept = kept_secrets(hook)
     assert [sealing.unseal(each.sealed) for each in kept] == ["whsec_one", "whsec_two"]
     assert {each.until for each in kept} == {until}
+
+
+@pytest.mark.django_db
+def test_a_webhook_whose_key_was_taken_away_is_disabled_and_the_others_go_on(
+    house: House, keys: Callable[..., None]
+) -> None:
+    hooks = []
+    for number, key in enumerate((OLD, NEW)):
+        keys(key)
+        hooks.append(
+            WebhookEndpoint.objects.create(
+                project=house.project, url=f"https://{number}.example", secret=sealing.seal("whsec_x")
+            )
+        )
+    event = control.record_event(house.id, "project.suspended", {})
+    for hook in hooks:
+        Delivery.objects.create(
+            endpoint=hook, event=event, stream="project", next_at=timezone.now(), created_at=timezone.now()
+        )
+    assert [each.endpoint_id for each in claims.claim(10, {})] == [hooks[1].id]
+    hooks[0].refresh_from_db()
+    assert hooks[0].disabled_at is not None and "rotate the secret" in hooks[0].disabled_reason
+    assert Delivery.objects.get(endpoint=hooks[0]).state == "parked"
+    with pytest.raises(SystemExit):
+        call_command("reseal", stdout=io.StringIO(), stderr=io.StringIO())
 
 
 def test_older_keys_come_from_the_variable_and_from_further_lines_of_the_file(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -33,6 +34,8 @@ class Command(BaseCommand):
                     unreadable += 1
                     self.stderr.write(f"{model.__name__} {pk}: no key of ours opens its {column}")
         self.stdout.write(f"sealed anew: {done}; unreadable: {unreadable}")
+        if unreadable:
+            sys.exit(1)
 
 
 def _reseal(model: type[models.Model], column: str, pk: object) -> int:
