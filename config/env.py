@@ -224,7 +224,7 @@ def _recordings_url(take: _Reader) -> str | None:
     if not (parts.username and parts.password and parts.path.strip("/")):
         raise WrongVariable(name, "must be s3://KEY:SECRET@host/bucket[/prefix][?region=…]")
     if find_spec("boto3") is None or find_spec("storages") is None:
-        raise WrongVariable(name, 'needs more packages: pip install "callwright[s3]"')
+        raise WrongVariable(name, 'needs more packages: .venv/bin/pip install "django-storages[s3]>=1.14.6"')
     return value
 
 

@@ -267,6 +267,8 @@ export class Phone extends Emitter {
     if (message.type === 'pong') return undefined;
     if (message.type === 'error') {
       const error = new CallError(message.code, message.message);
+      // A candidate that was on its way when its call was refused.
+      if (message.code === 'call_id_required' && !this.#requests.has(message.req_id)) return undefined;
       if (!this.#settle(message.req_id, error)) (call ?? this).emit('error', error);
       return undefined;
     }
