@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,20 @@ def web_hosts(transactional_db: None) -> Iterator[list[int]]:
             stop_web(process)
 
 
+@contextlib.asynccontextmanager
+async def registered(cast: Cast, here: EdgeProcess, there: EdgeProcess) -> AsyncIterator[tuple[Desk, Desk]]:
+    """alice's desk phone at one edge, bob's at the other."""
+    at_one = Desk(here.port, await callers.in_thread(endpoint, cast.alice), "secret", 440.0)
+    at_other = Desk(there.port, await callers.in_thread(endpoint, cast.bob), "secret", 660.0)
+    async with at_one as alice, at_other as bob:
+        assert await alice.register() == await bob.register() == 200
+        yield alice, bob
+
+
 async def test_a_desk_phone_at_one_edge_calls_one_at_the_other(
     cast: Cast, worker: WorkerProcess, edge: EdgeProcess, other_edge: EdgeProcess
 ) -> None:
-    at_one = Desk(edge.port, await callers.in_thread(endpoint, cast.alice), "secret", 440.0)
-    at_other = Desk(other_edge.port, await callers.in_thread(endpoint, cast.bob), "secret", 660.0)
-    async with at_one as alice, at_other as bob:
-        assert await alice.register() == await bob.register() == 200
+    async with registered(cast, edge, other_edge) as (alice, bob):
         call = alice.dial("bob")
         ringing = await bob.rung()
         await bob.answer(ringing)
@@ -73,10 +81,7 @@ async def test_a_desk_phone_at_one_edge_calls_one_at_the_other(
 async def test_a_desk_phone_that_changes_its_edge_is_rung_through_the_new_one(
     cast: Cast, worker: WorkerProcess, edge: EdgeProcess, other_edge: EdgeProcess
 ) -> None:
-    name = await callers.in_thread(endpoint, cast.bob)
-    caller = Desk(edge.port, await callers.in_thread(endpoint, cast.alice), "secret", 440.0)
-    async with caller as alice, Desk(other_edge.port, name, "secret", 660.0) as bob:
-        assert await alice.register() == await bob.register() == 200
+    async with registered(cast, edge, other_edge) as (alice, bob):
         assert other_edge.stop() < 10.0  # contract 1
         bob.edge_port = edge.port
         assert await bob.register() == 200
@@ -92,10 +97,7 @@ async def test_a_desk_phone_that_changes_its_edge_is_rung_through_the_new_one(
 async def test_a_desk_phone_whose_edge_died_is_rung_through_another(
     cast: Cast, worker: WorkerProcess, edge: EdgeProcess, other_edge: EdgeProcess
 ) -> None:
-    name = await callers.in_thread(endpoint, cast.bob)
-    caller = Desk(edge.port, await callers.in_thread(endpoint, cast.alice), "secret", 440.0)
-    async with caller as alice, Desk(other_edge.port, name, "secret", 660.0) as bob:
-        assert await alice.register() == await bob.register() == 200
+    async with registered(cast, edge, other_edge) as (alice, bob):
         gone = await callers.in_thread(holder_of, cast.bob)
         other_edge.process.kill()
         other_edge.process.wait(10)

@@ -75,7 +75,8 @@ def test_reseal_makes_the_old_key_needless(house: House, keys: Callable[..., Non
     trunk.set_password("trunk password")
     trunk.save()
     until = timezone.now() + timedelta(hours=3)
-    older = kept_text([Kept(sealing.seal("whsec_one"), until), Kept(sealing.seal("whsec_two"), until)])
+    over = Kept("sealed-long-ago", timezone.now() - timedelta(hours=1))
+    older = kept_text([over, Kept(sealing.seal("whsec_one"), until), Kept(sealing.seal("whsec_two"), until)])
     hook = WebhookEndpoint.objects.create(
         project=house.project, url="https://x.example", secret=sealing.seal("whsec_now"), old_secret=older
     )

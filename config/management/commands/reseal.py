@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
+from django.utils import timezone
 
 from calling.models import SecondFactor, WebhookEndpoint
 from subscribers import sealing
@@ -49,6 +51,7 @@ def _reseal(model: type[models.Model], column: str, pk: object) -> int:
 
 
 def _anew(kept: str) -> str:
-    """A sealed value, or lines of `<sealed> <until>` (older webhook secrets)."""
+    """A sealed value, or lines of `<sealed> <until>` (older webhook secrets); what is over is left out."""
     parts = (line.partition(" ") for line in kept.splitlines())
-    return "\n".join(sealing.seal(sealing.unseal(sealed)) + space + rest for sealed, space, rest in parts)
+    live = (part for part in parts if not part[2] or datetime.fromisoformat(part[2]) > timezone.now())
+    return "\n".join(sealing.seal(sealing.unseal(sealed)) + space + until for sealed, space, until in live)
