@@ -1,6 +1,6 @@
 # `make run` is all a newcomer needs: Python 3.11 or newer, make and a network.
 .DEFAULT_GOAL := run
-.PHONY: run demo test quick lint soak image bench lock clean
+.PHONY: run demo test quick lint soak simulate image bench lock clients docs clean
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export VENV
@@ -15,21 +15,27 @@ demo:
 
 test:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run all $(if $(SEED),--seed $(SEED))
+	@exec $(PY) -u -m tests.run --with-parent all $(if $(SEED),--seed $(SEED))
 
 soak:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run soak $(if $(SEED),--seed $(SEED))
+	@exec $(PY) -u -m tests.run --with-parent soak $(if $(SEED),--seed $(SEED))
 
 quick:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run quick $(if $(SEED),--seed $(SEED))
+	@exec $(PY) -u -m tests.run --with-parent quick $(if $(SEED),--seed $(SEED))
+
+# One seed of the simulated world (tests/simulation), or the next RUNS of them.
+simulate:
+	@config/bootstrap.sh dev
+	@exec $(PY) -u -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(RUNS),--runs $(RUNS))
 
 lint:
 	@config/bootstrap.sh dev
 	$(PY) -m ruff check .
 	CALLWRIGHT_SECRET_KEY=lint $(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(PY) -m tests.config.old_names
 	CALLWRIGHT_SECRET_KEY=lint $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 # The container image: built and run without a Docker engine, where root on Debian has buildah and mmdebstrap.
@@ -47,6 +53,18 @@ lock:
 		--python-version 3.11 --extra tts pyproject.toml -o requirements.lock
 	$(PY) -m uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --extra tts --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+# The documentation as a site with search, in site/: `python -m http.server -d site` shows it without a network.
+docs:
+	@config/bootstrap.sh dev
+	$(PY) docs/make_site.py site
+
+# For maintainers: writes the typed parts of clients/ again, from the OpenAPI document.
+clients:
+	@config/bootstrap.sh dev
+	@mkdir -p .callwright
+	CALLWRIGHT_SECRET_KEY=clients $(PY) -W ignore manage.py spectacular --format openapi-json --file .callwright/openapi.json
+	$(PY) -m clients.generate .callwright/openapi.json
 
 # Everything that can be made again; the data directory (.callwright) stays.
 clean:

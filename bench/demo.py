@@ -69,10 +69,10 @@ class Screen:
     def table(self) -> str:
         width = max((len(row.what) for row in self.rows), default=4)
         lines = [f"{'':2} {'step':<{width}}  {'seconds':>8}  result", "-" * (width + 40)]
-        for row in self.rows:
-            lines.append(
-                f"{'ok' if row.fine else '!!'} {row.what:<{width}}  {row.seconds:8.2f}  {row.detail}"
-            )
+        lines += [
+            f"{'ok' if row.fine else '!!'} {row.what:<{width}}  {row.seconds:8.2f}  {row.detail}"
+            for row in self.rows
+        ]
         return "\n".join(lines)
 
 

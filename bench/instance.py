@@ -49,6 +49,7 @@ class Instance:
         self.environment = kept | {
             "CALLWRIGHT_DATA_DIR": str(self.directory / "data"),
             "CALLWRIGHT_BIND": "127.0.0.1",
+            "CALLWRIGHT_MEDIA_IP": "127.0.0.1",
             "CALLWRIGHT_HTTP_PORT": str(self.port),
             "CALLWRIGHT_HTTPS_PORT": str(free_port()),
             "CALLWRIGHT_SIP_PORT": "0",
@@ -97,8 +98,10 @@ class Instance:
     def words(self) -> str:
         """The end of what its screen and its processes' logs say."""
         parts = [self.screen.read_text(errors="replace")[-1500:]] if self.screen.exists() else []
-        for log in sorted((self.directory / "data" / "logs").glob("*.log")):
-            parts.append(f"--- {log.name}\n{log.read_text(errors='replace')[-1200:]}")
+        parts += [
+            f"--- {log.name}\n{log.read_text(errors='replace')[-1200:]}"
+            for log in sorted((self.directory / "data" / "logs").glob("*.log"))
+        ]
         return "\n".join(parts)
 
     def __exit__(self, *_: object) -> None:

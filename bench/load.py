@@ -200,7 +200,7 @@ class LoadTest:
     def _fault(self, call_id: str) -> str | None:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
-            told = self.api.ask("GET", f"/api/calls/{call_id}/events?limit=1000")["data"]
+            told = self.api.ask("GET", f"/api/calls/{call_id}/events?page_size=200")["data"]
             kinds = [each["type"] for each in told]
             if "call.ended" in kinds or time.monotonic() > deadline:
                 break
@@ -250,4 +250,3 @@ def table(test: LoadTest, seconds: float) -> str:
     for kind, tally in test.rows():
         lines += [f"  {kind}: {count} x {words}" for words, count in tally.problems.most_common()]
     return "\n".join(lines)
-

@@ -20,9 +20,9 @@ import numpy as np
 
 from bench.media.targets import Target
 from calling.machine.states import Media
-from calling.media.config import MediaConfig
 from calling.media.files.prepare import prepare
-from calling.media.peer import Peer
+from calling.media.rtp.config import MediaConfig
+from calling.media.webrtc.peer import WebRtcPeer
 
 PROMISE = 0.2
 RATE = 48000
@@ -56,7 +56,7 @@ async def measure(legs: int, rounds: int) -> dict[str, float]:
         server = Target("ours")
         await server.start()
         config = MediaConfig(bind="127.0.0.1", advertised="127.0.0.1", ports=(20000, 29999))
-        peers = [Peer(config, lambda _: None) for _ in range(legs)]
+        peers = [WebRtcPeer(config, lambda _: None) for _ in range(legs)]
         try:
             await server.connect(peers, Media(receive_audio=True))
             async with asyncio.timeout(60):

@@ -19,13 +19,13 @@ from typing import Any
 from bench.instance import Instance, free_port
 from bench.media import accounts
 from bench.sip_load import Party, forget, heard, run
-from calling.sip.agent import Agent
-from calling.sip.compose import make_request, new_call_id, new_tag
-from calling.sip.dialog import exact_uri
-from calling.sip.digest import Credentials, answer_challenge
-from calling.sip.notices import Answered, Failed, Finished
-from calling.sip.server_call import ServerCall
-from calling.sip.transaction import Hop
+from calling.sip.stack.dialog import exact_uri
+from calling.sip.stack.digest import Credentials, answer_challenge
+from calling.sip.stack.events import Answered, Finished, SessionFailed
+from calling.sip.stack.messages import make_request, new_call_id, new_tag
+from calling.sip.stack.transaction import Hop
+from calling.sip.ua.server_session import DialogServerSession
+from calling.sip.ua.user_agent import UserAgent
 
 SECONDS = 10.0
 WARM = 2.0
@@ -46,7 +46,7 @@ class Phones:
 
     def __init__(self, edge_port: int) -> None:
         self.edge_port = edge_port
-        self.agent = Agent(realm="desk", authenticate=nobody, trunk=anybody, on_invite=self._take)
+        self.agent = UserAgent(realm="desk", authenticate=nobody, trunk=anybody, on_invite=self._take)
         self.parties: list[Party] = []
         self.calls: list[Any] = []
         self.took: list[float] = []
@@ -59,7 +59,7 @@ class Phones:
         self.parties.append(Party("pcmu", 1000 + len(self.parties)))
         return self.parties[-1]
 
-    async def _take(self, call: ServerCall) -> None:
+    async def _take(self, call: DialogServerSession) -> None:
         """Bob picks up at once."""
         assert call.offer is not None
         mine = self.party()
@@ -95,7 +95,7 @@ class Phones:
         async with asyncio.timeout(30):
             while True:
                 notice = await call.notices.get()
-                if isinstance(notice, Failed | Finished):
+                if isinstance(notice, SessionFailed | Finished):
                     raise RuntimeError(f"a dial failed: {notice}")
                 if isinstance(notice, Answered):
                     break

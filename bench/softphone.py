@@ -86,7 +86,7 @@ class SoftPhone:
         self.device_id = (await self.expect("auth.ok"))["device_id"]
 
     async def _come_back(self) -> None:
-        """A lost socket keeps its calls for 15 s (contract 6)."""
+        """A lost socket keeps its calls for 15 s."""
         for _ in range(240):
             with contextlib.suppress(OSError, TimeoutError, WebSocketException):
                 await self.come_online()

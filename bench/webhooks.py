@@ -91,13 +91,13 @@ def write(project_id: UUID, streams: list[UUID], sequence: int) -> list[str]:
     from django.db import transaction
     from django.utils import timezone
 
-    from calling import outbox
+    from calling.calls import event_log
 
     ids = []
     with transaction.atomic():
         for call_id in streams:
             filler = {"id": str(call_id), "legs": ["x" * 1000]}  # a call's usual kilobyte and a half
-            row = outbox.append(
+            row = event_log.append(
                 project_id,
                 str(call_id),
                 "call.dtmf",
@@ -120,7 +120,7 @@ def measure(events: int, calls: int) -> list[str]:
     from calling import models
     from calling.models.ids import uuid7
     from calling.webhooks.signing import new_secret
-    from subscribers.sealing import seal
+    from subscribers.encryption import seal
     from tokens.issue import create_project
 
     arrivals, project = Arrivals(), create_project("bench")

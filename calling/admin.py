@@ -5,17 +5,16 @@ Signing in goes by the dashboard's door, so that a second factor cannot be walke
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.admin import ModelAdmin, TabularInline  # type: ignore[import-untyped]
+from unfold.admin import ModelAdmin, TabularInline
 
 from calling import models
 
 
-def by_the_door(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+def by_the_door(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
     return redirect(f"/dashboard/login?next={request.GET.get('next', '/admin/')}")
 
 
@@ -25,13 +24,13 @@ admin.site.login = by_the_door  # type: ignore[method-assign]
 class ReadOnly:
     """Rows to look at: nothing is added, changed or deleted here."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import logging
 import math
-import time
+from collections.abc import Iterable
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
-from calling import billing, control, meetings, models, phone_policy, placing, presence, takeover
-from calling.machine.inputs import DeadlinePassed, Hangup, WorkerLost
+import clock
+from calling import models, presence
+from calling.calls import control, room_sessions
+from calling.machine.inputs import DeadlinePassed, Hangup, Input, WorkerLost
 from calling.machine.reasons import Cause, EndedBy
-from calling.media.recording_rows import close_abandoned
-from subscribers.http import problems
+from calling.media.recording.rows import close_abandoned
+from calling.media_sessions import failover, placement
+from calling.retention import erasure
+from calling.telephony import billing, policy
+from rest import errors
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +54,7 @@ class Rounds:
     @classmethod
     def leases_count(cls) -> bool:
         """Note this round; whether an expired lease means a dead worker now."""
-        now = time.monotonic()
+        now = clock.monotonic()
         if cls.last is not None and now - cls.last > GAP_SECONDS:
             cls.quiet_until = now + LEASE_SECONDS
             if cls.last > -math.inf:
@@ -60,17 +65,24 @@ class Rounds:
 
 def sweep_deadlines() -> int:
     """Tell every call whose deadline passed. Returns how many."""
-    rows = models.Call.objects.filter(deadline__lte=timezone.now()).exclude(state="ended")
+    rows = models.Call.objects.filter(deadline__lte=clock.now()).exclude(state="ended")
     return apply_to(rows.order_by("deadline").values_list("id", flat=True)[:BATCH], DeadlinePassed())
 
 
-def apply_to(call_ids: object, input: object) -> int:
+def next_deadline() -> float | None:
+    """Seconds from now until the next deadline of a live call, negative where it has passed; None: none."""
+    rows = models.Call.objects.filter(deadline__isnull=False).exclude(state="ended")
+    due = rows.order_by("deadline").values_list("deadline", flat=True).first()
+    return None if due is None else (due - clock.now()).total_seconds()
+
+
+def apply_to(call_ids: Iterable[UUID], input: Input) -> int:
     done = 0
-    for call_id in list(call_ids):  # type: ignore[call-overload]
+    for call_id in list(call_ids):
         try:
             control.apply(call_id, input)
             done += 1
-        except problems.NotFound:
+        except errors.NotFound:
             pass
         except Exception:  # one call must not keep the broom from the others
             log.exception("A call could not be swept", extra={"call_id": str(call_id)})
@@ -79,9 +91,9 @@ def apply_to(call_ids: object, input: object) -> int:
 
 def sweep_sessions() -> int:
     """Sessions whose worker is gone move or end with their calls; those nobody took are offered again."""
-    now = timezone.now()
-    found = takeover.lost_sessions()  # read first: a round counts once PostgreSQL has answered
-    done = sum(takeover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
+    now = clock.now()
+    found = failover.lost_sessions()  # read first: a round counts once PostgreSQL has answered
+    done = sum(failover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
     done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
     unsent, late = now - timedelta(seconds=UNSENT_SECONDS), now - timedelta(seconds=UNTAKEN_SECONDS)
@@ -98,8 +110,8 @@ def offer_again(session: models.MediaSession) -> int:
         models.MediaSession.objects.filter(pk=session.pk, state="wanted").update(state="ended")
         return 1
     with transaction.atomic():
-        models.MediaSession.objects.filter(pk=session.pk).update(dispatched_at=timezone.now())
-        placing.start_session(session)
+        models.MediaSession.objects.filter(pk=session.pk).update(dispatched_at=clock.now())
+        placement.start_session(session)
     return 1
 
 
@@ -109,14 +121,14 @@ def sweep_charges() -> int:
     Those of a suspended project end at once.
     """
     done = 0
-    for charge in billing.running_out(timezone.now())[:BATCH]:
+    for charge in billing.running_out(clock.now())[:BATCH]:
         cause = Cause.NOT_ALLOWED
         if charge.project.suspended_at is None:
-            caps = phone_policy.policy_of(charge.project_id).caps
+            caps = policy.policy_of(charge.project_id).caps
             with transaction.atomic():
-                if billing.extend(charge.leg_id, caps, timezone.now()):
+                if billing.extend_reservation(charge.leg_id, caps, clock.now()):
                     continue
-            if charge.paid_until and timezone.now() < charge.paid_until - billing.STOP:
+            if charge.paid_until and clock.now() < charge.paid_until - billing.STOP:
                 continue
             cause = Cause.INSUFFICIENT_BALANCE
         leg = models.Leg.objects.filter(pk=charge.leg_id).first()
@@ -128,5 +140,10 @@ def sweep_charges() -> int:
 
 def sweep_all() -> int:
     """Every broom once."""
-    calls = sweep_deadlines() + sweep_sessions() + sweep_charges() + presence.expire_devices()
-    return calls + close_abandoned() + meetings.sweep()
+    return sweep_deadlines() + sweep_others()
+
+
+def sweep_others() -> int:
+    """Every broom but that of the deadlines, which keep their time however long these take."""
+    calls = sweep_sessions() + sweep_charges() + presence.expire_devices()
+    return calls + close_abandoned() + room_sessions.sweep() + erasure.sweep()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(module))
     for module in (
         "calling.api.urls",
-        "calling.api.calling.urls",
+        "calling.signalwire.calling_api.urls",
+        "calling.signalwire.rest_api.urls",
         "calling.webhooks.urls",
     )
-    if find_spec(module.rpartition(".")[0]) is not None and find_spec(module) is not None
 ]

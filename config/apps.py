@@ -11,7 +11,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # `celery.current_app` is then ours in every process: the web sends tasks too.
-        from config import celery, reporting
+        from config import celery, error_reporting
 
         celery.app.set_default()
-        reporting.start()
+        error_reporting.start()

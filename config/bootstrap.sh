@@ -11,10 +11,21 @@ case $kind in
 esac
 venv=${VENV:-.venv}
 stamp=$venv/.installed-$kind
+# The command line client, for whoever stands anywhere else; `callwright` alone where .venv/bin is on PATH.
+command_line() {
+  root=$(pwd)
+  fresh="$venv/bin/.callwright.$$"
+  printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m clients.command "$@"\n' \
+    "$root" "$(cd "$venv/bin" && pwd)/python" >"$fresh"
+  chmod 755 "$fresh"
+  mv -f "$fresh" "$venv/bin/callwright"
+}
+
 # A development install has everything of the other one too.
 full=$venv/.installed-dev
 
 if cmp -s "$lock" "$stamp" || { [ "$kind" = run ] && [ -f "$full" ] && cmp -s requirements-dev.lock "$full"; }; then
+  command_line
   exit 0
 fi
 
@@ -50,6 +61,10 @@ fi
 
 echo "Installing the pinned packages of $lock (once) ..."
 if "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
+  # The interpreter's own pip and setuptools are as old as it is; nothing here needs setuptools.
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --only-binary=:all: -r requirements-pip.lock
+  "$venv/bin/python" -m pip uninstall --quiet --yes setuptools wheel >/dev/null 2>&1 || true
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
     --only-binary=:all: -r "$lock"
 else
@@ -57,4 +72,5 @@ else
   exit 1
 fi
 rm -f "$venv"/.installed-*
+command_line
 cp "$lock" "$stamp"

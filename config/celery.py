@@ -13,6 +13,10 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
+from config import privacy
+
+privacy.keep_private()
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # Django's checks run once, in the tests; here they would cost every process of a start a second.
@@ -26,6 +30,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["tokens", "subscribers", "calling"])
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def _keep_django_logging(**_: object) -> None:
     """Having a receiver is what keeps Celery from replacing Django's logging."""

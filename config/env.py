@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 WILDCARDS = frozenset({"0.0.0.0", "::"})
+MOST_PLACES = 8  # addresses of media: each costs a leg a socket
 
 
 class WrongVariable(Exception):
@@ -47,13 +48,17 @@ class Environment:
     api_token: str | None
     admin_password: str | None
     database_url: str | None
+    requests_database_url: str | None  # the login that owns nothing; None: one login for all
     redis_url: str | None
     web_processes: int
     media_workers: int
-    media_bind: str
-    media_advertised: str
+    media_places: tuple[tuple[str, str], ...]  # (bind, advertised), the first where one must be named
     media_ports: tuple[int, int]
     sip_port: int
+    sip_edge: tuple[str, int]  # (host, port) where web processes reach an edge
+    sip_silence_seconds: int
+    smtp_url: str | None
+    mail_from: str
     turn_port: int
     ice_servers: tuple[dict[str, Any], ...] | None
     allow_private_urls: bool
@@ -65,8 +70,12 @@ class Environment:
     dials_per_second: int
     database_pool: int
     trusted_proxies: tuple[str, ...]
+    private_networks: tuple[str, ...]
     ws_origins: tuple[str, ...] | None
     media_legs: int
+    max_calls_guest: int
+    max_calls_subscriber: int
+    project_share: int
     retention_days: int
     recordings_url: str | None
 
@@ -74,6 +83,16 @@ class Environment:
     def domain_host(self) -> str:
         """The domain without its port."""
         return urlsplit(f"//{self.domain}").hostname or self.domain
+
+    @property
+    def media_bind(self) -> str:
+        """Where the media sockets of SIP and TURN are."""
+        return self.media_places[0][0]
+
+    @property
+    def media_advertised(self) -> str:
+        """How others know that address."""
+        return self.media_places[0][1]
 
     @property
     def turn_enabled(self) -> bool:
@@ -142,10 +161,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
     https_port = take.number("CALLWRIGHT_HTTPS_PORT", 8443, 0, 65535)
     if http_port == https_port:
         raise WrongVariable("CALLWRIGHT_HTTPS_PORT", f"{https_port} is CALLWRIGHT_HTTP_PORT already")
-    database_url = take.url("DATABASE_URL", ("postgres", "postgresql"))
-    if database_url and not urlsplit(database_url).path.strip("/"):
-        raise WrongVariable("DATABASE_URL", "names no database, like postgresql://user@host/name")
-    media_bind, media_advertised = _media_ip(take, bind)
+    database_url = _database_url(take, "DATABASE_URL")
     return Environment(
         http_port=http_port,
         https_port=https_port,
@@ -158,13 +174,17 @@ def read(mapping: Mapping[str, str]) -> Environment:
         api_token=_api_token(take),
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
+        requests_database_url=_requests_database_url(take, database_url),
         redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
         web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
-        media_bind=media_bind,
-        media_advertised=media_advertised,
+        media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
         sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),
+        sip_edge=_sip_edge(take, bind),
+        smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),
+        mail_from=_mail_from(take),
+        sip_silence_seconds=take.number("CALLWRIGHT_SIP_SILENCE_SECONDS", 60, 0, 86400),
         turn_port=take.number("CALLWRIGHT_TURN_PORT", 3478, 0, 65535),
         ice_servers=_ice_servers(take),
         allow_private_urls=take.flag("CALLWRIGHT_ALLOW_PRIVATE_URLS", database_url is None),
@@ -175,9 +195,13 @@ def read(mapping: Mapping[str, str]) -> Environment:
         messages_burst=take.number("CALLWRIGHT_MESSAGES_BURST", 200, 1, 1_000_000),
         dials_per_second=take.number("CALLWRIGHT_DIALS_PER_SECOND", 100, 1, 100_000),
         database_pool=take.number("CALLWRIGHT_DATABASE_POOL", 16, 2, 500),
-        trusted_proxies=_trusted_proxies(take),
+        trusted_proxies=_networks(take, "CALLWRIGHT_TRUSTED_PROXIES"),
+        private_networks=_networks(take, "CALLWRIGHT_PRIVATE_NETWORKS"),
         ws_origins=_ws_origins(take),
         media_legs=take.number("CALLWRIGHT_MEDIA_LEGS", 250, 1, 100_000),
+        max_calls_guest=take.number("CALLWRIGHT_MAX_CALLS_GUEST", 3, 1, 100_000),
+        max_calls_subscriber=take.number("CALLWRIGHT_MAX_CALLS_SUBSCRIBER", 20, 1, 100_000),
+        project_share=take.number("CALLWRIGHT_PROJECT_SHARE", 60, 1, 100),
         retention_days=take.number("CALLWRIGHT_RETENTION_DAYS", 30, 1, 3650),
         recordings_url=_recordings_url(take),
     )
@@ -191,6 +215,25 @@ def load() -> Environment:
     except WrongVariable as wrong:
         os.write(2, f"callwright: {wrong}\n".encode())
         raise SystemExit(2) from None
+
+
+def _database_url(take: _Reader, name: str) -> str | None:
+    value = take.url(name, ("postgres", "postgresql"))
+    if value and not urlsplit(value).path.strip("/"):
+        raise WrongVariable(name, "names no database, like postgresql://user@host/name")
+    return value
+
+
+def _requests_database_url(take: _Reader, database_url: str | None) -> str | None:
+    name = "CALLWRIGHT_REQUESTS_DATABASE_URL"
+    value = _database_url(take, name)
+    if value is None:
+        return None
+    if database_url is None:
+        raise WrongVariable(name, "is for a database of your own: set DATABASE_URL too")
+    if not urlsplit(value).username or urlsplit(value).username == urlsplit(database_url).username:
+        raise WrongVariable(name, "names the user of DATABASE_URL, or none: it needs one that owns nothing")
+    return value
 
 
 def _data_dir(take: _Reader) -> Path:
@@ -228,8 +271,7 @@ def _recordings_url(take: _Reader) -> str | None:
     return value
 
 
-def _trusted_proxies(take: _Reader) -> tuple[str, ...]:
-    name = "CALLWRIGHT_TRUSTED_PROXIES"
+def _networks(take: _Reader, name: str) -> tuple[str, ...]:
     networks = [part.strip() for part in (take.text(name) or "").split(",") if part.strip()]
     for network in networks:
         try:
@@ -259,6 +301,13 @@ def _project_id(take: _Reader) -> uuid.UUID | None:
         raise WrongVariable("CALLWRIGHT_PROJECT_ID", "must be a UUID") from None
 
 
+def _mail_from(take: _Reader) -> str:
+    value = take.text("CALLWRIGHT_MAIL_FROM") or "callwright@localhost"
+    if not re.fullmatch(r"[^@<>\s]{1,64}@[A-Za-z0-9.-]{1,190}", value):
+        raise WrongVariable("CALLWRIGHT_MAIL_FROM", f"must be a mail address, got {value[:60]!r}")
+    return value
+
+
 def _api_token(take: _Reader) -> str | None:
     value = take.text("CALLWRIGHT_API_TOKEN")
     if value is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", value):
@@ -266,18 +315,42 @@ def _api_token(take: _Reader) -> str | None:
     return value
 
 
-def _media_ip(take: _Reader, bind: str) -> tuple[str, str]:
+def _sip_edge(take: _Reader, bind: str) -> tuple[str, int]:
+    name = "CALLWRIGHT_SIP_EDGE"
+    value = take.text(name)
+    if value is None:
+        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
+        return local, take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535)
+    try:
+        parts = urlsplit(f"//{value}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.netloc != value:
+        raise WrongVariable(name, f"must be host:port, got {value[:80]!r}")
+    return host, port
+
+
+def _media_ip(take: _Reader, bind: str) -> tuple[tuple[str, str], ...]:
+    """Each `bind[/advertised]`; by default where the web is, loopback, and the primary addresses."""
     name = "CALLWRIGHT_MEDIA_IP"
     value = take.text(name)
     if value is None:
-        primary = primary_address() if bind in WILDCARDS else bind
-        return primary, primary
-    own, slash, shown = value.partition("/")
+        first = primary_address() if bind in WILDCARDS else bind
+        found = [first, "127.0.0.1", primary_address(), primary_address_6()]
+        return tuple((each, each) for each in dict.fromkeys(found) if each is not None)
+    places = dict.fromkeys(_media_place(take, name, part.strip()) for part in value.split(","))
+    if len(places) > MOST_PLACES:
+        raise WrongVariable(name, f"lists more than {MOST_PLACES} addresses")
+    return tuple(places)
+
+
+def _media_place(take: _Reader, name: str, text: str) -> tuple[str, str]:
+    own, slash, shown = text.partition("/")
     own = take.address(name, own)
+    fallback = own
     if own in WILDCARDS:
-        own, fallback = own, primary_address()
-    else:
-        fallback = own
+        fallback = primary_address() if own == "0.0.0.0" else primary_address_6() or own
     advertised = take.address(name, shown) if slash else fallback
     if advertised in WILDCARDS:
         raise WrongVariable(name, "the advertised address cannot be a wildcard")
@@ -332,3 +405,14 @@ def primary_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
+
+
+def primary_address_6() -> str | None:
+    """The same of IPv6; None where the machine has no address that leads out."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.connect(("2001:db8::1", 9))
+            found = ipaddress.ip_address(probe.getsockname()[0])
+    except OSError:
+        return None
+    return None if found.is_loopback or found.is_link_local else str(found)

@@ -21,6 +21,9 @@ _CHANGED = "(changed since)"
 def ensure(env: Environment, stored: Credentials | None) -> Credentials:
     """Makes what is missing. What the environment gives wins over what is stored; the rest is kept."""
     project = _project(env, stored)
+    if env.database_url is None and project.trusted is None:  # who runs it is whose project it is
+        project.trusted = True
+        project.save(update_fields=["trusted"])
     token = _token(env, stored, project)
     password = _admin_password(env, stored)
     return Credentials(

@@ -13,15 +13,15 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from calling.measures import Switchboard
+import clock
+from calling.metrics import Switchboard
 from calling.models import MediaWorker
-from subscribers.http import problems
+from rest import errors
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -32,13 +32,13 @@ _HEARTBEAT_SECONDS = 5
 
 
 def for_reading(view: View) -> View:
-    """GET and HEAD only; anything else is the contract's 405 and no question of CSRF."""
+    """GET and HEAD only; anything else is 405 in the error shape, without a CSRF check."""
 
     @csrf_exempt
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            refused = problems.answer(problems.MethodNotAllowed())
+            refused = errors.answer(errors.MethodNotAllowed())
             refused["Allow"] = "GET, HEAD"
             return refused
         return view(request)
@@ -97,7 +97,7 @@ def redis_answers() -> bool:
 
 def live_media_workers() -> int:
     """Media workers that take calls: a fresh heartbeat and not draining."""
-    fresh = timezone.now() - timedelta(seconds=_HEARTBEAT_SECONDS)
+    fresh = clock.now() - timedelta(seconds=_HEARTBEAT_SECONDS)
     try:
         return MediaWorker.objects.filter(heartbeat_at__gt=fresh, draining=False).count()
     except DatabaseError:

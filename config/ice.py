@@ -5,12 +5,12 @@ Apps reach this through `settings.CALLWRIGHT_ICE_SERVERS_FOR`: they may not impo
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+import clock
 from config import env as environment
 from config.embedded.turn import credentials
-from config.secret import purpose_key, secret_key
+from config.secret_key import purpose_key, secret_key
 
 # How long a device may begin new calls with one answer; each connection of its socket gets a new one.
 CREDENTIAL_SECONDS = 12 * 3600
@@ -19,7 +19,7 @@ CREDENTIAL_SECONDS = 12 * 3600
 def ice_servers(identity: str) -> list[dict[str, Any]]:
     """RTCIceServer objects for one device. `identity` is whose TURN quota it counts against."""
     env = environment.load()
-    expires_at = int(time.time()) + CREDENTIAL_SECONDS
+    expires_at = int(clock.time()) + CREDENTIAL_SECONDS
     if env.ice_servers is not None:
         return [_given(server, identity, expires_at) for server in env.ice_servers]
     if not env.turn_enabled:

@@ -7,6 +7,8 @@ import logging
 import re
 from datetime import UTC, datetime
 
+from rest import request_ids
+
 LONGEST = 4000
 _HIDDEN = "[hidden]"
 # What every record has; anything else came with `extra=` and belongs in the line.
@@ -39,7 +41,7 @@ class OnlySurprises(logging.Filter):
 
 
 class JsonLine(logging.Formatter):
-    """Formats a record as `{"at","level","logger","message","error"?}`."""
+    """Formats a record as `{"at","level","logger","message","request_id"?,"error"?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -48,6 +50,9 @@ class JsonLine(logging.Formatter):
             "logger": record.name,
             "message": scrub(record.getMessage())[:LONGEST],
         }
+        request_id = request_ids.current()
+        if request_id is not None:
+            line["request_id"] = request_id
         for name, value in vars(record).items():
             if name not in _STANDARD and not name.startswith("_"):
                 line[name] = scrub(str(value))[:LONGEST]

@@ -18,8 +18,9 @@ from collections.abc import Generator
 import uvicorn
 
 from config import env as environment
+from config import privacy
 from config.embedded import certificate
-from config.heads import BoundedHead
+from config.web.header_limits import BoundedHead
 
 _DAY = 86400.0
 
@@ -33,6 +34,7 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
+    privacy.keep_private()
     env = environment.load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     shared = env.web_processes > 1

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from calling.webhooks.schedule import WAITS
 from config import env as environment
-from config.addresses import celery_broker, django_database
-from config.embedded import places
-from config.secret import older_keys, secret_key
+from config import privacy
+from config.connection_urls import celery_broker, django_database
+from config.embedded import paths
+from config.secret_key import older_keys, secret_key
+
+# Whatever runs on these settings: the web, workers, beat, every command of manage.py.
+privacy.keep_private()
 
 ENV = environment.load()
 BASE_DIR = environment.ROOT
@@ -18,7 +23,7 @@ SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
 SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
 DEBUG = False
 # Devices come by any name that reaches the port (fabric.<domain>, an address, a proxy's name); nothing
-# trusts the Host header, so it is not filtered.
+# trusts the Host header (links: rest.links), so it is not filtered.
 ALLOWED_HOSTS = ["*"]
 APPEND_SLASH = True
 ROOT_URLCONF = "config.urls"
@@ -43,19 +48,21 @@ INSTALLED_APPS = [
     "calling.dashboard.apps.DashboardConfig",
 ]
 MIDDLEWARE = [
-    "subscribers.http.cors.CorsMiddleware",
-    "subscribers.http.intake.BoundedBody",
+    "rest.middleware.AnswerHeaders",
+    "rest.links.Links",
+    "rest.middleware.CorsMiddleware",
+    "rest.json_bodies.BoundedBody",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "subscribers.http.cookies.SecureCookies",
+    "rest.middleware.SecureCookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "calling.dashboard.policy.PagePolicy",
-    "subscribers.http.idempotency.IdempotencyMiddleware",
+    "calling.dashboard.content_security_policy.PagePolicy",
+    "subscribers.idempotency.IdempotencyMiddleware",
     "subscribers.row_security.RowSecurityMiddleware",
 ]
 TEMPLATES = [
@@ -73,24 +80,20 @@ TEMPLATES = [
     }
 ]
 
-DATABASE_URL = ENV.database_url or places.postgres_url(DATA_DIR)
-REDIS_URL = ENV.redis_url or places.valkey_url(DATA_DIR)
-DATABASES = {"default": django_database(DATABASE_URL, ENV.database_pool)}
+DATABASE_URL = ENV.database_url or paths.postgres_url(DATA_DIR)
+REDIS_URL = ENV.redis_url or paths.valkey_url(DATA_DIR)
+# The embedded database has both logins; another has the second where its URL is given.
+REQUESTS_URL = ENV.requests_database_url
+if ENV.database_url is None:
+    REQUESTS_URL = paths.postgres_url(DATA_DIR, paths.REQUESTS)
+DATABASES = {"default": django_database(DATABASE_URL, ENV.database_pool, REQUESTS_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# max_connections: redis-py's own limit of 100 silently stalls a channel layer with more receivers.
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "max_connections": 1000}], "prefix": "callwright"},
-    }
-}
-
 REST_FRAMEWORK: dict[str, Any] = {
-    "EXCEPTION_HANDLER": "subscribers.http.problems.exception_handler",
-    "DEFAULT_PARSER_CLASSES": ["subscribers.http.intake.StrictJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "subscribers.http.intake.JsonOnly",
-    "DEFAULT_THROTTLE_CLASSES": ["tokens.throttle.RestRate"],
+    "EXCEPTION_HANDLER": "rest.errors.exception_handler",
+    "DEFAULT_PARSER_CLASSES": ["rest.json_bodies.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest.json_bodies.JsonOnly",
+    "DEFAULT_THROTTLE_CLASSES": ["tokens.rate_limits.RestRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tokens.authentication.BasicProject",
@@ -105,16 +108,33 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Callwright",
     "DESCRIPTION": "Calls, directory, tokens, events and webhooks of a Callwright instance.",
-    "VERSION": "0.1.0",
+    "VERSION": "0.2.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
-    "ENUM_NAME_OVERRIDES": {"CallStateEnum": ["created", "ringing", "answered", "ended"]},
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/", "description": "this instance"}],
+    "CONTACT": {"name": "Callwright"},
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    # Null is a type of its own beside the words: an enum of nothing but null is no class in any language.
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CallStateEnum": ["created", "ringing", "answered", "ended"],
+        "PlayDirectionEnum": ["listen", "speak", "both"],
+        "CallDirectionEnum": ["inbound", "outbound-api"],
+        "WebhookStatusEnum": ["enabled", "disabled"],
+        "DeliveryStatusEnum": ["pending", "delivered", "parked", "cancelled"],
+        "RecordingStatusEnum": ["processing", "completed", "failed"],
+        "SessionStatusEnum": ["in-progress", "completed"],
+        "AlertKindEnum": ["webhook_failing", "worker_lost", "quality", "balance"],
+        "PlayItemTypeEnum": ["audio", "tts", "silence", "ringtone"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.documented_refusals.add",
+        "config.openapi_errors.add",
+        "config.openapi.finish",
     ],
 }
 
@@ -129,12 +149,12 @@ WHITENOISE_AUTOREFRESH = False
 
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "subscribers.http.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "rest.errors.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS is the proxy's that owns the domain (docker/Caddyfile), not every localhost's
     "security.W008",  # http is for this machine and for the network behind the proxy; SDKs are not redirected
-    "security.W012",  # cookies are Secure on every answer over TLS: subscribers.http.cookies
+    "security.W012",  # cookies are Secure on every answer over TLS: rest.middleware
     "security.W016",
 ]
 SECURE_PROXY_SSL_HEADER = None
@@ -161,7 +181,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_DEFAULT_QUEUE = "tasks"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_WORKER_CONSUMER = "config.consumer:Consumer"
+CELERY_WORKER_CONSUMER = "config.celery_consumer:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -182,20 +202,23 @@ LOGGING = {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "aioice": {"level": "WARNING"},
         "aiortc": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
     },
 }
 
 # What the apps ask for by name; everything else they read from here, never from the environment.
 CALLWRIGHT_DOMAIN = ENV.domain
 CALLWRIGHT_ALLOW_PRIVATE_URLS = ENV.allow_private_urls
+CALLWRIGHT_PRIVATE_NETWORKS = ENV.private_networks
 CALLWRIGHT_RING_SECONDS = ENV.ring_seconds
 CALLWRIGHT_MAX_CALL_SECONDS = ENV.max_call_seconds
 CALLWRIGHT_DRAIN_SECONDS = ENV.drain_seconds
 CALLWRIGHT_MEDIA_BIND = ENV.media_bind
 CALLWRIGHT_MEDIA_ADVERTISED = ENV.media_advertised
+CALLWRIGHT_MEDIA_PLACES = ENV.media_places
 CALLWRIGHT_MEDIA_PORTS = ENV.media_ports
 CALLWRIGHT_SIP_PORT = ENV.sip_port
+CALLWRIGHT_SIP_EDGE = ENV.sip_edge
+CALLWRIGHT_SIP_SILENCE_SECONDS = ENV.sip_silence_seconds
 CALLWRIGHT_BIND = ENV.bind
 CALLWRIGHT_HTTP_PORT = ENV.http_port
 CALLWRIGHT_HTTPS_PORT = ENV.https_port
@@ -204,6 +227,9 @@ CALLWRIGHT_MESSAGES_PER_SECOND = ENV.messages_per_second
 CALLWRIGHT_MESSAGES_BURST = ENV.messages_burst
 CALLWRIGHT_DIALS_PER_SECOND = ENV.dials_per_second
 CALLWRIGHT_MEDIA_LEGS = ENV.media_legs
+CALLWRIGHT_MAX_CALLS_GUEST = ENV.max_calls_guest
+CALLWRIGHT_MAX_CALLS_SUBSCRIBER = ENV.max_calls_subscriber
+CALLWRIGHT_PROJECT_SHARE = ENV.project_share
 CALLWRIGHT_WS_ORIGINS = ENV.ws_origins
 CALLWRIGHT_SETUP_SECONDS = 10  # until a media worker carries a dialled call
 CALLWRIGHT_GRACE_SECONDS = 15  # a lost socket or lost media keeps its call
@@ -215,4 +241,15 @@ CALLWRIGHT_RECORDINGS_URL = ENV.recordings_url  # an S3-compatible store; None: 
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"
 # A dotted path, called without arguments: yields findings (level, about, fact, advice).
-CALLWRIGHT_EXAMINATION = "config.doctor.examination.examine"
+CALLWRIGHT_EXAMINATION = "config.doctor.checks.examine"
+
+# Mail of alerts. `smtps` speaks TLS from the first byte; `smtp` begins it where there is a
+# password to keep.
+_SMTP = urlsplit(ENV.smtp_url or "")
+EMAIL_HOST = _SMTP.hostname or ""
+EMAIL_USE_SSL = _SMTP.scheme == "smtps"
+EMAIL_PORT = _SMTP.port or (465 if EMAIL_USE_SSL else 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_SMTP.username or ""), unquote(_SMTP.password or "")
+EMAIL_USE_TLS = not EMAIL_USE_SSL and bool(EMAIL_HOST_USER)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV.mail_from

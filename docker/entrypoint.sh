@@ -1,13 +1,15 @@
 #!/bin/sh
 # One process of a Callwright instance: callwright web|media|tasks|beat|sweep|sip|prepare|health|manage ...
+# or a command of the command line client.
 set -eu
+umask 077
 cd /app
 what=${1:-web}
 [ $# -gt 0 ] && shift
 worker="celery -A config.celery --quiet worker --pool=threads --without-gossip --without-mingle --without-heartbeat"
 # What runs here and as which process (every one below is this shell's successor), for the health check.
 case $what in
-  health|manage) ;;
+  health|manage|init|call|listen|events|token|completion|doctor|loadtest) ;;
   *) echo "$what $$" >/run/callwright/process ;;
 esac
 case $what in
@@ -20,6 +22,7 @@ case $what in
   sip) exec python manage.py sip ;;
   prepare) exec python manage.py prepare ;;
   manage) exec python manage.py "$@" ;;
+  init|call|listen|events|token|completion|doctor|loadtest) exec python -m clients.command "$what" "$@" ;;
   health)
     read -r runs pid </run/callwright/process
     if [ "$runs" = web ]; then

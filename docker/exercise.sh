@@ -74,6 +74,7 @@ postgres=$(free_port) redis=$(free_port) http=$(free_port) sip=$(free_port)
 mkdir -m 777 "$work/data" "$work/logs"
 cat >"$work/environment" <<END
 DATABASE_URL=postgresql://callwright:secret@127.0.0.1:$postgres/callwright
+CALLWRIGHT_REQUESTS_DATABASE_URL=postgresql://callwright_requests:secret@127.0.0.1:$postgres/callwright
 REDIS_URL=redis://:secret@127.0.0.1:$redis/0
 CALLWRIGHT_SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_hex(32))')
 CALLWRIGHT_PROJECT_ID=$(python3 -c 'import uuid; print(uuid.uuid4())')
@@ -118,7 +119,7 @@ answers() { python3 -c 'import sys, urllib.request as r; r.urlopen(sys.argv[1], 
 listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)' "$1"; }
 
 start postgres engines postgres sh -c "set -e; bin=\$(echo /usr/lib/postgresql/*/bin); mkdir -p /tmp/pg
-  echo secret >/tmp/password; \$bin/initdb -D /tmp/pg -U callwright --pwfile=/tmp/password -A scram-sha-256 >/dev/null
+  echo secret >/tmp/password; \$bin/initdb -D /tmp/pg -U postgres --pwfile=/tmp/password -A scram-sha-256 >/dev/null
   exec \$bin/postgres -D /tmp/pg -p $postgres -c unix_socket_directories=/tmp -c listen_addresses=127.0.0.1"
 start redis engines redis redis-server --port "$redis" --requirepass secret --save '' --appendonly no
 until_true 30 "PostgreSQL listens" listens "$postgres"
@@ -130,7 +131,8 @@ in_image() {
 }
 once=$(tool from --name once localhost/callwright)
 tool run --isolation chroot --user postgres --env PGPASSWORD=secret "$(tool from --name psql localhost/engines)" -- \
-  psql -qh 127.0.0.1 -p "$postgres" -U callwright postgres -c 'CREATE DATABASE callwright' || fail "a database"
+  psql -qh 127.0.0.1 -p "$postgres" -U postgres postgres \
+  -c "CREATE ROLE callwright LOGIN CREATEROLE PASSWORD 'secret'" -c 'CREATE DATABASE callwright OWNER callwright' || fail "a database"
 in_image "$once" -- callwright prepare || fail "prepare"
 for part in web media tasks beat sweep sip; do start $part callwright callwright tini -- callwright $part; done
 until_true 60 "the instance is ready" answers /readyz

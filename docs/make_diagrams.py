@@ -46,7 +46,7 @@ def starts() -> Iterator[World]:
 
 def tries(call: Call) -> Iterator[tuple[Any, datetime]]:
     """Everything that may reach this call now."""
-    for input in (inputs.Open(), inputs.Carried(), inputs.WorkerLost(), inputs.Hangup()):
+    for input in (inputs.Open(), inputs.SessionTaken(), inputs.WorkerLost(), inputs.Hangup()):
         yield input, NOW
     for timer in call.timers:
         yield inputs.DeadlinePassed(), timer.at

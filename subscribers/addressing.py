@@ -70,6 +70,7 @@ class Target:
 
     `address` is the canonical text, `address_id` the directory's row (None for numbers, SIP and tests),
     `resource_id` the pk of the Subscriber, Room or Script, `number` the dialled E.164 number if one was.
+    `gateways`: the project's gateways that a SIP URI leads to (`calling.telephony.gateways`).
     """
 
     kind: TargetKind
@@ -80,6 +81,7 @@ class Target:
     display_name: str = ""
     number: str | None = None
     channel: str | None = None
+    gateways: tuple[str, ...] = ()
 
 
 def parse_destination(text: object) -> Destination:
@@ -169,6 +171,11 @@ def _port(scheme: str, text: str | None) -> str:
     return "" if port == _SIP_PORTS[scheme] else f":{port}"
 
 
+def may_be_number(user: str) -> bool:
+    """Whether a carrier may take a SIP user part for a number, whatever is written around its digits."""
+    return sum(each.isdigit() for each in user) >= 3 or not user[:1].isalpha()
+
+
 def slug(text: str) -> str:
     """`text` folded to `[a-z0-9-]`, at most 64 characters; may be empty."""
     folded = unicodedata.normalize("NFKD", text).casefold()
@@ -179,7 +186,7 @@ def slug(text: str) -> str:
 def slugify_reference(reference: str) -> str:
     """A subscriber's address name: the part before `@`, folded; `user-<8 hex>` where nothing is left.
 
-    `john.doe@example.com` gives `john-doe` (contract 2).
+    `john.doe@example.com` gives `john-doe`.
     """
     return slug(reference.partition("@")[0]) or (
         "user-" + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from unfold.admin import ModelAdmin  # type: ignore[import-untyped]
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
-from subscribers import enrolment
+from subscribers import provisioning
 from subscribers.models import (
     Address,
     PhoneNumber,
@@ -20,25 +20,25 @@ from subscribers.models import (
 )
 
 
-class Looked(ModelAdmin):  # type: ignore[misc]
+class Looked(ModelAdmin):
     """What can be changed is; what must be made with its address or its digests is made over REST."""
 
     list_per_page = 50
     show_full_result_count = False
 
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 class WithAddress(Looked):
     """Deleting one takes its address along."""
 
-    def delete_model(self, request: Any, obj: Any) -> None:
-        enrolment.remove(obj)
+    def delete_model(self, request: HttpRequest, obj: Subscriber | Room | Script) -> None:
+        provisioning.remove(obj)
 
-    def delete_queryset(self, request: Any, queryset: Any) -> None:
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber | Room | Script]) -> None:
         for row in queryset:
-            enrolment.remove(row)
+            provisioning.remove(row)
 
 
 @admin.register(Project)
@@ -63,7 +63,7 @@ class AddressAdmin(Looked):
     search_fields = ("name", "display_name")
     readonly_fields = ("project", "context", "name", "kind", "resource_id")
 
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -105,6 +105,18 @@ class SipGatewayAdmin(Looked):
 
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(Looked):
-    list_display = ("number", "name", "address", "subscriber", "project")
+    """Adding one assigns it to its project."""
+
+    list_display = ("number", "name", "address", "subscriber", "in_use", "project")
     search_fields = ("number", "name")
-    readonly_fields = ("project", "number", "address", "subscriber")
+    readonly_fields = ("address", "subscriber", "in_use")
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(admin.ModelAdmin.has_add_permission(self, request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj is None else ("project", "number", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: PhoneNumber, form: object, change: bool) -> None:
+        obj.in_use = obj.in_use and change
+        super().save_model(request, obj, form, change)

@@ -21,7 +21,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_FABRIC}/addresses/<uuid:id>", OneAddress.as_view()),
     path(f"{_FABRIC}/subscriber/info", Info.as_view()),
     path(f"{_FABRIC}/resources", resources.Resources.as_view()),
-    path(f"{_FABRIC}/resources/<uuid:id>", resources.Resource.as_view()),
+    path(f"{_FABRIC}/resources/<uuid:id>", resources.ResourceDetail.as_view()),
     path(f"{_FABRIC}/resources/<uuid:id>/addresses", resources.ResourceAddresses.as_view()),
     path(f"{_FABRIC}/resources/<uuid:id>/phone_routes", resources.PhoneRoutes.as_view()),
     path(f"{_FABRIC}/resources/<uuid:id>/domain_applications", resources.Unsupported.as_view()),

@@ -16,9 +16,10 @@ import pytest
 from django.db import connection
 
 from tests.run import find_program
+from tests.support import two_logins
 
 _PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
-_NOT_PURE_ROOMS = {"dashboard", "e2e", "faults", "media"}
+_NOT_PURE_ROOMS = {"dashboard", "e2e", "faults", "media", "webrtc"}
 _NOT_PURE = {
     "db",
     "transactional_db",
@@ -46,12 +47,21 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed {config.option.seed}"
 
 
+# Real sound, browsers, phones and processes: every test there holds deadlines of the wall clock.
+_REAL_TIME = {"browser", "dashboard", "e2e", "faults", "media", "sip", "sockets", "webrtc"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     dropped = []
     for item in items:
         if config.option.quick and _is_not_pure(item):
             dropped.append(item)
             continue
+        if item.get_closest_marker("soak_only") and not config.option.soak:
+            dropped.append(item)
+            continue
+        if _REAL_TIME & set(item.path.parts):
+            item.add_marker(pytest.mark.timing)
         for program in _missing_programs(item):
             item.add_marker(pytest.mark.skip(reason=f"needs {program}, which is not installed"))
     if dropped:
@@ -95,4 +105,5 @@ def child_environment(transactional_db: None) -> Iterator[dict[str, str]]:
     """Variables for a process that a test starts: the same engines, and the test's own database."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     name = connection.settings_dict["NAME"]
-    yield {**os.environ, "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}"))}
+    url = urlunsplit(parts._replace(path=f"/{name}"))
+    return {**os.environ, "DATABASE_URL": url, **two_logins.of_children()}

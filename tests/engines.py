@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from config.embedded import places, postgres, valkey
+from config.embedded import paths, postgres, valkey
 from config.embedded.engine import Engine
 
 MADE = "TEST_ENGINES_MADE"  # names what a parent process has set, and not the person
@@ -34,7 +34,7 @@ def start() -> None:
         for engine in reversed(engines):
             with contextlib.suppress(Exception):
                 engine.stop()
-        elsewhere = places.engines_directory(data_dir)
+        elsewhere = paths.engines_directory(data_dir)
         shutil.rmtree(data_dir, ignore_errors=True)
         shutil.rmtree(elsewhere, ignore_errors=True)
 
@@ -42,11 +42,11 @@ def start() -> None:
     if not os.environ.get("DATABASE_URL"):
         engines.append(Engine(postgres.prepare(data_dir, connections=200, durable=False)))
         engines[-1].start()
-        os.environ["DATABASE_URL"] = places.postgres_url(data_dir)
+        os.environ["DATABASE_URL"] = paths.postgres_url(data_dir)
     if not os.environ.get("REDIS_URL"):
         engines.append(Engine(valkey.prepare(data_dir)))
         engines[-1].start()
-        os.environ["REDIS_URL"] = places.valkey_url(data_dir)
+        os.environ["REDIS_URL"] = paths.valkey_url(data_dir)
     os.environ.setdefault("CALLWRIGHT_DATA_DIR", str(data_dir))
     os.environ.setdefault("CALLWRIGHT_SECRET_KEY", "a key for tests only, long enough to sign with")
     # Tests listen on loopback, which the outbound guard refuses by default.

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.utils import timezone
-from unfold.admin import ModelAdmin  # type: ignore[import-untyped]
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
+import clock
 from tokens import revocation
 from tokens.models import ApiToken, EmbedToken, IssuedToken
 
 
-class Seen(ModelAdmin):  # type: ignore[misc]
+class Seen(ModelAdmin):
     """Rows to look at, to revoke or delete (a token without a row is refused too), never to edit."""
 
     list_per_page = 50
     show_full_result_count = False
 
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(Seen):
-    list_display = ("hint", "name", "project", "created_at", "revoked_at")
+    list_display = ("hint", "name", "project", "scopes", "created_at", "last_used_at", "revoked_at")
     list_filter = ("project",)
-    fields = ("hint", "name", "project", "created_at", "revoked_at")
+    fields = ("hint", "name", "project", "scopes", "created_at", "last_used_at", "revoked_at")
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["view"])
-    def revoke(self, request: Any, queryset: Any) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         if request.user.has_perm("tokens.change_apitoken"):
             revocation.revoke_api_tokens(queryset)
 
@@ -46,7 +46,7 @@ class IssuedTokenAdmin(Seen):
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["view"])
-    def revoke(self, request: Any, queryset: Any) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[IssuedToken]) -> None:
         if request.user.has_perm("tokens.change_issuedtoken"):
             for row in queryset:
                 revocation.revoke_token(row.project_id, row.jti)
@@ -58,6 +58,6 @@ class EmbedTokenAdmin(Seen):
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["view"])
-    def revoke(self, request: Any, queryset: Any) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[EmbedToken]) -> None:
         if request.user.has_perm("tokens.change_embedtoken"):
-            queryset.update(revoked_at=timezone.now())
+            queryset.update(revoked_at=clock.now())

@@ -10,7 +10,7 @@ class TokensConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from subscribers.http import idempotency
+        from subscribers import idempotency
         from tokens import schema  # noqa: F401
         from tokens.authentication import caller_of
 

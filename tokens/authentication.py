@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import threading
-import time
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+import clock
+from rest import errors
 from subscribers import row_security
-from subscribers.http import problems
+from tokens import key_scopes, rate_limits
 from tokens.claims import BadClaims, holder_of
 from tokens.issue import digest
 from tokens.models import ApiToken
 from tokens.revocation import is_revoked
 from tokens.signing import InvalidToken, verify
-from tokens.subjects import ApiKey, Subject, TokenHolder
+from tokens.subjects import ApiKey, Subject, TokenHolder, name_of
 
 __all__ = [
     "BasicProject",
@@ -32,9 +37,12 @@ __all__ = [
 ]
 
 KEY_LOOK_SECONDS = 1.0
+# Wrong API tokens from one address: a second's rate and burst.
+WRONG_RATE, WRONG_BURST = 1.0, 60.0
 _MOST_KEPT = 10_000
 _lock = threading.Lock()
-_keys: dict[tuple[UUID, str], float] = {}
+_keys: dict[tuple[UUID, str], tuple[float, frozenset[str]]] = {}
+USED_SECONDS = 60  # how exactly `last_used_at` is kept
 
 
 def subject_from_token(text: object) -> TokenHolder:
@@ -48,8 +56,12 @@ def subject_from_token(text: object) -> TokenHolder:
     return holder
 
 
-def subject_from_basic(project_id: object, api_token: object) -> ApiKey:
-    """The project's key; raises InvalidToken. A good answer is remembered for a second."""
+def subject_from_basic(project_id: object, api_token: object, source: str | None = None) -> ApiKey:
+    """The project's key; raises InvalidToken. A good answer is remembered for a second.
+
+    `source`: the address that asks. Too many wrong ones from there are refused unseen (TooManyRequests, 429);
+    a key that was good before is always looked at, so nobody is locked out by a neighbour.
+    """
     refused = InvalidToken("unauthorized", "The project id or the API token is wrong.")
     if not isinstance(project_id, str) or not isinstance(api_token, str) or len(api_token) > 512:
         raise refused
@@ -58,9 +70,42 @@ def subject_from_basic(project_id: object, api_token: object) -> ApiKey:
     except ValueError:
         raise refused from None
     key = (project, digest(api_token))
-    if not _remembered(key) and not _known(key):
-        raise refused
-    return ApiKey(project)
+    scopes = _remembered(key)
+    if scopes is None:
+        with counted_failure(None if key in _keys else source, refused):
+            scopes = _known(key)
+            if scopes is None:
+                raise refused
+    return ApiKey(project, scopes)
+
+
+def permit(subject: Subject, wanted: str) -> None:
+    """Raises 403 `insufficient_scope` for an API key without that scope; tokens have rules of their own."""
+    if isinstance(subject, ApiKey) and not key_scopes.allows(subject.scopes, wanted):
+        raise errors.Forbidden("insufficient_scope", f"This API key has not the scope {wanted}.")
+
+
+@contextlib.contextmanager
+def counted_failure(source: str | None, refused: Exception) -> Iterator[None]:
+    """Counts a try from that address before it is looked at, and no longer where the block goes well.
+
+    Raises TooManyRequests (429) instead of entering the block. `refused`: what counts as a failure; any
+    other exception says nothing about the credentials.
+    """
+    bucket = f"wrong:{rate_limits.source_of(source)}" if source is not None else None
+    if bucket is not None:
+        wait = rate_limits.take(bucket, WRONG_RATE, WRONG_BURST)
+        if wait is not None:
+            message = "Too many wrong credentials came from this address."
+            raise errors.TooManyRequests(wait, message=message)
+    try:
+        yield
+    except BaseException as error:
+        if bucket is not None and error is not refused:
+            rate_limits.put_back(bucket, WRONG_RATE, WRONG_BURST)
+        raise
+    if bucket is not None:
+        rate_limits.put_back(bucket, WRONG_RATE, WRONG_BURST)
 
 
 def forget_keys() -> None:
@@ -69,22 +114,34 @@ def forget_keys() -> None:
         _keys.clear()
 
 
-def _remembered(key: tuple[UUID, str]) -> bool:
+def _remembered(key: tuple[UUID, str]) -> frozenset[str] | None:
     with _lock:
-        return time.monotonic() - _keys.get(key, float("-inf")) < KEY_LOOK_SECONDS
+        kept = _keys.get(key)
+    return kept[1] if kept is not None and clock.monotonic() - kept[0] < KEY_LOOK_SECONDS else None
 
 
-def _known(key: tuple[UUID, str]) -> bool:
+def _known(key: tuple[UUID, str]) -> frozenset[str] | None:
+    """The scopes of a key; None where the project has no such key."""
     project, wanted = key
-    digests = ApiToken.objects.filter(project_id=project, revoked_at=None).values_list("digest", flat=True)
+    rows = list(ApiToken.objects.filter(project_id=project, revoked_at=None))
     # Every digest is compared, in constant time each, so that timing tells nothing about their content.
-    found = sum([hmac.compare_digest(kept, wanted) for kept in digests]) > 0
-    if found:
-        with _lock:
-            if len(_keys) >= _MOST_KEPT:
-                _keys.clear()
-            _keys[key] = time.monotonic()
-    return found
+    found = [row for row in rows if hmac.compare_digest(row.digest, wanted)]
+    with _lock:
+        if not found:
+            _keys.pop(key, None)
+            return None
+        if len(_keys) >= _MOST_KEPT:
+            _keys.clear()
+        _keys[key] = (clock.monotonic(), found[0].granted)
+    _used(found[0])
+    return found[0].granted
+
+
+def _used(row: ApiToken) -> None:
+    now = clock.now()
+    before = now - timedelta(seconds=USED_SECONDS)
+    if row.last_used_at is None or row.last_used_at < before:
+        ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
 
 
 class Principal:
@@ -102,10 +159,12 @@ class BasicProject(BaseAuthentication):
         scheme, value = _authorization(request)
         if scheme != "basic":
             return None
-        return _fenced(_or_unauthorized(_basic, value))
+        subject = _or_unauthorized(partial(_basic, source=_source(request)), value)
+        permit(subject, key_scopes.needed(request.method or "", request.path))
+        return _fenced(subject)
 
     def authenticate_header(self, request: Request) -> str:
-        return problems.CHALLENGE
+        return errors.CHALLENGE
 
 
 class BearerToken(BaseAuthentication):
@@ -122,20 +181,18 @@ class BearerToken(BaseAuthentication):
 
 
 def caller_of(request: HttpRequest) -> str | None:
-    """A stable name of whoever sends this request, None where the credentials are missing or wrong."""
+    """A stable name of whoever sends this request, None where the credentials are missing, wrong or too few:
+    an answer that was kept for another key of the project is given to none that might not ask for it.
+
+    Raises TooManyRequests where too many wrong ones came from its address.
+    """
     scheme, value = _authorization(request)
     try:
-        subject = _basic(value) if scheme == "basic" else subject_from_token(value)
-    except InvalidToken:
+        subject = _basic(value, _source(request)) if scheme == "basic" else subject_from_token(value)
+        permit(subject, key_scopes.needed(request.method or "", request.path))
+    except (InvalidToken, errors.Forbidden):
         return None
     return name_of(subject)
-
-
-def name_of(subject: Subject) -> str:
-    """One name per project key, subscriber, or guest token: what limits and stored answers go by."""
-    if isinstance(subject, ApiKey):
-        return f"project:{subject.project_id}"
-    return f"holder:{subject.project_id}:{subject.subscriber_id or subject.address}"
 
 
 def _fenced(subject: Subject) -> tuple[Principal, Subject]:
@@ -148,18 +205,22 @@ def _authorization(request: Request | HttpRequest) -> tuple[str, str]:
     return scheme.lower(), value.strip()
 
 
-def _basic(value: str) -> ApiKey:
+def _source(request: Request | HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _basic(value: str, source: str) -> ApiKey:
     try:
         text = base64.b64decode(value, validate=True).decode()
     except (ValueError, binascii.Error):
         raise InvalidToken("unauthorized", "The Authorization header cannot be read.") from None
     project_id, _, api_token = text.partition(":")
-    return subject_from_basic(project_id, api_token)
+    return subject_from_basic(project_id, api_token, source)
 
 
 def _or_unauthorized(check, value: str) -> Subject:  # type: ignore[no-untyped-def]
     try:
         subject: Subject = check(value)
     except InvalidToken as refused:
-        raise problems.Unauthorized(refused.code, refused.message) from refused
+        raise errors.Unauthorized(refused.code, refused.message) from refused
     return subject

@@ -65,6 +65,7 @@ def holder_of(claims: dict[str, Any]) -> TokenHolder:
             expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
             allowed=_entries(claims.get("alw")),
             display_name=str(claims["nam"]),
+            family=UUID(claims["fam"]) if "fam" in claims else None,
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError, AttributeError) as error:
         raise BadClaims("claims of another shape") from error
@@ -82,7 +83,7 @@ def grant_of(holder: TokenHolder) -> Grant:
     )
 
 
-def _entries(listed: Any) -> tuple[Entry, ...] | None:
+def _entries(listed: object) -> tuple[Entry, ...] | None:
     if listed is None:
         return None
     if not isinstance(listed, list):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
+import clock
 from subscribers.models import Project
 from tokens.claims import BadClaims, Grant, claims_of, grant_of, holder_of
+from tokens.key_scopes import ADMIN
 from tokens.models import ApiToken, IssuedToken
+from tokens.revocation import revoke_token
 from tokens.signing import InvalidToken, sign, verify
 
 DEFAULT_LIFE = timedelta(hours=2)
@@ -39,7 +42,11 @@ def create_project(name: str, id: UUID | str | None = None) -> Project:
 
 
 def issue_api_token(
-    project: Project, token: str | None = None, name: str = "", least: int = MIN_API_TOKEN
+    project: Project,
+    token: str | None = None,
+    name: str = "",
+    least: int = MIN_API_TOKEN,
+    scopes: Sequence[str] = (ADMIN,),
 ) -> str:
     """A new API token of the project, in clear: it is shown now and never again.
 
@@ -51,7 +58,7 @@ def issue_api_token(
     ApiToken.objects.update_or_create(
         project=project,
         digest=digest(text),
-        defaults={"hint": text[:6], "name": name, "revoked_at": None},
+        defaults={"hint": text[:6], "name": name, "revoked_at": None, "scopes": list(scopes)},
     )
     return text
 
@@ -63,8 +70,8 @@ def digest(text: str) -> str:
 
 def issue_pair(grant: Grant, expires_at: datetime | None = None, family: UUID | None = None) -> Pair:
     """An access token that ends at `expires_at` (default in 2 h) and its refresh token."""
-    ends = expires_at or timezone.now() + DEFAULT_LIFE
-    family = family or uuid4()
+    ends = expires_at or clock.now() + DEFAULT_LIFE
+    family = family or clock.new_id()
     access = _row(grant, "SAT", ends, family)
     refresh = _row(grant, "Refresh", ends + REFRESH_LEAD, family)
     IssuedToken.objects.bulk_create([access, refresh])
@@ -76,35 +83,39 @@ def issue_access(grant: Grant, expires_at: datetime | None = None, sponsor: UUID
 
     `sponsor` is the subscriber who invited: revoking his tokens revokes this one too.
     """
-    row = _row(grant, "SAT", expires_at or timezone.now() + DEFAULT_LIFE, uuid4())
+    row = _row(grant, "SAT", expires_at or clock.now() + DEFAULT_LIFE, clock.new_id())
     row.subscriber_id = row.subscriber_id or sponsor
     row.save(force_insert=True)
     return _sign(grant, row)
 
 
-@transaction.atomic
-def refresh(project_id: UUID, text: object) -> Pair:
-    """A new pair for a refresh token of the project, which is used up by it; raises InvalidToken."""
+def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair:
+    """A new pair for a refresh token of the project, which is used up by it; raises InvalidToken.
+
+    One that was used already has been copied: all that came from it is revoked (RFC 9700 section 4.14.2).
+    With `identity`, only that holder's own (`TokenHolder.identity`); another's is left unused.
+    """
     claims = verify(text, "Refresh")
     try:
         holder = holder_of(claims)
         family = UUID(claims["fam"])
     except (BadClaims, KeyError, ValueError):
         raise InvalidToken from None
-    # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.
-    taken = IssuedToken.objects.filter(
-        jti=holder.jti, project_id=project_id, typ="Refresh", used_at=None, revoked_at=None
-    ).update(used_at=timezone.now())
-    if not taken:
-        raise InvalidToken(
-            "token_invalid", "The refresh token was used or revoked, or is not this project's."
-        )
-    return issue_pair(grant_of(holder), family=family)
+    if identity is not None and identity != holder.identity:
+        raise InvalidToken("token_invalid", "The refresh token is somebody else's.")
+    rows = IssuedToken.objects.filter(jti=holder.jti, project_id=project_id, typ="Refresh")
+    with transaction.atomic():
+        # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.
+        if rows.filter(used_at=None, revoked_at=None).update(used_at=clock.now()):
+            return issue_pair(grant_of(holder), family=family)
+    if rows.exclude(used_at=None).exists():
+        revoke_token(project_id, holder.jti)
+    raise InvalidToken("token_invalid", "The refresh token was used or revoked, or is not this project's.")
 
 
 def forget_expired() -> int:
     """Deletes the rows of tokens that expired an hour ago; returns how many. For a periodic task."""
-    gone, _ = IssuedToken.objects.filter(expires_at__lt=timezone.now() - timedelta(hours=1)).delete()
+    gone, _ = IssuedToken.objects.filter(expires_at__lt=clock.now() - timedelta(hours=1)).delete()
     return gone
 
 

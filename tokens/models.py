@@ -7,6 +7,8 @@ import uuid
 
 from django.db import models
 
+from tokens.key_scopes import EVERYTHING
+
 
 class ApiToken(models.Model):
     """A back end's password for one project. Only the SHA-256 is kept: the token has 256 random bits."""
@@ -16,7 +18,9 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, editable=False)
     hint = models.CharField(max_length=12, editable=False, help_text="the token's first characters")
+    scopes = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -24,6 +28,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hint}…"
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """Its scopes; a key from before there were any may do everything."""
+        return EVERYTHING if self.scopes is None else frozenset(self.scopes)
 
 
 class IssuedToken(models.Model):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
@@ -18,8 +17,8 @@ import redis
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
+import clock
 from tokens.models import ApiToken, IssuedToken
 from tokens.subjects import TokenHolder
 
@@ -35,7 +34,7 @@ _looked: dict[UUID, tuple[float, bool]] = {}
 
 def is_revoked(holder: TokenHolder) -> bool:
     """Whether the token was revoked, or its subscriber or project deleted; up to a second old."""
-    now = time.monotonic()
+    now = clock.monotonic()
     with _lock:
         kept = _looked.get(holder.jti)
     if kept is not None and now - kept[0] < LOOK_SECONDS:
@@ -73,7 +72,7 @@ def revoke_api_tokens(rows: QuerySet[ApiToken]) -> None:
     """Revokes API tokens; processes that remember one refuse it a second later."""
     projects = {str(id) for id in rows.values_list("project_id", flat=True)}
     with transaction.atomic():
-        rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+        rows.filter(revoked_at=None).update(revoked_at=clock.now())
         for project_id in projects:
             announce({"project_id": project_id, "jtis": [], "api_tokens": True})
 
@@ -93,7 +92,7 @@ def _revoke(project_id: UUID, which: dict[str, UUID]) -> None:
     with transaction.atomic():
         rows = IssuedToken.objects.filter(project_id=project_id, revoked_at=None, **which)
         jtis = [str(jti) for jti in rows.select_for_update().values_list("jti", flat=True)]
-        IssuedToken.objects.filter(jti__in=jtis).update(revoked_at=timezone.now())
+        IssuedToken.objects.filter(jti__in=jtis).update(revoked_at=clock.now())
         forget_looks()
         announce({"project_id": str(project_id), "jtis": jtis})
 

@@ -11,7 +11,7 @@ class BasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     target_class = "tokens.authentication.BasicProject"
     name = "project"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, Any]:
         return {"type": "http", "scheme": "basic", "description": "project id and API token"}
 
 
@@ -19,5 +19,5 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "tokens.authentication.BearerToken"
     name = "token"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "SAT"}

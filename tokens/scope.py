@@ -1,4 +1,6 @@
-"""The one function that says whether a subject may dial a destination (contract 3). Pure: no rows, no clock.
+"""The one function that says whether a subject may dial a destination (docs/contract.md#scope).
+
+Pure: no rows, no clock.
 
 Dial, transfer, consult, SIP REFER, redirects and scripts that dial what a caller said all ask `refusal`.
 """

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import jwt
 from django.conf import settings
-from django.utils import timezone
 
-from subscribers.sealing import derived_key, derived_keys
+import clock
+from subscribers.encryption import derived_key, derived_keys
 
 Typ = Literal["SAT", "Refresh"]
 ALGORITHM = "HS256"
@@ -47,7 +47,7 @@ def sign(claims: dict[str, Any], typ: Typ, expires_at: datetime) -> str:
         **claims,
         "iss": ISSUER,
         "aud": _audience(typ),
-        "iat": int(timezone.now().timestamp()),
+        "iat": int(clock.now().timestamp()),
         "exp": int(expires_at.timestamp()),
     }
     headers = {"typ": typ, "kid": _kid(_key(typ)), "ch": channel_host()}
@@ -92,7 +92,7 @@ def _key_of(text: str, typ: Typ) -> bytes:
     if len(parts) != 3:
         raise InvalidToken
     try:
-        raw = base64.b64decode(parts[0] + "=" * (-len(parts[0]) % 4), altchars=b"-_", validate=True)
+        raw, _, _ = map(_decoded, parts)
         header = json.loads(raw, object_pairs_hook=_once)
     except (ValueError, binascii.Error, RecursionError):
         raise InvalidToken from None
@@ -104,6 +104,14 @@ def _key_of(text: str, typ: Typ) -> bytes:
         if header.get("kid") == _kid(key):
             return key
     raise InvalidToken
+
+
+def _decoded(part: str) -> bytes:
+    """Base64url in its one form: no padding, no other letters, no bits left over (RFC 7515). ValueError."""
+    raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
+        raise ValueError("not in its one form")
+    return raw
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who asks: frozen values that authentication makes and every edge passes on. Pure: standard library only."""
+"""Who asks: frozen values that authentication makes and every edge passes on. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from tokens.key_scopes import EVERYTHING
+
 HolderKind = Literal["subscriber", "guest", "embed", "invite"]
 EntryKind = Literal["address", "context", "number", "prefix", "sip", "sip_host", "test"]
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A project's back end. May do everything within its project."""
+    """A project's back end. `scopes` say what it may do within its project (`tokens.key_scopes`)."""
 
     project_id: UUID
+    scopes: frozenset[str] = EVERYTHING
 
     @property
     def manages(self) -> bool:
@@ -53,10 +56,19 @@ class TokenHolder:
     expires_at: datetime
     allowed: tuple[Entry, ...] | None
     display_name: str = ""
+    family: UUID | None = None
+
+    @property
+    def identity(self) -> str:
+        """Who the holder is, in full: the subscriber, or the family of a guest's tokens.
+
+        `address` is what people see of a guest; its 32 bits can be met twice and are never asked for rights.
+        """
+        return str(self.subscriber_id or self.family or self.jti)
 
     @property
     def may_receive(self) -> bool:
-        """Guest, invite and embed tokens can only call out (contract 3)."""
+        """Guest, invite and embed tokens can only call out."""
         return self.kind == "subscriber"
 
     @property
@@ -81,3 +93,10 @@ class TokenHolder:
 
 
 Subject = ApiKey | TokenHolder
+
+
+def name_of(subject: Subject) -> str:
+    """One name per project key, subscriber, or guest token: what limits and stored answers go by."""
+    if isinstance(subject, ApiKey):
+        return f"project:{subject.project_id}"
+    return f"holder:{subject.project_id}:{subject.identity}"

@@ -7,6 +7,7 @@ from django.urls import path
 from tokens.api.embeds import Embed, Embeds, EmbedTokens
 from tokens.api.guests import GuestTokens
 from tokens.api.invites import Invites
+from tokens.api.keys import KeysView, KeyView
 from tokens.api.revoke import Revoke
 from tokens.api.subscribers import RefreshedTokens, SubscriberTokens
 
@@ -20,4 +21,6 @@ urlpatterns = [
     path("api/embeds/tokens", EmbedTokens.as_view(schema=None)),
     path("api/fabric/subscriber/invites", Invites.as_view()),
     path("api/tokens/revoke", Revoke.as_view()),
+    path("api/keys", KeysView.as_view()),
+    path("api/keys/<uuid:key_id>", KeyView.as_view()),
 ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -15,11 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from bench.media.targets import Target, end
 from calling.machine.states import Media
-from calling.media.peer import Peer
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.outbound_http.client import Client, FetchFailed
 
 NEAR, FAR = "10.213.77.1", "10.213.77.2"
 ROOM = 1234
@@ -70,7 +70,7 @@ class Janus(Target):
         self.decodes = plugin == "audiobridge"
         self._space = f"{PREFIX}{os.getpid()}"
         self._folder = tempfile.mkdtemp(prefix="cwjanus")
-        self._http = httpx.AsyncClient(timeout=20, limits=httpx.Limits(max_connections=1000))
+        self._http = Client(allow_private=True)
         self._sessions: list[str] = []
         self._count = 0
 
@@ -94,8 +94,8 @@ class Janus(Target):
         )  # fmt: skip
         async with asyncio.timeout(20):
             while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    await self._http.get(f"http://{FAR}:8088/janus/info")
+                with contextlib.suppress(FetchFailed):
+                    await self._get("info")
                     return
                 await asyncio.sleep(0.1)
 
@@ -119,9 +119,18 @@ class Janus(Target):
 
     async def _post(self, path: str, **body: Any) -> dict[str, Any]:
         body["transaction"] = secrets.token_hex(6)
-        answer: dict[str, Any] = (await self._http.post(f"http://{FAR}:8088/janus{path}", json=body)).json()
+        said = await self._http.fetch(
+            f"http://{FAR}:8088/janus{path}", method="POST", content=json.dumps(body).encode(),
+            purpose="script", headers={"Content-Type": "application/json"}, total_timeout=20,
+        )  # fmt: skip
+        answer: dict[str, Any] = json.loads(said.body)
         if answer.get("janus") == "error":
             raise RuntimeError(f"janus: {answer['error']}")
+        return answer
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        said = await self._http.fetch(f"http://{FAR}:8088/janus/{path}", purpose="script", total_timeout=40)
+        answer: dict[str, Any] = json.loads(said.body)
         return answer
 
     async def _handle(self) -> str:
@@ -134,7 +143,7 @@ class Janus(Target):
     async def _event(self, path: str, jsep: bool) -> dict[str, Any]:
         session = path.split("/")[1]
         for _ in range(20):
-            event: dict[str, Any] = (await self._http.get(f"http://{FAR}:8088/janus/{session}")).json()
+            event = await self._get(session)
             if event.get("janus") == "event" and (not jsep or "jsep" in event):
                 return event
         raise RuntimeError("janus did not answer")
@@ -146,7 +155,7 @@ class Janus(Target):
         await self._post(path, janus="message", body=body, **extra)
         return await self._event(path, want_jsep)
 
-    async def connect(self, peers: list[Peer], media: Media) -> None:
+    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
         if self.plugin == "videocall":
             for one, other in zip(peers[::2], peers[1::2], strict=True):
                 await self._pair(one, other, media)
@@ -168,7 +177,7 @@ class Janus(Target):
                 event = await self._ask(path, offer, True, audio=True, video=True)
             await peer.accept(event["jsep"]["sdp"])
 
-    async def _pair(self, one: Peer, other: Peer, media: Media) -> None:
+    async def _pair(self, one: WebRtcPeer, other: WebRtcPeer, media: Media) -> None:
         self._count += 1
         near, far = await self._handle(), await self._handle()
         await self._ask(near, None, False, request="register", username=f"a{self._count}")

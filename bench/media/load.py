@@ -19,12 +19,14 @@ import time
 from typing import Any
 
 from bench.media import accounts
-from bench.media.targets import Target, target
+from bench.media.janus import Janus
+from bench.media.rtpengine import RtpEngine
+from bench.media.targets import Target
 from calling.machine.states import Media
 from calling.media.aiortc_private import PacketBuffer, protect, unprotect
-from calling.media.config import MediaConfig
-from calling.media.peer import Peer
-from calling.media.transport import Transport
+from calling.media.rtp.config import MediaConfig
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.media.webrtc.webrtc_transport import WebRtcTransport
 
 FIRST = 2  # legs set up before the accounts are read: what is made once is not counted
 WARM = 1.5  # seconds before the figures count
@@ -34,14 +36,23 @@ PAYLOAD = 80
 class Leg:
     """One device: its transport, its encrypted packets, what it got."""
 
-    def __init__(self, peer: Peer, number: int) -> None:
+    def __init__(self, peer: WebRtcPeer, number: int) -> None:
         self.peer = peer
         self.number = number
-        self.transport: Transport = peer.port.transports[0]
+        transport = peer.port.transports[0]
+        assert isinstance(transport, WebRtcTransport)
+        self.transport = transport
         self.sock = self.transport.path.sock
         self.remote = self.transport.path.remote
         self.packets: list[list[bytes]] = []  # per 20 ms step
         self.received = self.refused = 0
+
+
+def target(name: str) -> Target:
+    """ours · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
+    if name.startswith("janus-"):
+        return Janus(name.removeprefix("janus-"))
+    return RtpEngine(name) if name == "rtpengine" else Target(name)
 
 
 class Load:
@@ -60,13 +71,16 @@ class Load:
         """Set all legs up, some at a time; returns the server's CPU and memory for it."""
         video = self.mode == "video"
         media = Media(audio=not video, receive_audio=not video, video=video, receive_video=video)
-        peers: list[Peer] = []
+        peers: list[WebRtcPeer] = []
         memory = cpu = 0.0
         while len(peers) < self.count:
             if len(peers) == FIRST:
                 memory, cpu = accounts.memory_kb(server.pid), accounts.fine_cpu_seconds(server.pid)
             most = 10 if peers else FIRST
-            some = [Peer(self.config, lambda signal: None) for _ in range(min(most, self.count - len(peers)))]
+            some = [
+                WebRtcPeer(self.config, lambda signal: None)
+                for _ in range(min(most, self.count - len(peers)))
+            ]
             await server.connect(some, media)
             async with asyncio.timeout(20):
                 while not all(peer.port.up for peer in some):

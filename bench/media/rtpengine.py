@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.media.targets import Target
 from calling.machine.states import Media
-from calling.media.peer import Peer
+from calling.media.webrtc.peer import WebRtcPeer
 
 
 def available() -> str | None:
@@ -91,7 +91,7 @@ class RtpEngine(Target):
                     answer: dict[str, Any] = bdecode(data[len(cookie) + 1 :])[0]
                     return answer
 
-    async def connect(self, peers: list[Peer], media: Media) -> None:
+    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
         both = {
             "ICE": "force",
             "transport-protocol": "UDP/TLS/RTP/SAVPF",

@@ -21,40 +21,40 @@ class Ours:
     """Legs of this platform."""
 
     def __init__(self) -> None:
-        from calling.media.config import MediaConfig
+        from calling.media.rtp.config import MediaConfig
 
         self.config = MediaConfig(ports=(30000, 39999))
         self.peers: list[Any] = []
         self.room: Any = None
 
     async def answer(self, sdp: str) -> str:
-        from calling.media.peer import Peer
+        from calling.media.webrtc.peer import WebRtcPeer
 
-        peer = Peer(self.config, lambda signal: None)
+        peer = WebRtcPeer(self.config, lambda signal: None)
         self.peers.append(peer)
         return await peer.answer(sdp)
 
     async def plain(self, sdp: str) -> str:
         """A leg of SIP."""
-        from calling.media.plain import PlainPeer
+        from calling.media.webrtc.plain_rtp import PlainRtpPeer
 
-        peer = PlainPeer(self.config, lambda signal: None)
+        peer = PlainRtpPeer(self.config, lambda signal: None)
         self.peers.append(peer)
         return await peer.answer(sdp)
 
     def bridge(self) -> None:
         for one, other in zip(self.peers[::2], self.peers[1::2], strict=True):
             for a, b in ((one, other), (other, one)):
-                a.port.hears(b.port)
-                a.port.sees(b.port)
+                a.port.set_audio_source(b.port)
+                a.port.set_video_source(b.port)
 
     def echo(self) -> None:
         for peer in self.peers:
-            peer.port.hears(peer.port)
-            peer.port.sees(peer.port)
+            peer.port.set_audio_source(peer.port)
+            peer.port.set_video_source(peer.port)
 
     def mix(self) -> None:
-        from calling.media.codecs.mixer import Mixer
+        from calling.media.mixing.mixer import Mixer
 
         self.room = Mixer(video=False)
         self.room.always_mix = True
@@ -72,7 +72,7 @@ class Ours:
         volume = -1 if each else 0
         players = [FilePlayer([open_prepared(Path(path))], loops=0, volume=volume) for _ in range(count)]
         for number, peer in enumerate(self.peers):
-            peer.port.hears(players[number % count])
+            peer.port.set_audio_source(players[number % count])
         for player in players:
             ticker().drop(player._tick)  # the steps are taken here, not by the clock
             player._tick()  # codecs are made at the first step

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from calling.machine.states import Media
-from calling.media.peer import Peer
+from calling.media.webrtc.peer import WebRtcPeer
 
 
 class Target:
@@ -42,7 +42,7 @@ class Target:
             answer: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return answer
 
-    async def connect(self, peers: list[Peer], media: Media) -> None:
+    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
         """Exchange descriptions for these devices (an even number; neighbours belong together)."""
         for peer in peers:
             offer = await peer.offer(media)
@@ -66,16 +66,3 @@ async def end(process: asyncio.subprocess.Process | None) -> None:
         process.kill()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), 5)
-
-
-def target(name: str) -> Target:
-    """ours · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
-    if name.startswith("janus-"):
-        from bench.media.janus import Janus
-
-        return Janus(name.removeprefix("janus-"))
-    if name == "rtpengine":
-        from bench.media.rtpengine import RtpEngine
-
-        return RtpEngine(name)
-    return Target(name)

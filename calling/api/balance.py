@@ -9,11 +9,11 @@ from rest_framework import serializers as s
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import billing, tolls
 from calling.api import schema
 from calling.api.view import SwitchboardView
-from calling.payloads import rfc3339
-from calling.phone_policy import policy_of
+from calling.telephony import billing, rates
+from calling.telephony.policy import policy_of
+from rest.json_bodies import rfc3339
 from subscribers.models import Project
 
 Limits = schema.shape(
@@ -58,15 +58,15 @@ def balance_payload(project: Project) -> dict[str, Any]:
         "project_id": str(project.pk),
         "prepaid": account.prepaid,
         "currency": account.currency,
-        "balance": tolls.shown(account.balance),
-        "reserved": tolls.shown(account.reserved),
-        "available": tolls.shown(found["available"]),
-        "spent_today": tolls.shown(found["spent_today"]),
+        "balance": rates.format_amount(account.balance),
+        "reserved": rates.format_amount(account.reserved),
+        "available": rates.format_amount(found["available"]),
+        "spent_today": rates.format_amount(found["spent_today"]),
         "live_phone_calls": found["open"],
         "limits": {
             "concurrent": caps.concurrent,
             "per_minute": caps.per_minute,
-            "per_day": None if caps.per_day is None else tolls.shown(caps.per_day),
+            "per_day": None if caps.per_day is None else rates.format_amount(caps.per_day),
         },
         "suspended_at": rfc3339(project.suspended_at),
         "suspended_reason": project.suspended_reason or None,

@@ -12,23 +12,24 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import models, payloads, store, verbs
+from calling import models
 from calling.api import filters, schema
+from calling.api.erasure import asker_of
 from calling.api.view import SwitchboardView, call_json, listed_json, wait_for_answer, with_legs
-from subscribers.http import pages
+from calling.commands import dial, leg_selection
+from calling.retention import erasure
+from rest import links, pagination
+from rest.json_bodies import rfc3339
+from rest.known_names import query_of
 from tokens.subjects import Subject, TokenHolder
 
 
 def visible_calls(subject: Subject) -> QuerySet[models.Call]:
-    """All calls of the project, or those that the token's holder has or had a leg in (contract 2)."""
+    """All calls of the project, or those that the token's holder has or had a leg in."""
     rows = models.Call.objects.filter(project_id=subject.project_id)
     if not isinstance(subject, TokenHolder):
         return rows
-    legs = models.Leg.objects.all()
-    if subject.subscriber_id is not None:
-        legs = legs.filter(subscriber_id=subject.subscriber_id)
-    else:
-        legs = legs.filter(subscriber_id=None, address=subject.address)
+    legs = models.Leg.objects.filter(leg_selection.legs_of(subject))
     return rows.filter(pk__in=legs.values("call_id"))
 
 
@@ -42,7 +43,7 @@ class CallsView(SwitchboardView):
     )
     def post(self, request: Request) -> Response:
         subject = self.subject(request)
-        call_id = verbs.dial(subject, request.data, claim=getattr(request, "claim", None))
+        call_id = dial.dial(subject, self.form(request), claim=getattr(request, "claim", None)).id
         wait_for_answer(subject, call_id)
         return Response(
             call_json(subject, call_id), status=201, headers={"Location": f"/api/calls/{call_id}"}
@@ -56,9 +57,11 @@ class CallsView(SwitchboardView):
         tags=["calls"],
     )
     def get(self, request: Request) -> Response:
-        query = filters.read_calls_query(request.query_params.dict())
+        query = filters.read_calls_query(query_of(request))
         rows = visible_calls(self.subject(request)).filter(query.where)
-        return pages.page(request, with_legs(rows), listed_json)
+        if not isinstance(self.subject(request), TokenHolder):
+            rows = rows.filter(supervises=None)  # they are shown as legs of the calls that they supervise
+        return pagination.page(request, with_legs(rows), listed_json)
 
 
 class CallView(SwitchboardView):
@@ -71,29 +74,39 @@ class CallView(SwitchboardView):
     def get(self, request: Request, call_id: str) -> Response:
         return Response(call_json(self.subject(request), call_id))
 
+    @extend_schema(
+        operation_id="calls_delete",
+        summary="Remove an ended call with its events, figures and recordings",
+        request=None,
+        responses={204: None, **schema.ERRORS},
+        tags=["calls"],
+    )
+    def delete(self, request: Request, call_id: str) -> Response:
+        erasure.erase_call(asker_of(self, request), leg_selection.uuid_or_404(call_id))
+        return Response(status=204)
+
 
 class CallEventsView(SwitchboardView):
     @extend_schema(
         operation_id="calls_events",
         summary="What happened in a call, by sequence",
-        parameters=[schema.query("after", "a sequence"), schema.query("page_size", "at most 200")],
+        parameters=[schema.query("after", "a sequence", int), schema.PAGE_SIZE],
         responses={200: schema.Events, **schema.ERRORS},
         tags=["calls"],
     )
     def get(self, request: Request, call_id: str) -> Response:
-        row, _ = store.locate(self.subject(request), call_id)
-        after = filters.read_count(request.query_params, "after", 0, 0, 2**31 - 1)
-        size = filters.read_count(request.query_params, "page_size", 200, 1, 200)
-        found = list(
-            models.Event.objects.filter(call_id=row.id, sequence__gt=after)
-            .order_by("sequence")
-            .values_list("sequence", "body")[: size + 1]
-        )
+        row, _ = leg_selection.locate(self.subject(request), call_id)
+        after = filters.read_count(query_of(request), "after", 0, 0, 2**31 - 1)
+        size = filters.read_count(query_of(request), "page_size", 200, 1, 200)
+        events = models.Event.objects.filter(call_id=row.id, sequence__gt=after)
+        if isinstance(self.subject(request), TokenHolder):
+            events = events.exclude(type__startswith="leg.supervising")  # no party is told
+        found = list(events.order_by("sequence").values_list("sequence", "body")[: size + 1])
         more, found = len(found) > size, found[:size]
 
         def link(sequence: int) -> str:
             query = urlencode({"after": sequence, "page_size": size})
-            return request.build_absolute_uri(f"{request.path}?{query}")
+            return links.absolute(f"{request.path}?{query}")
 
         return Response(
             {
@@ -113,7 +126,7 @@ def told(sample: dict[str, Any]) -> dict[str, Any]:
     at = sample.get("at")
     if not isinstance(at, float | int):
         return sample
-    return {**sample, "at": payloads.rfc3339(datetime.fromtimestamp(at, UTC))}
+    return {**sample, "at": rfc3339(datetime.fromtimestamp(at, UTC))}
 
 
 class CallStatsView(SwitchboardView):
@@ -124,7 +137,7 @@ class CallStatsView(SwitchboardView):
         tags=["calls"],
     )
     def get(self, request: Request, call_id: str) -> Response:
-        row, _ = store.locate(self.subject(request), call_id)
+        row, _ = leg_selection.locate(self.subject(request), call_id)
         legs = models.Leg.objects.filter(call_id=row.id).order_by("position", "id")
         return Response(
             {

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
-from calling.fields import Form
+from calling.commands.params import Params
 from calling.machine.reasons import EndReason
 from calling.machine.states import CallState
 
@@ -25,7 +25,7 @@ class Query:
     where: Q
 
 
-def read_time(form: Form, name: str) -> datetime | None:
+def read_time(form: Params, name: str) -> datetime | None:
     """RFC 3339, or unix seconds."""
     value = form.value(name)
     if value is None:
@@ -39,25 +39,25 @@ def read_time(form: Form, name: str) -> datetime | None:
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the last hours of year 9999 west of Greenwich are no time in UTC
         pass
-    form.wrong(name, f"{name} must be a time in RFC 3339.")
+    form.fail(name, f"{name} must be a time in RFC 3339.")
     return None
 
 
-def read_words(form: Form, name: str, choices: tuple[str, ...]) -> list[str]:
+def read_words(form: Params, name: str, choices: tuple[str, ...]) -> list[str]:
     """One or several of `choices`, separated by commas."""
     text = form.value(name)
     if text is None:
         return []
     words = str(text).split(",")
     if not all(word in choices for word in words):
-        form.wrong(name, f"{name} must be of {', '.join(choices)}.")
+        form.fail(name, f"{name} must be of {', '.join(choices)}.")
         return []
     return words
 
 
 def read_calls_query(query: Mapping[str, Any]) -> Query:
-    """The filters of `GET /api/calls`. Raises Invalid."""
-    form = Form({name: value for name, value in query.items() if value != ""})
+    """The filters of `GET /api/calls`, empty ones left out. Raises InvalidParams."""
+    form = Params(query)
     where = Q()
     if states := read_words(form, "state", tuple(state.value for state in CallState)):
         where &= Q(state__in=states)
@@ -90,7 +90,7 @@ def read_count(query: Mapping[str, Any], name: str, default: int, low: int, high
     if text is None or text == "":
         return default
     value = int(text) if str(text).isascii() and str(text).isdigit() and len(str(text)) <= 18 else -1
-    form = Form({name: value})
+    form = Params({name: value})
     form.integer(name, low, high)
     form.check()
     return value

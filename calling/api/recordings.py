@@ -11,12 +11,15 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import models, payloads, store
+from calling import models
 from calling.api import schema
 from calling.api.view import SwitchboardView
-from calling.fields import Form
-from calling.media import recording_store
-from subscribers.http import pages, problems
+from calling.calls import payloads
+from calling.commands import leg_selection
+from calling.commands.params import Params
+from calling.media.recording import store as recording_store
+from rest import errors, links, pagination
+from rest.known_names import query_of
 from tokens.subjects import ApiKey
 
 SALT = "callwright.recording"
@@ -29,17 +32,16 @@ def payload(row: models.Recording, request: Request) -> dict[str, Any]:
     link = None
     if row.state in ("finished", "partial"):
         signature = signing.dumps({"recording": str(row.id), "project": str(row.project_id)}, salt=SALT)
-        # By the name with which this client reached us: the domain is the browsers'.
-        link = request.build_absolute_uri(f"/api/recordings/{row.id}/download?signature={signature}")
+        link = links.absolute(f"/api/recordings/{row.id}/download?signature={signature}")
     return payloads.recording_payload(row, link)
 
 
 def recording(key: ApiKey, recording_id: str) -> models.Recording:
     row = models.Recording.objects.filter(
-        pk=store.uuid_or_404(recording_id), project_id=key.project_id
+        pk=leg_selection.uuid_or_404(recording_id), project_id=key.project_id
     ).first()
     if row is None:
-        raise problems.NotFound()
+        raise errors.NotFound
     return row
 
 
@@ -53,13 +55,13 @@ class RecordingsView(SwitchboardView):
     )
     def get(self, request: Request) -> Response:
         key = self.key(request)
-        form = Form({name: value for name, value in request.query_params.items() if value != ""})
+        form = Params(query_of(request))
         call_id = form.uuid("call_id")
         form.check()
         rows = models.Recording.objects.filter(project_id=key.project_id)
         if call_id is not None:
             rows = rows.filter(call_id=call_id)
-        return pages.page(request, rows, lambda row: payload(row, request))
+        return pagination.page(request, rows, lambda row: payload(row, request))
 
 
 class RecordingView(SwitchboardView):
@@ -82,7 +84,7 @@ class RecordingView(SwitchboardView):
     def delete(self, request: Request, recording_id: str) -> Response:
         row = recording(self.key(request), recording_id)
         if row.state == "recording":
-            raise problems.Conflict("not_allowed", "The recording is going on (state: recording).")
+            raise errors.Conflict("not_allowed", "The recording is going on (state: recording).")
         recording_store.forget(row)
         row.delete()
         return Response(status=204)
@@ -95,20 +97,21 @@ class DownloadView(SwitchboardView):
         operation_id="recordings_download",
         summary="The sound itself, with credentials or a signature",
         parameters=[schema.query("signature", "from the recording's url, valid for 5 minutes")],
-        responses={(200, "audio/*"): bytes, **schema.ERRORS},
+        responses={**{(200, kind): bytes for kind in TYPES.values()}, **schema.ERRORS},
         tags=["recordings"],
     )
     def get(self, request: Request, recording_id: str) -> FileResponse:
-        signature = request.query_params.get("signature")
+        signature = query_of(request).get("signature")
         if signature is not None:
             row = self.by_signature(recording_id, signature)
         elif request.auth is None:
-            raise problems.Unauthorized()
+            raise errors.Unauthorized
         else:
             row = recording(self.key(request), recording_id)
+        query_of(request).check()  # before a file is opened
         found = recording_store.fetch(row)
         if found is None:
-            raise problems.NotFound("The recording has no file.")
+            raise errors.NotFound("The recording has no file.")
         return FileResponse(
             found,
             as_attachment=True,
@@ -121,10 +124,10 @@ class DownloadView(SwitchboardView):
         try:
             signed = signing.loads(signature, salt=SALT, max_age=LINK_SECONDS)
         except signing.BadSignature as error:
-            raise problems.Forbidden("link_expired", "The link is not valid, or no longer.") from error
+            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.") from error
         row = models.Recording.objects.filter(
-            pk=store.uuid_or_404(recording_id), project_id=signed["project"]
+            pk=leg_selection.uuid_or_404(recording_id), project_id=signed["project"]
         ).first()
         if row is None or signed["recording"] != str(row.id):
-            raise problems.Forbidden("link_expired", "The link is not valid, or no longer.")
+            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.")
         return row

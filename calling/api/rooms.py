@@ -6,16 +6,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling import moderation, payloads
 from calling.api import schema
 from calling.api.view import SwitchboardView
+from calling.calls import payloads
+from calling.commands import moderation
 
 
 class RoomView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_get",
         summary="A room and who is in it",
-        responses={200: schema.Room, **schema.ERRORS},
+        responses={200: schema.RoomState, **schema.ERRORS},
         tags=["rooms"],
     )
     def get(self, request: Request, name: str) -> Response:
@@ -26,15 +27,17 @@ class RoomVerbView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_verb",
         summary="lock, unlock, end, play or record a room",
-        request=schema.OperationBody,
-        responses={200: schema.Room, **schema.ERRORS},
+        parameters=[schema.word("verb", ("lock", "unlock", "end", "play", "say", "record"), "what to do")],
+        request=schema.RoomVerb,
+        responses={200: schema.RoomAnswer, **schema.ERRORS},
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, verb: str) -> Response:
         if verb in ("play", "record", "say"):
             room = moderation.find_room(self.key(request).project_id, name)
-            return Response(payloads.operation_payload(moderation.operate_on(room, verb, request.data)))
+            return Response(payloads.operation_payload(moderation.operate_on(room, verb, self.form(request))))
         room = moderation.moderated(self.subject(request), name)
+        self.form(request).check()
         moderation.rule(room, verb)
         return Response(moderation.room_json(room))
 
@@ -43,11 +46,16 @@ class MemberVerbView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_member_verb",
         summary="mute, unmute, deafen, undeafen, remove a member, or change its volume",
-        request=schema.Wish,
-        responses={200: schema.Room, **schema.ERRORS},
+        parameters=[
+            schema.word(
+                "verb", ("mute", "unmute", "deafen", "undeafen", "remove", "volume"), "what to do with it"
+            )
+        ],
+        request=schema.MemberVerb,
+        responses={200: schema.RoomState, **schema.ERRORS},
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, leg_id: str, verb: str) -> Response:
         room = moderation.moderated(self.subject(request), name)
-        moderation.rule_member(room, leg_id, verb, request.data)
+        moderation.rule_member(room, leg_id, verb, self.form(request))
         return Response(moderation.room_json(room))

@@ -1,23 +1,44 @@
-"""What the OpenAPI document says about bodies and answers. Only told: `calling.fields` does the checks."""
+"""What the OpenAPI document says about bodies and answers. Only told: `calling.commands.params` does the
+checks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    inline_serializer,
+)
 from rest_framework import serializers as s
 
+from calling.commands.operation_params import DIRECTIONS
+from calling.commands.supervision import MODES
+from rest import pagination
 
-def shape(title: str, /, **fields: Any) -> Any:
+
+def shape(title: str, /, **fields: s.Field[Any, Any, Any, Any]) -> s.Serializer[Any]:
     return inline_serializer(title, fields)
 
 
-def text(**options: Any) -> s.CharField:
-    return s.CharField(**options)
+def text(
+    *,
+    allow_null: bool = False,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    help_text: str | None = None,
+) -> s.CharField:
+    return s.CharField(
+        allow_null=allow_null, min_length=min_length, max_length=max_length, help_text=help_text
+    )
 
 
-def maybe(**options: Any) -> s.CharField:
-    return s.CharField(required=False, **options)
+def maybe(
+    *, allow_null: bool = False, max_length: int | None = None, help_text: str | None = None
+) -> s.CharField:
+    return s.CharField(required=False, allow_null=allow_null, max_length=max_length, help_text=help_text)
 
 
 Problem = shape(
@@ -27,6 +48,7 @@ Problem = shape(
     message=text(),
     attribute=text(allow_null=True),
     url=text(),
+    request_id=text(help_text="the answer's X-Request-Id"),
 )
 Errors = shape("Errors", errors=s.ListField(child=Problem))
 ERRORS = {
@@ -40,16 +62,15 @@ ERRORS = {
     503: OpenApiResponse(Errors, "a part is away; see Retry-After"),
 }
 
-MediaWish = shape(
+MediaWish = inline_serializer(
     "MediaWish",
-    audio=s.BooleanField(required=False),
-    video=s.BooleanField(required=False),
-    receive_audio=s.BooleanField(required=False),
-    receive_video=s.BooleanField(required=False),
+    {name: s.BooleanField(required=False) for name in ("audio", "video", "receive_audio", "receive_video")},
+    required=False,
+    help_text="what a device with an SDP wants to send and receive; by default what the SDP offers",
 )
 LegMedia = shape(
     "LegMedia",
-    state=s.ChoiceField(["new", "connecting", "connected", "failed"]),
+    state=s.ChoiceField(["new", "connecting", "connected", "failed", "closed"]),
     audio=text(help_text="sendrecv, sendonly, recvonly or inactive"),
     video=text(),
     codec=text(allow_null=True),
@@ -57,22 +78,29 @@ LegMedia = shape(
 Leg = shape(
     "Leg",
     id=s.UUIDField(),
-    role=s.ChoiceField(["caller", "callee", "target"]),
+    role=s.ChoiceField(["caller", "callee", "target", "supervisor"]),
     address=text(),
     state=s.ChoiceField(["created", "ringing", "answered", "ended"]),
-    held_by=s.ChoiceField(["local", "remote"], allow_null=True),
+    held_by=text(allow_null=True, help_text="local, remote or null"),
     muted=s.ListField(child=text()),
     media=LegMedia,
-    answer=maybe(help_text="SDP, only to that leg"),
+    answer=maybe(allow_null=True, help_text="SDP, only to that leg"),
     end_reason=text(allow_null=True),
     end_cause=text(allow_null=True),
+    mode=s.ChoiceField(MODES, required=False, help_text="of a supervisor"),
+    supervised_leg_id=s.UUIDField(
+        required=False, allow_null=True, help_text="of a supervisor: the party that hears a whisper"
+    ),
+    supervising_call_id=s.UUIDField(required=False, help_text="of a supervisor: the call that carries it"),
 )
 Call = shape(
     "Call",
     id=s.UUIDField(),
     project_id=s.UUIDField(),
     state=s.ChoiceField(["created", "ringing", "answered", "ended"]),
+    from_name=text(allow_null=True),
     to=text(),
+    to_name=text(allow_null=True),
     kind=s.ChoiceField(["subscriber", "room", "script", "pstn", "sip"]),
     created_at=s.DateTimeField(),
     ringing_at=s.DateTimeField(allow_null=True),
@@ -85,24 +113,19 @@ Call = shape(
     sip_code=s.IntegerField(allow_null=True),
     sip_headers=s.DictField(child=text()),
     consult_of=s.UUIDField(allow_null=True),
-    metadata=s.JSONField(allow_null=True),
+    supervises=s.UUIDField(allow_null=True, help_text="of a supervisor's call: the supervised one"),
+    diverted_from=text(allow_null=True),
+    metadata=s.JSONField(help_text="an object, or null"),
     legs=s.ListField(child=Leg),
     **{"from": text(allow_null=True)},
 )
-Links = shape(
-    "Links",
-    self=text(),
-    first=text(allow_null=True),
-    next=text(allow_null=True),
-    prev=text(allow_null=True),
-)
-Calls = shape("Calls", data=s.ListField(child=Call), links=Links)
+Calls = shape("Calls", data=s.ListField(child=Call), links=pagination.LINKS)
 Event = shape(
     "Event", id=s.UUIDField(), type=text(), timestamp=s.DateTimeField(), data=s.DictField(child=s.JSONField())
 )
-Events = shape("Events", data=s.ListField(child=Event), links=Links)
+Events = shape("Events", data=s.ListField(child=Event), links=pagination.LINKS)
 LogEntry = shape("LogEntry", cursor=text(), event=Event)
-Log = shape("Log", data=s.ListField(child=LogEntry), links=Links)
+Log = shape("Log", data=s.ListField(child=LogEntry), links=pagination.LINKS)
 
 Dial = shape(
     "Dial",
@@ -119,6 +142,10 @@ Dial = shape(
     status_url=maybe(),
     status_events=s.ListField(child=text(), required=False),
     metadata=s.JSONField(required=False),
+    caller_name=maybe(max_length=100, help_text="shown where the directory knows no name of the caller"),
+    user_variables=s.DictField(
+        child=text(), required=False, help_text="at most 20; in call.incoming and metadata.user_variables"
+    ),
     **{"from": maybe()},
 )
 LEG_HELP = "a leg's id, caller, callee or target; only from an API key"
@@ -142,7 +169,107 @@ Channels = shape(
 Digits = shape("Digits", leg=maybe(help_text=LEG_HELP), digits=text(help_text="1 to 64 of 0-9 A-D * # w ,"))
 Transfer = shape("Transfer", leg=maybe(help_text=LEG_HELP), to=text())
 Consult = shape("Consult", leg=maybe(help_text=LEG_HELP), to=text(), sdp=maybe(), media=MediaWish)
-OperationBody = shape("OperationBody", leg=maybe(help_text=LEG_HELP), control_id=maybe())
+SUPERVISED_HELP = "a leg's id, caller, callee or target: the party that hears a whisper"
+Listen = shape(
+    "Listen",
+    sdp=maybe(help_text="the supervisor's offer; exactly one of sdp and to"),
+    to=maybe(help_text="a subscriber, a phone number or sip:user@host, which is rung"),
+    mode=s.ChoiceField(MODES, required=False, help_text="listen where left out"),
+    leg=maybe(help_text=SUPERVISED_HELP),
+    timeout=s.IntegerField(required=False, min_value=1, max_value=600, help_text="seconds to ring"),
+)
+Supervise = shape("Supervise", mode=s.ChoiceField(MODES), leg=maybe(help_text=SUPERVISED_HELP))
+OPERATION: dict[str, Any] = {
+    "leg": maybe(help_text=LEG_HELP),
+    "control_id": maybe(max_length=100, help_text="a name of your own for it; made where left out"),
+}
+LOUDNESS: dict[str, Any] = {
+    "volume": s.FloatField(required=False, min_value=-40, max_value=40, help_text="dB"),
+    "loop": s.IntegerField(required=False, min_value=0, max_value=1000, help_text="0: for ever"),
+}
+DIRECTION: dict[str, Any] = {"direction": s.ChoiceField(DIRECTIONS, required=False)}
+SPEECH: dict[str, Any] = {
+    "language": maybe(max_length=20, help_text="such as en-US"),
+    "gender": maybe(max_length=20),
+    "voice": maybe(max_length=100),
+}
+PlayItem = shape(
+    "PlayItem",
+    type=s.ChoiceField(["audio", "tts", "silence", "ringtone"]),
+    params=inline_serializer(
+        "PlayItemParams",
+        {
+            "url": maybe(help_text="audio: an http or https URL of a sound or film"),
+            "text": maybe(max_length=5000, help_text="tts"),
+            **SPEECH,
+            "duration": s.FloatField(required=False, help_text="silence, ringtone: seconds"),
+            "name": maybe(help_text="ringtone: a country, such as us"),
+        },
+        required=False,
+    ),
+)
+Play = shape(
+    "Play",
+    **OPERATION,
+    play=s.ListField(child=PlayItem, required=False, min_length=1, max_length=50),
+    url=maybe(help_text="instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc"),
+    urls=s.ListField(child=text(), required=False, min_length=1, max_length=50),
+    **LOUDNESS,
+    **DIRECTION,
+)
+Say = shape("Say", **OPERATION, text=text(min_length=1, max_length=5000), **SPEECH, **LOUDNESS)
+RECORD: dict[str, Any] = {
+    "format": s.ChoiceField(["wav", "mp3", "ogg"], required=False),
+    "stereo": s.BooleanField(required=False),
+    **DIRECTION,
+    "beep": s.BooleanField(required=False),
+    "initial_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
+    "end_silence_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
+    "max_length": s.FloatField(required=False, min_value=1, max_value=86400, help_text="seconds"),
+    "terminators": maybe(max_length=16),
+}
+Record = shape(
+    "Record",
+    **OPERATION,
+    **RECORD,
+    record=inline_serializer(
+        "RecordOptions",
+        {"audio": inline_serializer("RecordAudio", dict(RECORD), required=False)},
+        required=False,
+        help_text="the same fields, nested as SignalWire has them",
+    ),
+)
+DIGITS: dict[str, Any] = {
+    "max": s.IntegerField(required=False, min_value=1, max_value=64),
+    "terminators": maybe(max_length=16),
+    "digit_timeout": s.FloatField(required=False, min_value=0.1, max_value=600),
+}
+Collect = shape(
+    "Collect",
+    **OPERATION,
+    **DIGITS,
+    digits=inline_serializer("CollectDigits", dict(DIGITS), required=False),
+    initial_timeout=s.FloatField(required=False, min_value=0, max_value=3600),
+    partial_results=s.BooleanField(required=False),
+    start_input_timers=s.BooleanField(required=False),
+)
+Stream = shape(
+    "Stream",
+    **OPERATION,
+    url=text(max_length=2000, help_text="a wss or ws URL"),
+    track=s.ChoiceField(["inbound_track", "outbound_track", "both_tracks"], required=False),
+    name=maybe(max_length=100),
+    codec=maybe(max_length=40),
+    custom_parameters=s.DictField(child=text(), required=False),
+    authorization_bearer_token=maybe(max_length=4000),
+    bidirectional=s.BooleanField(required=False),
+)
+OPERATIONS = {"play": Play, "say": Say, "record": Record, "collect": Collect, "stream": Stream}
+RoomVerb = inline_serializer(
+    "RoomVerb",
+    {name: field for each in (Play, Record) for name, field in type(each)._declared_fields.items()}
+    | {"text": maybe(max_length=5000, help_text="for say"), **SPEECH},
+)
 Operation = shape(
     "Operation",
     id=s.UUIDField(),
@@ -175,7 +302,7 @@ Recording = shape(
     size=s.IntegerField(),
     url=text(allow_null=True, help_text="signed download, valid for 5 minutes"),
 )
-Recordings = shape("Recordings", data=s.ListField(child=Recording), links=Links)
+Recordings = shape("Recordings", data=s.ListField(child=Recording), links=pagination.LINKS)
 Member = shape(
     "Member",
     leg_id=s.UUIDField(),
@@ -187,7 +314,7 @@ Member = shape(
     deaf=s.BooleanField(),
     volume=s.FloatField(help_text="dB, how loud the others hear it"),
 )
-Room = shape(
+RoomState = shape(
     "RoomState",
     name=text(),
     state=text(),
@@ -196,11 +323,21 @@ Room = shape(
 )
 
 
-def query(name: str, what: str) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.QUERY, description=what)
+RoomAnswer = PolymorphicProxySerializer("RoomAnswer", [RoomState, Operation], resource_type_field_name=None)
+MemberVerb = shape("MemberVerb", volume=s.FloatField(required=False, help_text="dB, for the verb volume"))
 
 
-PAGING = [query("page_size", "at most 200"), query("page_token", "from links.next")]
+def query(name: str, what: str, kind: type[Any] = str) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=what)
+
+
+def word(name: str, words: Iterable[str], what: str) -> OpenApiParameter:
+    """A part of the path that is one of these words."""
+    return OpenApiParameter(name, str, OpenApiParameter.PATH, enum=list(words), description=what)
+
+
+PAGING = pagination.PARAMETERS
+PAGE_SIZE = PAGING[0]
 CALL_FILTERS = [
     query("state", "created, ringing, answered, ended; several with commas"),
     query("from", "exact"),

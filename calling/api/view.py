@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,18 +10,27 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from calling import models, payloads, snapshots, store
+import clock
+from calling import models
+from calling.calls import payloads, store
+from calling.commands import leg_selection
+from calling.commands.params import Params
 from calling.machine.states import Call
-from subscribers.http import problems
+from rest import errors
+from rest.views import RestView
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 ANSWER_SECONDS = 2.0
 
 
-class SwitchboardView(APIView):
+class SwitchboardView(RestView):
     """A view whose `subject` is an API key or the bearer of a token."""
+
+    @staticmethod
+    def form(request: Request) -> Params:
+        """The fields of the body; unknown ones are refused."""
+        return Params(request.data, strict=True)
 
     @staticmethod
     def subject(request: Request) -> Subject:
@@ -30,9 +39,9 @@ class SwitchboardView(APIView):
 
     @staticmethod
     def key(request: Request) -> ApiKey:
-        """The API key that asks; 403 for a token: it may never do this (contract 2)."""
+        """The API key that asks; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
         if not isinstance(request.auth, ApiKey):
-            raise problems.Forbidden()
+            raise errors.Forbidden
         return request.auth
 
 
@@ -53,34 +62,61 @@ def with_legs(rows: QuerySet[models.Call]) -> QuerySet[models.Call]:
 def listed_json(row: models.Call) -> dict[str, Any]:
     """One call of a list; SDP answers are left to the single call."""
     legs = list(row.legs.all())
-    values = tuple(snapshots.leg_value(leg, list(leg.attempts.all())) for leg in legs)
+    values = tuple(store.leg_value(leg, list(leg.attempts.all())) for leg in legs)
     codecs = {str(leg.id): leg.codec for leg in legs}
-    return payloads.call_payload(snapshots.call_value(row, values), row, None, codecs)
+    return payloads.call_payload(store.call_value(row, values), row, None, codecs)
 
 
 def call_json(subject: Subject, call_id: UUID | str) -> dict[str, Any]:
     """One call as the subject sees it: with the SDP answer of a token's own leg."""
-    row, own = store.locate(subject, call_id)
+    row, own = leg_selection.locate(subject, call_id)
     call = store.values([row])[0]
-    return payloads.call_payload(call, row, own.id if own else None, codecs_of([call]))
+    found = payloads.call_payload(call, row, own.id if own else None, codecs_of([call]))
+    if isinstance(subject, ApiKey):
+        supervising = models.Call.objects.filter(supervises=row.id).order_by("created_at", "id")
+        found["legs"] += [supervisor_json(each) for each in supervising]
+    return found
+
+
+def supervisor_json(row: models.Call, *, answer: bool = False) -> dict[str, Any]:
+    """The supervisor of a supervisor's call, as a leg of the supervised one."""
+    call = store.values([row])[0]
+    leg = call.supervisor
+    assert leg is not None
+    found = payloads.supervisor_payload(call, leg, codecs_of([call]).get(leg.id, {}))
+    return {**found, "answer": leg.answer} if answer else found
+
+
+def wait_for_leg(leg_id: str) -> None:
+    """Give a worker up to two seconds to answer the offer of that leg."""
+    unanswered = models.Leg.objects.filter(pk=leg_id, offer__isnull=False, answer=None).exclude(state="ended")
+    wait_while(unanswered.exists)
 
 
 def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
-    """Give a worker up to two seconds to answer the offer of the token's leg in a call (contract 5).
+    """Give a worker up to two seconds to answer the offer of the token's leg in a call.
 
     No connection of the pool is held while it sleeps.
     """
     if not isinstance(subject, TokenHolder):
         return
-    deadline = time.monotonic() + getattr(settings, "CALLWRIGHT_ANSWER_SECONDS", ANSWER_SECONDS)
+
+    def waits() -> bool:
+        _, leg = leg_selection.locate(subject, call_id)
+        return leg is not None and leg.answer is None and leg.live and leg.offer is not None
+
+    wait_while(waits)
+
+
+def wait_while(waits: Callable[[], bool]) -> None:
+    deadline = clock.monotonic() + getattr(settings, "CALLWRIGHT_ANSWER_SECONDS", ANSWER_SECONDS)
     pause = 0.01
     while True:
-        _, leg = store.locate(subject, call_id)
-        if leg is None or leg.answer is not None or not leg.live or leg.offer is None:
+        if not waits():
             return
-        if time.monotonic() + pause > deadline:
+        if clock.monotonic() + pause > deadline:
             return
         if not connection.in_atomic_block:
             connection.close()
-        time.sleep(pause)
+        clock.sleep(pause)
         pause = min(pause * 1.5, 0.1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,11 +17,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 
-from calling import answers
-from calling.fields import Invalid
+from calling.commands import errors
+from calling.commands.params import InvalidParams
 from calling.machine.inputs import Refused
 from calling.models import StaffAction, StaffRole
-from subscribers.http.problems import ApiError
+from rest.errors import ApiError
 from subscribers.models import Project
 from tokens.subjects import ApiKey
 
@@ -68,7 +67,7 @@ def staff_of(request: HttpRequest) -> Staff | None:
 def staff_for(user: User, chosen: str | None) -> Staff | None:
     """The same for a session without a request: `chosen` is the project id kept in it."""
     if user.is_superuser:
-        roles = {project: "owner" for project in Project.objects.order_by("created_at")[:200]}
+        roles = dict.fromkeys(Project.objects.order_by("created_at")[:200], "owner")
     else:
         rows = StaffRole.objects.filter(user=user).select_related("project").order_by("created_at")
         roles = {row.project: row.role for row in rows}
@@ -84,7 +83,7 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
 
     def wrap(view: Page) -> Page:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect(f"/dashboard/login?next={request.path}" if request.method == "GET" else LOGIN)
             if request.method not in allowed and not (request.method == "HEAD" and "GET" in allowed):
@@ -101,7 +100,7 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
                 return refused(request, 404, "There is nothing here, or nothing of this project.")
             except PermissionDenied as error:
                 return refused(request, 403, str(error))
-            except (ApiError, Invalid, Refused) as error:
+            except (ApiError, InvalidParams, Refused) as error:
                 return explained(request, error)
 
         return guarded
@@ -116,17 +115,17 @@ def refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
     return render(request, "dashboard/refused.html", {"words": words}, status=status)
 
 
-def explained(request: HttpRequest, error: ApiError | Invalid | Refused) -> HttpResponse:
+def explained(request: HttpRequest, error: ApiError | InvalidParams | Refused) -> HttpResponse:
     """A command the platform refused: back to where it was given, with its reason."""
     messages.error(request, words_of(error))
     return redirect(came_from(request))
 
 
-def words_of(error: ApiError | Invalid | Refused) -> str:
+def words_of(error: ApiError | InvalidParams | Refused) -> str:
     if isinstance(error, Refused):
-        error = answers.refused(error)
-    elif isinstance(error, Invalid):
-        error = answers.invalid(error)
+        error = errors.refused(error)
+    elif isinstance(error, InvalidParams):
+        error = errors.invalid(error)
     return "; ".join(problem.message for problem in error.problems)
 
 
@@ -140,7 +139,7 @@ def source(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))[:64]
 
 
-def record(request: HttpRequest, staff: Staff, action: str, subject: object = "", **detail: Any) -> None:
+def record(request: HttpRequest, staff: Staff, action: str, subject: object = "", **detail: object) -> None:
     """One line of the audit log."""
     StaffAction.objects.create(
         project=staff.project,

@@ -70,11 +70,11 @@ def ladder(
             Row(operation.created_at, "operation", f"{operation.verb} asked for",
                 str(operation.leg_id) if operation.leg_id else None, shown(told))
         )  # fmt: skip
-    for action in actions:
-        rows.append(
-            Row(action.at, "staff", action.action, action.detail.get("leg"), f"by {action.name} "
-                + shown({name: value for name, value in action.detail.items() if name != "leg"}))
-        )  # fmt: skip
+    rows += [
+        Row(action.at, "staff", action.action, action.detail.get("leg"), f"by {action.name} "
+            + shown({name: value for name, value in action.detail.items() if name != "leg"}))
+        for action in actions
+    ]  # fmt: skip
     rows.sort(key=lambda row: (row.at, row.sequence or 0))
     columns = [str(leg.id) for leg in legs]
     roles = {leg.role: str(leg.id) for leg in legs}

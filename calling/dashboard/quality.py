@@ -33,7 +33,7 @@ class Plot:
     samples: int
 
 
-def number(sample: Any, name: str) -> float | None:
+def number(sample: object, name: str) -> float | None:
     """One measure of one sample: `{at, rtt_ms, audio: {mos, received: {packets, lost, jitter_ms}}}`."""
     if not isinstance(sample, dict):
         return None
@@ -57,11 +57,11 @@ def loss_percent(received: dict[str, Any]) -> float | None:
     return max(0.0, 100.0 * lost / (lost + packets))
 
 
-def mos(sample: Any) -> float | None:
+def mos(sample: object) -> float | None:
     return number(sample, "mos")
 
 
-def plots(samples: Any) -> list[Plot]:
+def plots(samples: list[object] | None) -> list[Plot]:
     """The measures that were taken at least twice."""
     found = []
     for name, (label, unit, floor, digits) in MEASURES.items():

@@ -1,7 +1,7 @@
-"""The socket of the staff pages, for `calling.signalling.routing`."""
+"""The socket of the staff pages, for `config.asgi`."""
 
 from __future__ import annotations
 
-from calling.dashboard.following import websocket_urlpatterns
+from calling.dashboard.live_updates import websocket_urlpatterns
 
 __all__ = ["websocket_urlpatterns"]

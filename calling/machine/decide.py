@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calling.machine import ending, inputs, moving, ringing, signals, talking, transfer
+from calling.machine import ending, failover, inputs, ringing, signals, supervision, talking, transfer
 from calling.machine.events import Effect, Event
-from calling.machine.inputs import Limits, Refused
+from calling.machine.inputs import Input, Limits, Refused
 from calling.machine.states import LegState, World
 from calling.machine.turn import Turn
 
@@ -29,7 +29,10 @@ COMMANDS: dict[type, Rule] = {
     inputs.Mute: talking.mute,
     inputs.Unmute: talking.unmute,
     inputs.SendDigits: talking.send_digits,
+    inputs.UserEvent: talking.user_event,
+    inputs.Configure: talking.configure,
     inputs.Reoffer: talking.reoffer,
+    inputs.AskOffer: talking.ask_offer,
     inputs.StartTransfer: transfer.start,
     inputs.Connect: transfer.connect,
     inputs.RunScript: transfer.run_script,
@@ -37,26 +40,32 @@ COMMANDS: dict[type, Rule] = {
     inputs.CompleteTransfer: transfer.complete_consult,
     inputs.Join: transfer.join,
     inputs.CancelTransfer: transfer.cancel_consult,
+    inputs.Supervise: supervision.supervise,
+    inputs.SetSupervision: supervision.set_supervision,
 }
 
 SIGNALS: dict[type, Rule] = {
     inputs.Open: signals.opened,
-    inputs.Carried: signals.carried,
+    inputs.SessionTaken: signals.session_taken,
     inputs.AnswerMade: signals.answer_made,
+    inputs.OfferRefused: signals.offer_refused,
     inputs.OfferMade: signals.offer_made,
+    inputs.AttemptFailed: signals.attempt_failed,
     inputs.MediaConnected: signals.media_connected,
     inputs.MediaFailed: signals.media_failed,
     inputs.MediaLost: signals.media_lost,
     inputs.DigitReceived: signals.digit_received,
     inputs.AppAnswered: signals.app_answered,
-    inputs.ProgramEnded: signals.program_ended,
+    inputs.ScriptRunEnded: signals.script_run_ended,
+    inputs.DurationLimited: signals.duration_limited,
     inputs.DeviceOnline: signals.device_online,
     inputs.DeviceOffline: signals.device_offline,
     inputs.SipProgress: signals.sip_progress,
     inputs.SipFailed: signals.sip_failed,
     inputs.WorkerLost: signals.worker_lost,
-    inputs.WorkerMoved: moving.worker_moved,
-    inputs.Reanswered: moving.reanswered,
+    inputs.WorkerMoved: failover.worker_moved,
+    inputs.PeerMissing: failover.peer_missing,
+    inputs.Reanswered: failover.reanswered,
     inputs.DeadlinePassed: signals.deadline_passed,
 }
 
@@ -68,7 +77,7 @@ class Decision:
     effects: tuple[Effect, ...]
 
 
-def decide(world: World, call_id: str, input: Any, now: datetime, limits: Limits | None = None) -> Decision:
+def decide(world: World, call_id: str, input: Input, now: datetime, limits: Limits | None = None) -> Decision:
     """Apply one input to the call `call_id` of `world` (which may hold a linked consultation too).
 
     Raises Refused for a command that is not legal now, KeyError for a leg that is not the call's.
@@ -81,7 +90,8 @@ def decide(world: World, call_id: str, input: Any, now: datetime, limits: Limits
             SIGNALS[kind](turn, call_id, input)
     else:
         call = turn.call(call_id)
-        leg_id = getattr(input, "leg_id", None)
+        # A supervisor names a leg of another call.
+        leg_id = getattr(input, "leg_id", None) if kind is not inputs.SetSupervision else None
         leg = turn.leg(call_id, leg_id) if leg_id is not None else None
         if kind is not inputs.Hangup:
             if not call.live:

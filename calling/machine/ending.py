@@ -7,27 +7,11 @@ from dataclasses import replace
 from calling.machine.inputs import Hangup
 from calling.machine.reasons import Cause, EndedBy, EndReason
 from calling.machine.states import Attempt, AttemptState, CallState, Leg, LegState, Party, Role
+from calling.machine.supervision import over, party_left
 from calling.machine.turn import Turn
 
-SIP_REASONS = {
-    486: EndReason.BUSY,
-    600: EndReason.BUSY,
-    603: EndReason.REJECTED,
-    607: EndReason.REJECTED,
-    608: EndReason.REJECTED,
-    403: EndReason.REJECTED,
-    408: EndReason.NO_ANSWER,
-    480: EndReason.NO_ANSWER,
-    487: EndReason.CANCELLED,
-}
 
-
-def sip_reason(code: int) -> EndReason:
-    """Our reason for a SIP final status (RFC 3261 section 21); the code itself goes into the cause."""
-    return SIP_REASONS.get(code, EndReason.FAILED)
-
-
-def closed_attempts(leg: Leg, state: AttemptState, keep: str | None = None) -> tuple[Attempt, ...]:
+def close_attempts(leg: Leg, state: AttemptState, keep: str | None = None) -> tuple[Attempt, ...]:
     return tuple(
         replace(attempt, state=state) if attempt.live and attempt.id != keep else attempt
         for attempt in leg.attempts
@@ -55,11 +39,13 @@ def end_leg(
         held=False,
         end_reason=reason,
         end_cause=cause,
-        attempts=closed_attempts(leg, attempts),
+        attempts=close_attempts(leg, attempts),
     )
     turn.set(call_id, timers=tuple(timer for timer in turn.call(call_id).timers if timer.leg_id != leg_id))
     if say:
         turn.emit("leg.ended", call_id, leg_id, reason=reason.value, cause=cause)
+    if turn.call(call_id).supervisors:
+        party_left(turn, call_id, leg_id)
 
 
 def end_call(
@@ -72,9 +58,12 @@ def end_call(
     sip_headers: tuple[tuple[str, str], ...] = (),
 ) -> None:
     """End a call and what is left of it; free or resume the call it was linked with."""
-    call = turn.call(call_id)
-    if not call.live:
+    if not turn.call(call_id).live:
         return
+    for supervisor_id in turn.call(call_id).supervisors:
+        if supervisor_id in turn.world:
+            end_call(turn, supervisor_id, EndReason.HANGUP, by=EndedBy.PLATFORM)
+    call = turn.call(call_id)
     for leg in call.live_legs:
         end_leg(turn, call_id, leg.id, reason, cause, say=False)
     turn.set(
@@ -95,6 +84,8 @@ def end_call(
     if sip_code is not None:
         data |= {"sip_code": sip_code, "sip_headers": dict(sip_headers)}
     turn.emit("call.ended", call_id, None, **data)
+    if call.supervision is not None:
+        over(turn, call_id)
     if call.consult_id and call.consult_id in turn.world:
         turn.set(call.consult_id, consulting=False)  # it goes on as an ordinary call
     if call.consulting and call.consult_of in turn.world:
@@ -102,7 +93,7 @@ def end_call(
 
 
 def resume_first(turn: Turn, first_id: str) -> None:
-    """A consultation is over without a transfer: its first call carries on (contract 5, consult)."""
+    """A consultation is over without a transfer: its first call carries on (docs/contract.md#consult)."""
     first = turn.call(first_id)
     if not first.live or first.consult_id is None:
         return
@@ -164,7 +155,8 @@ def hang_up(turn: Turn, call_id: str, command: Hangup) -> None:
     elif leg.role is Role.CALLER:
         end_call(turn, call_id, EndReason.CANCELLED, command.cause, command.by or EndedBy.CALLER)
     else:
-        fail_leg(turn, call_id, leg.id, EndReason.REJECTED, command.cause, command.by)
+        reason = EndReason(command.reason) if command.reason else EndReason.REJECTED
+        fail_leg(turn, call_id, leg.id, reason, command.cause, command.by)
 
 
 def fail_leg(
@@ -193,10 +185,8 @@ def fail_leg(
         return
     turn.set(call_id, transfer=None)
     transferor = call.leg(transfer.by) if transfer.by else None
-    stays = (
-        transfer.scripted
-        or not transfer.connect
-        and (transfer.by is None or (transferor and transferor.live))
+    stays = transfer.scripted or (
+        not transfer.connect and (transfer.by is None or (transferor and transferor.live))
     )
     extra: dict[str, object] = {"sip_code": sip_code} if sip_code is not None else {}
     turn.emit(

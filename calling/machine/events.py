@@ -10,7 +10,7 @@ from calling.machine.states import Call
 
 @dataclass(frozen=True)
 class Event:
-    """A published fact (contract 7). `data` is merged into the event's data beside the call."""
+    """A published fact (docs/contract.md#events). `data` is merged into the event's data beside the call."""
 
     type: str
     call_id: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from calling.machine.reasons import EndedBy
-from calling.machine.states import Leg, Media
+from calling.machine.states import Leg, Media, Settings, Supervision, SupervisionMode
 
 
 class Refused(Exception):
@@ -17,7 +18,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class DeviceSpec:
+class DeviceRef:
     id: str
     attempt_id: str
     kind: str = "phone"
@@ -28,7 +29,7 @@ class DeviceSpec:
 
 @dataclass(frozen=True)
 class Open:
-    """The call exists: its first input, right after it was built by `opening.open_call`."""
+    """The call exists: its first input, given by `control.open_call` once its row is built."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,14 @@ class SendDigits:
 
 
 @dataclass(frozen=True)
+class UserEvent:
+    """Something of the back end's own for the client of a leg, whatever state the leg is in."""
+
+    leg_id: str
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class StartTransfer:
     """Blind transfer: `leg_id` gives its other party to `targets`; alone, it is connected itself."""
 
@@ -104,7 +113,10 @@ class StartTransfer:
 
 @dataclass(frozen=True)
 class Connect:
-    """A script (or `connect`) joins further legs to `leg_id`; the first to answer wins."""
+    """A script (or `connect`) joins further legs to `leg_id`; the first to answer wins.
+
+    A caller whom the script has not answered yet is answered when the first of them is.
+    """
 
     leg_id: str
     targets: tuple[Leg, ...]
@@ -136,18 +148,42 @@ class Join:
     """Attended transfer of two calls that were dialled apart: the other party of `other_leg_id` in
     `other_id` moves to the other party of `leg_id`; both legs are the transferor's.
 
-    apart: the calls' media are in different sessions, so the party that moves needs media afresh.
+    Where the worker of the first call lacks the media of the party that moves, it says `PeerMissing`.
     """
 
     leg_id: str
     other_id: str
     other_leg_id: str
-    apart: bool = False
 
 
 @dataclass(frozen=True)
 class CancelTransfer:
     leg_id: str
+
+
+@dataclass(frozen=True)
+class Supervise:
+    """The call is to be supervised by the call `supervisor_id`, which opens by itself."""
+
+    supervisor_id: str
+    supervision: Supervision
+
+
+@dataclass(frozen=True)
+class SetSupervision:
+    """Of a supervisor's call: another mode. leg_id: who hears a whisper, None: whoever did."""
+
+    mode: SupervisionMode
+    leg_id: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Configure:
+    """What a participant set for itself, whole."""
+
+    leg_id: str
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -159,11 +195,18 @@ class Reoffer:
     media: Media | None = None
 
 
+@dataclass(frozen=True)
+class AskOffer:
+    """A SIP party asks for an offer of ours (an INVITE without SDP in a call): the worker makes one."""
+
+    leg_id: str
+
+
 # --- signals --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Carried:
+class SessionTaken:
     """A media worker holds the call's session."""
 
 
@@ -175,9 +218,37 @@ class AnswerMade:
 
 
 @dataclass(frozen=True)
+class OfferRefused:
+    """The worker cannot use a later offer, or make one: the leg's descriptions are what they were.
+
+    refused: what the leg has of the far end instead (None where we were to offer). offer, answer, offered,
+    media: as in the leg before (RFC 3264 section 8: the session stays as it is).
+    """
+
+    leg_id: str
+    serial: int
+    refused: str | None
+    offer: str | None
+    answer: str | None
+    offered: bool
+    media: Media
+
+
+@dataclass(frozen=True)
 class OfferMade:
     attempt_id: str
     sdp: str
+
+
+@dataclass(frozen=True)
+class AttemptFailed:
+    """A device that is being rung can be reached no further: its own answer (`sip_<code>`) or our fault.
+
+    It is not rung again by this leg, unlike one that merely vanished (MediaFailed `unreachable`).
+    """
+
+    attempt_id: str
+    cause: str
 
 
 @dataclass(frozen=True)
@@ -215,7 +286,7 @@ class AppAnswered:
 
 
 @dataclass(frozen=True)
-class ProgramEnded:
+class ScriptRunEnded:
     """The script run of the call (or of an app leg) is over."""
 
     run_id: str
@@ -223,10 +294,17 @@ class ProgramEnded:
 
 
 @dataclass(frozen=True)
+class DurationLimited:
+    """A script's `answer` gives the call so many seconds from its answer, where that is less than it has."""
+
+    seconds: int
+
+
+@dataclass(frozen=True)
 class DeviceOnline:
     """A subscriber's device came online, or came back."""
 
-    device: DeviceSpec
+    device: DeviceRef
     subscriber_id: str
 
 
@@ -234,6 +312,7 @@ class DeviceOnline:
 class DeviceOffline:
     device_id: str
     final: bool = False  # it will not come back: no grace
+    gone: bool = False  # its page was left: it may come back by a reload, which takes no time
 
 
 @dataclass(frozen=True)
@@ -270,6 +349,15 @@ class WorkerMoved:
 
 
 @dataclass(frozen=True)
+class PeerMissing:
+    """The worker is to carry an agreed peer that it does not have: two calls were joined whose media are
+    with different workers. `serial`: of the descriptions that it was to hold."""
+
+    peer_id: str
+    serial: int
+
+
+@dataclass(frozen=True)
 class Reanswered:
     """The far end answered the offer that the platform made it after a move (a SIP re-INVITE)."""
 
@@ -288,7 +376,59 @@ class Limits:
 
     setup: int = 10
     grace: int = 15
+    gone: int = 2  # the same for a page that was left
     expiring: int = 60
     media: int = 20
-    reoffer: int = 5  # for a device to offer afresh after its worker was lost (contract 6)
+    reoffer: int = 5  # for a device to offer afresh after its worker was lost
     rings: dict[str, int] = field(default_factory=dict)
+
+
+Command: TypeAlias = (
+    Answer
+    | AnswerWithScript
+    | Reject
+    | Hangup
+    | Hold
+    | Resume
+    | Mute
+    | Unmute
+    | SendDigits
+    | UserEvent
+    | Configure
+    | Reoffer
+    | AskOffer
+    | StartTransfer
+    | Connect
+    | RunScript
+    | StartConsult
+    | CompleteTransfer
+    | Join
+    | CancelTransfer
+    | Supervise
+    | SetSupervision
+)
+Signal: TypeAlias = (
+    Open
+    | SessionTaken
+    | AnswerMade
+    | OfferRefused
+    | OfferMade
+    | MediaConnected
+    | MediaFailed
+    | MediaLost
+    | DigitReceived
+    | AppAnswered
+    | ScriptRunEnded
+    | DurationLimited
+    | DeviceOnline
+    | DeviceOffline
+    | SipProgress
+    | SipFailed
+    | AttemptFailed
+    | WorkerLost
+    | WorkerMoved
+    | PeerMissing
+    | Reanswered
+    | DeadlinePassed
+)
+Input: TypeAlias = Command | Signal

@@ -1,4 +1,4 @@
-"""Why things end: the closed vocabularies of contract section 5. Pure."""
+"""Why things end: the words of docs/contract.md#call-end. Pure."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ class EndedBy(StrEnum):
     TARGET = "target"
     API = "api"
     PLATFORM = "platform"
+
+
+SIP_REASONS = {
+    486: EndReason.BUSY,
+    600: EndReason.BUSY,
+    603: EndReason.REJECTED,
+    607: EndReason.REJECTED,
+    608: EndReason.REJECTED,
+    403: EndReason.REJECTED,
+    408: EndReason.NO_ANSWER,
+    480: EndReason.NO_ANSWER,
+    487: EndReason.CANCELLED,
+}
+
+
+def sip_reason(code: int) -> EndReason:
+    """Our reason for a SIP final status (RFC 3261 section 21); the code itself goes into the cause."""
+    return SIP_REASONS.get(code, EndReason.FAILED)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from calling.machine.ending import closed_attempts, end_call, end_leg, fail_leg
-from calling.machine.inputs import Answer, AnswerWithScript, DeviceSpec, Refused, Reject
-from calling.machine.reasons import Cause, EndedBy, EndReason
+from calling.machine.ending import close_attempts, end_call, end_leg, fail_leg
+from calling.machine.inputs import Answer, AnswerWithScript, DeviceRef, Refused, Reject
+from calling.machine.reasons import Cause, EndedBy, EndReason, sip_reason
 from calling.machine.states import (
     Attempt,
     AttemptState,
+    Call,
     CallState,
     Leg,
     LegState,
@@ -19,9 +21,18 @@ from calling.machine.states import (
     TimerKind,
     Transfer,
 )
+from calling.machine.supervision import begun
 from calling.machine.turn import Turn
 
-AT_ONCE = frozenset({"echo", "announcement", "room"})
+# What is told of several devices that ended differently: what a person did, before what a network did.
+TELLING = (
+    EndReason.BUSY,
+    EndReason.REJECTED,
+    EndReason.NO_ANSWER,
+    EndReason.CANCELLED,
+    EndReason.FAILED,
+)
+AT_ONCE = frozenset({"echo", "announcement", "room", "share", "supervision"})
 
 
 def ready_to_ring(turn: Turn, call_id: str) -> bool:
@@ -46,6 +57,9 @@ def ring(turn: Turn, call_id: str, leg_id: str, seconds: float) -> None:
     leg = turn.leg(call_id, leg_id)
     if leg.refusal == "busy" or leg.app == "busy":
         fail_leg(turn, call_id, leg_id, EndReason.BUSY)
+        return
+    if leg.refusal == Cause.NO_DEVICE:
+        fail_leg(turn, call_id, leg_id, EndReason.NO_ANSWER, leg.refusal, EndedBy.PLATFORM)
         return
     if leg.refusal:
         fail_leg(turn, call_id, leg_id, EndReason.FAILED, leg.refusal)
@@ -77,8 +91,8 @@ def say_ringing(turn: Turn, call_id: str, leg_id: str) -> None:
         turn.emit("call.ringing", call_id, leg_id)
 
 
-def join_ringing(turn: Turn, call_id: str, leg_id: str, device: DeviceSpec) -> None:
-    """A device came online while its subscriber is being rung: it rings too (contract 5)."""
+def join_ringing(turn: Turn, call_id: str, leg_id: str, device: DeviceRef) -> None:
+    """A device came online while its subscriber is being rung: it rings too."""
     leg = turn.leg(call_id, leg_id)
     mine = [attempt for attempt in leg.attempts if attempt.device_id == device.id]
     if any(attempt.live or attempt.state is AttemptState.REJECTED for attempt in mine):
@@ -109,15 +123,20 @@ def answer(turn: Turn, call_id: str, command: Answer) -> None:
     offered = attempt is not None and attempt.kind != "phone"
     if attempt is not None:
         turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.ACCEPTED)
+    descriptions: dict[str, Any] = {
+        "peer_id": attempt.id if offered and attempt else command.peer_id,
+        "offer": command.sdp,
+        "answer": attempt.offer if offered and attempt else None,
+        "offered": offered,
+        "serial": 1,
+    }
+    if leg.early_media and not leg.offered:
+        descriptions = {}  # an UPDATE has changed them meanwhile (RFC 6337 section 3.1.1)
     turn.set_leg(
         call_id,
         leg.id,
         device_id=command.device_id,
-        peer_id=attempt.id if offered and attempt else command.peer_id,
-        offer=command.sdp,
-        answer=attempt.offer if offered and attempt else None,
-        offered=offered,
-        serial=1,
+        **descriptions,
         media=command.media or leg.media,
         # Early media that is up already is not said to come up again.
         media_state=leg.media_state if leg.early_media else MediaState.CONNECTING,
@@ -152,12 +171,24 @@ def reject(turn: Turn, call_id: str, command: Reject) -> None:
 
 
 def fail_if_all_rejected(turn: Turn, call_id: str, leg_id: str) -> None:
-    """The leg ends with its last attempt if somebody said no; devices that merely vanished may return."""
+    """The leg ends with its last attempt if one said no or failed; who merely vanished may return."""
     leg = turn.leg(call_id, leg_id)
-    reasons = {attempt.reason for attempt in leg.attempts if attempt.state is AttemptState.REJECTED}
-    if reasons and not any(attempt.live for attempt in leg.attempts):
-        busy = EndReason.BUSY.value in reasons
-        fail_leg(turn, call_id, leg_id, EndReason.BUSY if busy else EndReason.REJECTED)
+    ends = [
+        end_of_attempt(attempt.reason or "")
+        for attempt in leg.attempts
+        if attempt.state is AttemptState.REJECTED
+    ]
+    if ends and not any(attempt.live for attempt in leg.attempts):
+        reason, cause = min(ends, key=lambda end: (TELLING.index(end[0]), end[1]))
+        fail_leg(turn, call_id, leg_id, reason, cause)
+
+
+def end_of_attempt(word: str) -> tuple[EndReason, str]:
+    """(reason, cause) that an attempt's own word gives its leg: busy, rejected, `sip_<code>`, or a cause."""
+    if word in (EndReason.BUSY.value, EndReason.REJECTED.value):
+        return EndReason(word), Cause.NORMAL
+    code = word.removeprefix("sip_")
+    return (sip_reason(int(code)) if code.isdecimal() else EndReason.FAILED), word
 
 
 def answer_leg(turn: Turn, call_id: str, leg_id: str) -> None:
@@ -169,16 +200,27 @@ def answer_leg(turn: Turn, call_id: str, leg_id: str) -> None:
         call_id,
         leg_id,
         state=LegState.ANSWERED,
-        attempts=closed_attempts(leg, AttemptState.ANSWERED_ELSEWHERE),
+        attempts=close_attempts(leg, AttemptState.ANSWERED_ELSEWHERE),
     )
-    if leg.party is not Party.APP and leg.media_state is not MediaState.CONNECTED:
-        turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, leg_id)
+    await_media(turn, call_id, leg_id)
     call = turn.call(call_id)
     if call.transfer and leg_id in call.transfer.targets:
+        script = waiting_script(call, call.transfer.waiting)
+        if script is not None:
+            answer_leg(turn, call_id, script.id)  # a script that connects before it answers
         complete(turn, call_id, leg_id, call.transfer)
     else:
         answer_call(turn, call_id, leg_id)
     say_connected(turn, call_id, leg_id)
+
+
+def waiting_script(call: Call, waiting: str) -> Leg | None:
+    """The script that rings for the caller `waiting` and has not answered it yet."""
+    party = call.leg(waiting)
+    if party is None or party.role is not Role.CALLER or party.answered:
+        return None
+    legs = call.live_legs
+    return next((leg for leg in legs if leg.app == "script" and leg.state is LegState.RINGING), None)
 
 
 def answer_call(turn: Turn, call_id: str, leg_id: str) -> None:
@@ -187,19 +229,35 @@ def answer_call(turn: Turn, call_id: str, leg_id: str) -> None:
     caller = call.role(Role.CALLER)
     if caller is not None and caller.live:
         turn.set_leg(call_id, caller.id, state=LegState.ANSWERED)
-        if caller.media_state is not MediaState.CONNECTED:
-            turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, caller.id)
+        await_media(turn, call_id, caller.id)
     turn.stop_timer(call_id, TimerKind.SETUP)
-    turn.start_timer(call_id, TimerKind.MAX_DURATION, call.max_seconds)
-    if call.max_seconds > turn.limits.expiring:
-        turn.start_timer(call_id, TimerKind.EXPIRING, call.max_seconds - turn.limits.expiring)
+    start_duration(turn, call_id, call.max_seconds)
     turn.emit("call.answered", call_id, leg_id)
+    if call.supervision is not None:
+        begun(turn, call_id)
     if caller is not None:
         say_connected(turn, call_id, caller.id)
     if call.connect:
         start_connecting(
             turn, call_id, leg_id, call.connect, call.connect[0].address, call.ring_seconds, connect=True
         )
+
+
+def start_duration(turn: Turn, call_id: str, seconds: float) -> None:
+    """The call may go on for so long; its parties are told some time before the end."""
+    turn.start_timer(call_id, TimerKind.MAX_DURATION, seconds)
+    turn.stop_timer(call_id, TimerKind.EXPIRING)
+    if seconds > turn.limits.expiring:
+        turn.start_timer(call_id, TimerKind.EXPIRING, seconds - turn.limits.expiring)
+
+
+def await_media(turn: Turn, call_id: str, leg_id: str) -> None:
+    """An answered leg has its time to connect. A SIP leg is connected once it is heard, and may be silent:
+    the media worker notices one that says nothing at all (`CALLWRIGHT_SIP_SILENCE_SECONDS`)."""
+    leg = turn.leg(call_id, leg_id)
+    waits = leg.party is not Party.APP and leg.media_state is not MediaState.CONNECTED
+    if waits and not (leg.kind == "sip" and leg.peer_id is not None):
+        turn.start_timer(call_id, TimerKind.MEDIA, turn.limits.media, leg_id)
 
 
 def say_connected(turn: Turn, call_id: str, leg_id: str) -> None:

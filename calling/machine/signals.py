@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from calling.machine import inputs
-from calling.machine.ending import end_call, end_leg, fail_leg, hang_up, is_scripted, sip_reason
+from calling.machine.ending import end_call, end_leg, fail_leg, hang_up, is_scripted
+from calling.machine.failover import fail_moved_leg, media_described
 from calling.machine.inputs import Hangup
-from calling.machine.moving import lose_leg, settled
-from calling.machine.reasons import Cause, EndedBy, EndReason
+from calling.machine.reasons import Cause, EndedBy, EndReason, sip_reason
 from calling.machine.ringing import (
     answer_leg,
     begin_ringing,
@@ -16,6 +16,7 @@ from calling.machine.ringing import (
     ring_if_ready,
     say_connected,
     say_ringing,
+    start_duration,
 )
 from calling.machine.states import (
     AttemptState,
@@ -40,7 +41,7 @@ def opened(turn: Turn, call_id: str, signal: inputs.Open) -> None:
     ring_if_ready(turn, call_id)
 
 
-def carried(turn: Turn, call_id: str, signal: inputs.Carried) -> None:
+def session_taken(turn: Turn, call_id: str, signal: inputs.SessionTaken) -> None:
     if not turn.call(call_id).carried:
         turn.set(call_id, carried=True)
         ring_if_ready(turn, call_id)
@@ -52,7 +53,7 @@ def answer_made(turn: Turn, call_id: str, signal: inputs.AnswerMade) -> None:
         return
     state = MediaState.CONNECTING if leg.media_state is MediaState.NEW else leg.media_state
     turn.set_leg(call_id, leg.id, answer=signal.sdp, media_state=state)
-    settled(turn, call_id, leg.id)
+    media_described(turn, call_id, leg.id)
     ring_if_ready(turn, call_id)
 
 
@@ -62,7 +63,16 @@ def offer_made(turn: Turn, call_id: str, signal: inputs.OfferMade) -> None:
             if attempt.id == signal.attempt_id and attempt.state is AttemptState.PREPARING:
                 turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.RINGING, offer=signal.sdp)
         if leg.peer_id == signal.attempt_id and leg.offered and leg.offer is None and leg.answer is None:
-            turn.set_leg(call_id, leg.id, answer=signal.sdp)  # for a re-INVITE
+            turn.set_leg(call_id, leg.id, answer=signal.sdp)  # for a re-INVITE, or the 2xx to one
+            ring_if_ready(turn, call_id)
+
+
+def offer_refused(turn: Turn, call_id: str, signal: inputs.OfferRefused) -> None:
+    leg = turn.call(call_id).leg(signal.leg_id)
+    if leg is None or not leg.live or (leg.serial, leg.offer) != (signal.serial, signal.refused):
+        return
+    changes = {"offer": signal.offer, "answer": signal.answer, "offered": signal.offered}
+    turn.set_leg(call_id, leg.id, **changes, media=signal.media)
 
 
 def legs_of_peer(turn: Turn, call_id: str, peer_id: str) -> list[Leg]:
@@ -76,10 +86,24 @@ def media_connected(turn: Turn, call_id: str, signal: inputs.MediaConnected) -> 
             say_connected(turn, call_id, leg.id)
 
 
+def attempt_failed(turn: Turn, call_id: str, signal: inputs.AttemptFailed) -> None:
+    for leg in turn.call(call_id).live_legs:
+        for attempt in leg.attempts:
+            if attempt.id == signal.attempt_id and attempt.live:
+                turn.set_attempt(
+                    call_id, leg.id, attempt.id, state=AttemptState.REJECTED, reason=signal.cause
+                )
+                fail_if_all_rejected(turn, call_id, leg.id)
+                return
+
+
 def media_failed(turn: Turn, call_id: str, signal: inputs.MediaFailed) -> None:
     for leg in turn.call(call_id).live_legs:
         for attempt in leg.attempts:
             if attempt.id == signal.peer_id and attempt.live:
+                if signal.cause != Cause.UNREACHABLE:
+                    attempt_failed(turn, call_id, inputs.AttemptFailed(attempt.id, signal.cause))
+                    return
                 turn.set_attempt(call_id, leg.id, attempt.id, state=AttemptState.GONE)
                 fail_if_all_rejected(turn, call_id, leg.id)
                 return
@@ -94,7 +118,8 @@ def media_failed(turn: Turn, call_id: str, signal: inputs.MediaFailed) -> None:
 
 def media_lost(turn: Turn, call_id: str, signal: inputs.MediaLost) -> None:
     for leg in legs_of_peer(turn, call_id, signal.peer_id):
-        if leg.media_state is MediaState.CONNECTED:
+        silent = leg.kind == "sip" and leg.answered  # was never heard, and so is not connected
+        if leg.media_state is MediaState.CONNECTED or silent:
             turn.emit("leg.media_lost", call_id, leg.id, kind=signal.kind, reason=signal.reason)
 
 
@@ -117,7 +142,7 @@ def app_answered(turn: Turn, call_id: str, signal: inputs.AppAnswered) -> None:
         answer_leg(turn, call_id, leg.id)
 
 
-def program_ended(turn: Turn, call_id: str, signal: inputs.ProgramEnded) -> None:
+def script_run_ended(turn: Turn, call_id: str, signal: inputs.ScriptRunEnded) -> None:
     """A script that is over hangs up, unless a transfer has taken its party away meanwhile."""
     call = turn.call(call_id)
     app = next((leg for leg in call.live_legs if leg.app == "script" and leg.app_ref == signal.run_id), None)
@@ -133,6 +158,15 @@ def program_ended(turn: Turn, call_id: str, signal: inputs.ProgramEnded) -> None
         return
     reason = EndReason.FAILED if signal.error else EndReason.HANGUP
     end_call(turn, call_id, reason, cause, EndedBy.PLATFORM)
+
+
+def duration_limited(turn: Turn, call_id: str, signal: inputs.DurationLimited) -> None:
+    call = turn.call(call_id)
+    if call.answered_at is None or signal.seconds >= call.max_seconds:
+        return
+    turn.set(call_id, max_seconds=signal.seconds)
+    left = signal.seconds - (turn.now - call.answered_at).total_seconds()
+    start_duration(turn, call_id, left)
 
 
 def device_online(turn: Turn, call_id: str, signal: inputs.DeviceOnline) -> None:
@@ -159,7 +193,8 @@ def device_offline(turn: Turn, call_id: str, signal: inputs.DeviceOffline) -> No
             if signal.final:
                 hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
             else:
-                turn.start_timer(call_id, TimerKind.GRACE, turn.limits.grace, leg.id)
+                seconds = turn.limits.gone if signal.gone else turn.limits.grace
+                turn.start_timer(call_id, TimerKind.GRACE, seconds, leg.id)
 
 
 def sip_progress(turn: Turn, call_id: str, signal: inputs.SipProgress) -> None:
@@ -230,7 +265,7 @@ def expire(turn: Turn, call_id: str, timer: Timer) -> None:
         case TimerKind.GRACE if leg is not None:
             hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
         case TimerKind.REOFFER if leg is not None:
-            lose_leg(turn, call_id, leg.id)
+            fail_moved_leg(turn, call_id, leg.id)
         case TimerKind.MEDIA if leg is not None and leg.media_state is not MediaState.CONNECTED:
             media_failed(turn, call_id, inputs.MediaFailed(leg.peer_id or ""))
             if leg.peer_id is None and turn.call(call_id).live and not is_scripted(turn, call_id):

@@ -6,6 +6,7 @@ the machine only notices that they are there.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -88,6 +89,23 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What a participant set for itself beside mute and hold; a client shows it to the others.
+
+    `output_volume`: percent of what it hears. `deaf`: it hears nothing (in a room its membership says so).
+    The three flags are wishes to the device's own sound processing.
+    """
+
+    hand_raised: bool = False
+    deaf: bool = False
+    output_volume: int = 100
+    input_sensitivity: int = 0
+    echo_cancellation: bool = True
+    auto_gain: bool = True
+    noise_suppression: bool = True
+
+
+@dataclass(frozen=True)
 class Leg:
     """One party's side of a call."""
 
@@ -98,7 +116,7 @@ class Leg:
     name: str = ""
     subscriber_id: str | None = None
     device_id: str | None = None  # the device that carries it; None while ringing and over REST
-    app: str | None = None  # echo tone busy no-answer announcement script room
+    app: str | None = None  # echo tone busy no-answer announcement script room share supervision
     app_ref: str | None = None  # id of the room or script run
     state: LegState = LegState.CREATED
     held: bool = False
@@ -115,10 +133,15 @@ class Leg:
     end_reason: EndReason | None = None
     end_cause: str | None = None
     former_call_id: str | None = None  # the consultation it came from
-    refusal: str | None = None  # decided at resolution: `busy` (do not disturb, max calls), `no_route`
+    # Decided at resolution: `busy` (do not disturb, max calls), `unreachable`, `not_allowed` (a room).
+    refusal: str | None = None
     rang: bool = False  # at least one device was online while it rang
     early_media: bool = False
-    route: str = "{}"  # SIP: how it is reached, as JSON that only the SIP edge reads
+    route: str = "{}"  # SIP: how it is reached, as JSON that the SIP edge reads
+    part: str = ""  # screen or device: a further picture of the party that leg `part_of` carries
+    part_of: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    holder: str = ""  # who dialled without being a subscriber: the full identity behind a guest's address
 
     @property
     def live(self) -> bool:
@@ -136,6 +159,11 @@ class Leg:
             return accepted.kind
         # A desk phone that calls brings a route, though it is a subscriber's device.
         return "sip" if self.party is Party.SIP or self.route != "{}" else "phone"
+
+    @property
+    def webrtc(self) -> bool:
+        """Whether it dialled by SIP from a browser, whose media is WebRTC."""
+        return bool(json.loads(self.route).get("webrtc", False))
 
 
 class TimerKind(StrEnum):
@@ -168,6 +196,28 @@ class Transfer:
     scripted: bool = False  # a script waits for the outcome, so a failure ends nothing
 
 
+class SupervisionMode(StrEnum):
+    LISTEN = "listen"  # the supervisor hears the parties, and nobody hears the supervisor
+    WHISPER = "whisper"  # one party hears the supervisor too
+    BARGE = "barge"  # everybody does
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What a supervisor's call is for. It stands beside the call that it supervises, in one media session."""
+
+    call_id: str  # the call that is supervised
+    mode: SupervisionMode = SupervisionMode.LISTEN
+    leg_id: str | None = None  # the party that hears a whisper
+    by: str = ""  # who asked, for the audit log
+    tone: bool = False  # the parties are told by a tone
+
+    def heard_by(self, leg_id: str) -> bool:
+        """Whether that party of the supervised call hears the supervisor."""
+        whispered = self.mode is SupervisionMode.WHISPER and self.leg_id == leg_id
+        return whispered or self.mode is SupervisionMode.BARGE
+
+
 @dataclass(frozen=True)
 class Call:
     """One attempt to connect, from dial to end."""
@@ -184,6 +234,8 @@ class Call:
     consult_id: str | None = None  # the live consultation this call waits for
     consult_of: str | None = None
     consulting: bool = False  # this call is a consultation whose first call still waits for it
+    supervision: Supervision | None = None  # this call is a supervisor's
+    supervisors: tuple[str, ...] = ()  # the live calls of this call's supervisors
     timers: tuple[Timer, ...] = ()
     ringing_at: datetime | None = None
     answered_at: datetime | None = None
@@ -202,8 +254,14 @@ class Call:
         return next((leg for leg in self.legs if leg.id == leg_id), None)
 
     def role(self, role: Role) -> Leg | None:
-        """The newest leg of that role (contract 5)."""
+        """The newest leg of that role (docs/contract.md#whose-leg)."""
         return next((leg for leg in reversed(self.legs) if leg.role is role), None)
+
+    @property
+    def supervisor(self) -> Leg | None:
+        """Of a supervisor's call: the supervisor's own leg."""
+        people = (leg for leg in self.legs if leg.party is not Party.APP)
+        return next(people, None) if self.supervision is not None else None
 
     @property
     def live_legs(self) -> tuple[Leg, ...]:
@@ -218,8 +276,14 @@ class Call:
         people = (leg for leg in others if leg.party is not Party.APP)
         return next(people, others[0] if others else None)
 
+    def rung_for(self, leg: Leg) -> Leg | None:
+        """For whom a leg rings: who waits for a target, else the caller."""
+        targeted = self.transfer is not None and leg.id in self.transfer.targets
+        waiting = self.leg(self.transfer.waiting) if self.transfer is not None and targeted else None
+        return waiting or self.role(Role.CALLER)
+
     def held_by(self, leg_id: str) -> str | None:
-        """`local` if this leg holds, `remote` if only the other does (contract 5, hold)."""
+        """`local` if this leg holds, `remote` if only the other does (docs/contract.md#hold)."""
         leg = self.leg(leg_id)
         if leg is None or not leg.answered:
             return None
@@ -233,4 +297,4 @@ class Call:
         return min((timer.at for timer in self.timers), default=None)
 
 
-World = dict[str, Call]  # one call, or a call and its consultation
+World = dict[str, Call]  # one call with those linked to it: its consultation, and who supervises it

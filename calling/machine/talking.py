@@ -6,7 +6,18 @@ Each is routing in the plan, never renegotiation.
 from __future__ import annotations
 
 from calling.machine.events import Digits
-from calling.machine.inputs import Hold, Mute, Refused, Reoffer, Resume, SendDigits, Unmute
+from calling.machine.inputs import (
+    AskOffer,
+    Configure,
+    Hold,
+    Mute,
+    Refused,
+    Reoffer,
+    Resume,
+    SendDigits,
+    Unmute,
+    UserEvent,
+)
 from calling.machine.states import Leg, MediaState, Role
 from calling.machine.turn import Turn
 
@@ -50,6 +61,13 @@ def unmute(turn: Turn, call_id: str, command: Unmute) -> None:
         turn.emit("call.unmuted", call_id, leg.id, channels=sorted(gone))
 
 
+def configure(turn: Turn, call_id: str, command: Configure) -> None:
+    """No event of the call: participants are told by who shows them, and the plan follows."""
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    turn.set_leg(call_id, leg.id, settings=command.settings)
+
+
 def send_digits(turn: Turn, call_id: str, command: SendDigits) -> None:
     leg = turn.leg(call_id, command.leg_id)
     require_answered(leg)
@@ -59,13 +77,17 @@ def send_digits(turn: Turn, call_id: str, command: SendDigits) -> None:
             turn.emit("call.dtmf", call_id, leg.id, digit=digit.upper(), source="command")
 
 
+def user_event(turn: Turn, call_id: str, command: UserEvent) -> None:
+    turn.emit("call.user_event", call_id, command.leg_id, event=command.event)
+
+
 def reoffer(turn: Turn, call_id: str, command: Reoffer) -> None:
     """A fresh offer replaces the last one; the worker answers it under the next serial.
 
     A transferor's media may serve two linked calls: both its legs get the offer.
     """
     leg = turn.leg(call_id, command.leg_id)
-    if not leg.answered and leg.role is not Role.CALLER:
+    if not leg.answered and leg.role is not Role.CALLER and not leg.early_media:
         require_answered(leg)
     if leg.peer_id is None:
         raise Refused("The leg has no media to update.", leg.state.value)
@@ -83,3 +105,12 @@ def reoffer(turn: Turn, call_id: str, command: Reoffer) -> None:
             media=command.media or each.media,
             media_state=MediaState.CONNECTING if each.media_state is MediaState.NEW else each.media_state,
         )
+
+
+def ask_offer(turn: Turn, call_id: str, command: AskOffer) -> None:
+    """The far end's answer comes as `Reanswered`; until then sound goes on as it was agreed."""
+    leg = turn.leg(call_id, command.leg_id)
+    require_answered(leg)
+    if leg.peer_id is None or leg.kind != "sip":
+        raise Refused("The leg has no media that an offer could be for.", leg.state.value)
+    turn.set_leg(call_id, leg.id, offer=None, answer=None, offered=True, serial=leg.serial + 1)

@@ -15,9 +15,8 @@ from calling.machine.inputs import (
     StartConsult,
     StartTransfer,
 )
-from calling.machine.moving import move_media
 from calling.machine.reasons import EndedBy, EndReason
-from calling.machine.ringing import complete, start_connecting
+from calling.machine.ringing import complete, start_connecting, waiting_script
 from calling.machine.states import Call, CallState, Leg, Party, Role, TimerKind, Transfer
 from calling.machine.turn import Turn
 
@@ -28,6 +27,8 @@ def require_free(call: Call, leg: Leg) -> None:
     """The leg may start a transfer or consultation: it is answered and nothing of the kind is pending."""
     if not leg.answered:
         raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+    if call.supervision is not None:
+        raise Refused("A supervisor cannot hand the supervision on.", leg.state.value)
     if call.transfer is not None:
         raise Refused("A transfer is already pending.", "transferring")
     if call.consult_id is not None:
@@ -54,11 +55,15 @@ def start(turn: Turn, call_id: str, command: StartTransfer) -> None:
 def connect(turn: Turn, call_id: str, command: Connect) -> None:
     """A script's `connect`: its outcome goes back to the script."""
     call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
-    require_free(call, leg)
+    script = waiting_script(call, leg.id)
+    if script is None or call.transfer is not None:
+        require_free(call, leg)
     other = call.counterpart(leg.id)
     if other is not None and other.party is not Party.APP:
         raise Refused("The party is talking with somebody.", leg.state.value)
     seconds = command.timeout or call.ring_seconds
+    if script is not None:
+        turn.start_timer(call_id, TimerKind.RING, seconds + call.ring_seconds, script.id)
     start_connecting(turn, call_id, leg.id, command.targets, command.to, seconds, connect=True, scripted=True)
 
 
@@ -67,6 +72,8 @@ def run_script(turn: Turn, call_id: str, command: RunScript) -> None:
     call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
     if not leg.answered:
         raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+    if call.supervision is not None:
+        raise Refused("A supervisor's call runs no script.", leg.state.value)
     if call.consult_id is not None or call.consulting:
         raise Refused("A consultation is pending.", "consulting")
     turn.set(call_id, program=command.run_id, transfer=None, connect=())
@@ -121,7 +128,7 @@ def complete_consult(turn: Turn, call_id: str, command: CompleteTransfer) -> Non
     waiting = first.counterpart(transferor.id)
     if waiting is None:
         raise Refused("There is nobody to transfer.", first.state.value)
-    give(turn, first, second, transferor, target, waiting)
+    move_leg(turn, first, second, transferor, target, waiting)
 
 
 def join(turn: Turn, call_id: str, command: Join) -> None:
@@ -137,12 +144,10 @@ def join(turn: Turn, call_id: str, command: Join) -> None:
         raise Refused("There is nobody to transfer.", first.state.value)
     if own.held:
         turn.set_leg(second.id, own.id, held=False)
-    give(turn, first, turn.call(second.id), transferor, target, waiting)
-    if command.apart and turn.call(first.id).live:
-        move_media(turn, first.id, turn.leg(first.id, target.id))
+    move_leg(turn, first, turn.call(second.id), transferor, target, waiting)
 
 
-def give(turn: Turn, first: Call, second: Call, transferor: Leg, target: Leg, waiting: Leg) -> None:
+def move_leg(turn: Turn, first: Call, second: Call, transferor: Leg, target: Leg, waiting: Leg) -> None:
     """`target` moves from the second call into the first, to `waiting`; the second ends."""
     moved = replace(target, role=Role.TARGET, former_call_id=second.id)
     timers = tuple(timer for timer in second.timers if timer.leg_id == target.id)

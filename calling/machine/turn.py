@@ -42,25 +42,25 @@ class Turn:
             raise KeyError(leg_id)
         return leg
 
-    def set(self, call_id: str, **changes: Any) -> Call:
+    def set(self, call_id: str, **changes: object) -> Call:
         call = amended(self.world[call_id], changes)
         self.world[call_id] = call
         return call
 
-    def set_leg(self, call_id: str, leg_id: str, **changes: Any) -> Leg:
+    def set_leg(self, call_id: str, leg_id: str, **changes: object) -> Leg:
         call = self.world[call_id]
         legs = tuple(amended(leg, changes) if leg.id == leg_id else leg for leg in call.legs)
         self.world[call_id] = amended(call, {"legs": legs})
         return self.leg(call_id, leg_id)
 
-    def set_attempt(self, call_id: str, leg_id: str, attempt_id: str, **changes: Any) -> None:
+    def set_attempt(self, call_id: str, leg_id: str, attempt_id: str, **changes: object) -> None:
         leg = self.leg(call_id, leg_id)
         attempts: tuple[Attempt, ...] = tuple(
             amended(attempt, changes) if attempt.id == attempt_id else attempt for attempt in leg.attempts
         )
         self.set_leg(call_id, leg_id, attempts=attempts)
 
-    def emit(self, type: str, call_id: str, leg_id: str | None = None, **data: Any) -> None:
+    def emit(self, type: str, call_id: str, leg_id: str | None = None, **data: object) -> None:
         self.events.append(Event(type, call_id, leg_id, data, self.world[call_id]))
 
     def start_timer(self, call_id: str, kind: TimerKind, seconds: float, leg_id: str | None = None) -> None:

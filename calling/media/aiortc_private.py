@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import ipaddress
 import secrets
 import socket
-import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from aioice import Candidate
@@ -35,15 +36,25 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
+import clock
 from calling.media import stun
 
 PINS = {"aiortc": "1.16.0", "aioice": "0.13.0", "pylibsrtp": "1.0.0"}
-CERTIFICATE_LIFE = 24 * 3600.0  # seconds; R26 is settled by a key per process and day
+CERTIFICATE_LIFE = 24 * 3600.0  # seconds: a key per process and day (docs/security.md#r26)
 MAX_PAIRS = 100  # RFC 8445 section 19.5.1
+# Nobody is flooded with checks at a stranger's word: until an address has answered, few candidates of it are
+# taken, few checks are sent there, and all such checks together are at most three times what the other side
+# has sent (as RFC 9000 section 8.1 bounds it); a check of its own (with our password) brings one more.
+MAX_AT_ONE_ADDRESS = 3
+UNANSWERED_REPEATS = 3
+MAX_UNANSWERED = 12
+AMPLIFICATION = 3
 CONSENT_PRIORITY = candidate_priority(1, "prflx")
+LOOPBACK_RANK = 1000  # some browsers send nothing over it
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
 
-# AEAD only (R26). The RSA suite serves peers that hold an RSA certificate while we are the client.
+# AEAD only (docs/security.md#r26).
+# The RSA suite serves peers that hold an RSA certificate while we are the client.
 _CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"
 # 128-bit GCM first: the cheapest of the three.
 _PROFILES = [
@@ -55,7 +66,6 @@ protect = lib.srtp_protect
 unprotect = lib.srtp_unprotect
 protect_rtcp = lib.srtp_protect_rtcp
 unprotect_rtcp = lib.srtp_unprotect_rtcp
-NO_SESSION = ffi.NULL
 
 
 def check_pins() -> None:
@@ -106,11 +116,17 @@ _certificate_made = 0.0
 def worker_certificate() -> WorkerCertificate:
     """The process's certificate, renewed daily. Legs that hold the old one keep it."""
     global _certificate, _certificate_made
-    now = time.monotonic()
+    now = clock.monotonic()
     if _certificate is None or now - _certificate_made > CERTIFICATE_LIFE:
         _certificate = WorkerCertificate.generateCertificate()
         _certificate_made = now
     return _certificate
+
+
+def new_certificate() -> WorkerCertificate:
+    """One for a far end that has an association with us already: it takes the same fingerprint for the same
+    association (RFC 8842 section 4) and would wait for ever for the new one."""
+    return WorkerCertificate.generateCertificate()
 
 
 # --- ICE --------------------------------------------------------------------------------------------
@@ -129,61 +145,91 @@ class IceSocket(StunProtocol):
         with contextlib.suppress(OSError):  # full buffer or an unreachable candidate: STUN repeats itself
             self.sock.sendto(data, addr)
 
+    async def request(
+        self,
+        request: aioice_stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[aioice_stun.Message, tuple[str, int]]:
+        """One check; it is repeated less often to an address that has never answered."""
+        if retransmissions is None and not cast(IceAgent, self.receiver).has_answered(addr[0]):
+            retransmissions = UNANSWERED_REPEATS
+        return await super().request(request, addr, integrity_key, retransmissions)
+
+    def send_stun(self, message: aioice_stun.Message, addr: tuple[str, int]) -> None:
+        ours = message.message_class == aioice_stun.Class.REQUEST
+        if not ours or cast(IceAgent, self.receiver).may_check(addr[0], len(bytes(message))):
+            super().send_stun(message, addr)
+
     async def close(self) -> None:
         """The owner of the socket closes it."""
 
 
-class IceAgent(Connection):
-    """aioice's agent on one given socket, without its gathering, its sleeps and its consent task.
+def host_candidate(sock: socket.socket, advertised: str, rank: int) -> Candidate:
+    """The candidate of a socket; rank 0 is preferred, loopback comes last (RFC 8445 section 5.1.2)."""
+    rank += LOOPBACK_RANK * ipaddress.ip_address(advertised).is_loopback
+    return Candidate(
+        foundation=candidate_foundation("host", "udp", advertised),
+        component=1,
+        transport="udp",
+        priority=candidate_priority(1, "host", 65535 - rank),
+        host=advertised,
+        port=sock.getsockname()[1],
+        type="host",
+    )
 
-    `on_selected(address)` is called at each nomination, also when the other side moves later.
+
+class IceAgent(Connection):
+    """aioice's agent on given sockets, without its gathering, its sleeps and its consent task.
+
+    places: each socket with the address it is known by. `on_selected(address, sock)` is called at each
+    nomination, also when the other side moves later. `judge(address)`: whether checks may go there at all.
     """
 
     def __init__(
         self,
-        sock: socket.socket,
-        advertised: str,
+        places: Sequence[tuple[socket.socket, str]],
         controlling: bool,
-        on_selected: Callable[[tuple[str, int]], None],
+        on_selected: Callable[[tuple[str, int], socket.socket], None],
+        judge: Callable[[str], bool],
     ) -> None:
         super().__init__(ice_controlling=controlling)
-        port = sock.getsockname()[1]
-        candidate = Candidate(
-            foundation=candidate_foundation("host", "udp", advertised),
-            component=1,
-            transport="udp",
-            priority=candidate_priority(1, "host"),
-            host=advertised,
-            port=port,
-            type="host",
-        )
-        self.candidate = candidate
-        self.consent_at = time.monotonic()
+        self._wires = {
+            sock: IceSocket(self, sock, host_candidate(sock, advertised, rank))
+            for rank, (sock, advertised) in enumerate(places)
+        }
+        self.candidates = [wire.local_candidate for wire in self._wires.values()]
+        self.candidate = self.candidates[0]
+        self.consent_at = clock.monotonic()
         self.stun_rtt: float | None = None
-        self._wire = IceSocket(self, sock, candidate)
+        self._judge = judge
+        self._answered: set[str] = set()  # addresses a check has succeeded with
+        self._unanswered: Counter[str] = Counter()  # checks sent to the others
+        self._allowance = 0  # bytes that may still be sent to them
         self._consents: dict[bytes, float] = {}  # transaction -> when it was sent
-        self._protocols = [self._wire]
-        self._local_candidates = [candidate]
+        self._protocols = list(self._wires.values())
+        self._local_candidates = list(self.candidates)
         self._local_candidates_start = self._local_candidates_end = True
         self._on_selected = on_selected
 
     @property
-    def candidate_line(self) -> str:
-        return self.candidate.to_sdp()
+    def candidate_lines(self) -> list[str]:
+        return [candidate.to_sdp() for candidate in self.candidates]
 
     def set_remote(self, user: str, password: str, lite: bool) -> None:
         self.remote_username, self.remote_password, self.remote_is_lite = user, password, lite
         if lite and not self.ice_controlling:
             self.ice_controlling = True  # RFC 8445 section 6.1.1: the full agent controls a lite one
 
-    def feed(self, data: bytes, addr: tuple[str, int]) -> None:
-        """One datagram that looks like STUN, from anyone. Never raises."""
+    def feed(self, data: bytes, addr: tuple[str, int], sock: socket.socket) -> None:
+        """One datagram that looks like STUN, from anyone, to one of our sockets. Never raises."""
         sent = self._consents.get(stun.transaction_of(data) or b"")
         if sent is not None:
             self._consent_answered(data, sent)
             return
         try:
-            self._wire.datagram_received(data, addr)
+            self._wires[sock].datagram_received(data, addr)
         except Exception:  # a parser not written for hostile input raises many classes
             return
 
@@ -196,21 +242,67 @@ class IceAgent(Connection):
         # A check answered before the remote description is known makes Chrome end its gathering early.
         if self.remote_password is None:
             return
-        if len(self._check_list) >= MAX_PAIRS and all(c.port != addr[1] for c in self._remote_candidates):
+        known = any((c._network_host, c.port) == addr for c in self._remote_candidates)
+        if not known and not self._may_learn(addr[0]):
             return
         super().request_received(message, addr, protocol)
 
+    def check_incoming(
+        self, message: aioice_stun.Message, addr: tuple[str, int], protocol: StunProtocol
+    ) -> None:
+        """A check that has our password: who sent it may be asked back."""
+        self._unanswered[addr[0]] = max(0, self._unanswered[addr[0]] - 1)
+        # Three times the check less the answer that it got, which is no longer than the check.
+        self._allowance += (AMPLIFICATION - 1) * len(bytes(message))
+        super().check_incoming(message, addr, protocol)
+
     def check_complete(self, pair: CandidatePair) -> None:
+        if pair.state == CandidatePair.State.SUCCEEDED:
+            self._answered.add(pair.remote_addr[0])
         super().check_complete(pair)
         chosen = self._nominated.get(1)
         if chosen is not None:
-            self.consent_at = time.monotonic()
-            self._on_selected(chosen.remote_addr)
+            self.consent_at = clock.monotonic()
+            self._on_selected(chosen.remote_addr, cast(IceSocket, chosen.protocol).sock)
+
+    def heard(self, size: int) -> None:
+        """The other side has sent so many bytes to bring this agent up: a description, a candidate."""
+        self._allowance += AMPLIFICATION * size
 
     async def add_remote_line(self, line: str) -> None:
         """Add one candidate that passed the gate."""
-        if len(self._remote_candidates) < MAX_PAIRS and not self._closing:
-            await self.add_remote_candidate(Candidate.from_sdp(line))
+        if len(self._remote_candidates) >= MAX_PAIRS or self._closing:
+            return
+        candidate = Candidate.from_sdp(line)
+        # One spelling for each address, or its candidates would be counted apart.
+        candidate.host = candidate._network_host = str(ipaddress.ip_address(candidate.host))
+        if not self._too_many_at(candidate.host):
+            await self.add_remote_candidate(candidate)
+
+    def has_answered(self, address: str) -> bool:
+        return address in self._answered
+
+    def may_check(self, address: str, size: int) -> bool:
+        """Whether one more check of so many bytes may be sent to that address; it is counted."""
+        if address in self._answered:
+            return True
+        if self._unanswered[address] >= MAX_UNANSWERED or self._allowance < size:
+            return False
+        self._unanswered[address] += 1
+        self._allowance -= size
+        return True
+
+    def _may_learn(self, address: str) -> bool:
+        """Whether a datagram's source may become a peer-reflexive candidate."""
+        few = len(self._check_list) < MAX_PAIRS and not self._too_many_at(address, "prflx")
+        return few and self._judge(address)
+
+    def _too_many_at(self, address: str, kind: str = "") -> bool:
+        """Whether an address that has not answered has its candidates (of that kind) already."""
+        if address in self._answered:
+            return False
+        at = [c for c in self._remote_candidates if c._network_host == address and kind in ("", c.type)]
+        return len(at) >= MAX_AT_ONE_ADDRESS
 
     async def connect(self) -> None:
         """Check pairs until one is nominated. Never fails by itself: the caller sets the deadline.
@@ -250,7 +342,7 @@ class IceAgent(Connection):
         if pair is None or self.remote_password is None:
             return
         transaction = secrets.token_bytes(12)
-        self._consents[transaction] = time.monotonic()
+        self._consents[transaction] = clock.monotonic()
         while len(self._consents) > 4:
             del self._consents[next(iter(self._consents))]
         request = stun.consent_request(
@@ -261,11 +353,11 @@ class IceAgent(Connection):
             self._tie_breaker,
             self.remote_password.encode(),
         )
-        self._wire.sendto(request, pair.remote_addr)
+        cast(IceSocket, pair.protocol).sendto(request, pair.remote_addr)
 
     def _consent_answered(self, data: bytes, sent: float) -> None:
         if self.remote_password is not None and stun.authentic(data, self.remote_password.encode()):
-            now = time.monotonic()
+            now = clock.monotonic()
             self.consent_at = now
             self.stun_rtt = now - sent
             self._consents.clear()
@@ -307,8 +399,8 @@ class DtlsEnd(RTCDtlsTransport):
 
     mismatch = False
 
-    def __init__(self, pipe: DtlsPipe) -> None:
-        super().__init__(cast(Any, pipe), [worker_certificate()])
+    def __init__(self, pipe: DtlsPipe, certificate: WorkerCertificate | None = None) -> None:
+        super().__init__(cast(Any, pipe), [certificate or worker_certificate()])
         self._srtp_profiles = _PROFILES
 
     def set_role(self, role: str) -> None:
@@ -337,12 +429,21 @@ class DtlsEnd(RTCDtlsTransport):
         return self._tx_srtp._srtp[0]
 
 
-def sdes_session(key: bytes, inbound: bool) -> Session:
-    """An AES_CM_128_HMAC_SHA1_80 session for a SIP leg keyed by SDES (RFC 4568). key: 30 bytes."""
+# The suites of RFC 4568 6.2 and RFC 7714 14.2 that libsrtp has a profile for.
+SDES_PROFILES: dict[str, int] = {
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+}
+
+
+def sdes_session(suite: str, key: bytes, inbound: bool) -> Session:
+    """A session for a SIP leg keyed by SDES (RFC 4568). key: master key and salt, as long as the suite's."""
     policy = Policy(
         key=key,
         ssrc_type=Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND,
-        srtp_profile=Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+        srtp_profile=SDES_PROFILES[suite],
     )
     policy.allow_repeat_tx = True
     policy.window_size = 1024

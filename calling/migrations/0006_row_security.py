@@ -7,7 +7,7 @@ there and nobody takes the role until `manage.py prepare` could make it: `manage
 
 from django.db import migrations
 
-from subscribers.row_security import MAKE_ROLE, ROLE
+from subscribers.database_roles import MAKE_ROLE, ROLE
 
 OWNED = (
     "subscribers_address", "subscribers_phonenumber", "subscribers_room", "subscribers_script",

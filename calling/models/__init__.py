@@ -1,11 +1,14 @@
-"""The switchboard's rows. Nothing here decides; `calling.store` is the only writer of calls and legs."""
+"""The switchboard's rows. Nothing here decides; `calling.calls.store` is the only writer of calls and
+legs."""
 
+from calling.models.alert import Alert
 from calling.models.call import Attempt, Call, Device, Leg
 from calling.models.candidate import IceCandidate
 from calling.models.event import Event
 from calling.models.ledger import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.models.meeting import Meeting, Member
 from calling.models.operation import Operation, Recording, ScriptRun
+from calling.models.push import PushRing, PushSubscription
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
 from calling.models.staff import SecondFactor, StaffAction, StaffRole
@@ -14,6 +17,7 @@ from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
 __all__ = [
     "Account",
+    "Alert",
     "Attempt",
     "Call",
     "Delivery",
@@ -30,6 +34,8 @@ __all__ = [
     "Operation",
     "PhoneCharge",
     "PhoneRate",
+    "PushRing",
+    "PushSubscription",
     "Recording",
     "ScriptRun",
     "SecondFactor",

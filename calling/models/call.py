@@ -8,7 +8,7 @@ from calling.models.ids import uuid7
 
 
 class Call(models.Model):
-    """One attempt to connect, from dial to end. Written by `calling.store` alone."""
+    """One attempt to connect, from dial to end. Written by `calling.calls.store` alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="calls")
@@ -21,6 +21,7 @@ class Call(models.Model):
     from_name = models.CharField(max_length=200, blank=True)
     to_address = models.CharField(max_length=300)
     caller_id = models.CharField(max_length=300, blank=True)
+    diverted_from = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     ringing_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
@@ -43,11 +44,14 @@ class Call(models.Model):
     consult_id = models.UUIDField(null=True)
     consult_of = models.UUIDField(null=True)
     consulting = models.BooleanField(default=False)
+    supervises = models.UUIDField(null=True, help_text="the call that this call's party listens to")
+    supervision = models.JSONField(null=True, help_text="of a supervisor's call: mode, leg_id, by, tone")
+    supervisors = models.JSONField(null=True, help_text="the live calls of who listens to this one")
     timers = models.JSONField(default=list)
     deadline = models.DateTimeField(null=True)
     sequence = models.IntegerField(default=0)
     api_dialled = models.BooleanField(default=False)
-    dialled_by = models.CharField(max_length=300, blank=True)
+    dialled_by = models.CharField(max_length=300, blank=True)  # no longer written: the version before has it
 
     class Meta:
         indexes = [
@@ -57,6 +61,9 @@ class Call(models.Model):
             models.Index(fields=["project", "-created_at", "-id"], name="call_project_created"),
             models.Index(fields=["project", "state"], name="call_live", condition=~models.Q(state="ended")),
             models.Index(fields=["session"], name="call_session_live", condition=~models.Q(state="ended")),
+            models.Index(
+                fields=["supervises"], name="call_supervises", condition=models.Q(supervises__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -83,6 +90,14 @@ class Leg(models.Model):
     address = models.CharField(max_length=300)
     name = models.CharField(max_length=200, blank=True)
     subscriber_id = models.UUIDField(null=True)
+    holder = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="a guest's full identity"
+    )
+    part = models.CharField(
+        max_length=8, blank=True, default="", db_default="", help_text="screen or device: see part_of"
+    )
+    part_of = models.UUIDField(null=True, help_text="the leg of the party whose further picture this is")
+    settings = models.JSONField(null=True, help_text="what a participant set for itself; null: nothing")
     device_id = models.UUIDField(null=True)
     app = models.CharField(max_length=16, null=True)
     app_ref = models.CharField(max_length=100, null=True)
@@ -113,6 +128,8 @@ class Leg(models.Model):
             ),
             models.Index(fields=["device_id"], name="leg_device_live", condition=~models.Q(state="ended")),
             models.Index(fields=["peer_id"], name="leg_peer"),
+            models.Index(fields=["holder"], name="leg_holder", condition=~models.Q(holder="")),
+            models.Index(fields=["part_of"], name="leg_part_of", condition=models.Q(part_of__isnull=False)),
         ]
 
 

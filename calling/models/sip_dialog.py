@@ -19,6 +19,10 @@ class SipDialog(models.Model):
     direction = models.CharField(max_length=3, help_text="in or out")
     state = models.CharField(max_length=10, default="early")  # early confirmed ended
     dialog = models.JSONField(default=dict)
+    media_source = models.CharField(
+        max_length=45, null=True, help_text="behind a NAT: the address its sound may be learned from"
+    )
+    takes_info = models.BooleanField(null=True, help_text="the far end's Allow has INFO")
     lease_until = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
 

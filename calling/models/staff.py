@@ -43,7 +43,7 @@ class SecondFactor(models.Model):
 
 
 class StaffAction(models.Model):
-    """The audit log. Rows are only ever added; `name` outlives the user it names."""
+    """The audit log. Rows are only added; failed sign-ins alone are forgotten. `name` outlives its user."""
 
     id = models.BigAutoField(primary_key=True)
     project = models.ForeignKey(

@@ -6,16 +6,16 @@ So each event meets each endpoint exactly once, whatever is killed when.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.utils import timezone
-
+import clock
 from calling import models
-from calling.webhooks.matching import wants
-from calling.webhooks.status_callback import callback_body
+from calling.calls.status_urls import StatusUrl
+from calling.webhooks.status_callbacks import callback_body
 
 
 def fan_out(event_ids: Sequence[int]) -> int:
@@ -23,14 +23,16 @@ def fan_out(event_ids: Sequence[int]) -> int:
     events = list(models.Event.objects.filter(pk__in=list(event_ids)).order_by("id"))
     general = endpoints_by_project({event.project_id for event in events})
     private = endpoints_by_call({event.call_id for event in events if event.call_id})
-    now = timezone.now()
+    now = clock.now()
     rows: list[models.Delivery] = []
     for event in events:
-        for endpoint in general.get(event.project_id, []):
-            if wants(endpoint.events, event.type):
-                rows.append(delivery(endpoint, event, "", now))
+        rows += [
+            delivery(endpoint, event, "", now)
+            for endpoint in general.get(event.project_id, [])
+            if wants(endpoint.events, event.type)
+        ]
         for endpoint in private.get(event.call_id, []) if event.call_id else []:
-            body = callback_body(json.loads(event.body), endpoint.status_events)
+            body = callback_body(json.loads(event.body), StatusUrl.read(endpoint.status_events))
             if body is not None and not told_before(endpoint, event):
                 rows.append(delivery(endpoint, event, body, now))
     models.Delivery.objects.bulk_create(rows, batch_size=1000)
@@ -39,10 +41,10 @@ def fan_out(event_ids: Sequence[int]) -> int:
 
 def told_before(endpoint: models.WebhookEndpoint, event: models.Event) -> bool:
     """Whether it is about one leg (`connect/<leg>`, `leg/<leg>`) that had left before its call ended."""
-    what, _, leg_id = next(iter(endpoint.status_events), "").partition("/")
-    if event.type != "call.ended" or what not in ("connect", "leg"):
+    about = StatusUrl.read(endpoint.status_events)
+    if event.type != "call.ended" or about.scope not in ("connect", "leg"):
         return False
-    left = models.Event.objects.filter(call_id=event.call_id, type="leg.ended", leg_id=leg_id)
+    left = models.Event.objects.filter(call_id=event.call_id, type="leg.ended", leg_id=about.ref)
     return left.exists()
 
 
@@ -68,3 +70,19 @@ def endpoints_by_call(calls: set[UUID]) -> dict[UUID, list[models.WebhookEndpoin
         assert row.call_id is not None
         found[row.call_id].append(row)
     return found
+
+
+PATTERN = re.compile(r"\*|[a-z][a-z_]*(\.[a-z][a-z_]*)*(\.\*)?")
+
+
+def is_pattern(text: object) -> bool:
+    """`*`, `call.*`, `call.ended`: dotted lower-case words, a star only at the end."""
+    return isinstance(text, str) and len(text) <= 60 and PATTERN.fullmatch(text) is not None
+
+
+def wants(patterns: Iterable[str], type: str) -> bool:
+    """Whether any pattern covers the event type."""
+    return any(
+        pattern == "*" or pattern == type or (pattern.endswith(".*") and type.startswith(pattern[:-1]))
+        for pattern in patterns
+    )

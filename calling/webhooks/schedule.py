@@ -1,12 +1,13 @@
-"""When a failed delivery is tried again, and when it is given up for now (contract 8). Pure."""
+"""When a failed delivery is tried again, and when it is parked (docs/contract.md#webhook-schedule). Pure."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+import clock
 
 WAITS = (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 26 * 3600)
 """Seconds between tries: eleven tries over a little more than three days."""
@@ -38,12 +39,12 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
-def judge(
+def next_attempt(
     tries: int,
     status: int | None,
     now: datetime,
     retry_after: str | None = None,
-    rng: random.Random | None = None,
+    rng: clock.Dice | None = None,
     waits: Sequence[float] = WAITS,
 ) -> Verdict:
     """After try number `tries` (from 1) with this HTTP status (None: no answer).
@@ -57,11 +58,11 @@ def judge(
         return Verdict("gone")
     if tries > len(waits):
         return Verdict("parked")
-    wait = waits[tries - 1] * (1 + (rng or random).uniform(0, JITTER))
+    wait = waits[tries - 1] * (1 + (rng or clock.dice).uniform(0, JITTER))
     asked = retry_after_seconds(retry_after, now) or 0.0  # a shorter one must not burn the tries early
     return Verdict("pending", now + timedelta(seconds=max(asked, wait)))
 
 
-def given_up(failing_since: datetime | None, now: datetime) -> bool:
+def is_abandoned(failing_since: datetime | None, now: datetime) -> bool:
     """Whether an endpoint has been failing for so long that it is disabled."""
     return failing_since is not None and now - failing_since >= GIVE_UP_AFTER

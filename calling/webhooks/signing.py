@@ -1,4 +1,4 @@
-"""Signatures on deliveries: Standard Webhooks 1.0.0, and SignalWire's own beside it for status_url. Pure.
+"""Signatures on deliveries: Standard Webhooks 1.0.0. Pure.
 
 Nothing here knows rows, clocks or sockets.
 """
@@ -40,8 +40,3 @@ def headers(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(signature(secret, message_id, timestamp, body) for secret in secrets),
     }
-
-
-def signalwire_signature(signing_key: str, url: str, body: bytes) -> str:
-    """`X-SignalWire-Signature`: hex HMAC-SHA1 over the URL and the raw body."""
-    return hmac.new(signing_key.encode(), url.encode() + body, hashlib.sha1).hexdigest()

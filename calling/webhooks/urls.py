@@ -1,4 +1,4 @@
-"""The paths of contract 8."""
+"""The paths of docs/contract.md#webhooks."""
 
 from __future__ import annotations
 

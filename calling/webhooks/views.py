@@ -1,4 +1,4 @@
-"""`/api/webhooks`: endpoints, their secrets, deliveries, resend and replay (contract 8)."""
+"""`/api/webhooks`: endpoints, their secrets, deliveries, resend and replay (docs/contract.md#webhooks)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from calling import eventlog, models, payloads
-from calling.fields import Form
-from calling.store import uuid_or_404
-from calling.webhooks import again, claims
-from calling.webhooks.guard import UnsafeUrl, parse_url, vet
-from calling.webhooks.matching import is_pattern
+import clock
+from calling import models
+from calling.commands import event_params
+from calling.commands.leg_selection import uuid_or_404
+from calling.commands.params import Params
+from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
+from calling.webhooks import delivery_queue, redelivery, shapes
+from calling.webhooks.fanout import is_pattern
 from calling.webhooks.signing import new_secret
-from subscribers.http import pages, problems
-from subscribers.sealing import seal
+from rest import errors, pagination
+from rest.json_bodies import Json, rfc3339
+from rest.known_names import query_of
+from rest.views import RestView
+from subscribers.encryption import seal
 from tokens.subjects import ApiKey
 
 MAX_ENDPOINTS = 50
@@ -33,7 +36,7 @@ STATES = ("pending", "delivered", "parked", "cancelled")
 
 def key(request: Request) -> ApiKey:
     if not isinstance(request.auth, ApiKey):
-        raise problems.Forbidden()
+        raise errors.Forbidden
     return request.auth
 
 
@@ -42,7 +45,7 @@ def find(request: Request, webhook_id: str) -> models.WebhookEndpoint:
         pk=uuid_or_404(webhook_id), project_id=key(request).project_id, call_id=None
     ).first()
     if row is None:
-        raise problems.NotFound()
+        raise errors.NotFound
     return row
 
 
@@ -55,10 +58,10 @@ def endpoint_json(row: models.WebhookEndpoint, secret: str | None = None) -> dic
         "description": row.description,
         "status": "disabled" if row.disabled_at else "enabled",
         "enabled": row.disabled_at is None,
-        "disabled_at": payloads.rfc3339(row.disabled_at),
+        "disabled_at": rfc3339(row.disabled_at),
         "disabled_reason": row.disabled_reason or None,
-        "failing_since": payloads.rfc3339(row.failing_since),
-        "created_at": payloads.rfc3339(row.created_at),
+        "failing_since": rfc3339(row.failing_since),
+        "created_at": rfc3339(row.created_at),
         **shown,
     }
 
@@ -73,12 +76,12 @@ def delivery_json(row: models.Delivery) -> dict[str, Any]:
         "status": row.state,
         "trigger": row.trigger,
         "tries": row.tries,
-        "next_at": payloads.rfc3339(row.next_at) if row.state == "pending" else None,
-        "created_at": payloads.rfc3339(row.created_at),
-        "finished_at": payloads.rfc3339(row.finished_at),
+        "next_at": rfc3339(row.next_at) if row.state == "pending" else None,
+        "created_at": rfc3339(row.created_at),
+        "finished_at": rfc3339(row.finished_at),
         "attempts": [
             {
-                "at": payloads.rfc3339(attempt.at),
+                "at": rfc3339(attempt.at),
                 "status": attempt.status,
                 "error": attempt.error or None,
                 "duration_ms": attempt.duration_ms,
@@ -95,12 +98,12 @@ def refuse_inside(host: str) -> None:
         ipaddress.ip_address(host)
     except ValueError:
         return
-    vet([host], allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
+    vet_addresses([host], allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
 
 
-def read_endpoint(data: Any, *, partial: bool) -> dict[str, Any]:
+def read_endpoint(data: Json, *, partial: bool) -> dict[str, Any]:
     """`{url, events, description?}` checked; `enabled` too where an endpoint is changed."""
-    form = Form(data)
+    form = Params(data, strict=True)
     values: dict[str, Any] = {}
     url = form.text("url", 2000, required=not partial)
     if url is not None:
@@ -108,40 +111,43 @@ def read_endpoint(data: Any, *, partial: bool) -> dict[str, Any]:
             refuse_inside(parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).host)
             values["url"] = url
         except UnsafeUrl as refusal:
-            form.wrong("url", str(refusal), "url_is_unsafe")
+            form.fail("url", str(refusal), "url_is_unsafe")
     events = form.value("events", required=not partial)
     if events is not None:
-        good = isinstance(events, list) and 1 <= len(events) <= 50
-        if good and all(is_pattern(each) for each in events):
+        if isinstance(events, list) and 1 <= len(events) <= 50 and all(is_pattern(each) for each in events):
+            event_params.refuse_unknown_types(form, "events", events)
             values["events"] = list(dict.fromkeys(events))
         else:
-            form.wrong("events", "events must be a list of 1 to 50 types like call.ended or call.*.")
-    if form.has("description"):
+            form.fail("events", "events must be a list of 1 to 50 types like call.ended or call.*.")
+    if form.given("description"):
         description = form.text("description", 500)
         if description is not None:
             values["description"] = description
     if partial:
-        enabled = form.flag("enabled")
+        enabled = form.boolean("enabled")
         if enabled is not None:
             values["enabled"] = enabled
     form.check()
     return values
 
 
-class WebhooksView(APIView):
+class WebhooksView(RestView):
     @extend_schema(
-        operation_id="webhooks_list", summary="Webhook endpoints", tags=["webhooks"], responses={200: dict}
+        operation_id="webhooks_list",
+        summary="Webhook endpoints",
+        tags=["webhooks"],
+        responses={200: shapes.Webhooks},
     )
     def get(self, request: Request) -> Response:
         rows = models.WebhookEndpoint.objects.filter(project_id=key(request).project_id, call_id=None)
-        return pages.page(request, rows, endpoint_json)
+        return pagination.page(request, rows, endpoint_json)
 
     @extend_schema(
         operation_id="webhooks_create",
         summary="Add an endpoint",
         tags=["webhooks"],
-        request=dict,
-        responses={201: dict},
+        request=shapes.NewWebhook,
+        responses={201: shapes.WebhookWithSecret},
     )
     def post(self, request: Request) -> Response:
         project_id = key(request).project_id
@@ -150,16 +156,19 @@ class WebhooksView(APIView):
             models.WebhookEndpoint.objects.filter(project_id=project_id, call_id=None).count()
             >= MAX_ENDPOINTS
         ):
-            raise problems.Conflict("too_many_webhooks", f"A project has at most {MAX_ENDPOINTS} endpoints.")
+            raise errors.Conflict("too_many_webhooks", f"A project has at most {MAX_ENDPOINTS} endpoints.")
         secret = new_secret()
         row = models.WebhookEndpoint.objects.create(project_id=project_id, secret=seal(secret), **values)
         headers = {"Location": f"/api/webhooks/{row.id}"}
         return Response(endpoint_json(row, secret), status=201, headers=headers)
 
 
-class WebhookView(APIView):
+class WebhookView(RestView):
     @extend_schema(
-        operation_id="webhooks_get", summary="One endpoint", tags=["webhooks"], responses={200: dict}
+        operation_id="webhooks_get",
+        summary="One endpoint",
+        tags=["webhooks"],
+        responses={200: shapes.Webhook},
     )
     def get(self, request: Request, webhook_id: str) -> Response:
         return Response(endpoint_json(find(request, webhook_id)))
@@ -168,8 +177,8 @@ class WebhookView(APIView):
         operation_id="webhooks_change",
         summary="Change an endpoint",
         tags=["webhooks"],
-        request=dict,
-        responses={200: dict},
+        request=shapes.WebhookChange,
+        responses={200: shapes.Webhook},
     )
     def patch(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
@@ -180,9 +189,9 @@ class WebhookView(APIView):
         if values:
             row.save(update_fields=list(values))
         if enabled is True:
-            again.enable(row)
+            redelivery.enable(row)
         elif enabled is False:
-            again.disable_by_owner(row)
+            redelivery.disable_by_owner(row)
         return Response(endpoint_json(row))
 
     @extend_schema(
@@ -193,93 +202,97 @@ class WebhookView(APIView):
         return Response(status=204)
 
 
-class RotateView(APIView):
+class RotateView(RestView):
     @extend_schema(
         operation_id="webhooks_rotate",
         summary="A new secret; the old one signs along for 24 h",
         tags=["webhooks"],
         request=None,
-        responses={200: dict},
+        responses={200: shapes.WebhookWithSecret},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
+        Params(request.data, strict=True).check()
         secret = new_secret()
-        until = timezone.now() + timedelta(hours=OLD_SECRET_HOURS)
-        kept = [*claims.kept_secrets(row), claims.Kept(row.secret, until)][-MOST_SECRETS:]
-        row.old_secret, row.old_secret_until = claims.kept_text(kept), until
+        until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
+        kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]
+        row.old_secret, row.old_secret_until = delivery_queue.kept_text(kept), until
         row.secret = seal(secret)
         row.save(update_fields=["secret", "old_secret", "old_secret_until"])
         return Response(endpoint_json(row, secret))
 
 
-class TestView(APIView):
+class TestView(RestView):
     @extend_schema(
         operation_id="webhooks_test",
         summary="Send a test event",
         tags=["webhooks"],
         request=None,
-        responses={202: dict},
+        responses={202: shapes.Delivery},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
-        return Response(delivery_json(again.send_test(find(request, webhook_id))), status=202)
+        row = find(request, webhook_id)
+        Params(request.data, strict=True).check()
+        return Response(delivery_json(redelivery.send_test(row)), status=202)
 
 
-class DeliveriesView(APIView):
+class DeliveriesView(RestView):
     @extend_schema(
         operation_id="webhooks_deliveries",
         summary="The delivery log",
         tags=["webhooks"],
-        responses={200: dict},
+        responses={200: shapes.Deliveries},
     )
     def get(self, request: Request, webhook_id: str) -> Response:
         rows = models.Delivery.objects.filter(endpoint=find(request, webhook_id))
-        status = request.query_params.get("status")
+        status = query_of(request).get("status")
         if status:
             if status not in STATES:
-                raise problems.Unprocessable(
+                raise errors.Unprocessable(
                     "invalid_parameter", f"status is one of {', '.join(STATES)}.", "status"
                 )
             rows = rows.filter(state=status)
         rows = rows.select_related("event").prefetch_related("attempts")
-        return pages.page(request, rows, delivery_json)
+        return pagination.page(request, rows, delivery_json)
 
 
-class ResendView(APIView):
+class ResendView(RestView):
     @extend_schema(
         operation_id="webhooks_resend",
         summary="Send one delivery again",
         tags=["webhooks"],
         request=None,
-        responses={202: dict},
+        responses={202: shapes.Delivery},
     )
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
         row = find(request, webhook_id)
         old = row.deliveries.select_related("event", "endpoint").filter(pk=uuid_or_404(delivery_id)).first()
         if old is None:
-            raise problems.NotFound()
-        return Response(delivery_json(again.resend(old)), status=202)
+            raise errors.NotFound
+        Params(request.data, strict=True).check()
+        return Response(delivery_json(redelivery.resend(old)), status=202)
 
 
-class ReplayView(APIView):
+class ReplayView(RestView):
     @extend_schema(
         operation_id="webhooks_replay",
         summary="Deliver again what followed a cursor or a time",
         tags=["webhooks"],
-        request=dict,
-        responses={202: dict},
+        request=shapes.Replay,
+        responses={202: shapes.Replayed},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
-        form = Form(request.data)
-        after = eventlog.read_cursor(form)
+        form = Params(request.data, strict=True)
+        after = event_params.read_cursor(form)
         since = parse_since(form)
         form.check()
         if (after is None) == (since is None):
-            raise problems.Unprocessable("invalid_parameter", "Give either after or since.", "after")
-        return Response({"replayed": again.replay(row, after=after, since=since)}, status=202)
+            raise errors.Unprocessable("invalid_parameter", "Give either after or since.", "after")
+        return Response({"replayed": redelivery.replay(row, after=after, since=since)}, status=202)
 
 
-def parse_since(form: Form) -> Any:
+def parse_since(form: Params) -> Any:
     value = form.value("since")
     if value is None:
         return None
@@ -288,5 +301,5 @@ def parse_since(form: Form) -> Any:
     except ValueError:
         when = None
     if when is None or when.tzinfo is None:
-        form.wrong("since", "since must be an RFC 3339 time with its zone.")
+        form.fail("since", "since must be an RFC 3339 time with its zone.")
     return when

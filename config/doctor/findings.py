@@ -41,7 +41,7 @@ def media_address(bind: str, advertised: str, local: frozenset[str]) -> Finding:
     address = ipaddress.ip_address(advertised)
     told = f"devices are told {advertised}, sockets bind {bind}"
     if address.is_loopback:
-        why = "Only devices on this machine have sound. For others: CALLWRIGHT_BIND=0.0.0.0, or "
+        why = "Only devices on this machine have sound. For others, and for Firefox: "
         return Finding("note", "media address", told, why + "CALLWRIGHT_MEDIA_IP=<address they reach>.")
     if address.is_unspecified:
         return Finding("bad", "media address", told, "Name one address: CALLWRIGHT_MEDIA_IP=bind/advertised.")
@@ -64,6 +64,14 @@ def media_ports(first: int, last: int, refused: str | None) -> Finding:
     if count < FEW_PORTS:
         return Finding("note", "media ports", fact, "Widen CALLWRIGHT_MEDIA_PORTS and open it in firewalls.")
     return Finding("good", "media ports", fact)
+
+
+def decoder(why_not: str | None) -> Finding:
+    """Whether media files from outside can be decoded by a process that can do nothing else."""
+    if why_not is None:
+        return Finding("good", "media files", "their decoder can do nothing but decode")
+    advice = "Files from outside are refused; built-in sounds and speech play. It takes Linux with seccomp."
+    return Finding("note", "media files", f"a decoder cannot be confined: {why_not}", advice)
 
 
 def answers(about: str, address: str, milliseconds: float | None, advice: str) -> Finding:
@@ -190,10 +198,19 @@ def migrations(waiting: tuple[str, ...]) -> Finding:
     return Finding("good", "schema", "all migrations are applied")
 
 
-def row_security(usable: bool, user: str) -> Finding:
-    """Whether requests of a project run as the role that sees its rows alone."""
+def two_logins(faults: tuple[str, ...], user: str) -> Finding:
+    """Whether the login of requests is one that row-level security holds."""
+    if faults:
+        fact = f"requests log in as {user}, which {', '.join(faults)}"
+        return Finding("bad", "projects", fact, "Give it a login of its own and run `manage.py prepare`.")
+    return Finding("good", "projects", "requests have a login that sees one project's rows alone")
+
+
+def one_login(usable: bool, user: str) -> Finding:
+    """Whether requests of a project at least take the role that sees its rows alone."""
     if usable:
-        return Finding("good", "projects", "kept apart by row-level security too")
+        fact = "kept apart by row-level security, but in one login: a statement that is injected can leave it"
+        return Finding("note", "projects", fact, "Set CALLWRIGHT_REQUESTS_DATABASE_URL.")
     advice = f"As a superuser: ALTER ROLE {user} CREATEROLE; then run `manage.py prepare` and restart."
     return Finding("note", "projects", "row-level security is not in use", advice)
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
-import random
 import resource
 import socket
 import ssl
-import time
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
@@ -20,6 +21,9 @@ from pathlib import Path
 
 from aioice import stun, turn
 from cryptography import x509
+
+import clock
+from config.env import ROOT
 
 PATIENCE = 2.0
 
@@ -39,7 +43,7 @@ def local_addresses() -> frozenset[str]:
 def can_bind(address: str, first: int, last: int) -> str | None:
     """None where a few ports of the range can be bound, else why not. A port in use is no failure."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for port in {first, last, random.randint(first, last)}:
+    for port in {first, last, clock.dice.randint(first, last)}:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((address, port))
@@ -47,6 +51,17 @@ def can_bind(address: str, first: int, last: int) -> str | None:
                 if error.errno != 98:  # EADDRINUSE: a call has it
                     return f"{port}: {error.strerror}"
     return None
+
+
+def confinement() -> str | None:
+    """None where a decoder of media files can be confined here, else why not; a process of its own tries."""
+    command = [sys.executable, "-m", "calling.media.files.sandbox"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=5 * PATIENCE, check=True)
+        said = json.loads(done.stdout)
+        return None if said["confined"] else str(said["why"])[:200]
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError):
+        return "a decoder's process does not start"
 
 
 def resolve(host: str) -> tuple[str, ...]:
@@ -60,7 +75,7 @@ def resolve(host: str) -> tuple[str, ...]:
 
 def http(address: str, port: int, path: str) -> float | None:
     """Milliseconds to a 200."""
-    begun = time.monotonic()
+    begun = clock.monotonic()
     connection = HTTPConnection(address, port, timeout=PATIENCE)
     try:
         connection.request("GET", path, headers={"Host": "localhost"})
@@ -70,7 +85,7 @@ def http(address: str, port: int, path: str) -> float | None:
         return None
     finally:
         connection.close()
-    return (time.monotonic() - begun) * 1000
+    return (clock.monotonic() - begun) * 1000
 
 
 @dataclass(frozen=True)
@@ -144,7 +159,7 @@ def turn_allocation(address: str, port: int, username: str, password: str) -> tu
 
 def sip_options(address: str, port: int) -> float | None:
     """Milliseconds to any answer of a SIP OPTIONS over UDP (RFC 3261 section 11)."""
-    tag = f"{random.getrandbits(64):x}"
+    tag = f"{clock.dice.getrandbits(64):x}"
     lines = (
         f"OPTIONS sip:{_bracketed(address)}:{port} SIP/2.0",
         f"Via: SIP/2.0/UDP {_bracketed(address)}:9;rport;branch=z9hG4bK{tag}",
@@ -166,14 +181,14 @@ def _bracketed(address: str) -> str:
 def _ask(address: str, port: int, datagram: bytes) -> tuple[bytes | None, float]:
     """One datagram, sent twice at most; its answer and the milliseconds it took."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    begun = time.monotonic()
+    begun = clock.monotonic()
     with socket.socket(family, socket.SOCK_DGRAM) as asking:
         asking.settimeout(PATIENCE / 2)
         for _ in range(2):
             try:
                 asking.connect((address, port))
                 asking.send(datagram)
-                return asking.recv(65535), (time.monotonic() - begun) * 1000
+                return asking.recv(65535), (clock.monotonic() - begun) * 1000
             except OSError:
                 continue
     return None, 0.0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Exists, Max, Min, OuterRef, Sum
-from django.utils import timezone
 
-from calling import eventlog, models, nudge
+import clock
+from calling import models
+from calling.calls import event_log
+from calling.runtime import nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
-from subscribers import row_security
+from subscribers import database_roles, row_security
 
 _FRESH = timedelta(seconds=5)
 _OVERDUE = timedelta(seconds=30)
@@ -24,10 +26,10 @@ def examine_database() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         yield findings.version("PostgreSQL", str(cursor.fetchone()[0]), (14,), "15 to 17")
-        before = datetime.now(UTC)
+        before = clock.now()
         cursor.execute("SELECT clock_timestamp()")
         theirs = cursor.fetchone()[0]
-        middle = before + (datetime.now(UTC) - before) / 2
+        middle = before + (clock.now() - before) / 2
         yield findings.clock((theirs - middle).total_seconds())
         cursor.execute("SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity")
         yield findings.connections(*cursor.fetchone())
@@ -35,12 +37,17 @@ def examine_database() -> Iterator[Finding]:
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     yield findings.migrations(tuple(f"{each.app_label}.{each.name}" for each, _ in plan))
     if not plan:
-        yield findings.row_security(row_security.usable(), str(connection.settings_dict["USER"]))
+        requests = connection.settings_dict.get("REQUESTS")
+        if requests is not None:
+            user = str(requests["USER"])
+            yield findings.two_logins(tuple(database_roles.login_faults(user)), user)
+        else:
+            yield findings.one_login(row_security.usable(), str(connection.settings_dict["USER"]))
 
 
 def examine_switchboard() -> Iterator[Finding]:
     """Media workers, the event log, deliveries."""
-    now = timezone.now()
+    now = clock.now()
     alive = models.MediaWorker.objects.filter(heartbeat_at__gt=now - _FRESH)
     serving = alive.filter(draining=False)
     sums = serving.aggregate(legs=Sum("legs"), budget=Sum("budget"), lag=Max("loop_lag_ms"))
@@ -51,7 +58,7 @@ def examine_switchboard() -> Iterator[Finding]:
         sums["budget"] or 0,
         sums["lag"] or 0.0,
     )
-    waiting = eventlog.waiting()
+    waiting = event_log.waiting()
     oldest = waiting.aggregate(at=Min("created_at"))["at"]
     yield findings.log_lag(waiting.count(), (now - oldest).total_seconds() if oldest else 0.0)
     yield findings.deliveries(

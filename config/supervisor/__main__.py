@@ -8,20 +8,21 @@ import http.client
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
 
+import clock
 from config import env as environment
+from config import privacy
 from config.embedded import certificate
 from config.embedded.engine import EngineError
 from config.env import Environment
-from config.supervisor import credentials, plan, ports, screen
-from config.supervisor.launch import end_with_my_parent, last_line
+from config.process import end_with_my_parent, last_line
+from config.supervisor import console, credentials, plan, ports
 from config.supervisor.logtail import LogTail
-from config.supervisor.parent import Parent
-from config.supervisor.watch import Stopping, Supervisor
+from config.supervisor.parent_death import Parent
+from config.supervisor.supervisor import Stopping, Supervisor
 
 _ENGINE_PATIENCE = 60.0
 # Long: a big database may need its time for a migration.
@@ -35,7 +36,8 @@ class CannotStart(Exception):
 
 def main(arguments: list[str]) -> int:
     """Runs one instance in the foreground; 0 after a clean stop, 1 where it could not start."""
-    began = time.monotonic()
+    began = clock.monotonic()
+    privacy.keep_private()
     env = environment.load()
     parent = None
     if "--with-parent" in arguments:
@@ -44,6 +46,7 @@ def main(arguments: list[str]) -> int:
     try:
         with _alone(env.data_dir):
             ports.check(plan.ports(env))
+            privacy.tighten(env.data_dir)
             return _run(env, began, parent)
     except (CannotStart, EngineError, ports.PortTaken) as reason:
         print(f"callwright: {reason}", file=sys.stderr, flush=True)
@@ -54,7 +57,7 @@ def _run(env: Environment, began: float, parent: Parent | None) -> int:
     logs = env.data_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     logs.chmod(0o700)
-    tail = LogTail(logs, screen.say)
+    tail = LogTail(logs, console.say)
     tail.skip_what_is_there()
 
     def each_tick() -> None:
@@ -62,7 +65,7 @@ def _run(env: Environment, began: float, parent: Parent | None) -> int:
         if parent is not None and supervisor.stop_asked is None and parent.wants_to_end():
             supervisor.stop_asked = signal.SIGINT
 
-    supervisor = Supervisor(screen.say, each_tick)
+    supervisor = Supervisor(console.say, each_tick)
     supervisor.listen_to_signals()
     try:
         _start(env, supervisor, began)
@@ -71,9 +74,9 @@ def _run(env: Environment, began: float, parent: Parent | None) -> int:
         pass
     finally:
         asked = supervisor.stop_asked
-        screen.say(f"stopping{f' on {asked.name}' if asked else ''} ...")
+        console.say(f"stopping{f' on {asked.name}' if asked else ''} ...")
         supervisor.stop(plan.stop_groups())
-    screen.say("stopped")
+    console.say("stopped")
     return 0
 
 
@@ -85,6 +88,7 @@ def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
     leaf = None
     if env.https_port:
         leaf = certificate.prepare(env.data_dir, certificate.names_for(env.domain_host, env.bind))
+    first = credentials.read(env.data_dir) is None
     preparation = plan.preparation(env)
     if supervisor.run_once(preparation, _PREPARE_PATIENCE) != 0:
         raise CannotStart(f"preparing the database failed: {last_line(preparation.log)}")
@@ -96,9 +100,10 @@ def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
     try:
         supervisor.wait_until(_now_and_then(lambda: _is_ready(env)), _READY_PATIENCE, "readiness")
     except TimeoutError:
-        screen.say(f"not ready after {_READY_PATIENCE:.0f} s; see {env.data_dir / 'logs'}")
+        console.say(f"not ready after {_READY_PATIENCE:.0f} s; see {env.data_dir / 'logs'}")
         return
-    print(screen.ready(env, who, leaf, time.monotonic() - began), flush=True)
+    secrets = console.may_tell(sys.stdout, first, os.environ)
+    print(console.ready(env, who, leaf, clock.monotonic() - began, secrets), flush=True)
 
 
 def _wait(supervisor: Supervisor, ready: Callable[[], bool], patience: float, name: str) -> None:
@@ -114,16 +119,16 @@ def _now_and_then(ask: Callable[[], bool], pause: float = 0.2) -> Callable[[], b
 
     def answer() -> bool:
         nonlocal asked
-        if time.monotonic() - asked < pause:
+        if clock.monotonic() - asked < pause:
             return False
-        asked = time.monotonic()
+        asked = clock.monotonic()
         return ask()
 
     return answer
 
 
 def _is_ready(env: Environment) -> bool:
-    address = screen.local_address(env).strip("[]")
+    address = console.local_address(env).strip("[]")
     connection = http.client.HTTPConnection(address, env.http_port, timeout=3)
     try:
         connection.request("GET", "/readyz")

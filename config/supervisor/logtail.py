@@ -6,9 +6,10 @@ import contextlib
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+import clock
 
 _LARGEST = 20 * 1024 * 1024
 _AT_ONCE = 256 * 1024
@@ -71,7 +72,7 @@ class LogTail:
     def _say(self, name: str, text: str) -> None:
         """One line, and the same one not again within a minute: the log has them all."""
         line = f"{name}: {' '.join(text.split())[:300]}"
-        now = time.monotonic()
+        now = clock.monotonic()
         if now - self.said.get(line, -_QUIET_SECONDS) >= _QUIET_SECONDS:
             self.said = {old: at for old, at in self.said.items() if now - at < _QUIET_SECONDS}
             self.said[line] = now

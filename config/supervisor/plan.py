@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from config.embedded import places, postgres, valkey
+from config.embedded import paths, postgres, valkey
 from config.env import ROOT, Environment
-from config.supervisor.launch import Launch
+from config.process import Launch
 from config.supervisor.ports import Port
 
 ENGINES = frozenset({"postgres", "valkey"})
@@ -31,7 +31,7 @@ def ports(env: Environment) -> list[Port]:
 def engines(env: Environment) -> Iterator[Launch]:
     """The embedded engines that no URL replaces; makes their files. Raises EngineError."""
     if env.database_url is None:
-        processes = env.web_processes + env.media_workers + 5
+        processes = 2 * env.web_processes + env.media_workers + 5  # requests have a pool of their own
         yield postgres.prepare(env.data_dir, connections=max(200, processes * env.database_pool + 40))
     if env.redis_url is None:
         yield valkey.prepare(env.data_dir)
@@ -53,9 +53,8 @@ def processes(env: Environment) -> Iterator[Launch]:
         yield _celery(env, name, "-Q", "media", "--pool=threads", "-c", _SESSIONS, insist=True)
     yield _celery(env, "tasks", "-Q", "tasks", "--pool=threads", "-c", "8")
     beat = ("-m", "celery", "-A", "config.celery", "--quiet", "beat", "--pidfile=")
-    yield _python(env, "beat", *beat, f"--schedule={places.beat_schedule(env.data_dir)}")
-    if _command_exists("sweep"):
-        yield _python(env, "sweep", "manage.py", "sweep")
+    yield _python(env, "beat", *beat, f"--schedule={paths.beat_schedule(env.data_dir)}")
+    yield _python(env, "sweep", "manage.py", "sweep")
     if _has_sip(env):
         yield _python(env, "sip", "manage.py", "sip")
     if env.turn_enabled:
@@ -92,8 +91,4 @@ def log_file(env: Environment, name: str) -> Path:
 
 
 def _has_sip(env: Environment) -> bool:
-    return env.sip_port != 0 and _command_exists("sip")
-
-
-def _command_exists(name: str) -> bool:
-    return (ROOT / "calling" / "management" / "commands" / f"{name}.py").exists()
+    return env.sip_port != 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from subscribers.api.shapes import moment
+from rest.json_bodies import rfc3339
 from subscribers.models import Address
 
 # Their words for what an address leads to.
@@ -26,5 +26,5 @@ def address_payload(address: Address) -> dict[str, Any]:
             "audio": f"{address.text}?channel=audio",
             "video": f"{address.text}?channel=video",
         },
-        "created_at": moment(address.created_at),
+        "created_at": rfc3339(address.created_at),
     }

@@ -12,20 +12,22 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from subscribers import enrolment
-from subscribers.api.fields import Codecs, Id, Names, Pattern, Text
-from subscribers.api.shapes import Shape, clean, moment
-from subscribers.http import pages, problems
-from subscribers.http.gate import ManagesProject, asker
+from rest import errors, pagination
+from rest.json_bodies import rfc3339
+from rest.permissions import ManagesProject, principal_of
+from subscribers import assignment, provisioning
+from subscribers.api import answers
+from subscribers.api.fields import Ciphers, Codecs, Flag, Id, Pattern, Text, judge_encryption
+from subscribers.api.numbers import NotAssigned
+from subscribers.api.shapes import Resource, clean
 from subscribers.models import Address, SipEndpoint, Subscriber
-from subscribers.uniqueness import unique
+from subscribers.unique_constraints import unique
 
 _COLUMNS = (
     "username",
@@ -36,6 +38,7 @@ _COLUMNS = (
     "encryption",
     "call_handler",
     "calling_handler_resource_id",
+    "nat",
 )
 
 
@@ -47,12 +50,11 @@ class EndpointFields(serializers.Serializer[Any]):
     caller_id = Text(200)
     send_as = Pattern(r"random|\+?[0-9]{2,15}", "Must be a number or 'random'.", max_length=32)
     codecs = Codecs()
-    ciphers = Names()
+    ciphers = Ciphers()
     encryption = serializers.ChoiceField(SipEndpoint.Encryption.choices, required=False)
-    call_handler = serializers.ChoiceField(
-        ("default", "passthrough", "block-pstn", "resource"), required=False
-    )
+    call_handler = serializers.ChoiceField(("default", "block-pstn", "resource"), required=False)
     calling_handler_resource_id = Id()
+    nat = Flag()
     subscriber_id = Id()
 
     def validate_password(self, value: str) -> str:
@@ -75,6 +77,7 @@ def flat(row: SipEndpoint) -> dict[str, Any]:
         "calling_handler_resource_id": (
             str(row.calling_handler_resource_id) if row.calling_handler_resource_id else None
         ),
+        "nat": row.nat,
         "subscriber_id": str(row.subscriber_id),
     }
 
@@ -88,10 +91,18 @@ def save(row: SipEndpoint, data: dict[str, Any], password: str) -> SipEndpoint:
     """Writes the fields; a new user name needs the password too, because HA1 holds both."""
     if "username" in data and row.username not in ("", data["username"]) and not password:
         words = "A new user name needs the password again."
-        raise problems.Invalid([problems.field("password", words, "missing_required_parameter")])
+        raise errors.Invalid([errors.field("password", words, "missing_required_parameter")])
+    sent_as = data.get("send_as") or ""
+    shows = sent_as not in ("", "random", row.send_as)
+    if shows and not assignment.may_show(row.project_id, sent_as):
+        raise NotAssigned("send_as")
     for name in _COLUMNS:
         if name in data:
             setattr(row, name, data[name])
+    if {"encryption", "ciphers"} & data.keys():
+        judge_encryption(row.encryption, row.ciphers)
+    if {"call_handler", "calling_handler_resource_id"} & data.keys():
+        _judge_handler(row)
     if password:
         row.set_password(password)
     with unique():
@@ -99,14 +110,26 @@ def save(row: SipEndpoint, data: dict[str, Any], password: str) -> SipEndpoint:
     return row
 
 
-class EndpointShape(Shape):
+def _judge_handler(row: SipEndpoint) -> None:
+    """422 unless the handler `resource`, and no other, has a resource of the project that can be dialled."""
+    chosen, field = row.calling_handler_resource_id, "calling_handler_resource_id"
+    if row.call_handler != "resource":
+        if chosen is not None:
+            raise errors.Unprocessable("invalid_parameter", "Only call_handler 'resource' has one.", field)
+        return
+    rows = Address.objects.filter(project_id=row.project_id)
+    if chosen is None or not rows.filter(resource_id=chosen).exists():
+        raise errors.Unprocessable("must_belong_to_project", "There is no such resource.", field)
+
+
+class EndpointShape(Resource[SipEndpoint]):
     model = SipEndpoint
-    word = part = "sip_endpoint"
+    type_name = body_key = "sip_endpoint"
     collection = "sip_endpoints"
     fields = EndpointFields
     filters = ("username",)
 
-    def inner(self, row: SipEndpoint) -> dict[str, Any]:
+    def body(self, row: SipEndpoint) -> dict[str, Any]:
         return flat(row)
 
     def create(self, project_id: UUID, data: dict[str, Any]) -> SipEndpoint:
@@ -119,7 +142,7 @@ class EndpointShape(Shape):
 
     def created(self, row: SipEndpoint) -> dict[str, Any]:
         answer = self.render(row)
-        answer[self.part]["password"] = row.shown_once  # type: ignore[attr-defined]
+        answer[self.body_key]["password"] = row.shown_once  # type: ignore[attr-defined]
         return answer
 
     def change(self, row: SipEndpoint, data: dict[str, Any]) -> SipEndpoint:
@@ -130,10 +153,10 @@ class EndpointShape(Shape):
 
     def _owner(self, project_id: UUID, data: dict[str, Any]) -> Subscriber:
         if data.get("subscriber_id") is None:
-            return enrolment.enrol(project_id, data["username"], {})
+            return provisioning.provision_subscriber(project_id, data["username"], {})
         owner = Subscriber.objects.filter(project_id=project_id, pk=data["subscriber_id"]).first()
         if owner is None:
-            raise problems.Unprocessable(
+            raise errors.Unprocessable(
                 "must_belong_to_project", "There is no such subscriber.", "subscriber_id"
             )
         return owner
@@ -143,23 +166,23 @@ class SubscriberEndpoints(APIView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
-        operation_id="list_subscriber_sip_endpoints", tags=["directory"], responses=OpenApiTypes.OBJECT
+        operation_id="list_subscriber_sip_endpoints", tags=["directory"], responses=answers.NestedEndpoints
     )
     def get(self, request: Request, id: UUID) -> Response:
-        return pages.page(request, _owner(request, id).sip_endpoints.all(), _dated)
+        return pagination.page(request, _owner(request, id).sip_endpoints.all(), _dated)
 
     @extend_schema(
         operation_id="create_subscriber_sip_endpoint",
         tags=["directory"],
         request=EndpointFields,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.NestedEndpoint},
     )
     def post(self, request: Request, id: UUID) -> Response:
         owner = _owner(request, id)
         data = clean(EndpointFields, request.data)
         if not data.get("password"):
-            missing = problems.field("password", "This field is required.", "missing_required_parameter")
-            raise problems.Invalid([missing])
+            missing = errors.field("password", "This field is required.", "missing_required_parameter")
+            raise errors.Invalid([missing])
         row = create(owner, data, data["password"])
         return Response(_dated(row), status=201, headers={"Location": f"{request.path}/{row.pk}"})
 
@@ -168,7 +191,7 @@ class SubscriberEndpoint(APIView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
-        operation_id="get_subscriber_sip_endpoint", tags=["directory"], responses=OpenApiTypes.OBJECT
+        operation_id="get_subscriber_sip_endpoint", tags=["directory"], responses=answers.NestedEndpoint
     )
     def get(self, request: Request, id: UUID, endpoint_id: UUID) -> Response:
         return Response(_dated(_endpoint(request, id, endpoint_id)))
@@ -177,7 +200,7 @@ class SubscriberEndpoint(APIView):
         operation_id="change_subscriber_sip_endpoint",
         tags=["directory"],
         request=EndpointFields,
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.NestedEndpoint,
     )
     def patch(self, request: Request, id: UUID, endpoint_id: UUID) -> Response:
         row = _endpoint(request, id, endpoint_id)
@@ -187,8 +210,8 @@ class SubscriberEndpoint(APIView):
     @extend_schema(
         operation_id="replace_subscriber_sip_endpoint",
         tags=["directory"],
-        request=EndpointFields,
-        responses=OpenApiTypes.OBJECT,
+        request=EndpointFields(partial=True),
+        responses=answers.NestedEndpoint,
     )
     def put(self, request: Request, id: UUID, endpoint_id: UUID) -> Response:
         return self.patch(request, id, endpoint_id)
@@ -200,21 +223,21 @@ class SubscriberEndpoint(APIView):
 
 
 def _owner(request: Request, id: UUID) -> Subscriber:
-    owner = Subscriber.objects.filter(project_id=asker(request).project_id, pk=id).first()
+    owner = Subscriber.objects.filter(project_id=principal_of(request).project_id, pk=id).first()
     if owner is None:
-        raise problems.NotFound()
+        raise errors.NotFound
     return owner
 
 
 def _endpoint(request: Request, id: UUID, endpoint_id: UUID) -> SipEndpoint:
     row = SipEndpoint.objects.filter(subscriber=_owner(request, id), pk=endpoint_id).first()
     if row is None:
-        raise problems.NotFound()
+        raise errors.NotFound
     return row
 
 
 def _dated(row: SipEndpoint) -> dict[str, Any]:
-    return {**flat(row), "created_at": moment(row.created_at), "updated_at": moment(row.updated_at)}
+    return {**flat(row), "created_at": rfc3339(row.created_at), "updated_at": rfc3339(row.updated_at)}
 
 
 def nested_routes(prefix: str) -> list[Any]:

@@ -5,33 +5,58 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from rest import errors
 from subscribers import addressing
 
+# What an SDES key may be for here, and what SignalWire's resources list besides.
+SUITES = {"AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"}
+OTHER_SUITES = {
+    "AEAD_AES_256_GCM_8",
+    "AEAD_AES_128_GCM_8",
+    "AES_256_CM_HMAC_SHA1_80",
+    "AES_256_CM_HMAC_SHA1_32",
+    "AES_192_CM_HMAC_SHA1_80",
+    "AES_192_CM_HMAC_SHA1_32",
+}
+VOICES = {"PCMU", "PCMA", "G722", "OPUS"}  # that calls can be made with
+Value = TypeVar("Value")
 CODECS = ("PCMU", "PCMA", "G722", "G729", "OPUS", "VP8", "H264")
 _HEADER = re.compile(r"[xX]-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,98}")
+
+
+class AsStored(serializers.Field[Value, object, Value, object]):
+    """A field that is shown as it is kept."""
+
+    def __init__(self, *, required: bool = False, allow_null: bool = False) -> None:
+        super().__init__(required=required, allow_null=allow_null)
+
+    def to_representation(self, value: Value) -> Value:
+        return value
 
 
 class Text(serializers.CharField):
     """A string; null is an empty one where the field may be left out."""
 
-    def __init__(self, max_length: int = 200, **options: Any) -> None:
-        options.setdefault("required", False)
-        options.setdefault("allow_blank", not options["required"])
-        super().__init__(max_length=max_length, **options)
+    def __init__(self, max_length: int = 200, *, required: bool = False, allow_null: bool = False) -> None:
+        super().__init__(
+            max_length=max_length, required=required, allow_null=allow_null, allow_blank=not required
+        )
 
-    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+    def validate_empty_values(self, data: object) -> tuple[bool, Any]:
         if data is None and not self.required:
             return True, ""
         done: tuple[bool, Any] = super().validate_empty_values(data)
         return done
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("Must be a string.", code="invalid_parameter")
         text: str = super().to_internal_value(data)
@@ -41,11 +66,11 @@ class Text(serializers.CharField):
 class Pattern(Text):
     """A string of one fixed form."""
 
-    def __init__(self, pattern: str, words: str, max_length: int = 200, **options: Any) -> None:
-        super().__init__(max_length=max_length, **options)
+    def __init__(self, pattern: str, words: str, max_length: int = 200, *, required: bool = False) -> None:
+        super().__init__(max_length, required=required)
         self.pattern, self.words = re.compile(pattern, re.ASCII), words
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
         if text and not self.pattern.fullmatch(text):
             raise serializers.ValidationError(self.words, code="invalid_parameter")
@@ -55,11 +80,10 @@ class Pattern(Text):
 class Flag(serializers.BooleanField):
     """true or false, nothing that looks like it."""
 
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("required", False)
-        super().__init__(**options)
+    def __init__(self) -> None:
+        super().__init__(required=False)
 
-    def to_internal_value(self, data: Any) -> bool:
+    def to_internal_value(self, data: object) -> bool:
         if not isinstance(data, bool):
             raise serializers.ValidationError("Must be true or false.", code="invalid_parameter")
         return data
@@ -68,26 +92,22 @@ class Flag(serializers.BooleanField):
 class Whole(serializers.IntegerField):
     """A whole number between two bounds."""
 
-    def __init__(self, low: int, high: int, **options: Any) -> None:
-        options.setdefault("required", False)
-        super().__init__(min_value=low, max_value=high, **options)
+    def __init__(self, low: int, high: int, *, allow_null: bool = False) -> None:
+        super().__init__(min_value=low, max_value=high, required=False, allow_null=allow_null)
 
-    def to_internal_value(self, data: Any) -> int:
+    def to_internal_value(self, data: object) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             raise serializers.ValidationError("Must be a whole number.", code="invalid_parameter")
-        number: int = super().to_internal_value(data)
-        return number
+        return super().to_internal_value(data)
 
 
 class Id(serializers.UUIDField):
     """A UUID as text; DRF's own field would take numbers too."""
 
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("required", False)
-        options.setdefault("allow_null", not options["required"])
-        super().__init__(**options)
+    def __init__(self, *, required: bool = False) -> None:
+        super().__init__(required=required, allow_null=not required)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> UUID:
         if not isinstance(data, str) or len(data) != 36:
             raise serializers.ValidationError("Must be a UUID.", code="invalid_parameter")
         return super().to_internal_value(data)
@@ -96,10 +116,10 @@ class Id(serializers.UUIDField):
 class WebAddress(Text):
     """An http(s) URL; whether it may be fetched is asked when it is."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=2000, **options)
+    def __init__(self) -> None:
+        super().__init__(2000)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
         try:
             parts = urlsplit(text)
@@ -114,7 +134,7 @@ class WebAddress(Text):
 class TimeZone(Text):
     """A name of the IANA time zone database."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
         if text and text not in zoneinfo.available_timezones():
             raise serializers.ValidationError("Must be a time zone like Europe/Stockholm.")
@@ -124,10 +144,10 @@ class TimeZone(Text):
 class Number(Text):
     """E.164."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=16, **options)
+    def __init__(self, *, required: bool = False) -> None:
+        super().__init__(16, required=required)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
         try:
             return addressing.number(text) if text else ""
@@ -136,24 +156,17 @@ class Number(Text):
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
-class Names(serializers.Field):  # type: ignore[type-arg]
+class Names(AsStored[list[str]]):
     """A list of short strings, each changed and checked by `one`."""
 
     most = 50
 
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("required", False)
-        super().__init__(**options)
-
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: object) -> list[str]:
         if not isinstance(data, list) or len(data) > self.most:
             raise serializers.ValidationError(f"Must be a list of at most {self.most} strings.")
         if not all(isinstance(item, str) and len(item) <= 100 for item in data):
             raise serializers.ValidationError("Must be a list of strings.")
         return [self.one(item) for item in data]
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
     def one(self, item: str) -> str:
         return item
@@ -163,10 +176,14 @@ class Names(serializers.Field):  # type: ignore[type-arg]
 class Codecs(Names):
     """Codec names, also as one string with commas."""
 
-    def to_internal_value(self, data: Any) -> list[str]:
+    def to_internal_value(self, data: object) -> list[str]:
         if isinstance(data, str):
             data = [item.strip() for item in data.split(",") if item.strip()]
-        return super().to_internal_value(data)
+        found = super().to_internal_value(data)
+        if found and not VOICES & set(found):
+            words = f"One of them must be {', '.join(sorted(VOICES))}."
+            raise serializers.ValidationError(words, code="invalid_codecs_format")
+        return found
 
     def one(self, item: str) -> str:
         name = item.partition("@")[0].strip().upper()
@@ -174,6 +191,24 @@ class Codecs(Names):
             words = f"Codecs are {', '.join(CODECS)}."
             raise serializers.ValidationError(words, code="invalid_codecs_format")
         return name
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class Ciphers(Names):
+    """SDES suites (RFC 4568), best first. Those that are known elsewhere alone are passed over in a call."""
+
+    def one(self, item: str) -> str:
+        name = item.strip().upper()
+        if name not in SUITES | OTHER_SUITES:
+            raise serializers.ValidationError(f"Ciphers are {', '.join(sorted(SUITES))}.")
+        return name
+
+
+def judge_encryption(encryption: str, ciphers: Sequence[str]) -> None:
+    """422 where encryption is required and nothing that is allowed is spoken: no call could come about."""
+    if encryption == "required" and ciphers and not SUITES & set(ciphers):
+        words = f"With encryption 'required' one of them must be {', '.join(sorted(SUITES))}."
+        raise errors.Unprocessable("invalid_parameter", words, "ciphers")
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
@@ -188,6 +223,16 @@ class Networks(Names):
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
+class SipUsers(Names):
+    """User parts of SIP URIs, exactly as they are dialled."""
+
+    def one(self, item: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.+~!-]{1,64}", item, re.ASCII):
+            raise serializers.ValidationError("Names have 1 to 64 letters, digits and _.+~!-")
+        return item
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class Prefixes(Names):
     """Beginnings of E.164 numbers."""
 
@@ -198,14 +243,10 @@ class Prefixes(Names):
 
 
 @extend_schema_field({"type": "object"})
-class SipHeaders(serializers.Field):  # type: ignore[type-arg]
-    """At most 20 `x-` headers without CR or LF (contract 2)."""
+class SipHeaders(AsStored[dict[str, str]]):
+    """At most 20 `x-` headers without CR or LF."""
 
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("required", False)
-        super().__init__(**options)
-
-    def to_internal_value(self, data: Any) -> dict[str, str]:
+    def to_internal_value(self, data: object) -> dict[str, str]:
         if not isinstance(data, dict) or len(data) > 20:
             raise serializers.ValidationError("Must be an object of at most 20 headers.")
         for name, value in data.items():
@@ -214,22 +255,12 @@ class SipHeaders(serializers.Field):  # type: ignore[type-arg]
                 raise serializers.ValidationError("Headers start with x- and have printable values.")
         return dict(data)
 
-    def to_representation(self, value: Any) -> Any:
-        return value
-
 
 @extend_schema_field({"type": "object"})
-class Json(serializers.Field):  # type: ignore[type-arg]
+class Json(AsStored[dict[str, Any]]):
     """A JSON object, as it is."""
 
-    def __init__(self, **options: Any) -> None:
-        options.setdefault("required", False)
-        super().__init__(**options)
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
+    def to_internal_value(self, data: object) -> dict[str, Any]:
         if not isinstance(data, dict) or len(str(data)) > 8192:
             raise serializers.ValidationError("Must be a small JSON object.")
         return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value

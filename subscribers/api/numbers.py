@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from subscribers import addressing
+from rest import errors
+from rest.json_bodies import rfc3339
+from subscribers import addressing, assignment
 from subscribers.api.fields import Id, Number, Text
-from subscribers.api.shapes import Shape, moment
-from subscribers.http import problems
+from subscribers.api.shapes import Resource
 from subscribers.models import Address, PhoneNumber, Subscriber
-from subscribers.uniqueness import unique
+from subscribers.unique_constraints import unique
 
 
 class NumberFields(serializers.Serializer[Any]):
@@ -24,15 +26,15 @@ class NumberFields(serializers.Serializer[Any]):
     subscriber_id = Id()
 
 
-class NumberShape(Shape):
+class NumberShape(Resource[PhoneNumber]):
     model = PhoneNumber
-    word = part = "phone_number"
+    type_name = body_key = "phone_number"
     collection = "phone_numbers"
     fields = NumberFields
     filters = ("number",)
 
     def rows(self, project_id: UUID) -> QuerySet[Any]:
-        return super().rows(project_id).select_related("address")
+        return super().rows(project_id).filter(in_use=True).select_related("address")
 
     def render(self, row: PhoneNumber) -> dict[str, Any]:
         return {
@@ -43,31 +45,64 @@ class NumberShape(Shape):
             "address": row.address.text if row.address else None,
             "address_id": str(row.address_id) if row.address_id else None,
             "subscriber_id": str(row.subscriber_id) if row.subscriber_id else None,
-            "created_at": moment(row.created_at),
-            "updated_at": moment(row.updated_at),
+            "created_at": rfc3339(row.created_at),
+            "updated_at": rfc3339(row.updated_at),
         }
 
+    @transaction.atomic
     def create(self, project_id: UUID, data: dict[str, Any]) -> PhoneNumber:
-        if data["number"] == addressing.ANNOUNCEMENT_NUMBER:
-            raise problems.Unprocessable("already_taken", "This number is a test destination.", "number")
-        return self.change(PhoneNumber(project_id=project_id), data)
+        """Take a number in use that is assigned to the project; a trusted project assigns it by this."""
+        row = assigned(project_id, data["number"]) or PhoneNumber(project_id=project_id)
+        if row.number and row.in_use:
+            raise errors.Unprocessable("already_taken", "This number is in use already.", "number")
+        row.in_use = True
+        return self.change(row, data)
 
+    @transaction.atomic
     def change(self, row: PhoneNumber, data: dict[str, Any]) -> PhoneNumber:
-        for name in ("number", "name"):
-            if name in data:
-                setattr(row, name, data[name])
-        if data.get("number") == addressing.ANNOUNCEMENT_NUMBER:
-            raise problems.Unprocessable("already_taken", "This number is a test destination.", "number")
+        wanted = data.get("number", row.number)
+        if wanted != row.number and assigned(row.project_id, wanted) is not None:
+            raise errors.Unprocessable("already_taken", "This number is another of the project.", "number")
+        row.number, row.name = wanted, data.get("name", row.name)
         if "address" in data or "address_id" in data:
             row.address = _address(row.project_id, data)
         if "subscriber_id" in data:
             row.subscriber = _subscriber(row.project_id, data["subscriber_id"])
-        with unique():
-            row.save()
+        try:
+            with unique():
+                row.save()
+        except errors.Unprocessable as error:  # another project's: the same words as for nobody's
+            raise NotAssigned from error
         return row
+
+    def remove(self, row: PhoneNumber) -> None:
+        """Out of use. It stays assigned where only staff could assign it again, for the project to take."""
+        if assignment.trusted(row.project_id):
+            row.delete()
+        else:
+            row.in_use, row.name, row.address, row.subscriber = False, "", None, None
+            row.save()
 
     def addresses(self, row: PhoneNumber) -> QuerySet[Address]:
         return Address.objects.filter(project_id=row.project_id, numbers=row)
+
+
+class NotAssigned(errors.Forbidden):
+    """The number is another project's or nobody's; which of them is not said."""
+
+    def __init__(self, attribute: str = "number") -> None:
+        words = "This number is not assigned to the project. Platform staff assigns numbers."
+        super().__init__("number_not_assigned", words, attribute)
+
+
+def assigned(project_id: UUID, number: str) -> PhoneNumber | None:
+    """The project's row of a number; None where a trusted project may make one. 403 `number_not_assigned`."""
+    if number == addressing.ANNOUNCEMENT_NUMBER:
+        raise errors.Unprocessable("already_taken", "This number is a test destination.", "number")
+    row = PhoneNumber.objects.select_for_update().filter(project_id=project_id, number=number).first()
+    if row is None and not assignment.trusted(project_id):
+        raise NotAssigned
+    return row
 
 
 def _address(project_id: UUID, data: dict[str, Any]) -> Address | None:
@@ -81,7 +116,7 @@ def _address(project_id: UUID, data: dict[str, Any]) -> Address | None:
         return None
     if found is None:
         attribute = "address_id" if data.get("address_id") else "address"
-        raise problems.Unprocessable(
+        raise errors.Unprocessable(
             "unrecognized_fabric_addresses", "The project has no such address.", attribute
         )
     return found
@@ -95,7 +130,7 @@ def _by_text(rows: QuerySet[Address], text: str) -> Address | None:
     try:
         wanted = addressing.parse_destination(text)
     except addressing.MalformedDestination as error:
-        raise problems.Unprocessable("invalid_parameter", str(error), "address") from error
+        raise errors.Unprocessable("invalid_parameter", str(error), "address") from error
     return rows.filter(context=wanted.context, name=wanted.name).first()
 
 
@@ -104,7 +139,5 @@ def _subscriber(project_id: UUID, id: UUID | None) -> Subscriber | None:
         return None
     found = Subscriber.objects.filter(project_id=project_id, pk=id).first()
     if found is None:
-        raise problems.Unprocessable(
-            "must_belong_to_project", "There is no such subscriber.", "subscriber_id"
-        )
+        raise errors.Unprocessable("must_belong_to_project", "There is no such subscriber.", "subscriber_id")
     return found

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from rest import errors, pagination
+from rest.permissions import ManagesProject, principal_of
+from subscribers.api import answers
 from subscribers.api.address_shape import address_payload
 from subscribers.api.endpoints import EndpointShape
 from subscribers.api.fields import Id
 from subscribers.api.gateways import GatewayShape
 from subscribers.api.rooms import RoomShape
 from subscribers.api.scripts import ScriptShape
-from subscribers.api.shapes import Shape, clean
+from subscribers.api.shapes import Resource, clean
 from subscribers.api.subscribers import SubscriberShape
-from subscribers.http import pages, problems
-from subscribers.http.gate import ManagesProject, asker
 from subscribers.models import PhoneNumber
 
-SHAPES: tuple[Shape, ...] = (
+SHAPES: tuple[Resource[Any], ...] = (
     SubscriberShape(),
     RoomShape(),
     ScriptShape(),
@@ -33,41 +33,41 @@ SHAPES: tuple[Shape, ...] = (
 )
 
 
-def find(project_id: UUID, id: UUID) -> tuple[Shape, Any]:
+def find(project_id: UUID, id: UUID) -> tuple[Resource[Any], Any]:
     """The resource with this id, of whatever kind; 404."""
     for shape in SHAPES:
         row = shape.rows(project_id).filter(pk=id).first()
         if row is not None:
             return shape, row
-    raise problems.NotFound()
+    raise errors.NotFound
 
 
 class Resources(APIView):
     permission_classes = [ManagesProject]
 
-    @extend_schema(operation_id="list_resources", tags=["directory"], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_resources", tags=["directory"], responses=answers.AnyResources)
     def get(self, request: Request) -> Response:
         wanted = request.query_params.get("type")
-        project_id = asker(request).project_id
+        project_id = principal_of(request).project_id
         sources = [
             (shape.rows(project_id), shape.render)
             for shape in SHAPES
-            if wanted in (None, shape.word, shape.part)
+            if wanted in (None, shape.type_name, shape.body_key)
         ]
-        return pages.merged(request, sources)
+        return pagination.merged(request, sources)
 
 
-class Resource(APIView):
+class ResourceDetail(APIView):
     permission_classes = [ManagesProject]
 
-    @extend_schema(operation_id="get_resource", tags=["directory"], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="get_resource", tags=["directory"], responses=answers.AnyResource)
     def get(self, request: Request, id: UUID) -> Response:
-        shape, row = find(asker(request).project_id, id)
+        shape, row = find(principal_of(request).project_id, id)
         return Response(shape.render(row))
 
     @extend_schema(operation_id="delete_resource", tags=["directory"], responses={204: None})
     def delete(self, request: Request, id: UUID) -> Response:
-        shape, row = find(asker(request).project_id, id)
+        shape, row = find(principal_of(request).project_id, id)
         shape.remove(row)
         return Response(status=204)
 
@@ -75,10 +75,10 @@ class Resource(APIView):
 class ResourceAddresses(APIView):
     permission_classes = [ManagesProject]
 
-    @extend_schema(operation_id="list_resource_addresses", tags=["directory"], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_resource_addresses", tags=["directory"], responses=answers.Addresses)
     def get(self, request: Request, id: UUID) -> Response:
-        shape, row = find(asker(request).project_id, id)
-        return pages.page(request, shape.addresses(row), address_payload)
+        shape, row = find(principal_of(request).project_id, id)
+        return pagination.page(request, shape.addresses(row), address_payload)
 
 
 class RouteFields(serializers.Serializer[Any]):
@@ -95,21 +95,23 @@ class PhoneRoutes(APIView):
         operation_id="assign_phone_route",
         tags=["directory"],
         request=RouteFields,
-        responses=OpenApiTypes.OBJECT,
+        responses=answers.Address,
     )
     def post(self, request: Request, id: UUID) -> Response:
-        project_id = asker(request).project_id
+        project_id = principal_of(request).project_id
         shape, row = find(project_id, id)
         data = clean(RouteFields, request.data)
         if data["handler"] != "calling":
-            raise problems.Unprocessable("not_supported", "There is no messaging here.", "handler")
-        number = PhoneNumber.objects.filter(project_id=project_id, pk=data["phone_route_id"]).first()
+            raise errors.Unprocessable("not_supported", "There is no messaging here.", "handler")
+        number = PhoneNumber.objects.filter(
+            project_id=project_id, pk=data["phone_route_id"], in_use=True
+        ).first()
         if number is None:
             words = "The project has no such phone number."
-            raise problems.Unprocessable("must_belong_to_project", words, "phone_route_id")
+            raise errors.Unprocessable("must_belong_to_project", words, "phone_route_id")
         address = shape.addresses(row).first()
         if address is None:
-            raise problems.Unprocessable("no_fabric_addresses", "This resource has no address.", None)
+            raise errors.Unprocessable("no_fabric_addresses", "This resource has no address.", None)
         number.address = address
         number.save(update_fields=["address", "updated_at"])
         return Response(address_payload(address))
@@ -120,13 +122,13 @@ class Unsupported(APIView):
 
     permission_classes = [ManagesProject]
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         kind = kwargs.get("kind", "domain_applications")
-        raise problems.Unprocessable("not_supported", f"There are no {kind} here.", None)
+        raise errors.Unprocessable("not_supported", f"There are no {kind} here.", None)
 
     @extend_schema(exclude=True)
-    def get(self, request: Request, **kwargs: Any) -> Response:
+    def get(self, request: Request, **kwargs: object) -> Response:
         raise AssertionError("initial() has answered")
 
     post = put = patch = delete = get

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
 
-from subscribers import enrolment
+from rest import errors
+from rest.json_bodies import rfc3339
+from subscribers import provisioning
 from subscribers.api.fields import Flag, Json, Pattern, Text, Whole
-from subscribers.api.shapes import Shape, moment
+from subscribers.api.shapes import Resource
 from subscribers.models import Room
 
 _CONTEXTS = ("public", "private")
-# SignalWire's fields that mean nothing here yet; kept so that a client reads back what it wrote.
-_KEPT: dict[str, Any] = {
+# SignalWire's fields whose value is the same for every room here; any other value would have no effect.
+FIXED: dict[str, Any] = {
     "quality": "1080p",
     "layout": "grid-responsive",
     "remove_at": None,
@@ -67,13 +71,13 @@ class RoomFields(serializers.Serializer[Any]):
     quality = serializers.ChoiceField(["1080p", "720p"], required=False)
     layout = Text(40)
     remove_at = Text(40)
-    remove_after_seconds_elapsed = Whole(0, 2**31)
+    remove_after_seconds_elapsed = Whole(0, 2**31, allow_null=True)
 
 
-class RoomShape(Shape):
+class RoomShape(Resource[Room]):
     model = Room
-    word = "video_room"
-    part = "conference_room"
+    type_name = "video_room"
+    body_key = "conference_room"
     collection = "conference_rooms"
     fields = RoomFields
     filters = ("name",)
@@ -81,35 +85,42 @@ class RoomShape(Shape):
     def title(self, row: Room) -> str:
         return row.display_name or row.name
 
-    def inner(self, row: Room) -> dict[str, Any]:
+    def body(self, row: Room) -> dict[str, Any]:
         shown = {name: getattr(row, name) for name in _OWN}
         return {
             "id": str(row.pk),
             **shown,
             "display_name": row.display_name or row.name,
-            "join_from": moment(row.join_from),
-            "join_until": moment(row.join_until),
-            **_KEPT,
-            **row.kept,
+            "join_from": rfc3339(row.join_from),
+            "join_until": rfc3339(row.join_until),
+            **FIXED,
             "tone_on_entry_and_exit": row.entry_tone,
             "room_join_video_off": not row.video,
         }
 
     def create(self, project_id: UUID, data: dict[str, Any]) -> Room:
-        return enrolment.create_room(project_id, _columns(data, {}), data.get("context", "public"))
+        return provisioning.create_room(project_id, _columns(data), data.get("context", "public"))
 
     def change(self, row: Room, data: dict[str, Any]) -> Room:
-        return enrolment.change_room(row, _columns(data, row.kept))
+        return provisioning.change_room(row, _columns(data))
 
     def remove(self, row: Room) -> None:
-        enrolment.remove(row)
+        provisioning.remove(row)
 
 
-def _columns(data: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+def refuse_without_effect(body: Mapping[str, Any], fixed: Mapping[str, Any] = FIXED) -> None:
+    """422 `not_supported` that names the first field asked to be other than it is for every room."""
+    for name, value in fixed.items():
+        if body.get(name) not in (None, "", value):
+            words = f"{name} is {json.dumps(value)} for every room here."
+            raise errors.Unprocessable("not_supported", words, name)
+
+
+def _columns(data: dict[str, Any]) -> dict[str, Any]:
+    refuse_without_effect(data)
     found = {name: data[name] for name in _OWN if name in data}
     if "tone_on_entry_and_exit" in data:
         found.setdefault("entry_tone", data["tone_on_entry_and_exit"])
     if "room_join_video_off" in data:
         found.setdefault("video", not data["room_join_video_off"])
-    found["kept"] = {**kept, **{name: data[name] for name in _KEPT if name in data}}
     return found

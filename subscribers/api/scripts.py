@@ -9,19 +9,19 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from subscribers import enrolment, script_checks
-from subscribers.api.fields import Text, WebAddress
-from subscribers.api.shapes import Shape
+from subscribers import provisioning, script_checks
+from subscribers.api.fields import AsStored, Text, WebAddress
+from subscribers.api.shapes import Resource
 from subscribers.models import Script
 
 MAX_CONTENTS = 200_000
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object"}]})
-class Contents(serializers.Field):  # type: ignore[type-arg]
+class Contents(AsStored[str]):
     """A SWML document: text in JSON or YAML, or the JSON object itself."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         text = data if isinstance(data, str) else json.dumps(data) if isinstance(data, dict) else ""
         if not 0 < len(text) <= MAX_CONTENTS:
             raise serializers.ValidationError("Must be a SWML document.", code="invalid_script")
@@ -29,26 +29,23 @@ class Contents(serializers.Field):  # type: ignore[type-arg]
             raise serializers.ValidationError(fault, code="invalid_script")
         return text
 
-    def to_representation(self, value: Any) -> Any:
-        return value
-
 
 class ScriptFields(serializers.Serializer[Any]):
     name = Text(200, required=True)
     display_name = Text(200)
-    contents = Contents()
+    contents = Contents(required=True)
     status_callback_url = WebAddress()
     context = serializers.ChoiceField(("public", "private"), required=False)  # type: ignore[assignment]
 
 
-class ScriptShape(Shape):
+class ScriptShape(Resource[Script]):
     model = Script
-    word = part = "swml_script"
+    type_name = body_key = "swml_script"
     collection = "swml_scripts"
     fields = ScriptFields
     filters = ("name",)
 
-    def inner(self, row: Script) -> dict[str, Any]:
+    def body(self, row: Script) -> dict[str, Any]:
         return {
             "id": str(row.pk),
             "name": row.name,
@@ -60,13 +57,13 @@ class ScriptShape(Shape):
         }
 
     def create(self, project_id: UUID, data: dict[str, Any]) -> Script:
-        return enrolment.create_script(project_id, _columns(data), data.get("context", "public"))
+        return provisioning.create_script(project_id, _columns(data), data.get("context", "public"))
 
     def change(self, row: Script, data: dict[str, Any]) -> Script:
-        return enrolment.change_script(row, _columns(data))
+        return provisioning.change_script(row, _columns(data))
 
     def remove(self, row: Script) -> None:
-        enrolment.remove(row)
+        provisioning.remove(row)
 
 
 def _columns(data: dict[str, Any]) -> dict[str, Any]:

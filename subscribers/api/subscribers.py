@@ -8,10 +8,10 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from subscribers import enrolment
+from rest import errors
+from subscribers import provisioning
 from subscribers.api.fields import Flag, Pattern, Text, TimeZone, Whole
-from subscribers.api.shapes import Shape
-from subscribers.http import problems
+from subscribers.api.shapes import Resource
 from subscribers.models import Subscriber
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -88,9 +88,9 @@ def profile(row: Subscriber, time_zone: str) -> dict[str, Any]:
     }
 
 
-class SubscriberShape(Shape):
+class SubscriberShape(Resource[Subscriber]):
     model = Subscriber
-    word = part = "subscriber"
+    type_name = body_key = "subscriber"
     collection = "subscribers"
     fields = SubscriberFields
     filters = ("reference", "email", "extension")
@@ -98,7 +98,7 @@ class SubscriberShape(Shape):
     def title(self, row: Subscriber) -> str:
         return row.shown_name
 
-    def inner(self, row: Subscriber) -> dict[str, Any]:
+    def body(self, row: Subscriber) -> dict[str, Any]:
         return {
             "id": str(row.pk),
             **profile(row, "timezone"),
@@ -112,14 +112,14 @@ class SubscriberShape(Shape):
     def create(self, project_id: UUID, data: dict[str, Any]) -> Subscriber:
         reference = data.get("reference") or data.get("email")
         if not reference:
-            missing = problems.field("email", "This field is required.", "missing_required_parameter")
-            raise problems.Invalid([missing])
-        return enrolment.create_subscriber(project_id, reference, columns(data))
+            missing = errors.field("email", "This field is required.", "missing_required_parameter")
+            raise errors.Invalid([missing])
+        return provisioning.create_subscriber(project_id, reference, columns(data))
 
     def change(self, row: Subscriber, data: dict[str, Any]) -> Subscriber:
         if data.get("reference"):
             row.reference = data["reference"]
-        return enrolment.change_subscriber(row, {"reference": row.reference, **columns(data)})
+        return provisioning.change_subscriber(row, {"reference": row.reference, **columns(data)})
 
     def remove(self, row: Subscriber) -> None:
-        enrolment.remove(row)
+        provisioning.remove(row)

@@ -1,4 +1,4 @@
-"""The generic pair of views every Shape gets: the collection and the item, and the item's addresses."""
+"""The generic pair of views every Resource gets: the collection and the item, and the item's addresses."""
 
 from __future__ import annotations
 
@@ -7,65 +7,67 @@ from uuid import UUID
 
 from django.urls import path
 from django.urls.resolvers import URLPattern
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from rest import pagination
+from rest.known_names import is_native, query_of
+from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
+from subscribers.api import answers
 from subscribers.api.address_shape import address_payload
-from subscribers.api.shapes import Shape, clean
-from subscribers.http import pages
-from subscribers.http.gate import ManagesProject, asker
+from subscribers.api.shapes import Resource, clean
 
 
-class ShapeView(APIView):
-    """Everything under a Shape is the project's own business: 403 for tokens."""
+class ShapeView(RestView):
+    """Everything under a Resource is the project's own business: 403 for tokens."""
 
     permission_classes = [ManagesProject]
-    shape: Shape
+    shape: Resource[Any]
 
 
 class Collection(ShapeView):
     def get(self, request: Request) -> Response:
-        rows = self.shape.rows(asker(request).project_id)
+        rows = self.shape.rows(principal_of(request).project_id)
+        query_of(request).know(*self.shape.filters)
         for name in self.shape.filters:
             if (value := request.query_params.get(name)) is not None:
                 rows = rows.filter(**{name: value.replace("\x00", "")})
-        return pages.page(request, rows, self.shape.render)
+        return pagination.page(request, rows, self.shape.render)
 
     def post(self, request: Request) -> Response:
-        data = clean(self.shape.fields, request.data)
-        row = self.shape.create(asker(request).project_id, data)
+        data = clean(self.shape.fields, request.data, strict=is_native(request.path))
+        row = self.shape.create(principal_of(request).project_id, data)
         return Response(self.shape.created(row), status=201, headers={"Location": f"{request.path}/{row.pk}"})
 
 
 class Item(ShapeView):
     def get(self, request: Request, id: UUID) -> Response:
-        return Response(self.shape.render(self.shape.find(asker(request).project_id, id)))
+        return Response(self.shape.render(self.shape.find(principal_of(request).project_id, id)))
 
     def put(self, request: Request, id: UUID) -> Response:
         """SignalWire's clients send only what changes, with PUT as with PATCH."""
-        row = self.shape.find(asker(request).project_id, id)
-        data = clean(self.shape.fields, request.data, partial=True)
+        row = self.shape.find(principal_of(request).project_id, id)
+        data = clean(self.shape.fields, request.data, partial=True, strict=is_native(request.path))
         return Response(self.shape.render(self.shape.change(row, data)))
 
     def patch(self, request: Request, id: UUID) -> Response:
         return self.put(request, id)
 
     def delete(self, request: Request, id: UUID) -> Response:
-        self.shape.remove(self.shape.find(asker(request).project_id, id))
+        self.shape.remove(self.shape.find(principal_of(request).project_id, id))
         return Response(status=204)
 
 
 class ItemAddresses(ShapeView):
     def get(self, request: Request, id: UUID) -> Response:
-        row = self.shape.find(asker(request).project_id, id)
-        return pages.page(request, self.shape.addresses(row), address_payload)
+        row = self.shape.find(principal_of(request).project_id, id)
+        return pagination.page(request, self.shape.addresses(row), address_payload)
 
 
-def routes(shape: Shape, prefix: str, *, alias: bool = False) -> list[URLPattern]:
-    """The paths of a Shape below `prefix` (no trailing slash); an alias is not in the schema again."""
+def routes(shape: Resource[Any], prefix: str, *, alias: bool = False) -> list[URLPattern]:
+    """The paths of a Resource below `prefix` (no trailing slash); an alias is not in the schema again."""
     more: dict[str, Any] = {"schema": None} if alias else {}
     name = type(shape).__name__
     collection = _documented(type(f"{name}Collection", (Collection,), {"shape": shape}), shape)
@@ -78,23 +80,39 @@ def routes(shape: Shape, prefix: str, *, alias: bool = False) -> list[URLPattern
     ]
 
 
-def _documented(view: Any, shape: Shape) -> Any:
+def _documented(view: Any, shape: Resource[Any]) -> Any:
     """The view with its operations described for /api/schema."""
-    word, tag, anything = shape.part, "directory", OpenApiTypes.OBJECT
+    word, tag = shape.body_key, "directory"
+    one, many = answers.RESOURCES[word], answers.LISTS[word]
     if issubclass(view, Collection):
+        filters = [OpenApiParameter(name, str, description="exactly this") for name in shape.filters]
         return extend_schema_view(
-            get=extend_schema(operation_id=f"list_{word}", tags=[tag], responses={200: anything}),
+            get=extend_schema(
+                operation_id=f"list_{word}",
+                tags=[tag],
+                parameters=[*filters, *pagination.PARAMETERS],
+                responses={200: many},
+            ),
             post=extend_schema(
-                operation_id=f"create_{word}", tags=[tag], request=shape.fields, responses={201: anything}
+                operation_id=f"create_{word}", tags=[tag], request=shape.fields, responses={201: one}
             ),
         )(view)
     if issubclass(view, ItemAddresses):
         return extend_schema_view(
-            get=extend_schema(operation_id=f"list_{word}_addresses", tags=[tag], responses={200: anything})
+            get=extend_schema(
+                operation_id=f"list_{word}_addresses",
+                tags=[tag],
+                parameters=pagination.PARAMETERS,
+                responses={200: answers.Addresses},
+            )
         )(view)
-    change: dict[str, Any] = {"tags": [tag], "request": shape.fields, "responses": {200: anything}}
+    change: dict[str, Any] = {
+        "tags": [tag],
+        "request": shape.fields(partial=True),
+        "responses": {200: one},
+    }
     return extend_schema_view(
-        get=extend_schema(operation_id=f"get_{word}", tags=[tag], responses={200: anything}),
+        get=extend_schema(operation_id=f"get_{word}", tags=[tag], responses={200: one}),
         put=extend_schema(operation_id=f"replace_{word}", **change),
         patch=extend_schema(operation_id=f"change_{word}", **change),
         delete=extend_schema(operation_id=f"delete_{word}", tags=[tag], responses={204: None}),

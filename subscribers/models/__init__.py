@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from subscribers.models.address import Address
-from subscribers.models.answer import StoredAnswer
+from subscribers.models.idempotent_response import StoredAnswer
 from subscribers.models.number import PhoneNumber
 from subscribers.models.project import Project
 from subscribers.models.room import Room

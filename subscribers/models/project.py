@@ -25,6 +25,12 @@ class Project(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
     policy = models.JSONField(default=dict, blank=True, help_text="Telephone policy: countries, caps, risk.")
+    trusted = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Its keys may do what else platform staff does: take any free phone number, and name any "
+        "networks as a gateway's. The first project of an instance on the embedded database is.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

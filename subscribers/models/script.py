@@ -18,5 +18,5 @@ class Script(Owned):
         return self.name
 
     def document(self) -> dict[str, str]:
-        """What a script run keeps of it; `calling.scripts.load.stored` reads it."""
+        """What a script run keeps of it; `calling.swml.load.stored` reads it."""
         return {"text": self.contents}

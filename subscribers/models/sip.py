@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils import timezone
 
-from subscribers import sealing
+import clock
+from subscribers import encryption as sealing
 from subscribers.models.owned import Owned
 
 REALM = "callwright"
@@ -20,6 +22,17 @@ def ha1(username: str, password: str, algorithm: str) -> str:
     """Hex H(username:realm:password) of RFC 8760; `algorithm` is md5 or sha256."""
     text = f"{username}:{REALM}:{password}".encode()
     return hashlib.new(algorithm, text, usedforsecurity=False).hexdigest()
+
+
+def networks(value: object) -> None:
+    """A validator: a list of IP addresses and networks in CIDR form."""
+    try:
+        if not isinstance(value, list):
+            raise ValueError
+        for text in value:
+            ipaddress.ip_network(text)
+    except (ValueError, TypeError):
+        raise ValidationError("Must be a list of IP addresses and networks.") from None
 
 
 class SipEndpoint(Owned):
@@ -32,6 +45,7 @@ class SipEndpoint(Owned):
         DEFAULT = "default"
         OPTIONAL = "optional"
         REQUIRED = "required"
+        DISABLED = "disabled"
 
     subscriber = models.ForeignKey(
         "subscribers.Subscriber", on_delete=models.CASCADE, related_name="sip_endpoints"
@@ -46,6 +60,9 @@ class SipEndpoint(Owned):
     encryption = models.CharField(max_length=8, choices=Encryption.choices, default=Encryption.DEFAULT)
     call_handler = models.CharField(max_length=16, default="default")
     calling_handler_resource_id = models.UUIDField(null=True, blank=True)
+    nat = models.BooleanField(
+        default=False, db_default=False, help_text="learn where its sound comes from (RFC 7362)"
+    )
 
     def __str__(self) -> str:
         return self.username
@@ -59,8 +76,9 @@ class SipEndpoint(Owned):
 class SipGateway(Owned):
     """A SIP peer: calls to numbers with one of `prefixes` go out through it, lowest `priority` first.
 
-    Calls from one of `ip_addresses` come in through it. With `register` the platform registers there.
-    `number_policy` is what may be shown as caller: only numbers of the project, or anything.
+    Calls from one of `ip_addresses` for numbers of its project come in through it. With `register` the
+    platform registers there. `number_policy` is what may be shown as caller: only numbers of the project, or
+    anything. `names` are all that is dialled there besides `+` and the country code.
     """
 
     class Transport(models.TextChoices):
@@ -88,7 +106,18 @@ class SipGateway(Owned):
     enabled = models.BooleanField(default=True)
     prefixes = models.JSONField(default=list, blank=True, help_text='"+", "+1", "+4670"; empty: none')
     priority = models.PositiveIntegerField(default=10)
-    ip_addresses = models.JSONField(default=list, blank=True)
+    ip_addresses = models.JSONField(default=list, blank=True, validators=[networks])
+    names = models.JSONField(
+        default=list, db_default=[], blank=True, help_text='user parts that may be dialled there: "sales"'
+    )
+    staff_networks = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        validators=[networks],
+        help_text="Set by platform staff: private networks that its host may be in, and networks that its "
+        "`ip_addresses` may name though they are wide, loopback or another project's.",
+    )
     codecs = models.JSONField(default=list, blank=True)
     ciphers = models.JSONField(default=list, blank=True)
     encryption = models.CharField(
@@ -97,6 +126,14 @@ class SipGateway(Owned):
     caller_id = models.CharField(max_length=32, blank=True, help_text="shown where a call names no number")
     number_policy = models.CharField(max_length=3, choices=NumberPolicy.choices, default=NumberPolicy.OWN)
     headers = models.JSONField(default=dict, blank=True, help_text="x- headers added to each INVITE")
+    nat = models.BooleanField(
+        default=False, db_default=False, help_text="learn where its sound comes from (RFC 7362)"
+    )
+    trust_identity = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="its P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info are believed",
+    )
     # Written by the SIP edge that keeps the registration, with its lease; see `registration`.
     registration_state = models.CharField(max_length=12, blank=True, default="", editable=False)
     registration_code = models.PositiveSmallIntegerField(null=True, editable=False)
@@ -115,7 +152,7 @@ class SipGateway(Owned):
         """
         if not (self.register and self.enabled):
             return None
-        now = now or timezone.now()
+        now = now or clock.now()
         alive = self.registration_lease is not None and self.registration_lease > now
         state = self.registration_state if alive and self.registration_state else "trying"
         return {"state": state, "code": self.registration_code, "at": self.registration_at}

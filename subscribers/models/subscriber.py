@@ -33,6 +33,7 @@ class Subscriber(Owned):
     company_name = models.CharField(max_length=200, blank=True)
     max_calls = models.PositiveIntegerField(null=True, blank=True)
     do_not_disturb = models.BooleanField(default=False)
+    history_seen_at = models.DateTimeField(null=True, editable=False)  # missed calls up to here are no news
 
     class Meta(Owned.Meta):
         constraints = [

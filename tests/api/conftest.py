@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.stage import Cast, make_cast, make_mallory
+from tests.support.people import Cast, make_cast, make_mallory
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,6 @@
-"""Two projects with one of everything, and everybody who may come from elsewhere, for the tenancy proof (R7).
+"""Two projects with one of everything, and everybody who may come from elsewhere.
+
+For the tenancy proof (docs/security.md#r7).
 
 Every text of the victim's rows holds CANARY, so whatever leaks of it is seen.
 """
@@ -19,17 +21,20 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from calling import billing, models
+from calling import models
 from calling.models.ids import uuid7
-from subscribers import enrolment
+from calling.telephony import billing
+from subscribers import provisioning
 from subscribers.models import Address, PhoneNumber, SipEndpoint, SipGateway
-from tests import stage
-from tests.stage import Cast
+from tests.support import fake_worker, people, rest_client
+from tests.support.people import Cast
 from tokens.models import ApiToken, EmbedToken, IssuedToken
 from tokens.subjects import Entry
 
 CANARY = "canary"
-UNSTABLE = re.compile(rb'value="[A-Za-z0-9]{64}"|\d\d:\d\d(:\d\d(\.\d+Z?)?)?|error-[a-z_]+')
+UNSTABLE = re.compile(
+    rb'value="[A-Za-z0-9]{64}"|\d\d:\d\d(:\d\d(\.\d+Z?)?)?|error-[a-z_]+|"request_id":"\w+"'
+)
 
 
 def templates() -> list[str]:
@@ -51,10 +56,10 @@ def furnish(cast: Cast) -> dict[str, str]:
     project = cast.project
     project.name = f"{CANARY} & Co"
     project.save()
-    call_id = stage.talking(cast)
-    room = enrolment.create_room(project.id, {"name": f"{CANARY}-room", "display_name": f"{CANARY} room"})
-    text = json.dumps(stage.SCRIPT)
-    script = enrolment.create_script(project.id, {"name": f"{CANARY}-script", "contents": text})
+    call_id = fake_worker.talking(cast)
+    room = provisioning.create_room(project.id, {"name": f"{CANARY}-room", "display_name": f"{CANARY} room"})
+    text = json.dumps(fake_worker.SCRIPT)
+    script = provisioning.create_script(project.id, {"name": f"{CANARY}-script", "contents": text})
     alice = cast.alice.subscriber
     assert alice is not None
     alice.display_name = f"{CANARY} alice"
@@ -76,13 +81,16 @@ def furnish(cast: Cast) -> dict[str, str]:
         project=project, call_id=call_id, control_id=CANARY, format="wav", path=f"{CANARY}.wav",
         state="finished", created_at=timezone.now(),
     )  # fmt: skip
-    leg = stage.leg_of(call_id, "caller")
+    leg = fake_worker.leg_of(call_id, "caller")
     models.Operation.objects.create(
         call_id=call_id, leg_id=leg.id, verb="play", control_id="c1", created_at=timezone.now()
     )
+    meeting = models.Meeting.objects.create(project=project, room=room, started_at=timezone.now())
+    models.Member.objects.create(meeting=meeting, leg_id=leg.id, call_id=call_id, joined_at=timezone.now())
     embed = EmbedToken.objects.create(project=project, address=address, name=CANARY)
     billing.move_money(project.id, "top_up", 77_777_777, CANARY)
     rate = models.PhoneRate.objects.create(project=project, prefix="+1", per_minute=1)
+    alert = models.Alert.objects.create(project=project, kind="balance", to=f"https://{CANARY}.example.org/")
     issued = IssuedToken.objects.filter(project=project).earliest("issued_at")
     return {
         "call": call_id, "leg": leg.id, "room": str(room.pk), "room_name": room.name,
@@ -90,7 +98,7 @@ def furnish(cast: Cast) -> dict[str, str]:
         "address": str(address.pk), "number": str(number.pk), "gateway": str(gateway.pk),
         "webhook": str(hook.pk), "delivery": str(delivery.pk), "recording": str(recording.pk),
         "embed": str(embed.pk), "project": str(project.pk), "control": "c1", "jti": str(issued.jti),
-        "rate": str(rate.pk),
+        "rate": str(rate.pk), "meeting": str(meeting.pk), "alert": str(alert.pk),
         "key": str(ApiToken.objects.get(project=project).pk), "embed_token": embed.token,
     }  # fmt: skip
 
@@ -124,15 +132,15 @@ class Asker:
 
 def askers(victim: Cast, other: Cast) -> list[Asker]:
     """The kinds of principals that have no business with the victim's rows."""
-    guest = stage.guest(other.project, (Entry("context", "private"),))
-    stranger = stage.subscriber(victim.project, "stranger", None, ())
+    guest = people.guest(other.project, (Entry("context", "private"),))
+    stranger = people.subscriber(victim.project, "stranger", None, ())
     return [
         Asker("key of another project", other.rest),
         Asker("subscriber of another project", other.mallory.rest),
         Asker("guest of another project", guest.rest),
-        Asker("nobody", stage.client()),
+        Asker("nobody", rest_client.client()),
         Asker("subscriber beside it", stranger.rest),
-        Asker("guest beside it", stage.guest(victim.project, ()).rest),
+        Asker("guest beside it", people.guest(victim.project, ()).rest),
         staff(other, "owner"),
         staff(other, "viewer"),
         staff(None, "no role"),
@@ -161,7 +169,9 @@ def fingerprint(project_id: Any) -> str:
 
 
 def rows(model: type[Model], **where: Any) -> list[str]:
-    return sorted(str(sorted(row.items())) for row in model._default_manager.filter(**where).values())
+    found = model._default_manager.filter(**where).values()
+    # A key's own requests leave when it was last used.
+    return sorted(str(sorted(each for each in row.items() if each[0] != "last_used_at")) for row in found)
 
 
 __all__ = ["CANARY", "UNSTABLE", "Asker", "askers", "fingerprint", "furnish", "nothing", "templates"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rest_framework.test import APIClient
 
-from calling import store
-from tests.stage import Cast, basic, client, make_mallory, talking
+from calling.calls import store
+from tests.support.fake_worker import talking
+from tests.support.people import Cast, make_mallory
+from tests.support.rest_client import basic, client
 
 FORM = "application/x-www-form-urlencoded"
 

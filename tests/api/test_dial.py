@@ -8,12 +8,13 @@ import time
 import pytest
 from django.db import connection
 
-from calling import control, models
+from calling import models
+from calling.calls import control
 from calling.machine import inputs
-from tests import stage
+from tests.support import fake_worker, rest_client
 
-KEY_DIAL = {"to": "/private/bob", "from": "/private/alice", "script": stage.SCRIPT}
-TOKEN_DIAL = {"to": "/private/bob", "sdp": stage.SDP}
+KEY_DIAL = {"to": "/private/bob", "from": "/private/alice", "script": fake_worker.SCRIPT}
+TOKEN_DIAL = {"to": "/private/bob", "sdp": fake_worker.SDP}
 
 
 def test_a_token_dials_with_its_offer(cast):
@@ -41,7 +42,7 @@ def test_the_answer_of_a_worker_within_two_seconds_comes_with_the_201(cast, sett
         end = time.monotonic() + 5
         while not models.Call.objects.exists() and time.monotonic() < end:
             time.sleep(0.01)
-        stage.carry(models.Call.objects.get().id)
+        fake_worker.carry(models.Call.objects.get().id)
         connection.close()
 
     worker = threading.Thread(target=work)
@@ -49,11 +50,11 @@ def test_the_answer_of_a_worker_within_two_seconds_comes_with_the_201(cast, sett
     answer = cast.alice.rest.post("/api/calls", TOKEN_DIAL)
     worker.join(10)
     own, other = answer.json()["legs"]
-    assert own["answer"] == stage.ANSWER_SDP and "answer" not in other
+    assert own["answer"] == fake_worker.ANSWER_SDP and "answer" not in other
 
 
 def test_the_answer_is_shown_to_its_own_leg_only(cast):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     for person, role in ((cast.alice, "caller"), (cast.bob, "callee")):
         legs = person.rest.get(f"/api/calls/{call_id}").json()["legs"]
         assert {leg["role"]: "answer" in leg for leg in legs} == {
@@ -65,15 +66,17 @@ def test_the_answer_is_shown_to_its_own_leg_only(cast):
 
 
 def test_a_dial_without_credentials_is_401(cast):
-    stage.error_of(stage.client().post("/api/calls", KEY_DIAL), 401)
-    stage.error_of(stage.client("Bearer nonsense").post("/api/calls", TOKEN_DIAL), 401)
-    stage.error_of(stage.client(stage.basic(cast.project.id, "wrong")).post("/api/calls", KEY_DIAL), 401)
+    rest_client.error_of(rest_client.client().post("/api/calls", KEY_DIAL), 401)
+    rest_client.error_of(rest_client.client("Bearer nonsense").post("/api/calls", TOKEN_DIAL), 401)
+    rest_client.error_of(
+        rest_client.client(rest_client.basic(cast.project.id, "wrong")).post("/api/calls", KEY_DIAL), 401
+    )
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("script", stage.SCRIPT),
+        ("script", fake_worker.SCRIPT),
         ("script_url", "https://example.com/x"),
         ("connect", "/private/carol"),
         ("status_url", "https://example.com/x"),
@@ -81,7 +84,7 @@ def test_a_dial_without_credentials_is_401(cast):
     ],
 )
 def test_what_only_a_back_end_may_send_is_403_for_a_token(cast, field, value):
-    error = stage.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, field: value}), 403)
+    error = rest_client.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, field: value}), 403)
     assert error["attribute"] == field
     assert not models.Call.objects.exists()
 
@@ -92,20 +95,20 @@ def test_a_destination_outside_the_scope_is_403_known_or_not(cast):
         (cast.alice, "sip:a@example.com"),
         (cast.gus, "/public/x"),
     ):
-        error = stage.error_of(person.rest.post("/api/calls", {**TOKEN_DIAL, "to": to}), 403)
+        error = rest_client.error_of(person.rest.post("/api/calls", {**TOKEN_DIAL, "to": to}), 403)
         assert error["code"] == "address_not_allowed"
 
 
 def test_an_unknown_destination_is_404_and_a_malformed_one_422(cast):
-    stage.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "to": "/private/nobody"}), 404)
-    error = stage.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "to": "bob bob"}), 422)
+    rest_client.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "to": "/private/nobody"}), 404)
+    error = rest_client.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "to": "bob bob"}), 422)
     assert error["code"] == "invalid_destination"
     assert not models.Call.objects.exists()
 
 
 def test_another_projects_people_are_unknown(cast, mallory):
     answer = mallory.mallory.rest.post("/api/calls", TOKEN_DIAL)
-    stage.error_of(answer, 404)
+    rest_client.error_of(answer, 404)
 
 
 @pytest.mark.parametrize(
@@ -137,24 +140,26 @@ def test_another_projects_people_are_unknown(cast, mallory):
         ({"sip_headers": {"x-a": 1}}, "sip_headers"),
         ({"sip_headers": []}, "sip_headers"),
         ({"media": []}, "media"),
-        ({"media": {"sound": True}}, "media"),
+        ({"media": {"sound": True}}, "media.sound"),
         ({"media": {"audio": "yes"}}, "media"),
         ({"status_url": "file:///etc/passwd"}, "status_url"),
         ({"status_url": 7}, "status_url"),
         ({"status_events": ["hugs"]}, "status_events"),
         ({"status_events": "ended"}, "status_events"),
-        ({"sdp": stage.SDP}, "sdp"),
+        ({"sdp": fake_worker.SDP}, "sdp"),
     ],
 )
 def test_every_wrong_field_is_422_and_named(cast, change, attribute):
-    error = stage.error_of(cast.rest.post("/api/calls", {**KEY_DIAL, **change}), 422)
+    error = rest_client.error_of(cast.rest.post("/api/calls", {**KEY_DIAL, **change}), 422)
     assert error["attribute"] == attribute
     assert not models.Call.objects.exists()
 
 
-@pytest.mark.parametrize("sdp", [None, "", "v=1", "v=0", "hello", stage.SDP + "a=x:y\r\n" * 20_000, {"a": 1}])
+@pytest.mark.parametrize(
+    "sdp", [None, "", "v=1", "v=0", "hello", fake_worker.SDP + "a=x:y\r\n" * 20_000, {"a": 1}]
+)
 def test_a_token_needs_a_usable_offer(cast, sdp):
-    error = stage.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "sdp": sdp}), 422)
+    error = rest_client.error_of(cast.alice.rest.post("/api/calls", {**TOKEN_DIAL, "sdp": sdp}), 422)
     assert error["attribute"] == "sdp"
 
 
@@ -164,23 +169,23 @@ def test_several_wrong_fields_are_told_together(cast):
 
 
 def test_a_phone_destination_needs_a_number_of_the_project(cast):
-    error = stage.error_of(cast.rest.post("/api/calls", {**KEY_DIAL, "to": "+15551234567"}), 422)
+    error = rest_client.error_of(cast.rest.post("/api/calls", {**KEY_DIAL, "to": "+15551234567"}), 422)
     assert (error["code"], error["attribute"]) == ("invalid_from_number", "from")
 
 
 @pytest.mark.parametrize("body", ["[]", "7", '"x"', "null"])
 def test_a_body_that_is_no_object_is_422(cast, body):
     answer = cast.rest.post("/api/calls", body, content_type="application/json")
-    stage.error_of(answer, 422)
+    rest_client.error_of(answer, 422)
 
 
 def test_a_body_that_is_not_json_is_400_and_another_type_415(cast):
-    stage.error_of(cast.rest.post("/api/calls", "{", content_type="application/json"), 400)
-    stage.error_of(cast.rest.post("/api/calls", "to=x", content_type="text/plain"), 415)
+    rest_client.error_of(cast.rest.post("/api/calls", "{", content_type="application/json"), 400)
+    rest_client.error_of(cast.rest.post("/api/calls", "to=x", content_type="text/plain"), 415)
 
 
 def test_the_channel_of_the_address_is_default_media_and_media_wins(cast):
-    wanted = {"to": "/private/bob?channel=video", "from": "/private/alice", "script": stage.SCRIPT}
+    wanted = {"to": "/private/bob?channel=video", "from": "/private/alice", "script": fake_worker.SCRIPT}
     legs = cast.rest.post("/api/calls", wanted).json()["legs"]
     assert legs[0]["media"]["video"] == "sendrecv"
     legs = cast.rest.post("/api/calls", {**wanted, "media": {"audio": True}}).json()["legs"]

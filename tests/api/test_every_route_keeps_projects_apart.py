@@ -1,4 +1,6 @@
-"""The tenancy proof (R7): every route, command and frame × everybody from elsewhere; foreign is as absent.
+"""The tenancy proof (docs/security.md#r7): every route, command and frame × everybody from elsewhere.
+
+A foreign object is answered like an absent one.
 
 The matrix is made from the URLconf and from the tables of commands. A route that no line below places fails
 the first test, so a new one is thought about before it is served.
@@ -14,13 +16,13 @@ from uuid import uuid4
 
 import pytest
 
-from calling import eventlog
-from calling.api.calling.commands import COMMANDS
-from calling.signalling import frames
-from calling.signalling.phone import commands
-from tests import stage
+from calling.calls import event_log
+from calling.signalwire.calling_api.commands import COMMANDS
+from calling.sockets import frames
+from calling.sockets.phone import commands
 from tests.api.tenancy import CANARY, UNSTABLE, Asker, askers, fingerprint, furnish, nothing, templates
-from tests.stage import Cast, make_cast, make_mallory
+from tests.support import fake_worker, people, rest_client
+from tests.support.people import Cast, make_cast, make_mallory
 
 TEMPLATES = templates()
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -28,12 +30,15 @@ KINDS = {  # of fabric's resources, by what a path says
     "conference_room": "room", "conference_rooms": "room", "sip_endpoints": "sip_endpoint",
     "subscribers": "subscriber", "sip_gateways": "gateway", "swml_scripts": "script", "embeds": "embed",
     "addresses": "address", "phone_numbers": "number", "resources": "subscriber",
+    "recordings": "recording", "logs": "call", "room_sessions": "meeting",
 }  # fmt: skip
 NAMES = {  # what stands in a path, by the name of its place
     "call_id": "call", "leg_id": "leg", "control_id": "control", "webhook_id": "webhook",
     "endpoint_id": "sip_endpoint", "delivery_id": "delivery", "recording_id": "recording", "key_id": "key",
+    "alert_id": "alert",
     "number_id": "number", "room_id": "room", "subscriber_id": "subscriber", "name": "room_name",
     "account": "project", "rate_id": "rate",
+    "key": "room",
 }  # fmt: skip
 CHOICES = {  # places that are no ids: every word of them is tried
     "verb": ("play", "record", "lock", "unlock", "end", "mute", "unmute", "deafen", "remove", "volume"),
@@ -42,7 +47,7 @@ CHOICES = {  # places that are no ids: every word of them is tried
     "what": ("calls", "events"), "form": ("csv", "jsonl"),
 }  # fmt: skip
 # Open to everybody, and the same for all of them.
-OPEN = {"healthz", "readyz", "metrics", "api/schema", "api/docs", "", "phone"}
+OPEN = {"healthz", "readyz", "metrics", "api/schema", "api/docs", "", "phone", "phone-push.js"}
 # The door of the staff pages, and what is about the person at it.
 DOOR = {f"dashboard/{page}" for page in ("login", "login/code", "logout", "choose", "second-factor")}
 # Trades a public string for a token by design; what it gives is asked for by name below.
@@ -220,8 +225,8 @@ def test_bodies_cannot_name_rows_of_others(house: tuple[Cast, Cast, dict[str, st
             mine, absent = (body_of(shape, each) for each in (ids, none))
             wrong += leaks_of(asker, "post", f"/{path}", f"/{path}", ids, none, (mine, absent))
     assert wrong == []
-    body = {"to": "/private/alice", "from": "+15550001111", "script": stage.SCRIPT}
-    assert stage.error_of(other.rest.post("/api/calls", body), 404)
+    body = {"to": "/private/alice", "from": "+15550001111", "script": fake_worker.SCRIPT}
+    assert rest_client.error_of(other.rest.post("/api/calls", body), 404)
     assert fingerprint(victim.project.id) == before
 
 
@@ -232,20 +237,20 @@ def test_calling_commands_find_only_calls_of_the_project(house: tuple[Cast, Cast
         mine, absent = ({"command": command, "id": each["call"], "params": {}} for each in (ids, none))
         path = "/api/calling/calls"
         assert leaks_of(asker, "post", path, path, ids, none, (mine, absent)) == []
-    assert stage.call_of(ids["call"]).state.value == "answered"
+    assert fake_worker.call_of(ids["call"]).state.value == "answered"
 
 
 def test_frames_of_a_device_find_only_its_own_calls(house: tuple[Cast, Cast, dict[str, str]]) -> None:
     victim, other, ids = house
     absent = nothing(ids)["call"]
-    people = [other.mallory, victim.carol, stage.guest(victim.project, ()), stage.guest(other.project, ())]
-    words = {"sdp": stage.SDP, "digits": "1", "destination": "/private/nobody-at-all", "candidate": ""}
+    holders = [other.mallory, victim.carol, people.guest(victim.project, ()), people.guest(other.project, ())]
+    words = {"sdp": fake_worker.SDP, "digits": "1", "destination": "/private/nobody-at-all", "candidate": ""}
     types = sorted({*commands.VERBS, *commands.MAKES} - {"call.create"})  # that one names no call
-    for person, type in itertools.product(people, types):
+    for person, type in itertools.product(holders, types):
         told = [answer_to(person, type, {"call_id": call, **words}) for call in (ids["call"], absent)]
         assert told[0] == told[1], (person.name, type)
         assert told[0]["type"] == "error"
-    call = stage.call_of(ids["call"])
+    call = fake_worker.call_of(ids["call"])
     assert call.state.value == "answered" and not any(leg.held or leg.muted for leg in call.legs)
 
 
@@ -264,12 +269,12 @@ def answer_to(person: Any, type: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_event_log_is_read_by_its_project_alone(house: tuple[Cast, Cast, dict[str, str]]) -> None:
-    victim, other, ids = house
-    from calling.publish import publish_waiting
+    victim, other, _ids = house
+    from calling.webhooks.publish import publish_waiting
 
     publish_waiting()
-    assert eventlog.page(victim.project.id, 0, 200, ())
-    assert eventlog.page(other.project.id, 0, 200, ()) == []
+    assert event_log.page(victim.project.id, 0, 200, ())
+    assert event_log.page(other.project.id, 0, 200, ()) == []
 
 
 def test_records_are_for_administrators_alone(house: tuple[Cast, Cast, dict[str, str]]) -> None:
@@ -278,8 +283,8 @@ def test_records_are_for_administrators_alone(house: tuple[Cast, Cast, dict[str,
     paths = [path for path in paths if not re.search(r"[\^(]", path)]
     door = {"admin/login/", "admin/logout/", "admin/jsi18n/"}
     wrong = []
-    people = [asker for asker in askers(victim, other) if asker.staff or asker.name == "nobody"]
-    for asker, path in itertools.product(people, sorted({*paths} - door)):
+    asking = [asker for asker in askers(victim, other) if asker.staff or asker.name == "nobody"]
+    for asker, path in itertools.product(asking, sorted({*paths} - door)):
         status, content = asker.send("get", f"/{path}")
         if status not in (302, 403, 404, 405) or CANARY.encode() in UNSTABLE.sub(b"", content).lower():
             wrong.append(f"{asker.name}: {path}: {status}")

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests import stage
+from tests.support import fake_worker, people
 
 CHECKS = [
     not_a_server_error,
@@ -46,9 +46,9 @@ RESOURCES: dict[str, dict[str, Any]] = {
 @pytest.mark.family
 @pytest.mark.timeout(3 * 3600)
 def test_no_generated_request_breaks_the_schema(
-    transactional_db: None, cast: stage.Cast, seed: int, figure: Callable[[int, int], int]
+    transactional_db: None, cast: people.Cast, seed: int, figure: Callable[[int, int], int]
 ) -> None:
-    stage.talking(cast)
+    fake_worker.talking(cast)
     for kind, body in RESOURCES.items():
         made = cast.rest.post(f"/api/fabric/resources/{kind}", body)
         assert made.status_code == 201, (kind, made.content)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from calling import operating
-from tests import stage
+from calling.commands import operations
+from tests.support import fake_worker, rest_client
 
 BODIES = {
     "play": {"play": [{"type": "tts", "params": {"text": "hello"}}]},
@@ -28,54 +28,56 @@ WRONG = {
 
 @pytest.mark.parametrize("verb", BODIES)
 def test_an_operation_is_asked_for_under_its_control_id(cast, verb):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     body = {**BODIES[verb], "control_id": "c-1", "leg": "callee"}
     made = cast.rest.post(f"/api/calls/{call_id}/{verb}", body)
     assert made.status_code == 200, made.content
     found = made.json()
     assert (found["control_id"], found["verb"], found["state"]) == ("c-1", verb, "wanted")
-    assert found["leg_id"] == stage.leg_of(call_id, "callee").id and found["call_id"] == call_id
-    stage.error_of(cast.rest.post(f"/api/calls/{call_id}/{verb}", body), 409)
-    operating.changed(found["id"], "finished", "finished", {})
-    assert stage.event_types(call_id)[-1] == f"{verb}.finished"
+    assert found["leg_id"] == fake_worker.leg_of(call_id, "callee").id and found["call_id"] == call_id
+    rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/{verb}", body), 409)
+    operations.changed(found["id"], "finished", "finished", {})
+    assert fake_worker.event_types(call_id)[-1] == f"{verb}.finished"
     assert cast.rest.post(f"/api/calls/{call_id}/{verb}", body).status_code == 200
 
 
 def test_a_record_without_a_leg_takes_all(cast):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     made = cast.rest.post(f"/api/calls/{call_id}/record", {})
     assert made.json()["leg_id"] is None and made.json()["control_id"]
 
 
 @pytest.mark.parametrize("verb", BODIES)
 def test_wrong_fields_people_and_moments_are_refused(cast, mallory, verb):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     path = f"/api/calls/{call_id}/{verb}"
     for body in WRONG[verb]:
-        stage.error_of(cast.rest.post(path, {**body, "leg": "caller"}), 422)
-    stage.error_of(cast.rest.post(path, {**BODIES[verb], "leg": "caller", "control_id": "a b/c"}), 422)
+        rest_client.error_of(cast.rest.post(path, {**body, "leg": "caller"}), 422)
+    rest_client.error_of(cast.rest.post(path, {**BODIES[verb], "leg": "caller", "control_id": "a b/c"}), 422)
     if verb != "record":
-        assert stage.error_of(cast.rest.post(path, BODIES[verb]), 422)["code"] == "leg_required"
-    stage.error_of(cast.alice.rest.post(path, BODIES[verb]), 403)
-    stage.error_of(stage.client().post(path, BODIES[verb]), 401)
-    stage.error_of(mallory.rest.post(path, {**BODIES[verb], "leg": "caller"}), 404)
-    ringing = stage.ringing(cast)
-    stage.error_of(cast.rest.post(f"/api/calls/{ringing}/{verb}", {**BODIES[verb], "leg": "callee"}), 409)
+        assert rest_client.error_of(cast.rest.post(path, BODIES[verb]), 422)["code"] == "leg_required"
+    rest_client.error_of(cast.alice.rest.post(path, BODIES[verb]), 403)
+    rest_client.error_of(rest_client.client().post(path, BODIES[verb]), 401)
+    rest_client.error_of(mallory.rest.post(path, {**BODIES[verb], "leg": "caller"}), 404)
+    ringing = fake_worker.ringing(cast)
+    rest_client.error_of(
+        cast.rest.post(f"/api/calls/{ringing}/{verb}", {**BODIES[verb], "leg": "callee"}), 409
+    )
     cast.rest.post(f"/api/calls/{call_id}/hangup")
-    stage.error_of(cast.rest.post(path, {**BODIES[verb], "leg": "caller"}), 409)
+    rest_client.error_of(cast.rest.post(path, {**BODIES[verb], "leg": "caller"}), 409)
 
 
 def test_an_owner_may_pause_resume_turn_down_and_stop(cast, mallory):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     cast.rest.post(f"/api/calls/{call_id}/play", {**BODIES["play"], "leg": "caller", "control_id": "p"})
     path = f"/api/calls/{call_id}/play/p"
     for wish, body in [("pause", {}), ("resume", {}), ("volume", {"volume": -6}), ("stop", {})]:
         assert cast.rest.post(f"{path}/{wish}", body).status_code == 200
     for body in ({}, {"volume": 41}, {"volume": "loud"}):
-        stage.error_of(cast.rest.post(f"{path}/volume", body), 422)
-    stage.error_of(cast.rest.post(f"/api/calls/{call_id}/play/other/stop"), 404)
-    stage.error_of(cast.rest.post(f"/api/calls/{call_id}/collect/p/volume"), 404)
-    stage.error_of(cast.rest.post(f"{path}/explode"), 404)
-    stage.error_of(cast.alice.rest.post(f"{path}/stop"), 403)
-    stage.error_of(mallory.rest.post(f"{path}/stop"), 404)
-    stage.error_of(stage.client().post(f"{path}/stop"), 401)
+        rest_client.error_of(cast.rest.post(f"{path}/volume", body), 422)
+    rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/play/other/stop"), 404)
+    rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/collect/p/volume"), 404)
+    rest_client.error_of(cast.rest.post(f"{path}/explode"), 404)
+    rest_client.error_of(cast.alice.rest.post(f"{path}/stop"), 403)
+    rest_client.error_of(mallory.rest.post(f"{path}/stop"), 404)
+    rest_client.error_of(rest_client.client().post(f"{path}/stop"), 401)

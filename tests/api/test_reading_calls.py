@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from calling import models
-from tests import stage
+from tests.support import fake_worker, rest_client
 
 
 def ids(answer) -> list[str]:
@@ -17,22 +17,22 @@ def ids(answer) -> list[str]:
 
 
 def test_a_token_sees_only_calls_it_has_a_leg_in(cast, mallory):
-    mine, other = stage.talking(cast), stage.talking(cast, "carol", "bob")
+    mine, other = fake_worker.talking(cast), fake_worker.talking(cast, "carol", "bob")
     assert ids(cast.alice.rest.get("/api/calls")) == [mine]
     assert ids(cast.bob.rest.get("/api/calls")) == [other, mine]
     assert ids(cast.rest.get("/api/calls")) == [other, mine]
     assert ids(mallory.rest.get("/api/calls")) == []
     for path in (f"/api/calls/{other}", f"/api/calls/{other}/events", f"/api/calls/{other}/stats"):
-        stage.error_of(cast.alice.rest.get(path), 404)
-        stage.error_of(mallory.rest.get(path), 404)
-        stage.error_of(stage.client().get(path), 401)
+        rest_client.error_of(cast.alice.rest.get(path), 404)
+        rest_client.error_of(mallory.rest.get(path), 404)
+        rest_client.error_of(rest_client.client().get(path), 401)
         assert cast.bob.rest.get(path).status_code == 200
-    stage.error_of(stage.client().get("/api/calls"), 401)
+    rest_client.error_of(rest_client.client().get("/api/calls"), 401)
 
 
 def test_lists_filter_by_what_calls_are(cast):
-    ringing = stage.ringing(cast)
-    ended = stage.talking(cast, "carol", "alice")
+    ringing = fake_worker.ringing(cast)
+    ended = fake_worker.talking(cast, "carol", "alice")
     cast.alice.rest.post(f"/api/calls/{ended}/hangup")
     get = cast.rest.get
     assert ids(get("/api/calls?state=ringing")) == [ringing]
@@ -56,12 +56,12 @@ def test_lists_filter_by_what_calls_are(cast):
     ],
 )  # fmt: skip
 def test_a_query_that_means_nothing_is_422(cast, query):
-    stage.error_of(cast.rest.get(f"/api/calls?{query}"), 422)
+    rest_client.error_of(cast.rest.get(f"/api/calls?{query}"), 422)
 
 
 def test_pages_neither_skip_nor_repeat(cast):
     made = [
-        cast.alice.rest.post("/api/calls", {"to": "/private/bob", "sdp": stage.SDP}).json()["id"]
+        cast.alice.rest.post("/api/calls", {"to": "/private/bob", "sdp": fake_worker.SDP}).json()["id"]
         for _ in range(5)
     ]
     seen, path = [], "/api/calls?page_size=2"
@@ -74,7 +74,7 @@ def test_pages_neither_skip_nor_repeat(cast):
 
 def test_a_page_of_calls_takes_few_queries(cast, django_assert_max_num_queries):
     for _ in range(5):
-        cast.alice.rest.post("/api/calls", {"to": "/private/bob", "sdp": stage.SDP})
+        cast.alice.rest.post("/api/calls", {"to": "/private/bob", "sdp": fake_worker.SDP})
     rest = cast.rest
     rest.get("/api/calls")
     with django_assert_max_num_queries(6):
@@ -82,7 +82,7 @@ def test_a_page_of_calls_takes_few_queries(cast, django_assert_max_num_queries):
 
 
 def test_events_are_numbered_from_one_without_gaps(cast):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     cast.alice.rest.post(f"/api/calls/{call_id}/hangup")
     events = cast.alice.rest.get(f"/api/calls/{call_id}/events").json()["data"]
     assert [event["data"]["sequence"] for event in events] == list(range(1, len(events) + 1))
@@ -92,11 +92,11 @@ def test_events_are_numbered_from_one_without_gaps(cast):
     assert [event["data"]["sequence"] for event in rest["data"]] == [3]
     assert rest["links"]["next"].startswith("http://testserver/api/calls/")
     for query in ("after=x", "after=-1", "page_size=201"):
-        stage.error_of(cast.rest.get(f"/api/calls/{call_id}/events?{query}"), 422)
+        rest_client.error_of(cast.rest.get(f"/api/calls/{call_id}/events?{query}"), 422)
 
 
 def test_figures_are_told_per_leg(cast):
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     kept, sample = {"at": 1767225600.0, "lost": 1}, {"at": "2026-01-01T00:00:00.000Z", "lost": 1}
     models.Leg.objects.filter(call_id=call_id, role="caller").update(stats=[kept], codec={"codec": "opus"})
     figures = cast.alice.rest.get(f"/api/calls/{call_id}/stats").json()

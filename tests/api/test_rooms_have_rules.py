@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from calling import meetings, models
+from calling import models
+from calling.calls import control, room_sessions
 from calling.machine import inputs
-from calling.publish import publish_waiting
 from calling.sweep import sweep_all
-from subscribers import enrolment
+from calling.webhooks.publish import publish_waiting
+from subscribers import provisioning
 from subscribers.models import Room
-from tests import stage
+from tests.support import fake_worker, rest_client
 
 ROOM = "/api/rooms/standup"
 
 
 @pytest.fixture
 def room(cast):
-    return lambda **settings: enrolment.create_room(cast.project.id, {"name": "standup", **settings})
+    return lambda **settings: provisioning.create_room(cast.project.id, {"name": "standup", **settings})
 
 
 def come_in(person) -> str:
     """Dial the room; the call's id."""
-    made = person.rest.post("/api/calls", {"to": "/public/standup", "sdp": stage.SDP})
+    made = person.rest.post("/api/calls", {"to": "/public/standup", "sdp": fake_worker.SDP})
     assert made.status_code == 201, made.content
-    stage.carry(made.json()["id"])
+    fake_worker.carry(made.json()["id"])
     return made.json()["id"]
 
 
@@ -42,14 +44,14 @@ def story(room) -> list[str]:
 
 
 def leg_of(call_id: str) -> str:
-    return stage.leg_of(call_id, "caller").id
+    return fake_worker.leg_of(call_id, "caller").id
 
 
 def test_a_locked_room_lets_nobody_in_and_those_inside_stay(cast, room):
     room()
     come_in(cast.alice)
     cast.rest.post(f"{ROOM}/lock")
-    refused = stage.call_of(come_in(cast.bob))
+    refused = fake_worker.call_of(come_in(cast.bob))
     assert (refused.end_reason, refused.end_cause) == ("failed", "not_allowed")
     assert members(cast) == ["/private/alice"]
     cast.rest.post(f"{ROOM}/unlock")
@@ -61,8 +63,8 @@ def test_a_full_room_takes_the_next_once_somebody_left(cast, room):
     room(max_members=2)
     first = come_in(cast.alice)
     come_in(cast.bob)
-    assert stage.call_of(come_in(cast.carol)).end_cause == "not_allowed"
-    stage.control.apply(first, inputs.Hangup())
+    assert fake_worker.call_of(come_in(cast.carol)).end_cause == "not_allowed"
+    control.apply(first, inputs.Hangup())
     come_in(cast.carol)
     assert members(cast) == ["/private/bob", "/private/carol"]
 
@@ -70,9 +72,9 @@ def test_a_full_room_takes_the_next_once_somebody_left(cast, room):
 def test_a_room_opens_and_closes_at_its_times(cast, room):
     now = timezone.now()
     made = room(join_from=now + timedelta(hours=1))
-    assert stage.call_of(come_in(cast.alice)).end_cause == "not_allowed"
+    assert fake_worker.call_of(come_in(cast.alice)).end_cause == "not_allowed"
     Room.objects.filter(pk=made.pk).update(join_from=None, join_until=now - timedelta(minutes=1))
-    assert stage.call_of(come_in(cast.alice)).end_cause == "not_allowed"
+    assert fake_worker.call_of(come_in(cast.alice)).end_cause == "not_allowed"
     Room.objects.filter(pk=made.pk).update(join_until=now + timedelta(hours=1))
     come_in(cast.alice)
     assert members(cast) == ["/private/alice"]
@@ -115,16 +117,16 @@ def test_a_recording_begins_with_the_room_and_passes_to_who_stays(cast, room):
     first, second = come_in(cast.alice), come_in(cast.bob)
     operation = models.Operation.objects.get(verb="record")
     assert str(operation.call_id) == first
-    stage.control.apply(first, inputs.Hangup())
+    control.apply(first, inputs.Hangup())
     operation.refresh_from_db()
     assert (str(operation.call_id), operation.state) == (second, "wanted")
 
 
 def test_an_empty_room_lives_for_its_timeout(cast, room):
     made = room(empty_timeout=60)
-    stage.control.apply(come_in(cast.alice), inputs.Hangup())
+    control.apply(come_in(cast.alice), inputs.Hangup())
     assert cast.rest.get(ROOM).json()["state"] == "active"
-    meetings.sweep()
+    room_sessions.sweep()
     assert "room.ended" not in story(made)
     models.Meeting.objects.update(empty_since=timezone.now() - timedelta(seconds=61))
     sweep_all()
@@ -136,19 +138,19 @@ def test_end_puts_everybody_out_and_ends_the_room_at_once(cast, room):
     made = room(empty_timeout=600)
     calls = [come_in(cast.alice), come_in(cast.bob)]
     assert cast.rest.post(f"{ROOM}/end").json()["state"] == "idle"
-    assert {stage.call_of(call).state.value for call in calls} == {"ended"}
+    assert {fake_worker.call_of(call).state.value for call in calls} == {"ended"}
     assert story(made)[-3:] == ["participant.left", "participant.left", "room.ended"]
 
 
 def test_the_back_end_dials_a_member_in(cast, room):
     room()
-    device = stage.online(cast.bob)
+    device = fake_worker.online(cast.bob)
     made = cast.rest.post("/api/calls", {"to": "/private/bob", "connect": "/public/standup"})
     assert made.status_code == 201, made.content
     call = made.json()["id"]
-    stage.carry(call)
-    ringing = stage.leg_of(call, "callee")
-    stage.control.apply(call, inputs.Answer(ringing.id, device, stage.SDP, peer_id=str(stage.uuid4())))
+    fake_worker.carry(call)
+    ringing = fake_worker.leg_of(call, "callee")
+    control.apply(call, inputs.Answer(ringing.id, device, fake_worker.SDP, peer_id=str(uuid4())))
     assert members(cast) == ["/private/bob"]
 
 
@@ -156,18 +158,21 @@ def test_a_name_of_more_than_64_characters_is_422_at_create_and_at_dial(cast, ro
     longest = "r" * 64
     create = "/api/fabric/resources/conference_rooms"
     assert cast.rest.post(create, {"name": longest}).status_code == 201
-    stage.error_of(cast.rest.post(create, {"name": longest + "r"}), 422)
-    for rest, dial in ((cast.rest, {"script": stage.SCRIPT}), (cast.alice.rest, {"sdp": stage.SDP})):
+    rest_client.error_of(cast.rest.post(create, {"name": longest + "r"}), 422)
+    for rest, dial in (
+        (cast.rest, {"script": fake_worker.SCRIPT}),
+        (cast.alice.rest, {"sdp": fake_worker.SDP}),
+    ):
         found = rest.post("/api/calls", {"to": f"/public/{longest}", **dial})
         assert found.status_code == 201, found.content
-        stage.error_of(rest.post("/api/calls", {"to": f"/public/{longest}r", **dial}), 422)
+        rest_client.error_of(rest.post("/api/calls", {"to": f"/public/{longest}r", **dial}), 422)
 
 
 def test_what_happens_in_a_room_is_in_the_projects_log(cast, room):
     room()
-    stage.control.apply(come_in(cast.alice), inputs.Hangup())
+    control.apply(come_in(cast.alice), inputs.Hangup())
     publish_waiting()
-    log = cast.rest.get("/api/events?limit=100").json()["data"]
+    log = cast.rest.get("/api/events?page_size=100").json()["data"]
     told = [each["event"] for each in log if each["event"]["type"].startswith(("room.", "participant."))]
     types = [each["type"] for each in told]
     assert types == ["room.started", "participant.joined", "participant.left", "room.ended"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from calling import control, models, publish
-from tests import stage
+from calling import models
+from calling.calls import control
+from calling.webhooks import publish
+from tests.support import rest_client
 
 
 def say(cast, count: int, type: str = "webhook.disabled") -> None:
     for number in range(count):
-        control.record_event(cast.project.id, type, {"n": number})
+        control.record_project_event(cast.project.id, type, {"n": number})
     publish.publish_waiting()
 
 
@@ -30,6 +32,14 @@ def test_without_a_cursor_it_starts_at_the_oldest_and_goes_on_by_cursor(cast):
     assert numbers(cast.rest.get(f"/api/events?after={cursor}"))[:2] == [1, 2]
 
 
+def test_latest_gives_a_cursor_and_nothing_else(cast):
+    say(cast, 3)
+    answer = cast.rest.get("/api/events?after=latest")
+    assert numbers(answer) == []
+    say(cast, 1)
+    assert numbers(cast.rest.get(answer.json()["links"]["next"])) == [0]
+
+
 def test_types_filter(cast):
     say(cast, 1)
     say(cast, 2, "project.suspended")
@@ -39,7 +49,7 @@ def test_types_filter(cast):
 def test_a_cursor_past_retention_is_410(cast):
     say(cast, 4)
     models.Event.objects.filter(position__lte=2).delete()
-    error = stage.error_of(cast.rest.get("/api/events?after=1"), 410)
+    error = rest_client.error_of(cast.rest.get("/api/events?after=1"), 410)
     assert error["code"] == "cursor_expired"
     assert numbers(cast.rest.get("/api/events?after=2")) == [2, 3]
     assert numbers(cast.rest.get("/api/events")) == [2, 3]
@@ -48,7 +58,7 @@ def test_a_cursor_past_retention_is_410(cast):
 def test_the_wrong_people_and_queries_are_refused(cast, mallory):
     say(cast, 1)
     assert numbers(mallory.rest.get("/api/events")) == []
-    stage.error_of(cast.alice.rest.get("/api/events"), 403)
-    stage.error_of(stage.client().get("/api/events"), 401)
+    rest_client.error_of(cast.alice.rest.get("/api/events"), 403)
+    rest_client.error_of(rest_client.client().get("/api/events"), 401)
     for query in ("after=x", "after=-1", "after=99999999999999999999", "page_size=0", "types=a;b"):
-        stage.error_of(cast.rest.get(f"/api/events?{query}"), 422)
+        rest_client.error_of(cast.rest.get(f"/api/events?{query}"), 422)

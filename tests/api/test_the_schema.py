@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import yaml
 
-from calling.api import operation_views, verb_views
-from tests import stage
+from calling.api import commands, operations
+from tests.support import rest_client
 
 
 def test_every_path_is_described(db):
-    answer = stage.client().get("/api/schema")
+    answer = rest_client.client().get("/api/schema")
     assert answer.status_code == 200
     paths = yaml.safe_load(answer.content)["paths"]
     wanted = {"/api/calls", "/api/calls/{call_id}", "/api/events", "/api/recordings", "/api/rooms/{name}"}
-    wanted |= {f"/api/calls/{{call_id}}/{verb}" for verb in (*verb_views.VIEWS, *operation_views.VIEWS)}
+    wanted |= {f"/api/calls/{{call_id}}/{verb}" for verb in (*commands.VIEWS, *operations.VIEWS)}
     assert wanted <= set(paths)
     dial = paths["/api/calls"]["post"]
     everywhere = {"400", "401", "403", "404", "422", "429", "503"}

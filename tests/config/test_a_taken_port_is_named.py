@@ -25,7 +25,7 @@ def test_the_line_names_port_and_variable(kind: str) -> None:
 
 
 def test_an_address_of_another_machine_is_said() -> None:
-    with pytest.raises(PortTaken, match="192.0.2.1 is no address of this machine"):
+    with pytest.raises(PortTaken, match=r"192\.0\.2\.1 is no address of this machine"):
         ports.check([Port("CALLWRIGHT_HTTP_PORT", "192.0.2.1", 8000, "tcp")])
 
 

@@ -16,25 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config.embedded import places
+from config.embedded import paths
 from config.env import ROOT
 from config.supervisor import credentials
+from tests.config.test_what_is_stored_is_private import open_to_a_stranger
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.timing]
 
 READY = 90.0
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Instance:
@@ -88,7 +84,7 @@ class Instance:
     def wait_for(self, pattern: str, patience: float = READY) -> re.Match[str]:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            found = re.search(pattern, self.said())
+            found = re.search(pattern, self.said(), re.DOTALL)
             if found:
                 return found
             assert self.process.poll() is None, self.said()
@@ -148,7 +144,7 @@ def start() -> Iterator[Start]:
         if instance.process.poll() is None:
             instance.process.kill()
             instance.process.wait(5)
-    elsewhere = places.engines_directory(home / "data")
+    elsewhere = paths.engines_directory(home / "data")
     shutil.rmtree(home, ignore_errors=True)
     shutil.rmtree(elsewhere, ignore_errors=True)
 
@@ -171,6 +167,7 @@ def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
     assert (status, state) == (200, {"database": True, "redis": True, "media_workers": 1})
     assert first.get("/api/calls", who)[0] == 200
     assert_https_answers(first)
+    assert_private(first)
 
     victims = ("config.serve", "manage.py sweep", "-Q media", "-Q tasks", "--quiet beat", "valkey-server")
     for needle in victims:
@@ -193,8 +190,10 @@ def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
     all_gone(first, 1.0)
 
     second = start()
-    second.wait_for(r"Callwright is ready")
+    second.wait_for(r"Callwright is ready.*\n\n.*A token for a first device")
     assert credentials.read(second.data_dir) == who
+    assert who.api_token not in second.said() and who.admin_password not in second.said()
+    assert str(second.data_dir / credentials.FILE) in second.said()
     assert second.get("/api/calls", who)[0] == 200
     second.process.kill()
     second.process.wait(5)
@@ -225,6 +224,23 @@ def assert_https_answers(instance: Instance) -> None:
     connection.request("GET", "/healthz")
     assert connection.getresponse().status == 200
     connection.close()
+
+
+def assert_private(instance: Instance) -> None:
+    """Every process has the umask, and another user reads nothing of the data directory."""
+    open_ones = {}
+    for pid, command in instance.children().items():
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            if "\nUmask:\t0077\n" not in status:
+                open_ones[pid] = command
+    assert open_ones == {}
+    deadline = time.monotonic() + 20
+    while not list(instance.data_dir.glob("beat-schedule*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    made = [path for path in instance.data_dir.rglob("*") if "engines" not in path.parts]
+    assert any(path.name.startswith("beat-schedule") for path in made) and len(made) > 10
+    assert open_to_a_stranger(instance.data_dir, *made) == []
 
 
 def test_given_credentials_are_taken(start: Start) -> None:

@@ -20,19 +20,13 @@ from config import env as environment
 from config import ice
 from config.embedded.turn import credentials
 from tests.run import find_program
+from tests.support.ports import free_udp_and_tcp_port
 
 pytestmark = [pytest.mark.needs("turnserver"), pytest.mark.processes]
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 MEDIA, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 SECRET = "a secret of the tests"
 WORDS = {"TURN_SECRET": SECRET, "CALLWRIGHT_DOMAIN": "calls.example.com", "PUBLIC_IP": MEDIA}
-
-
-def free_port() -> int:
-    with socket.socket() as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
-        one.bind((MEDIA, 0))
-        two.bind((MEDIA, one.getsockname()[1]))
-        return int(one.getsockname()[1])
 
 
 def command_line() -> list[str]:
@@ -54,7 +48,7 @@ class Coturn:
 @pytest.fixture(scope="module")
 def coturn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coturn]:
     directory = tmp_path_factory.mktemp("coturn")
-    port = free_port()
+    port = free_udp_and_tcp_port(MEDIA)
     program = find_program("turnserver")
     assert program is not None
     # Only what a test on loopback needs besides: where to listen, and that loopback is a peer at all.
@@ -111,9 +105,7 @@ async def test_a_device_relays_both_ways_to_the_media_address(
 ) -> None:
     told = told_to_devices(coturn, monkeypatch)
     assert "secret" not in told and int(told["username"].split(":")[0]) > time.time() + 3600
-    transport, receiver = await allocate(
-        coturn, over, username=told["username"], password=told["credential"]
-    )
+    transport, receiver = await allocate(coturn, over, username=told["username"], password=told["credential"])
     loop = asyncio.get_running_loop()
     peer_transport, peer = await loop.create_datagram_endpoint(Receiver, local_addr=(MEDIA, 0))
     transport.sendto(b"hello", peer_transport.get_extra_info("sockname"))
@@ -141,9 +133,7 @@ async def test_it_relays_to_nobody_else(coturn: Coturn, monkeypatch: pytest.Monk
     [credentials.issue(SECRET, "alice", 1_000_000), credentials.issue("other", "alice", 1 << 32)],
     ids=["expired", "another secret"],
 )
-async def test_wrong_or_expired_credentials_get_no_allocation(
-    coturn: Coturn, login: tuple[str, str]
-) -> None:
+async def test_wrong_or_expired_credentials_get_no_allocation(coturn: Coturn, login: tuple[str, str]) -> None:
     with pytest.raises(stun.TransactionFailed) as refusal:
         await allocate(coturn, username=login[0], password=login[1])
     assert refusal.value.response.attributes["ERROR-CODE"][0] == 401

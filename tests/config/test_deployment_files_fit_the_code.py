@@ -53,6 +53,21 @@ def test_every_variable_that_is_set_is_read() -> None:
         assert named and named <= READ, (path.name, named - READ)
 
 
+def test_no_superuser_of_the_database_is_the_product() -> None:
+    services = yaml.safe_load((DOCKER / "compose.yml").read_text())["services"]
+    superuser = services["postgres"]["environment"]["POSTGRES_USER"]
+    made = set(
+        re.findall(r"^CREATE ROLE (\w+) LOGIN", (DOCKER / "postgres" / "roles.sh").read_text(), re.MULTILINE)
+    )
+    for part in ("prepare", "web", "media", "sip"):
+        urls = (
+            services[part]["environment"][name]
+            for name in ("DATABASE_URL", "CALLWRIGHT_REQUESTS_DATABASE_URL")
+        )
+        users = [re.findall(r"//(\w+):", url)[0] for url in urls]
+        assert len(set(users)) == 2 and set(users) == made and superuser not in users
+
+
 def test_media_workers_are_given_longer_than_they_drain() -> None:
     settings = next(item["data"] for item in kubernetes() if item["kind"] == "ConfigMap")
     media = next(pod["spec"] for pod in pods() if pod["metadata"]["labels"]["part"] == "media")

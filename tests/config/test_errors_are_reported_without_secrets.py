@@ -12,7 +12,7 @@ FAILS = """
 import logging, django
 django.setup()
 import sentry_sdk
-log = logging.getLogger("calling.control")
+log = logging.getLogger("calling.calls.control")
 token, number, sdp = "eyJhbGciOi.eyJzdWIiOi.abcd", "+15551234567", "v=0\\r\\no=- 1 1 IN IP4 10.1.2.3\\r\\n"
 log.warning("dialling %s with bearer %s", number, token)
 try:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from calling import fields, numbers
-from calling.signalling import frames
+from calling.commands import params
+from calling.sockets import frames
+from calling.telephony import phone_numbers
 from config.error_codes import ERRORS
-from subscribers.http import problems
+from rest import errors
 from tokens.authentication import InvalidToken
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +27,10 @@ def family(kind: type) -> Iterator[type]:
 
 def makers() -> dict[str, inspect.Signature]:
     """What takes a `code`, by name; of methods without `self`."""
-    known: list[Any] = [*family(problems.ApiError), problems.Problem, problems.field, frames.error]
-    known += [frames.BadFrame, fields.Fault, fields.invalid, numbers.Refusal, InvalidToken]
+    known: list[Any] = [*family(errors.ApiError), errors.Problem, errors.field, frames.error]
+    known += [frames.BadFrame, params.Fault, params.invalid, phone_numbers.Refusal, InvalidToken]
     found = {each.__name__: inspect.signature(each) for each in known}
-    wrong = inspect.signature(fields.Form.wrong)
+    wrong = inspect.signature(params.Params.fail)
     found["wrong"] = wrong.replace(parameters=list(wrong.parameters.values())[1:])
     return found
 
@@ -58,8 +59,8 @@ def raised() -> dict[str, str]:
 
 def test_every_code_that_is_raised_has_a_row() -> None:
     rows = {code for _, code, _ in ERRORS}
-    codes = raised() | {kind.code: kind.__name__ for kind in family(problems.ApiError)}
-    codes |= dict.fromkeys(problems._OWN_CODES, "subscribers/http/problems.py")
+    codes = raised() | {kind.code: kind.__name__ for kind in family(errors.ApiError)}
+    codes |= dict.fromkeys(errors._OWN_CODES, "rest/errors.py")
     assert len(codes) > 40
     assert {code: where for code, where in codes.items() if code not in rows} == {}
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from calling import models
 from config.env import ROOT
-from tests import stage
+from tests.support import fake_worker, people
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +40,8 @@ def test_an_idle_switchboard_tells_noughts() -> None:
 
 def test_live_calls_waiting_events_and_workers_are_counted(settings) -> None:
     settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
-    cast = stage.make_cast()
-    stage.ringing(cast)
+    cast = people.make_cast()
+    fake_worker.ringing(cast)
     a_worker()
     found = told()
     assert found['callwright_calls{state="ringing"}'] == 1

@@ -21,7 +21,6 @@ _WORLD = {
     "kombu",
     "redis",
     "psycopg",
-    "httpx",
     "h11",
     "uvicorn",
 }

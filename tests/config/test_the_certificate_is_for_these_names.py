@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from config.embedded import certificate
 
@@ -73,3 +76,32 @@ def test_a_client_that_trusts_the_authority_connects(tmp_path: Path, name: str) 
     with asking.wrap_socket(right, server_hostname=name) as secured:
         assert secured.version() == "TLSv1.3"
     thread.join(5)
+
+
+def test_the_authority_signs_for_no_other_name_and_is_read_by_clients_without_constraints(
+    tmp_path: Path,
+) -> None:
+    """OpenSSL and browsers keep to the constraints critical or not; Mbed TLS would refuse critical ones."""
+    made = certificate.prepare(tmp_path, certificate.names_for("calls.example.com", "127.0.0.1"))
+    root = x509.load_pem_x509_certificate(made.authority.read_bytes())
+    assert not root.extensions.get_extension_for_class(x509.NameConstraints).critical
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    authority_key = next(made.authority.parent.glob("ca*key*"))
+    other = certificate._make_leaf(key, root, authority_key, ("bank.example.com",), now)
+    chain = tmp_path / "other.pem"
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    chain.write_bytes(certificate._pem(other) + key.private_bytes(serialization.Encoding.PEM, *form))
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(chain)
+    asking = ssl.create_default_context(cafile=str(made.authority))
+    outgoing, coming, back = ssl.MemoryBIO(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(coming, outgoing, server_hostname="bank.example.com")
+    server = serving.wrap_bio(back, coming, server_side=True)
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+        for _ in range(4):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+            back.write(outgoing.read())
+            with contextlib.suppress(ssl.SSLWantReadError):
+                server.do_handshake()

@@ -60,6 +60,8 @@ CASES: list[tuple[str, Callable[[], Finding]]] = [
     ("bad", lambda: findings.migrations(("calling.0009_x",))),
     ("good", lambda: findings.connections(20, 200)),
     ("note", lambda: findings.connections(190, 200)),
+    ("good", lambda: findings.decoder(None)),
+    ("note", lambda: findings.decoder("the kernel takes no filter")),
     ("good", lambda: findings.files(20000)),
     ("note", lambda: findings.files(1024)),
     ("good", lambda: findings.disk("/data", 50 << 30)),

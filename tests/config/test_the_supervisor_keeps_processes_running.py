@@ -11,21 +11,21 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from config.env import ROOT
-from config.supervisor.parent import Parent
+from config.supervisor.parent_death import Parent
+from tests.support.wait import wait_for
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timing]
 
 # Runs a supervisor over processes given by name; each says its pid in its log.
 PROGRAM = """
 import sys
 from pathlib import Path
-from config.supervisor.launch import Launch
-from config.supervisor.watch import Supervisor
+from config.process import Launch
+from config.supervisor.supervisor import Supervisor
 
 def say(line):
     print(line, flush=True)
@@ -71,20 +71,7 @@ class Running:
         def look() -> re.Match[str] | None:
             return re.search(pattern, self.said())
 
-        return eventually(look, patience, lambda: self.said())
-
-
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T | None], patience: float, shown: Callable[[], str]) -> T:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not seen within {patience} s:\n{shown()}")
+        return wait_for(look, patience, lambda: self.said())
 
 
 def alive(pid: int) -> bool:
@@ -96,7 +83,7 @@ def alive(pid: int) -> bool:
 
 
 def gone(pid: int) -> None:
-    eventually(lambda: not alive(pid), 5.0, lambda: f"{pid} lives")
+    wait_for(lambda: not alive(pid), 5.0, lambda: f"{pid} lives")
 
 
 @pytest.fixture
@@ -125,7 +112,7 @@ def test_what_a_killed_process_had_started_does_not_stay_behind(start: Callable[
     running = start("parent")
     pid = int(running.wait_for(r"started parent (\d+)")[1])
     log = running.home / "parent.log"
-    grandchild = eventually(lambda: re.search(r"grandchild (\d+)", log.read_text()), 10, running.said)
+    grandchild = wait_for(lambda: re.search(r"grandchild (\d+)", log.read_text()), 10, running.said)
     os.kill(pid, signal.SIGKILL)
     gone(int(grandchild[1]))
 
@@ -152,7 +139,7 @@ def test_a_stop_signal_ends_everything(start: Callable[..., Running], number: si
 def test_a_process_that_does_not_listen_is_killed_in_time(start: Callable[..., Running]) -> None:
     running = start("deaf")
     log = running.home / "deaf.log"
-    eventually(lambda: log.exists() and "deaf" in log.read_text(), 10, running.said)
+    wait_for(lambda: log.exists() and "deaf" in log.read_text(), 10, running.said)
     pid = int(running.wait_for(r"started deaf (\d+)")[1])
     began = time.monotonic()
     running.process.terminate()
@@ -187,7 +174,7 @@ def test_a_parent_that_gives_up_its_signal_handler_is_seen() -> None:
         parent = Parent(process.pid)
         assert not parent.wants_to_end()
         process.send_signal(signal.SIGINT)
-        eventually(parent.wants_to_end, 5, lambda: "its handler is still there")
+        wait_for(parent.wants_to_end, 5, lambda: "its handler is still there")
     finally:
         process.kill()
         process.wait(5)

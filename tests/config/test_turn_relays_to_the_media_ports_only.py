@@ -16,6 +16,7 @@ from aioice import Candidate, Connection, stun, turn
 from config.embedded.turn import credentials, wire
 from config.embedded.turn.allocation import Reach
 from config.embedded.turn.server import TurnServer
+from tests.sip.test_every_hop_is_judged import TEXTS
 
 SECRET = "a secret of the tests"
 REALM = "callwright"
@@ -124,6 +125,31 @@ async def test_a_foreign_peer_is_forbidden_and_hears_nothing(stage: Stage) -> No
     with pytest.raises(BlockingIOError):
         stranger.recv(100)
     stranger.close()
+    transport.close()
+
+
+async def test_no_inside_address_becomes_a_peer(stage: Stage) -> None:
+    """Neither a channel nor a permission, in any form, and a datagram sent all the same goes nowhere."""
+    transport, _ = await allocate(stage)
+    protocol = transport._TurnTransport__inner_protocol
+    port = stage.peer_address[1]
+    for number, host in enumerate(TEXTS):
+        if host in (LOCAL, "::ffff:127.0.0.1"):
+            continue
+        for method, more in (
+            (stun.Method.CHANNEL_BIND, {"CHANNEL-NUMBER": 0x4002 + number}),
+            (stun.Method.CREATE_PERMISSION, {}),
+        ):
+            request = stun.Message(method, stun.Class.REQUEST)
+            request.attributes |= {**more, "XOR-PEER-ADDRESS": (host, port)}
+            with pytest.raises(stun.TransactionFailed) as refusal:
+                await protocol.request_with_retry(request)
+            assert refusal.value.response.error_code in (403, 443), host
+        assert not stage.server.reach.allows((host, port))
+    for odd in (f"::ffff:{LOCAL}", "::127.0.0.1", "localhost", "127.1", "0x7f000001", ""):
+        assert not stage.server.reach.allows((odd, port)), odd
+    for near in (0, 22, 53, port - 1, port + 1, 65535):
+        assert not stage.server.reach.allows((LOCAL, near)), near
     transport.close()
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from config import env
-from config.addresses import celery_broker, django_database
+from config.connection_urls import celery_broker, django_database
 
 WRONG = [
     ("CALLWRIGHT_HTTP_PORT", "abc"),
@@ -27,14 +27,22 @@ WRONG = [
     ("DATABASE_URL", "sqlite:///file"),
     ("DATABASE_URL", "postgresql://host"),
     ("DATABASE_URL", "postgresql://host:port/name"),
+    ("CALLWRIGHT_REQUESTS_DATABASE_URL", "sqlite:///file"),
+    ("CALLWRIGHT_REQUESTS_DATABASE_URL", "postgresql://other@host/name"),  # and DATABASE_URL is not set
     ("REDIS_URL", "http://localhost"),
     ("REDIS_URL", "redis://"),
     ("CALLWRIGHT_MEDIA_WORKERS", "0"),
     ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/here"),
     ("CALLWRIGHT_MEDIA_IP", "0.0.0.0/0.0.0.0"),
+    ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,"),
+    ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,somewhere"),
+    ("CALLWRIGHT_MEDIA_IP", ",".join(f"10.0.0.{number}" for number in range(1, 10))),
     ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
     ("CALLWRIGHT_MEDIA_PORTS", "80-90"),
     ("CALLWRIGHT_SIP_PORT", "sip"),
+    ("CALLWRIGHT_SIP_EDGE", "host"),
+    ("CALLWRIGHT_SIP_EDGE", "host:0"),
+    ("CALLWRIGHT_SIP_EDGE", "sip://host:5060"),
     ("CALLWRIGHT_TURN_PORT", "99999"),
     ("CALLWRIGHT_ICE_SERVERS", "stun:example.com"),
     ("CALLWRIGHT_ICE_SERVERS", '{"urls": "stun:example.com"}'),
@@ -51,6 +59,9 @@ WRONG = [
     ("CALLWRIGHT_TRUSTED_PROXIES", "proxy.example.com"),
     ("CALLWRIGHT_WS_ORIGINS", "app.example.com"),
     ("CALLWRIGHT_MEDIA_LEGS", "0"),
+    ("CALLWRIGHT_MAX_CALLS_GUEST", "0"),
+    ("CALLWRIGHT_MAX_CALLS_SUBSCRIBER", "many"),
+    ("CALLWRIGHT_PROJECT_SHARE", "101"),
 ]
 
 
@@ -106,7 +117,31 @@ def test_the_domain_follows_the_https_port() -> None:
 
 def test_media_is_bound_to_one_address_and_known_by_another() -> None:
     found = env.read({"CALLWRIGHT_MEDIA_IP": "10.0.0.5/203.0.113.9"})
+    assert found.media_places == (("10.0.0.5", "203.0.113.9"),)
     assert (found.media_bind, found.media_advertised) == ("10.0.0.5", "203.0.113.9")
+
+
+def test_media_may_be_at_several_addresses() -> None:
+    found = env.read({"CALLWRIGHT_MEDIA_IP": "10.0.0.5/203.0.113.9, 2001:db8::5,127.0.0.1, 127.0.0.1"})
+    assert found.media_places == (
+        ("10.0.0.5", "203.0.113.9"),
+        ("2001:db8::5", "2001:db8::5"),
+        ("127.0.0.1", "127.0.0.1"),
+    )
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1", "localhost"])
+def test_loopback_alone_keeps_media_on_this_machine(value: str) -> None:
+    assert env.read({"CALLWRIGHT_MEDIA_IP": value}).media_places == (("127.0.0.1", "127.0.0.1"),)
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "192.0.2.5"])
+def test_by_default_media_is_on_loopback_and_the_primary_addresses(bind: str) -> None:
+    found = env.read({"CALLWRIGHT_BIND": bind}).media_places
+    assert all(own == shown for own, shown in found)
+    wanted = {"127.0.0.1", env.primary_address(), env.primary_address_6()} - {None}
+    assert {own for own, _ in found} == wanted | ({bind} - {"0.0.0.0"})
+    assert found[0][0] == (env.primary_address() if bind == "0.0.0.0" else bind)
 
 
 def test_a_wildcard_bind_advertises_the_primary_address() -> None:

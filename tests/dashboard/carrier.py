@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Any
 
 from bench.sip_load import Party
-from calling.sip.agent import Agent
-from calling.sip.digest import Ha1Pair, ha1
-from calling.sip.registrar import Binding, Change
-from calling.sip.server_call import ServerCall
+from calling.sip.stack.digest import Ha1Pair, ha1
+from calling.sip.stack.registrar import Binding, Change
+from calling.sip.ua.server_session import DialogServerSession
+from calling.sip.ua.user_agent import UserAgent
 
 REALM, USER, PASSWORD = "carrier.example", "acme", "acme-secret"
 REFUSED = {"+12025550186": 486, "+12025550103": 503}
@@ -41,7 +41,7 @@ class Carrier:
         self._bindings |= {binding.contact: binding for binding in change.keep}
         return list(self._bindings.values())
 
-    async def _invited(self, call: ServerCall) -> None:
+    async def _invited(self, call: DialogServerSession) -> None:
         number = str(call.request.uri).split(":")[1].split("@")[0]
         if code := REFUSED.get(number):
             await call.reject(code)
@@ -51,8 +51,13 @@ class Carrier:
         await call.answer(party.sdp)
 
     async def _open(self) -> None:
-        self._agent = Agent(realm=REALM, authenticate=by_name, trunk=own_customer, on_invite=self._invited,
-                            update=self._update)  # fmt: skip
+        self._agent = UserAgent(
+            realm=REALM,
+            authenticate=by_name,
+            trunk=own_customer,
+            on_invite=self._invited,
+            update=self._update,
+        )
         await self._agent.listen("127.0.0.1", 0)
         self.port = int(self._agent.transport.local["UDP"][1])
 

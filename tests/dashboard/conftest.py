@@ -136,7 +136,7 @@ def softphone(page) -> object:
     """The real `/phone` page with its real headers, on the fake platform, online as alice."""
     from django.template.loader import render_to_string
 
-    from calling.dashboard.policy import CONTENT
+    from calling.dashboard.content_security_policy import CONTENT
 
     serve_static(page)
     page.add_init_script(path=HERE / "fake_platform.js")
@@ -155,8 +155,10 @@ def softphone(page) -> object:
 @pytest.fixture
 def world(db):
     """A project with subscribers and calls, a second project for mallory, and one person per role."""
-    from tests.dashboard.world import build
+    from tests.dashboard.sample_data import build
+    from tests.support.fixtures import forget_failures
 
+    forget_failures()
     return build()
 
 

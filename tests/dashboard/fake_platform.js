@@ -7,6 +7,8 @@
     tell: (message) => platform.sockets.at(-1).hear(message),
     drop: (code = 1006) => platform.sockets.at(-1).end(code),
     stay: false, // while true, new sockets never open
+    lasts: undefined, // `expires_in` of each `auth.ok`, seconds
+    refreshing: 'r0', // the refresh token that is good, once
   };
   window.platform = platform;
   const later = (act) => setTimeout(act, 5);
@@ -65,8 +67,17 @@
       const refusal = platform.refuse[type];
       if (refusal) return this.hear({ type: 'error', req_id, call_id, code: refusal, message: `no: ${refusal}` });
       if (type === 'auth' && message.token !== platform.expected) return this.end(4401);
-      if (type === 'auth') {
-        return this.hear({ type: 'auth.ok', device_id: message.device_id ?? 'device-1', ice_servers: [],
+      if (type === 'token.refresh' && message.refresh_token !== platform.refreshing) {
+        return this.hear({ type: 'error', req_id, code: 'token_invalid', message: 'used' });
+      }
+      if (type === 'auth' || type === 'token.refresh') {
+        const pair = {};
+        if (type === 'token.refresh') {
+          pair.token = platform.expected = `token after ${platform.refreshing}`;
+          pair.refresh_token = platform.refreshing = `r${Number(platform.refreshing.slice(1)) + 1}`;
+        }
+        return this.hear({ type: 'auth.ok', req_id, device_id: message.device_id ?? 'device-1', ice_servers: [],
+          expires_in: platform.lasts, ...pair,
           subscriber: { id: 's1', display_name: 'Alice Example', email: 'alice@example.com' },
           addresses: [{ id: 'a1', name: 'alice', channels: { audio: '/private/alice?channel=audio' } }] });
       }

@@ -18,12 +18,13 @@ from pathlib import Path
 import av
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.instance import Instance, free_port
+from bench.instance import Instance
 from bench.receiver import Receiver
 from bench.softphone import stay_on_loopback
 from tests.dashboard.carrier import Carrier
 from tests.dashboard.conftest import CHROMIUM, FLAGS
-from tests.dashboard.life import PASSWORD, Life
+from tests.dashboard.demo_content import PASSWORD, Life
+from tests.support.ports import free_port
 
 SIZES = {"light": (1280, 860), "dark": (1280, 860), "narrow": (390, 844)}
 TALLEST = {"light": 1400, "dark": 1400, "narrow": 2000}

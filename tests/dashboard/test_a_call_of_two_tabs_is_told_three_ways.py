@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from standardwebhooks import Webhook
 from websockets.sync.client import connect
 
 from bench.instance import Instance
+from tests.support.wait import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -126,13 +126,6 @@ def hears(page: Any, hertz: int) -> None:
     raise AssertionError(f"expected {hertz} Hz, heard {heard}")
 
 
-def wait_for(test: Any, what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not test():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_two_tabs_hear_each_other_and_three_readers_tell_it_alike(
     browser, instance, receiver, stream
 ) -> None:
@@ -152,8 +145,8 @@ def test_two_tabs_hear_each_other_and_three_readers_tell_it_alike(
     types = [event["type"] for event in asked]
     assert types[:3] == ["call.created", "call.ringing", "call.answered"] and types[-1] == "call.ended"
     assert [event["data"]["sequence"] for event in asked] == list(range(1, len(asked) + 1))
-    wait_for(lambda: len(receiver.told) >= len(asked), f"webhooks told {len(receiver.told)} events")
-    wait_for(lambda: len(stream) >= len(asked), f"the socket told {len(stream)} events")
+    wait_for(lambda: len(receiver.told) >= len(asked), what=f"webhooks told {len(receiver.told)} events")
+    wait_for(lambda: len(stream) >= len(asked), what=f"the socket told {len(stream)} events")
     assert receiver.told == asked
     assert stream == asked
 
@@ -171,7 +164,7 @@ def test_a_call_that_no_worker_takes_ends_by_its_setup_deadline() -> None:
                 ended.update(one.api("GET", f"/api/calls/{made['id']}"))
                 return bool(ended["state"] == "ended")
 
-            wait_for(is_over, "the call did not end")
+            wait_for(is_over, what="the end of the call")
         finally:
             go_on(pid)
         assert ended["end_reason"] == "failed"

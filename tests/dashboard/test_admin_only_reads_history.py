@@ -16,7 +16,7 @@ def administrator(world) -> Client:
     return client
 
 
-@pytest.mark.parametrize("model", (*HISTORY, "webhookendpoint", "staffrole"))
+@pytest.mark.parametrize("model", [*HISTORY, "webhookendpoint", "staffrole"])
 def test_each_list_opens(administrator, model):
     assert administrator.get(f"/admin/calling/{model}/").status_code == 200
 

@@ -10,7 +10,7 @@ import pytest
 from tests.dashboard.platform import WebProcess
 from tests.dashboard.test_phone_pages_call_each_other import card, dial, web  # noqa: F401
 from tests.e2e.conftest import start_worker, worker  # noqa: F401 the same workers as other whole calls
-from tests.stage import Cast, make_cast, subscriber
+from tests.support.people import Cast, make_cast, subscriber
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -136,9 +136,9 @@ def hears(page, *names: str) -> None:
 
 
 def test_each_of_four_tabs_sees_three_pictures_and_one_line_follows_the_speaker(tab, cast):
-    from subscribers import enrolment
+    from subscribers import provisioning
 
-    enrolment.create_room(cast.project.id, {"name": "standup"})
+    provisioning.create_room(cast.project.id, {"name": "standup"})
     pages = {name: tab(name, alone=name == "gus") for name in PEOPLE}
     for page in pages.values():
         dial(page, "/public/standup", video=True)

@@ -1,4 +1,7 @@
-"""R29: what callers, devices, carriers, webhook receivers and colleagues send is shown as text, never run."""
+"""What callers, devices, carriers, webhook receivers and colleagues send is shown as text, never run.
+
+Proves docs/security.md#r29.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from tests.dashboard.furniture import furnish
+from tests.dashboard.fixtures import furnish
+from tests.dashboard.sample_data import World, call, event
 from tests.dashboard.test_phone_page import ring
-from tests.dashboard.world import World, call, event
 
 FORMS = (
     "<script>hurt({n})</script>",
@@ -103,7 +106,8 @@ def spread_calls(world: World, strings: list[str]) -> Places:
 
 def spread_directory(world: World, strings: list[str]) -> Places:
     """What is set up: people, devices, rooms, numbers, trunks, notes of the ledger, endpoints, colleagues."""
-    from calling import billing, models
+    from calling import models
+    from calling.telephony import billing
     from subscribers.models import PhoneNumber, Project, Room, SipEndpoint, SipGateway, Subscriber
     from tokens.models import ApiToken
 
@@ -179,7 +183,7 @@ def count(request) -> int:
 @pytest.fixture
 def wary(desk, world, settings):
     """`wary(places)` opens each page as root and finds it harmless, and telling what it has to tell."""
-    settings.CALLWRIGHT_EXAMINATION = "tests.dashboard.furniture.examine"
+    settings.CALLWRIGHT_EXAMINATION = "tests.dashboard.fixtures.examine"
     page = None
 
     def look(places: Places) -> None:

@@ -1,4 +1,4 @@
-"""`callwright.js` against a platform inside the page: messages as in contract section 6."""
+"""`callwright.js` against a platform inside the page: messages of docs/contract.md#device-socket."""
 
 from __future__ import annotations
 
@@ -226,3 +226,78 @@ def test_leaving_the_page_hangs_up_what_is_talking(module):
         }"""
     )
     assert sent == [1, True]
+
+
+def test_a_transfer_tells_who_is_at_the_other_end(module):
+    told = module.evaluate(
+        """async () => {
+          const call = listen(await phone.call('/private/bob'));
+          await until(() => call.state === 'active');
+          const seen = new Promise((done) => call.on('parties', done));
+          platform.tell({ type: 'call.parties', call_id: call.id, from: '/private/alice', from_name: 'Alice',
+            to: '/private/carol', to_name: 'Carol' });
+          return [await seen, call.to, call.toName, call.from, call.fromName];
+        }"""
+    )
+    words = {"from": "/private/alice", "fromName": "Alice", "to": "/private/carol", "toName": "Carol"}
+    assert told == [words, "/private/carol", "Carol", "/private/alice", "Alice"]
+
+
+def test_a_call_knows_its_times_and_its_end(module):
+    told = module.evaluate(
+        """async () => {
+          const call = listen(await phone.call('/private/bob'));
+          const early = [call.startedAt instanceof Date, call.answeredAt, call.endedAt, call.duration,
+            call.endReason];
+          await until(() => call.state === 'active');
+          await new Promise((done) => setTimeout(done, 120));
+          const talking = call.duration;
+          platform.tell({ type: 'call.ended', call_id: call.id, reason: 'hangup', cause: 'normal' });
+          await until(() => call.state === 'ended');
+          const length = call.duration;
+          await new Promise((done) => setTimeout(done, 60));
+          return [early, talking > 0, length >= talking, call.duration === length,
+            call.startedAt <= call.answeredAt && call.answeredAt < call.endedAt,
+            call.endReason, call.endCause];
+        }"""
+    )
+    assert told == [[True, None, None, 0, None], True, True, True, True, "hangup", "normal"]
+
+
+def test_nothing_is_said_of_a_call_after_its_end(module):
+    """Candidates still found, and refusals of what was on its way, are no errors of anybody's."""
+    told = module.evaluate(
+        """async () => {
+          const faults = [];
+          phone.on('error', (error) => faults.push(error.code ?? String(error)));
+          platform.answering = 'none';
+          const call = listen(await phone.call('/private/bob'));
+          call.on('error', (error) => faults.push(error.code ?? String(error)));
+          const late = call.peerConnection.onicecandidate;
+          platform.tell({ type: 'call.ended', call_id: call.id, reason: 'rejected', cause: 'normal' });
+          await until(() => call.state === 'ended');
+          const before = platform.received.length;
+          late({ candidate: { candidate: 'candidate:1 1 udp 1 192.0.2.1 9 typ host', sdpMid: '0',
+            sdpMLineIndex: 0 } });
+          late({ candidate: null });
+          call.hangup();
+          platform.tell({ type: 'error', call_id: call.id, code: 'not_allowed', message: 'It has ended.' });
+          await new Promise((done) => setTimeout(done, 60));
+          return [platform.received.length - before, faults];
+        }"""
+    )
+    assert told == [0, []]
+
+
+def test_a_page_out_of_the_browsers_cache_is_a_device_again(module):
+    told = module.evaluate(
+        """async () => {
+          dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+          await until(() => !phone.ready);
+          const open = platform.sockets.length;
+          dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+          await until(() => phone.ready);
+          return platform.sockets.length - open;
+        }"""
+    )
+    assert told == 1

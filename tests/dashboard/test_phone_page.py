@@ -27,6 +27,33 @@ def test_the_token_leaves_the_address_bar_and_stays_in_the_tab(softphone):
     assert softphone.locator("#own").inner_text() == "/private/alice"
 
 
+def test_a_link_takes_a_phone_over_only_where_its_person_says_so(softphone):
+    kept = "sessionStorage.getItem('callwright.token')"
+    dialog = softphone.get_by_role("dialog", name="Change this phone?")
+
+    def open_link(token: str) -> None:
+        softphone.goto(f"http://localhost/phone#token={token}&to=/public/premium")
+        softphone.wait_for_load_state()
+
+    for key in ("Escape", "Enter"):
+        open_link("mallory")
+        dialog.wait_for()
+        assert softphone.evaluate(kept) == "good" and softphone.url == "http://localhost/phone"
+        softphone.keyboard.press(key)
+        softphone.get_by_text("Alice Example").wait_for()
+        assert softphone.evaluate(kept) == "good"
+        assert softphone.get_by_label("Who to call").input_value() == ""
+    open_link("good")
+    softphone.get_by_text("Alice Example").wait_for()
+    assert not dialog.is_visible()
+    open_link("mallory")
+    dialog.wait_for()
+    softphone.keyboard.press("Tab")
+    softphone.keyboard.press("Enter")
+    softphone.locator("#entry-page, #phone:not([hidden])").first.wait_for()
+    assert softphone.evaluate(kept) in ("mallory", None)  # None: the platform has refused it already
+
+
 def test_a_call_is_dialled_talks_and_ends(softphone):
     dial(softphone, "/private/bob")
     card = softphone.get_by_role("article", name="Call with /private/bob")

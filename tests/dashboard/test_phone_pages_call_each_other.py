@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from calling import models, sweep
 from tests.dashboard.platform import WebProcess
 from tests.e2e.conftest import start_worker, worker  # noqa: F401 the same workers as other whole calls
-from tests.stage import Cast, make_cast
+from tests.support.people import Cast, make_cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -98,6 +100,34 @@ def test_two_phones_talk_hold_and_hang_up(phone):
     his.get_by_role("button", name="Hang up").click()
     hers.wait_for(state="detached")
     assert "Ended" in alice.locator("#log").inner_text()
+
+
+# A browser that has closed the socket (1001) before the page can say anything, as Firefox does.
+MUTE = """() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) { if (!text.includes('call.hangup')) send.call(this, text); };
+  WebSocket.prototype.close = () => {};
+}"""
+
+
+@pytest.mark.parametrize("leave", ["navigates", "reloads"])
+def test_who_leaves_the_page_without_a_word_is_hung_up_within_three_seconds(phone, leave):
+    alice, bob = phone("alice"), phone("bob")
+    dial(alice, "/private/bob")
+    answer(bob)
+    his = card(bob, "Alice")
+    his.get_by_text("Connected").wait_for()
+    alice.evaluate(MUTE)
+    left = time.monotonic()
+    alice.goto("about:blank") if leave == "navigates" else alice.reload()
+    while models.Call.objects.exclude(state="ended").exists():
+        assert time.monotonic() - left < 6, "a loaded machine has twice the time"
+        sweep.sweep_deadlines()
+        time.sleep(0.1)
+    his.wait_for(state="detached")
+    call = models.Call.objects.get()
+    assert (call.end_reason, call.end_cause) == ("hangup", "device_lost")
+    print(f"\nhung up {time.monotonic() - left:.1f} s after the page was left", end=" ")
 
 
 def test_two_phones_see_each_other(phone):

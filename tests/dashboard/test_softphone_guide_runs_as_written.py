@@ -18,8 +18,10 @@ const call3 = await phone.call('+14155551234', {
 callerId: '+14155559876',
 });
 """,
-        "platform.of('call.create').length === 3"
-        " && platform.of('call.create')[2].caller_id === '+14155559876'",
+        (
+            "platform.of('call.create').length === 3"
+            " && platform.of('call.create')[2].caller_id === '+14155559876'"
+        ),
     ),
     "inbound, answered": (
         "setTimeout(() => ring('c1'), 50);",
@@ -80,8 +82,10 @@ call.on('resumed', () => {
 console.log('Call resumed');
 });
 """,
-        "said.includes('The other party put you on hold') && said.includes('Call resumed')"
-        " && platform.of('call.hold').length === 1 && platform.of('call.resume').length === 1",
+        (
+            "said.includes('The other party put you on hold') && said.includes('Call resumed')"
+            " && platform.of('call.hold').length === 1 && platform.of('call.resume').length === 1"
+        ),
     ),
     "mute": (
         "const call = await phone.call('/private/bob');",
@@ -131,8 +135,10 @@ call.completeTransfer();
 // consultCall.hangup();
 });
 """,
-        "said.includes('Consulting with transfer target...')"
-        " && platform.of('call.transfer.complete')[0]?.call_id === 'call-1'",
+        (
+            "said.includes('Consulting with transfer target...')"
+            " && platform.of('call.transfer.complete')[0]?.call_id === 'call-1'"
+        ),
     ),
     "call waiting": (
         """const showCallWaitingUI = () => console.log('waiting');

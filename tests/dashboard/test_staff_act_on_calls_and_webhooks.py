@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from calling import models
 from calling.machine import inputs
-from tests import stage
+from tests.support import fake_worker, people
 
 
 def staff(project, role: str = "owner", name: str = "olga") -> Client:
-    from tests.dashboard.world import person
+    from tests.dashboard.sample_data import person
 
     client = Client()
     client.force_login(person(name, project, role))
@@ -21,13 +21,13 @@ def staff(project, role: str = "owner", name: str = "olga") -> Client:
 
 @pytest.fixture
 def cast(transactional_db):
-    return stage.make_cast()
+    return people.make_cast()
 
 
 @pytest.fixture
 def talking(cast) -> str:
     """A call between alice and bob, answered, on a worker played by hand."""
-    return stage.talking(cast)
+    return fake_worker.talking(cast)
 
 
 def test_an_operator_hangs_up_a_call(cast, talking):
@@ -110,7 +110,7 @@ def test_roles_are_given_and_taken_but_never_to_oneself(cast):
 
 @pytest.fixture
 def endpoint(cast, talking):
-    from calling.publish import publish_waiting
+    from calling.webhooks.publish import publish_waiting
 
     publish_waiting()
     return models.WebhookEndpoint.objects.create(
@@ -146,7 +146,7 @@ def test_test_resend_and_enable(cast, talking, endpoint):
 
 
 def test_the_call_page_tells_the_whole_story(cast, talking):
-    from calling import control
+    from calling.calls import control
 
     client = staff(cast.project)
     caller = models.Leg.objects.get(call_id=talking, role="caller")
@@ -162,13 +162,13 @@ def test_the_call_page_tells_the_whole_story(cast, talking):
 
 def test_an_operator_sees_and_removes_whoever_is_in_a_room(cast):
     """Also who was transferred into it: bob's party, whose call was for bob."""
-    from calling import placing
-    from subscribers import enrolment
+    from calling.commands import transfers
+    from subscribers import provisioning
 
-    enrolment.create_room(cast.project.id, {"name": "standup"})
-    call = stage.talking(cast)
+    provisioning.create_room(cast.project.id, {"name": "standup"})
+    call = fake_worker.talking(cast)
     bob = models.Leg.objects.get(call_id=call, role="callee")
-    placing.transfer(cast.bob.holder, call, str(bob.pk), "/public/standup")
+    transfers.transfer(cast.bob.holder, call, str(bob.pk), "/public/standup")
     client = staff(cast.project, "operator")
     alice = models.Leg.objects.get(call_id=call, role="caller")
     assert f"member-{alice.pk}" in client.get("/dashboard/rooms").content.decode()

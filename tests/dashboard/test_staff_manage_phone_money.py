@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from calling import models
-from calling.phone_policy import policy_of
+from calling.telephony.policy import policy_of
 from subscribers.models import Project
 
 
@@ -45,13 +45,14 @@ def test_rates_are_set_changed_and_dropped(world: Any) -> None:
 def test_the_policy_is_the_form(world: Any) -> None:
     olga = signed_in(world, "olga")
     form = {"countries": "se, us", "risk": "special", "allow_prefixes": "+1876", "block_prefixes": "+1900",
-            "concurrent": "5", "per_minute": "7", "per_day": "20", "refusals": "0"}  # fmt: skip
+            "concurrent": "5", "per_minute": "7", "per_day": "20", "refusals": "0",
+            "sip_hosts": "PBX.example.com, 192.0.2.1"}  # fmt: skip
     olga.post("/dashboard/balance/policy", form)
     policy = policy_of(world.project.pk)
     assert policy.numbers.countries == {"SE", "US"} and policy.numbers.risk == "special"
     assert policy.numbers.allow_prefixes == ("+1876",) and policy.numbers.block_prefixes == ("+1900",)
     assert (policy.caps.concurrent, policy.caps.per_minute, policy.caps.per_day) == (5, 7, 20_000_000)
-    assert policy.refusals == 0
+    assert policy.refusals == 0 and policy.sip_hosts == {"pbx.example.com", "192.0.2.1"}
     olga.post("/dashboard/balance/policy", {"countries": "every"})
     assert policy_of(world.project.pk).numbers.countries is None
 
@@ -68,6 +69,7 @@ def test_the_policy_is_the_form(world: Any) -> None:
         ("policy", {"countries": "Sweden"}),
         ("policy", {"allow_prefixes": "1876"}),
         ("policy", {"concurrent": "-1"}),
+        ("policy", {"sip_hosts": "sip:x@y"}),
         ("policy", {"per_day": "1e9"}),
     ],
 )

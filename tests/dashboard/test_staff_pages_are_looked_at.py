@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dashboard.furniture import furnish
+from tests.dashboard.fixtures import furnish
 
 PAGES = {
     "live": "/dashboard/",
@@ -45,7 +45,7 @@ def path_of(name: str, world) -> str:
 @pytest.fixture
 def furnished(world, settings):
     """The world with something in every table, and a doctor who is quick."""
-    settings.CALLWRIGHT_EXAMINATION = "tests.dashboard.furniture.examine"
+    settings.CALLWRIGHT_EXAMINATION = "tests.dashboard.fixtures.examine"
     return furnish(world)
 
 

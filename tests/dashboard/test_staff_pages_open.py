@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 PAGES = (
@@ -34,6 +37,43 @@ def test_a_viewer_may_open_every_page(world, path):
     assert "script-src 'self'" in answer["Content-Security-Policy"]
     assert "unsafe" not in answer["Content-Security-Policy"]
     assert " style=" not in answer.content.decode() and " onclick" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/calling/call/", "/api/docs", "/phone", "/dashboard/login", "/x"]
+)
+def test_no_page_runs_a_script_that_is_written_into_it(world, path):
+    User.objects.create_superuser("root", password="a long enough password")
+    client = Client()
+    client.force_login(User.objects.get(username="root"))
+    answer = client.get(path, HTTP_ACCEPT="text/html")
+    if not answer["Content-Type"].startswith("text/html"):
+        assert path == "/x", "an answer that is no page"
+        return
+    policy = answer["Content-Security-Policy"]
+    script = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert "'unsafe-inline'" not in script and "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert re.search(r"<script(?![^>]*\b(src|type=.application/json))", answer.content.decode()) is None
+
+
+@pytest.mark.parametrize("name", ["mallory", "nobody-at-all"])
+def test_an_owner_is_told_the_same_of_a_name_elsewhere_and_of_a_new_one(world, name):
+    """Whoever works in another project is not found out by giving them a role here."""
+    client = signed_in(world, "olga")
+
+    def post(**fields):
+        answer = client.post("/dashboard/project/staff", {"username": name, **fields}, follow=True)
+        words = [str(message) for message in answer.context["messages"]]
+        return [word.replace(name, "NAME") for word in words], answer.content.decode().count(f">{name}<")
+
+    weak, listed = post(role="viewer", password="short")
+    assert weak[0].startswith("NAME is new here. ") and listed == 0
+    assert post(role="viewer")[0][0].startswith("NAME is new here. ")
+    assert post(role="none") == (["NAME has no role here any more."], 0)
+    assert post(role="viewer", password="a password of olga's") == (["NAME is now viewer."], 1)
+    assert post(role="operator") == (["NAME is now operator."], 1), "who is here needs none"
+    assert User.objects.get(username="mallory").check_password("a long enough password")
 
 
 def test_strangers_are_sent_to_the_door(world):
@@ -115,7 +155,7 @@ def test_a_call_is_found_by_its_id_and_by_a_leg(world):
 
 
 def test_older_pages_follow_without_gap_or_repetition(world):
-    from tests.dashboard.world import call
+    from tests.dashboard.sample_data import call
 
     made = {call(world.project, "/private/alice", f"/private/x{n}", "ended", 30 + n).pk for n in range(60)}
     vera = signed_in(world, "vera")
@@ -131,7 +171,7 @@ def test_older_pages_follow_without_gap_or_repetition(world):
 
 
 def test_exports_carry_every_row_and_no_formula(world):
-    from tests.dashboard.world import call
+    from tests.dashboard.sample_data import call
 
     call(world.project, "=cmd|calc", "/private/bob", "ended", 5)
     answer = signed_in(world, "vera").get("/dashboard/export/calls.csv")

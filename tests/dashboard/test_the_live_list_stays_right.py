@@ -12,8 +12,8 @@ from datetime import timedelta
 from django.test import Client
 from django.utils import timezone
 
+from tests.dashboard.sample_data import event
 from tests.dashboard.test_phone_pages_call_each_other import cast, web  # noqa: F401
-from tests.dashboard.world import event
 
 CALLS = 1000
 CHANGES_PER_SECOND = 100
@@ -83,7 +83,7 @@ def expected() -> dict[str, str]:
 
 def keep_changing(page, calls: list, dice: random.Random, shielded: set[str]) -> None:
     """The changes of SECONDS, in steps, each published as the broom does."""
-    from calling.publish import publish_waiting
+    from calling.webhooks.publish import publish_waiting
 
     for _ in range(SECONDS * STEPS_PER_SECOND):
         started = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.e2e.edges import free_pair
+from tests.support.ports import free_pair
 
 MODULES = Path("/usr/lib/baresip/modules")
 CONFIG = """
@@ -37,6 +37,8 @@ module aubridge.so
 module aufile.so
 module sndfile.so
 module srtp.so
+module dtls_srtp.so
+module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -65,6 +67,7 @@ class Baresip:
     async def __aenter__(self) -> Baresip:
         self.directory.mkdir()
         self.port, control, rtp = free_pair(), free_pair(), free_pair()
+        self.rtp_ports = range(rtp, rtp + RTP_PORTS + 1)
         tone(self.directory / "tone.wav", self.hertz)
         words = CONFIG.format(
             port=self.port, directory=self.directory, rtp=rtp, rtp_end=rtp + RTP_PORTS, modules=MODULES,
@@ -84,7 +87,7 @@ class Baresip:
                 "baresip", "-f", str(self.directory), "-4", "-v",
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while True:
             try:
                 reader, self._writer = await asyncio.open_connection("127.0.0.1", control)

@@ -11,13 +11,17 @@ from uuid import UUID
 import numpy as np
 from asgiref.sync import sync_to_async
 
-from calling import control, placing, store
-from calling.dialling import DialRequest
+from calling.calls import control, store
+from calling.commands import dial as placing
+from calling.commands import transfers
+from calling.commands.routing import DialRequest
 from calling.machine import inputs
 from calling.machine.states import Call, Leg
 from calling.models.ids import uuid7
-from tests.media.phones import Phone, until
-from tests.stage import Person, online
+from tests.media.phones import Phone
+from tests.support.fake_worker import online
+from tests.support.people import Person
+from tests.support.wait import until
 
 ANSWER_SECONDS = 8.0
 
@@ -39,7 +43,7 @@ def come_online(person: Person) -> str:
 
 @sync_to_async
 def transfer(person: Person, call_id: str, leg_id: str, to: str) -> control.Outcome:
-    return placing.transfer(person.holder, call_id, leg_id, to)
+    return transfers.transfer(person.holder, call_id, leg_id, to)
 
 
 async def leg(call_id: str, role: str) -> Leg:
@@ -51,7 +55,7 @@ async def dial(person: Person, phone: Phone, to: str, device_id: str | None = No
     """Offer, dial, and take the platform's answer. The call's id."""
     offer = await phone.offer()
     request = DialRequest(to=to, sdp=offer, device_id=device_id)
-    row = await sync_to_async(placing.dial)(person.holder, request)
+    row = await sync_to_async(placing.place)(person.holder, request)
     await take_answer(str(row.id), phone, "caller")
     return str(row.id)
 

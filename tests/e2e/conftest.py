@@ -12,10 +12,11 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
 
-from tests import stage
 from tests.e2e.edges import EdgeProcess, answering
 from tests.e2e.workers import WorkerProcess
-from tests.stage import Cast, make_cast
+from tests.sip.secure import certificate
+from tests.support import people
+from tests.support.people import Cast, make_cast
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def cast(transactional_db: None) -> Cast:
 @pytest.fixture
 def four(cast: Cast) -> Cast:
     """The cast with one more subscriber, gus."""
-    cast.people["gus"] = stage.subscriber(cast.project, "gustav")
+    cast.people["gus"] = people.subscriber(cast.project, "gustav")
     return cast
 
 
@@ -81,6 +82,16 @@ def worker(start_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
 @pytest.fixture
 def edge(transactional_db: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[EdgeProcess]:
     """The SIP edge, which answers."""
+    with answering(child_environment, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def tls_edge(
+    transactional_db: None, child_environment: dict[str, str], tmp_path: Path
+) -> Iterator[EdgeProcess]:
+    """The same with a certificate below `tmp_path`, so that it speaks TLS too."""
+    certificate(tmp_path)
     with answering(child_environment, tmp_path) as one:
         yield one
 

@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 
 from calling.media.codecs import g711
-from calling.sip.agent import Agent
-from calling.sip.call import Call
-from calling.sip.compose import make_request, new_call_id, new_tag
-from calling.sip.dialog import exact_uri
-from calling.sip.digest import Credentials, answer_challenge
-from calling.sip.notices import Notice, Offer
-from calling.sip.server_call import ServerCall
-from calling.sip.transaction import Hop
+from calling.sip.stack.dialog import exact_uri
+from calling.sip.stack.digest import Credentials, answer_challenge
+from calling.sip.stack.events import Offer, SessionEvent
+from calling.sip.stack.messages import make_request, new_call_id, new_tag
+from calling.sip.stack.transaction import Hop
+from calling.sip.ua.server_session import DialogServerSession
+from calling.sip.ua.session import DialogSession
+from calling.sip.ua.user_agent import UserAgent
 from subscribers.models import SipEndpoint
-from tests.stage import Person
+from tests.support.people import Person
 
 FRAME = 160
+PAYLOAD_TYPES = {"pcmu": 0, "pcma": 8}
 
 
 async def nobody(username: str) -> None:
@@ -45,15 +46,20 @@ class Sound:
         self.sock.setblocking(False)
         self.hertz, self.heard, self.heard_at = hertz, deque[np.ndarray](maxlen=25), 0.0
         self.remote: tuple[str, int] | None = None
+        self.host = "127.0.0.1"  # as its descriptions say
+        self.events = True  # whether they list telephone-event
+        self.codec = "pcmu"  # or pcma: what it sends and hears
         self._task = asyncio.create_task(self._send())
         asyncio.get_running_loop().add_reader(self.sock.fileno(), self._read)
 
-    def sdp(self, direction: str = "sendrecv") -> str:
+    def sdp(self, direction: str = "sendrecv", formats: str | None = None) -> str:
         port = self.sock.getsockname()[1]
+        formats = formats or ("0 101" if self.events else "0")
+        events = "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n" if self.events else ""
         return (
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n"
-            f"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na={direction}\r\n"
+            f"v=0\r\no=- 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n"
+            f"{events}a={direction}\r\n"
         )
 
     def agree(self, sdp: str) -> None:
@@ -68,15 +74,16 @@ class Sound:
             if self.remote is not None:
                 at = (np.arange(FRAME) + sequence * FRAME) / 8000
                 wave = (8000 * np.sin(2 * math.pi * self.hertz * at)).astype(np.int16)
-                head = struct.pack("!BBHII", 128, 0, sequence & 65535, sequence * FRAME, 7)
-                self.sock.sendto(head + ulaw(wave), self.remote)
+                kind = PAYLOAD_TYPES[self.codec]
+                head = struct.pack("!BBHII", 128, kind, sequence & 65535, sequence * FRAME, 7)
+                self.sock.sendto(head + g711.encode(self.codec, wave), self.remote)
             sequence += 1
             await asyncio.sleep(max(0.0, start + sequence * 0.02 - time.monotonic()))
 
     def _read(self) -> None:
         data = self.sock.recv(2048)
-        if len(data) > 12 and data[1] & 127 == 0:
-            self.heard.append(linear(data[12:]))
+        if len(data) > 12 and data[1] & 127 == PAYLOAD_TYPES[self.codec]:
+            self.heard.append(g711.decode(self.codec, data[12:]))
             self.heard_at = time.monotonic()
 
     def hears(self, hertz: float) -> bool:
@@ -105,10 +112,10 @@ class Desk:
         self.edge_port, self.username = edge_port, username
         self.credentials = Credentials(username, password, "callwright")
         self.hertz = hertz
-        self.incoming: asyncio.Queue[ServerCall] = asyncio.Queue()
+        self.incoming: asyncio.Queue[DialogServerSession] = asyncio.Queue()
 
     async def __aenter__(self) -> Desk:
-        self.agent = Agent(realm="desk", authenticate=nobody, trunk=anybody, on_invite=self.incoming.put)
+        self.agent = UserAgent(realm="desk", authenticate=nobody, trunk=anybody, on_invite=self.incoming.put)
         await self.agent.listen("127.0.0.1", 0)
         self.port = self.agent.transport.local["UDP"][1]
         self.sound = Sound(self.hertz)
@@ -149,12 +156,12 @@ class Desk:
             credentials=self.credentials,
         )
 
-    async def rung(self, seconds: float = 8.0) -> ServerCall:
+    async def rung(self, seconds: float = 8.0) -> DialogServerSession:
         call = await asyncio.wait_for(self.incoming.get(), seconds)
         await call.ring()
         return call
 
-    async def answer(self, call: ServerCall) -> None:
+    async def answer(self, call: DialogServerSession) -> None:
         assert call.offer is not None
         self.sound.agree(call.offer)
         assert await call.answer(self.sound.sdp())
@@ -166,7 +173,7 @@ class Desk:
             await asyncio.sleep(0.05)
 
 
-async def notice(call: Call, kind: type[Notice], seconds: float = 8.0) -> Any:
+async def notice(call: DialogSession, kind: type[SessionEvent], seconds: float = 8.0) -> Any:
     """The next notice of that kind; others are passed over, but an offer is agreed to."""
     async with asyncio.timeout(seconds):
         while True:
@@ -177,18 +184,11 @@ async def notice(call: Call, kind: type[Notice], seconds: float = 8.0) -> Any:
                 await found.answer(call.local_sdp or "")
 
 
-def ulaw(wave: np.ndarray) -> bytes:
-    return g711.encode("pcmu", wave)
-
-
-def linear(data: bytes) -> np.ndarray:
-    return g711.decode("pcmu", data)
-
-
-def endpoint(person: Person) -> str:
+def endpoint(person: Person, nat: bool = False) -> str:
     """A SIP endpoint of that person, with the password `secret`; its user name."""
     assert person.subscriber is not None
     row = SipEndpoint(project=person.project, subscriber=person.subscriber, username=f"{person.name}-desk")
+    row.nat = nat
     row.set_password("secret")
     row.save()
     return row.username

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.ports import free_pair
+
 
 @contextlib.contextmanager
 def answering(environment: dict[str, str], directory: Path) -> Iterator[EdgeProcess]:
@@ -78,18 +80,3 @@ class EdgeProcess:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
         return time.monotonic() - started
-
-
-def free_pair() -> int:
-    """A port that is free for UDP and TCP, and so is the next."""
-    while True:
-        with socket.socket() as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            with socket.socket() as three:
-                try:
-                    two.bind(("127.0.0.1", port))
-                    three.bind(("127.0.0.1", port + 1))
-                except (OSError, OverflowError):
-                    continue
-                return port

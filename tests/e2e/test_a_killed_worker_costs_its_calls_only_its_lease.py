@@ -1,4 +1,4 @@
-"""`kill -9` of a media worker (R3): its calls end `worker_lost` once, in time; the others go on."""
+"""`kill -9` of a media worker: its calls end `worker_lost` once, in time; the others go on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from calling.sweep import Rounds, sweep_all
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import pytest
 from django.db import connection
 
 from calling import models
-from calling.media import rows
+from calling.media.session import rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_answer_between_two_queries_is_not_half_seen(cast) -> None:
-    from tests import stage
+    from tests.support import fake_worker
 
-    call_id = stage.talking(cast)
+    call_id = fake_worker.talking(cast)
     leg = models.Leg.objects.get(call_id=call_id, role="caller")
     session = models.Call.objects.get(pk=call_id).session_id
     models.Leg.objects.filter(pk=leg.pk).update(held=False)

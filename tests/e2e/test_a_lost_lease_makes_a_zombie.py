@@ -1,4 +1,7 @@
-"""Who lost its session closes its legs and writes nothing; who died is found by its lease (R3)."""
+"""Who lost its session closes its legs and writes nothing; who died is found by its lease.
+
+Proves docs/security.md#r3.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 
 def session_of(call_id: str) -> models.MediaSession:

@@ -1,4 +1,7 @@
-"""SIGTERM: no further session at once; live calls until the deadline or the second signal (R16)."""
+"""SIGTERM: no further session at once; live calls until the deadline or the second signal.
+
+Proves docs/security.md#r16.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from tests.e2e import callers
 from tests.e2e.relay import Relay, test_database
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 
 def test_a_worker_without_calls_ends_at_once(worker: WorkerProcess) -> None:

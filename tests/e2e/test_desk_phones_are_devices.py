@@ -8,13 +8,13 @@ import pytest
 
 from calling import models
 from calling.machine import inputs
-from calling.sip.notices import Answered, Confirmed, Failed, Finished, Progress
+from calling.sip.stack.events import Answered, Confirmed, Digit, Finished, Progress, SessionFailed
 from tests.e2e import callers
 from tests.e2e.desk import Desk, endpoint, notice
 from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -75,14 +75,85 @@ async def test_a_desk_phone_calls_a_browser_and_hangs_up(
     await alice.close()
 
 
+@pytest.mark.parametrize("nat", [True, False])
+async def test_a_phone_behind_a_nat_is_heard_and_hears_where_its_endpoint_says_so(
+    cast: Cast, edge: EdgeProcess, worker: WorkerProcess, nat: bool
+) -> None:
+    """Its descriptions name an address that nobody can reach, for the call it gets and the one it makes."""
+    username = await callers.in_thread(endpoint, cast.bob, nat)
+    async with Desk(edge.port, username, "secret", 660.0) as desk:
+        desk.sound.host = "192.0.2.2"
+        assert await desk.register() == 200
+        alice, device = Phone(440.0), await callers.come_online(cast.alice)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        ringing = await desk.rung()
+        await desk.answer(ringing)
+        await notice(ringing, Confirmed)
+        if not nat:
+            await callers.pause(1.5)
+            callee = await callers.leg(call_id, "callee")
+            assert callee.media_state == "connecting" and not alice.hears(660.0)
+            assert desk.sound.loudest() is None
+            await alice.close()
+            return
+        await callers.hears(alice, 660.0)
+        await desk.hears(440.0)
+        await callers.state(call_id, lambda call: call.legs[-1].media_state == "connected")
+        await callers.apply(call_id, inputs.Hangup((await callers.leg(call_id, "caller")).id))
+        await notice(ringing, Finished)
+        await alice.close()
+        desk.sound.remote, alice = None, Phone(440.0)
+        call = desk.dial("alice")
+        await notice(call, Progress)
+        row = await callers.in_thread(models.Call.objects.order_by("-created_at").first)
+        await callers.pick_up(cast.alice, alice, str(row.id), device)
+        desk.sound.agree((await notice(call, Answered)).sdp)
+        await callers.hears(alice, 660.0)
+        await desk.hears(440.0)
+        await call.hangup()
+        await alice.close()
+
+
+async def test_digits_reach_a_phone_without_telephone_event_by_info(
+    cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    """For the call it gets, and for the one it makes; its Allow names INFO."""
+    async with bob_desk as desk:
+        desk.sound.events = False
+        assert await desk.register() == 200
+        alice, device = Phone(440.0), await callers.come_online(cast.alice)
+        call_id = await callers.dial(cast.alice, alice, "/private/bob")
+        ringing = await desk.rung()
+        await desk.answer(ringing)
+        await callers.hears(alice, 660.0)
+        caller = await callers.leg(call_id, "caller")
+        await callers.apply(call_id, inputs.SendDigits(caller.id, "1w#"))
+        assert [(await notice(ringing, Digit)).digit for _ in range(2)] == ["1", "#"]
+        await callers.apply(call_id, inputs.Hangup(caller.id))
+        await notice(ringing, Finished)
+        await alice.close()
+        alice = Phone(440.0)
+        call = desk.dial("alice")
+        await notice(call, Progress)
+        row = await callers.in_thread(models.Call.objects.order_by("-created_at").first)
+        await callers.pick_up(cast.alice, alice, str(row.id), device)
+        desk.sound.agree((await notice(call, Answered)).sdp)
+        await callers.hears(alice, 660.0)
+        callee = await callers.leg(str(row.id), "callee")
+        await callers.apply(str(row.id), inputs.SendDigits(callee.id, "D"))
+        assert (await notice(call, Digit)).digit == "D"
+        await call.hangup()
+        await alice.close()
+
+
 async def test_refusals_have_their_status(
     cast: Cast, bob_desk: Desk, edge: EdgeProcess, worker: WorkerProcess
 ) -> None:
     async with bob_desk as desk:
-        assert (await notice(desk.dial("nobody"), Failed)).code == 404
-        assert (await notice(desk.dial("+15551234567"), Failed)).code == 403
+        assert (await notice(desk.dial("nobody"), SessionFailed)).code == 404
+        assert (await notice(desk.dial("+15551234567"), SessionFailed)).code == 403
         call = desk.dial("busy")
-        assert (await notice(call, Failed)).code == 486
+        assert (await notice(call, SessionFailed)).code == 486
         stranger = Desk(edge.port, desk.username, "wrong", 500.0)
         async with stranger:
             assert await stranger.register() == 401
@@ -110,7 +181,7 @@ async def test_a_busy_desk_phone_makes_the_call_busy_and_a_cancelled_one_stops_r
         )
         assert rows == []
         await alice.close()
-    assert edge.stop() < 10.0  # contract 1
+    assert edge.stop() < 10.0  # docs/contract.md#commands
 
 
 async def test_a_killed_edge_leaves_its_goodbye_to_the_next(

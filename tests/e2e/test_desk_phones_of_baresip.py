@@ -15,8 +15,9 @@ from tests.e2e.baresip import Baresip
 from tests.e2e.desk import endpoint
 from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
-from tests.media.phones import Phone, until
-from tests.stage import Cast
+from tests.media.phones import Phone
+from tests.support.people import Cast
+from tests.support.wait import until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -49,6 +50,8 @@ async def test_baresip_is_called_holds_is_held_presses_keys_and_transfers(
     alice = Phone(440.0)
     async with Baresip(tmp_path, edge.port, name, 660.0) as desk:
         await desk.registered()
+        contact = await callers.in_thread(lambda: models.Device.objects.get(kind="sip").contact)
+        assert contact["uri"].startswith("sip:") and contact["flow"].startswith("<urn:uuid:")
         call_id = await callers.dial(cast.alice, alice, "/private/bob")
         rung = await desk.event("CALL_INCOMING")
         assert rung["peeruri"].startswith("sip:alice@")

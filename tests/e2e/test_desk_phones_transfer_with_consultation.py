@@ -7,16 +7,17 @@ import contextlib
 
 import pytest
 
-from calling.dialling import DialRequest
+from calling.commands.routing import DialRequest
+from calling.commands.transfers import consult
 from calling.machine import inputs
-from calling.placing import consult
-from calling.sip.notices import Answered, Confirmed, Finished, Offer
+from calling.sip.stack.events import Answered, Confirmed, Finished, Offer
 from tests.e2e import callers
 from tests.e2e.desk import Desk, endpoint, notice
 from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.sip.user_agent import refer
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -46,9 +47,7 @@ async def test_a_desk_phone_and_a_browser_transfer_with_consultation(
         await notice(with_bob, Confirmed, 20)
         await callers.hears(alice, 660.0, 20)
         own = await callers.leg(call_id, "caller")
-        await callers.in_thread(
-            consult, cast.alice.holder, call_id, own.id, DialRequest(to="/private/carol")
-        )
+        await callers.in_thread(consult, cast.alice.holder, call_id, own.id, DialRequest(to="/private/carol"))
         with_carol = await carol.rung(20)
         await carol.answer(with_carol)
         await notice(with_carol, Confirmed, 20)
@@ -78,7 +77,7 @@ async def test_a_desk_phone_and_a_browser_transfer_with_consultation(
         moving = asyncio.create_task(follow(carol, with_bob))
         other = asking.dialog
         replaces = f"{other.call_id};to-tag={other.remote_tag};from-tag={other.local_tag}"
-        assert await with_alice.refer(f"sip:carol@127.0.0.1:{edge.port}", replaces) == 202
+        assert await refer(with_alice, f"sip:carol@127.0.0.1:{edge.port}", replaces) == 202
         assert (await notice(with_alice, Finished, 20)).by == "remote"
         assert (await notice(asking, Finished, 20)).by == "remote"
         await callers.hears(alice, 880.0, 20)

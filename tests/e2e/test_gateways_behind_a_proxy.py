@@ -8,7 +8,7 @@ import pytest
 
 from calling import models
 from calling.machine import inputs
-from calling.sip.notices import Answered, Confirmed, Finished, Progress
+from calling.sip.stack.events import Answered, Confirmed, Finished, Progress
 from subscribers.models import Address, PhoneNumber, SipGateway
 from tests.e2e import callers
 from tests.e2e.desk import Desk, notice
@@ -16,7 +16,7 @@ from tests.e2e.edges import EdgeProcess
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.sip.kamailio import Kamailio
-from tests.stage import Cast, subscriber
+from tests.support.people import Cast, subscriber
 from tokens.subjects import Entry
 
 pytestmark = [

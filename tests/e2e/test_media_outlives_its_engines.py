@@ -14,7 +14,7 @@ from tests.e2e import callers
 from tests.e2e.relay import Relay, test_database
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 

@@ -20,7 +20,7 @@ from tests.e2e.test_rooms_are_steered import TONES, all_hear, close, make_room
 from tests.e2e.test_rooms_larger_than_a_worker import come_in
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(150)]
 START = Callable[..., WorkerProcess]

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from calling import models, placing
-from calling.dialling import DialRequest
+from calling import models
+from calling.commands import transfers
+from calling.commands.routing import DialRequest
 from calling.machine import inputs
-from subscribers import enrolment
+from subscribers import provisioning
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(120)]
 TONES = {"alice": 428.0, "bob": 605.0, "carol": 811.0, "gus": 1130.0}
@@ -41,7 +42,7 @@ def room_state(cast: Cast) -> dict[str, Any]:
 
 @sync_to_async
 def make_room(cast: Cast, **settings: Any) -> Any:
-    return enrolment.create_room(cast.project.id, {"name": "board", **settings})
+    return provisioning.create_room(cast.project.id, {"name": "board", **settings})
 
 
 @sync_to_async
@@ -141,7 +142,7 @@ async def test_a_room_is_consulted_and_joined_to(cast: Cast, worker: WorkerProce
     await callers.hears(phones["alice"], TONES["bob"])
     alice = await callers.leg(call, "caller")
     request = DialRequest(to="/public/board")
-    await callers.in_thread(placing.consult, cast.alice.holder, call, alice.id, request)
+    await callers.in_thread(transfers.consult, cast.alice.holder, call, alice.id, request)
     await callers.hears(phones["carol"], TONES["alice"])
     await callers.hears(phones["alice"], TONES["carol"])
     await callers.apply(call, inputs.CompleteTransfer(alice.id))

@@ -8,11 +8,11 @@ import pytest
 
 from calling import models
 from calling.machine import inputs
-from subscribers import enrolment
+from subscribers import provisioning
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -23,7 +23,7 @@ def room_events(room_id: Any) -> list[tuple[int | None, str]]:
 
 
 async def test_three_callers_meet_in_a_room(cast: Cast, worker: WorkerProcess) -> None:
-    room = await callers.in_thread(enrolment.create_room, cast.project.id, {"name": "board"})
+    room = await callers.in_thread(provisioning.create_room, cast.project.id, {"name": "board"})
     tones = {"alice": 428.0, "bob": 605.0, "carol": 811.0}
     phones, calls = {}, {}
     for name, hertz in tones.items():

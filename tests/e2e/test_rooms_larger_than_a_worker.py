@@ -17,7 +17,7 @@ from tests.e2e import callers
 from tests.e2e.test_rooms_are_steered import TONES, all_hear, close, make_room, room_state
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(150)]
 START = Callable[..., WorkerProcess]
@@ -111,5 +111,3 @@ async def test_pictures_cross_the_trunk_and_members_come_and_go(
 
 def shows(phone: Phone, grey: int) -> bool:
     return phone.grey is not None and bool(np.isclose(phone.grey, grey, atol=25))
-
-

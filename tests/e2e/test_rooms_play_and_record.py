@@ -13,7 +13,7 @@ from tests.e2e import callers
 from tests.e2e.test_rooms_are_steered import ROOM, TONES, close, come_in, make_room, post
 from tests.e2e.workers import WorkerProcess
 from tests.media.test_recordings_hold_what_was_said import samples
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(180)]
 RING = (440.0, 480.0)  # of ring:us
@@ -61,6 +61,6 @@ async def test_everybody_hears_what_is_played_and_the_recording_holds_everybody(
 
 
 def stop(operation: models.Operation) -> None:
-    from calling import operating
+    from calling.commands import operations
 
-    operating.wish(str(operation.call_id), operation.verb, operation.control_id, "stop", {})
+    operations.control_operation(str(operation.call_id), operation.verb, operation.control_id, "stop", {})

@@ -22,7 +22,7 @@ from tests.e2e.test_scripts_talk_to_callers import (
 )
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.needs("espeak-ng")]
 

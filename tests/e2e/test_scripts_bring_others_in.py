@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from calling import models, operating
+from calling import models
+from calling.commands import operations
 from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import (
@@ -21,7 +22,7 @@ from tests.e2e.test_scripts_talk_to_callers import (
 )
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 ASK: list[Any] = [{"cond": [{"when": "prompt_value != '1'", "then": ["hangup"]}]}]
@@ -89,11 +90,11 @@ async def test_music_goes_on_under_a_second_sound_and_a_script_s_recording_is_st
         await callers.hears(alice, 600.0, 20)
         leg = await callers.leg(call_id, "caller")
         items = {"items": [{"type": "audio", "url": f"{base}/1500.wav"}], "volume": 0, "loop": 1}
-        await callers.in_thread(operating.operate, call_id, leg.id, "play", "over", items)
+        await callers.in_thread(operations.operate, call_id, leg.id, "play", "over", items)
         await callers.until(lambda: callers.has(alice, 600.0, 1500.0), 10, "both sounds")
-        await callers.in_thread(operating.wish, call_id, "play", "over", "stop")
+        await callers.in_thread(operations.control_operation, call_id, "play", "over", "stop")
         await callers.until(lambda: alice.hears(600.0), 10, "the music alone")
-        await callers.in_thread(operating.wish, call_id, "record", "tape", "stop")
+        await callers.in_thread(operations.control_operation, call_id, "record", "tape", "stop")
         row = await callers.in_thread(models.Operation.objects.get, call_id=call_id, verb="record")
         await until_operation(row.id, "finished")
         (tape,) = await recordings(call_id)

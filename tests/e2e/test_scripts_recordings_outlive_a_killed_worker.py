@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from calling import operating
-from calling.media import recording_rows
+from calling.commands import operations
+from calling.media.recording import rows as recording_rows
 from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import recordings, tones_of
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 SECONDS = recording_rows.GRACE_SECONDS + 60
@@ -48,7 +48,7 @@ async def test_the_sound_up_to_the_last_second_is_kept_and_marked_partial(
     await callers.hears(alice, 900.0)
     for control_id, format, stereo in (("w", "wav", True), ("o", "ogg", False)):
         params = {"format": format, "stereo": stereo}
-        await callers.in_thread(operating.operate, call_id, None, "record", control_id, params)
+        await callers.in_thread(operations.operate, call_id, None, "record", control_id, params)
     async with asyncio.timeout(10):
         while len(await recordings(call_id)) < 2:
             await asyncio.sleep(0.1)

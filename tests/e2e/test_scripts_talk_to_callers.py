@@ -18,16 +18,17 @@ import pytest
 from asgiref.sync import sync_to_async
 from websockets.asyncio.server import ServerConnection, serve
 
-from calling import models, operating
+from calling import models
+from calling.commands import operations
 from calling.machine import inputs
-from calling.media.rtp.digits import event_packets
-from subscribers import enrolment
+from calling.media.rtp.telephone_event import event_packets
+from subscribers import provisioning
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.files.made import media
 from tests.media.phones import Phone
 from tests.media.test_digits_pass_and_are_noticed import with_events
-from tests.stage import Cast, Person
+from tests.support.people import Cast, Person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -35,7 +36,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 @sync_to_async
 def script(cast: Cast, name: str, *steps: Any, context: str = "public", **sections: Any) -> None:
     contents = json.dumps({"version": "1.0.0", "sections": {"main": list(steps), **sections}})
-    enrolment.create_script(cast.project.id, {"name": name, "contents": contents}, context)
+    provisioning.create_script(cast.project.id, {"name": name, "contents": contents}, context)
 
 
 @sync_to_async
@@ -221,9 +222,9 @@ async def test_two_parties_are_recorded_one_per_channel(
     await callers.pick_up(cast.bob, bob, call_id, device)
     await callers.hears(alice, 900.0)
     params = {"format": "wav", "stereo": True}
-    row = await sync_to_async(operating.operate)(call_id, None, "record", "r1", params)
+    row = await sync_to_async(operations.operate)(call_id, None, "record", "r1", params)
     await asyncio.sleep(2.0)
-    await sync_to_async(operating.wish)(call_id, "record", "r1", "stop")
+    await sync_to_async(operations.control_operation)(call_id, "record", "r1", "stop")
     await until_operation(row.id, "finished")
     (found,) = await recordings(call_id)
     assert (found.state, found.channels) == ("finished", 2) and found.duration_ms > 1500
@@ -311,16 +312,39 @@ async def test_a_callers_words_are_dialled_only_within_the_callers_scope(
         await phone.close()
 
 
+async def test_a_room_of_a_callers_words_is_joined_only_within_the_callers_scope(
+    cast: Cast, worker: WorkerProcess
+) -> None:
+    async with web({"/end": b"{}"}) as (base, asked):
+        said = {"request": {"url": f"{base}/end", "method": "POST", "body": {"result": "%{join_result}"}}}
+        name = "/public/%{call.type == 'webrtc' ? 'other' : 'x'}"
+        await script(cast, "other", {"play": "silence:20"})
+        await script(cast, "meet", {"join_room": name}, said, context="private")
+        results = []
+        for who in (cast.gus, cast.alice):
+            phone = Phone(500.0)
+            call_id = await callers.dial(who, phone, "/private/meet")
+            if who is cast.alice:
+                answered = lambda call: any(leg.role.value == "target" and leg.answered for leg in call.legs)  # noqa: E731
+                await callers.state(call_id, answered)
+                await callers.apply(call_id, inputs.Hangup((await callers.leg(call_id, "target")).id))
+            await ended(call_id)
+            results.append(json.loads(asked[-1][1])["result"])
+            await phone.close()
+        assert results == ["failed", "left"]
+
+
 async def test_a_script_that_cannot_go_on_ends_its_call_with_an_error(
     cast: Cast, worker: WorkerProcess
 ) -> None:
-    await script(cast, "broken", {"play": "silence:0.1"}, {"goto": "nowhere"})
-    phone = Phone(300.0)
-    call_id = await callers.dial(cast.alice, phone, "/public/broken")
-    call = await ended(call_id)
-    assert (call.end_reason, call.end_cause) == ("failed", "script_error")
-    assert "no label" in (await run_of(call_id)).error
-    await phone.close()
+    for step, words in (({"goto": "nowhere"}, "no label"), ({"transfer": "%{call.type}"}, "caller's words")):
+        name, phone = f"broken-{len(words)}", Phone(300.0)
+        await script(cast, name, {"play": "silence:0.1"}, step)
+        call_id = await callers.dial(cast.alice, phone, f"/public/{name}")
+        call = await ended(call_id)
+        assert (call.end_reason, call.end_cause) == ("failed", "script_error")
+        assert words in (await run_of(call_id)).error
+        await phone.close()
 
 
 async def test_a_back_end_dials_a_subscriber_who_sees_a_film(cast: Cast, worker: WorkerProcess) -> None:

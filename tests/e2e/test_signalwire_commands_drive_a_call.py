@@ -12,7 +12,7 @@ from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import KeyPhone, ended, web
 from tests.e2e.workers import WorkerProcess
 from tests.media.files.made import media
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 FOREVER = {"sleep": -1}

@@ -1,4 +1,4 @@
-"""`+46000000000`: any token hears a voice, then the platform hangs up (contract 4)."""
+"""`+46000000000`: any token hears a voice, then the platform hangs up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 from calling import models
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
-from tests.media.phones import Phone, until
-from tests.stage import Cast
+from tests.media.phones import Phone
+from tests.support.people import Cast
+from tests.support.wait import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 

@@ -12,15 +12,16 @@ import pytest
 
 from bench.softphone import SoftPhone
 from calling import models
-from calling.sip.notices import Answered, Confirmed, Finished
+from calling.sip.stack.events import Answered, Confirmed, Finished
 from tests.e2e import callers
 from tests.e2e.desk import Desk, endpoint, notice
 from tests.e2e.edges import EdgeProcess, answering
 from tests.e2e.workers import WorkerProcess
 from tests.faults.stage import connect
 from tests.faults.web_client import ask
-from tests.signalling.conftest import start_web, stop_web
-from tests.stage import Cast, Person, basic
+from tests.sockets.conftest import start_web, stop_web
+from tests.support.people import Cast, Person
+from tests.support.rest_client import basic
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -82,7 +83,7 @@ async def test_a_desk_phone_that_changes_its_edge_is_rung_through_the_new_one(
     cast: Cast, worker: WorkerProcess, edge: EdgeProcess, other_edge: EdgeProcess
 ) -> None:
     async with registered(cast, edge, other_edge) as (alice, bob):
-        assert other_edge.stop() < 10.0  # contract 1
+        assert other_edge.stop() < 10.0  # docs/contract.md#commands
         bob.edge_port = edge.port
         assert await bob.register() == 200
         call = alice.dial("bob")

@@ -7,6 +7,7 @@ should: by the clock of the sound itself (RTP timestamps), not by when this proc
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,13 +16,13 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from calling import placing
-from calling.dialling import DialRequest
+from calling.commands import transfers
+from calling.commands.routing import DialRequest
 from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast, Person
+from tests.support.people import Cast, Person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -59,9 +60,8 @@ class Ear(Phone):
     def gap_ms(self, mark: int) -> float:
         """The longest silence since `mark`, between sound and sound."""
         heard = self.loud[mark:]
-        pairs = zip(heard, heard[1:], strict=False)
+        pairs = itertools.pairwise(heard)
         return 1000 * max((after[0] - before[1] for before, after in pairs), default=0.0)
-
 
     def silent_ms_from(self, clock: float) -> float:
         """How long after that moment it heard something again."""
@@ -112,7 +112,8 @@ class Scene:
     async def consult(self) -> str:
         leg = await callers.leg(self.call_id, "caller")
         request = DialRequest(to="/private/carol", device_id=self.devices["alice"])
-        row = await callers.in_thread(placing.consult, self.cast.alice.holder, self.call_id, leg.id, request)
+        alice = self.cast.alice.holder
+        row = await callers.in_thread(transfers.consult, alice, self.call_id, leg.id, request)
         return str(row.id)
 
     async def carol_picks_up(self, call_id: str, role: str) -> Ear:

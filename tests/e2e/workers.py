@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from calling import models
+from tests.support.wait import wait_for
 
 START_SECONDS = 90.0  # a few seconds on an idle machine; imports wait for whatever else runs
 
@@ -65,10 +66,3 @@ class WorkerProcess:
             os.killpg(self.pid, signal.SIGKILL)
             self.process.wait(5)
         self._file.close()
-
-
-def wait_for(test: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.conftest import _nothing_left_open, cast, start_worker, worker
-from tests.signalling.conftest import port, start_web, stop_web
+from tests.sockets.conftest import port, start_web, stop_web
 
 __all__ = ["_nothing_left_open", "cast", "port", "start_worker", "worker"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +10,10 @@ import pytest
 
 from bench.instance import Instance
 from bench.softphone import stay_on_loopback
-from calling.tracing import ids_of
+from calling.runtime.tracing import ids_of
 from tests.faults.collector import Collector, collector
 from tests.faults.stage import talking
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -43,13 +42,6 @@ def spans(server: Collector) -> list[dict[str, Any]]:
                         }
                     )
     return found
-
-
-def until(test: Callable[[], bool], what: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < end, what()
-        time.sleep(0.1)
 
 
 def test_web_media_and_webhooks_of_a_call_share_its_trace() -> None:
@@ -81,7 +73,9 @@ def test_web_media_and_webhooks_of_a_call_share_its_trace() -> None:
         def names() -> list[str]:
             return [each["name"] for each in of_call()]
 
-        until(lambda: {"call", "webhook call.ended"} <= set(names()), names)
+        wait_for(
+            lambda: {"call", "webhook call.ended"} <= set(names()), 30, lambda: f"both spans beside {names()}"
+        )
         found = of_call()
     assert {"decide Open", "decide Hangup", "describe answer", "webhook call.created"} <= set(names()), (
         names()

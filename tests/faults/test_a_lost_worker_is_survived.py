@@ -1,4 +1,6 @@
-"""`kill -9` of one of two media workers: its calls are heard again through the other one (R3).
+"""`kill -9` of one of two media workers: its calls are heard again through the other one.
+
+Proves docs/security.md#r3.
 
 A whole instance of `make run`, devices on `/ws/phone` with sound of their own. Prints how long each call
 was without sound; settled means heard again, or ended exactly once.
@@ -36,7 +38,7 @@ async def settle(alice: SoftPhone, bob: SoftPhone, since: float) -> tuple[float,
 
 
 def events(one: Instance, call_id: str) -> list[dict[str, object]]:
-    return list(one.api("GET", f"/api/calls/{call_id}/events?limit=1000")["data"])
+    return list(one.api("GET", f"/api/calls/{call_id}/events?page_size=200")["data"])
 
 
 def test_calls_of_a_killed_worker_are_heard_again_through_another() -> None:

@@ -16,9 +16,9 @@ from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 # The first thing after the commit is a nudge or the start of the session: it dies at whichever comes first.
 DIES = """
@@ -26,15 +26,16 @@ import os, signal, sys
 import django
 django.setup()
 from celery import current_app
-from calling import nudge, placing
-from calling.dialling import DialRequest
+from calling.commands import dial as placing
+from calling.runtime import nudge
+from calling.commands.routing import DialRequest
 from tokens.authentication import subject_from_token
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 nudge.send = current_app.send_task = type(current_app).send_task = die
-placing.dial(subject_from_token(sys.argv[1]), DialRequest(to="/public/echo", sdp=sys.stdin.read()))
+placing.place(subject_from_token(sys.argv[1]), DialRequest(to="/public/echo", sdp=sys.stdin.read()))
 """
 
 

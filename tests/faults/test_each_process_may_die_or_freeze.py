@@ -22,9 +22,9 @@ from bench.receiver import Receiver
 from bench.softphone import SoftPhone, stay_on_loopback
 from tests.faults.stage import pids, talking
 from tests.faults.web_client import ask
-from tests.stage import basic
+from tests.support.rest_client import basic
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timing]
 FROZEN_SECONDS = 4.0
 BACK_SECONDS = 10.0
 KINDS = {

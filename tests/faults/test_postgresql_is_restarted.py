@@ -18,9 +18,11 @@ from tests.e2e.relay import Relay, test_database
 from tests.e2e.workers import WorkerProcess
 from tests.faults.web_client import ask
 from tests.media.phones import Phone
-from tests.stage import SCRIPT, Cast, basic
+from tests.support.fake_worker import SCRIPT
+from tests.support.people import Cast
+from tests.support.rest_client import basic
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 # longer than the five seconds for which a request waits for a connection
 OUTAGE_SECONDS = 7.0

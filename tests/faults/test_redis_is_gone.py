@@ -16,9 +16,9 @@ from tests.e2e.relay import Relay
 from tests.e2e.workers import WorkerProcess
 from tests.faults.web_client import ask
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
 
 
 def unpublished() -> int:

@@ -20,7 +20,9 @@ from django.db import connection, transaction
 
 from calling import models
 from tests.faults.web_client import ask
-from tests.stage import SCRIPT, Cast, basic, make_mallory
+from tests.support.fake_worker import SCRIPT
+from tests.support.people import Cast, make_mallory
+from tests.support.rest_client import basic
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -116,6 +118,8 @@ def test_sockets_that_drip_are_gone_within_their_deadline(
     [
         (b"GET /healthz HTTP/1.1\r\n" + b"X-Y: " + b"z" * 90_000, 431),
         (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 40_000, 431),
+        (b"GET /healthz HTTP/1.1\r\nX-Y: " + b"z" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /healthz?" + b"z" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
         (b"\x16\x03\x01 this is TLS, not HTTP\r\n\r\n", 400),
     ],
 )
@@ -131,7 +135,7 @@ def test_a_head_too_large_or_none_is_refused_in_the_shape_of_errors(
                 heard += piece
     head, _, body = heard.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status), heard
-    assert set(json.loads(body)["errors"][0]) == {"type", "code", "message", "attribute", "url"}
+    assert set(json.loads(body)["errors"][0]) == {"type", "code", "message", "attribute", "url", "request_id"}
 
 
 def test_a_full_pool_is_503_with_retry_after_and_passes(web: Web, cast: Cast) -> None:

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from calling import models, operating
+from calling import models
+from calling.commands import operations
 from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
-from tests.stage import Cast
+from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 ROOM = 150_000  # bytes that a file of the worker may have: two seconds or so
@@ -41,17 +42,17 @@ async def test_a_recording_without_room_fails_alone(cast: Cast, worker: WorkerPr
     await callers.hears(phone, 440.0)
     caller = await callers.leg(call_id, "caller")
     _, hard = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
-    await callers.in_thread(operating.operate, call_id, caller.id, "record", "full", {"format": "wav"})
+    await callers.in_thread(operations.operate, call_id, caller.id, "record", "full", {"format": "wav"})
     await wait_told(call_id, "full", "record.failed")
     assert (await callers.in_thread(recorded, "full")).state in ("failed", "partial")
     await callers.hears(phone, 440.0)
     assert (await callers.snapshot(call_id)).state == "answered"
 
     resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (hard, hard))
-    await callers.in_thread(operating.operate, call_id, caller.id, "record", "room", {"format": "wav"})
+    await callers.in_thread(operations.operate, call_id, caller.id, "record", "room", {"format": "wav"})
     await wait_told(call_id, "room", "record.started")
     await callers.pause(1)
-    await callers.in_thread(operating.wish, call_id, "record", "room", "stop")
+    await callers.in_thread(operations.control_operation, call_id, "record", "room", "stop")
     await wait_told(call_id, "room", "record.finished")
     whole = await callers.in_thread(recorded, "room")
     assert whole.state == "finished" and whole.duration_ms >= 800

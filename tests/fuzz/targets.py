@@ -12,22 +12,25 @@ from types import ModuleType
 
 from sipmessage import Request
 
-from calling import fields, numbers, operation_fields, verbs
 from calling.api import filters
-from calling.media import sdp_gate, sdp_model, stun
+from calling.commands import call_commands, operation_params, params
+from calling.media import stun
 from calling.media.rtp import header, rtcp
-from calling.scripts import checks, interpret, parse, read
-from calling.signalling import frames
-from calling.signalling.fabric import reading, rpc
-from calling.sip import call, compose, framing, normalise, values
+from calling.sdp import model, validate
+from calling.signalwire.browser import rpc
+from calling.sip.stack import headers, messages, parser, stream_parser
+from calling.sip.ua import session
+from calling.sockets import frames
+from calling.swml import checks, interpret, parse, read
+from calling.telephony import phone_numbers
+from rest import errors, json_bodies
 from subscribers import addressing
-from subscribers.http import intake, problems
 from tokens import signing
 
 REFUSALS = (
-    sdp_gate.BadSdp, normalise.BadSipMessage, framing.StreamError, checks.BadScript, frames.BadFrame,
-    rpc.BadFrame, fields.Invalid, problems.ApiError, addressing.MalformedDestination, numbers.NoNumber,
-    signing.InvalidToken,
+    validate.BadSdp, parser.BadSipMessage, stream_parser.StreamError, checks.BadScript, frames.BadFrame,
+    rpc.BadRpcMessage, params.InvalidParams, errors.ApiError, addressing.MalformedDestination,
+    phone_numbers.NoNumber, signing.InvalidToken,
 )  # fmt: skip
 
 swallow = contextlib.suppress(*REFUSALS)
@@ -38,24 +41,24 @@ def sdp(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     for plain in (False, True):
         with swallow:
-            described = sdp_model.read(sdp_gate.admit(text, plain=plain))
-            sdp_model.write(described, 1, 1, "127.0.0.1")
+            described = model.read(validate.admit(text, plain=plain))
+            model.write(described, 1, 1, "127.0.0.1")
     with swallow:
-        sdp_gate.admit_candidate(text)
+        validate.admit_candidate(text)
 
 
 def sip(data: bytes) -> None:
     with swallow:
-        message = normalise.parse(data)
-        call.sdp_of(message)
+        message = parser.parse(data)
+        session.sdp_of(message)
         if isinstance(message, Request):
-            compose.stamp_via(message, "192.0.2.1", 5060)
+            messages.stamp_via(message, "192.0.2.1", 5060)
         for name in ("To", "From", "Contact"):
             with contextlib.suppress(ValueError):  # what callers take for a bad address
-                values.parse_addresses(message.headers.getlist(name))
+                headers.parse_addresses(message.headers.getlist(name))
     with swallow:
-        for each in framing.StreamFramer().feed(data):
-            normalise.parse(each)
+        for each in stream_parser.StreamFramer().feed(data):
+            parser.parse(each)
 
 
 def script(data: bytes) -> None:
@@ -66,7 +69,7 @@ def script(data: bytes) -> None:
             if run.over:
                 break
     with swallow:
-        parse.check_document(intake.loads(data))
+        parse.check_document(json_bodies.loads(data))
 
 
 def frame(data: bytes) -> None:
@@ -74,21 +77,21 @@ def frame(data: bytes) -> None:
     with swallow:
         frames.read(text)
     with swallow:
-        reading.read(text)
+        rpc.read(text)
 
 
 def body(data: bytes) -> None:
     """A REST body, read as every operation and as a script."""
     with swallow:
-        value = intake.loads(data)
-        for verb in operation_fields.READERS:
+        value = json_bodies.loads(data)
+        for verb in operation_params.READERS:
             with swallow:
-                operation_fields.read(verb, value)
+                operation_params.read(verb, value)
         with swallow:
-            form = fields.Form(value)
-            verbs.read_url(form, "status_url")
-            verbs.read_party(form, "to")
-            verbs.read_script(form)
+            form = params.Params(value)
+            params.read_url(form, "status_url")
+            params.read_party(form, "to")
+            params.read_script(form)
             form.check()
         if isinstance(value, dict):
             with swallow:
@@ -100,9 +103,9 @@ def destination(data: bytes) -> None:
     with swallow:
         addressing.parse_destination(text)
     with swallow:
-        numbers.read(text)
+        phone_numbers.read(text)
     with swallow:
-        numbers.sip_user(text, to_gateway=True)
+        phone_numbers.sip_user(text, to_gateway=True)
 
 
 def token(data: bytes) -> None:
@@ -134,12 +137,12 @@ TARGETS: dict[str, Target] = {
 
 # What a target reads with: whose lines tell whether an input went somewhere new.
 READERS: dict[str, tuple[ModuleType, ...]] = {
-    "sdp": (sdp_gate, sdp_model),
-    "sip": (normalise, framing, values, compose, call),
+    "sdp": (validate, model),
+    "sip": (parser, stream_parser, headers, messages, session),
     "script": (read, parse, checks, interpret),
-    "frame": (frames, reading, rpc, intake),
-    "body": (intake, fields, operation_fields, verbs, filters),
-    "destination": (addressing, numbers),
+    "frame": (frames, rpc, json_bodies),
+    "body": (json_bodies, params, operation_params, call_commands, filters),
+    "destination": (addressing, phone_numbers),
     "token": (signing,),
     "packet": (header, rtcp, stun),
 }

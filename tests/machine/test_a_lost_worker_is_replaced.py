@@ -19,7 +19,7 @@ from calling.machine.states import (
     TimerKind,
     World,
 )
-from tests.machine.worlds import BOTH, NOW, Step, answered, apply, consulting, device_leg, plain_call
+from tests.machine.scenarios import BOTH, NOW, Step, answered, apply, consulting, device_leg, plain_call
 
 TALKING = answered(plain_call(device_leg("B", "bob", ("dB",))))
 
@@ -43,7 +43,11 @@ def sip_call() -> World:
     )  # fmt: skip
     world = plain_call(trunk)
     return after(
-        world, inputs.Open(), inputs.Carried(), inputs.AnswerMade("A", "x"), inputs.OfferMade("at-sip", "o1")
+        world,
+        inputs.Open(),
+        inputs.SessionTaken(),
+        inputs.AnswerMade("A", "x"),
+        inputs.OfferMade("at-sip", "o1"),
     )
 
 
@@ -56,7 +60,7 @@ def test_devices_are_asked_for_a_fresh_offer_and_keep_hold_and_mute() -> None:
         assert leg.serial == leg_of(before, leg_id).serial + 1
     assert make_plan(world.values()).peers == ()
     assert not world["C"].carried
-    world = after(world, inputs.Carried(), inputs.Reoffer("A", "a2"), inputs.Reoffer("B", "b2"))
+    world = after(world, inputs.SessionTaken(), inputs.Reoffer("A", "a2"), inputs.Reoffer("B", "b2"))
     plan = make_plan(world.values())
     assert [(peer.mode, peer.remote_sdp) for peer in plan.peers] == [
         (PeerMode.ANSWER, "a2"),
@@ -94,7 +98,7 @@ def test_an_offer_that_was_still_waiting_is_answered_by_the_new_worker() -> None
 
 def test_a_call_that_was_not_ringing_yet_rings_once_its_caller_has_offered_again() -> None:
     world = after(plain_call(device_leg("B", "bob", ("dB",))), inputs.Open(), inputs.AnswerMade("A", "x"))
-    world = after(world, inputs.WorkerMoved(), inputs.Carried())
+    world = after(world, inputs.WorkerMoved(), inputs.SessionTaken())
     assert world["C"].state is CallState.CREATED
     world = after(world, inputs.Reoffer("A", "a2"))
     world = after(world, inputs.AnswerMade("A", "y", leg_of(world, "A").serial))
@@ -103,7 +107,7 @@ def test_a_call_that_was_not_ringing_yet_rings_once_its_caller_has_offered_again
 
 def test_phones_that_ring_go_on_ringing() -> None:
     world = plain_call(device_leg("B", "bob", ("dB",)))
-    world = after(world, inputs.Open(), inputs.Carried(), inputs.AnswerMade("A", "x"))
+    world = after(world, inputs.Open(), inputs.SessionTaken(), inputs.AnswerMade("A", "x"))
     moved = after(world, inputs.WorkerMoved())
     assert leg_of(moved, "B") == leg_of(world, "B")
 
@@ -146,7 +150,9 @@ def test_an_open_invite_of_a_sip_caller_is_answered_by_the_new_worker() -> None:
     world = plain_call(device_leg("B", "bob", ("dB",)))
     caller = replace(leg_of(world, "A"), party=Party.SIP)
     world = {"C": replace(world["C"], legs=(caller, world["C"].legs[1]))}
-    world = after(world, inputs.Open(), inputs.Carried(), inputs.AnswerMade("A", "x"), inputs.WorkerMoved())
+    world = after(
+        world, inputs.Open(), inputs.SessionTaken(), inputs.AnswerMade("A", "x"), inputs.WorkerMoved()
+    )
     leg = leg_of(world, "A")
     assert (leg.offer, leg.answer, leg.serial) == ("offer-a", None, 2)
 

@@ -1,4 +1,4 @@
-"""Every state that small calls can reach, and what must hold in each (contract 5, DESIGN rule 1).
+"""Every state that small calls can reach, and what must hold in each (docs/contract.md#calls).
 
 `make soak` walks every world whole, over every input at every moment, and prints its states; `make test`
 takes seeded random ways through each. States are told apart by their outline (`outline`), which leaves out
@@ -17,9 +17,8 @@ import pytest
 
 from calling.machine import decide, inputs
 from calling.machine.states import Role, World
-from tests.machine.outline import Outlines, split
-from tests.machine.walking import Walk
-from tests.machine.worlds import (
+from tests.machine.explore import Walk
+from tests.machine.scenarios import (
     Rules,
     Step,
     an_app,
@@ -32,6 +31,7 @@ from tests.machine.worlds import (
     steps,
     trunk_leg,
 )
+from tests.machine.state_key import Outlines, split
 
 ONE = plain_call(device_leg("B", "bob", ("dB",)))
 TWO = plain_call(device_leg("B", "bob", ("dB", "dB2")))
@@ -144,9 +144,7 @@ def test_states_with_one_outline_go_on_alike(name: str, seed: int, figure: Calla
 
 def futures(walk: Walk, outlines: Outlines, world: World) -> frozenset[object]:
     """The outlines of all that may come next."""
-    return frozenset(
-        tuple(outlines.of(part) for part in split(after)) for after in walk.successors(world)
-    )
+    return frozenset(tuple(outlines.of(part) for part in split(after)) for after in walk.successors(world))
 
 
 def test_nothing_reaches_a_call_that_has_ended() -> None:
@@ -160,6 +158,6 @@ def test_nothing_reaches_a_call_that_has_ended() -> None:
             ended = walk.take(world, Step(call_id, inputs.WorkerLost()))
             assert ended is not None and not ended[call_id].live
             for step in choice:
-                if step.call_id == call_id and not isinstance(step.input, inputs.Carried):
+                if step.call_id == call_id and not isinstance(step.input, inputs.SessionTaken):
                     assert walk.take(ended, step) is None, step
         world = spread(rng.choice([part for each in walk.successors(world) for part in split(each)]))

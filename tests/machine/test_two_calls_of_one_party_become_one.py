@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calling.machine.decide import decide
-from calling.machine.inputs import Join, Refused
+from calling.machine.inputs import Join, PeerMissing, Refused
 from calling.machine.states import Call, CallState, Leg, LegState, MediaState, Party, Role, TimerKind, World
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,11 +48,17 @@ def test_the_other_parties_talk_and_the_transferor_is_out(first: Role, second: R
     assert [event.type for event in done.events].count("call.transferred") == 2
 
 
-def test_a_party_from_another_session_gets_its_media_afresh() -> None:
-    call = decide(two_calls(), "A", Join("b1", "B", "b2", apart=True), NOW).world["A"]
-    moved = call.leg("c")
+def test_a_party_keeps_its_media_unless_the_other_worker_lacks_them() -> None:
+    joined = decide(two_calls(), "A", Join("b1", "B", "b2"), NOW).world
+    moved = joined["A"].leg("c")
+    assert (moved.offer, moved.answer, moved.serial) == ("o", "a", 1)
+    assert decide(joined, "A", PeerMissing("p-c", 0), NOW).world == joined, "of former descriptions"
+    asked = decide(joined, "A", PeerMissing("p-c", 1), NOW).world
+    moved = asked["A"].leg("c")
     assert (moved.offer, moved.answer, moved.offered, moved.serial) == (None, None, True, 2)
-    assert any(timer.kind is TimerKind.REOFFER and timer.leg_id == "c" for timer in call.timers)
+    assert any(timer.kind is TimerKind.REOFFER and timer.leg_id == "c" for timer in asked["A"].timers)
+    assert asked["A"].leg("a") == joined["A"].leg("a")
+    assert decide(asked, "A", PeerMissing("p-c", 1), NOW).world == asked, "said twice"
 
 
 def test_only_answered_calls_with_nothing_pending_can_be_joined() -> None:

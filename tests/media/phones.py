@@ -7,7 +7,7 @@ import contextlib
 import fractions
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import aioice.ice
 import av
@@ -15,8 +15,13 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
-from calling.media.config import MediaConfig
-from calling.media.peer import Peer, Wants
+from calling.machine.states import Media
+from calling.media.rtp.config import MediaConfig
+from calling.media.rtp.sender import Producer
+from calling.media.sources.test_pattern import TestPicture
+from calling.media.sources.tones import tone
+from calling.media.webrtc.peer import WebRtcPeer
+from tests.support.wait import until
 
 # aioice leaves 127.0.0.1 out when it gathers; every test socket stays on loopback
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
@@ -138,19 +143,10 @@ class Phone:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def until(test: Callable[[], object], seconds: float = 8.0, what: str = "it") -> None:
-    """Wait for a condition with a deadline."""
-    end = time.monotonic() + seconds
-    while not test():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within {seconds} s")
-        await asyncio.sleep(0.02)
-
-
 @contextlib.asynccontextmanager
-async def joined(*phones: Phone, wants: Wants | None = None) -> AsyncIterator[list[Peer]]:
+async def joined(*phones: Phone, wants: Media | None = None) -> AsyncIterator[list[WebRtcPeer]]:
     """Platform peers for these phones, connected; everything is closed at the end."""
-    peers = [Peer(CONFIG) for _ in phones]
+    peers = [WebRtcPeer(CONFIG) for _ in phones]
     try:
         for phone, peer in zip(phones, peers, strict=True):
             await phone.take(await peer.answer(await phone.offer(), wants))
@@ -159,3 +155,13 @@ async def joined(*phones: Phone, wants: Wants | None = None) -> AsyncIterator[li
     finally:
         await asyncio.gather(*(peer.close() for peer in peers))
         await asyncio.gather(*(phone.close() for phone in phones))
+
+
+class ToneAndPicture:
+    """440 Hz, and the test picture to those who receive video."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Producer] = {"audio": tone(), "video": TestPicture()}
+
+    def source(self, kind: str) -> Producer | None:
+        return self._parts.get(kind)

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from calling.machine.states import Media
-from calling.media.codecs import tones
-from calling.media.codecs.loudspeaker import Loudspeaker
-from calling.media.codecs.mixer import Member, Mixer
-from calling.media.peer import Peer
-from tests.media.phones import CONFIG, until
+from calling.media.mixing.decoded_source import DecodedSource
+from calling.media.mixing.mixer import Mixer, MixerMember
+from calling.media.sources import tones
+from calling.media.webrtc.peer import WebRtcPeer
+from tests.media.phones import CONFIG
+from tests.support.wait import until
 
 BOTH = Media(video=True, receive_video=True)
 
@@ -31,11 +32,11 @@ def resident() -> int:
 
 
 def alive() -> int:
-    return sum(1 for each in gc.get_objects() if type(each) in (Member, Peer))
+    return sum(1 for each in gc.get_objects() if type(each) in (MixerMember, WebRtcPeer))
 
 
-async def connected() -> tuple[Peer, Peer]:
-    near, far = Peer(CONFIG), Peer(CONFIG)
+async def connected() -> tuple[WebRtcPeer, WebRtcPeer]:
+    near, far = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG)
     await near.accept(await far.answer(await near.offer(BOTH)))
     await until(lambda: near.port.up and far.port.up, 20, "connecting")
     return near, far
@@ -43,12 +44,12 @@ async def connected() -> tuple[Peer, Peer]:
 
 async def visit(room: Mixer, number: int) -> None:
     near, far = await connected()
-    far.port.hears(tones.tone())
+    far.port.set_audio_source(tones.tone())
     member = room.join(near.port, str(number), trunk=number % 10 == 9)
     if number % 5 == 0:
         room.set(member, muted=True, volume=-6.0)
-        speakers: list[Loudspeaker] = []
-        speakers.append(Loudspeaker(tones.beep(lambda: speakers[0].close())))
+        speakers: list[DecodedSource] = []
+        speakers.append(DecodedSource(tones.beep(lambda: speakers[0].close())))
         room.play(speakers[0].pull)
     await asyncio.sleep(0.05)
     room.leave(member)
@@ -63,7 +64,7 @@ async def test_a_thousand_visits_leave_a_room_as_it_was(
     room = Mixer()
     pairs = [await connected(), await connected()]
     for near, far in pairs:
-        far.port.hears(tones.tone())
+        far.port.set_audio_source(tones.tone())
         room.join(near.port, "stays")
     for number in range(20):  # what is made once is made now
         await visit(room, number)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from calling.media.codecs.jitter import LOST, WAIT, JitterBuffer
-from calling.media.codecs.mixer import Mixer
-from calling.media.codecs.talkers import Talkers
-from tests.media.phones import Phone, joined, until
+from calling.media.codecs.jitter_buffer import LOST, WAIT, JitterBuffer
+from calling.media.mixing.active_speakers import ActiveSpeakers
+from calling.media.mixing.mixer import Mixer
+from tests.media.phones import Phone, joined
+from tests.support.wait import until
 
 TONES = (400.0, 650.0, 900.0, 1250.0)
 
@@ -58,7 +59,7 @@ async def test_two_members_are_joined_without_mixing() -> None:
 
 
 def test_at_most_three_talk_and_a_cough_takes_no_place() -> None:
-    talkers = Talkers()
+    talkers = ActiveSpeakers()
     for who in "abcde":
         talkers.join(who)
     for _ in range(50):

@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from calling import models
-from calling.media.recording_rows import close_abandoned, root
-from tests.stage import make_cast
+from calling.media.recording.rows import close_abandoned, root
+from tests.support.people import make_cast
 
 
 @pytest.mark.django_db

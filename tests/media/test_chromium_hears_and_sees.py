@@ -12,11 +12,12 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from calling.machine.states import Media
-from calling.media.codecs.picture import ToneAndPicture, pictures
-from calling.media.peer import Peer
-from calling.media.signals import DigitReceived, Signal
-from tests.media.phones import CONFIG, until
+from calling.media.rtp.events import DigitReceived, Signal
+from calling.media.sources.test_pattern import pictures
+from calling.media.webrtc.peer import WebRtcPeer
+from tests.media.phones import CONFIG, ToneAndPicture
 from tests.media.test_lost_packets_are_repaired import make_lossy
+from tests.support.wait import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--autoplay-policy=no-user-gesture-required", "--no-sandbox", "--disable-gpu"]
@@ -68,12 +69,12 @@ class Browser:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.peers: list[Peer] = []
+        self.peers: list[WebRtcPeer] = []
         self.log: list[Signal] = []
 
-    async def phone(self, name: str, hertz: int, colour: str) -> Peer:
+    async def phone(self, name: str, hertz: int, colour: str) -> WebRtcPeer:
         offer = await self.page.evaluate("([n, h, c]) => phone(n, h, c)", [name, hertz, colour])
-        peer = Peer(CONFIG, self.log.append)
+        peer = WebRtcPeer(CONFIG, self.log.append)
         self.peers.append(peer)
         answer = await peer.answer(offer)
         words = {"type": "answer", "sdp": answer}
@@ -130,8 +131,8 @@ async def test_two_browser_phones_hear_and_see_each_other_and_digits_pass() -> N
         a = await tab.phone("alice", 440, "red")
         b = await tab.phone("bob", 880, "blue")
         for one, other in ((a, b), (b, a)):
-            one.port.hears(other.port)
-            one.port.sees(other.port)
+            one.port.set_audio_source(other.port)
+            one.port.set_video_source(other.port)
         await tab.hears("alice", 880)
         await tab.hears("bob", 440)
         await tab.frames("alice", 60)
@@ -143,7 +144,7 @@ async def test_two_browser_phones_hear_and_see_each_other_and_digits_pass() -> N
         assert a.port.send_digits("1")
         found = await tab.figures("alice")
         assert found["remote-audio"]["roundTripTime"] < 0.5
-        a.port.hears(ToneAndPicture())
+        a.port.set_audio_source(ToneAndPicture())
         await tab.hears("alice", 440)
 
 
@@ -152,8 +153,8 @@ async def test_the_test_picture_is_decoded() -> None:
     async with browser() as tab:
         a = await tab.phone("alice", 350, "red")
         source = ToneAndPicture()
-        a.port.hears(source)
-        a.port.sees(source)
+        a.port.set_audio_source(source)
+        a.port.set_video_source(source)
         await tab.hears("alice", 440)
         await tab.frames("alice", 30)
 
@@ -163,8 +164,8 @@ async def test_with_five_percent_loss_the_picture_freezes_less_than_a_tenth_of_t
         a = await tab.phone("alice", 440, "red")
         b = await tab.phone("bob", 880, "blue")
         for one, other in ((a, b), (b, a)):
-            one.port.hears(other.port)
-            one.port.sees(other.port)
+            one.port.set_audio_source(other.port)
+            one.port.set_video_source(other.port)
         await tab.frames("alice", 30)
         make_lossy(a, 0.05)
         make_lossy(b, 0.05)
@@ -181,7 +182,7 @@ async def test_with_five_percent_loss_the_picture_freezes_less_than_a_tenth_of_t
 async def test_an_ice_restart_of_the_browser_keeps_the_call() -> None:
     async with browser() as tab:
         a = await tab.phone("alice", 440, "red")
-        a.port.hears(a.port)
+        a.port.set_audio_source(a.port)
         await tab.hears("alice", 440)
         before = a.port.transports[0].path.agent.candidate.port
         offer = await tab.page.evaluate(
@@ -202,7 +203,7 @@ async def test_an_ice_restart_of_the_browser_keeps_the_call() -> None:
 
 async def test_the_browser_answers_an_offer_of_sound_and_picture_without_bundle() -> None:
     async with browser() as tab:
-        peer = Peer(CONFIG, tab.log.append)
+        peer = WebRtcPeer(CONFIG, tab.log.append)
         tab.peers.append(peer)
         offer = await peer.offer(Media(video=True, receive_video=True))
         assert "BUNDLE" not in offer
@@ -225,7 +226,7 @@ async def test_the_browser_answers_an_offer_of_sound_and_picture_without_bundle(
         await peer.accept(answer)
         await until(lambda: peer.port.up, what="connecting")
         source = ToneAndPicture()
-        peer.port.hears(source)
-        peer.port.sees(source)
+        peer.port.set_audio_source(source)
+        peer.port.set_video_source(source)
         await tab.hears("bob", 440)
         await tab.frames("bob", 20)

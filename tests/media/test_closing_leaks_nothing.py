@@ -11,10 +11,11 @@ from collections.abc import Callable
 import pytest
 
 from calling.machine.states import Media
-from calling.media.codecs import tones
-from calling.media.peer import BadSdp, Peer
-from calling.media.rtp.wheel import wheel
-from tests.media.phones import CONFIG, Phone, until
+from calling.media.rtp.timer_wheel import wheel
+from calling.media.sources import tones
+from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from tests.media.phones import CONFIG, Phone
+from tests.support.wait import until
 
 
 def descriptors() -> int:
@@ -22,11 +23,11 @@ def descriptors() -> int:
 
 
 async def pair() -> None:
-    near, far = Peer(CONFIG), Peer(CONFIG)
+    near, far = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG)
     await near.accept(await far.answer(await near.offer(Media())))
     await until(lambda: near.port.up and far.port.up, what="connecting")
-    near.port.hears(tones.tone())
-    far.port.hears(near.port)
+    near.port.set_audio_source(tones.tone())
+    far.port.set_audio_source(near.port)
     await asyncio.sleep(0.05)
     await asyncio.gather(near.close(), far.close())
     await near.close()
@@ -34,7 +35,7 @@ async def pair() -> None:
 
 async def given_up(offer: str) -> None:
     """Never answered, closed while checking, refused, closed at once."""
-    one, two, three = Peer(CONFIG), Peer(CONFIG), Peer(CONFIG)
+    one, two, three = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG), WebRtcPeer(CONFIG)
     await one.offer(Media(video=True, receive_video=True))
     await two.answer(offer)
     await asyncio.sleep(0.01)

@@ -13,8 +13,8 @@ from calling.media.rtp.header import (
     renumber_extensions,
     vp8,
 )
-from calling.media.rtp.pictures import PictureNumbers
-from calling.media.sdp_model import Codec
+from calling.media.rtp.vp8_rewriter import Vp8Rewriter
+from calling.sdp.model import Codec
 
 VP8 = Codec("VP8", 90000, 1, 96)
 
@@ -68,7 +68,7 @@ def picture(number: int, base: int, key: bool = True) -> bytearray:
 
 
 def test_picture_numbers_go_on_when_the_source_changes() -> None:
-    numbers = PictureNumbers()
+    numbers = Vp8Rewriter()
     old, new = picture(32767, 255), picture(500, 10)
     numbers.follow(bytes(old), VP8, memoryview(new), len(new))
     numbers.rewrite(memoryview(new), len(new))

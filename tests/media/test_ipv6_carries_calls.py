@@ -7,11 +7,12 @@ import socket
 import pytest
 
 from calling.machine.states import Media
-from calling.media.codecs import tones
-from calling.media.config import MediaConfig
-from calling.media.peer import Peer
-from calling.media.plain import PlainPeer
-from tests.media.phones import CONFIG, until
+from calling.media.rtp.config import MediaConfig
+from calling.media.sources import tones
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from tests.media.phones import CONFIG
+from tests.support.wait import until
 
 
 def has_ipv6() -> bool:
@@ -24,8 +25,8 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
-@pytest.mark.parametrize("kind", [Peer, PlainPeer])
-async def test_two_peers_talk_over_ipv6(kind: type[Peer] | type[PlainPeer]) -> None:
+@pytest.mark.parametrize("kind", [WebRtcPeer, PlainRtpPeer])
+async def test_two_peers_talk_over_ipv6(kind: type[WebRtcPeer] | type[PlainRtpPeer]) -> None:
     config = MediaConfig(bind="::1", advertised="::1", ports=CONFIG.ports)
     near, far = kind(config), kind(config)
     try:
@@ -33,7 +34,7 @@ async def test_two_peers_talk_over_ipv6(kind: type[Peer] | type[PlainPeer]) -> N
         assert "IN IP6 ::1" in offer
         await near.accept(await far.answer(offer))
         await until(lambda: near.port.up and far.port.up, what="connecting")
-        near.port.hears(tones.tone())
+        near.port.set_audio_source(tones.tone())
         await until(lambda: bool((s := far.port.audio_in.current()) and s.packets > 20), what="sound")
     finally:
         await near.close()

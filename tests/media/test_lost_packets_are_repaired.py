@@ -6,11 +6,12 @@ import random
 import socket
 from typing import Any
 
-from calling.media.config import MediaConfig
-from calling.media.peer import Peer
 from calling.media.rtp import rtcp
-from calling.media.signals import Quality, Signal
-from tests.media.phones import CONFIG, Phone, joined, until
+from calling.media.rtp.config import MediaConfig
+from calling.media.rtp.events import Quality, Signal
+from calling.media.webrtc.peer import WebRtcPeer
+from tests.media.phones import CONFIG, Phone, joined
+from tests.support.wait import until
 
 
 class Lossy:
@@ -40,20 +41,23 @@ class Lossy:
         return getattr(self._sock, name)
 
 
-def make_lossy(peer: Peer, share: float) -> Lossy:
+def make_lossy(peer: WebRtcPeer, share: float) -> Lossy:
     path = peer.port.transports[0].path
-    path.sock = path.agent._wire.sock = Lossy(path.sock, share)
-    return path.sock
+    wire, lossy = path.agent._wires[path.sock], Lossy(path.sock, share)
+    path.agent._wires[lossy] = wire
+    path._loop.add_reader(lossy.fileno(), path._readable, lossy)  # instead of the socket itself
+    path.sock = wire.sock = lossy
+    return lossy
 
 
 async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_sound_clear() -> None:
     alice, bob = Phone(440, grey=90), Phone(880, grey=150)
     async with joined(alice, bob) as (a, b):
         losses = make_lossy(a, 0.05), make_lossy(b, 0.05)
-        a.port.hears(b.port)
-        a.port.sees(b.port)
-        b.port.hears(a.port)
-        b.port.sees(a.port)
+        a.port.set_audio_source(b.port)
+        a.port.set_video_source(b.port)
+        b.port.set_audio_source(a.port)
+        b.port.set_video_source(a.port)
         await until(lambda: alice.frames > 150, 15, "pictures")
         stream = b.port.video_in.current()
         assert stream is not None
@@ -66,11 +70,11 @@ async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_soun
 async def test_quality_is_measured_and_grows_bad_with_loss() -> None:
     log: list[Signal] = []
     config = MediaConfig(ports=CONFIG.ports, stats_seconds=1.0)
-    alice, a = Phone(440, codec="PCMU"), Peer(config, log.append)
+    alice, a = Phone(440, codec="PCMU"), WebRtcPeer(config, log.append)
     try:
         await alice.take(await a.answer(await alice.offer()))
         await until(lambda: a.port.up, what="connecting")
-        a.port.hears(a.port)
+        a.port.set_audio_source(a.port)
         await until(
             lambda: [
                 s for s in log if isinstance(s, Quality) and s.record["audio"]["received"]["packets"] > 30

@@ -8,10 +8,11 @@ import re
 import pytest
 
 from calling.machine.states import Media
-from calling.media.codecs import tones
-from calling.media.peer import BadSdp, Peer
-from calling.media.signals import Connected, Failed, Signal
-from tests.media.phones import CONFIG, Phone, joined, until
+from calling.media.rtp.events import Connected, PeerFailed, Signal
+from calling.media.sources import tones
+from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from tests.media.phones import CONFIG, Phone, joined
+from tests.support.wait import until
 
 
 def without_candidates(sdp: str) -> tuple[str, list[str]]:
@@ -22,14 +23,13 @@ def without_candidates(sdp: str) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("trickle", [True, False], ids=["trickled later", "never given"])
 async def test_an_offer_without_candidates_connects(trickle: bool) -> None:
-    alice, a = Phone(440), Peer(CONFIG)
+    alice, a = Phone(440), WebRtcPeer(CONFIG)
     try:
         offer, candidates = without_candidates(await alice.offer())
         await alice.take(await a.answer(offer))
         if trickle:
             await a.add_candidate(candidates[0], "0", 0)
-            await a.end_of_candidates()
-        a.port.hears(a.port)
+        a.port.set_audio_source(a.port)
         await until(lambda: alice.hears(440), what="the echo")
     finally:
         await a.close()
@@ -38,13 +38,13 @@ async def test_an_offer_without_candidates_connects(trickle: bool) -> None:
 
 @pytest.mark.parametrize("video", [False, True], ids=["sound", "sound and picture"])
 async def test_the_platform_offers_and_a_device_answers(video: bool) -> None:
-    bob, b = Phone(None), Peer(CONFIG)
+    bob, b = Phone(None), WebRtcPeer(CONFIG)
     try:
         offer = await b.offer(Media(video=video, receive_video=video))
         assert ("BUNDLE" in offer) is not video
         await b.accept(await bob.answer(offer))
         await until(lambda: b.port.up, what="connecting")
-        b.port.hears(tones.tone())
+        b.port.set_audio_source(tones.tone())
         await until(lambda: bob.hears(440), what="the tone")
     finally:
         await b.close()
@@ -52,7 +52,7 @@ async def test_the_platform_offers_and_a_device_answers(video: bool) -> None:
 
 
 async def test_checks_are_not_answered_before_the_remote_description_is_known() -> None:
-    bob, b = Phone(880), Peer(CONFIG)
+    bob, b = Phone(880), WebRtcPeer(CONFIG)
     try:
         answer = await bob.answer(await b.offer(Media()))
         await asyncio.sleep(0.5)  # the device checks all this time
@@ -67,8 +67,8 @@ async def test_checks_are_not_answered_before_the_remote_description_is_known() 
 async def test_a_later_offer_adds_a_picture_without_breaking_the_sound() -> None:
     alice = Phone(440)
     async with joined(alice) as (a,):
-        a.port.hears(a.port)
-        a.port.sees(a.port)
+        a.port.set_audio_source(a.port)
+        a.port.set_video_source(a.port)
         await until(lambda: alice.hears(440), what="the echo")
         from tests.media.phones import ColourTrack
 
@@ -81,12 +81,12 @@ async def test_a_later_offer_adds_a_picture_without_breaking_the_sound() -> None
 
 async def test_an_ice_restart_moves_the_path_and_keeps_keys_and_sound() -> None:
     log: list[Signal] = []
-    near, far = Peer(CONFIG), Peer(CONFIG, log.append)
+    near, far = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG, log.append)
     try:
         offer = await near.offer(Media())
         await near.accept(await far.answer(offer))
         await until(lambda: near.port.up and far.port.up, what="connecting")
-        near.port.hears(tones.tone())
+        near.port.set_audio_source(tones.tone())
         before = far.port.transports[0].path.agent.candidate.port
         transport = near.port.transports[0]
         agent = transport.restart()
@@ -116,11 +116,11 @@ async def test_an_ice_restart_moves_the_path_and_keeps_keys_and_sound() -> None:
 
 async def test_a_wrong_fingerprint_ends_the_peer() -> None:
     log: list[Signal] = []
-    alice, a = Phone(440), Peer(CONFIG, log.append)
+    alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
     try:
         offer = re.sub(r"(a=fingerprint:sha-\d+ )\S\S", r"\1FF", await alice.offer())
         await alice.take(await a.answer(offer))
-        await until(lambda: Failed("fingerprint_mismatch") in log, 5, "the mismatch")
+        await until(lambda: PeerFailed("fingerprint_mismatch") in log, 5, "the mismatch")
         assert a.port.up is False and a.port.transports[0].rx is None
     finally:
         await a.close()
@@ -129,18 +129,18 @@ async def test_a_wrong_fingerprint_ends_the_peer() -> None:
 
 async def test_a_device_that_goes_away_is_noticed() -> None:
     log: list[Signal] = []
-    alice, a = Phone(440), Peer(CONFIG, log.append)
+    alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
     try:
         await alice.take(await a.answer(await alice.offer()))
         await until(lambda: a.port.up, what="connecting")
         await alice.close()
-        await until(lambda: Failed("closed_by_peer") in log, 5, "the end")
+        await until(lambda: PeerFailed("closed_by_peer") in log, 5, "the end")
     finally:
         await a.close()
 
 
 async def test_media_wishes_narrow_the_answer() -> None:
-    alice, a = Phone(440, grey=90), Peer(CONFIG)
+    alice, a = Phone(440, grey=90), WebRtcPeer(CONFIG)
     try:
         answer = await a.answer(await alice.offer(), Media(audio=True, receive_audio=False))
         assert a.directions() == {"audio": "sendonly", "video": "inactive"}
@@ -151,7 +151,7 @@ async def test_media_wishes_narrow_the_answer() -> None:
 
 
 async def test_an_answer_to_nothing_and_an_offer_after_the_end_are_refused() -> None:
-    a = Peer(CONFIG)
+    a = WebRtcPeer(CONFIG)
     await a.close()
     with pytest.raises(BadSdp):
         await a.answer("v=0\r\n")

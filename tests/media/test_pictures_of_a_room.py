@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from calling.media.codecs.mixer import Mixer
+from calling.media.mixing.mixer import Mixer
 from calling.media.rtp.bitrate import CEILING, FLOOR, START, BitrateLimit
-from tests.media.phones import Phone, joined, until
+from tests.media.phones import Phone, joined
+from tests.support.wait import until
 
 
 async def test_a_device_with_three_lines_sees_the_three_others() -> None:

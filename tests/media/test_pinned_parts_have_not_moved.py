@@ -29,6 +29,10 @@ def test_the_ice_agent_still_has_the_parts_that_are_used() -> None:
     for name in ("request_received", "check_incoming", "check_complete", "build_request", "sort_check_list"):
         assert callable(getattr(ice.Connection, name)), f"{name} is gone from aioice: {ADVICE}"
     assert "transactions" in inspect.getsource(ice.StunProtocol)
+    assert "_network_host" in inspect.getsource(ice.CandidatePair)
+    asked = list(inspect.signature(ice.StunProtocol.request).parameters)
+    assert asked == ["self", "request", "addr", "integrity_key", "retransmissions"], ADVICE
+    assert callable(ice.StunProtocol.send_stun)
     assert {"response_received"} <= set(vars(stun.Transaction))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from calling.media.stream import MediaStream, StreamSettings
+from calling.media.operations.media_stream import MediaStream, StreamSettings
 
 pytest.importorskip("pipecat", reason="pipecat-ai is not installed (pip install pipecat-ai)")
 

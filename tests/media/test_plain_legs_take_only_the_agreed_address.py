@@ -1,4 +1,7 @@
-"""SIP and trunk legs: plain RTP and SDES, bridged with a device; strangers count for nothing (R15)."""
+"""SIP and trunk legs: plain RTP and SDES, bridged with a device; strangers count for nothing.
+
+Proves docs/security.md#r15.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from calling.machine.states import Media
-from calling.media.codecs import tones
-from calling.media.peer import BadSdp
-from calling.media.plain import PlainPeer
-from calling.media.signals import DigitReceived, Signal
-from tests.media.phones import CONFIG, Phone, joined, until
+from calling.media.rtp.events import DigitReceived, Signal
+from calling.media.sources import tones
+from calling.media.webrtc.peer import BadSdp
+from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from tests.media.phones import CONFIG, Phone, joined
+from tests.support.wait import until
 
 
 @contextlib.asynccontextmanager
 async def trunk(
     secure: bool = False, log: list[Signal] | None = None
-) -> AsyncIterator[tuple[PlainPeer, PlainPeer]]:
-    near = PlainPeer(CONFIG, secure=secure)
-    far = PlainPeer(CONFIG, log.append if log is not None else None)
+) -> AsyncIterator[tuple[PlainRtpPeer, PlainRtpPeer]]:
+    near = PlainRtpPeer(CONFIG, secure=secure)
+    far = PlainRtpPeer(CONFIG, log.append if log is not None else None)
     try:
         await near.accept(await far.answer(await near.offer(Media())))
         yield near, far
@@ -38,10 +42,10 @@ async def test_a_device_is_heard_across_a_trunk(secure: bool) -> None:
     log: list[Signal] = []
     alice, bob = Phone(440), Phone(880, codec="PCMU")
     async with trunk(secure, log) as (near, far), joined(alice, bob) as (a, b):
-        near.port.hears(a.port)
-        b.port.hears(far.port)
-        far.port.hears(b.port)
-        a.port.hears(near.port)
+        near.port.set_audio_source(a.port)
+        b.port.set_audio_source(far.port)
+        far.port.set_audio_source(b.port)
+        a.port.set_audio_source(near.port)
         await until(lambda: bob.hears(440) and alice.hears(880), what="hearing each other")
         assert near.port.send_digits("5#")
         await until(
@@ -51,7 +55,7 @@ async def test_a_device_is_heard_across_a_trunk(secure: bool) -> None:
 
 async def test_packets_of_strangers_are_dropped_and_nothing_is_sent_to_them() -> None:
     async with trunk() as (near, far):
-        near.port.hears(tones.tone())
+        near.port.set_audio_source(tones.tone())
         await until(lambda: far.port.audio_in.current() is not None, what="sound")
         port = far._wires[0].sock.getsockname()[1]
         strangers = []
@@ -64,7 +68,7 @@ async def test_packets_of_strangers_are_dropped_and_nothing_is_sent_to_them() ->
                 stranger.sendto(
                     struct.pack("!BBHII", 0x80, 0, number, number * 160, 99) + bytes(160), ("127.0.0.1", port)
                 )
-        far.port.hears(far.port)
+        far.port.set_audio_source(far.port)
         await until(lambda: far._wires[0].dropped >= 600, what="dropping")
         await asyncio.sleep(0.1)
         assert len(far._wires[0].streams) == 1

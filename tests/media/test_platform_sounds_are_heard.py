@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from calling.media.codecs import g711, tones
+from calling.media.codecs import g711
 from calling.media.codecs.opus import OpusDecoder, OpusEncoder
-from tests.media.phones import Phone, joined, until
+from calling.media.sources import tones
+from tests.media.phones import Phone, joined
+from tests.support.wait import until
 
 
 async def test_a_phone_hears_the_tone_then_music_then_the_other_party() -> None:
     alice, bob = Phone(350), Phone(880)
     async with joined(alice, bob) as (a, b):
-        a.port.hears(tones.tone())
+        a.port.set_audio_source(tones.tone())
         await until(lambda: alice.hears(440), what="the tone")
-        a.port.hears(tones.music())
+        a.port.set_audio_source(tones.music())
         await until(lambda: alice.hertz() is not None and not alice.hears(440), what="music")
         alice.longest_gap = 0.0
-        a.port.hears(b.port)
+        a.port.set_audio_source(b.port)
         await until(lambda: alice.hears(880), what="bob")
         assert alice.longest_gap < 0.3
 
@@ -25,8 +27,8 @@ async def test_a_phone_hears_the_tone_then_music_then_the_other_party() -> None:
 async def test_an_opus_phone_and_a_g711_phone_hear_each_other() -> None:
     alice, bob = Phone(440, codec="opus"), Phone(880, codec="PCMU")
     async with joined(alice, bob) as (a, b):
-        a.port.hears(b.port)
-        b.port.hears(a.port)
+        a.port.set_audio_source(b.port)
+        b.port.set_audio_source(a.port)
         await until(lambda: alice.hears(880) and bob.hears(440), what="hearing each other")
         assert (a.codec, b.codec) == ("opus", "pcmu")
 
@@ -34,7 +36,7 @@ async def test_an_opus_phone_and_a_g711_phone_hear_each_other() -> None:
 async def test_a_g711_phone_hears_platform_tones() -> None:
     bob = Phone(880, codec="PCMA")
     async with joined(bob) as (b,):
-        b.port.hears(tones.tone())
+        b.port.set_audio_source(tones.tone())
         await until(lambda: bob.hears(440), what="the tone")
 
 
@@ -43,7 +45,7 @@ async def test_the_announcement_ends_and_says_so() -> None:
     alice = Phone(350)
     async with joined(alice) as (a,):
         tones._frames("announcement", "opus")
-        a.port.hears(tones.announcement(lambda: done.append(True)))
+        a.port.set_audio_source(tones.announcement(lambda: done.append(True)))
         await until(lambda: alice.hertz() is not None, what="speech")
         await until(lambda: done, 20, "the end")
 

@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from calling import models
-from calling.media import recording_store
+from calling.media.recording import store
 from config.env import WrongVariable, read
-from tests.stage import Cast, make_cast
+from tests.support.people import Cast, make_cast
 
 pytest.importorskip("boto3", reason="the s3 extra is not installed")
 pytestmark = pytest.mark.django_db
@@ -90,9 +90,9 @@ def recorded(cast: Cast, tmp_path: Path, sound: bytes = b"RIFF sound") -> models
 def test_a_recording_moves_to_the_bucket_is_downloaded_and_deleted(bucket: Bucket, tmp_path: Path) -> None:
     cast = make_cast()
     row = recorded(cast, tmp_path)
-    assert recording_store.keep(row)
+    assert store.keep(row)
     assert bucket.objects == {f"/calls/eu/{row.path}": b"RIFF sound"}
-    assert recording_store.local(row) is None
+    assert store.local(row) is None
     answer = cast.rest.get(f"/api/recordings/{row.id}/download")
     assert answer.status_code == 200 and b"".join(answer.streaming_content) == b"RIFF sound"
     assert cast.rest.delete(f"/api/recordings/{row.id}").status_code == 204
@@ -103,11 +103,11 @@ def test_what_an_absent_store_did_not_take_is_brought_later(bucket: Bucket, tmp_
     cast = make_cast()
     first, second = recorded(cast, tmp_path), recorded(cast, tmp_path, b"RIFF more")
     bucket.down = True
-    assert not recording_store.keep(first)
+    assert not store.keep(first)
     answer = cast.rest.get(f"/api/recordings/{first.id}/download")
     assert b"".join(answer.streaming_content) == b"RIFF sound"  # the disk still has it
     bucket.down = False
-    recording_store.keep_with_others(second)
+    store.keep_with_others(second)
     assert sorted(bucket.objects.values()) == [b"RIFF more", b"RIFF sound"]
     assert not list((tmp_path / "recordings").glob("??/*"))
 

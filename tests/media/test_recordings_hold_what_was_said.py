@@ -13,10 +13,11 @@ import pytest
 
 from calling.media.codecs import g711
 from calling.media.codecs.opus import OpusEncoder
-from calling.media.files import writers
-from calling.media.files.writers import FRAME, RATE, open_writer
-from calling.media.recording import Ear, Recorder, Settings
-from calling.media.sdp_model import Codec
+from calling.media.codecs.track_reader import TrackReader
+from calling.media.recording import writers
+from calling.media.recording.recorder import Recorder, Settings
+from calling.media.recording.writers import FRAME, RATE, open_writer
+from calling.sdp.model import Codec
 
 
 def samples(path: Path) -> np.ndarray:
@@ -37,10 +38,10 @@ def codec(name: str, pt: int, clock: int) -> Codec:
 
 
 class Voice:
-    """A party that says a tone into an Ear, packet by packet."""
+    """A party that says a tone into a TrackReader, packet by packet."""
 
     def __init__(self, hertz: float, name: str = "opus") -> None:
-        self.ear, self.hertz, self.name = Ear(), hertz, name
+        self.ear, self.hertz, self.name = TrackReader(), hertz, name
         self._at = 0
         self._encoder = OpusEncoder(48000)
 
@@ -61,7 +62,7 @@ class Voice:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "a.bin"
+    return tmp_path / "a.bin"
 
 
 def drive(recorder: Recorder, voices: list[Voice], frames: int) -> None:
@@ -85,7 +86,7 @@ async def test_one_party_is_heard_again(format: str, name: str, path: Path) -> N
 
 
 async def test_opus_of_one_party_is_not_decoded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calling.media.recording.decoder", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("calling.media.codecs.track_reader.decoder", lambda *_: pytest.fail("decoded"))
     voice = Voice(500)
     recorder = Recorder(path, [voice.ear], Settings())
     drive(recorder, [voice], 50)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
 import time
 
-from calling.media.plain import PlainPeer
 from calling.media.rtp import rtcp
-from tests.media.phones import CONFIG, until
+from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from tests.media.phones import CONFIG
+from tests.support.wait import until
 
 FIRST, COUNT, MISSING = 65500, 100, 10  # sequence numbers wrap on the way
 SSRC, NTP = 7, 0x1234_5678_9ABC_DEF0
@@ -62,10 +64,10 @@ class Device:
 
 
 async def test_reports_count_losses_over_a_wrap_and_map_the_senders_clock() -> None:
-    device, peer = Device(), PlainPeer(CONFIG)
+    device, peer = Device(), PlainRtpPeer(CONFIG)
     try:
         device.agree(await peer.answer(device.offer()))
-        peer.port.hears(peer.port)
+        peer.port.set_audio_source(peer.port)
         await device.talk()
         told = len(device.reports)
         await until(lambda: len(device.reports) > told, 5, "the last report")
@@ -81,7 +83,7 @@ async def test_reports_count_losses_over_a_wrap_and_map_the_senders_clock() -> N
         info = next(one for one in last if isinstance(one, rtcp.SenderInfo))
         assert info.packets == sent == len(device.echoed) and info.octets == 160 * sent
         numbers = [sequence for _, sequence, _ in device.echoed]
-        gaps = sum((b - a) & 0xFFFF for a, b in zip(numbers, numbers[1:], strict=False)) + 1 - len(numbers)
+        gaps = sum((b - a) & 0xFFFF for a, b in itertools.pairwise(numbers)) + 1 - len(numbers)
         assert gaps == COUNT // MISSING, "what was lost on the way in is lost on the way out"
         # Where the timeline of the echo stands when the report says so; a stalled machine gets half a second.
         when, _, stamp = device.echoed[-1]

@@ -1,10 +1,10 @@
-"""When a worker takes one more session, and when it leaves it to others (R32, admission). Pure."""
+"""When a worker takes one more session, and when it leaves it to others (docs/security.md#r32). Pure."""
 
 from __future__ import annotations
 
 import pytest
 
-from calling.media.admission import Load, refusal
+from calling.media.worker.admission import Load, refusal
 
 BUSY = Load(legs=100, sessions=50, cpu=0.4, lag_ms=2.0)
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from calling import control
+from calling.calls import control
 from calling.machine import inputs
-from calling.media.desk import Desk
-from calling.media.journal import Journal, leftovers
-from calling.media.reports import Lane
+from calling.media.session.journal import Journal, leftovers
+from calling.media.session.signal_queue import SignalQueue
+from calling.runtime.db_threads import DatabaseThreads
 
 
 class Told:
@@ -34,7 +34,7 @@ class Told:
         if self.away:
             raise OperationalError("the server is away")
         if self.stale:
-            raise control.StaleEpoch()
+            raise control.StaleEpoch
         self.heard.append(value.digit)
 
 
@@ -50,13 +50,13 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "spool" / "worker.jsonl")
 
 
-def press(lane: Lane, digits: str) -> None:
+def press(lane: SignalQueue, digits: str) -> None:
     for digit in digits:
         lane.signal("call", inputs.DigitReceived("peer", digit))
 
 
 async def test_reports_arrive_in_order(told: Told, journal: Journal) -> None:
-    lane = Lane(told, Desk(), journal)
+    lane = SignalQueue(told, DatabaseThreads(), journal)
     press(lane, "0123456789")
     await lane.settle(5)
     assert told.heard == list("0123456789")
@@ -64,7 +64,7 @@ async def test_reports_arrive_in_order(told: Told, journal: Journal) -> None:
 
 
 async def test_an_outage_delays_reports_and_keeps_them_on_disk(told: Told, journal: Journal) -> None:
-    lane = Lane(told, Desk(), journal)
+    lane = SignalQueue(told, DatabaseThreads(), journal)
     told.away = True
     press(lane, "12")
     await asyncio.sleep(0.15)
@@ -91,7 +91,7 @@ async def test_a_dead_workers_journal_can_be_replayed(told: Told, journal: Journ
 
 
 async def test_a_lost_epoch_ends_all_writing(told: Told, journal: Journal) -> None:
-    lane = Lane(told, Desk(), journal)
+    lane = SignalQueue(told, DatabaseThreads(), journal)
     told.stale = True
     press(lane, "12")
     await lane.settle(5)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calling.machine.plan import PeerMode, PeerPlan, Plan, ProgramPlan
+from calling.machine.plan import PeerMode, PeerPlan, Plan, ScriptRunPlan
 from calling.machine.states import Media
-from calling.media.steps import (
+from calling.media.session.plan_diff import (
     Accept,
     ClosePeer,
     Describe,
     MakePeer,
     Route,
-    StartProgram,
-    StopProgram,
+    StartScriptRun,
+    StopScriptRun,
     steps,
 )
 
@@ -37,7 +37,7 @@ ALICE, BOB = peer("alice", "peer:bob"), peer("bob", "peer:alice")
 
 
 def test_nothing_changed_means_nothing_to_do() -> None:
-    plan = Plan((ALICE, BOB), (ProgramPlan("run", "call", "leg-alice"),))
+    plan = Plan((ALICE, BOB), (ScriptRunPlan("run", "call", "leg-alice"),))
     assert steps(plan, plan) == ()
 
 
@@ -73,8 +73,8 @@ def test_an_accepted_offer_is_taken_once() -> None:
 
 
 def test_a_script_starts_stops_and_is_told_whom_it_talks_with() -> None:
-    run = ProgramPlan("run", "call", "leg-alice")
+    run = ScriptRunPlan("run", "call", "leg-alice")
     moved = replace(run, leg_id="leg-bob")
-    assert steps(Plan(), Plan((), (run,))) == (StartProgram(run),)
-    assert steps(Plan((), (run,)), Plan((), (moved,))) == (StartProgram(moved),)
-    assert steps(Plan((), (run,)), Plan()) == (StopProgram("run"),)
+    assert steps(Plan(), Plan((), (run,))) == (StartScriptRun(run),)
+    assert steps(Plan((), (run,)), Plan((), (moved,))) == (StartScriptRun(moved),)
+    assert steps(Plan((), (run,)), Plan()) == (StopScriptRun("run"),)

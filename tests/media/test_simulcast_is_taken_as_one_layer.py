@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calling.media.peer import Peer
+from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.phones import CONFIG
 from tests.media.test_chromium_hears_and_sees import CHROMIUM, browser
 
@@ -39,11 +39,11 @@ async def test_three_layers_become_one_picture_of_full_size() -> None:
     async with browser() as chromium:
         offer = await chromium.page.evaluate(LAYERS)
         assert "a=simulcast:send f;h;q" in offer
-        peer = Peer(CONFIG, chromium.log.append)
+        peer = WebRtcPeer(CONFIG, chromium.log.append)
         chromium.peers.append(peer)
         answer = await peer.answer(offer)
         assert "simulcast" not in answer and answer.count("m=video") == 1
-        peer.port.sees(peer.port)
+        peer.port.set_video_source(peer.port)
         await chromium.page.evaluate("(sdp) => pc.setRemoteDescription({ type: 'answer', sdp })", answer)
         await chromium.page.wait_for_function(
             "() => video.videoWidth === 640 && video.getVideoPlaybackQuality().totalVideoFrames > 20",

@@ -1,4 +1,6 @@
-"""R1: malformed and foreign datagrams, in every phase, neither end nor delay nor reach anything.
+"""Malformed and foreign datagrams, in every phase, neither end nor delay nor reach anything.
+
+Proves docs/security.md#r1.
 
 `make soak` sends a million of them: before the device is there, while ICE and DTLS run, during the call,
 on hold, to plain legs while an address may be learned and after it, and while everything closes.
@@ -17,10 +19,11 @@ import pytest
 
 from calling.machine.states import Media
 from calling.media.aiortc_private import IceAgent
-from calling.media.peer import Peer
-from calling.media.plain import PlainPeer
-from calling.media.signals import Failed, Flood, Signal
-from tests.media.phones import CONFIG, Phone, until
+from calling.media.rtp.events import Flood, PeerFailed, Signal
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from tests.media.phones import CONFIG, Phone
+from tests.support.wait import until
 
 WANTS = Media()
 FULL, SAMPLE = 1_000_000, 6_000  # hostile datagrams of all phases together
@@ -84,7 +87,7 @@ class Strangers:
             sock.close()
 
 
-def port_of(peer: Peer) -> int:
+def port_of(peer: WebRtcPeer) -> int:
     agent: IceAgent = next(iter(peer._transports.values())).agent
     return agent.candidate.port
 
@@ -98,7 +101,7 @@ async def test_calls_are_set_up_and_live_and_end_through_hostile_datagrams(
     logs: list[list[Signal]] = [[], []]
     strangers = Strangers(seed)
     alice, bob = Phone(440, grey=90), Phone(880)
-    a, b = (Peer(CONFIG, log.append) for log in logs)
+    a, b = (WebRtcPeer(CONFIG, log.append) for log in logs)
     try:
         answers = [await peer.answer(await phone.offer()) for phone, peer in ((alice, a), (bob, b))]
         ports = [port_of(a), port_of(b)]
@@ -109,22 +112,22 @@ async def test_calls_are_set_up_and_live_and_end_through_hostile_datagrams(
         await until(lambda: a.port.up and b.port.up, 10, "connecting")
         await flooding
         for one, other in ((a, b), (b, a)):
-            one.port.hears(other.port)
-            one.port.sees(other.port)
+            one.port.set_audio_source(other.port)
+            one.port.set_video_source(other.port)
         await until(lambda: alice.hears(880) and bob.hears(440), what="each other")
         alice.longest_gap = bob.longest_gap = 0.0
         await strangers.flood(ports, most * 7 // 10)
         assert alice.hears(880) and bob.hears(440)
         assert max(alice.longest_gap, bob.longest_gap) < 1.0
         for peer in (a, b):
-            peer.port.hears(None)
+            peer.port.set_audio_source(None)
         await strangers.flood(ports, most // 10)  # on hold
         for one, other in ((a, b), (b, a)):
-            one.port.hears(other.port)
+            one.port.set_audio_source(other.port)
         await until(lambda: alice.hears(880) and bob.hears(440), what="each other again")
         for peer, log in zip((a, b), logs, strict=True):
             transport = peer.port.transports[0]
-            assert peer.port.up and not any(isinstance(signal, Failed | Flood) for signal in log)
+            assert peer.port.up and not any(isinstance(signal, PeerFailed | Flood) for signal in log)
             assert transport.refused == 0, "foreign SRTP reached the cipher"
             assert transport.path.dropped > most // 8
             assert transport.pipe._queue.empty()
@@ -145,8 +148,9 @@ async def test_a_plain_leg_takes_nothing_from_strangers_while_it_learns_or_later
     most = figure(SAMPLE // 4, FULL // 5)
     log: list[Signal] = []
     strangers = Strangers(seed)
-    near, far = PlainPeer(CONFIG, log.append, learn=True), PlainPeer(CONFIG, log.append)
-    alice, a = Phone(440), Peer(CONFIG, log.append)
+    near, far = PlainRtpPeer(CONFIG, log.append), PlainRtpPeer(CONFIG, log.append)
+    near.learn_from("127.0.0.1")
+    alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
     try:
         await near.accept(await far.answer(await near.offer(WANTS)))
         await alice.take(await a.answer(await alice.offer()))
@@ -157,13 +161,13 @@ async def test_a_plain_leg_takes_nothing_from_strangers_while_it_learns_or_later
         await strangers.flood([port, port + 1], most // 2)
         agreed = far.port.transports[0].sock.getsockname()
         assert wire.remote == agreed
-        far.port.hears(a.port)
-        near.port.hears(near.port)
-        a.port.hears(far.port)
+        far.port.set_audio_source(a.port)
+        near.port.set_audio_source(near.port)
+        a.port.set_audio_source(far.port)
         await until(lambda: alice.hears(440), what="the echo over the plain pair")
         await strangers.flood([port, port + 1], most // 2)
         assert alice.hears(440) and wire.remote == agreed and len(wire.streams) == 1
-        assert not any(isinstance(signal, Failed | Flood) for signal in log)
+        assert not any(isinstance(signal, PeerFailed | Flood) for signal in log)
         print(f"\n{strangers.sent} hostile datagrams reached nothing of a plain leg", end=" ")
     finally:
         strangers.close()
@@ -178,11 +182,11 @@ async def test_a_stranger_at_the_right_address_is_stopped_by_the_cipher(
     """Datagrams with a forged source (here: the device's own socket) fail to authenticate."""
     count = figure(200, 50_000)
     log: list[Signal] = []
-    alice, a = Phone(440), Peer(CONFIG, log.append)
+    alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
     try:
         await alice.take(await a.answer(await alice.offer()))
         await until(lambda: a.port.up, what="connecting")
-        a.port.hears(a.port)
+        a.port.set_audio_source(a.port)
         await until(lambda: alice.hears(440), what="the echo")
         ice = alice.pc.getSenders()[0].transport.transport._connection
         for number in range(count):
@@ -194,7 +198,7 @@ async def test_a_stranger_at_the_right_address_is_stopped_by_the_cipher(
                 await asyncio.sleep(0.002)
         await until(lambda: a.port.transports[0].refused >= count, what="refusals")
         assert len(a.port.transports[0].streams) == 1 and alice.hears(440)
-        assert not any(isinstance(signal, Failed) for signal in log)
+        assert not any(isinstance(signal, PeerFailed) for signal in log)
     finally:
         await a.close()
         await alice.close()

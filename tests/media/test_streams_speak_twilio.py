@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from calling.media import stream as stream_module
 from calling.media.codecs import g711
-from calling.media.stream import MediaStream, StreamFailed, StreamSettings
+from calling.media.operations import media_stream as stream_module
+from calling.media.operations.media_stream import MediaStream, StreamFailed, StreamSettings
+from tests.support.wait import until
 
 Bot = Callable[[ServerConnection], Awaitable[None]]
 TONE = (np.sin(2 * np.pi * 500 * np.arange(160) / 8000) * 8000).astype(np.int16)
@@ -30,12 +31,6 @@ async def bot(handler: Bot) -> AsyncIterator[str]:
 
 def stream(url: str, **more: Any) -> MediaStream:
     return MediaStream(StreamSettings(url, "call-1", "project-1", **more), allow_private=True)
-
-
-async def until(test: Callable[[], object], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not test():
-            await asyncio.sleep(0.01)
 
 
 async def test_the_messages_are_twilios() -> None:

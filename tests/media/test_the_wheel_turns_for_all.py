@@ -5,26 +5,44 @@ from __future__ import annotations
 import asyncio
 import time
 
-from calling.media.rtp.wheel import SLOTS, wheel
-from tests.media.phones import until
+from calling.media.rtp.timer_wheel import FAULTS, SLOTS, wheel
+from tests.support.wait import until
 
 
 class Rider:
     def __init__(self, fails: bool = False) -> None:
         self.beats: list[float] = []
         self.fails = fails
+        self.over = 0
 
-    def beat(self, now: float) -> None:
+    def on_second(self, now: float) -> None:
         self.beats.append(now)
         if self.fails:
             raise RuntimeError("this leg has a fault")
+
+    def crashed(self) -> None:
+        self.over += 1
+
+
+async def test_a_rider_that_fails_again_and_again_is_told_so_and_beats_no_more() -> None:
+    failing, stumbling = Rider(fails=True), Rider(fails=True)
+    for rider in (failing, stumbling):
+        wheel().add(rider)
+    try:
+        await until(lambda: len(stumbling.beats) == 2, 10, "two faults")
+        stumbling.fails = False
+        await until(lambda: len(stumbling.beats) >= 4, 10, "later beats")
+        assert (failing.over, len(failing.beats), stumbling.over) == (1, FAULTS, 0)
+        assert not wheel()._faults
+    finally:
+        wheel().drop(stumbling)
 
 
 class Sprinter:
     def __init__(self, turns: int) -> None:
         self.turns = turns
 
-    def sprint(self, now: float) -> bool:
+    def on_fast_tick(self, now: float) -> bool:
         self.turns -= 1
         return self.turns > 0
 
@@ -47,7 +65,7 @@ async def test_every_rider_beats_once_a_second_and_a_failing_one_harms_nobody() 
 
 async def test_sprinters_run_until_they_are_done_and_the_timer_rests() -> None:
     sprinter = Sprinter(4)
-    wheel().sprint(sprinter)
+    wheel().add_fast_tick(sprinter)
     await until(lambda: sprinter.turns == 0, 5, "the sprint")
     await until(lambda: wheel()._timer is None, 5, "rest")
     await asyncio.sleep(0.1)

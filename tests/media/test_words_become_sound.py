@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calling.media import speech
+from calling.media.tts import tts
 
 PRESENT = shutil.which("espeak-ng") is not None or importlib.util.find_spec("espeakng_loader") is not None
 needs_espeak = pytest.mark.skipif(
@@ -19,35 +19,35 @@ needs_espeak = pytest.mark.skipif(
 @needs_espeak
 @pytest.mark.parametrize("language", ["en-US", "de-DE", "sv", "xx-YY", "--help", "../x"])
 async def test_words_are_spoken_in_a_language(language: str, tmp_path: Path) -> None:
-    found = await speech.say("Hello, one two three.", language=language, directory=tmp_path)
+    found = await tts.say("Hello, one two three.", language=language, directory=tmp_path)
     assert 800 < found.about.duration_ms < 5000 and not found.about.video
 
 
 @needs_espeak
 async def test_the_same_words_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = await speech.say("Again and again.", directory=tmp_path)
-    monkeypatch.setattr(speech.shutil, "which", lambda _: pytest.fail("spoken twice"))
-    assert (await speech.say("Again and again.", directory=tmp_path)).path == first.path
+    first = await tts.say("Again and again.", directory=tmp_path)
+    monkeypatch.setattr(tts.shutil, "which", lambda _: pytest.fail("spoken twice"))
+    assert (await tts.say("Again and again.", directory=tmp_path)).path == first.path
 
 
 @pytest.mark.skipif(importlib.util.find_spec("espeakng_loader") is None, reason="needs callwright[tts]")
 async def test_the_library_speaks_where_the_program_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech.shutil, "which", lambda _: None)
-    assert (await speech.say("Hello there.", directory=tmp_path)).about.duration_ms > 400
+    monkeypatch.setattr(tts.shutil, "which", lambda _: None)
+    assert (await tts.say("Hello there.", directory=tmp_path)).about.duration_ms > 400
 
 
 async def test_without_espeak_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speech.shutil, "which", lambda _: None)
-    monkeypatch.setattr(speech.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(speech.SpeechUnavailable, match="espeak-ng"):
-        await speech.say("Hello.", directory=tmp_path)
+    monkeypatch.setattr(tts.shutil, "which", lambda _: None)
+    monkeypatch.setattr(tts.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(tts.SpeechUnavailable, match="espeak-ng"):
+        await tts.say("Hello.", directory=tmp_path)
 
 
 @pytest.mark.parametrize("words", ["", "   ", "\x00\x07\u200b"])
 async def test_nothing_to_say_is_an_error(words: str, tmp_path: Path) -> None:
-    with pytest.raises(speech.SpeechUnavailable):
-        await speech.say(words, directory=tmp_path)
+    with pytest.raises(tts.SpeechUnavailable):
+        await tts.say(words, directory=tmp_path)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from calling.sip.agent import Agent
-from calling.sip.digest import Ha1Pair, ha1
-from calling.sip.lockout import FloodGate
-from calling.sip.notices import Notice
+from calling.sip.stack.digest import Ha1Pair, ha1
+from calling.sip.stack.events import SessionEvent
+from calling.sip.stack.lockout import SourceRateLimiter
+from calling.sip.ua.user_agent import UserAgent
+from tests.support.ports import free_udp_and_tcp_port
 
 REALM = "callwright.test"
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -37,20 +37,20 @@ async def everybody(request: Any, hop: Any) -> str | None:
     return "trunk"
 
 
-MakeAgent = Callable[..., Awaitable[Agent]]
+MakeAgent = Callable[..., Awaitable[UserAgent]]
 
 
 @pytest.fixture
 async def agent() -> AsyncIterator[MakeAgent]:
     """Make agents on free loopback ports; they are closed at the end."""
-    made: list[Agent] = []
+    made: list[UserAgent] = []
 
-    async def make(**options: Any) -> Agent:
+    async def make(**options: Any) -> UserAgent:
         sockets = options.pop("sockets", {})
         options = {"realm": REALM, "authenticate": by_name, "allow_md5": True, **options}
-        options.setdefault("flood", FloodGate(5000, 5000, 5000))
+        options.setdefault("flood", SourceRateLimiter(5000, 5000, 5000))
         for _ in range(10):
-            one = Agent(**options)
+            one = UserAgent(**options)
             made.append(one)
             try:
                 await one.listen("127.0.0.1", 0, **sockets)
@@ -66,11 +66,11 @@ async def agent() -> AsyncIterator[MakeAgent]:
         await one.close()
 
 
-def port_of(agent: Agent, transport: str = "UDP") -> int:
+def port_of(agent: UserAgent, transport: str = "UDP") -> int:
     return agent.transport.local[transport][1]
 
 
-async def next_notice(call: Any, kind: type[Notice], seconds: float = 5.0) -> Any:
+async def next_notice(call: Any, kind: type[SessionEvent], seconds: float = 5.0) -> Any:
     """The next notice of a kind; others before it are passed over."""
     async with asyncio.timeout(seconds):
         while True:
@@ -79,24 +79,12 @@ async def next_notice(call: Any, kind: type[Notice], seconds: float = 5.0) -> An
                 return notice
 
 
-def free_port() -> int:
-    """A port that is free for UDP and TCP now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            try:
-                two.bind(("127.0.0.1", one.getsockname()[1]))
-            except OSError:
-                continue
-            return int(one.getsockname()[1])
-
-
 class Sipp:
     """One run of sipp with a scenario of `scenarios/`, on a port of its own."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = free_port()
+        self.port = free_udp_and_tcp_port()
 
     async def run(self, scenario: str, *arguments: str, target: str = "127.0.0.1:9", transport: str = "u1",
                   seconds: float = 20.0, code: int = 486) -> tuple[int, str]:  # fmt: skip
@@ -110,7 +98,7 @@ class Sipp:
         errors = self.directory / f"errors-{self.port}.log"
         process = await asyncio.create_subprocess_exec(
             "sipp", target, *arguments, "-sf", str(script), "-i", "127.0.0.1",
-            "-p", str(self.port), "-m", "1", "-t", transport, "-nostdin", "-mp", str(free_port()),
+            "-p", str(self.port), "-m", "1", "-t", transport, "-nostdin", "-mp", str(free_udp_and_tcp_port()),
             "-timeout", f"{int(seconds)}s", "-timeout_error", "-trace_err", "-error_file", str(errors),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT, cwd=self.directory,

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.run import find_program
-from tests.sip.conftest import free_port
+from tests.support.ports import free_udp_and_tcp_port
 
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
 CONFIG = """
@@ -62,7 +62,11 @@ class Kamailio:
 
     async def __aenter__(self) -> Kamailio:
         self.directory.mkdir()
-        self.port, self.down, self.silent = free_port(), free_port(), free_port()
+        self.port, self.down, self.silent = (
+            free_udp_and_tcp_port(),
+            free_udp_and_tcp_port(),
+            free_udp_and_tcp_port(),
+        )
         words = CONFIG.format(
             port=self.port, down=self.down, silent=self.silent, modules=MODULES,
             target=f'if ($sp == {self.inside}) {{ $du = "sip:127.0.0.1:{self.outside}"; }}'

@@ -1,4 +1,7 @@
-"""R15: what strangers send to the port of a SIP leg is not decoded, counted as a stream, or answered."""
+"""What strangers send to the port of a SIP leg is not decoded, counted as a stream, or answered.
+
+Proves docs/security.md#r15.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ import pytest
 
 from calling.machine.plan import PeerMode, PeerPlan
 from calling.machine.states import Media
-from calling.media.carried import maker
-from calling.media.config import MediaConfig
-from calling.media.plain import PlainPeer
-from calling.media.signals import DigitReceived, Signal
+from calling.media.rtp.config import MediaConfig
+from calling.media.rtp.events import DigitReceived, Signal
+from calling.media.session.session_peer import maker
+from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from calling.sdp.validate import BadSdp
 
 CONFIG = MediaConfig(ports=(31000, 39999))
 PACKETS = 400
@@ -74,11 +78,11 @@ def strangers() -> Iterator[list[Sender]]:
         each.sock.close()
 
 
-def sip_peer(log: list[Signal]) -> PlainPeer:
+def sip_peer(log: list[Signal]) -> PlainRtpPeer:
     """What a worker makes for a SIP leg."""
     plan = PeerPlan("p", "c", "l", PeerMode.OFFER, "sip", Media())
     made = maker(plan)(CONFIG, log.append)
-    assert isinstance(made, PlainPeer)
+    assert isinstance(made, PlainRtpPeer)
     return made
 
 
@@ -98,7 +102,7 @@ class Tap:
         self.payloads.append(bytes(payload))
 
 
-async def attack(peer: PlainPeer, to: tuple[str, int], strangers: list[Sender], tap: Tap) -> None:
+async def attack(peer: PlainRtpPeer, to: tuple[str, int], strangers: list[Sender], tap: Tap) -> None:
     """Sound, keys and goodbyes of strangers, with the far end's own SSRC too; nothing of it counts."""
     before, streams = len(tap.payloads), {ssrc: s.packets for ssrc, s in peer._wires[0].streams.items()}
     for _ in range(PACKETS // 40):
@@ -127,7 +131,8 @@ async def test_no_injected_packet_is_taken_in_any_phase_of_a_call(
         await attack(peer, to, strangers, tap)  # before the answer
 
         await peer.accept(sdp(far.port))
-        peer.port.hears(peer.port)  # whoever is heard also hears himself: what is sent goes to `far` alone
+        # whoever is heard also hears himself: what is sent goes to `far` alone
+        peer.port.set_audio_source(peer.port)
         await attack(peer, to, strangers, tap)  # answered, the far end not heard yet: nothing to race for
         far.send(to, MINE, count=50)
         await asyncio.sleep(0.1)
@@ -170,7 +175,7 @@ async def test_an_encrypted_leg_takes_nothing_without_its_key_and_stays_encrypte
         far.send(to, MINE, count=50)  # the right place, but not encrypted
         await attack(peer, to, strangers, tap)
         assert tap.payloads == [] and peer._wires[0].refused == 50
-        with pytest.raises(ValueError):
+        with pytest.raises(BadSdp):
             await peer.renegotiate(sdp(far.port), Media())
         assert peer._wires[0].secure
         far.sock.close()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calling.sip.notices import Answered, Confirmed, Failed, Finished, Offer, Progress
-from calling.sip.transaction import Hop
+from calling.sip.stack.events import Answered, Confirmed, Finished, Offer, Progress, SessionFailed
+from calling.sip.stack.transaction import Hop
 from tests.sip.conftest import SDP, MakeAgent, everybody, next_notice, port_of
 from tests.sip.kamailio import Kamailio
 from tests.sip.test_two_agents_hold_a_call import Callee
@@ -59,7 +59,7 @@ async def test_a_call_is_cancelled_through_it(agent: MakeAgent, tmp_path: Path) 
         await next_notice(call, Progress)
         await call.hangup()
         assert (await next_notice(other, Finished)).why == "cancel"
-        assert (await next_notice(call, Failed)).code == 487
+        assert (await next_notice(call, SessionFailed)).code == 487
 
 
 async def test_a_place_that_is_down_leads_to_the_next_place_of_the_name(

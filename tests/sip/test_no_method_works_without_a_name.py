@@ -1,4 +1,7 @@
-"""R14: every SIP method from a stranger, by each transport: no effect, and nothing told about who exists."""
+"""Every SIP method from a stranger, by each transport: no effect, and nothing told about who exists.
+
+Proves docs/security.md#r14.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from calling.sip.digest import Ha1Pair, ha1
-from calling.sip.gate import Gate
-from calling.sip.lockout import FloodGate
-from calling.sip.transaction import Hop
+from calling.sip.stack.authentication import Authenticator
+from calling.sip.stack.digest import Ha1Pair, ha1
+from calling.sip.stack.lockout import SourceRateLimiter
+from calling.sip.stack.transaction import Hop
 from tests.sip.conftest import REALM, SDP, MakeAgent, by_name, port_of
 from tests.sip.test_the_gate_and_digest import invite
 
@@ -125,7 +128,7 @@ async def test_a_request_that_only_names_somebody_is_still_a_strangers(agent: Ma
 
 
 async def test_guessing_is_locked_after_twenty_tries_of_a_user_and_a_hundred_of_a_source() -> None:
-    gate = Gate(REALM, by_name)
+    gate = Authenticator(REALM, by_name)
     hop = Hop("UDP", "192.0.2.77", 5060)
     looked: list[str] = []
 
@@ -133,7 +136,7 @@ async def test_guessing_is_locked_after_twenty_tries_of_a_user_and_a_hundred_of_
         looked.append(name)
         return await by_name(name)
 
-    gate = Gate(REALM, counted)
+    gate = Authenticator(REALM, counted)
     for _ in range(25):
         await gate.identify(invite(gate.digest, "wrong"), hop, 0.0, 1.0)
     assert gate._users.locked(f"alice|{hop.host}", 1.0)
@@ -149,7 +152,7 @@ async def test_time_does_not_tell_known_from_unknown(figure: Any) -> None:
     async def find(name: str) -> Ha1Pair | None:
         return pair if name == "alice" else None
 
-    gate = Gate(REALM, find)
+    gate = Authenticator(REALM, find)
     took: dict[str, list[float]] = {"alice": [], "nobod": []}
     for number in range(figure(600, 5000)):
         pairs = list(took.items())
@@ -175,7 +178,7 @@ def chance(one: list[float], other: list[float]) -> float:
 
 
 def test_one_source_and_all_together_may_send_only_so_much() -> None:
-    gate = FloodGate(per_source=10, burst=20, overall=50)
+    gate = SourceRateLimiter(per_source=10, burst=20, overall=50)
     assert sum(gate.admits("a", 0.0) for _ in range(100)) == 20
     assert sum(gate.admits(str(number), 0.0) for number in range(100)) == 30
     assert gate.admits("a", 1.0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from calling.sip import offers, session_timer
-from calling.sip.compose import make_request
-from calling.sip.dialog import Dialog, exact_uri
-from calling.sip.registrar import Change, Registered, wanted
-from calling.sip.session_timer import SessionTimer
-from calling.sip.transaction import Hop
+from calling.sip.edge import sdp_offers
+from calling.sip.stack import session_timer
+from calling.sip.stack.dialog import Dialog, exact_uri
+from calling.sip.stack.messages import make_request
+from calling.sip.stack.registrar import Change, Registered, wanted
+from calling.sip.stack.session_timer import SessionTimer
+from calling.sip.stack.transaction import Hop
 
 HOP = Hop("UDP", "192.0.2.9", 5060)
 
@@ -61,18 +62,20 @@ def test_a_trunk_is_offered_its_own_codecs_in_its_order() -> None:
         "a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n"
         "a=fmtp:126 0-15\r\na=sendrecv\r\n"
     )
-    narrow = offers.limited(offer, ["PCMA", "PCMU"])
+    narrow = sdp_offers.limited(offer, ["PCMA", "PCMU"])
     assert "m=audio 4000 RTP/AVP 8 0 126\r\n" in narrow
     assert "opus" not in narrow and "111" not in narrow and "48000" not in narrow
     assert "a=fmtp:126 0-15\r\na=sendrecv\r\n" in narrow
-    assert offers.limited(offer, []) == offer == offers.limited(offer, ["G729"])
-    assert "m=audio 4000 RTP/AVP 111 110\r\n" in offers.limited(offer, ["OPUS"])
+    assert sdp_offers.limited(offer, []) == offer == sdp_offers.limited(offer, ["G729"])
+    assert "m=audio 4000 RTP/AVP 111 110\r\n" in sdp_offers.limited(offer, ["OPUS"])
 
 
-def test_a_hold_is_read_and_mirrored() -> None:
-    held = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n"
-    assert offers.direction_of(held) == "sendonly"
-    assert offers.direction_of(held.replace("IP4 127.0.0.1\r\nm", "IP4 0.0.0.0\r\nm")) == "sendonly"
-    ours = offers.mirrored(held.replace("sendonly", "sendrecv"), "sendonly")
-    assert "a=recvonly" in ours and "o=- 1 2 " in ours
-    assert offers.place_of(held) == offers.place_of(held.replace("sendonly", "sendrecv"))
+def test_a_hold_is_read() -> None:
+    held = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\nm=audio 9 RTP/AVP 0\r\na=sendonly\r\n"
+    assert sdp_offers.direction_of(held) == "sendonly"
+    zeros = held.replace("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0")
+    assert sdp_offers.direction_of(zeros) == "sendonly"
+    assert sdp_offers.direction_of(zeros.replace("sendonly", "sendrecv")) == "sendonly"
+    assert sdp_offers.direction_of(zeros.replace("sendonly", "recvonly")) == "inactive"
+    video_first = held.replace("m=audio", "m=video 7 RTP/AVP 31\r\na=inactive\r\nm=audio")
+    assert sdp_offers.direction_of(video_first) == "sendonly"

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from calling.sip.digest import Credentials
-from calling.sip.notices import Answered, Confirmed, Failed, Finished, Progress
+from calling.sip.stack.digest import Credentials
+from calling.sip.stack.events import Answered, Confirmed, Finished, Progress, SessionFailed
 from tests.sip.conftest import SDP, MakeAgent, Sipp, next_notice, port_of
 from tests.sip.secure import Relay, contexts
 from tests.sip.test_two_agents_hold_a_call import Callee
+from tests.sip.user_agent import lose
 
 pytestmark = pytest.mark.sip_peer
 WAYS = pytest.mark.parametrize("way", ["UDP", "TCP", "TLS"])
@@ -62,7 +63,7 @@ def calling(agent: MakeAgent, sipp: MakeSipp, relays: AsyncExitStack, tmp_path: 
         offer = bob.gate.digest.challenge
         bob.gate.digest.challenge = lambda now, stale=False: offer(now, stale=stale)[-1:]  # type: ignore[method-assign]
         if lossy:
-            bob.exchange.discard = FirstLost()
+            lose(bob, FirstLost())
         port = port_of(bob, way)
         if tls:
             port = await relays.enter_async_context(Relay(port, dial=tls["client_context"]))
@@ -88,7 +89,8 @@ def called(agent: MakeAgent, sipp: MakeSipp, relays: AsyncExitStack, tmp_path: P
         run = asyncio.create_task(peer.run(scenario, transport=MODES[way], code=code))
         tls = contexts(tmp_path) if way == "TLS" else {}
         alice = await agent(sockets=tls)
-        alice.exchange.discard = network or alice.exchange.discard
+        if network is not None:
+            lose(alice, network)
         port = peer.port
         if way != "UDP":
             await listening(peer.port, run)
@@ -114,9 +116,7 @@ async def listening(port: int, run: asyncio.Task) -> None:  # type: ignore[type-
 
 
 @WAYS
-async def test_a_caller_with_a_password_hears_early_media_and_is_answered(
-    calling: Meet, way: str
-) -> None:
+async def test_a_caller_with_a_password_hears_early_media_and_is_answered(calling: Meet, way: str) -> None:
     call, run = await calling("uac_answered", way)
     assert call.account == "alice" and call.headers == (("x-order", "7"),)
     await call.ring(sdp=SDP)
@@ -187,7 +187,7 @@ async def test_we_answer_a_challenge_and_keep_our_headers(called: Meet, way: str
 @pytest.mark.parametrize("code", [302, 404, 480, 486, 500, 503, 603])
 async def test_a_refusal_is_told_with_its_status_and_headers(called: Meet, code: int) -> None:
     call, run = await called("uas_refusing", "UDP", code)
-    failed = await next_notice(call, Failed)
+    failed = await next_notice(call, SessionFailed)
     assert (failed.code, failed.headers) == (code, (("x-why", "because"),))
     assert failed.contacts == (("sip:carol@127.0.0.1:9",) if code == 302 else ())
     status, said = await run
@@ -199,8 +199,6 @@ async def test_we_cancel_a_ringing_call(called: Meet, way: str) -> None:
     call, run = await called("uas_cancelled", way)
     assert (await next_notice(call, Progress)).code == 180
     await call.hangup()
-    assert (await next_notice(call, Failed)).code == 487
+    assert (await next_notice(call, SessionFailed)).code == 487
     status, said = await run
     assert status == 0, said
-
-

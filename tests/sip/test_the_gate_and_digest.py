@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from sipmessage import Response
 
-from calling.sip.compose import make_request
-from calling.sip.dialog import exact_uri
-from calling.sip.digest import Credentials, DigestServer, Ha1Pair, answer_challenge, ha1
-from calling.sip.gate import Challenge, Gate, Identity
-from calling.sip.transaction import Hop
+from calling.sip.stack.authentication import SOURCE_TRIES, USER_TRIES, Authenticator, Challenge, Identity
+from calling.sip.stack.dialog import exact_uri
+from calling.sip.stack.digest import Credentials, DigestServer, Ha1Pair, answer_challenge, ha1
+from calling.sip.stack.lockout import SourceRateLimiter
+from calling.sip.stack.messages import make_request
+from calling.sip.stack.transaction import Hop
 
 REALM = "callwright.test"
 URI = "sip:bob@callwright.test"
@@ -69,7 +73,7 @@ async def test_known_and_unknown_users_get_the_same_answer_and_locks_hold() -> N
     async def find(name: str) -> Ha1Pair | None:
         return ALICE if name == "alice" else None
 
-    gate = Gate(REALM, find)
+    gate = Authenticator(REALM, find)
     shapes = []
     for name in ("alice", "nobody"):
         who = await gate.identify(invite(gate.digest, "wrong", name=name), HOP, 0.0, 1.0)
@@ -87,6 +91,60 @@ async def test_known_and_unknown_users_get_the_same_answer_and_locks_hold() -> N
     assert await gate.identify(invite(gate.digest), elsewhere, 902.0, 1.0) == Identity("account", "alice")
 
 
+async def test_a_locked_source_costs_no_lookup() -> None:
+    asked = []
+
+    async def find(name: str) -> Ha1Pair | None:
+        asked.append(name)
+        return ALICE
+
+    gate = Authenticator(REALM, find)
+    for number in range(SOURCE_TRIES + 50):
+        await gate.identify(invite(gate.digest, "wrong", name=f"n{number}"), HOP, 0.0, 1.0)
+    assert len(asked) == SOURCE_TRIES
+    await gate.identify(invite(gate.digest), HOP, 1.0, 1.0)
+    assert len(asked) == SOURCE_TRIES
+
+
+async def test_tries_that_wait_for_one_lookup_together_are_no_more_than_the_limit() -> None:
+    """The right password comes last of them all, when the tries are used up."""
+    go = asyncio.Event()
+
+    async def find(name: str) -> Ha1Pair | None:
+        await go.wait()
+        return ALICE
+
+    gate = Authenticator(REALM, find)
+    tries = [
+        asyncio.ensure_future(gate.identify(invite(gate.digest, password), HOP, 0.0, 1.0))
+        for password in ["wrong"] * USER_TRIES + ["alice-secret"]
+    ]
+    await asyncio.sleep(0)
+    go.set()
+    assert all(isinstance(who, Challenge) for who in await asyncio.gather(*tries))
+
+
+@pytest.mark.parametrize("host", ["2001:db8::{:x}", "192.0.2.9"])
+async def test_changing_addresses_inside_one_ipv6_network_does_not_help(host: str) -> None:
+    async def find(name: str) -> Ha1Pair | None:
+        return ALICE
+
+    gate = Authenticator(REALM, find)
+    for number in range(SOURCE_TRIES):
+        hop = Hop("UDP", host.format(number + 1), 5060)
+        await gate.identify(invite(gate.digest, "wrong", name=f"n{number}"), hop, 0.0, 1.0)
+    last = Hop("UDP", host.format(0xFFFF), 5060)
+    assert isinstance(await gate.identify(invite(gate.digest), last, 1.0, 1.0), Challenge)
+    neighbour = Hop("UDP", "2001:db8:0:1::1", 5060)
+    assert await gate.identify(invite(gate.digest), neighbour, 1.0, 1.0) == Identity("account", "alice")
+
+
+def test_floods_are_counted_per_ipv6_network_too() -> None:
+    limiter = SourceRateLimiter(per_source=1, burst=5, overall=1000)
+    assert [limiter.admits(f"2001:db8::{n}", 0.0) for n in range(6)] == [True] * 5 + [False]
+    assert limiter.admits("::ffff:192.0.2.1", 0.0) and limiter.admits("2001:db8:0:1::1", 0.0)
+
+
 async def test_who_gives_up_at_two_algorithms_is_offered_md5_alone_when_he_asks_again() -> None:
     async def find(name: str) -> Ha1Pair | None:
         return ALICE
@@ -95,7 +153,7 @@ async def test_who_gives_up_at_two_algorithms_is_offered_md5_alone_when_he_asks_
         return make_request("REGISTER", exact_uri("sip:callwright.test"), from_="<sip:alice@x.test>;tag=1",
                             to="<sip:alice@x.test>", call_id="1", sequence=sequence)  # fmt: skip
 
-    gate = Gate(REALM, find, allow_md5=True)
+    gate = Authenticator(REALM, find, allow_md5=True)
     for sequence, offered in ((1, 2), (1, 2), (2, 1), (3, 1)):
         who = await gate.identify(bare(sequence), HOP, float(sequence), 1.0)
         assert isinstance(who, Challenge) and len(who.values) == offered

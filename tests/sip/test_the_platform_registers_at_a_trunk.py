@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from calling.sip.digest import Credentials
-from calling.sip.registrar import Binding, Change
-from calling.sip.registration import Registration
-from calling.sip.transaction import Hop
+from calling.sip.stack.digest import Credentials
+from calling.sip.stack.registrar import Binding, Change
+from calling.sip.stack.transaction import Hop
+from calling.sip.ua.registration import Registration
 from tests.sip.conftest import REALM, MakeAgent, port_of
 from tests.sip.secure import contexts
 
@@ -65,7 +65,7 @@ async def test_silence_leads_to_the_next_place(agent: MakeAgent, monkeypatch: py
     there, us = await agent(update=Registrar().update), await agent()
     one = registration(us, port_of(there), [])
 
-    async def hops(uri: Any) -> list[Hop]:
+    async def hops(uri: Any, networks: Any = ()) -> list[Hop]:
         return [Hop("TCP", "127.0.0.1", 9), Hop("UDP", "127.0.0.1", port_of(there))]
 
     monkeypatch.setattr(us.resolver, "hops", hops)

@@ -10,17 +10,17 @@ from collections.abc import Callable
 import pytest
 from sipmessage import Request, Response
 
-from calling.media import sdp_gate, sdp_model
-from calling.media.sdp_gate import BadSdp
-from calling.sip.call import sdp_of
-from calling.sip.compose import stamp_via, stateless_reply, tag_of_loosely, unsupported
-from calling.sip.digest import DigestServer
-from calling.sip.framing import StreamError, StreamFramer
-from calling.sip.normalise import BadSipMessage, parse
-from calling.sip.registrar import Change, Registered, wanted
-from calling.sip.server_transaction import server_key
-from calling.sip.transaction import Hop
-from calling.sip.values import parse_address, parse_addresses, parse_via, split_uri_headers, uri_text
+from calling.sdp import model, validate
+from calling.sdp.validate import BadSdp
+from calling.sip.stack.digest import DigestServer
+from calling.sip.stack.headers import parse_address, parse_addresses, parse_via, split_uri_headers, uri_text
+from calling.sip.stack.messages import stamp_via, stateless_reply, tag_of_loosely, unsupported
+from calling.sip.stack.parser import BadSipMessage, parse
+from calling.sip.stack.registrar import Change, Registered, wanted
+from calling.sip.stack.server_transaction import server_key
+from calling.sip.stack.stream_parser import StreamError, StreamFramer
+from calling.sip.stack.transaction import Hop
+from calling.sip.ua.session import sdp_of
 from tests.fuzz.mutate import mutated
 from tests.sip.torture import VALID
 from tests.sip.torture_invalid import INVALID, INVALID_RESPONSES, OTHER
@@ -177,7 +177,7 @@ def read_all(message: Request | Response) -> None:
     text = sdp_of(message)
     if text:
         with contextlib.suppress(BadSdp):
-            sdp_model.read(sdp_gate.admit(text, plain=True))
+            model.read(validate.admit(text, plain=True))
 
 
 @pytest.mark.parametrize("text", ["a" * 250 + "!", "a." * 120 + "!", "a-" * 120 + "!", "1" * 250 + "!"])

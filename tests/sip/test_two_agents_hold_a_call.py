@@ -6,30 +6,31 @@ import asyncio
 
 import pytest
 
-from calling.sip.dialog import Dialog
-from calling.sip.digest import Credentials
-from calling.sip.notices import (
+from calling.sip.stack.dialog import Dialog
+from calling.sip.stack.digest import Credentials
+from calling.sip.stack.events import (
     Answered,
     Confirmed,
     Digit,
-    Failed,
     Finished,
     Offer,
     Progress,
     ReferProgress,
     Referred,
+    SessionFailed,
 )
-from calling.sip.server_call import ServerCall
+from calling.sip.ua.server_session import DialogServerSession
 from tests.sip.conftest import REALM, SDP, MakeAgent, everybody, next_notice, port_of
+from tests.sip.user_agent import lose, refer, send_digit
 
 
 class Callee:
     """An agent that keeps what comes in."""
 
     def __init__(self) -> None:
-        self.calls: asyncio.Queue[ServerCall] = asyncio.Queue()
+        self.calls: asyncio.Queue[DialogServerSession] = asyncio.Queue()
 
-    async def on_invite(self, call: ServerCall) -> None:
+    async def on_invite(self, call: DialogServerSession) -> None:
         await self.calls.put(call)
 
 
@@ -92,7 +93,7 @@ async def test_a_cancelled_call_ends_487_on_both_sides(agent: MakeAgent) -> None
     await next_notice(call, Progress)
     await call.hangup()
     assert (await next_notice(other, Finished)).why == "cancel"
-    assert (await next_notice(call, Failed)).code == 487
+    assert (await next_notice(call, SessionFailed)).code == 487
 
 
 async def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended(agent: MakeAgent) -> None:
@@ -100,12 +101,12 @@ async def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended(agent
     other = await callee.calls.get()
     await other.ring()
     await next_notice(call, Progress)
-    alice.exchange.discard = lambda data: data.startswith(b"CANCEL")
+    lose(alice, lambda data: data.startswith(b"CANCEL"))
     await call.hangup()
     await other.answer(SDP)
     await next_notice(other, Confirmed)
     assert (await next_notice(other, Finished)).by == "remote"
-    assert (await next_notice(call, Failed)).code == 487
+    assert (await next_notice(call, SessionFailed)).code == 487
 
 
 async def test_hold_works_from_either_side(agent: MakeAgent) -> None:
@@ -142,7 +143,7 @@ async def test_a_refused_offer_changes_nothing(agent: MakeAgent) -> None:
 
 async def test_refer_is_accepted_and_reported(agent: MakeAgent) -> None:
     _, _, call, other = await answered(agent)
-    asking = asyncio.create_task(call.refer("sip:carol@127.0.0.1", "abc;to-tag=1;from-tag=2"))
+    asking = asyncio.create_task(refer(call, "sip:carol@127.0.0.1", "abc;to-tag=1;from-tag=2"))
     referred = await next_notice(other, Referred)
     assert referred.target == "sip:carol@127.0.0.1" and referred.replaces.call_id == "abc"
     await referred.decide(202)
@@ -154,7 +155,7 @@ async def test_refer_is_accepted_and_reported(agent: MakeAgent) -> None:
 
 async def test_keys_travel_as_info(agent: MakeAgent) -> None:
     _, _, call, other = await answered(agent)
-    assert await call.send_digit("#") == 200
+    assert await send_digit(call, "#") == 200
     assert await next_notice(other, Digit) == Digit("#", 160)
 
 
@@ -177,7 +178,7 @@ async def test_the_dialog_is_stored_before_the_answer_leaves(agent: MakeAgent) -
         order.append(dialog.state)
 
     bob = await agent(on_invite=callee.on_invite, trunk=everybody, store=store)
-    bob.exchange.discard = lambda data: order.append("sent") or False if b" 200 OK" in data[:20] else False
+    lose(bob, lambda data: order.append("sent") or False if b" 200 OK" in data[:20] else False)
     alice = await agent()
     alice.invite(f"sip:bob@127.0.0.1:{port_of(bob)}", SDP, from_="<sip:alice@x.test>")
     await (await callee.calls.get()).answer(SDP)
@@ -195,7 +196,7 @@ async def test_a_call_with_a_password_is_challenged_and_goes_through(agent: Make
     other = await callee.calls.get()
     assert other.account == "alice" and other.headers == (("x-order", "7"),)
     await other.reject(486)
-    assert (await next_notice(call, Failed)).code == 486
+    assert (await next_notice(call, SessionFailed)).code == 486
 
 
 async def test_lost_messages_are_sent_again(agent: MakeAgent) -> None:
@@ -208,7 +209,8 @@ async def test_lost_messages_are_sent_again(agent: MakeAgent) -> None:
         lost.append(data)
         return True
 
-    alice.exchange.discard = bob.exchange.discard = every_first
+    lose(alice, every_first)
+    lose(bob, every_first)
     other = await callee.calls.get()
     await other.answer(SDP)
     await next_notice(call, Answered, 10)

@@ -67,7 +67,7 @@ CSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~
 Max-Forwards: 255
 extensionHeader-!.%*+_`'~:\ufeff大停電
 Content-Length: 0
-"""  # noqa: E501
+"""
     ),
     "esc01": wire(
         """
@@ -141,7 +141,7 @@ Max-Forwards: 70
 Contact: <sip:{"amazinglylongcallername" * 5}@host5.example.net>
 Content-Type: application/sdp
 l: {{length}}
-""".replace("\n<sip:user", "\n <sip:user"),  # noqa: E501
+""".replace("\n<sip:user", "\n <sip:user"),
         sdp_of_rfc("192.0.2.1"),
     ),
     "dblreq": wire(
@@ -221,7 +221,7 @@ Content-Type: multipart/mixed;boundary=7a9cbec02ceef655
 Date: Sat, 15 Oct 2005 04:44:56 GMT
 User-Agent: SIPimp.org/0.2.5 (curses)
 Content-Length: {length}
-""",  # noqa: E501
+""",
         "--7a9cbec02ceef655\nContent-Type: text/plain\nContent-Transfer-Encoding: binary\n\nHello\n"
         "--7a9cbec02ceef655\nContent-Type: application/octet-stream\n\n\x00\x82\xff\x30\n"
         "--7a9cbec02ceef655--",

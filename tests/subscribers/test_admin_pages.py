@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from subscribers import enrolment
+from subscribers import provisioning
 from subscribers.models import PhoneNumber, Subscriber
-from tests.cast import House, address_of, pair_for
+from tests.support.people import Cast, address_of, pair_for
 
 MODELS = [
     "subscribers/project", "subscribers/subscriber", "subscribers/address", "subscribers/room",
@@ -25,9 +25,9 @@ def staff(db: None) -> Client:
 
 
 @pytest.fixture
-def full(house: House, alice: Subscriber) -> House:
-    enrolment.create_room(house.id, {"name": "daily"})
-    enrolment.create_script(house.id, {"name": "menu", "contents": "x"})
+def full(house: Cast, alice: Subscriber) -> Cast:
+    provisioning.create_room(house.id, {"name": "daily"})
+    provisioning.create_script(house.id, {"name": "menu", "contents": "x"})
     PhoneNumber.objects.create(project=house.project, number="+15551230001", address=address_of(alice))
     below = f"/api/fabric/resources/subscribers/{alice.pk}/sip_endpoints"
     house.api.post(below, {"username": "desk", "password": "phone password"})
@@ -39,7 +39,7 @@ def full(house: House, alice: Subscriber) -> House:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_and_forms_open(staff: Client, full: House, model: str) -> None:
+def test_lists_and_forms_open(staff: Client, full: Cast, model: str) -> None:
     from django.apps import apps
 
     listed = staff.get(f"/admin/{model}/")
@@ -52,7 +52,7 @@ def test_lists_and_forms_open(staff: Client, full: House, model: str) -> None:
         assert secret not in text
 
 
-def test_deleting_a_subscriber_there_takes_its_address(staff: Client, full: House, alice: Subscriber) -> None:
+def test_deleting_a_subscriber_there_takes_its_address(staff: Client, full: Cast, alice: Subscriber) -> None:
     answer = staff.post(f"/admin/subscribers/subscriber/{alice.pk}/delete/", {"post": "yes"})
     assert answer.status_code == 302
     assert full.api.get("/api/fabric/addresses?name=alice").json()["data"] == []

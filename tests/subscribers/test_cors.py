@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cast import Api, House
+from tests.support.people import Cast
+from tests.support.rest_client import Api
 
 ORIGIN = {"Origin": "http://localhost:3000"}
 
@@ -28,7 +29,7 @@ def test_a_preflight_is_answered_without_credentials(db: None) -> None:
     assert answer["Access-Control-Allow-Private-Network"] == "true"
 
 
-def test_answers_and_errors_carry_the_origin_and_no_credentials(house: House, alice_api: Api) -> None:
+def test_answers_and_errors_carry_the_origin_and_no_credentials(house: Cast, alice_api: Api) -> None:
     for api, path, status in (
         (alice_api, "/api/fabric/subscriber/info", 200),
         (Api(), "/api/fabric/subscriber/info", 401),

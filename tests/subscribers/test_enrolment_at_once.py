@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from subscribers import enrolment
+from subscribers import provisioning
 from subscribers.models import Address, Subscriber
-from tests.cast import House
+from tests.support.people import Cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,14 +38,18 @@ def together(work: list[Callable[[], object]]) -> list[object]:
     return results
 
 
-def test_the_same_reference_is_one_subscriber(house: House) -> None:
-    rows = together([lambda: enrolment.enrol(house.id, "amy@x.example", {"first_name": "Amy"}).pk] * 6)
+def test_the_same_reference_is_one_subscriber(house: Cast) -> None:
+    rows = together(
+        [lambda: provisioning.provision_subscriber(house.id, "amy@x.example", {"first_name": "Amy"}).pk] * 6
+    )
     assert len(rows) == 6 and len(set(rows)) == 1, rows
     assert Subscriber.objects.count() == Address.objects.count() == 1
 
 
-def test_references_of_one_slug_get_different_addresses(house: House) -> None:
-    tasks = [lambda n=n: enrolment.enrol(house.id, f"amy@{n}.example", {}).slug for n in range(6)]  # type: ignore[misc]
+def test_references_of_one_slug_get_different_addresses(house: Cast) -> None:
+    tasks = [
+        lambda n=n: provisioning.provision_subscriber(house.id, f"amy@{n}.example", {}).slug for n in range(6)
+    ]  # type: ignore[misc]
     slugs = together(tasks)
     assert len(set(slugs)) == 6, slugs
     assert set(slugs) == set(Address.objects.values_list("name", flat=True))

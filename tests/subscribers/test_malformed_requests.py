@@ -1,4 +1,4 @@
-"""What is no proper request gets the contract's error, never a 500 (R13)."""
+"""What is no proper request gets a typed error, never a 500 (docs/security.md#r13)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from django.http import HttpResponse
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from subscribers.http import intake, problems
-from tests.cast import Api, House, code, errors
+from rest import errors as problems
+from rest import json_bodies
+from tests.support.people import Cast
+from tests.support.rest_client import Api, code, errors
 
 PATH = "/api/fabric/subscribers/tokens"
 
@@ -29,7 +31,7 @@ PATH = "/api/fabric/subscribers/tokens"
         b'{"a":' * 40_000, b'{"a":"\x00"}',
     ],
 )  # fmt: skip
-def test_what_is_not_json_is_400(house: House, raw: bytes) -> None:
+def test_what_is_not_json_is_400(house: Cast, raw: bytes) -> None:
     answer = house.api.call("POST", PATH, raw)
     if raw == b"":
         assert answer.status_code == 422
@@ -37,7 +39,7 @@ def test_what_is_not_json_is_400(house: House, raw: bytes) -> None:
         assert answer.status_code == 400 and errors(answer)
 
 
-def test_32_levels_are_fine_and_brackets_in_strings_do_not_count(house: House) -> None:
+def test_32_levels_are_fine_and_brackets_in_strings_do_not_count(house: Cast) -> None:
     deep: Any = "x"
     for _ in range(31):
         deep = [deep]
@@ -47,7 +49,7 @@ def test_32_levels_are_fine_and_brackets_in_strings_do_not_count(house: House) -
     assert house.api.post(PATH, body).status_code == 200
 
 
-def test_a_large_body_is_413(house: House) -> None:
+def test_a_large_body_is_413(house: Cast) -> None:
     text = json.dumps({"reference": "a", "x": "y" * 262_144})
     assert code(house.api.call("POST", PATH, text))[0] == 413
     fits = json.dumps({"reference": "a", "x": "y" * 262_000})
@@ -58,16 +60,16 @@ def test_a_large_body_without_length_is_413(db: None) -> None:
     """As uvicorn hands a chunked request over: no Content-Length, and all the bytes."""
     scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": []}
     request = ASGIRequest(scope, io.BytesIO(b"x" * 300_000))
-    assert intake.BoundedBody(lambda request: HttpResponse())(request).status_code == 413
+    assert json_bodies.BoundedBody(lambda request: HttpResponse())(request).status_code == 413
     request = ASGIRequest(scope, io.BytesIO(b"{}"))
-    assert intake.BoundedBody(lambda request: HttpResponse(request.body))(request).content == b"{}"
+    assert json_bodies.BoundedBody(lambda request: HttpResponse(request.body))(request).content == b"{}"
     assert request.META["CONTENT_LENGTH"] == "2"
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", ""]
 )
-def test_another_content_type_is_415(house: House, kind: str) -> None:
+def test_another_content_type_is_415(house: Cast, kind: str) -> None:
     answer = house.api.client.generic(
         "POST", PATH, b'{"reference":"a"}', content_type=kind, headers=house.api.headers
     )
@@ -75,7 +77,7 @@ def test_another_content_type_is_415(house: House, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON"])
-def test_json_with_parameters_is_json(house: House, kind: str) -> None:
+def test_json_with_parameters_is_json(house: Cast, kind: str) -> None:
     answer = house.api.client.generic(
         "POST", PATH, b'{"reference":"a"}', content_type=kind, headers=house.api.headers
     )
@@ -83,7 +85,7 @@ def test_json_with_parameters_is_json(house: House, kind: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0", "\x01"])
-def test_accept_is_not_bargained_over(house: House, accept: str) -> None:
+def test_accept_is_not_bargained_over(house: Cast, accept: str) -> None:
     answer = house.api.get("/api/fabric/addresses", headers={"Accept": accept})
     assert answer.status_code == 200 and answer["Content-Type"] == "application/json"
 
@@ -96,7 +98,7 @@ def test_unknown_paths_are_404_in_json(db: None, path: str) -> None:
     assert code(Api().post(path, {}))[0] == 404
 
 
-def test_a_wrong_host_header_is_400_or_ignored(house: House) -> None:
+def test_a_wrong_host_header_is_400_or_ignored(house: Cast) -> None:
     answer = house.api.client.get("/api/fabric/addresses", headers={**house.api.headers, "Host": "a b\x01"})
     assert answer.status_code in (200, 400)
 
@@ -104,7 +106,7 @@ def test_a_wrong_host_header_is_400_or_ignored(house: House) -> None:
 @pytest.mark.parametrize(
     "kind", ["ai_agents", "call_flows", "cxml_scripts", "swml_webhooks", "relay_applications"]
 )
-def test_kinds_that_are_not_here_are_422_by_name(house: House, kind: str) -> None:
+def test_kinds_that_are_not_here_are_422_by_name(house: Cast, kind: str) -> None:
     for path in (f"/api/fabric/resources/{kind}", f"/api/fabric/resources/{kind}/x"):
         for verb in ("GET", "POST", "PUT", "DELETE"):
             answer = house.api.call(verb, path, {})
@@ -139,7 +141,7 @@ PATHS = st.sampled_from(
 @seed(20261121)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PATHS, st.dictionaries(FIELDS, VALUES, max_size=6) | VALUES)
-def test_no_body_makes_a_500(house: House, path: str, body: Any) -> None:
+def test_no_body_makes_a_500(house: Cast, path: str, body: Any) -> None:
     answer = house.api.call("POST", path, json.dumps(body, ensure_ascii=True))
     assert answer.status_code < 500
     if answer.status_code >= 400:
@@ -151,6 +153,6 @@ def test_no_body_makes_a_500(house: House, path: str, body: Any) -> None:
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]":,\\u0d8-1e.', max_size=40).map(str.encode))
 def test_bytes_are_json_or_400(raw: bytes) -> None:
     try:
-        intake.loads(raw)
+        json_bodies.loads(raw)
     except problems.ApiError as error:
         assert error.status == 400

@@ -8,13 +8,14 @@ import pytest
 
 from subscribers import script_checks
 from subscribers.models import Script
-from tests.cast import Api, House, code
+from tests.support.people import Cast
+from tests.support.rest_client import Api, code
 
 PATH = "/api/fabric/resources/swml_scripts"
 DOCUMENT = '{"version":"1.0.0","sections":{"main":["hangup"]}}'
 
 
-def test_a_script_is_dialled_by_the_slug_of_its_name(house: House) -> None:
+def test_a_script_is_dialled_by_the_slug_of_its_name(house: Cast) -> None:
     made = house.api.post(PATH, {"name": "Main Menu", "contents": DOCUMENT})
     assert made.status_code == 201
     inner = made.json()["swml_script"]
@@ -24,12 +25,12 @@ def test_a_script_is_dialled_by_the_slug_of_its_name(house: House) -> None:
     assert address["type"] == "app"
 
 
-def test_the_document_may_be_given_as_json(house: House) -> None:
+def test_the_document_may_be_given_as_json(house: Cast) -> None:
     made = house.api.post(PATH, {"name": "x", "contents": {"version": "1.0.0", "sections": {"main": []}}})
     assert made.status_code == 201 and '"sections"' in made.json()["swml_script"]["contents"]
 
 
-def test_reserved_and_taken_names_get_a_suffix(house: House) -> None:
+def test_reserved_and_taken_names_get_a_suffix(house: Cast) -> None:
     def address(name: str) -> str:
         path = house.api.post(PATH, {"name": name, "contents": DOCUMENT})["Location"]
         return str(house.api.get(path + "/addresses").json()["data"][0]["name"])
@@ -37,7 +38,7 @@ def test_reserved_and_taken_names_get_a_suffix(house: House) -> None:
     assert [address("Echo"), address("menu"), address("Menu")] == ["echo-2", "menu", "menu-2"]
 
 
-def test_put_takes_display_name_and_contents(house: House) -> None:
+def test_put_takes_display_name_and_contents(house: Cast) -> None:
     path = house.api.post(PATH, {"name": "a", "contents": DOCUMENT})["Location"]
     changed = house.api.put(path, {"display_name": "b", "status_callback_url": "https://x.example/cb"})
     assert changed.json()["display_name"] == "b"
@@ -60,11 +61,11 @@ def test_put_takes_display_name_and_contents(house: House) -> None:
         ({"name": "x" * 201, "contents": DOCUMENT}, ("invalid_parameter", "name")),
     ],
 )
-def test_wrong_fields_are_422(house: House, body: Any, expected: tuple[str, str]) -> None:
+def test_wrong_fields_are_422(house: Cast, body: Any, expected: tuple[str, str]) -> None:
     assert code(house.api.post(PATH, body)) == (422, *expected)
 
 
-def test_a_registered_check_decides_about_the_contents(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_check_decides_about_the_contents(house: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     def check(text: str) -> None:
         if "dance" in text:
             raise ValueError("dance is not a verb here.")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from subscribers.models import SipGateway
-from tests.cast import Api, House, code
+from tests.support.people import Cast
+from tests.support.rest_client import Api, code
 
 PATH = "/api/fabric/resources/sip_gateways"
 
@@ -23,16 +24,14 @@ PATH = "/api/fabric/resources/sip_gateways"
         ({"host": "[2001:db8::1]"}, ("[2001:db8::1]", 5060, "udp", "")),
     ],
 )
-def test_a_gateway_is_named_by_uri_or_host(
-    house: House, body: dict[str, Any], place: tuple[Any, ...]
-) -> None:
+def test_a_gateway_is_named_by_uri_or_host(house: Cast, body: dict[str, Any], place: tuple[Any, ...]) -> None:
     made = house.api.post(PATH, {"name": "Trunk", **body})
     assert made.status_code == 201
     inner = made.json()["sip_gateway"]
     assert (inner["host"], inner["port"], inner["transport"], inner["user"]) == place
 
 
-def test_the_password_is_sealed_and_never_shown(house: House) -> None:
+def test_the_password_is_sealed_and_never_shown(house: Cast) -> None:
     made = house.api.post(
         PATH, {"name": "T", "uri": "sip:x.example", "username": "u", "password": "s3cret!", "register": True}
     )
@@ -41,7 +40,14 @@ def test_the_password_is_sealed_and_never_shown(house: House) -> None:
     assert row.password == "s3cret!" and "s3cret!" not in row.sealed_password
 
 
-def test_patch_keeps_what_it_does_not_name(house: House) -> None:
+def test_a_gateway_behind_a_nat_is_said_to_be_one(house: Cast) -> None:
+    made = house.api.post(PATH, {"name": "T", "uri": "sip:x.example"})
+    assert made.json()["sip_gateway"]["nat"] is False
+    assert house.api.patch(made["Location"], {"nat": True}).json()["sip_gateway"]["nat"] is True
+    assert SipGateway.objects.get().nat is True
+
+
+def test_patch_keeps_what_it_does_not_name(house: Cast) -> None:
     body = {"name": "T", "uri": "sip:x.example:5090", "prefixes": ["+1", "+4670"], "priority": 3}
     path = house.api.post(PATH, body)["Location"]
     inner = house.api.patch(path, {"name": "U", "enabled": False}).json()["sip_gateway"]
@@ -53,6 +59,14 @@ def test_patch_keeps_what_it_does_not_name(house: House) -> None:
     )
     assert house.api.get(path + "/addresses").json()["data"] == []
     assert house.api.delete(path).status_code == 204
+
+
+def test_a_gateway_is_trusted_only_where_somebody_says_so(house: Cast) -> None:
+    made = house.api.post(PATH, {"name": "T", "uri": "sip:x.example"})
+    assert made.json()["sip_gateway"]["trust_identity"] is False
+    changed = house.api.patch(made["Location"], {"trust_identity": True}).json()["sip_gateway"]
+    assert changed["trust_identity"] is True and SipGateway.objects.get().trust_identity
+    assert house.api.patch(made["Location"], {"trust_identity": "maybe"}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -71,11 +85,46 @@ def test_patch_keeps_what_it_does_not_name(house: House) -> None:
         ({"name": "x", "uri": "sip:x", "transport": "ws"}, ("invalid_parameter", "transport")),
     ],
 )
-def test_wrong_fields_are_422(house: House, body: Any, expected: tuple[str, str]) -> None:
+def test_wrong_fields_are_422(house: Cast, body: Any, expected: tuple[str, str]) -> None:
     assert code(house.api.post(PATH, body)) == (422, *expected)
 
 
-def test_tokens_are_403_and_foreigners_404(house: House, mallory: House, alice_api: Api) -> None:
+def test_tokens_are_403_and_foreigners_404(house: Cast, mallory: Cast, alice_api: Api) -> None:
     path = house.api.post(PATH, {"name": "T", "uri": "sip:x.example"})["Location"]
     assert code(alice_api.get(path))[0] == 403
     assert code(mallory.api.patch(path, {"name": "M"}))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"encryption": "required", "uri": "sip:x.example"}, "encryption"),
+        ({"encryption": "required", "uri": "sip:x.example;transport=tcp"}, "encryption"),
+        ({"encryption": "required", "host": "x.example", "transport": "udp"}, "encryption"),
+        ({"encryption": "always", "uri": "sips:x.example"}, "encryption"),
+        ({"ciphers": ["ROT13"], "uri": "sips:x.example"}, "ciphers"),
+        (
+            {"ciphers": ["AEAD_AES_256_GCM_8"], "encryption": "required", "uri": "sips:x.example"},
+            "ciphers",
+        ),
+        ({"codecs": ["G729"], "uri": "sip:x.example"}, "codecs"),
+    ],
+)
+def test_what_can_never_work_is_refused_when_it_is_saved(
+    house: Cast, body: dict[str, Any], field: str
+) -> None:
+    refused = house.api.post(PATH, {"name": "T", **body})
+    assert (refused.status_code, refused.json()["errors"][0]["attribute"]) == (422, field)
+    assert not SipGateway.objects.exists()
+
+
+def test_encryption_needs_tls_for_as_long_as_it_is_required(house: Cast) -> None:
+    body = {"name": "T", "uri": "sips:x.example", "encryption": "required", "ciphers": ["aead_aes_256_gcm"]}
+    made = house.api.post(PATH, body)
+    assert made.status_code == 201 and made.json()["sip_gateway"]["ciphers"] == ["AEAD_AES_256_GCM"]
+    path = made["Location"]
+    assert house.api.patch(path, {"transport": "udp"}).status_code == 422
+    assert house.api.patch(path, {"uri": "sip:x.example"}).status_code == 422
+    assert house.api.patch(path, {"name": "U"}).status_code == 200
+    assert house.api.patch(path, {"transport": "udp", "encryption": "disabled"}).status_code == 200
+    assert SipGateway.objects.get().encryption == "disabled"

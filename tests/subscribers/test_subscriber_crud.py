@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from subscribers.models import Address, Subscriber
-from tests.cast import Api, House, code, errors
+from tests.support.people import Cast
+from tests.support.rest_client import Api, code, errors
 
 PATH = "/api/fabric/resources/subscribers"
 
 
-def test_post_makes_a_subscriber_and_its_address(house: House) -> None:
+def test_post_makes_a_subscriber_and_its_address(house: Cast) -> None:
     made = house.api.post(
         PATH, {"email": "john.doe@example.com", "first_name": "John", "timezone": "Europe/Oslo"}
     )
@@ -30,7 +31,7 @@ def test_post_makes_a_subscriber_and_its_address(house: House) -> None:
     assert listed[0]["type"] == "subscriber" and listed[0]["resource_id"] == body["id"]
 
 
-def test_a_taken_slug_gets_a_suffix(house: House) -> None:
+def test_a_taken_slug_gets_a_suffix(house: Cast) -> None:
     paths = [
         house.api.post(PATH, {"email": f"sam@{host}.example"}).json()["subscriber"]["address"]
         for host in ("one", "two", "three")
@@ -39,7 +40,7 @@ def test_a_taken_slug_gets_a_suffix(house: House) -> None:
 
 
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
-def test_put_and_patch_change_what_they_name(house: House, alice: Subscriber, verb: str) -> None:
+def test_put_and_patch_change_what_they_name(house: Cast, alice: Subscriber, verb: str) -> None:
     answer = house.api.call(verb, f"{PATH}/{alice.pk}", {"last_name": "Ames", "extension": "777"})
     assert answer.status_code == 200
     inner = answer.json()["subscriber"]
@@ -49,13 +50,13 @@ def test_put_and_patch_change_what_they_name(house: House, alice: Subscriber, ve
     assert Address.objects.get(resource_id=alice.pk).display_name == "Al"
 
 
-def test_delete_removes_it_with_its_address(house: House, alice: Subscriber) -> None:
+def test_delete_removes_it_with_its_address(house: Cast, alice: Subscriber) -> None:
     assert house.api.delete(f"{PATH}/{alice.pk}").status_code == 204
     assert code(house.api.get(f"{PATH}/{alice.pk}"))[0] == 404
     assert not Address.objects.filter(resource_id=alice.pk).exists()
 
 
-def test_lists_are_paged_both_ways_without_gap_or_repeat(house: House) -> None:
+def test_lists_are_paged_both_ways_without_gap_or_repeat(house: Cast) -> None:
     ids = [house.subscriber(f"u{n}@x.example").pk for n in range(7)]
     wanted = [str(id) for id in reversed(ids)]
     seen: list[str] = []
@@ -89,7 +90,7 @@ def test_lists_are_paged_both_ways_without_gap_or_repeat(house: House) -> None:
         ("page_token=!!", "page_token"),
     ],
 )
-def test_wrong_paging_is_422(house: House, query: str, attribute: str) -> None:
+def test_wrong_paging_is_422(house: Cast, query: str, attribute: str) -> None:
     answer = house.api.get(f"{PATH}?{query}")
     assert answer.status_code == 422 and errors(answer)[0]["attribute"] == attribute
 
@@ -115,25 +116,25 @@ def test_wrong_paging_is_422(house: House, query: str, attribute: str) -> None:
         ("null", "invalid_parameter", None),
     ],
 )
-def test_wrong_fields_are_422_by_name(house: House, body: Any, status: str, attribute: str | None) -> None:
+def test_wrong_fields_are_422_by_name(house: Cast, body: Any, status: str, attribute: str | None) -> None:
     assert code(house.api.post(PATH, body)) == (422, status, attribute)
     assert not Subscriber.objects.exists()
 
 
-def test_a_taken_email_and_extension_are_422(house: House, alice: Subscriber) -> None:
+def test_a_taken_email_and_extension_are_422(house: Cast, alice: Subscriber) -> None:
     assert code(house.api.post(PATH, {"email": alice.reference})) == (422, "already_taken", "email")
     taken = house.api.post(PATH, {"email": "new@x.example", "extension": "101"})
     assert code(taken) == (422, "already_taken", "extension")
     assert not Subscriber.objects.filter(reference="new@x.example").exists()
 
 
-def test_another_project_may_use_the_same_names(house: House, alice: Subscriber, mallory: House) -> None:
+def test_another_project_may_use_the_same_names(house: Cast, alice: Subscriber, mallory: Cast) -> None:
     made = mallory.api.post(PATH, {"email": alice.reference, "extension": "101"})
     assert made.status_code == 201
     assert made.json()["subscriber"]["address"] == "/private/alice"
 
 
-def test_another_projects_subscriber_looks_like_none(alice: Subscriber, mallory: House) -> None:
+def test_another_projects_subscriber_looks_like_none(alice: Subscriber, mallory: Cast) -> None:
     for verb in ("GET", "PUT", "PATCH", "DELETE"):
         foreign = mallory.api.call(verb, f"{PATH}/{alice.pk}", {})
         absent = mallory.api.call(verb, f"{PATH}/{uuid.uuid4()}", {})
@@ -151,7 +152,7 @@ def test_tokens_are_403_and_strangers_401(alice: Subscriber, alice_api: Api, gus
         assert refused["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_other_methods_are_405_and_unknown_ids_404(house: House) -> None:
+def test_other_methods_are_405_and_unknown_ids_404(house: Cast) -> None:
     assert code(house.api.delete(PATH))[0] == 405
     assert code(house.api.get(f"{PATH}/not-an-id"))[0] == 404
     assert code(house.api.get("/api/nothing/here"))[0] == 404

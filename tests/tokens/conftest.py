@@ -1,6 +1,6 @@
-"""The standing cast."""
+"""The cast, a fixture each."""
 
 from __future__ import annotations
 
-from tests.cast import *  # noqa: F403
-from tests.cast import _nothing_remembered  # noqa: F401
+from tests.support.fixtures import *  # noqa: F403
+from tests.support.fixtures import _nothing_remembered  # noqa: F401

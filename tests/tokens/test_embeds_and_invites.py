@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from subscribers.models import Subscriber
-from tests.cast import Api, House, address_of, bearer, code, pair_for
+from tests.support.people import Cast, address_of, pair_for
+from tests.support.rest_client import Api, bearer, code
 from tokens.authentication import InvalidToken, subject_from_token
 from tokens.subjects import Entry
 
 EMBEDS, TRADE, INVITES = "/api/fabric/embeds", "/api/fabric/embeds/tokens", "/api/fabric/subscriber/invites"
 
 
-def test_an_embed_token_is_traded_by_anyone(house: House, bob: Subscriber) -> None:
+def test_an_embed_token_is_traded_by_anyone(house: Cast, bob: Subscriber) -> None:
     made = house.api.post(EMBEDS, {"address_id": str(address_of(bob).pk), "name": "Shop"})
     assert made.status_code == 201
     embed = made.json()
@@ -32,7 +33,7 @@ def test_an_embed_token_is_traded_by_anyone(house: House, bob: Subscriber) -> No
     assert house.api.get(EMBEDS).json()["data"] == [embed]
 
 
-def test_a_deleted_or_revoked_embed_token_is_403(house: House, mallory: House, bob: Subscriber) -> None:
+def test_a_deleted_or_revoked_embed_token_is_403(house: Cast, mallory: Cast, bob: Subscriber) -> None:
     made = house.api.post(EMBEDS, {"address": "/private/bob"})
     assert code(mallory.api.delete(made["Location"]))[0] == 404
     assert house.api.delete(made["Location"]).status_code == 204
@@ -48,7 +49,7 @@ def test_what_is_no_embed_token_is_422(db: None, body: Any) -> None:
     assert code(Api().post(TRADE, body))[::2] == (422, "token")
 
 
-def test_an_embed_needs_one_known_address(house: House, mallory: House, bob: Subscriber) -> None:
+def test_an_embed_needs_one_known_address(house: Cast, mallory: Cast, bob: Subscriber) -> None:
     assert code(house.api.post(EMBEDS, {})) == (422, "missing_required_parameter", "address_id")
     assert code(house.api.post(EMBEDS, {"address": "/public/*"}))[0] == 422
     assert code(house.api.post(EMBEDS, {"address_id": str(uuid.uuid4())}))[0] == 422
@@ -56,7 +57,7 @@ def test_an_embed_needs_one_known_address(house: House, mallory: House, bob: Sub
     assert code(Api().post(EMBEDS, {}))[0] == 401
 
 
-def test_a_subscriber_invites_to_an_address(house: House, alice_api: Api, bob: Subscriber) -> None:
+def test_a_subscriber_invites_to_an_address(house: Cast, alice_api: Api, bob: Subscriber) -> None:
     answer = alice_api.post(
         INVITES, {"address_id": str(address_of(bob).pk), "expires_at": int(time.time()) + 600}
     )
@@ -67,7 +68,7 @@ def test_a_subscriber_invites_to_an_address(house: House, alice_api: Api, bob: S
     assert names == ["bob"]
 
 
-def test_an_invite_dies_with_its_subscribers_tokens(house: House, alice: Subscriber, alice_api: Api) -> None:
+def test_an_invite_dies_with_its_subscribers_tokens(house: Cast, alice: Subscriber, alice_api: Api) -> None:
     token = alice_api.post(INVITES, {"address_id": str(address_of(alice).pk)}).json()["token"]
     house.api.post("/api/tokens/revoke", {"subscriber_id": str(alice.pk)})
     with pytest.raises(InvalidToken):
@@ -96,7 +97,7 @@ def test_wrong_invites_are_422(alice_api: Api, body: Any, attribute: str) -> Non
     assert code(alice_api.post(INVITES, body))[::2] == (422, attribute)
 
 
-def test_keys_and_guests_cannot_invite(house: House, gus_api: Api, bob: Subscriber) -> None:
+def test_keys_and_guests_cannot_invite(house: Cast, gus_api: Api, bob: Subscriber) -> None:
     body = {"address_id": str(address_of(bob).pk)}
     assert code(house.api.post(INVITES, body))[0] == 403
     assert code(gus_api.post(INVITES, body))[0] == 403

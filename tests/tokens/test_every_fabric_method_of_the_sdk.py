@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cast import House
+from subscribers.assignment import assign
+from tests.support.people import Cast
 
 rest = pytest.importorskip("signalwire.rest", reason="needs the signalwire-sdk package")
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,8 +41,9 @@ def methods(family: str) -> set[str]:
 
 
 @pytest.fixture
-def fabric(live_server: Any, house: House) -> Any:
+def fabric(live_server: Any, house: Cast) -> Any:
     host = urlsplit(live_server.url).netloc
+    assign("+15551234567", house.project)
     return rest.RestClient(project=str(house.id), token=house.api_token, host=host).fabric
 
 

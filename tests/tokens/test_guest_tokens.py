@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from subscribers.models import Subscriber
-from tests.cast import Api, House, address_of, code
+from tests.support.people import Cast, address_of
+from tests.support.rest_client import Api, code
 from tokens.authentication import subject_from_token
 
 PATH = "/api/fabric/guests/tokens"
 
 
-def test_a_guest_may_dial_what_is_listed(house: House, bob: Subscriber) -> None:
+def test_a_guest_may_dial_what_is_listed(house: Cast, bob: Subscriber) -> None:
     answer = house.api.post(PATH, {"allowed_addresses": [str(address_of(bob).pk), "+1*"]})
     assert answer.status_code == 201 and set(answer.json()) == {"token", "refresh_token"}
     holder = subject_from_token(answer.json()["token"])
@@ -22,7 +23,7 @@ def test_a_guest_may_dial_what_is_listed(house: House, bob: Subscriber) -> None:
     assert re.fullmatch(r"/guest/[0-9a-f]{8}", holder.address)
 
 
-def test_a_refreshed_guest_keeps_its_address(house: House, bob: Subscriber) -> None:
+def test_a_refreshed_guest_keeps_its_address(house: Cast, bob: Subscriber) -> None:
     pair = house.api.post(PATH, {"allowed_addresses": ["/private/bob"]}).json()
     again = house.api.post(
         "/api/fabric/subscribers/tokens/refresh", {"refresh_token": pair["refresh_token"]}
@@ -44,7 +45,7 @@ def test_a_refreshed_guest_keeps_its_address(house: House, bob: Subscriber) -> N
         ({"allowed_addresses": ["999"]}, "unrecognized_fabric_addresses"),
     ],
 )
-def test_wrong_lists_are_422(house: House, body: Any, word: str) -> None:
+def test_wrong_lists_are_422(house: Cast, body: Any, word: str) -> None:
     assert code(house.api.post(PATH, body)) == (422, word, "allowed_addresses")
 
 

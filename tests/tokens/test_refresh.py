@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 
 from subscribers.models import Subscriber
-from tests.cast import Api, House, bearer, code, pair_for
+from tests.support.people import Cast, pair_for
+from tests.support.rest_client import Api, bearer, code
 from tokens.authentication import subject_from_token
 from tokens.issue import refresh
 from tokens.signing import InvalidToken
@@ -19,7 +20,7 @@ from tokens.subjects import Entry
 PATH = "/api/fabric/subscribers/tokens/refresh"
 
 
-def test_a_refresh_gives_a_new_pair_with_the_same_rights(house: House, alice: Subscriber) -> None:
+def test_a_refresh_gives_a_new_pair_with_the_same_rights(house: Cast, alice: Subscriber) -> None:
     pair = pair_for(alice, (Entry("context", "public"),))
     answer = house.api.post(PATH, {"refresh_token": pair.refresh_token})
     assert answer.status_code == 201 and set(answer.json()) == {"token", "refresh_token"}
@@ -28,15 +29,37 @@ def test_a_refresh_gives_a_new_pair_with_the_same_rights(house: House, alice: Su
     assert abs(holder.expires_at - datetime.now(UTC) - timedelta(hours=2)) < timedelta(seconds=10)
 
 
-def test_a_refresh_token_works_once(house: House, alice: Subscriber) -> None:
+def test_a_refresh_token_works_once(house: Cast, alice: Subscriber) -> None:
     first = pair_for(alice).refresh_token
     second = house.api.post(PATH, {"refresh_token": first}).json()["refresh_token"]
-    assert code(house.api.post(PATH, {"refresh_token": first})) == (422, "token_invalid", "refresh_token")
     assert house.api.post(PATH, {"refresh_token": second}).status_code == 201
+    assert code(house.api.post(PATH, {"refresh_token": first})) == (422, "token_invalid", "refresh_token")
+
+
+def test_a_refresh_token_used_twice_revokes_all_that_came_from_it(house: Cast, alice: Subscriber) -> None:
+    """RFC 9700 section 4.14.2: one of the two who used it has stolen it."""
+    first, other = pair_for(alice), pair_for(alice)
+    second = house.api.post(PATH, {"refresh_token": first.refresh_token}).json()
+    third = house.api.post(PATH, {"refresh_token": second["refresh_token"]}).json()
+    assert bearer(third["token"]).get("/api/fabric/subscriber/info").status_code == 200
+    assert code(house.api.post(PATH, {"refresh_token": first.refresh_token}))[1] == "token_invalid"
+    for token in (first.token, second["token"], third["token"]):
+        assert code(bearer(token).get("/api/fabric/subscriber/info"))[1] == "token_revoked"
+    assert code(house.api.post(PATH, {"refresh_token": third["refresh_token"]}))[1] == "token_invalid"
+    assert bearer(other.token).get("/api/fabric/subscriber/info").status_code == 200, "another sign-in"
+
+
+def test_another_project_cannot_revoke_by_using_it_again(
+    house: Cast, mallory: Cast, alice: Subscriber
+) -> None:
+    first = pair_for(alice)
+    second = house.api.post(PATH, {"refresh_token": first.refresh_token}).json()
+    assert code(mallory.api.post(PATH, {"refresh_token": first.refresh_token}))[1] == "token_invalid"
+    assert bearer(second["token"]).get("/api/fabric/subscriber/info").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_refreshes_at_once_one_succeeds(house: House, alice: Subscriber) -> None:
+def test_of_many_refreshes_at_once_one_succeeds(house: Cast, alice: Subscriber) -> None:
     text, outcomes = pair_for(alice).refresh_token, []
 
     def one() -> None:
@@ -59,16 +82,16 @@ def test_of_many_refreshes_at_once_one_succeeds(house: House, alice: Subscriber)
 @pytest.mark.parametrize(
     "body", [{}, {"refresh_token": ""}, {"refresh_token": 5}, {"refresh_token": "x.y.z"}]
 )
-def test_what_is_no_refresh_token_is_422(house: House, body: Any) -> None:
+def test_what_is_no_refresh_token_is_422(house: Cast, body: Any) -> None:
     assert code(house.api.post(PATH, body))[::2] == (422, "refresh_token")
 
 
-def test_an_access_token_is_not_a_refresh_token(house: House, alice: Subscriber) -> None:
+def test_an_access_token_is_not_a_refresh_token(house: Cast, alice: Subscriber) -> None:
     answer = house.api.post(PATH, {"refresh_token": pair_for(alice).token})
     assert code(answer) == (422, "not_a_refresh_token", "refresh_token")
 
 
-def test_another_project_and_tokens_cannot_refresh(house: House, mallory: House, alice: Subscriber) -> None:
+def test_another_project_and_tokens_cannot_refresh(house: Cast, mallory: Cast, alice: Subscriber) -> None:
     pair = pair_for(alice)
     assert code(mallory.api.post(PATH, {"refresh_token": pair.refresh_token}))[0] == 422
     assert code(bearer(pair.token).post(PATH, {"refresh_token": pair.refresh_token}))[0] == 403

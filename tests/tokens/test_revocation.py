@@ -12,7 +12,8 @@ import redis
 from django.conf import settings
 
 from subscribers.models import Subscriber
-from tests.cast import Api, House, bearer, code, pair_for
+from tests.support.people import Cast, pair_for
+from tests.support.rest_client import Api, bearer, code
 from tokens import revocation
 from tokens.authentication import subject_from_token
 from tokens.models import IssuedToken
@@ -23,9 +24,7 @@ REFRESH = "/api/fabric/subscribers/tokens/refresh"
 
 
 @pytest.mark.parametrize("way", ["jti", "token", "refresh token"])
-def test_a_revoked_token_is_refused_and_cannot_be_refreshed(
-    house: House, alice: Subscriber, way: str
-) -> None:
+def test_a_revoked_token_is_refused_and_cannot_be_refreshed(house: Cast, alice: Subscriber, way: str) -> None:
     pair, other = pair_for(alice), pair_for(alice)
     assert bearer(pair.token).get(INFO).status_code == 200
     body = {
@@ -41,7 +40,7 @@ def test_a_revoked_token_is_refused_and_cannot_be_refreshed(
 
 
 def test_revoking_a_subscriber_ends_all_tokens_until_now(
-    house: House, alice: Subscriber, bob: Subscriber
+    house: Cast, alice: Subscriber, bob: Subscriber
 ) -> None:
     old = [pair_for(alice).token for _ in range(3)]
     kept = pair_for(bob).token
@@ -51,13 +50,13 @@ def test_revoking_a_subscriber_ends_all_tokens_until_now(
     assert bearer(pair_for(alice).token).get(INFO).status_code == 200
 
 
-def test_deleting_the_subscriber_ends_its_tokens(house: House, alice: Subscriber) -> None:
+def test_deleting_the_subscriber_ends_its_tokens(house: Cast, alice: Subscriber) -> None:
     holder = subject_from_token(pair_for(alice).token)
     house.api.delete(f"/api/fabric/resources/subscribers/{alice.pk}")
     assert revocation.revoked_among([holder]) == {holder.jti}
 
 
-def test_another_process_learns_of_it_within_two_seconds(house: House, alice: Subscriber) -> None:
+def test_another_process_learns_of_it_within_two_seconds(house: Cast, alice: Subscriber) -> None:
     """The other process has looked just now and hears no message; only its next look can tell it."""
     token = pair_for(alice).token
     holder = subject_from_token(token)
@@ -70,7 +69,7 @@ def test_another_process_learns_of_it_within_two_seconds(house: House, alice: Su
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sockets_are_told(house: House, alice: Subscriber) -> None:
+def test_sockets_are_told(house: Cast, alice: Subscriber) -> None:
     holder = subject_from_token(pair_for(alice).token)
     subscription = redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True)
     subscription.subscribe(revocation.CHANNEL)
@@ -99,11 +98,11 @@ def test_sockets_are_told(house: House, alice: Subscriber) -> None:
         ({"jti": str(uuid.uuid4()), "subscriber_id": str(uuid.uuid4())}, 422),
     ],
 )
-def test_wrong_requests(house: House, body: Any, status: int) -> None:
+def test_wrong_requests(house: Cast, body: Any, status: int) -> None:
     assert code(house.api.post(PATH, body))[0] == status
 
 
-def test_another_projects_tokens_look_like_none(mallory: House, alice: Subscriber) -> None:
+def test_another_projects_tokens_look_like_none(mallory: Cast, alice: Subscriber) -> None:
     token = pair_for(alice).token
     jti = verify(token, "SAT")["jti"]
     for body in ({"token": token}, {"jti": jti}, {"subscriber_id": str(alice.pk)}):

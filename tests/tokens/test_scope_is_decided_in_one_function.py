@@ -1,4 +1,6 @@
-"""`tokens.scope.refusal` over the families of ways to reach what a token does not allow (R8).
+"""`tokens.scope.refusal` over the families of ways to reach what a token does not allow.
+
+Proves docs/security.md#r8.
 
 A seeded sample by default; CALLWRIGHT_SOAK=1 runs the full figure.
 """

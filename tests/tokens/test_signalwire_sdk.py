@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cast import House
+from subscribers.assignment import assign
+from tests.support.people import Cast
 from tokens.authentication import subject_from_token
 
 rest = pytest.importorskip("signalwire.rest", reason="needs the signalwire-sdk package")
@@ -16,13 +17,13 @@ SWML = '{"version":"1.0.0","sections":{"main":["hangup"]}}'
 
 
 @pytest.fixture
-def client(live_server: Any, house: House) -> Any:
+def client(live_server: Any, house: Cast) -> Any:
     return rest.RestClient(
         project=str(house.id), token=house.api_token, host=urlsplit(live_server.url).netloc
     )
 
 
-def test_tokens(client: Any, house: House) -> None:
+def test_tokens(client: Any, house: Cast) -> None:
     tokens = client.fabric.tokens
     made = tokens.create_subscriber_token(reference="john.doe@example.com", first_name="John")
     assert subject_from_token(made["token"]).address == "/private/john-doe"
@@ -62,7 +63,7 @@ def test_subscribers_and_their_sip_endpoints(client: Any) -> None:
     assert subscribers.delete(made["id"]) == {}
 
 
-def test_addresses_are_paginated(client: Any, house: House) -> None:
+def test_addresses_are_paginated(client: Any, house: Cast) -> None:
     for number in range(5):
         house.subscriber(f"u{number}@x.example")
     found = list(client.fabric.addresses.paginate(page_size=2, sort_by="name", sort_order="asc"))
@@ -72,8 +73,8 @@ def test_addresses_are_paginated(client: Any, house: House) -> None:
 
 def test_conference_rooms(client: Any) -> None:
     rooms = client.fabric.conference_rooms
-    made = rooms.create(name="daily", enable_room_previews=True, max_members=3, quality="720p")
-    assert made["conference_room"]["enable_room_previews"] is True
+    made = rooms.create(name="daily", enable_room_previews=False, max_members=3, quality="1080p")
+    assert made["conference_room"]["enable_room_previews"] is False
     assert rooms.update(made["id"], record_on_start=True)["conference_room"]["record_on_start"] is True
     assert rooms.get(made["id"])["conference_room"]["max_members"] == 3
     assert rooms.list()["data"][0]["id"] == made["id"]
@@ -90,7 +91,8 @@ def test_swml_scripts(client: Any) -> None:
     assert len(scripts.list()["data"]) == 1 and scripts.delete(made["id"]) == {}
 
 
-def test_sip_gateways_and_sip_endpoints(client: Any) -> None:
+def test_sip_gateways_and_sip_endpoints(client: Any, house: Cast) -> None:
+    assign("+15551234567", house.project)
     media = {"encryption": "optional", "ciphers": ["AEAD_AES_256_GCM_8"], "codecs": ["PCMU", "OPUS"]}
     gateways = client.fabric.sip_gateways
     made = gateways.create(name="Trunk", uri="sip:trunk.example.com", **media)
@@ -108,7 +110,7 @@ def test_sip_gateways_and_sip_endpoints(client: Any) -> None:
     assert endpoints.list()["data"] and endpoints.delete(phone["id"]) == {}
 
 
-def test_generic_resources(client: Any, house: House) -> None:
+def test_generic_resources(client: Any, house: Cast) -> None:
     room = client.fabric.conference_rooms.create(name="daily", enable_room_previews=False)
     amy = client.fabric.subscribers.create(email="amy@example.com")
     resources = client.fabric.resources
@@ -116,6 +118,7 @@ def test_generic_resources(client: Any, house: House) -> None:
     assert resources.list(page_size=1)["links"]["next"]
     assert resources.get(room["id"])["conference_room"]["name"] == "daily"
     assert resources.list_addresses(amy["id"])["data"][0]["name"] == "amy"
+    assign("+15551230001", house.project)
     number = house.api.post("/api/phone_numbers", {"number": "+15551230001"}).json()
     assigned = resources.assign_phone_route(amy["id"], phone_route_id=number["id"], handler="calling")
     assert assigned["name"] == "amy"

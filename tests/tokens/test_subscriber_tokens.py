@@ -9,15 +9,17 @@ from typing import Any
 import jwt
 import pytest
 
+from subscribers import assignment
 from subscribers.models import Subscriber
-from tests.cast import Api, House, address_of, code, errors
+from tests.support.people import Cast, address_of
+from tests.support.rest_client import Api, code, errors
 from tokens.authentication import subject_from_token
 from tokens.subjects import Entry
 
 PATH = "/api/fabric/subscribers/tokens"
 
 
-def test_an_unknown_reference_makes_the_subscriber(house: House) -> None:
+def test_an_unknown_reference_makes_the_subscriber(house: Cast) -> None:
     answer = house.api.post(
         PATH, {"reference": "john.doe@example.com", "first_name": "John", "time_zone": "Asia/Tokyo"}
     )
@@ -34,7 +36,7 @@ def test_an_unknown_reference_makes_the_subscriber(house: House) -> None:
     assert abs(holder.expires_at - datetime.now(UTC) - timedelta(hours=2)) < timedelta(seconds=10)
 
 
-def test_a_known_reference_is_the_same_subscriber_with_new_fields(house: House, alice: Subscriber) -> None:
+def test_a_known_reference_is_the_same_subscriber_with_new_fields(house: Cast, alice: Subscriber) -> None:
     body = house.api.post(PATH, {"reference": alice.reference, "display_name": "A", "password": ""}).json()
     assert body["subscriber_id"] == str(alice.pk)
     alice.refresh_from_db()
@@ -44,7 +46,7 @@ def test_a_known_reference_is_the_same_subscriber_with_new_fields(house: House, 
     assert alice.check_password("a good one") and alice.display_name == "A"
 
 
-def test_the_end_may_be_unix_seconds_or_rfc_3339(house: House) -> None:
+def test_the_end_may_be_unix_seconds_or_rfc_3339(house: Cast) -> None:
     ends = int(time.time()) + 3600
     text = datetime.fromtimestamp(ends, UTC).isoformat()
     utc = text.replace("+00:00", "Z")
@@ -53,8 +55,10 @@ def test_the_end_may_be_unix_seconds_or_rfc_3339(house: House) -> None:
         assert subject_from_token(token).expires_at.timestamp() == ends
 
 
-def test_entries_are_bound_when_the_token_is_made(house: House, bob: Subscriber) -> None:
-    house.api.post("/api/phone_numbers", {"number": "+15550001", "address": "/private/bob"})
+def test_entries_are_bound_when_the_token_is_made(house: Cast, bob: Subscriber) -> None:
+    assignment.assign("+15550001", house.project)
+    number = house.api.post("/api/phone_numbers", {"number": "+15550001", "address": "/private/bob"})
+    assert number.status_code == 201
     bob_id = str(address_of(bob).pk)
     listed = [bob_id, "/private/bob", "102", "+15550001", "/public/*", "+15551234567", "+1*",
               "sip:U@Host.example", "sip:*@host.example", "/public/echo"]  # fmt: skip
@@ -70,7 +74,7 @@ def test_entries_are_bound_when_the_token_is_made(house: House, bob: Subscriber)
     )
 
 
-def test_an_empty_list_is_kept_and_null_is_the_default(house: House) -> None:
+def test_an_empty_list_is_kept_and_null_is_the_default(house: Cast) -> None:
     def allowed(value: Any) -> Any:
         body = house.api.post(PATH, {"reference": "a", "allowed_addresses": value}).json()
         return subject_from_token(body["token"]).allowed
@@ -114,27 +118,27 @@ def test_an_empty_list_is_kept_and_null_is_the_default(house: House) -> None:
         ({"reference": "a", "scope": "all"}, ("invalid_parameter", "scope")),
     ],
 )
-def test_wrong_fields_are_422_and_make_nobody(house: House, body: Any, expected: tuple[str, str]) -> None:
+def test_wrong_fields_are_422_and_make_nobody(house: Cast, body: Any, expected: tuple[str, str]) -> None:
     assert code(house.api.post(PATH, body)) == (422, *expected)
     assert not Subscriber.objects.exists()
 
 
-def test_another_projects_address_cannot_be_allowed(mallory: House, bob: Subscriber) -> None:
+def test_another_projects_address_cannot_be_allowed(mallory: Cast, bob: Subscriber) -> None:
     for entry in (str(address_of(bob).pk), "/private/bob"):
         answer = mallory.api.post(PATH, {"reference": "m", "allowed_addresses": [entry]})
         assert code(answer) == (422, "unrecognized_fabric_addresses", "allowed_addresses")
 
 
-def test_a_scope_without_fingerprint_lives_a_minute(house: House) -> None:
+def test_a_scope_without_fingerprint_lives_a_minute(house: Cast) -> None:
     token = house.api.post(PATH, {"reference": "a", "scope": "sat:refresh"}).json()["token"]
     assert subject_from_token(token).expires_at <= datetime.now(UTC) + timedelta(seconds=60)
 
 
-def test_only_a_project_key_may_ask(house: House, mallory: House, alice_api: Api, gus_api: Api) -> None:
+def test_only_a_project_key_may_ask(house: Cast, mallory: Cast, alice_api: Api, gus_api: Api) -> None:
     assert code(alice_api.post(PATH, {"reference": "x"}))[0] == 403
     assert code(gus_api.post(PATH, {"reference": "x"}))[0] == 403
     assert errors(Api().post(PATH, {"reference": "x"})) and Api().post(PATH, {}).status_code == 401
-    from tests.cast import basic
+    from tests.support.rest_client import basic
 
     assert Api(basic(house.id, mallory.api_token)).post(PATH, {"reference": "x"}).status_code == 401
     assert Api(basic(house.id, "")).post(PATH, {"reference": "x"}).status_code == 401

@@ -8,13 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
-from calling import control, models
-from calling.publish import publish_waiting
-from calling.webhooks import claims
-from calling.webhooks.deliver import Deliverer
-from tests.stage import Cast, make_cast, make_mallory
+from calling import models
+from calling.calls import event_log
+from calling.webhooks import delivery_queue
+from calling.webhooks.deliverer import Deliverer
+from calling.webhooks.publish import publish_waiting
+from tests.support.people import Cast, make_cast, make_mallory
 from tests.webhooks.receivers import Receiver
 
 
@@ -60,15 +63,20 @@ def make_hook(cast: Cast, url: str, events: list[str] | None = None) -> dict[str
     return dict(answer.json())
 
 
-def happen(cast: Cast, type: str = "room.started", room: str = "r", **data: Any) -> models.Event:
+def emit_event(cast: Cast, type: str = "room.started", room: str = "r", **data: Any) -> models.Event:
     """Something happens in the project; room events are in order per room."""
-    return control.record_event(cast.project.id, type, {"room": room, **data}, room=room)
+    stream, data = f"room:{room}", {"room": room, **data}
+    with transaction.atomic():
+        sequence = event_log.next_in_stream(stream)
+        return event_log.append(
+            cast.project.id, stream, type, data, timezone.now(), sequence=sequence, facts=data
+        )
 
 
-def turn() -> int:
+def deliver_due() -> int:
     """Publish, claim what is due now, try it and settle it. How many were tried."""
     publish_waiting()
-    claimed = claims.claim(256, {})
+    claimed = delivery_queue.claim(256, {})
     deliverer = Deliverer()
 
     async def tries() -> None:
@@ -76,18 +84,18 @@ def turn() -> int:
 
     asyncio.run(tries())
     if claimed:
-        claims.settle([deliverer.done.get_nowait() for _ in claimed])
+        delivery_queue.settle([deliverer.done.get_nowait() for _ in claimed])
     return len(claimed)
 
 
 def turn_all() -> None:
     for _ in range(200):
-        if not turn():
+        if not deliver_due():
             return
     raise AssertionError("deliveries never came to rest")
 
 
-def travel(seconds: float) -> None:
+def advance_clock(seconds: float) -> None:
     """Move the clock forward, by moving everything that is written down back."""
     by = timedelta(seconds=seconds)
     models.Delivery.objects.update(next_at=F("next_at") - by, claimed_until=F("claimed_until") - by)
@@ -95,8 +103,13 @@ def travel(seconds: float) -> None:
         failing_since=F("failing_since") - by, old_secret_until=F("old_secret_until") - by
     )
     for endpoint in models.WebhookEndpoint.objects.all():
-        kept = [claims.Kept(each.sealed, each.until - by) for each in claims.kept_secrets(endpoint)]
-        models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(old_secret=claims.kept_text(kept))
+        kept = [
+            delivery_queue.Kept(each.sealed, each.until - by)
+            for each in delivery_queue.kept_secrets(endpoint)
+        ]
+        models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
+            old_secret=delivery_queue.kept_text(kept)
+        )
 
 
 def deliveries(cast: Cast, hook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:

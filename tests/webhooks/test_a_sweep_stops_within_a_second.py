@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from calling import models
-from tests.webhooks.conftest import happen, make_hook
-from tests.webhooks.sweeps import Sweep, wait_for
+from tests.support.wait import wait_for
+from tests.webhooks.conftest import emit_event, make_hook
+from tests.webhooks.sweeps import Sweep
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -16,7 +17,7 @@ def test_a_stopped_sweep_gives_back_what_it_was_trying(child_environment, cast, 
     make_hook(cast, receiver.url)
     first = Sweep(child_environment, tmp_path / "log")
     try:
-        happen(cast)
+        emit_event(cast)
         wait_for(lambda: receiver.got, 60, "the first try")
         assert first.stop() < 1.0
         assert first.process.returncode == 0
@@ -37,9 +38,9 @@ def test_events_flow_without_redis(child_environment, cast, receiver, tmp_path) 
     nowhere = {**child_environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
     one = Sweep(nowhere, tmp_path / "log")
     try:
-        happen(cast)
+        emit_event(cast)
         wait_for(lambda: len(receiver.got) == 1, 60, "the first delivery")
-        happen(cast)
+        emit_event(cast)
         wait_for(lambda: len(receiver.got) == 2, 5, "a delivery with Redis gone")
     finally:
         one.kill()

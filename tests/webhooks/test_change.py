@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests import stage
-from tests.webhooks.conftest import deliveries, happen, turn_all
+from tests.support import rest_client
+from tests.webhooks.conftest import deliveries, emit_event, turn_all
 from tests.webhooks.refusals import to_strangers
 
 
@@ -21,24 +21,24 @@ def test_wrong_fields_are_named_and_nothing_changes(cast, hook) -> None:
         ({"events": []}, "events"),
         ({"enabled": "yes"}, "enabled"),
     ):
-        assert stage.error_of(cast.rest.patch(path, body), 422)["attribute"] == attribute
+        assert rest_client.error_of(cast.rest.patch(path, body), 422)["attribute"] == attribute
     assert cast.rest.get(path).json()["events"] == ["*"]
 
 
 def test_a_disabled_endpoint_parks_what_waits_and_gets_nothing(cast, hook, receiver) -> None:
     path = f"/api/webhooks/{hook['id']}"
-    happen(cast)
-    from calling.publish import publish_waiting
+    emit_event(cast)
+    from calling.webhooks.publish import publish_waiting
 
     publish_waiting()
     assert cast.rest.patch(path, {"enabled": False}).json()["status"] == "disabled"
-    happen(cast)
+    emit_event(cast)
     turn_all()
     assert receiver.got == []
     assert [each["status"] for each in deliveries(cast, hook)] == ["parked"]
     again = cast.rest.patch(path, {"enabled": True}).json()
     assert again["enabled"] and again["disabled_at"] is None and again["disabled_reason"] is None
-    happen(cast, "room.ended")
+    emit_event(cast, "room.ended")
     turn_all()
     assert [each.json["type"] for each in receiver.got] == ["room.ended"]
 

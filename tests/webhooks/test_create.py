@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from tests import stage
+from tests.support import rest_client
 from tests.webhooks.refusals import to_strangers
 
 PATH = "/api/webhooks"
@@ -48,17 +48,17 @@ def test_strangers_are_refused(cast, mallory) -> None:
 )
 def test_wrong_fields_are_named(cast, change, attribute) -> None:
     body = {name: value for name, value in {**GOOD, **change}.items() if value is not None}
-    assert stage.error_of(cast.rest.post(PATH, body), 422)["attribute"] == attribute
+    assert rest_client.error_of(cast.rest.post(PATH, body), 422)["attribute"] == attribute
 
 
 def test_private_addresses_are_refused_where_the_instance_says_so(cast, settings) -> None:
     settings.CALLWRIGHT_ALLOW_PRIVATE_URLS = False
     for url in ("http://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://192.168.1.1/", "http://x.com/"):
-        error = stage.error_of(cast.rest.post(PATH, {**GOOD, "url": url}), 422)
+        error = rest_client.error_of(cast.rest.post(PATH, {**GOOD, "url": url}), 422)
         assert error["attribute"] == "url", url
 
 
 def test_a_project_has_at_most_fifty(cast) -> None:
     for _ in range(50):
         assert cast.rest.post(PATH, GOOD).status_code == 201
-    assert stage.error_of(cast.rest.post(PATH, GOOD), 409)["code"] == "too_many_webhooks"
+    assert rest_client.error_of(cast.rest.post(PATH, GOOD), 409)["code"] == "too_many_webhooks"

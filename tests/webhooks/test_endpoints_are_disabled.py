@@ -1,17 +1,17 @@
-"""410, and five days of failures (contract 8)."""
+"""410, and five days of failures (docs/contract.md#webhook-schedule)."""
 
 from __future__ import annotations
 
 from calling import models
-from tests.webhooks.conftest import deliveries, happen, make_hook, travel, turn_all
+from tests.webhooks.conftest import advance_clock, deliveries, emit_event, make_hook, turn_all
 
 
 def test_410_disables_at_once_and_the_log_says_so(cast, receivers) -> None:
     gone, other = receivers(lambda number, headers, body: 410), receivers()
     hook = make_hook(cast, gone.url)
     make_hook(cast, other.url, ["webhook.disabled"])
-    happen(cast)
-    happen(cast)
+    emit_event(cast)
+    emit_event(cast)
     turn_all()
     found = cast.rest.get(f"/api/webhooks/{hook['id']}").json()
     assert found["status"] == "disabled" and "410" in found["disabled_reason"] and found["disabled_at"]
@@ -24,14 +24,14 @@ def test_410_disables_at_once_and_the_log_says_so(cast, receivers) -> None:
 def test_five_days_of_failures_disable(cast, receivers) -> None:
     receiver = receivers(lambda number, headers, body: 500)
     hook = make_hook(cast, receiver.url)
-    happen(cast, room="a")
+    emit_event(cast, room="a")
     turn_all()
-    travel(5 * 86400 - 60)
+    advance_clock(5 * 86400 - 60)
     turn_all()
     assert cast.rest.get(f"/api/webhooks/{hook['id']}").json()["enabled"]
-    travel(61)
+    advance_clock(61)
     turn_all()
-    happen(cast, room="b")
+    emit_event(cast, room="b")
     turn_all()
     found = cast.rest.get(f"/api/webhooks/{hook['id']}").json()
     assert found["status"] == "disabled" and "5 days" in found["disabled_reason"]
@@ -41,13 +41,13 @@ def test_five_days_of_failures_disable(cast, receivers) -> None:
 def test_a_success_in_between_starts_the_five_days_again(cast, receivers) -> None:
     receiver = receivers(lambda number, headers, body: 200 if number == 1 else 500)
     hook = make_hook(cast, receiver.url)
-    happen(cast, room="a")
+    emit_event(cast, room="a")
     turn_all()
-    travel(4 * 86400)
+    advance_clock(4 * 86400)
     turn_all()
     assert cast.rest.get(f"/api/webhooks/{hook['id']}").json()["failing_since"] is None
-    happen(cast, room="b")
+    emit_event(cast, room="b")
     turn_all()
-    travel(2 * 86400)
+    advance_clock(2 * 86400)
     turn_all()
     assert cast.rest.get(f"/api/webhooks/{hook['id']}").json()["enabled"]

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from calling.webhooks.client import Client, FetchFailed
-from calling.webhooks.guard import UnsafeUrl
+from calling.outbound_http.client import Client, FetchFailed
+from calling.outbound_http.url_guard import UnsafeUrl
 
 Respond = Callable[[bytes, bytes, asyncio.StreamWriter], Awaitable[None]]
 

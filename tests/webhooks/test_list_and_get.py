@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests import stage
+from tests.support import fake_worker
 from tests.webhooks.refusals import to_strangers
 
 
@@ -20,7 +20,7 @@ def test_one_endpoint_is_read(cast, hook) -> None:
 
 
 def test_a_calls_own_status_url_is_not_an_endpoint_of_the_list(cast) -> None:
-    body = {"to": cast.bob.address, "script": stage.SCRIPT, "status_url": "https://example.com/status"}
+    body = {"to": cast.bob.address, "script": fake_worker.SCRIPT, "status_url": "https://example.com/status"}
     assert cast.rest.post("/api/calls", body).status_code == 201
     assert cast.rest.get("/api/webhooks").json()["data"] == []
 

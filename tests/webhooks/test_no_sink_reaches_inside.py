@@ -17,18 +17,18 @@ from asgiref.sync import sync_to_async
 
 from calling.media.files.library import Library
 from calling.media.files.prepare import Unplayable
-from calling.media.stream import MediaStream, StreamFailed, StreamSettings
-from calling.scripts import load
-from calling.scripts.checks import BadScript
-from calling.scripts.parse import check_document
-from calling.scripts.run import Runner
-from calling.webhooks import guard
-from calling.webhooks.claims import Claimed
-from calling.webhooks.deliver import Deliverer
+from calling.media.operations.media_stream import MediaStream, StreamFailed, StreamSettings
+from calling.outbound_http import url_guard
+from calling.swml import load
+from calling.swml.checks import BadScript
+from calling.swml.parse import check_document
+from calling.swml.run import Runner
+from calling.webhooks.deliverer import Deliverer
+from calling.webhooks.delivery_queue import ClaimedDelivery
 from calling.webhooks.signing import new_secret
-from tests import stage
 from tests.e2e.conftest import _nothing_left_open
-from tests.stage import Cast
+from tests.support import fake_worker, people
+from tests.support.people import Cast
 from tests.webhooks.conftest import make_hook
 from tests.webhooks.url_forms import canary, urls
 
@@ -48,7 +48,9 @@ class Idle:
 async def deliver(url: str, signing_key: str | None = None) -> None:
     """A webhook, its test or (with the project's key) a status_url."""
     deliverer = Deliverer()
-    await deliverer.attempt(Claimed(uuid4(), uuid4(), url, "id", b"{}", 0, (new_secret(),), signing_key))
+    await deliverer.attempt(
+        ClaimedDelivery(uuid4(), uuid4(), url, "id", b"{}", 0, (new_secret(),), signing_key)
+    )
     tried = deliverer.done.get_nowait()
     assert tried.status is None and tried.error.startswith("refused: "), (url, tried)
 
@@ -82,13 +84,13 @@ def ask_every_edge(cast: Cast, call_id: str, hook_id: str, url: str) -> int:
     """Give one URL to every field that takes one. How many let its text pass; none fails otherwise."""
     rest, passed = cast.rest, 0
     say = {"to": cast.bob.address, "from": cast.alice.address}
-    swml = {**say, "swml": stage.SCRIPT}
+    swml = {**say, "swml": fake_worker.SCRIPT}
     record = {"record": {"status_url": url}}
     asked: list[tuple[str, str, dict[str, Any]]] = [
         ("post", "/api/webhooks", {"url": url, "events": ["*"]}),
         ("patch", f"/api/webhooks/{hook_id}", {"url": url}),
         ("post", "/api/calls", {**say, "script_url": url}),
-        ("post", "/api/calls", {**say, "script": stage.SCRIPT, "status_url": url}),
+        ("post", "/api/calls", {**say, "script": fake_worker.SCRIPT, "status_url": url}),
         ("post", "/api/calls", {**say, "script": {"sections": {"main": [record]}}}),
         ("post", "/api/calling/calls", {"command": "dial", "params": {**say, "url": url}}),
         ("post", "/api/calling/calls", {"command": "dial", "params": {**swml, "fallback_url": url}}),
@@ -119,12 +121,12 @@ async def test_no_sink_ever_touches_an_inside_address(
     settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     settings.CALLWRIGHT_DIALS_PER_SECOND = 1_000_000
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_CLASSES": []}
-    cast = await sync_to_async(stage.make_cast)()
-    call_id = await sync_to_async(stage.talking)(cast)
+    cast = await sync_to_async(people.make_cast)()
+    call_id = await sync_to_async(fake_worker.talking)(cast)
     hook = await sync_to_async(make_hook)(cast, "https://example.com/hook")
     library = Library(tmp_path)
     async with canary() as (port, touched):
-        monkeypatch.setattr(guard, "PUBLIC_PORTS", guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
         forms = urls(port)
         assert len(forms) >= 400
         chosen = random.Random(seed).sample(forms, figure(30, len(forms)))

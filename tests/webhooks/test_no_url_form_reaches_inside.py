@@ -6,20 +6,24 @@ import socket
 
 import pytest
 
-from calling.webhooks import client, guard
-from calling.webhooks.guard import UnsafeUrl, check_url, judge, parse_url
+from calling.outbound_http import client, url_guard
+from calling.outbound_http.url_guard import UnsafeUrl, is_allowed_address, parse_url
 from tests.webhooks.url_forms import canary, hosts, urls
+
+
+async def judged(url: str, *, allow_private: bool = False) -> None:
+    """What is asked of a URL before anything is sent to it."""
+    target = parse_url(url, allow_private=allow_private)
+    await url_guard.resolve(target.host, target.port, allow_private=allow_private)
 
 
 async def test_over_400_forms_touch_nothing_in_any_sink(monkeypatch: pytest.MonkeyPatch) -> None:
     async with canary() as (port, touched):
-        monkeypatch.setattr(guard, "PUBLIC_PORTS", guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
         forms = urls(port)
         assert len(forms) >= 400
         mine = client.Client(allow_private=False)
         for url in forms:
-            with pytest.raises(UnsafeUrl):
-                check_url(url, False)
             for purpose in ("webhook", "script", "media"):
                 with pytest.raises(UnsafeUrl):
                     await mine.fetch(url, method="POST", content=b"{}", purpose=purpose, total_timeout=8)
@@ -31,9 +35,9 @@ async def test_over_400_forms_touch_nothing_in_any_sink(monkeypatch: pytest.Monk
 
 
 async def test_a_machine_never_reaches_its_own_public_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "judge", lambda address, allow_private=False: True)
+    monkeypatch.setattr(url_guard, "is_allowed_address", lambda address, allow_private=False: True)
     with pytest.raises(UnsafeUrl):
-        await guard.resolve("127.0.0.1", 443)
+        await url_guard.resolve("127.0.0.1", 443)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +53,17 @@ async def test_a_machine_never_reaches_its_own_public_name(monkeypatch: pytest.M
 )
 def test_one_bad_answer_among_good_ones_refuses_the_name(answers: list[str]) -> None:
     with pytest.raises(UnsafeUrl):
-        guard.vet(answers)
+        url_guard.vet_addresses(answers)
 
 
 async def test_a_name_that_rebinds_is_judged_again_on_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with canary() as (port, touched):
-        monkeypatch.setattr(guard, "PUBLIC_PORTS", guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
         answers = iter([["93.184.215.14"], ["127.0.0.1"], ["127.0.0.1"]])
-        monkeypatch.setattr(guard, "_lookup", lambda host, port, flags=0: _numeric(flags) or next(answers))
-        check_url(f"https://rebind.example:{port}/", False)
+        monkeypatch.setattr(
+            url_guard, "_lookup", lambda host, port, flags=0: _numeric(flags) or next(answers)
+        )
+        await judged(f"https://rebind.example:{port}/")
         mine = client.Client(allow_private=False)
         with pytest.raises(UnsafeUrl):
             await mine.fetch(f"https://rebind.example:{port}/", purpose="script")
@@ -81,7 +87,7 @@ def _numeric(flags: int) -> None:
     ],
 )
 def test_public_addresses_pass_even_when_wrapped(address: str) -> None:
-    assert judge(address)
+    assert is_allowed_address(address)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +104,16 @@ def test_public_addresses_pass_even_when_wrapped(address: str) -> None:
     ],
 )
 def test_metadata_addresses_are_refused_even_where_private_ones_are_allowed(address: str) -> None:
-    assert not judge(address, allow_private=True)
+    assert not is_allowed_address(address, allow_private=True)
 
 
-def test_private_addresses_and_plain_http_pass_only_where_allowed() -> None:
-    check_url("http://127.0.0.1:9/hook", True)
-    check_url("https://name-that-is-nowhere.invalid/hook", True)
+async def test_private_addresses_and_plain_http_pass_only_where_allowed() -> None:
+    await judged("http://127.0.0.1:9/hook", allow_private=True)
     with pytest.raises(UnsafeUrl):
-        check_url("http://1.1.1.1/hook", False)
+        await judged("http://1.1.1.1/hook")
 
 
-def test_refusals_that_depend_on_the_network_all_read_the_same() -> None:
+async def test_refusals_that_depend_on_the_network_all_read_the_same() -> None:
     texts = set()
     for url in (
         "https://10.0.0.1/",
@@ -117,9 +122,9 @@ def test_refusals_that_depend_on_the_network_all_read_the_same() -> None:
         "https://nowhere.invalid/",
     ):
         with pytest.raises(UnsafeUrl) as caught:
-            check_url(url, False)
+            await judged(url)
         texts.add(str(caught.value))
-    assert texts == {guard.REFUSAL}
+    assert texts == {url_guard.REFUSAL}
 
 
 def test_a_target_keeps_path_and_query_and_drops_the_fragment() -> None:

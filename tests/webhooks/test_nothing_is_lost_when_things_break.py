@@ -1,4 +1,7 @@
-"""The fault test of contract 8: bad receiver, killed deliverers, flushed Redis; nothing lost or reordered."""
+"""Bad receiver, killed deliverers, flushed Redis: no delivery is lost or reordered.
+
+Proves docs/security.md#r4.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calling import outbox
+from calling.calls import event_log
 from calling.models.ids import uuid7
+from tests.support.wait import wait_for
 from tests.webhooks.conftest import make_hook
 from tests.webhooks.receivers import faulty
-from tests.webhooks.sweeps import Sweep, wait_for
+from tests.webhooks.sweeps import Sweep
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 PER_CALL = 10
@@ -31,7 +35,7 @@ def write_events(project_id: UUID, calls: list[UUID]) -> None:
             with transaction.atomic():
                 for call_id in calls[start : start + 50]:
                     data = {"call": {"id": str(call_id)}}
-                    outbox.append(
+                    event_log.append(
                         project_id,
                         str(call_id),
                         "call.dtmf",
@@ -54,7 +58,7 @@ def test_all_arrive_in_order_while_everything_fails(
     make_hook(cast, receiver.url)
     rng = random.Random(seed)
     writer = threading.Thread(target=write_events, args=(cast.project.id, calls), daemon=True)
-    sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.hurried")
+    sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.fast_retry_settings")
     started, killed, flushed = time.monotonic(), 0, 0
     writer.start()
     try:
@@ -69,7 +73,7 @@ def test_all_arrive_in_order_while_everything_fails(
                 time.sleep(rng.uniform(0, 0.5))  # at any moment, not just when something has arrived
                 sweep.kill()
                 killed += 1
-                sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.hurried")
+                sweep = Sweep(child_environment, tmp_path / "log", "tests.webhooks.fast_retry_settings")
             if flushed < flushes and len(seen) > total * (flushed + 0.5) / (flushes + 1):
                 redis.Redis.from_url(settings.REDIS_URL).flushdb()
                 flushed += 1
@@ -109,7 +113,7 @@ def test_a_dead_endpoint_does_not_slow_another(child_environment, cast, receiver
         for sequence in range(1, 61):
             with transaction.atomic():
                 data = {"call": {"id": "x"}}
-                row = outbox.append(
+                row = event_log.append(
                     cast.project.id, str(uuid7()), "call.dtmf", data, timezone.now(), sequence=sequence
                 )
             written[str(row.event_id)] = time.monotonic()

@@ -1,4 +1,4 @@
-"""In order per call and endpoint, in parallel otherwise (contract 8)."""
+"""In order per call and endpoint, in parallel otherwise (docs/contract.md#webhooks)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from calling import models
-from calling.publish import publish_waiting
-from calling.webhooks import claims
-from calling.webhooks.claims import Tried
-from tests.webhooks.conftest import deliveries, happen, make_hook, travel, turn, turn_all
+from calling.webhooks import delivery_queue
+from calling.webhooks.delivery_queue import DeliveryResult
+from calling.webhooks.publish import publish_waiting
+from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
 
 
 def rooms(receiver) -> list[tuple[str, int]]:
@@ -22,12 +22,12 @@ def test_later_events_wait_behind_a_failing_one_and_others_do_not(cast, receiver
     receiver = receivers(lambda n, h, body: 500 if broken[0] and b'"room":"a"' in body else 200)
     make_hook(cast, receiver.url)
     for _ in range(3):
-        happen(cast, room="a")
-        happen(cast, room="b")
+        emit_event(cast, room="a")
+        emit_event(cast, room="b")
     turn_all()
     assert rooms(receiver) == [("b", 1), ("b", 2), ("b", 3)]
     broken[0] = False
-    travel(6)
+    advance_clock(6)
     turn_all()
     assert rooms(receiver)[3:] == [("a", 1), ("a", 2), ("a", 3)]
 
@@ -36,7 +36,7 @@ def test_the_later_ones_go_on_once_it_is_parked(cast, receivers) -> None:
     receiver = receivers(lambda n, h, body: 500 if b'"sequence":1' in body else 200)
     hook = make_hook(cast, receiver.url)
     for _ in range(3):
-        happen(cast, room="a")
+        emit_event(cast, room="a")
     turn_all()
     models.Delivery.objects.filter(tries=1).update(tries=10, next_at=timezone.now())
     turn_all()
@@ -47,49 +47,52 @@ def test_the_later_ones_go_on_once_it_is_parked(cast, receivers) -> None:
 
 def test_one_stream_never_has_two_tries_at_once(cast, hook) -> None:
     for _ in range(5):
-        happen(cast, room="a")
+        emit_event(cast, room="a")
     publish_waiting()
-    assert len(claims.claim(100, {})) == 1
-    assert claims.claim(100, {}) == []
+    assert len(delivery_queue.claim(100, {})) == 1
+    assert delivery_queue.claim(100, {}) == []
 
 
 def test_what_a_dead_deliverer_held_is_tried_again_when_its_claim_lapses(cast, hook, receiver) -> None:
-    happen(cast)
+    emit_event(cast)
     publish_waiting()
-    (held,) = claims.claim(100, {})
-    assert turn() == 0
-    travel(16)
-    assert turn() == 1
+    (held,) = delivery_queue.claim(100, {})
+    assert deliver_due() == 0
+    advance_clock(16)
+    assert deliver_due() == 1
     assert receiver.ids == [held.message_id]
 
 
 def test_a_late_failure_does_not_undo_what_another_delivered(cast, hook, receiver) -> None:
-    happen(cast)
+    emit_event(cast)
     publish_waiting()
-    (held,) = claims.claim(100, {})
-    travel(16)
+    (held,) = delivery_queue.claim(100, {})
+    advance_clock(16)
     turn_all()
-    claims.settle([Tried(held, timezone.now(), None, 9000, "timeout: no answer in time")])
+    delivery_queue.settle([DeliveryResult(held, timezone.now(), None, 9000, "timeout: no answer in time")])
     (one,) = deliveries(cast, hook)
     assert one["status"] == "delivered" and one["tries"] == 1
 
 
 def test_what_is_given_back_can_be_claimed_at_once(cast, hook) -> None:
-    happen(cast)
+    emit_event(cast)
     publish_waiting()
-    held = claims.claim(100, {})
-    claims.give_back(held)
-    assert [each.id for each in claims.claim(100, {})] == [each.id for each in held]
+    held = delivery_queue.claim(100, {})
+    delivery_queue.give_back(held)
+    assert [each.id for each in delivery_queue.claim(100, {})] == [each.id for each in held]
 
 
 def test_one_endpoint_has_no_more_than_its_share_and_a_dead_one_less(cast, receiver) -> None:
     good, bad = make_hook(cast, receiver.url), make_hook(cast, receiver.url)
     for number in range(40):
-        happen(cast, room=str(number))
+        emit_event(cast, room=str(number))
     publish_waiting()
     hour = timezone.now() - timedelta(hours=1)
     models.WebhookEndpoint.objects.filter(pk=bad["id"]).update(failing_since=hour)
-    taken = [str(each.endpoint_id) for each in claims.claim(100, {})]
-    assert taken.count(good["id"]) == claims.PER_ENDPOINT and taken.count(bad["id"]) == claims.PER_FAILING
-    busy = {each.id: claims.PER_ENDPOINT for each in models.WebhookEndpoint.objects.all()}
-    assert claims.claim(100, busy) == []
+    taken = [str(each.endpoint_id) for each in delivery_queue.claim(100, {})]
+    assert (
+        taken.count(good["id"]) == delivery_queue.PER_ENDPOINT
+        and taken.count(bad["id"]) == delivery_queue.PER_FAILING
+    )
+    busy = {each.id: delivery_queue.PER_ENDPOINT for each in models.WebhookEndpoint.objects.all()}
+    assert delivery_queue.claim(100, busy) == []

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from calling.webhooks import guard
-from calling.webhooks.client import Client, FetchFailed
+from calling.outbound_http import url_guard
+from calling.outbound_http.client import Client, FetchFailed
 
 
 def certificate(name: str, where: Path) -> Path:
@@ -58,12 +58,12 @@ async def test_the_name_decides_not_the_address(
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=inside)
     port = listening.sockets[0].getsockname()[1]
-    real = guard._lookup
+    real = url_guard._lookup
 
     def lookup(host: str, at: int, flags: int = 0) -> list[str]:
         return ["127.0.0.1"] if "example" in host and not flags else real(host, at, flags)
 
-    monkeypatch.setattr(guard, "_lookup", lookup)
+    monkeypatch.setattr(url_guard, "_lookup", lookup)
     mine = Client(allow_private=True, context=ssl.create_default_context(cafile=str(pem)))
     try:
         if asked == "hooks.example":

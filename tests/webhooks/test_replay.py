@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests import stage
-from tests.webhooks.conftest import happen, make_hook, turn_all
+from tests.support import rest_client
+from tests.webhooks.conftest import emit_event, make_hook, turn_all
 from tests.webhooks.refusals import to_strangers
 
 
 def test_what_followed_a_cursor_comes_again_in_order(cast, receiver) -> None:
     hook = make_hook(cast, receiver.url, ["room.*"])
     for type in ("room.started", "participant.joined", "room.ended"):
-        happen(cast, type)
+        emit_event(cast, type)
     turn_all()
     cursors = [entry["cursor"] for entry in cast.rest.get("/api/events").json()["data"]]
     receiver.got.clear()
@@ -24,8 +24,8 @@ def test_what_followed_a_cursor_comes_again_in_order(cast, receiver) -> None:
 
 
 def test_what_happened_since_a_time_comes_again(cast, hook, receiver) -> None:
-    early = happen(cast).created_at
-    late = happen(cast, "room.ended").created_at
+    early = emit_event(cast).created_at
+    late = emit_event(cast, "room.ended").created_at
     turn_all()
     receiver.got.clear()
     path = f"/api/webhooks/{hook['id']}/replay"
@@ -47,13 +47,13 @@ def test_what_happened_since_a_time_comes_again(cast, hook, receiver) -> None:
     ],
 )
 def test_wrong_bodies_are_422(cast, hook, body) -> None:
-    error = stage.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", body), 422)
+    error = rest_client.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", body), 422)
     assert error["attribute"] in ("after", "since")
 
 
 def test_a_disabled_endpoint_is_409(cast, hook) -> None:
     cast.rest.patch(f"/api/webhooks/{hook['id']}", {"enabled": False})
-    stage.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": "0"}), 409)
+    rest_client.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": "0"}), 409)
 
 
 def test_strangers_are_refused(cast, mallory, hook) -> None:

@@ -6,17 +6,17 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from tests.webhooks.conftest import happen, travel, turn_all
+from tests.webhooks.conftest import advance_clock, emit_event, turn_all
 from tests.webhooks.refusals import to_strangers
 
 
 def test_the_old_secret_signs_along_for_a_day(cast, hook, receiver) -> None:
     fresh = cast.rest.post(f"/api/webhooks/{hook['id']}/rotate_secret").json()["secret"]
     assert fresh.startswith("whsec_") and fresh != hook["secret"]
-    happen(cast)
+    emit_event(cast)
     turn_all()
-    travel(24 * 3600 + 1)
-    happen(cast)
+    advance_clock(24 * 3600 + 1)
+    emit_event(cast)
     turn_all()
     first, second = receiver.got
     assert len(first.headers["webhook-signature"].split()) == 2
@@ -30,12 +30,12 @@ def test_the_old_secret_signs_along_for_a_day(cast, hook, receiver) -> None:
 def test_every_secret_of_the_last_day_signs_along(cast, hook, receiver) -> None:
     path = f"/api/webhooks/{hook['id']}/rotate_secret"
     secrets = [hook["secret"], cast.rest.post(path).json()["secret"]]
-    travel(23 * 3600)
+    advance_clock(23 * 3600)
     secrets.append(cast.rest.post(path).json()["secret"])
-    happen(cast)
+    emit_event(cast)
     turn_all()
-    travel(3600 + 1)
-    happen(cast)
+    advance_clock(3600 + 1)
+    emit_event(cast)
     turn_all()
     first, second = receiver.got
     assert len(first.headers["webhook-signature"].split()) == 3

@@ -8,12 +8,12 @@ import json
 
 from standardwebhooks import Webhook
 
-from tests import stage
-from tests.webhooks.conftest import happen, make_hook, turn_all
+from tests.support import fake_worker
+from tests.webhooks.conftest import emit_event, make_hook, turn_all
 
 
 def test_a_delivery_is_the_event_of_the_log_signed(cast, hook, receiver) -> None:
-    event = happen(cast, note="grüße 🎉")
+    event = emit_event(cast, note="grüße 🎉")
     turn_all()
     (got,) = receiver.got
     read = Webhook(hook["secret"]).verify(got.body, got.headers)
@@ -25,7 +25,7 @@ def test_a_delivery_is_the_event_of_the_log_signed(cast, hook, receiver) -> None
 def test_only_what_the_filter_wants_comes(cast, receiver) -> None:
     make_hook(cast, receiver.url, ["room.*", "participant.left"])
     for type in ("room.started", "participant.joined", "participant.left"):
-        happen(cast, type)
+        emit_event(cast, type)
     turn_all()
     assert [each.json["type"] for each in receiver.got] == ["room.started", "participant.left"]
 
@@ -33,7 +33,7 @@ def test_only_what_the_filter_wants_comes(cast, receiver) -> None:
 def test_a_status_url_gets_signalwires_shape_signed_with_the_projects_key(cast, receiver) -> None:
     body = {
         "to": cast.bob.address,
-        "script": stage.SCRIPT,
+        "script": fake_worker.SCRIPT,
         "status_url": receiver.url,
         "status_events": ["created", "ringing", "ended"],
     }
@@ -56,7 +56,7 @@ def test_a_status_url_gets_signalwires_shape_signed_with_the_projects_key(cast, 
 
 
 def test_a_status_url_gets_only_the_end_where_nothing_is_asked_for(cast, receiver) -> None:
-    body = {"to": cast.bob.address, "script": stage.SCRIPT, "status_url": receiver.url}
+    body = {"to": cast.bob.address, "script": fake_worker.SCRIPT, "status_url": receiver.url}
     call_id = cast.rest.post("/api/calls", body).json()["id"]
     cast.rest.post(f"/api/calls/{call_id}/hangup")
     turn_all()

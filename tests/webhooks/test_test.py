@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from standardwebhooks import Webhook
 
-from tests import stage
-from tests.webhooks.conftest import happen, make_hook, turn_all
+from tests.support import rest_client
+from tests.webhooks.conftest import emit_event, make_hook, turn_all
 from tests.webhooks.refusals import to_strangers
 
 
@@ -31,7 +31,7 @@ def test_a_test_is_no_event_of_the_log_and_comes_once(cast, hook, receiver) -> N
 def test_a_test_does_not_wait_behind_a_failing_delivery(cast, receivers) -> None:
     failing = receivers(lambda number, headers, body: 200 if b"webhook.test" in body else 500)
     hook = make_hook(cast, failing.url)
-    happen(cast)
+    emit_event(cast)
     turn_all()
     cast.rest.post(f"/api/webhooks/{hook['id']}/test")
     turn_all()
@@ -40,7 +40,7 @@ def test_a_test_does_not_wait_behind_a_failing_delivery(cast, receivers) -> None
 
 def test_a_disabled_endpoint_is_409(cast, hook) -> None:
     cast.rest.patch(f"/api/webhooks/{hook['id']}", {"enabled": False})
-    error = stage.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/test"), 409)
+    error = rest_client.error_of(cast.rest.post(f"/api/webhooks/{hook['id']}/test"), 409)
     assert error["code"] == "not_allowed"
 
 

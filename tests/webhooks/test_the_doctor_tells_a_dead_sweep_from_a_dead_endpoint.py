@@ -8,11 +8,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from calling import eventlog, models
-from calling.publish import publish_waiting
+from calling import models
+from calling.calls import event_log
+from calling.webhooks.publish import publish_waiting
 from config.doctor.rows import overdue
-from tests.stage import Cast
-from tests.webhooks.conftest import happen, make_hook, turn
+from tests.support.people import Cast
+from tests.webhooks.conftest import deliver_due, emit_event, make_hook
 
 
 def late() -> int:
@@ -25,7 +26,7 @@ def age() -> None:
 
 def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str, Any]) -> None:
     for _ in range(3):
-        happen(cast)
+        emit_event(cast)
     publish_waiting()
     assert late() == 0
     age()
@@ -35,9 +36,9 @@ def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str
 def test_a_test_of_an_endpoint_is_no_event_that_waits(cast: Cast, hook: dict[str, Any]) -> None:
     assert cast.rest.post(f"/api/webhooks/{hook['id']}/test", {}).status_code == 202
     publish_waiting()
-    assert eventlog.waiting().count() == 0
-    happen(cast)
-    assert eventlog.waiting().count() == 1
+    assert event_log.waiting().count() == 0
+    emit_event(cast)
+    assert event_log.waiting().count() == 1
 
 
 def test_what_waits_behind_a_failing_delivery_is_not_overdue(
@@ -47,8 +48,8 @@ def test_what_waits_behind_a_failing_delivery_is_not_overdue(
     make_hook(cast, dead.url)
     dead.close()
     for _ in range(3):
-        happen(cast)
-    assert turn() == 1
+        emit_event(cast)
+    assert deliver_due() == 1
     waiting = models.Delivery.objects.filter(state="pending", tries=0)
     assert waiting.update(next_at=timezone.now() - timedelta(seconds=60)) == 2
     assert late() == 0

@@ -1,4 +1,4 @@
-"""The waits between tries, by a clock that is moved by hand (contract 8)."""
+"""The waits between tries, by a clock that is moved by hand (docs/contract.md#webhook-schedule)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from calling import models
-from calling.webhooks.schedule import JITTER, given_up, judge
-from tests.webhooks.conftest import deliveries, happen, make_hook, travel, turn, turn_all
+from calling.webhooks.schedule import JITTER, is_abandoned, next_attempt
+from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
 
 WAITS = [5, 30, 120, 600, 3600, 10_800, 21_600, 43_200, 86_400, 93_600]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -16,17 +16,17 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_eleven_tries_over_more_than_three_days_then_parked(seed) -> None:
     rng, at = random.Random(seed), NOW
     for tries, wait in enumerate(WAITS, 1):
-        verdict = judge(tries, 500, at, rng=rng)
+        verdict = next_attempt(tries, 500, at, rng=rng)
         assert verdict.state == "pending" and verdict.next_at is not None
         assert wait <= (verdict.next_at - at).total_seconds() <= wait * (1 + JITTER)
         at = verdict.next_at
-    assert judge(11, 500, at).state == "parked"
+    assert next_attempt(11, 500, at).state == "parked"
     assert timedelta(hours=72) < at - NOW < timedelta(hours=81)
 
 
 def test_retry_after_puts_a_try_off_but_never_brings_it_forward() -> None:
     def wait(value: str) -> float:
-        verdict = judge(1, 503, NOW, value)
+        verdict = next_attempt(1, 503, NOW, value)
         assert verdict.next_at is not None
         return (verdict.next_at - NOW).total_seconds()
 
@@ -38,23 +38,23 @@ def test_retry_after_puts_a_try_off_but_never_brings_it_forward() -> None:
 
 
 def test_five_days_of_failures_are_enough() -> None:
-    assert not given_up(None, NOW)
-    assert not given_up(NOW - timedelta(days=4, hours=23), NOW)
-    assert given_up(NOW - timedelta(days=5), NOW)
+    assert not is_abandoned(None, NOW)
+    assert not is_abandoned(NOW - timedelta(days=4, hours=23), NOW)
+    assert is_abandoned(NOW - timedelta(days=5), NOW)
 
 
 def test_every_try_has_the_same_id_and_bytes_and_after_the_last_it_is_parked(cast, receivers) -> None:
     receiver = receivers(lambda number, headers, body: 500)
     hook = make_hook(cast, receiver.url, ["room.*"])
-    happen(cast)
+    emit_event(cast)
     turn_all()
     for tries, wait in enumerate(WAITS, 1):
         (row,) = models.Delivery.objects.all()
         assert row.tries == len(receiver.got) == tries
-        travel(wait - 4)  # real time goes on too, and a busy machine takes seconds
-        assert turn() == 0
-        travel(wait * JITTER + 5)
-        assert turn() == 1
+        advance_clock(wait - 4)  # real time goes on too, and a busy machine takes seconds
+        assert deliver_due() == 0
+        advance_clock(wait * JITTER + 5)
+        assert deliver_due() == 1
     assert len({(each.id, each.body) for each in receiver.got}) == 1
     (one,) = deliveries(cast, hook, "?status=parked")
     assert one["tries"] == len(one["attempts"]) == 11
@@ -63,9 +63,9 @@ def test_every_try_has_the_same_id_and_bytes_and_after_the_last_it_is_parked(cas
 def test_retry_after_of_a_real_answer_is_obeyed(cast, receivers) -> None:
     receiver = receivers(lambda number, headers, body: (429, {"Retry-After": "40"}) if number == 0 else 200)
     make_hook(cast, receiver.url)
-    happen(cast)
+    emit_event(cast)
     turn_all()
-    travel(36)
-    assert turn() == 0
-    travel(5)
-    assert turn() == 1
+    advance_clock(36)
+    assert deliver_due() == 0
+    advance_clock(5)
+    assert deliver_due() == 1

@@ -6,23 +6,25 @@ import re
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from rest import errors, pagination
+from rest.json_bodies import rfc3339
+from rest.permissions import ManagesProject, principal_of
 from subscribers.api.fields import Id, Text
-from subscribers.api.shapes import clean, moment
-from subscribers.http import pages, problems
-from subscribers.http.gate import ManagesProject, asker
+from subscribers.api.shapes import clean
 from subscribers.models import Address
-from tokens.binding import bind
+from tokens.allowed_addresses import parse_allowed_addresses
+from tokens.api import answers
+from tokens.authentication import counted_failure
 from tokens.claims import Grant
 from tokens.issue import issue_access
-from tokens.limits import take
 from tokens.models import EmbedToken
+from tokens.rate_limits import take_told
 from tokens.subjects import Entry
 
 _FORM = re.compile(r"c2c_[0-9a-f]{32}")
@@ -44,18 +46,20 @@ class EmbedTokens(APIView):
         operation_id="trade_embed_token",
         tags=["tokens"],
         request=TradeFields,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Token},
     )
     def post(self, request: Request) -> Response:
         text = clean(TradeFields, request.data)["token"]
         if not _FORM.fullmatch(text):
-            raise problems.Unprocessable("token_invalid", "This is no embed token.", "token")
-        row = EmbedToken.objects.filter(token=text, revoked_at=None).first()
-        if row is None:
-            raise problems.Forbidden("token_invalid", "This embed token is not valid.", "token")
-        wait = take(f"embed:{row.pk}", RATE, BURST)
+            raise errors.Unprocessable("token_invalid", "This is no embed token.", "token")
+        refused = errors.Forbidden("token_invalid", "This embed token is not valid.", "token")
+        with counted_failure(str(request.META.get("REMOTE_ADDR", "")), refused):
+            row = EmbedToken.objects.filter(token=text, revoked_at=None).first()
+            if row is None:
+                raise refused
+        wait = take_told(f"embed:{row.pk}", RATE, BURST)
         if wait is not None:
-            raise problems.TooManyRequests(wait)
+            raise errors.TooManyRequests(wait)
         allowed = (Entry("address", str(row.address_id)),)
         grant = Grant(row.project_id, "embed", allowed=allowed, display_name=row.name or "Guest")
         return Response({"token": issue_access(grant)}, status=201)
@@ -70,18 +74,18 @@ class EmbedFields(serializers.Serializer[Any]):
 class Embeds(APIView):
     permission_classes = [ManagesProject]
 
-    @extend_schema(operation_id="list_embeds", tags=["tokens"], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_embeds", tags=["tokens"], responses=answers.Embeds)
     def get(self, request: Request) -> Response:
-        return pages.page(request, _rows(request), _render)
+        return pagination.page(request, _rows(request), _render)
 
     @extend_schema(
         operation_id="create_embed",
         tags=["tokens"],
         request=EmbedFields,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Embed},
     )
     def post(self, request: Request) -> Response:
-        project_id = asker(request).project_id
+        project_id = principal_of(request).project_id
         data = clean(EmbedFields, request.data)
         row = EmbedToken.objects.create(
             project_id=project_id, address=_address(project_id, data), name=data.get("name", "")
@@ -92,7 +96,7 @@ class Embeds(APIView):
 class Embed(APIView):
     permission_classes = [ManagesProject]
 
-    @extend_schema(operation_id="get_embed", tags=["tokens"], responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="get_embed", tags=["tokens"], responses=answers.Embed)
     def get(self, request: Request, id: UUID) -> Response:
         return Response(_render(_find(request, id)))
 
@@ -103,24 +107,24 @@ class Embed(APIView):
 
 
 def _rows(request: Request) -> Any:
-    return EmbedToken.objects.filter(project_id=asker(request).project_id).select_related("address")
+    return EmbedToken.objects.filter(project_id=principal_of(request).project_id).select_related("address")
 
 
 def _find(request: Request, id: UUID) -> EmbedToken:
     row: EmbedToken | None = _rows(request).filter(pk=id).first()
     if row is None:
-        raise problems.NotFound()
+        raise errors.NotFound
     return row
 
 
 def _address(project_id: UUID, data: dict[str, Any]) -> Address:
     wanted = str(data.get("address_id") or data.get("address") or "")
     if not wanted:
-        missing = problems.field("address_id", "This field is required.", "missing_required_parameter")
-        raise problems.Invalid([missing])
-    (entry,) = bind(project_id, [wanted])
+        missing = errors.field("address_id", "This field is required.", "missing_required_parameter")
+        raise errors.Invalid([missing])
+    (entry,) = parse_allowed_addresses(project_id, [wanted])
     if entry.kind != "address":
-        raise problems.Unprocessable("invalid_parameter", "Must be one address.", "address_id")
+        raise errors.Unprocessable("invalid_parameter", "Must be one address.", "address_id")
     return Address.objects.get(project_id=project_id, pk=entry.value)
 
 
@@ -131,5 +135,5 @@ def _render(row: EmbedToken) -> dict[str, Any]:
         "name": row.name,
         "address_id": str(row.address_id),
         "address": row.address.text,
-        "created_at": moment(row.created_at),
+        "created_at": rfc3339(row.created_at),
     }

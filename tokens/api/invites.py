@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from rest import errors
+from rest.permissions import BearsToken
 from subscribers.addressing import CONTEXTS
 from subscribers.api.fields import Id
 from subscribers.api.shapes import clean
-from subscribers.http import problems
-from subscribers.http.gate import BearsToken
 from subscribers.models import Address
+from tokens.api import answers
 from tokens.api.fields import Ends
 from tokens.claims import Grant
 from tokens.issue import issue_access
@@ -37,12 +38,12 @@ class Invites(APIView):
         operation_id="create_invite",
         tags=["tokens"],
         request=InviteFields,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.Token},
     )
     def post(self, request: Request) -> Response:
         holder: TokenHolder = request.auth  # type: ignore[assignment]
         if holder.kind != "subscriber":
-            raise problems.Forbidden("not_permitted", "Only subscribers can invite.")
+            raise errors.Forbidden("not_permitted", "Only subscribers can invite.")
         data = clean(InviteFields, request.data)
         address = _invitable(holder, data["address_id"])
         grant = Grant(
@@ -55,14 +56,14 @@ class Invites(APIView):
         return Response({"token": issue_access(grant, ends, holder.subscriber_id)}, status=201)
 
 
-def _invitable(holder: TokenHolder, id: Any) -> Address:
+def _invitable(holder: TokenHolder, id: UUID) -> Address:
     """The address, which the inviter may dial himself. What he may not dial is 403, known or not."""
     address = Address.objects.filter(project_id=holder.project_id, pk=id).first()
     contexts, ids = holder.visible
     if address is None and contexts >= set(CONTEXTS):
-        raise problems.Unprocessable(
+        raise errors.Unprocessable(
             "unrecognized_fabric_addresses", "The project has no such address.", "address_id"
         )
     if address is None or (address.context not in contexts and str(address.pk) not in ids):
-        raise problems.Forbidden("address_not_allowed", "This token may not dial that address.", "address_id")
+        raise errors.Forbidden("address_not_allowed", "This token may not dial that address.", "address_id")
     return address

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+import clock
+from rest import errors
+from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers.api.fields import Id, Text
 from subscribers.api.shapes import clean
-from subscribers.http import problems
-from subscribers.http.gate import ManagesProject, asker
 from subscribers.models import Subscriber
+from tokens.api import answers
 from tokens.models import EmbedToken
 from tokens.revocation import revoke_subscriber, revoke_token
 from tokens.signing import InvalidToken, Typ, verify
@@ -29,23 +29,24 @@ class RevokeFields(serializers.Serializer[Any]):
     subscriber_id = Id()
 
 
-class Revoke(APIView):
+class Revoke(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
         operation_id="revoke_token",
         tags=["tokens"],
         request=RevokeFields,
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: answers.Revoked},
     )
     def post(self, request: Request) -> Response:
         """Refused everywhere within two seconds, sockets closed. 404 for what is not this project's."""
-        data = {name: value for name, value in clean(RevokeFields, request.data).items() if value}
+        given = clean(RevokeFields, request.data, strict=True)
+        data = {name: value for name, value in given.items() if value}
         if len(data) != 1:
             words = "Give exactly one of jti, token and subscriber_id."
             code = "invalid_parameter" if data else "missing_required_parameter"
-            raise problems.Unprocessable(code, words, None if data else "jti")
-        project_id = asker(request).project_id
+            raise errors.Unprocessable(code, words, None if data else "jti")
+        project_id = principal_of(request).project_id
         if "subscriber_id" in data:
             _subscriber(project_id, data["subscriber_id"])
         elif "jti" in data:
@@ -57,20 +58,20 @@ class Revoke(APIView):
 
 def _subscriber(project_id: UUID, id: UUID) -> None:
     if not Subscriber.objects.filter(project_id=project_id, pk=id).exists():
-        raise problems.NotFound()
+        raise errors.NotFound
     revoke_subscriber(project_id, id)
 
 
 def _jti(project_id: UUID, jti: UUID) -> None:
     if not revoke_token(project_id, jti):
-        raise problems.NotFound()
+        raise errors.NotFound
 
 
 def _text(project_id: UUID, text: str) -> None:
     if text.startswith("c2c_"):
         rows = EmbedToken.objects.filter(project_id=project_id, token=text)
-        if not rows.update(revoked_at=timezone.now()):
-            raise problems.NotFound()
+        if not rows.update(revoked_at=clock.now()):
+            raise errors.NotFound
         return
     claims = _claims(text)
     if claims is not None:
@@ -86,4 +87,4 @@ def _claims(text: str) -> dict[str, Any] | None:
         except InvalidToken as error:
             if error.code == "token_expired":
                 return None
-    raise problems.Unprocessable("token_invalid", "This is not a token of this platform.", "token")
+    raise errors.Unprocessable("token_invalid", "This is not a token of this platform.", "token")

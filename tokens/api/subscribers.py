@@ -7,22 +7,22 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from subscribers import enrolment
+import clock
+from rest import errors
+from rest.permissions import ManagesProject, principal_of
+from subscribers import provisioning
 from subscribers.api.fields import Id, Pattern, Text
 from subscribers.api.shapes import clean
 from subscribers.api.subscribers import ProfileFields, columns
-from subscribers.http import problems
-from subscribers.http.gate import ManagesProject, asker
+from tokens.allowed_addresses import parse_allowed_addresses
+from tokens.api import answers
 from tokens.api.fields import Ends, Listed
-from tokens.binding import bind
 from tokens.claims import Grant
 from tokens.issue import issue_pair, refresh
 from tokens.signing import InvalidToken, verify
@@ -47,17 +47,17 @@ class SubscriberTokens(APIView):
         operation_id="create_subscriber_token",
         tags=["tokens"],
         request=TokenFields,
-        responses={200: OpenApiTypes.OBJECT},
+        responses={200: answers.SubscriberToken},
     )
     def post(self, request: Request) -> Response:
         """A token for the subscriber with this reference, who is made where unknown."""
         data = clean(TokenFields, request.data)
-        project_id = asker(request).project_id
+        project_id = principal_of(request).project_id
         with transaction.atomic():
             allowed = None
             if data.get("allowed_addresses") is not None:
-                allowed = bind(project_id, data["allowed_addresses"])
-            row = enrolment.enrol(project_id, data["reference"], columns(data))
+                allowed = parse_allowed_addresses(project_id, data["allowed_addresses"])
+            row = provisioning.provision_subscriber(project_id, data["reference"], columns(data))
             grant = Grant(project_id, "subscriber", row.pk, row.address, allowed, row.shown_name)
             pair = issue_pair(grant, _ends(data))
         return Response(
@@ -76,12 +76,12 @@ class RefreshedTokens(APIView):
         operation_id="refresh_token",
         tags=["tokens"],
         request=RefreshFields,
-        responses={201: OpenApiTypes.OBJECT},
+        responses={201: answers.TokenPair},
     )
     def post(self, request: Request) -> Response:
         """A new pair for a refresh token, which is used up by this."""
         text = clean(RefreshFields, request.data)["refresh_token"]
-        pair = _refreshed(asker(request).project_id, text)
+        pair = _refreshed(principal_of(request).project_id, text)
         return Response({"token": pair.token, "refresh_token": pair.refresh_token}, status=201)
 
 
@@ -92,7 +92,7 @@ def _refreshed(project_id: UUID, text: str) -> Any:
         code, message = error.code, error.message
     if code == "token_invalid" and _is_access_token(text):
         code, message = "not_a_refresh_token", "This is an access token."
-    raise problems.Unprocessable(code, message, "refresh_token")
+    raise errors.Unprocessable(code, message, "refresh_token")
 
 
 def _is_access_token(text: str) -> bool:
@@ -106,6 +106,6 @@ def _is_access_token(text: str) -> bool:
 def _ends(data: dict[str, Any]) -> Any:
     ends = data.get("expire_at")
     if data.get("scope") and not data.get("fingerprint"):
-        cap = timezone.now() + UNBOUND_LIFE
+        cap = clock.now() + UNBOUND_LIFE
         return min(ends, cap) if ends else cap
     return ends

@@ -10,15 +10,17 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from calling import billing, numbers, suspension, tolls
 from calling.api.balance import balance_payload
+from calling.commands import suspension
 from calling.dashboard.access import Staff, as_uuid, page, record
 from calling.models import Account, LedgerEntry, PhoneCharge, PhoneRate
-from calling.phone_policy import policy_of
+from calling.telephony import billing, phone_numbers, rates
+from calling.telephony.policy import policy_of
 from subscribers.models import Project
 
 MOST_ENTRIES = 200
 _PREFIX = re.compile(r"\+[0-9]{0,15}")
+_HOST = re.compile(r"[a-z0-9._-]{1,253}|\[?[0-9a-f:.]{2,45}\]?")
 _COUNTRY = re.compile(r"[A-Z]{2}|001")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -37,7 +39,7 @@ def balance(request: HttpRequest, staff: Staff) -> HttpResponse:
         "rates": [shown_rate(rate) for rate in rates_of(project)],
         "live": PhoneCharge.objects.filter(project=project, settled_at=None).order_by("-created_at")[:100],
         "policy": shown_policy(project),
-        "levels": numbers.LEVELS,
+        "levels": phone_numbers.LEVELS,
     }
     return render(request, "dashboard/balance.html", context)
 
@@ -49,14 +51,18 @@ def rates_of(project: Project) -> Any:
 def shown_entry(entry: LedgerEntry) -> dict[str, Any]:
     return {
         "row": entry,
-        "amount": tolls.shown(entry.amount),
-        "reserved": tolls.shown(entry.reserved),
-        "balance": tolls.shown(entry.balance_after),
+        "amount": rates.format_amount(entry.amount),
+        "reserved": rates.format_amount(entry.reserved),
+        "balance": rates.format_amount(entry.balance_after),
     }
 
 
 def shown_rate(rate: PhoneRate) -> dict[str, Any]:
-    return {"row": rate, "per_minute": tolls.shown(rate.per_minute), "setup": tolls.shown(rate.setup)}
+    return {
+        "row": rate,
+        "per_minute": rates.format_amount(rate.per_minute),
+        "setup": rates.format_amount(rate.setup),
+    }
 
 
 def shown_policy(project: Project) -> dict[str, Any]:
@@ -69,8 +75,10 @@ def shown_policy(project: Project) -> dict[str, Any]:
         "block_prefixes": " ".join(plan.block_prefixes),
         "concurrent": caps.concurrent,
         "per_minute": caps.per_minute,
-        "per_day": "" if caps.per_day is None else tolls.shown(caps.per_day),
+        "per_day": "" if caps.per_day is None else rates.format_amount(caps.per_day),
         "refusals": policy.refusals,
+        "sip_hosts": " ".join(sorted(policy.sip_hosts)),
+        "supervision_tone": policy.supervision_tone,
     }
 
 
@@ -84,10 +92,10 @@ def text_of(request: HttpRequest, name: str) -> str:
 
 def money_of(request: HttpRequest, name: str) -> int:
     try:
-        amount = tolls.money(text_of(request, name) or "0")
-    except tolls.NoMoney as error:
+        amount = rates.parse_amount(text_of(request, name) or "0")
+    except rates.BadAmount as error:
         raise Wrong(str(error)) from error
-    if abs(amount) > tolls.MOST:
+    if abs(amount) > rates.MOST:
         raise Wrong("That is more than an account can hold.")
     return amount
 
@@ -114,8 +122,10 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
     kind, note = ("top_up" if amount > 0 else "adjust"), text_of(request, "note")
     with transaction.atomic():
         billing.move_money(staff.project.pk, kind, amount, note)
-        record(request, staff, f"balance.{kind}", staff.project.pk, amount=tolls.shown(amount), note=note)
-    messages.success(request, f"{tolls.shown(amount)} was entered.")
+        record(
+            request, staff, f"balance.{kind}", staff.project.pk, amount=rates.format_amount(amount), note=note
+        )
+    messages.success(request, f"{rates.format_amount(amount)} was entered.")
     return back()
 
 
@@ -151,7 +161,7 @@ def add_rate(request: HttpRequest, staff: Staff) -> HttpResponse:
     values = {"per_minute": per_minute, "setup": setup, "increment": increment}
     PhoneRate.objects.update_or_create(project=staff.project, prefix=prefix, defaults=values)
     record(request, staff, "rate.set", prefix, **values)
-    messages.success(request, f"{prefix} costs {tolls.shown(per_minute)} a minute.")
+    messages.success(request, f"{prefix} costs {rates.format_amount(per_minute)} a minute.")
     return back()
 
 
@@ -171,7 +181,7 @@ def read_policy(request: HttpRequest) -> dict[str, Any]:
         if not all(_COUNTRY.fullmatch(each) for each in countries):
             raise Wrong("Countries are two letters each, or the word every.")
         words["countries"] = countries
-    if request.POST.get("risk") in numbers.LEVELS:
+    if request.POST.get("risk") in phone_numbers.LEVELS:
         words["risk"] = request.POST["risk"]
     for name in ("allow_prefixes", "block_prefixes"):
         prefixes = text_of(request, name).replace(",", " ").split()
@@ -179,9 +189,16 @@ def read_policy(request: HttpRequest) -> dict[str, Any]:
             raise Wrong("A prefix is + and up to 15 digits.")
         if prefixes:
             words[name] = prefixes
+    hosts = text_of(request, "sip_hosts").lower().replace(",", " ").split()
+    if not all(_HOST.fullmatch(each) for each in hosts):
+        raise Wrong("SIP hosts are names or addresses, without ports.")
+    if hosts:
+        words["sip_hosts"] = hosts
     for name in ("concurrent", "per_minute", "refusals"):
         if (found := whole_of(request, name)) is not None:
             words[name] = found
+    if request.POST.get("supervision_tone") == "on":
+        words["supervision_tone"] = True
     if text_of(request, "per_day"):
         words["per_day"] = money_of(request, "per_day")
     return words
@@ -205,7 +222,7 @@ def set_policy(request: HttpRequest, staff: Staff) -> HttpResponse:
 def suspend(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Stop the project's phone calls, or (`lift`) let them go on."""
     if "lift" in request.POST:
-        suspension.lift(staff.project.pk)
+        suspension.resume(staff.project.pk)
         record(request, staff, "phone_calls.lift", staff.project.pk)
     else:
         suspension.suspend(staff.project.pk, "stopped by staff")

@@ -6,15 +6,17 @@ import urllib.parse
 from datetime import timedelta
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 
+import clock
 from calling import models
-from calling.control import apply
+from calling.calls.control import apply
 from calling.dashboard.access import Staff, as_uuid, page, record
 from calling.machine.inputs import Hangup
+from subscribers import assignment
 from subscribers.models import Address, PhoneNumber, Room, SipGateway, Subscriber
 from tokens import issue, revocation
 from tokens.claims import Grant
@@ -36,7 +38,7 @@ def subscribers(request: HttpRequest, staff: Staff) -> HttpResponse:
     found = list(rows.order_by("-created_at", "-id")[start : start + PER_PAGE + 1])
     online = dict(
         models.Device.objects.filter(
-            subscriber_id__in=[row.pk for row in found], online_until__gt=timezone.now()
+            subscriber_id__in=[row.pk for row in found], online_until__gt=clock.now()
         ).values_list("subscriber_id").annotate(Count("pk"))
     )  # fmt: skip
     for row in found:
@@ -58,7 +60,7 @@ def subscriber(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpRe
 
 
 def about(row: Subscriber) -> dict[str, object]:
-    now = timezone.now()
+    now = clock.now()
     tokens = IssuedToken.objects.filter(subscriber=row, expires_at__gt=now).order_by("-issued_at")
     legs = models.Leg.objects.filter(subscriber_id=row.pk).values("call_id")
     return {
@@ -77,7 +79,7 @@ def issue_token(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpR
     """A token for a subscriber: shown once, or straight into a phone page (`open`)."""
     row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
     life = LIVES.get(request.POST.get("hours", "2"), LIVES["2"])
-    pair = issue.issue_pair(grant_for(row), timezone.now() + life)
+    pair = issue.issue_pair(grant_for(row), clock.now() + life)
     if "open" in request.POST:
         record(request, staff, "phone.open_as", row.address)
         # The token travels in the fragment: browsers keep it, servers and their logs never see it.
@@ -166,7 +168,38 @@ def route_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResp
     number = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
     given = request.POST.get("address", "")
     number.address = get_object_or_404(Address, pk=as_uuid(given), project=staff.project) if given else None
-    number.save(update_fields=["address", "updated_at"])
+    number.in_use = number.in_use or number.address is not None
+    number.save(update_fields=["address", "in_use", "updated_at"])
     record(request, staff, "number.route", number.number, to=str(number.address or ""))
     messages.success(request, f"{number.number} now leads to {number.address or 'nowhere'}.")
     return redirect("dashboard:lines")
+
+
+@page("owner", "POST")
+def assign_number(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Gives a number to the project. Platform staff alone: owners are the project's own people."""
+    platform_staff(staff)
+    try:
+        row = assignment.assign(request.POST.get("number", "").strip()[:20], staff.project)
+    except assignment.NotAssignable as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:lines")
+    record(request, staff, "number.assign", row.number)
+    messages.success(request, f"{row.number} is assigned to {staff.project.name}.")
+    return redirect("dashboard:lines")
+
+
+@page("owner", "POST")
+def unassign_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResponse:
+    """Takes a number from the project."""
+    platform_staff(staff)
+    row = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
+    assignment.unassign(row.number)
+    record(request, staff, "number.unassign", row.number)
+    messages.success(request, f"{row.number} is no longer assigned to {staff.project.name}.")
+    return redirect("dashboard:lines")
+
+
+def platform_staff(staff: Staff) -> None:
+    if not staff.user.is_superuser:
+        raise PermissionDenied("Numbers are assigned by the people who run the platform.")

@@ -5,21 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q
 from django.db.models.functions import Extract, TruncHour
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
+import clock
 from calling import models
 from calling.dashboard.access import Staff, page, record
-from calling.dashboard.bars import Chart, chart
-from calling.dashboard.finding import REASONS, STATES, wanted
-from calling.dashboard.listing import listing
-from calling.payloads import rfc3339
+from calling.dashboard.call_search import REASONS, STATES, wanted
+from calling.dashboard.charts import Chart, chart
+from calling.dashboard.pagination import listing
+from rest.json_bodies import rfc3339
 
 HOURS = 24
 EXPORTED = 1_000_000
@@ -49,7 +49,7 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
 @page()
 def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
     """The last 24 hours: answered and not, why calls failed, and how long set-up took."""
-    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    now = clock.now().replace(minute=0, second=0, microsecond=0)
     hours = [now - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
     calls = models.Call.objects.filter(project=staff.project, created_at__gte=hours[0])
     setup = ExpressionWrapper(Extract(F("answered_at") - F("created_at"), "epoch"), output_field=FloatField())
@@ -108,13 +108,13 @@ class Echo:
         return len(text)
 
 
-def plain(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
+def plain(value: object) -> Any:
+    if isinstance(value, datetime):
         return rfc3339(value)
     return value if value is None or isinstance(value, str | int | float | dict | list) else str(value)
 
 
-def cell(value: Any) -> Any:
+def cell(value: object) -> Any:
     """A spreadsheet runs what begins like a formula; a caller's text must not."""
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False)

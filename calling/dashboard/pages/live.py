@@ -10,7 +10,8 @@ from django.db.models.fields.json import KeyTransform
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from calling import models, verbs
+from calling import models
+from calling.commands import call_commands
 from calling.dashboard.access import Staff, as_uuid, came_from, page, record
 from calling.dashboard.quality import mos
 
@@ -46,18 +47,18 @@ def live(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 
 ACTIONS = {
-    "hangup": verbs.hangup,
-    "hold": verbs.hold,
-    "resume": verbs.resume,
-    "mute": verbs.mute,
-    "unmute": verbs.unmute,
-    "transfer": verbs.transfer,
+    "hangup": call_commands.hangup,
+    "hold": call_commands.hold,
+    "resume": call_commands.resume,
+    "mute": call_commands.mute,
+    "unmute": call_commands.unmute,
+    "transfer": call_commands.transfer,
 }
 
 
 @page("operator", "POST")
 def act(request: HttpRequest, staff: Staff, call_id: str, action: str) -> HttpResponse:
-    """One verb of contract section 5, as the project's back end would give it."""
+    """One command of docs/contract.md#call-commands, as the project's back end would give it."""
     verb = ACTIONS.get(action)
     if verb is None:
         raise Http404

@@ -11,12 +11,14 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from calling import eventlog, models, nudge
+import clock
+from calling import models
+from calling.calls import event_log
 from calling.dashboard.access import Staff, page
-from calling.dashboard.listing import listing
+from calling.dashboard.pagination import listing
+from calling.runtime import nudge
 
 STALE = timedelta(seconds=5)
 FORGOTTEN = timedelta(minutes=10)
@@ -27,7 +29,7 @@ _ONE_AT_A_TIME = Lock()
 @page()
 def health(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Workers are shared by all projects; what of them is shown tells nothing of other projects' calls."""
-    now = timezone.now()
+    now = clock.now()
     workers = list(
         models.MediaWorker.objects.filter(heartbeat_at__gt=now - FORGOTTEN)
         .annotate(carried=Count("sessions", filter=~Q(sessions__state="ended")))
@@ -44,7 +46,7 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
         "workers": workers,
         "version": version,
         "redis": nudge.available(),
-        "waiting": eventlog.waiting().filter(project=staff.project).count(),
+        "waiting": event_log.waiting().filter(project=staff.project).count(),
         "pending": mine.filter(state="pending").count(),
         "parked": mine.filter(state="parked").count(),
         "live": models.Call.objects.filter(project=staff.project).exclude(state="ended").count(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 
+import clock
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, page, record
 from calling.models import StaffRole
 from tokens import issue, revocation
@@ -46,7 +47,7 @@ def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
 @page("owner", "POST")
 def revoke_key(request: HttpRequest, staff: Staff, key_id: str) -> HttpResponse:
     key = get_object_or_404(ApiToken, pk=as_uuid(key_id), project=staff.project)
-    ApiToken.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    ApiToken.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
     revocation.forget_looks()
     revocation.announce({"project_id": str(staff.project.pk), "jtis": []})
     record(request, staff, "api_token.revoke", key.hint)
@@ -71,28 +72,33 @@ def create(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("owner", "POST")
 def set_role(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Gives a person a role in the project, or takes it. An unknown name with a password is made."""
+    """Gives a person a role in the project, or takes it. A name that has none here needs a password.
+
+    An owner is told the same of a name that nobody has and of one that works in another project.
+    """
     name = request.POST.get("username", "").strip().replace("\0", "")[:150]
     role = request.POST.get("role", "")
-    user = User.objects.filter(username=name).first() if name else None
+    here = User.objects.filter(username=name, callwright_roles__project=staff.project).first()
+    user = here or (User.objects.filter(username=name).first() if staff.user.is_superuser else None)
     if user is None and name and role in RANKS:
-        user = new_person(request, name, request.POST.get("password", ""))
-    if user is None:
-        return back()
+        user = newcomer(request, name, request.POST.get("password", ""))
+        if user is None:
+            return back()
     if user == staff.user and not user.is_superuser:
         messages.error(request, "Nobody changes their own role.")
     elif role in RANKS:
         StaffRole.objects.update_or_create(user=user, project=staff.project, defaults={"role": role})
         record(request, staff, "staff.role", name, role=role)
         messages.success(request, f"{name} is now {role}.")
-    else:
+    elif name:
         StaffRole.objects.filter(user=user, project=staff.project).delete()
         record(request, staff, "staff.remove", name)
         messages.success(request, f"{name} has no role here any more.")
     return back()
 
 
-def new_person(request: HttpRequest, name: str, password: str) -> User | None:
+def newcomer(request: HttpRequest, name: str, password: str) -> User | None:
+    """Who is to have this name here: made with that password, or, with their own, from another project."""
     try:
         User.username_validator(name)
         validate_password(password)
@@ -101,4 +107,5 @@ def new_person(request: HttpRequest, name: str, password: str) -> User | None:
     except ValidationError as error:
         messages.error(request, f"{name} is new here. " + " ".join(error.messages))
         return None
-    return User.objects.create_user(name, password=password)
+    hashed = make_password(password)  # for somebody who exists too: it takes its time
+    return User.objects.get_or_create(username=name, defaults={"password": hashed})[0]

@@ -7,17 +7,17 @@ from datetime import timedelta
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 
+import clock
 from calling import models
 from calling.dashboard.access import Staff, as_uuid, page
-from calling.dashboard.listing import listing
+from calling.dashboard.pagination import listing
 
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
 def endpoints(staff: Staff) -> list[models.WebhookEndpoint]:
-    recent = Q(deliveries__created_at__gt=timezone.now() - timedelta(days=1))
+    recent = Q(deliveries__created_at__gt=clock.now() - timedelta(days=1))
     counts = {
         f"{state}_count": Count("deliveries", filter=recent & Q(deliveries__state=state))
         for state in ("pending", "delivered", "parked")
@@ -39,7 +39,7 @@ def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse
     deliveries = row.deliveries.select_related("event").prefetch_related("attempts")
     state = request.GET.get("state")
     shown = deliveries.filter(state=state) if state in STATES else deliveries
-    again = row.deliveries.filter(trigger="replay", created_at__gt=timezone.now() - timedelta(hours=1))
+    again = row.deliveries.filter(trigger="replay", created_at__gt=clock.now() - timedelta(hours=1))
     context = {
         "row": row,
         "page": listing(request, shown),

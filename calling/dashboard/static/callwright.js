@@ -9,7 +9,7 @@
  *     call.on('ended', (reason, cause) => console.log(reason, cause));
  *
  * The device always offers and the platform answers. A lost socket is opened again with the same device id,
- * and calls live on for 15 s meanwhile. Nothing here draws anything; remote audio is played unless told not to.
+ * and calls live on for 15 s meanwhile; a page that is left hangs up. Nothing here draws anything; remote audio is played unless told not to.
  */
 
 import { Call } from './callwright/call.js';
@@ -21,7 +21,7 @@ export { Call, CallError };
  * @typedef {{audio?: boolean|MediaTrackConstraints, video?: boolean|MediaTrackConstraints, receiveAudio?: boolean,
  *   receiveVideo?: boolean, stream?: MediaStream}} MediaOptions  what flows; absent: audio both ways
  * @typedef {MediaOptions & {callerId?: string, sipHeaders?: Record<string, string>, metadata?: object}} CallOptions
- * @typedef {{url?: string, token: string | (() => string | Promise<string>), playAudio?: boolean}} PhoneOptions
+ * @typedef {{url?: string, token: string | (() => string | Promise<string>), refreshToken?: string, playAudio?: boolean}} PhoneOptions
  * @typedef {'ringing'|'active'|'held'|'ended'} CallState
  * @typedef {{audio: boolean, video: boolean, receive_audio: boolean, receive_video: boolean}} Flow
  */
@@ -30,9 +30,10 @@ const GRACE_MS = 15000; // the platform keeps a lost device's calls this long
 const PING_MS = 20000;
 const LAST_WORD_MS = 2000;
 const ANSWER_MS = 10000; // how long an answer to a request, or a pong, may take
+const LONGEST_MS = 2 ** 31 - 1; // that a browser's timer can wait
 
 /** Events: `ready` {deviceId, subscriber, addresses}, `incoming` (call), `closed` (code, reason, willReconnect),
- * `error` (CallError), `token.expiring`. */
+ * `error` (CallError), `token.expiring` (renews: whether this Phone sees to it), `token.refreshed` ({token, refreshToken}). */
 export class Phone extends Emitter {
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Map<string, Call>} by call id */ #calls = new Map();
@@ -43,20 +44,34 @@ export class Phone extends Emitter {
   #lostAt = 0;
   #wanted = false;
   #timers = { ping: 0, pong: 0, again: 0 };
+  #renewing = 0;
   /** @type {{microphone?: string, camera?: string, speaker?: string}} */ devices = {};
   /** @type {string | undefined} */ deviceId;
   /** @type {RTCIceServer[]} */ iceServers = [];
   /** @type {any} */ subscriber = null;
   /** @type {any[]} */ addresses = [];
 
-  /** @param {PhoneOptions} options  `token` may be a function: it is asked again when one expires */
-  constructor({ url, token, playAudio = true }) {
+  /** @param {PhoneOptions} options  `token` may be a function: it is asked again when one expires. With a
+   * `refreshToken` the Phone gets new pairs by itself, and tells them by `token.refreshed`: each is good for once. */
+  constructor({ url, token, refreshToken, playAudio = true }) {
     super();
     this.url = url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/phone`;
     this.token = token;
+    this.refreshToken = refreshToken;
     this.playAudio = playAudio;
-    // A page that is left has no ears any more: tell the platform now rather than by its timeout.
-    addEventListener('pagehide', () => this.disconnect());
+    // A page that is left has no ears any more: tell the platform now. Where the browser has closed the socket before
+    // (1001), the platform waits 2 s. One that comes back out of the browser's cache is a device again.
+    let left = false;
+    addEventListener('pagehide', () => {
+      left = this.#wanted;
+      this.disconnect();
+    });
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted && left) this.connect().catch((error) => this.emit('error', error));
+    });
+    // Back on the network, or looked at again: do not wait for timers, which a hidden page has few of.
+    addEventListener('online', () => this.#hurry());
+    document.addEventListener('visibilitychange', () => document.hidden || this.#hurry());
   }
 
   /** True while the socket is open and authenticated. */
@@ -100,6 +115,7 @@ export class Phone extends Emitter {
     }
     this.#wanted = false;
     this.#clearTimers();
+    clearTimeout(this.#renewing);
     this.#socket?.close(1000);
   }
 
@@ -228,26 +244,38 @@ export class Phone extends Emitter {
       if (Date.now() - this.#lostAt > GRACE_MS) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
       const wait = Math.min(250 * 2 ** this.#attempts, this.activeCalls.length ? 2000 : 30000) * (0.5 + Math.random() / 2);
       this.#attempts += 1;
-      this.#timers.again = Number(setTimeout(() => this.#open(), code === 4429 ? 5000 : wait));
+      this.#timers.again = Number(setTimeout(() => ((this.#timers.again = 0), this.#open()), code === 4429 ? 5000 : wait));
     }
     this.emit('closed', code, reason, this.#wanted);
   }
 
   #clearTimers() {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    this.#timers.again = 0;
+  }
+
+  /** Open a lost socket now, or find out whether the one that looks open still is. */
+  #hurry() {
+    const waits = this.#timers.again !== 0;
+    if (!this.#wanted || (!waits && !this.ready)) return;
+    this.#clearTimers();
+    if (waits) this.#open();
+    else this.#ping();
   }
 
   #keepAlive() {
     this.#clearTimers();
-    this.#timers.ping = Number(setTimeout(() => {
-      this.send({ type: 'ping' });
-      // A half-open socket reports itself open for a minute: the missing pong is the only sign.
-      this.#timers.pong = Number(setTimeout(() => {
-        const silent = this.#socket;
-        this.#closed(4000, 'no pong');
-        silent?.close();
-      }, ANSWER_MS));
-    }, PING_MS));
+    this.#timers.ping = Number(setTimeout(() => this.#ping(), PING_MS));
+  }
+
+  #ping() {
+    this.send({ type: 'ping' });
+    // A half-open socket reports itself open for a minute: the missing pong is the only sign.
+    this.#timers.pong = Number(setTimeout(() => {
+      const silent = this.#socket;
+      this.#closed(4000, 'no pong');
+      silent?.close();
+    }, ANSWER_MS));
   }
 
   /** @param {any} message */
@@ -267,8 +295,9 @@ export class Phone extends Emitter {
     if (message.type === 'pong') return undefined;
     if (message.type === 'error') {
       const error = new CallError(message.code, message.message);
-      // A candidate that was on its way when its call was refused.
+      // What was on its way when its call was refused, or ended.
       if (message.code === 'call_id_required' && !this.#requests.has(message.req_id)) return undefined;
+      if (!call && message.call_id && !this.#requests.has(message.req_id)) return undefined;
       if (!this.#settle(message.req_id, error)) (call ?? this).emit('error', error);
       return undefined;
     }
@@ -287,13 +316,53 @@ export class Phone extends Emitter {
   }
 
   async #expiring() {
-    this.emit('token.expiring');
-    if (typeof this.token !== 'function') return;
+    this.emit('token.expiring', this.#renews);
+    await this.#renew();
+  }
+
+  /** Whether this Phone can have a new token by itself. */
+  get #renews() {
+    return typeof this.token === 'function' || !!this.refreshToken;
+  }
+
+  /** A new token, long before the present one ends: a lost connection meanwhile then costs nothing. */
+  async #renew() {
     try {
-      this.send({ type: 'auth', token: await this.token(), device_id: this.deviceId });
+      if (typeof this.token === 'function') this.send({ type: 'auth', token: await this.token(), device_id: this.deviceId });
+      else if (this.refreshToken) await this.#refresh(this.refreshToken);
     } catch (error) {
       this.emit('error', error);
     }
+  }
+
+  /** @param {string} refreshToken */
+  async #refresh(refreshToken) {
+    const req_id = this.nextId();
+    const answer = this.#request(req_id, null);
+    if (!this.send({ type: 'token.refresh', req_id, refresh_token: refreshToken })) {
+      this.#settle(req_id, null); // the next socket sees to it
+      return;
+    }
+    try {
+      await answer;
+    } catch (error) {
+      // Used up, perhaps by another tab: a second try would say the same. Any other failure is of the moment.
+      if (/** @type {CallError} */ (error).code !== 'token_invalid') return;
+      this.refreshToken = undefined;
+      throw error;
+    }
+  }
+
+  /** @param {{token?: string, refresh_token?: string, expires_in?: number, req_id?: string}} message  `auth.ok` */
+  #keepTokens({ token, refresh_token: refreshToken, expires_in: seconds, req_id }) {
+    if (token && refreshToken) {
+      Object.assign(this, { token, refreshToken });
+      this.#settle(String(req_id), null);
+      this.emit('token.refreshed', { token, refreshToken });
+    }
+    clearTimeout(this.#renewing);
+    if (!this.#renews || seconds === undefined) return;
+    this.#renewing = Number(setTimeout(() => this.#renew(), Math.min(seconds * 500, LONGEST_MS)));
   }
 
   /** @param {any} message */
@@ -305,6 +374,7 @@ export class Phone extends Emitter {
     this.iceServers = message.ice_servers ?? [];
     this.subscriber = message.subscriber;
     this.addresses = message.addresses ?? [];
+    this.#keepTokens(message);
     if (!renewal) this.emit('ready', message);
     if (returning) this.send({ type: 'calls.list', req_id: this.nextId() });
   }

@@ -11,13 +11,12 @@ import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from calling.sip.edge import Edge
-from calling.sip.tls import ServerCertificate, client_context
+from calling.sip.edge.edge import SipEdge
+from calling.sip.stack.tls import ServerCertificate, client_context
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ RENEW_SECONDS = 3600.0
 class Command(BaseCommand):
     help = "Speak SIP with desk phones and gateways, until told to stop."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         if not settings.CALLWRIGHT_SIP_PORT:
             raise CommandError("CALLWRIGHT_SIP_PORT is 0: SIP is off.")
         try:
@@ -44,7 +43,7 @@ def leave_soon() -> None:
     end.start()
 
 
-async def listen_secure(edge: Edge, bind: str, port: int, certificate: ServerCertificate) -> bool:
+async def listen_secure(edge: SipEdge, bind: str, port: int, certificate: ServerCertificate) -> bool:
     """TLS on the port after the SIP port, where there is a certificate and nothing else wants that port."""
     taken = {settings.CALLWRIGHT_HTTP_PORT, settings.CALLWRIGHT_HTTPS_PORT, settings.CALLWRIGHT_TURN_PORT}
     if port in taken or port > 65535 or not certificate.load():
@@ -74,7 +73,7 @@ async def run() -> None:
     advertised = settings.CALLWRIGHT_MEDIA_ADVERTISED
     domain = settings.CALLWRIGHT_DOMAIN.partition(":")[0]
     names = {bind, advertised, domain, f"fabric.{domain}", "callwright", "localhost", "127.0.0.1", "::1"}
-    edge = Edge(advertised, frozenset(name.lower() for name in names))
+    edge = SipEdge(advertised, frozenset(name.lower() for name in names))
     certificate = ServerCertificate(Path(settings.DATA_DIR) / "certificates")
     await edge.agent.listen(bind, port, client_context=client_context())
     secure = await listen_secure(edge, bind, port + 1, certificate)

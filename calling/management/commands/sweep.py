@@ -12,29 +12,38 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from calling import nudge
-from calling.publish import publish_waiting
+from calling.alerts import watch
+from calling.push import rings
+from calling.push.sender import Sender
 from calling.retention import forget_all
-from calling.sweep import Rounds, sweep_all
-from calling.webhooks.deliver import Deliverer, in_thread
+from calling.runtime import db_threads, nudge
+from calling.sweep import BATCH, Rounds, next_deadline, sweep_deadlines, sweep_others
+from calling.webhooks.deliverer import Deliverer
+from calling.webhooks.publish import publish_waiting
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BROOM_SECONDS = 0.25
+LEAST_SECONDS = 0.02  # between two looks at the deadlines
 PUBLISH_SECONDS = 0.5
 FORGET_SECONDS = 3600.0
+WATCH_SECONDS = 5.0
+PUSH_SECONDS = 0.5
+REVOKED_SECONDS = 10.0
 LEAVE_SECONDS = 0.8
 
 
 class Command(BaseCommand):
     help = "Sweep deadlines and leases, publish events and deliver webhooks, until told to stop."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         asyncio.run(run())
 
 
@@ -60,8 +69,12 @@ async def run() -> None:
     tasks = [
         asyncio.create_task(deliverer.run()),
         asyncio.create_task(publish_forever(wake, deliverer)),
+        asyncio.create_task(keep_deadlines()),
         asyncio.create_task(sweep_forever()),
         asyncio.create_task(forget_forever()),
+        asyncio.create_task(watch_forever()),
+        asyncio.create_task(push_forever()),
+        asyncio.create_task(drop_revoked_forever()),
         asyncio.create_task(hear_nudges(wake, deliverer)),
     ]
     stopping = asyncio.create_task(stop.wait())
@@ -87,7 +100,7 @@ async def hear_nudges(wake: asyncio.Event, deliverer: Deliverer) -> None:
 async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
     while True:
         wake.clear()
-        published = await guarded(publish_waiting)
+        published = await guarded(publish_waiting, 0)
         if published:
             deliverer.wake()
             continue
@@ -95,25 +108,60 @@ async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
             await asyncio.wait_for(wake.wait(), PUBLISH_SECONDS)
 
 
+async def keep_deadlines() -> None:
+    """Wake when the next deadline passes, and every BROOM_SECONDS for those that came meanwhile."""
+    while True:
+        left = await guarded(sweep_due, LEAST_SECONDS)
+        await asyncio.sleep(left)
+
+
+def sweep_due() -> float:
+    """Meet the deadlines that have passed; how many seconds to wait for the next."""
+    done = sweep_deadlines()
+    due = next_deadline()
+    if due is None or (due < -BROOM_SECONDS and done < BATCH):  # what was told just now and still waits
+        return BROOM_SECONDS
+    return min(BROOM_SECONDS, max(LEAST_SECONDS, due))
+
+
+async def watch_forever() -> None:
+    while True:
+        await guarded(watch.look, 0)
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+async def push_forever() -> None:
+    sender = Sender()
+    while True:
+        sender.send(await guarded(partial(rings.take, sender.room), rings.News()))
+        await asyncio.sleep(PUSH_SECONDS)
+
+
+async def drop_revoked_forever() -> None:
+    while True:
+        await guarded(rings.drop_revoked, 0)
+        await asyncio.sleep(REVOKED_SECONDS)
+
+
 async def sweep_forever() -> None:
     while True:
-        await guarded(sweep_all)
+        await guarded(sweep_others, 0)
         await asyncio.sleep(BROOM_SECONDS)
 
 
 async def forget_forever() -> None:
     while True:
         await asyncio.sleep(FORGET_SECONDS)
-        await guarded(forget_all)
+        await guarded(forget_all, 0)
 
 
-async def guarded(work: Callable[[], int]) -> int:
+async def guarded(work: Callable[[], T], otherwise: T) -> T:
     """Run a round in a thread. PostgreSQL away is waited out; anything else is logged and tried again."""
     try:
-        return int(await asyncio.to_thread(in_thread, work))
+        return await db_threads.run(work)
     except DatabaseError as error:
         log.warning("PostgreSQL is away", extra={"error": str(error)})
     except Exception:
         log.exception("A round of the sweep failed")
     await asyncio.sleep(1)
-    return 0
+    return otherwise

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from calling.media.codecs.opus import Pcm
 
-BIAS, CLIP = 0x84, 32635
-ULAW_SILENCE, ALAW_SILENCE = 0xFF, 0xD5
+BIAS = 0x84
 
 
 @functools.cache

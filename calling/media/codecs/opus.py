@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
 
-APPLICATION_VOIP, APPLICATION_AUDIO = 2048, 2049
+APPLICATION_AUDIO = 2049
 _SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC = 4002, 4010, 4012
 MAX_MS = 120
 MAX_PAYLOAD = 1275
@@ -113,3 +113,18 @@ class OpusEncoder:
         if getattr(self, "_state", None):
             self._lib.opus_encoder_destroy(self._state)
             self._state = None
+
+
+def opus_samples(payload: bytes | memoryview) -> int:
+    """How long an Opus packet is, in samples of 48 kHz (RFC 6716 section 3.1)."""
+    if not payload:
+        return 0
+    config, code = payload[0] >> 3, payload[0] & 3
+    if config < 12:
+        size = (480, 960, 1920, 2880)[config & 3]
+    elif config < 16:
+        size = (480, 960)[config & 1]
+    else:
+        size = (120, 240, 480, 960)[config & 3]
+    frames = 1 if code == 0 else 2 if code < 3 else (payload[1] & 0x3F if len(payload) > 1 else 1)
+    return size * frames

@@ -15,7 +15,7 @@ import os
 import pkgutil
 import sys
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import av
 import av.error
@@ -24,13 +24,14 @@ from av.bitstream import BitStreamFilterContext
 
 from calling.media.codecs.opus import OpusEncoder
 from calling.media.files.prepared import OPUS_STEP_US, Writer
-from calling.media.files.sandbox import give_up_rights
+from calling.media.files.sandbox import Unconfined, give_up_rights
 
 FRAME: Final = 960
 MAX_PIXELS: Final = 4096 * 2304
 MAX_SIDE: Final = 1280
 KEY_EVERY: Final = 60
 MICRO: Final = Fraction(1, 1_000_000)
+UNCONFINED: Final = "this machine cannot confine a decoder: files from outside are not played"
 
 
 class Unplayable(Exception):
@@ -77,7 +78,7 @@ class Sound:
 class Picture:
     """Frames of one video stream, passed on as they are where the codec fits, else made into VP8."""
 
-    def __init__(self, writer: Writer, stream: Any, wanted: str, seconds: int) -> None:
+    def __init__(self, writer: Writer, stream: av.VideoStream, wanted: str, seconds: int) -> None:
         self._writer, self._stream = writer, stream
         self._most = seconds * 1_000_000
         context = stream.codec_context
@@ -87,9 +88,9 @@ class Picture:
         self.codec = wanted
         self._first: int | None = None
         self._last = -1
-        self._encoder: Any = None
+        self._encoder: av.VideoCodecContext | None = None
         self._frames = 0
-        self._filter: Any = None
+        self._filter: BitStreamFilterContext | None = None
         plain = not context.has_b_frames
         self.passes = context.name == "vp8" and wanted == "vp8"
         if wanted == "h264":
@@ -99,7 +100,7 @@ class Picture:
             else:
                 self.codec = "vp8"
 
-    def packet(self, packet: Any) -> None:
+    def packet(self, packet: av.Packet[Any]) -> None:
         if not self.passes:
             for frame in packet.decode():
                 self._frame(frame)
@@ -112,8 +113,8 @@ class Picture:
                     one.is_keyframe,
                 )
 
-    def _micros(self, pts: int, base: Fraction) -> int:
-        at = int(pts * base / MICRO)
+    def _micros(self, pts: int, base: Fraction | None) -> int:
+        at = int(pts * (base or MICRO) / MICRO)
         if self._first is None:
             self._first = at
         return max(0, at - self._first)
@@ -126,7 +127,7 @@ class Picture:
         if self._frames % 25 == 0:
             tick()
 
-    def _frame(self, frame: Any) -> None:
+    def _frame(self, frame: av.VideoFrame) -> None:
         if frame.pts is None:
             return
         at = self._micros(frame.pts, frame.time_base or self._stream.time_base)
@@ -134,25 +135,26 @@ class Picture:
             return  # at most 33 pictures a second
         self._last = at
         if self._encoder is None:
-            self._open(frame)
+            self._encoder = self._open(frame)
         small = frame.reformat(self.width, self.height, "yuv420p")
         small.pts, small.time_base = at, MICRO
         for packet in self._encoder.encode(small):
-            self._put(int(packet.pts), bytes(packet), bool(packet.is_keyframe))
+            self._put(packet.pts or 0, bytes(packet), bool(packet.is_keyframe))
 
-    def _open(self, frame: Any) -> None:
+    def _open(self, frame: av.VideoFrame) -> av.VideoCodecContext:
         scale = min(1.0, MAX_SIDE / max(frame.width, frame.height))
         self.width, self.height = (max(2, int(side * scale) // 2 * 2) for side in (frame.width, frame.height))
-        self._encoder = av.CodecContext.create("libvpx", "w")
-        self._encoder.width, self._encoder.height = self.width, self.height
-        self._encoder.pix_fmt, self._encoder.time_base = "yuv420p", MICRO
-        self._encoder.framerate = 30
-        self._encoder.bit_rate = 1_200_000
-        self._encoder.thread_count = 1
-        self._encoder.options = {
+        encoder = av.CodecContext.create("libvpx", "w")
+        encoder.width, encoder.height = self.width, self.height
+        encoder.pix_fmt, encoder.time_base = "yuv420p", MICRO
+        encoder.framerate = Fraction(30)
+        encoder.bit_rate = 1_200_000
+        encoder.thread_count = 1
+        encoder.options = {
             "deadline": "realtime", "cpu-used": "8", "g": str(KEY_EVERY), "lag-in-frames": "0",
             "auto-alt-ref": "0", "error-resilient": "1", "qmax": "56",
         }  # fmt: skip
+        return encoder
 
     def end(self) -> None:
         if self.passes:
@@ -162,14 +164,14 @@ class Picture:
                 self._frame(frame)
         if self._encoder is not None:
             for packet in self._encoder.encode(None):
-                self._put(int(packet.pts), bytes(packet), bool(packet.is_keyframe))
+                self._put(packet.pts or 0, bytes(packet), bool(packet.is_keyframe))
 
 
 def tick() -> None:
     os.write(1, b".")
 
 
-def decode(source: Any, target: Any, demuxer: str, picture: str, seconds: int) -> dict[str, Any]:
+def decode(source: BinaryIO, target: BinaryIO, demuxer: str, picture: str, seconds: int) -> dict[str, Any]:
     """Everything: open, demux, decode, encode, write. Raises Unplayable and FFmpeg's errors."""
     # Own I/O and a list of no protocols: nothing the file names can be opened. No probing of other formats.
     options = {"protocol_whitelist": "none", "format_whitelist": _WHITELIST[demuxer]}
@@ -192,11 +194,14 @@ def decode(source: Any, target: Any, demuxer: str, picture: str, seconds: int) -
         frames = sound.frames if sound else 0
         if not frames and not (moving and moving._frames):
             raise Unplayable("nothing in the file could be decoded")
-        shape = {"video": moving.codec, "width": moving.width, "height": moving.height} if moving else {}
-        return dict(writer.finish(**shape).__dict__)
+        if moving is None:
+            return dict(writer.finish().__dict__)
+        return dict(writer.finish(video=moving.codec, width=moving.width, height=moving.height).__dict__)
 
 
-def _run(file: Any, wanted: list[Any], sound: Sound | None, moving: Picture | None) -> None:
+def _run(
+    file: av.container.InputContainer, wanted: list[Any], sound: Sound | None, moving: Picture | None
+) -> None:
     bad = 0
     packets = file.demux(wanted)
     while True:
@@ -209,7 +214,8 @@ def _run(file: Any, wanted: list[Any], sound: Sound | None, moving: Picture | No
                     moving.packet(packet)
             elif sound is not None:
                 for frame in packet.decode():
-                    sound.add(frame)
+                    if isinstance(frame, av.AudioFrame):
+                        sound.add(frame)
         except av.error.InvalidDataError:
             bad += 1
             if bad > 100:
@@ -235,7 +241,7 @@ def warm() -> None:
             importlib.import_module(module.name)
     OpusEncoder(48000).encode(np.zeros(FRAME, np.int16))
     frame = av.VideoFrame(64, 64, "rgb24").reformat(32, 32, "yuv420p")
-    encoder: Any = av.CodecContext.create("libvpx", "w")
+    encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 32, 32, "yuv420p", MICRO
     encoder.thread_count = 1
     encoder.encode(frame)
@@ -248,7 +254,12 @@ def main() -> int:
     source_fd, target_fd, demuxer, picture, seconds = sys.argv[1:6]
     source, target = os.fdopen(int(source_fd), "rb"), os.fdopen(int(target_fd), "wb")
     warm()
-    give_up_rights()
+    try:
+        give_up_rights()
+    except Unconfined:
+        found: dict[str, Any] = {"error": {"message": UNCONFINED}}
+        os.write(1, json.dumps(found).encode() + b"\n")
+        os._exit(0)
     tick()  # from here on every second of media is a sign of life
     try:
         found = {"ok": decode(source, target, demuxer, picture, int(seconds))}

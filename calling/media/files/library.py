@@ -2,7 +2,8 @@
 
 `get(url)` is what `play` uses. A second call for the same URL asks the server whether the file has changed
 (its ETag or date); while an answer's max-age lasts, and for 10 s in any case, not even that. The cache is
-bounded; the least recently used go first. Several players wait for one download.
+bounded; the project with most in it loses its least recently used first. Several players of a project wait
+for one download.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import re
 import tempfile
-import time
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +24,22 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+import clock
 from calling.media.files.prepare import Picture, Unplayable, prepare
 from calling.media.files.prepared import NotPrepared, Prepared, open_prepared
-from calling.webhooks.client import Client, FetchFailed, client
-from calling.webhooks.guard import UnsafeUrl
+from calling.media.files.turns import Ask, Asker, nobody
+from calling.outbound_http.client import Client, FetchFailed, client
+from calling.outbound_http.url_guard import UnsafeUrl
 
 CACHE_BYTES: Final = 2 * 1024**3
 FRESH_SECONDS: Final = 10
 FETCH_SECONDS: Final = 30.0
 MAX_FILE: Final = 100 * 1024 * 1024
 
-Pending = dict[tuple[str, str], asyncio.Task[Prepared]]
+MOST_FOR_ONE: Final = 16  # files of one project that are fetched, decoded or wait for it in one worker
+
+Pending = dict[tuple[str, str], asyncio.Task[Prepared]]  # by project and file
+_busy: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter[str]] = WeakKeyDictionary()
 _pending: WeakKeyDictionary[asyncio.AbstractEventLoop, Pending] = WeakKeyDictionary()
 
 
@@ -51,25 +57,50 @@ class Library:
     http: Client | None = None
     room: int = CACHE_BYTES
 
-    async def get(self, url: str, *, picture: Picture = "vp8") -> Prepared:
+    async def get(self, url: str, *, picture: Picture = "vp8", ask: Ask = nobody) -> Prepared:
         """The prepared media behind a URL. Raises Unplayable, whose text may be shown; it says nothing about
-        what is behind a URL that is not allowed."""
+        what is behind a URL that is not allowed. `ask` tells for whom, where there is something to do."""
+        name = hashlib.sha256(f"{picture} {url}".encode()).hexdigest()
+        path = self.directory / f"{name}.cwp"
+        if (kept := self._fresh(path)) is not None:
+            return kept
+        asker = await ask()
+        # Each project waits for its own: in another's turn it would wait as long as that one has to.
         pending = _pending.setdefault(asyncio.get_running_loop(), {})
-        key = (url, picture)
+        key = (asker.project, name)
         task = pending.get(key)
         if task is None:
-            task = asyncio.create_task(self._get(url, picture))
+            task = asyncio.create_task(self._get(url, picture, asker, path))
             pending[key] = task
             task.add_done_callback(lambda _: pending.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _get(self, url: str, picture: Picture) -> Prepared:
-        name = hashlib.sha256(f"{picture} {url}".encode()).hexdigest()
-        path, notes = self.directory / f"{name}.cwp", self.directory / f"{name}.json"
-        known = _notes(notes) if path.exists() else {}
-        if known and time.time() < known.get("fresh_until", 0):
+    def _fresh(self, path: Path) -> Prepared | None:
+        """What is in the cache and need not be asked for again."""
+        known = _known(path)
+        if known and clock.time() < known.get("fresh_until", 0):
             with contextlib.suppress(NotPrepared, OSError):
                 return self._open(path)
+        return None
+
+    async def _get(self, url: str, picture: Picture, asker: Asker, path: Path) -> Prepared:
+        notes = path.with_suffix(".json")
+        known = _known(path)
+        busy = _busy.setdefault(asyncio.get_running_loop(), Counter())
+        if busy[asker.project] >= MOST_FOR_ONE:
+            raise Unplayable("too many files of the project are being fetched and decoded")
+        busy[asker.project] += 1
+        try:
+            return await self._bring(url, picture, asker, path, notes, known)
+        finally:
+            busy[asker.project] -= 1
+            if not busy[asker.project]:
+                del busy[asker.project]
+
+    async def _bring(
+        self, url: str, picture: Picture, asker: Asker, path: Path, notes: Path, known: dict[str, Any]
+    ) -> Prepared:
+        """Fetch and decode what is not here, or not surely the newest."""
         self.directory.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=self.directory, prefix=".fetch-")
         try:
@@ -79,11 +110,11 @@ class Library:
             if status == 304:
                 with contextlib.suppress(NotPrepared, OSError):
                     opened = self._open(path)
-                    notes.write_text(json.dumps({**known, **validators}))
+                    _note(notes, {**known, **validators})
                     return opened
                 raise Unplayable("the file could not be fetched")
-            await prepare(Path(draft), path, picture=picture)
-            notes.write_text(json.dumps(validators))
+            await prepare(Path(draft), path, picture=picture, asker=asker)
+            _note(notes, {**validators, "project": asker.project})
             await asyncio.to_thread(self._prune, path)
             return self._open(path)
         except OSError as problem:
@@ -134,25 +165,33 @@ class Library:
             "date": answer.headers.get("last-modified", "")[:100],
         }
         kept = {name: value for name, value in found.items() if value}
-        return answer.status, {**kept, "fresh_until": time.time() + fresh}
+        return answer.status, {**kept, "fresh_until": clock.time() + fresh}
 
     def _prune(self, keep: Path) -> None:
-        """Delete the least recently used until the cache fits; files being played stay readable while
-        mapped."""
+        """Delete until the cache fits: of the project that has most in it, the least recently used. Files
+        being played stay readable while mapped."""
         found = []
         for path in self.directory.glob("*.cwp"):
             with contextlib.suppress(OSError):
                 found.append((path.stat().st_mtime, path.stat().st_size, path))
         total = sum(size for _, size, _ in found)
-        for _, size, path in sorted(found):
-            if total <= self.room:
-                return
-            if path == keep:
-                continue
+        if total <= self.room:
+            return
+        held: Counter[str] = Counter()
+        shelves: dict[str, list[tuple[float, int, Path]]] = defaultdict(list)
+        for each in sorted(found, reverse=True):
+            project = str(_notes(each[2].with_suffix(".json")).get("project", ""))
+            held[project] += each[1]
+            if each[2] != keep:
+                shelves[project].append(each)
+        while total > self.room and any(shelves.values()):
+            project = max((name for name, shelf in shelves.items() if shelf), key=lambda name: held[name])
+            _, size, path = shelves[project].pop()
             with contextlib.suppress(OSError):
                 path.unlink()
                 path.with_suffix(".json").unlink(missing_ok=True)
             total -= size
+            held[project] -= size
 
 
 def _notes(path: Path) -> dict[str, Any]:
@@ -163,6 +202,15 @@ def _notes(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-async def get(url: str, *, picture: Picture = "vp8") -> Prepared:
+def _known(path: Path) -> dict[str, Any]:
+    """What was noted of a prepared file; nothing where the file is gone."""
+    return _notes(path.with_suffix(".json")) if path.exists() else {}
+
+
+def _note(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values))
+
+
+async def get(url: str, *, picture: Picture = "vp8", ask: Ask = nobody) -> Prepared:
     """The prepared media behind a URL, from the installation's cache. Raises Unplayable."""
-    return await Library(media_directory()).get(url, picture=picture)
+    return await Library(media_directory()).get(url, picture=picture, ask=ask)

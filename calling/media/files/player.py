@@ -1,9 +1,10 @@
 """Plays prepared media to any number of listeners: encoded once, sent many times.
 
-A `FilePlayer` is a producer like those in `calling.media.codecs.sources` (`source(kind)`, `attach`, `detach`,
-`request_key`). Opus goes to Opus listeners as it lies in the file; it is decoded (once for all) only where a
-listener speaks something else or the volume was changed. Pictures go as they are to listeners of their
-codec, and nothing to others. The position is in 20 ms steps from the ticker, so sound and picture stay
+A `FilePlayer` is a producer like those in `calling.media.sources.producers` (`source(kind)`, `attach`,
+`detach`,
+`request_keyframe`). Opus goes to Opus listeners as it lies in the file; it is decoded (once for all) only
+where a listener speaks something else or the volume was changed. Pictures go as they are to listeners of
+their codec, and nothing to others. The position is in 20 ms steps from the ticker, so sound and picture stay
 together.
 """
 
@@ -14,13 +15,13 @@ from typing import Final
 
 import numpy as np
 
+from calling.media.codecs.audio_codecs import Encoder
 from calling.media.codecs.opus import OpusDecoder, Pcm
-from calling.media.codecs.sources import emit
-from calling.media.codecs.speech import Encoder
 from calling.media.files.packets import h264_payloads, vp8_payloads
 from calling.media.files.prepared import OPUS_STEP_US, Packet, Prepared
-from calling.media.rtp.outlet import Outlet
+from calling.media.rtp.sender import Listener
 from calling.media.rtp.ticker import ticker
+from calling.media.sources.producers import emit
 
 VIDEO_CLOCK: Final = 90_000
 SILENCE: Final = np.zeros(960, np.int16)
@@ -59,11 +60,6 @@ class FilePlayer:
     @property
     def has_video(self) -> bool:
         return any(one.about.video for one in self._media)
-
-    @property
-    def position_ms(self) -> int:
-        """Where in the current file."""
-        return self._clock_us // 1000
 
     def source(self, kind: str) -> _Track | None:
         if kind == "audio":
@@ -153,7 +149,7 @@ class FilePlayer:
                 self._decoder = OpusDecoder(48000)
             self._speak(self._decoder.decode(payload), others)
 
-    def _speak(self, pcm: Pcm, outlets: list[Outlet] | None = None) -> None:
+    def _speak(self, pcm: Pcm, outlets: list[Listener] | None = None) -> None:
         if self.volume:
             pcm = np.clip(pcm * 10 ** (self.volume / 20), -32768, 32767).astype(np.int16)
         emit(self.audio, self.audio.listeners if outlets is None else outlets, self._encoders, pcm, 48000)
@@ -164,22 +160,22 @@ class _Track:
 
     def __init__(self, player: FilePlayer, kind: str) -> None:
         self._player, self.kind = player, kind
-        self.listeners: dict[Outlet, None] = {}
+        self.listeners: dict[Listener, None] = {}
         self.fresh = True  # the next picture must be a key frame
         self._picture = 0
         self._last_us = 0
-        self._waiting: set[Outlet] = set()
+        self._waiting: set[Listener] = set()
 
-    def attach(self, outlet: Outlet) -> None:
+    def attach(self, outlet: Listener) -> None:
         self.listeners[outlet] = None
         self._waiting.add(outlet)
         self._player.start()
 
-    def detach(self, outlet: Outlet) -> None:
+    def detach(self, outlet: Listener) -> None:
         self.listeners.pop(outlet, None)
         self._waiting.discard(outlet)
 
-    def request_key(self) -> None:
+    def request_keyframe(self) -> None:
         """Key frames come every two seconds; a file cannot make one sooner."""
 
     def show(self, packet: Packet, media: Prepared) -> None:

@@ -1,7 +1,8 @@
 """From a file to its prepared form: run the decoder's process, watch it, take its answer.
 
 The worker never gives a byte from outside to FFmpeg itself. The process gets two open descriptors and an
-empty environment, and is killed when it stops making progress or takes too long.
+empty environment, and is killed when it stops making progress or takes too long. It is stopped while it is
+the turn of others (`turns`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Final, Literal
-from weakref import WeakKeyDictionary
 
+from calling.media.files import turns
 from calling.media.files.prepared import About
 from calling.media.files.sniff import HEAD, sniff
+from calling.media.files.turns import Asker, GivenUp, Turn
 
 Picture = Literal["vp8", "h264", "none"]
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -26,9 +28,7 @@ START_SECONDS: Final = 20.0  # a busy machine needs its time to start a process
 STALL_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 180.0
 LONGEST_SECONDS: Final = 3600
-AT_ONCE: Final = 2
-
-_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+LOOK_SECONDS: Final = 0.1
 
 
 class Unplayable(Exception):
@@ -36,9 +36,14 @@ class Unplayable(Exception):
 
 
 async def prepare(
-    source: Path, target: Path, *, picture: Picture = "vp8", stall: float = STALL_SECONDS
+    source: Path,
+    target: Path,
+    *,
+    picture: Picture = "vp8",
+    stall: float = STALL_SECONDS,
+    asker: Asker = Asker(),  # noqa: B008 - a frozen value
 ) -> About:
-    """Decode `source` into the prepared file `target` (written whole or not at all).
+    """Decode `source` into the prepared file `target` (written whole or not at all), in `asker`'s turn.
 
     Raises Unplayable (not a known format, nothing decodable, too long, too slow) and OSError (disk full, …).
     """
@@ -50,9 +55,17 @@ async def prepare(
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
         try:
-            async with _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-                about = await _decode(opened.fileno(), handle, demuxer, picture, stall)
+            line = turns.of_this_loop()
+            turn = await line.begin(asker)
+            try:
+                about = await _decode(opened.fileno(), handle, demuxer, picture, stall, turn)
+            finally:
+                line.end(turn)
             os.replace(draft, target)
+        except GivenUp as given_up:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+            raise Unplayable(str(given_up)) from None
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(draft)
@@ -62,7 +75,9 @@ async def prepare(
     return about
 
 
-async def _decode(source: int, target: int, demuxer: str, picture: Picture, stall: float) -> About:
+async def _decode(
+    source: int, target: int, demuxer: str, picture: Picture, stall: float, turn: Turn
+) -> About:
     command = ("-m", "calling.media.files.decoder", str(source), str(target), demuxer, picture)
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, str(LONGEST_SECONDS), pass_fds=(source, target), cwd=ROOT,
@@ -70,7 +85,7 @@ async def _decode(source: int, target: int, demuxer: str, picture: Picture, stal
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
-        said = await _listen(process, stall)
+        said = await _listen(process, stall, turn)
     finally:
         end_process(process)
         await process.wait()
@@ -92,17 +107,37 @@ def end_process(process: asyncio.subprocess.Process) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
-async def _listen(process: asyncio.subprocess.Process, stall: float) -> bytes:
-    """All the process prints; each piece is a sign of life. Raises Unplayable when the signs stop."""
+async def _listen(process: asyncio.subprocess.Process, stall: float, turn: Turn) -> bytes:
+    """All the process prints; each piece is a sign of life. Raises Unplayable when the signs stop, GivenUp
+    where no further turn comes. Only its own turns count as its time."""
     assert process.stdout is not None
-    said, wait = b"", START_SECONDS if stall >= STALL_SECONDS else stall
+    loop, line = asyncio.get_running_loop(), turns.of_this_loop()
+    said, patience, left = b"", START_SECONDS if stall >= STALL_SECONDS else stall, TOTAL_SECONDS
+    reading = asyncio.ensure_future(process.stdout.read(4096))
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            while True:
-                async with asyncio.timeout(wait):
-                    piece = await process.stdout.read(4096)
+        while True:
+            began = loop.time()
+            await asyncio.wait({reading}, timeout=min(LOOK_SECONDS, patience))
+            patience, left = patience - (loop.time() - began), left - (loop.time() - began)
+            if reading.done():
+                piece = reading.result()
                 if not piece:
                     return said
-                said, wait = (said + piece)[-8192:], stall
-    except TimeoutError:
-        raise Unplayable("decoding the file takes too long") from None
+                said, patience = (said + piece)[-8192:], stall
+                reading = asyncio.ensure_future(process.stdout.read(4096))
+            if patience <= 0 or left <= 0:
+                raise Unplayable("decoding the file takes too long")
+            if line.is_over(turn) and _tell(process, signal.SIGSTOP):
+                await line.again(turn)
+                _tell(process, signal.SIGCONT)
+    finally:
+        reading.cancel()
+
+
+def _tell(process: asyncio.subprocess.Process, number: signal.Signals) -> bool:
+    """Whether the process could be told to stop or to go on; one that has ended cannot."""
+    if process.returncode is None:
+        with contextlib.suppress(OSError):
+            os.kill(process.pid, number)
+            return True
+    return False

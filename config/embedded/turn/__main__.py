@@ -8,10 +8,11 @@ import signal
 import sys
 
 from config import env as environment
+from config import privacy
 from config.embedded.turn.allocation import Reach
 from config.embedded.turn.server import TurnServer
 from config.logs import JsonLine
-from config.secret import purpose_key, secret_key
+from config.secret_key import purpose_key, secret_key
 
 REALM = "callwright"
 
@@ -37,6 +38,7 @@ async def _serve(env: environment.Environment) -> None:
 
 
 def main() -> int:
+    privacy.keep_private()
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLine())
     logging.basicConfig(handlers=[handler], level=logging.INFO)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from aioice import stun
 
+import clock
 from config.embedded.turn import wire
 
 Address = tuple[str, int]
@@ -54,7 +54,7 @@ class Allocation(asyncio.DatagramProtocol):
         self.reach = reach
         self.reply = reply
         self.relayed: Address = (reach.inside, 0)
-        self.made_at = time.monotonic()
+        self.made_at = clock.monotonic()
         self.ends_at = self.made_at + DEFAULT_LIFETIME
         self.first_answer: tuple[bytes, bytes] | None = None
         self._transport: asyncio.DatagramTransport | None = None
@@ -79,14 +79,14 @@ class Allocation(asyncio.DatagramProtocol):
     def extend(self, asked: int | None) -> int:
         """Takes a LIFETIME in seconds; returns the one granted (RFC 5766 section 6.2)."""
         granted = max(DEFAULT_LIFETIME, min(asked or 0, LONGEST_LIFETIME))
-        now = time.monotonic()
+        now = clock.monotonic()
         granted = max(1, min(granted, int(self.made_at + OLDEST - now)))
         self.ends_at = now + granted
         return granted
 
     def permit(self, hosts: list[str]) -> bool:
         """Installs permissions for five minutes; False where there are too many."""
-        now = time.monotonic()
+        now = clock.monotonic()
         self._permissions = {h: end for h, end in self._permissions.items() if end > now}
         if len({*self._permissions, *hosts}) > _MOST_PERMISSIONS:
             return False
@@ -95,7 +95,7 @@ class Allocation(asyncio.DatagramProtocol):
 
     def bind_channel(self, number: int, peer: Address) -> bool:
         """Binds or refreshes a channel; False where number or peer are bound otherwise, or too many are."""
-        now = time.monotonic()
+        now = clock.monotonic()
         for old, (address, end) in list(self._channels.items()):
             if end <= now:
                 del self._channels[old]
@@ -117,17 +117,17 @@ class Allocation(asyncio.DatagramProtocol):
 
     def send_on_channel(self, number: int, payload: bytes) -> None:
         bound = self._channels.get(number)
-        if bound is not None and bound[1] > time.monotonic():
+        if bound is not None and bound[1] > clock.monotonic():
             self.send(bound[0], payload)
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """From a peer to the client, by channel where one is bound."""
         source = (str(addr[0]), int(addr[1]))
         if not self.reach.allows(source):
             return
         for peer in ((self.reach.advertised, source[1]), source):
             number = self._by_peer.get(peer)
-            if number is not None and self._channels[number][1] > time.monotonic():
+            if number is not None and self._channels[number][1] > clock.monotonic():
                 self.reply(wire.channel_data(number, data))
                 return
         for peer in ((self.reach.advertised, source[1]), source):
@@ -142,4 +142,4 @@ class Allocation(asyncio.DatagramProtocol):
         """A peer's port that is closed already: the call's end, nothing to do."""
 
     def _permitted(self, host: str) -> bool:
-        return self._permissions.get(host, 0.0) > time.monotonic()
+        return self._permissions.get(host, 0.0) > clock.monotonic()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import time
 from typing import Any, cast
 
 from aioice import stun
 
+import clock
 from config.embedded.turn import credentials, wire
 from config.embedded.turn.allocation import Address, Allocation, Reach
 
@@ -55,7 +55,7 @@ class TurnServer(asyncio.DatagramProtocol):
             allocation.close()
         self.allocations.clear()
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         client: Address = (str(addr[0]), int(addr[1]))
         if wire.is_channel_data(data):
             allocation = self._living(client)
@@ -107,7 +107,7 @@ class TurnServer(asyncio.DatagramProtocol):
             raise Refused(401, "Unauthorized")
         if not {"USERNAME", "REALM", "NONCE"} <= set(given):
             raise Refused(400, "Bad Request")
-        if not credentials.nonce_is_fresh(self.secret, client, given["NONCE"], time.time()):
+        if not credentials.nonce_is_fresh(self.secret, client, given["NONCE"], clock.time()):
             raise Refused(438, "Stale Nonce")
         username: str = given["USERNAME"]
         ends = credentials.expiry(username)
@@ -115,7 +115,7 @@ class TurnServer(asyncio.DatagramProtocol):
         if ends is None or given["REALM"] != self.realm or not request.check_message_integrity(key):
             raise Refused(401, "Unauthorized")
         # A call that began in time may go on with what it has; only a new allocation needs a valid username.
-        if ends <= time.time() and client not in self.allocations:
+        if ends <= clock.time() and client not in self.allocations:
             raise Refused(401, "Unauthorized")
         return key
 
@@ -220,14 +220,14 @@ class TurnServer(asyncio.DatagramProtocol):
         answer.attributes["ERROR-CODE"] = (refused.code, refused.reason)
         if refused.code in (401, 438):
             answer.attributes["REALM"] = self.realm
-            answer.attributes["NONCE"] = credentials.nonce(self.secret, client, time.time())
+            answer.attributes["NONCE"] = credentials.nonce(self.secret, client, clock.time())
         if key is not None:
             answer.add_message_integrity(key)
         self._send(bytes(answer), client)
 
     def _living(self, client: Address) -> Allocation | None:
         allocation = self.allocations.get(client)
-        if allocation is None or allocation.ends_at > time.monotonic():
+        if allocation is None or allocation.ends_at > clock.monotonic():
             return allocation
         self.allocations.pop(client).close()
         return None

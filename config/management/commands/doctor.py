@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from config.doctor.examination import examine
+from config.doctor.checks import examine
 from config.doctor.findings import Finding
 
 _MARKS = {"good": ("ok  ", "\x1b[32m"), "note": ("note", "\x1b[33m"), "bad": ("FAIL", "\x1b[31m")}
@@ -21,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         worst = {"good": 0, "note": 0, "bad": 0}
         colours = self.stdout.isatty() and not options["no_color"]
         for finding in examine():

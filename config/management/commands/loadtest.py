@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+import clock
 from bench.api import Api
 from bench.load import Load, LoadTest, table
 from bench.softphone import stay_on_loopback
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--rooms", type=_between(0, 1000), default=1)
         parser.add_argument("--members", type=_between(2, 100), default=4)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         env = environment.load()
         who = credentials.read(env.data_dir)
         url = options["url"] or f"http://{_here(env.bind)}:{env.http_port}"
@@ -50,10 +51,10 @@ class Command(BaseCommand):
         )
         socket_url = url.replace("http", "ws", 1).rstrip("/") + "/ws/phone"
         test = LoadTest(Api(url, project, token), socket_url, load, self._progress)
-        begun = time.monotonic()
+        begun = clock.monotonic()
         asyncio.run(test.run())
         self._progress("")
-        self.stdout.write(table(test, time.monotonic() - begun))
+        self.stdout.write(table(test, clock.monotonic() - begun))
         if any(tally.problems for _, tally in test.rows()):
             sys.exit(1)
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _between(low: int, high: int) -> Any:
+def _between(low: int, high: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         value = int(text)
         if not low <= value <= high:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
         token = verbs.add_parser("token", help="one more API token; earlier ones stay valid")
         token.add_argument("project_id", metavar="PROJECT_ID")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: str) -> None:
         project = self._create(options["name"]) if options["verb"] == "create" else self._find(options)
         token = issue_api_token(project, name="manage.py project")
         self.stdout.write(f"project id:  {project.pk}")
@@ -35,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("NAME has 1 to 200 characters")
         return create_project(name)
 
-    def _find(self, options: dict[str, Any]) -> Project:
+    def _find(self, options: dict[str, str]) -> Project:
         try:
             return Project.objects.get(pk=uuid.UUID(options["project_id"]))
         except ValueError:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
-from django.utils import timezone
 
+import clock
 from calling.models import SecondFactor, WebhookEndpoint
-from subscribers import sealing
+from subscribers import encryption
 from subscribers.models import SipGateway
 
 # Stored answers of `Idempotency-Key` are left out: they are forgotten after a day.
@@ -26,13 +25,13 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
 class Command(BaseCommand):
     help = "Seals passwords and secrets anew with CALLWRIGHT_SECRET_KEY; then older keys may be removed."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         done = unreadable = 0
         for model, column in SEALED:
             for pk in list(model._default_manager.exclude(**{column: ""}).values_list("pk", flat=True)):
                 try:
                     done += _reseal(model, column, pk)
-                except sealing.Unreadable:
+                except encryption.Unreadable:
                     unreadable += 1
                     self.stderr.write(f"{model.__name__} {pk}: no key of ours opens its {column}")
         self.stdout.write(f"sealed anew: {done}; unreadable: {unreadable}")
@@ -53,5 +52,7 @@ def _reseal(model: type[models.Model], column: str, pk: object) -> int:
 def _anew(kept: str) -> str:
     """A sealed value, or lines of `<sealed> <until>` (older webhook secrets); what is over is left out."""
     parts = (line.partition(" ") for line in kept.splitlines())
-    live = (part for part in parts if not part[2] or datetime.fromisoformat(part[2]) > timezone.now())
-    return "\n".join(sealing.seal(sealing.unseal(sealed)) + space + until for sealed, space, until in live)
+    live = (part for part in parts if not part[2] or datetime.fromisoformat(part[2]) > clock.now())
+    return "\n".join(
+        encryption.seal(encryption.unseal(sealed)) + space + until for sealed, space, until in live
+    )

@@ -10,9 +10,10 @@ from aiortc import RTCRtpSender
 from calling.media.files.player import FilePlayer
 from calling.media.files.prepare import prepare
 from calling.media.files.prepared import Prepared, open_prepared
-from calling.media.sounding import picture_of
+from calling.media.operations.playback import picture_of
 from tests.media.files.made import media
-from tests.media.phones import Phone, joined, until
+from tests.media.phones import Phone, joined
+from tests.support.wait import until
 
 
 async def file(tmp_path: Path, kind: str, seconds: float, hertz: float = 440.0) -> Prepared:
@@ -28,8 +29,8 @@ async def test_an_opus_and_a_g711_phone_hear_one_file(tmp_path: Path) -> None:
     prepared = await file(tmp_path, "mp3", 3.0)
     async with joined(alice, bob) as (a, b):
         player = FilePlayer([prepared], on_done=lambda: ended.append(True))
-        a.port.hears(player)
-        b.port.hears(player)
+        a.port.set_audio_source(player)
+        b.port.set_audio_source(player)
         await until(lambda: alice.hears(440) and bob.hears(440), what="the file")
         await until(lambda: ended == [True], 10, "the end")
         assert player.done
@@ -40,7 +41,7 @@ async def test_files_play_in_order_and_loop_until_stopped(tmp_path: Path) -> Non
     first, second = await file(tmp_path, "wav", 1.0, 500), await file(tmp_path, "wav", 1.0, 900)
     async with joined(alice) as (a,):
         player = FilePlayer([first, second], loops=0)
-        a.port.hears(player)
+        a.port.set_audio_source(player)
         for hertz in (500, 900, 500):
             await until(lambda hertz=hertz: alice.hears(hertz), 10, f"{hertz} Hz")  # type: ignore[misc]
         player.stop()
@@ -51,7 +52,7 @@ async def test_a_paused_file_is_silent_and_goes_on(tmp_path: Path) -> None:
     prepared = await file(tmp_path, "wav", 4.0)
     async with joined(alice) as (a,):
         player = FilePlayer([prepared], loops=0)
-        a.port.hears(player)
+        a.port.set_audio_source(player)
         await until(lambda: alice.hears(440), what="the file")
         player.paused = True
         await until(lambda: not alice.hears(440), what="silence")
@@ -59,7 +60,7 @@ async def test_a_paused_file_is_silent_and_goes_on(tmp_path: Path) -> None:
         player.volume = -6
         await until(lambda: alice.hears(440), what="the file, softer")
         player.seek(1000)
-        assert player.position_ms == 1000
+        assert player._clock_us == 1_000_000
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
@@ -68,8 +69,8 @@ async def test_a_phone_sees_the_moving_picture(kind: str, tmp_path: Path) -> Non
     prepared = await file(tmp_path, kind, 3.0)
     async with joined(alice) as (a,):
         player = FilePlayer([prepared], loops=0)
-        a.port.hears(player)
-        a.port.sees(player)
+        a.port.set_audio_source(player)
+        a.port.set_video_source(player)
         await until(lambda: alice.hears(440), what="sound")
         await until(lambda: alice.frames > 20, 10, "pictures")
         player.stop()
@@ -88,7 +89,7 @@ async def test_h264_goes_as_it_is_to_who_speaks_nothing_else(tmp_path: Path) -> 
         prepared = open_prepared(made)
         assert prepared.about.video == "h264"
         player = FilePlayer([prepared], loops=0)
-        a.port.hears(player)
-        a.port.sees(player)
+        a.port.set_audio_source(player)
+        a.port.set_video_source(player)
         await until(lambda: alice.frames > 20, 20, "pictures")
         player.stop()

@@ -40,7 +40,7 @@ async def test_a_format_is_prepared(kind: str, tmp_path: Path) -> None:
         assert abs(pitch(found) - 440) < 5
         times = [packet.timestamp for packet in found.packets("audio")]
         assert times == [20_000 * n for n in range(len(times))]
-    if "4" in kind[2:] or "m" in kind[:1] and kind in ("mov", "mp4"):
+    if "4" in kind[2:] or ("m" in kind[:1] and kind in ("mov", "mp4")):
         assert found.about.video == "vp8" and (found.about.width, found.about.height) == (320, 240)
     pictures = list(found.packets("video"))
     if found.about.video:

@@ -12,7 +12,7 @@ import pytest
 from calling.media.files import library as library_module
 from calling.media.files.library import Library
 from calling.media.files.prepare import Unplayable
-from calling.webhooks.client import Client
+from calling.outbound_http.client import Client
 from tests.media.files.made import media
 
 

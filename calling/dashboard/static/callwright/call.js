@@ -16,6 +16,7 @@ import { CallError, Emitter } from './emitter.js';
 
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
  * `dtmf` (digit, by), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+ * `parties` ({from, fromName, to, toName}: a transfer changed who is at the other end),
  * `ended` (reason, cause, {sipCode, sipHeaders}). */
 export class Call extends Emitter {
   /** @type {Phone} */ #phone;
@@ -31,7 +32,12 @@ export class Call extends Emitter {
   reqId = '';
   /** @type {CallState} */ state = 'ringing';
   /** @type {'local'|'remote'|null} who holds */ heldBy = null;
+  startedAt = new Date(); // when it was dialled, or was announced here
   /** @type {Date | null} */ answeredAt = null;
+  /** @type {Date | null} */ endedAt = null;
+  /** @type {string | null} as `ended` tells it, for users */ endReason = null;
+  /** @type {string | null} the same for engineers */ endCause = null;
+  toName = '';
   /** @type {RTCPeerConnection | null} */ peerConnection = null;
   /** @type {MediaStream | null} */ localStream = null;
   remoteStream = new MediaStream();
@@ -48,6 +54,11 @@ export class Call extends Emitter {
     this.to = to;
     this.media = media ?? this.#flow; // the caller's view
     if (direction === 'outbound') this.#held = [];
+  }
+
+  /** Milliseconds of talk until now, or until the end; 0 for a call that was not answered. */
+  get duration() {
+    return this.answeredAt ? (this.endedAt ?? new Date()).getTime() - this.answeredAt.getTime() : 0;
   }
 
   /** True while this side sends no sound. */
@@ -186,7 +197,7 @@ export class Call extends Emitter {
       case 'ice.candidate':
         return this.peerConnection?.addIceCandidate({
           candidate: message.candidate, sdpMid: message.sdp_mid, sdpMLineIndex: message.sdp_m_line_index,
-        }).catch((error) => this.emit('error', error));
+        }).catch((error) => this.state === 'ended' || this.emit('error', error));
       case 'call.answered':
         this.state = 'active';
         this.answeredAt ??= new Date();
@@ -211,6 +222,12 @@ export class Call extends Emitter {
       case 'call.transferred':
         if (message.new_call_id) this.identify(message.new_call_id); // the old id stays good
         return this.#tell('transferred');
+      case 'call.parties': {
+        const { from, from_name: fromName, to, to_name: toName } = message;
+        const parties = { from, fromName, to, toName };
+        Object.assign(this, parties);
+        return this.#tell('parties', parties);
+      }
       case 'call.transfer.failed':
         return this.#tell('transferFailed', message.reason);
       case 'call.update':
@@ -237,6 +254,7 @@ export class Call extends Emitter {
   /** @param {string} reason @param {string} cause @param {object} [details] @internal */
   finish(reason, cause, details = {}) {
     if (this.state === 'ended') return;
+    Object.assign(this, { endReason: reason, endCause: cause });
     this.close();
     this.#tell('ended', reason, cause, details);
   }
@@ -244,6 +262,7 @@ export class Call extends Emitter {
   /** Lets go of devices and connection; says nothing. @internal */
   close() {
     this.state = 'ended';
+    this.endedAt ??= new Date();
     clearTimeout(this.#renewing);
     this.#phone.forget(this);
     this.peerConnection?.close();
@@ -302,8 +321,9 @@ export class Call extends Emitter {
     await pc.setLocalDescription(await pc.createOffer(how));
     const sent = this.#phone.send(message(/** @type {any} */ (pc.localDescription).sdp, this.#flow));
     if (!sent) throw new CallError('closed', 'not connected');
-    const early = this.#early;
+    const early = this.#early ?? [];
     this.#early = null;
+    if (this.state === 'ended') return; // while the offer was made
     for (const candidate of early) this.#phone.send({ ...candidate, ...this.#address() });
   }
 
@@ -318,7 +338,7 @@ export class Call extends Emitter {
     const message = text
       ? { type: 'ice.candidate', candidate: text, sdp_mid: sdpMid, sdp_m_line_index: sdpMLineIndex }
       : { type: 'ice.done' };
-    if (candidate && !text) return; // the end of one generation; `null` ends them all
+    if (this.state === 'ended' || (candidate && !text)) return; // too late · the end of one generation; `null` ends all
     if (this.#early) this.#early.push(message);
     else this.#phone.send({ ...message, ...this.#address() });
   }
@@ -326,18 +346,18 @@ export class Call extends Emitter {
   /** @param {string} sdp */
   async #answered(sdp) {
     const pc = this.peerConnection;
-    if (pc?.signalingState !== 'have-local-offer') return;
+    if (this.state === 'ended' || pc?.signalingState !== 'have-local-offer') return;
     try {
       await pc.setRemoteDescription({ type: 'answer', sdp });
     } catch (error) {
-      this.emit('error', error);
+      if (/** @type {string} */ (this.state) !== 'ended') this.emit('error', error);
     }
     this.#restarting = false;
     const waiting = this.#waiting;
     if (waiting) await this.#update(((this.#waiting = null), waiting));
   }
 
-  /** @param {{reason?: string}} message  the platform asks for a fresh offer */
+  /** @param {{reason?: string, pictures?: number}} message  the platform asks for a fresh offer */
   async #update(message) {
     const { reason, pictures } = message;
     try {
@@ -347,7 +367,7 @@ export class Call extends Emitter {
       if (reason === 'new_tracks') this.#makeRoom(pc, pictures);
       await this.#renegotiate(pc);
     } catch (error) {
-      this.emit('error', error);
+      if (this.state !== 'ended') this.emit('error', error);
     }
   }
 

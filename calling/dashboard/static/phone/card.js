@@ -16,7 +16,7 @@ export const WORDS = {
 
 /** @param {Call} call @returns {string} the other party */
 export function party(call) {
-  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown' : call.to;
+  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown' : call.toName || call.to;
 }
 
 /** @param {number} seconds */
@@ -66,10 +66,18 @@ export function card(call, announce, take, change) {
     button('ask', 'Ask first', () => transfer.reportValidity() && ask())));
 
   const title = make('h2', {}, party(call));
-  const element = make('article', { className: 'card call', 'aria-label': `Call with ${party(call)}` },
-    make('header', {}, make('div', {}, title,
-      make('span', { className: 'small quiet break' }, call.direction === 'inbound' ? `from ${call.from} to ${call.to}` : 'outgoing')),
+  const ends = make('span', { className: 'small quiet break' });
+  const element = make('article', { className: 'card call' },
+    make('header', {}, make('div', {}, title, ends),
     make('div', { className: 'row' }, time, state)), pictures.element, quality, verbs, keys, transfer);
+
+  /** Who is at the ends: as dialled or announced, until a transfer changes it. */
+  function rename() {
+    say(title, party(call));
+    say(ends, call.direction === 'inbound' ? `from ${call.from} to ${call.to}` : 'outgoing');
+    element.setAttribute('aria-label', `Call with ${party(call)}`);
+  }
+  rename();
 
   /** @param {any} panel @param {any} opener */
   function show(panel, opener) {
@@ -125,6 +133,7 @@ export function card(call, announce, take, change) {
 
   call.on('ringing', () => ((ringing = true), refresh()));
   for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
+  call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
   call.on('dtmf', (digit, by) => by === 'remote' && announce(`${party(call)} pressed ${digit}`));
   call.on('transferring', () => announce('Transferring …'));

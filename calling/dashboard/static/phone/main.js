@@ -7,22 +7,43 @@ import { WORDS, card, party } from './card.js';
 import { deviceChoice } from './devices.js';
 import { byId, make, say } from './elements.js';
 import { keypad } from './keypad.js';
+import { noticeChoice, notify } from './notices.js';
+import { pushChoice } from './push.js';
 import { play } from './tones.js';
 
 /** @typedef {import('../callwright.js').Call} Call */
 
 const KEPT = 'callwright.token';
+const REFRESH = 'callwright.refresh';
 
-/** The fragment never reaches a server; it is taken out of the address bar and kept for this tab alone. */
-function givenToken() {
+/**
+ * The fragment never reaches a server; it is taken out of the address bar and kept for this tab alone. Whoever made
+ * the link may be anybody: over a token that this tab has, the person decides. With `refresh` the phone renews its
+ * token by itself for as long as the tab lives.
+ */
+async function givenToken() {
   const given = new URLSearchParams(location.hash.slice(1));
   const token = given.get('token');
-  if (token) {
-    sessionStorage.setItem(KEPT, token);
-    history.replaceState(null, '', location.pathname);
-  }
-  if (given.get('to')) byId('destination').value = given.get('to');
-  return token ?? sessionStorage.getItem(KEPT);
+  if (token) history.replaceState(null, '', location.pathname);
+  const kept = sessionStorage.getItem(KEPT);
+  const taken = token && (!kept || kept === token || await replaces()) ? token : null;
+  if (taken) keep(taken, given.get('refresh') ?? (kept === taken ? undefined : ''));
+  if (given.get('to') && (taken || !token)) byId('destination').value = given.get('to');
+  return taken ?? kept;
+}
+
+/** In this tab's storage. @param {string} token @param {string} [refreshToken]  absent: as it was; empty: none */
+function keep(token, refreshToken) {
+  sessionStorage.setItem(KEPT, token);
+  if (refreshToken) sessionStorage.setItem(REFRESH, refreshToken);
+  else if (refreshToken === '') sessionStorage.removeItem(REFRESH);
+}
+
+/** Whether the person lets a link take this tab's phone over. Esc and Enter keep it. */
+function replaces() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId('replace'));
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener('close', () => done(dialog.returnValue === 'replace'), { once: true }));
 }
 
 /** @param {string} text @param {boolean} [bad] */
@@ -37,7 +58,7 @@ function announce(text, bad = false) {
 
 /** @param {string} token */
 function start(token) {
-  const phone = new Phone({ token });
+  const phone = new Phone({ token, refreshToken: sessionStorage.getItem(REFRESH) ?? undefined });
   /** @type {Map<Call, () => void>} what sounds for a call */ const tones = new Map();
   /** @type {Call[]} ringing here and not yet decided */ const ringing = [];
   byId('entry-page').hidden = true;
@@ -53,6 +74,8 @@ function start(token) {
   const line = (state, text) => {
     byId('line').dataset.state = state;
     say(byId('line'), text);
+    byId('offline').hidden = state !== 'lost';
+    name();
   };
 
   /** Puts a call on the page. @param {Call} call */
@@ -73,7 +96,14 @@ function start(token) {
     byId('swap').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
     byId('no-calls').hidden = phone.activeCalls.length > 0 || byId('calls').childElementCount > 0;
-    document.title = ringing.length ? `${party(ringing[0])} is calling` : talking.length ? 'On a call · Phone' : 'Phone';
+    name();
+  }
+
+  /** What the tab is called: the most urgent thing there is to say. */
+  function name() {
+    const talks = phone.activeCalls.some((call) => call.answeredAt);
+    document.title = ringing.length ? `${party(ringing[0])} is calling`
+      : byId('offline').hidden ? (talks ? 'On a call · Phone' : 'Phone') : 'Offline · Phone';
   }
 
   /** @param {Call} call @param {string} reason @param {string} cause */
@@ -145,7 +175,10 @@ function start(token) {
 
   phone.on('incoming', (call) => {
     sound(call, play(phone.activeCalls.length ? 'waiting' : 'ringtone'));
+    const quiet = notify(call, party(call));
+    call.on('answered', quiet);
     call.on('ended', (/** @type {string} */ reason, /** @type {string} */ cause) => {
+      quiet();
       if (!ringing.includes(call)) return;
       leave(call);
       record(call, reason, cause);
@@ -156,14 +189,17 @@ function start(token) {
 
   // --- the line -------------------------------------------------------------------------------------------------
 
+  let asked = false;
   phone.on('ready', async (info) => {
     line('ready', 'Online');
+    if (!asked && info.subscriber) pushChoice(byId('push'), () => String(phone.token), announce).catch((error) => announce(String(error.message), true));
+    asked = true;
     const subscriber = info.subscriber ?? {};
     say(byId('who'), subscriber.display_name || subscriber.email || 'Guest');
     const own = (info.addresses ?? []).map((/** @type {any} */ one) => one.name?.startsWith('/') ? one.name : one.channels?.audio?.split('?')[0]);
     say(byId('own'), own.filter(Boolean).join(' · ') || 'can call out only');
     try {
-      fill(await addresses(token), byId('book'), byId('addresses'), byId('search'), dial);
+      fill(await addresses(String(phone.token)), byId('book'), byId('addresses'), byId('search'), dial);
     } catch (error) {
       byId('book').replaceChildren(make('li', { className: 'quiet' }, String(/** @type {Error} */ (error).message)));
     }
@@ -172,14 +208,15 @@ function start(token) {
     if (again) return line('lost', 'Reconnecting …');
     line('lost', 'Offline');
     if (code === 4401) {
-      sessionStorage.removeItem(KEPT);
+      for (const kept of [KEPT, REFRESH]) sessionStorage.removeItem(kept);
       announce('The token is not valid any more. Open this page with a new one.', true);
       byId('entry-page').hidden = false;
       byId('phone').hidden = true;
     }
     return undefined;
   });
-  phone.on('token.expiring', () => announce('The token expires within a minute; open the page with a new one.', true));
+  phone.on('token.expiring', (renews) => renews || announce('The token expires within a minute; open the page with a new one.', true));
+  phone.on('token.refreshed', ({ token: fresh, refreshToken }) => keep(fresh, refreshToken));
   phone.on('error', (error) => announce(error.message, true));
 
   byId('dial').addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
@@ -193,6 +230,7 @@ function start(token) {
     held?.resume();
   };
   deviceChoice(phone, announce);
+  noticeChoice(byId('notices'), announce);
   swappable();
   phone.connect().catch(() => {});
   Object.assign(window, { phone }); // for the console of whoever tries things out
@@ -201,10 +239,10 @@ function start(token) {
 byId('entry').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   const token = byId('token').value.trim();
-  sessionStorage.setItem(KEPT, token);
+  keep(token, '');
   start(token);
 });
 addEventListener('hashchange', () => location.hash.includes('token=') && location.reload());
-const token = givenToken();
+const token = await givenToken();
 if (token) start(token);
 else byId('entry-page').hidden = false;

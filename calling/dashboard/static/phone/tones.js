@@ -12,34 +12,35 @@ const PATTERNS = {
   busy: { steps: [[[425], 0.5, 0.5]], volume: 0.08 },
 };
 
-/** Plays a pattern until the returned function is called, or for `seconds`.
+/** Plays a pattern until the returned function is called, or for `seconds`. One period is a buffer that the audio
+ * clock repeats: a tab in the background has hardly any timers.
  * @param {keyof typeof PATTERNS} name @param {number} [seconds] @returns {() => void} */
 export function play(name, seconds = Infinity) {
   context ??= new AudioContext();
   context.resume().catch(() => {}); // silent until the page was touched; the pattern goes on meanwhile
-  const { steps, volume } = PATTERNS[name];
-  const gain = new GainNode(context, { gain: volume });
-  gain.connect(context.destination);
-  const ends = performance.now() + seconds * 1000;
-  let step = 0;
-  let timer = 0;
-  const next = () => {
-    if (!context || performance.now() >= ends) return stop();
-    const [frequencies, on, off] = /** @type {[number[], number, number]} */ (steps[step % steps.length]);
-    step += 1;
-    for (const frequency of frequencies) {
-      const tone = new OscillatorNode(context, { frequency });
-      tone.connect(gain);
-      tone.start();
-      tone.stop(context.currentTime + on);
+  const source = new AudioBufferSourceNode(context, { buffer: period(context, PATTERNS[name]), loop: true });
+  source.connect(context.destination);
+  source.start();
+  if (seconds < Infinity) source.stop(context.currentTime + seconds);
+  return () => source.disconnect();
+}
+
+/** @param {AudioContext} context @param {{steps: any[], volume: number}} pattern */
+function period(context, { steps, volume }) {
+  const rate = context.sampleRate;
+  const length = steps.reduce((sum, [, on, off]) => sum + on + off, 0);
+  const buffer = new AudioBuffer({ length: Math.round(length * rate), sampleRate: rate });
+  const samples = buffer.getChannelData(0);
+  let begins = 0;
+  for (const [frequencies, on, off] of steps) {
+    const first = Math.round(begins * rate);
+    const count = Math.round(on * rate);
+    for (let at = 0; at < count; at++) {
+      const edge = Math.min(1, at / (0.005 * rate), (count - at) / (0.005 * rate)); // no click
+      const sum = frequencies.reduce((total, hertz) => total + Math.sin(2 * Math.PI * hertz * at / rate), 0);
+      samples[first + at] = volume * edge * sum;
     }
-    timer = Number(setTimeout(next, (on + off) * 1000));
-    return undefined;
-  };
-  const stop = () => {
-    clearTimeout(timer);
-    gain.disconnect();
-  };
-  next();
-  return stop;
+    begins += on + off;
+  }
+  return buffer;
 }

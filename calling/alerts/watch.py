@@ -1,0 +1,81 @@
+"""Looks at every alert, raises those whose condition has begun to hold, and has somebody told.
+
+An alert is raised once: as the event `alert.raised`, and to its address. It rests when its condition no
+longer holds, and may be raised again then. What is still to be told is in the row, so a restart forgets
+nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+import clock
+from calling.alerts import conditions, telling
+from calling.calls import control
+from calling.models.alert import Alert
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 50
+# Waits between tries to tell somebody, in seconds; then it is given up.
+WAITS: Final = (5, 30, 120, 600, 3600)
+CLAIM_SECONDS: Final = 60
+
+
+def look() -> int:
+    """One round over every project's alerts. Returns how many were raised or told."""
+    now, done = clock.now(), 0
+    for alert in Alert.objects.order_by("id").iterator(chunk_size=200):
+        try:
+            done += judge(alert, now)
+        except Exception:  # one project's alert must not keep the watch from the others
+            log.exception("An alert could not be judged", extra={"alert_id": str(alert.pk)})
+    return done + tell_waiting(now)
+
+
+def judge(alert: Alert, now: datetime) -> int:
+    """Raise the alert, or let it rest."""
+    found = conditions.found(alert, now)
+    if found is None:
+        if alert.raised_at is not None:
+            Alert.objects.filter(pk=alert.pk).update(raised_at=None, detail={})
+        return 0
+    with transaction.atomic():
+        # Conditional: of several sweeps one raises it.
+        raised = Alert.objects.filter(pk=alert.pk, raised_at=None).update(
+            raised_at=now, detail=found, telling=True, tries=0, next_at=now
+        )
+        if raised:
+            data = {"alert_id": str(alert.pk), "kind": alert.kind, "detail": found}
+            control.record_project_event(alert.project_id, "alert.raised", data)
+    return raised
+
+
+def tell_waiting(now: datetime) -> int:
+    """Tell those who are due; each is claimed first, so that two sweeps do not tell one twice."""
+    due = Q(telling=True, next_at__lte=now)
+    told = 0
+    for alert in list(Alert.objects.filter(due).order_by("next_at")[:MOST_AT_ONCE]):
+        later = now + timedelta(seconds=CLAIM_SECONDS)
+        if not Alert.objects.filter(due, pk=alert.pk).update(next_at=later):
+            continue
+        if telling.tell(alert):
+            Alert.objects.filter(pk=alert.pk).update(telling=False)
+            told += 1
+        else:
+            keep_for_later(alert, now)
+    return told
+
+
+def keep_for_later(alert: Alert, now: datetime) -> None:
+    if alert.tries >= len(WAITS):
+        log.warning("Nobody could be told of an alert", extra={"alert_id": str(alert.pk)})
+        Alert.objects.filter(pk=alert.pk).update(telling=False)
+        return
+    later = now + timedelta(seconds=WAITS[alert.tries])
+    Alert.objects.filter(pk=alert.pk).update(tries=alert.tries + 1, next_at=later)

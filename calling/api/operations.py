@@ -1,0 +1,88 @@
+"""`play say record collect stream` on a call, and what their owner wants of them later. API keys only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from calling.api import schema
+from calling.api.view import SwitchboardView
+from calling.calls import payloads
+from calling.commands import leg_selection, operation_params, operations
+from rest import errors
+
+SUMMARIES = {
+    "play": "Play files, speech, silence or ringing to a leg",
+    "say": "Speak a text to a leg",
+    "record": "Record a leg, or the whole call",
+    "collect": "Collect a leg's digits",
+    "stream": "Stream a leg's sound to a WebSocket",
+}
+
+
+def operation_view(verb: str) -> Any:
+    class OperationView(SwitchboardView):
+        @extend_schema(
+            operation_id=f"calls_{verb}",
+            summary=SUMMARIES[verb],
+            request=schema.OPERATIONS[verb],
+            responses={200: schema.Operation, **schema.ERRORS},
+            tags=["operations"],
+        )
+        def post(self, request: Request, call_id: str) -> Response:
+            key = self.key(request)
+            form = self.form(request)
+            form.know("leg")
+            control_id, params = operation_params.read(verb, form)
+            if verb == "record" and not form.given("leg"):
+                found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
+            else:
+                found, leg = leg_selection.select_leg(key, call_id, form, acting=False)
+                leg_id = leg.id
+            operation = operations.operate(found, leg_id, verb, control_id, params)
+            return Response(payloads.operation_payload(operation))
+
+    return OperationView.as_view()
+
+
+class WishView(SwitchboardView):
+    """What the owner of a long operation wants of it now."""
+
+    @extend_schema(
+        operation_id="calls_operation_control",
+        summary="Stop, pause, resume a long operation, or change its volume",
+        request=schema.Wish,
+        parameters=[
+            schema.word("verb", operation_params.WISHES, "what was begun"),
+            schema.word("wish", ("stop", "pause", "resume", "volume"), "what shall become of it"),
+        ],
+        responses={200: schema.Operation, **schema.ERRORS},
+        tags=["operations"],
+    )
+    def post(self, request: Request, call_id: str, verb: str, control_id: str, wish: str) -> Response:
+        key = self.key(request)
+        if wish not in operation_params.WISHES.get(verb, ()):
+            raise errors.NotFound
+        params = operation_params.read_wish(verb, wish, self.form(request))
+        row, _ = leg_selection.locate(key, call_id)
+        return Response(
+            payloads.operation_payload(operations.control_operation(row.id, verb, control_id, wish, params))
+        )
+
+
+SPEECH = ("transcribe", "detect", "denoise")
+
+
+class SpeechView(SwitchboardView):
+    """Operations that need a speech worker, which no instance of this version has."""
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request, call_id: str) -> Response:
+        leg_selection.locate(self.key(request), call_id)
+        raise errors.Unprocessable("speech_unavailable", "This instance has no speech worker.")
+
+
+VIEWS = {verb: operation_view(verb) for verb in operation_params.VERBS}

@@ -1,0 +1,251 @@
+"""The door. Every change of a call goes through here: lock, decide, save, append events, nudge.
+
+Commands and signals come as the machine's inputs; dialling, transferring and consulting come with a
+subject, because they name a destination. Raises the errors of docs/contract.md#errors, the machine's Refused
+(409), and StaleEpoch for a worker that has lost its session.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models.fields.json import KeyTransform
+
+import clock
+from calling import models
+from calling.calls import event_log, payloads, room_sessions, store
+from calling.machine import decide as machine
+from calling.machine.events import Digits, Effect, Event
+from calling.machine.inputs import Input, Limits, Mute, Open
+from calling.machine.states import Call, World
+from calling.models.ids import uuid7
+from calling.runtime import nudge, tracing
+from calling.telephony import billing
+
+Fence = tuple[UUID | str, int]
+T = TypeVar("T")
+TRIES = 6
+
+
+class StaleEpoch(Exception):
+    """The worker's lease was taken over: whatever it says no longer counts."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    call: Call
+    events: tuple[Event, ...]
+
+
+def limits() -> Limits:
+    return Limits(
+        setup=settings.CALLWRIGHT_SETUP_SECONDS,
+        grace=settings.CALLWRIGHT_GRACE_SECONDS,
+    )
+
+
+def in_transaction(work: Callable[[], T]) -> T:
+    """Run `work` in a transaction; take it again when links moved or PostgreSQL broke a deadlock."""
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                return work()
+        except store.LinksMoved:
+            pass
+        except OperationalError as error:
+            if "deadlock" not in str(error) or transaction.get_connection().in_atomic_block:
+                raise
+        clock.sleep(0.005 * 2**attempt)
+    raise OperationalError("The call was too busy to be changed; try again.")
+
+
+def apply(call_id: UUID | str, input: Input, *, fence: Fence | None = None) -> Outcome:
+    """Apply one input to one call and publish what happened."""
+
+    def work() -> Outcome:
+        check_fence(fence)
+        world, rows = store.lock_world(call_id)
+        return commit_turn(world, rows, str(UUID(str(call_id))), input)
+
+    return in_transaction(work)
+
+
+def check_fence(fence: Fence | None) -> None:
+    if fence is None:
+        return
+    session_id, epoch = fence
+    held = models.MediaSession.objects.select_for_update(no_key=True).filter(
+        pk=session_id, epoch=epoch, state="running"
+    )
+    if held.first() is None:
+        raise StaleEpoch
+
+
+def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input) -> Outcome:
+    """Decide and write, inside the caller's transaction, with the rows already locked."""
+    with tracing.span(f"decide {type(input).__name__}", call_id) as span:
+        outcome = _turn(world, rows, call_id, input)
+        if span is not None:
+            span.set_attribute("events", [event.type for event in outcome.events])
+            for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
+                transaction.on_commit(partial(tracing.call_over, row.id, row.created_at, clock.now()))
+    return outcome
+
+
+def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input) -> Outcome:
+    now = clock.now()
+    decision = machine.decide(world, call_id, input, now, limits())
+    for seat in room_sessions.to_mute(world, decision.world):
+        mute = Mute(seat.leg.id, frozenset({"audio"}))
+        more = machine.decide(decision.world, seat.call_id, mute, now, limits())
+        decision = replace(
+            more, events=decision.events + more.events, effects=decision.effects + more.effects
+        )
+    changed = decision.world != world or bool(decision.events) or bool(decision.effects)
+    if changed:
+        numbered = number_events(decision.events, rows, now)
+        note_supervision(decision.events, rows)
+        store.save_world(world, decision.world, rows, numbered)
+        room_sessions.apply_turn(world, decision.world, now)
+        billing.apply_turn(world, decision.world, now)
+        for effect in decision.effects:
+            keep_effect(effect, now)
+        tell(world, decision.world, rows)
+    return Outcome(decision.world[call_id], decision.events)
+
+
+def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> set[str]:
+    """Write the events under the next numbers of their calls; the ids of the calls that were counted on."""
+    codecs: dict[str, dict[str, Any]] = {}
+    if events:
+        pairs = models.Leg.objects.filter(call_id__in=list(rows)).values_list("id", "codec")
+        codecs = {str(leg_id): codec for leg_id, codec in pairs}
+    waiting: list[models.Event] = []
+    for event in events:
+        row = rows[event.call_id]
+        row.sequence += 1
+        assert event.call is not None
+        data: dict[str, Any] = {"call": payloads.call_payload(event.call, row, codecs=codecs)}
+        if event.leg_id is not None:
+            data["leg_id"] = event.leg_id
+        if event.type == "call.ended":
+            data["quality"] = quality_of(event.call.id)
+        waiting.append(
+            event_log.event(
+                row.project_id,
+                str(row.id),
+                event.type,
+                data | event.data,
+                now,
+                sequence=row.sequence,
+                call_id=row.id,
+                leg_id=event.leg_id,
+                facts=event.data,
+            )
+        )
+    event_log.keep(waiting)
+    return {event.call_id for event in events}
+
+
+def note_supervision(events: tuple[Event, ...], rows: dict[str, models.Call]) -> None:
+    """Every beginning, change and end of a supervision, in the audit log."""
+    for event in events:
+        if event.type in ("leg.supervising", "leg.supervising_ended"):
+            detail = {"leg_id": event.leg_id, **event.data}
+            name, action = str(detail.pop("by"))[:150], f"call.{event.type.removeprefix('leg.')}"
+            # A function of the database: a project's own requests cannot touch the audit log.
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT callwright_note_supervision(%s, %s, %s, %s, %s::jsonb)",
+                    [rows[event.call_id].project_id, name, action, event.call_id, json.dumps(detail)],
+                )
+
+
+def quality_of(call_id: str) -> list[dict[str, Any]]:
+    """The quality summary of a call's legs with media, from the newest sample of each."""
+    legs = models.Leg.objects.filter(call_id=call_id).exclude(stats=[]).order_by("position", "id")
+    found = legs.annotate(newest=KeyTransform("-1", "stats")).values_list("id", "role", "codec", "newest")
+    return [
+        payloads.quality_payload(str(leg_id), role, codec, newest) for leg_id, role, codec, newest in found
+    ]
+
+
+def keep_effect(effect: Effect, now: datetime) -> None:
+    if isinstance(effect, Digits):
+        models.Operation.objects.create(
+            call_id=effect.call_id,
+            leg_id=effect.leg_id,
+            verb="digits",
+            control_id=str(uuid7()),
+            params={"digits": effect.digits},
+            created_at=now,
+        )
+
+
+def tell(before: World, after: World, rows: dict[str, models.Call]) -> None:
+    """Nudge whoever should look: the edges of all parties, and the media worker."""
+    legs = [leg for world in (before, after) for call in world.values() for leg in call.legs]
+    devices = {leg.device_id for leg in legs} | {a.device_id for leg in legs for a in leg.attempts}
+    message = {
+        "calls": sorted(after),
+        "subscribers": sorted({leg.subscriber_id for leg in legs if leg.subscriber_id}),
+        "devices": sorted(device for device in devices if device),
+        "sip": any(leg.party.value == "sip" for leg in legs),
+    }
+    nudge.on_commit(nudge.EDGE, message)
+    for session_id in {row.session_id for row in rows.values() if row.session_id}:
+        nudge.wake_session(session_id)
+
+
+def open_call(
+    row: models.Call, call: Call, first: tuple[World, dict[str, models.Call]] | None = None
+) -> Outcome:
+    """Insert a new call and give it its first input, inside the caller's transaction.
+
+    `first`: the locked call that a consultation is linked with.
+    """
+    for name, value in store.call_columns(call).items():
+        setattr(row, name, value)
+    row.deadline = row.created_at
+    row.save(force_insert=True)
+    for position, leg in enumerate(call.legs):
+        store.create_leg(call.id, position, leg)
+    world, rows = first or ({}, {})
+    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open())
+
+
+def record_call_event(
+    call_id: UUID | str, type: str, data: dict[str, Any], leg_id: str | None = None
+) -> models.Event:
+    """Append an event that changes no call state: an operation's, a leg's quality."""
+
+    def work() -> models.Event:
+        row = models.Call.objects.select_for_update().get(pk=call_id)
+        call = store.values([row])[0]
+        row.sequence += 1
+        row.save(update_fields=["sequence"])
+        body = {"call": payloads.call_payload(call, row), **({"leg_id": leg_id} if leg_id else {}), **data}
+        tell({}, {call.id: call}, {call.id: row})
+        return event_log.append(
+            row.project_id, str(row.id), type, body, clock.now(),
+            sequence=row.sequence, call_id=row.id, leg_id=leg_id, facts=data,
+        )  # fmt: skip
+
+    return in_transaction(work)
+
+
+def record_project_event(project_id: UUID, type: str, data: dict[str, Any]) -> models.Event:
+    """Append an event of a project; these have no number."""
+
+    def work() -> models.Event:
+        return event_log.append(project_id, "project", type, data, clock.now(), sequence=None, facts=data)
+
+    return in_transaction(work)

@@ -1,0 +1,386 @@
+"""The only writer of calls, legs and attempts: lock, read into machine values, save what changed.
+
+No rule lives here and nobody is told from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from calling import models
+from calling.machine.reasons import EndedBy, EndReason
+from calling.machine.states import (
+    Attempt,
+    AttemptState,
+    Call,
+    CallState,
+    Leg,
+    LegState,
+    Media,
+    MediaState,
+    Party,
+    Role,
+    Settings,
+    Supervision,
+    SupervisionMode,
+    Timer,
+    TimerKind,
+    Transfer,
+    World,
+)
+from rest import errors
+
+UNTOUCHED = Settings()
+
+
+def read_legs(call_ids: Iterable[UUID]) -> dict[UUID, tuple[Leg, ...]]:
+    """The machine legs of some calls, in their order."""
+    rows = list(models.Leg.objects.filter(call_id__in=list(call_ids)).order_by("position", "id"))
+    attempts: dict[UUID, list[models.Attempt]] = defaultdict(list)
+    for attempt in models.Attempt.objects.filter(leg_id__in=[row.id for row in rows]).order_by("id"):
+        attempts[attempt.leg_id].append(attempt)
+    legs: dict[UUID, list[Leg]] = defaultdict(list)
+    for row in rows:
+        legs[row.call_id].append(leg_value(row, attempts[row.id]))
+    return {call_id: tuple(each) for call_id, each in legs.items()}
+
+
+def values(rows: Iterable[models.Call]) -> list[Call]:
+    rows = list(rows)
+    legs = read_legs([row.id for row in rows])
+    return [call_value(row, legs.get(row.id, ())) for row in rows]
+
+
+def snapshot(call_id: UUID | str) -> Call:
+    """One call as it stands. Raises NotFound."""
+    return values([get(call_id)])[0]
+
+
+def get(call_id: UUID | str) -> models.Call:
+    try:
+        return models.Call.objects.get(pk=call_id)
+    except (models.Call.DoesNotExist, ValueError) as error:
+        raise errors.NotFound from error
+
+
+@contextmanager
+def repeatable_read() -> Iterator[None]:
+    """What is read inside is of one moment, unless a transaction is open already.
+
+    A call is several rows: read one by one while a device answers, its leg was not answered yet and its
+    attempt not live any more, and the media session closed the peer that had made the offer.
+    """
+    with transaction.atomic():
+        if not connection.get_autocommit() and len(connection.savepoint_ids) == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def session_calls(session_id: UUID | str) -> list[Call]:
+    """The live calls of a media session, oldest first."""
+    rows = (
+        models.Call.objects.filter(session__id=session_id).exclude(state="ended").order_by("created_at", "id")
+    )
+    return values(rows)
+
+
+class LinksMoved(Exception):
+    """A consultation was linked between the look and the lock: take the transaction again."""
+
+
+def linked_ids(row: models.Call) -> set[UUID]:
+    links = (
+        row.consult_id,
+        row.consult_of if row.consulting else None,
+        row.supervises if row.state != "ended" else None,
+        *(UUID(each) for each in row.supervisors or ()),
+    )
+    return {other for other in links if other is not None}
+
+
+def all_linked_ids(row: models.Call) -> set[UUID]:
+    """The call with those linked to it, and those linked to these: a supervised call's consultation."""
+    found, fresh = {row.id}, linked_ids(row)
+    while fresh - found:
+        rows = list(models.Call.objects.filter(pk__in=fresh - found))
+        found |= fresh
+        fresh = {other for each in rows for other in linked_ids(each)}
+    return found
+
+
+def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
+    """Lock a call and those linked with it (consultation, supervisors), in id order; inside a transaction.
+
+    Raises NotFound, and LinksMoved when the links changed meanwhile (the caller starts again, so that
+    locks are only ever taken in one order).
+    """
+    first = get(call_id)
+    wanted = all_linked_ids(first)
+    rows = list(models.Call.objects.select_for_update().filter(pk__in=wanted).order_by("id"))
+    if not any(row.id == first.id for row in rows):
+        raise errors.NotFound
+    if not {other for row in rows for other in linked_ids(row)} <= wanted:
+        raise LinksMoved
+    return {call.id: call for call in values(rows)}, {str(row.id): row for row in rows}
+
+
+def save_world(
+    before: World, after: World, rows: dict[str, models.Call], counted: Iterable[str] = ()
+) -> None:
+    """Write what the machine changed: calls, legs (which may have moved between calls) and attempts.
+
+    `counted`: the calls whose `sequence` has grown.
+    """
+    known = {leg.id: leg for call in before.values() for leg in call.legs}
+    homes = {leg.id: call.id for call in before.values() for leg in call.legs}
+    for call in after.values():
+        old = before.get(call.id)
+        if old != call:
+            row = rows[call.id]
+            for name, value in call_columns(call).items():
+                setattr(row, name, value)
+            row.save()
+        elif call.id in counted:
+            rows[call.id].save(update_fields=["sequence"])
+        for position, leg in enumerate(call.legs):
+            was = known.get(leg.id)
+            if was is None:
+                create_leg(call.id, position, leg)
+            elif was != leg or homes[leg.id] != call.id:
+                columns = leg_columns(leg)
+                models.Leg.objects.filter(pk=leg.id).update(call_id=call.id, position=position, **columns)
+                save_attempts(was, leg)
+
+
+def create_leg(call_id: str, position: int, leg: Leg) -> None:
+    models.Leg.objects.create(id=leg.id, call_id=call_id, position=position, **leg_columns(leg))
+    models.Attempt.objects.bulk_create(
+        models.Attempt(id=attempt.id, leg_id=leg.id, **attempt_columns(attempt)) for attempt in leg.attempts
+    )
+
+
+def save_attempts(was: Leg, leg: Leg) -> None:
+    if was.attempts == leg.attempts:
+        return
+    old = {attempt.id: attempt for attempt in was.attempts}
+    for attempt in leg.attempts:
+        columns = attempt_columns(attempt)
+        if attempt.id not in old:
+            models.Attempt.objects.create(id=attempt.id, leg_id=leg.id, **columns)
+        elif old[attempt.id] != attempt:
+            models.Attempt.objects.filter(pk=attempt.id).update(**columns)
+
+
+def text(value: UUID | None) -> str | None:
+    return str(value) if value is not None else None
+
+
+def attempt_value(row: models.Attempt) -> Attempt:
+    return Attempt(str(row.id), str(row.device_id), row.kind, AttemptState(row.state), row.reason, row.offer)
+
+
+def leg_value(row: models.Leg, attempts: list[models.Attempt]) -> Leg:
+    return Leg(
+        id=str(row.id),
+        role=Role(row.role),
+        party=Party(row.party),
+        address=row.address,
+        name=row.name,
+        subscriber_id=text(row.subscriber_id),
+        holder=row.holder,
+        part=row.part,
+        part_of=text(row.part_of),
+        settings=Settings(**(row.settings or {})),
+        device_id=text(row.device_id),
+        app=row.app,
+        app_ref=row.app_ref,
+        state=LegState(row.state),
+        held=row.held,
+        muted=frozenset(row.muted),
+        media=Media(**row.media),
+        media_state=MediaState(row.media_state),
+        peer_id=text(row.peer_id),
+        offer=row.offer,
+        answer=row.answer,
+        serial=row.serial,
+        offered=row.offered,
+        attempts=tuple(attempt_value(attempt) for attempt in attempts),
+        end_reason=EndReason(row.end_reason) if row.end_reason else None,
+        end_cause=row.end_cause,
+        former_call_id=text(row.former_call_id),
+        refusal=row.refusal,
+        rang=row.rang,
+        early_media=row.early_media,
+        route=json.dumps(row.route),
+    )
+
+
+def leg_columns(leg: Leg) -> dict[str, Any]:
+    """The columns of `models.Leg` that the machine owns (not codec and stats)."""
+    return {
+        "role": leg.role.value,
+        "party": leg.party.value,
+        "address": leg.address,
+        "name": leg.name,
+        "subscriber_id": leg.subscriber_id,
+        "holder": leg.holder,
+        "part": leg.part,
+        "part_of": leg.part_of,
+        "settings": asdict(leg.settings) if leg.settings != UNTOUCHED else None,
+        "device_id": leg.device_id,
+        "app": leg.app,
+        "app_ref": leg.app_ref,
+        "state": leg.state.value,
+        "held": leg.held,
+        "muted": sorted(leg.muted),
+        "media": asdict(leg.media),
+        "media_state": leg.media_state.value,
+        "peer_id": leg.peer_id,
+        "offer": leg.offer,
+        "answer": leg.answer,
+        "serial": leg.serial,
+        "offered": leg.offered,
+        "early_media": leg.early_media,
+        "rang": leg.rang,
+        "refusal": leg.refusal,
+        "end_reason": leg.end_reason.value if leg.end_reason else None,
+        "end_cause": leg.end_cause,
+        "former_call_id": leg.former_call_id,
+        "route": json.loads(leg.route),
+    }
+
+
+def attempt_columns(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "device_id": attempt.device_id,
+        "kind": attempt.kind,
+        "state": attempt.state.value,
+        "reason": attempt.reason,
+        "offer": attempt.offer,
+    }
+
+
+def waiting_leg_json(leg: Leg) -> dict[str, Any]:
+    """A leg that is not a row yet (`connect` of a dial), as JSON in its call's row."""
+    columns = leg_columns(leg)
+    return {
+        "id": leg.id,
+        **{name: str(value) if isinstance(value, UUID) else value for name, value in columns.items()},
+        "attempts": [{"id": attempt.id, **attempt_columns(attempt)} for attempt in leg.attempts],
+    }
+
+
+def waiting_leg_value(data: dict[str, Any]) -> Leg:
+    attempts = [models.Attempt(**attempt) for attempt in data["attempts"]]
+    columns = {name: value for name, value in data.items() if name != "attempts"}
+    return leg_value(models.Leg(**columns), attempts)
+
+
+def timer_json(timer: Timer) -> dict[str, Any]:
+    return {"kind": timer.kind.value, "at": timer.at.isoformat(), "leg_id": timer.leg_id}
+
+
+def timer_value(data: dict[str, Any]) -> Timer:
+    return Timer(TimerKind(data["kind"]), datetime.fromisoformat(data["at"]), data["leg_id"])
+
+
+def transfer_json(transfer: Transfer | None) -> dict[str, Any] | None:
+    if transfer is None:
+        return None
+    return {
+        "waiting": transfer.waiting,
+        "targets": list(transfer.targets),
+        "to": transfer.to,
+        "by": transfer.by,
+        "connect": transfer.connect,
+        "scripted": transfer.scripted,
+    }
+
+
+def supervision_value(row: models.Call) -> Supervision | None:
+    if row.supervises is None:
+        return None
+    words = row.supervision or {}
+    return Supervision(
+        call_id=str(row.supervises),
+        mode=SupervisionMode(words["mode"]),
+        leg_id=words.get("leg_id"),
+        by=words.get("by", ""),
+        tone=words.get("tone", False),
+    )
+
+
+def supervision_columns(call: Call) -> dict[str, Any]:
+    wanted = call.supervision
+    words = asdict(wanted) if wanted is not None else None
+    return {
+        "supervises": words.pop("call_id") if words is not None else None,
+        "supervision": words,
+        "supervisors": list(call.supervisors) or None,
+    }
+
+
+def call_value(row: models.Call, legs: tuple[Leg, ...]) -> Call:
+    transfer = row.transfer
+    return Call(
+        id=str(row.id),
+        legs=legs,
+        state=CallState(row.state),
+        ring_seconds=row.ring_seconds,
+        max_seconds=row.max_seconds,
+        carried=row.carried,
+        program=text(row.program),
+        connect=tuple(waiting_leg_value(leg) for leg in row.connect),
+        transfer=Transfer(**{**transfer, "targets": tuple(transfer["targets"])}) if transfer else None,
+        consult_id=text(row.consult_id),
+        consult_of=text(row.consult_of),
+        consulting=row.consulting,
+        supervision=supervision_value(row),
+        supervisors=tuple(row.supervisors or ()),
+        timers=tuple(timer_value(timer) for timer in row.timers),
+        ringing_at=row.ringing_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        end_reason=EndReason(row.end_reason) if row.end_reason else None,
+        end_cause=row.end_cause,
+        ended_by=EndedBy(row.ended_by) if row.ended_by else None,
+        sip_code=row.sip_code,
+        sip_headers=tuple(row.sip_headers.items()),
+    )
+
+
+def call_columns(call: Call) -> dict[str, Any]:
+    """The columns of `models.Call` that the machine owns."""
+    return {
+        "state": call.state.value,
+        "ring_seconds": call.ring_seconds,
+        "max_seconds": call.max_seconds,
+        "carried": call.carried,
+        "program": call.program,
+        "connect": [waiting_leg_json(leg) for leg in call.connect],
+        "transfer": transfer_json(call.transfer),
+        "consult_id": call.consult_id,
+        "consult_of": call.consult_of,
+        "consulting": call.consulting,
+        **supervision_columns(call),
+        "timers": [timer_json(timer) for timer in call.timers],
+        "deadline": call.next_deadline,
+        "ringing_at": call.ringing_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "end_reason": call.end_reason.value if call.end_reason else None,
+        "end_cause": call.end_cause,
+        "ended_by": call.ended_by.value if call.ended_by else None,
+        "sip_code": call.sip_code,
+        "sip_headers": dict(call.sip_headers),
+    }

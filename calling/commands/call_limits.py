@@ -1,0 +1,90 @@
+"""How many calls a token holder, and how many legs a project, may have at once (docs/contract.md#rates).
+
+Asked in the transaction of a dial, under advisory locks that hold until its commit, so that dials at the same
+time cannot pass together. Must not live here: rates (`tokens.rate_limits`), limits of phone calls
+(`calling.telephony.billing`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+
+import clock
+from calling import models
+from calling.commands.leg_selection import legs_of
+from calling.machine.states import Call, Party
+from calling.media_sessions.placement import FRESH_SECONDS
+from calling.runtime.fair_share import has_room
+from calling.runtime.locks import lock_holder, lock_project_legs
+from rest import errors
+from tokens.subjects import Subject, TokenHolder
+
+RETRY_SECONDS = 5
+OTHERS_SECONDS = 60  # another project that has had a leg so recently is to find room
+
+
+def admit(subject: Subject, call: Call) -> None:
+    """Let a call that is about to be written pass, or raise TooManyRequests (429 `too_many_calls`).
+
+    Inside the transaction that writes it, after every other lock.
+    """
+    if isinstance(subject, TokenHolder):
+        lock_holder(subject.identity)
+        if dialled_calls(subject) >= most_calls(subject):
+            raise refusal("This token has as many calls as it may have at once: end one.")
+    lock_project_legs(subject.project_id)
+    fresh = sum(leg.live and leg.party is not Party.APP for leg in call.legs)
+    if fresh and not finds_room(subject.project_id, fresh):
+        raise refusal("The project has its share of the instance's calls; others are calling too.")
+
+
+def refusal(message: str) -> errors.TooManyRequests:
+    return errors.TooManyRequests(RETRY_SECONDS, "too_many_calls", message)
+
+
+def most_calls(holder: TokenHolder) -> int:
+    name = "SUBSCRIBER" if holder.kind == "subscriber" else "GUEST"
+    return int(getattr(settings, f"CALLWRIGHT_MAX_CALLS_{name}"))
+
+
+def dialled_calls(holder: TokenHolder) -> int:
+    """The live calls that the holder dialled. Those that others placed to it are not its doing."""
+    legs = models.Leg.objects.filter(legs_of(holder), role="caller", call__project_id=holder.project_id)
+    return legs.exclude(state="ended").values("call_id").distinct().count()
+
+
+def finds_room(project_id: UUID, fresh: int) -> bool:
+    """Whether the media workers carry `fresh` more legs of the project, beside what others hold."""
+    mine, others = legs_held(project_id)
+    if not others and not others_call(project_id):
+        return True
+    return has_room(mine, fresh, mine + others, capacity(), settings.CALLWRIGHT_PROJECT_SHARE)
+
+
+def legs_held(project_id: UUID) -> tuple[int, int]:
+    """The live legs of that project, and those of all others: a number that tells nothing more of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT own, others FROM callwright_legs_held(%s)", [project_id])
+        own, others = cursor.fetchone()
+    return int(own), int(others)
+
+
+def capacity() -> int:
+    """The legs that all workers together carry; one worker's where none has come up yet."""
+    alive = models.MediaWorker.objects.filter(
+        draining=False, heartbeat_at__gt=clock.now() - timedelta(seconds=FRESH_SECONDS)
+    )
+    return alive.aggregate(all=Sum("budget"))["all"] or settings.CALLWRIGHT_MEDIA_LEGS
+
+
+def others_call(project_id: UUID) -> bool:
+    """Whether another project has a call, or had one in the last minute."""
+    since = clock.now() - timedelta(seconds=OTHERS_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT callwright_others_call(%s, %s)", [project_id, since])
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,50 @@
+"""Types and cursors of the event log, as a request names them. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from calling.calls.event_types import PATTERNS
+from calling.commands.params import Params, invalid
+from rest import known_names
+
+TYPE = re.compile(r"\*|[a-z][a-z._]{0,38}(\.\*)?")
+MAX_TYPES = 50
+LAST_POSITION = 2**63 - 1
+
+
+def read_types(form: Params, name: str = "types", *, strict: bool = False) -> tuple[str, ...]:
+    """`["call.*", "room.started"]`; empty means every type. `strict` refuses what can match none."""
+    value = form.value(name)
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = value.split(",")
+    if (
+        not isinstance(value, list)
+        or len(value) > MAX_TYPES
+        or not all(isinstance(each, str) and TYPE.fullmatch(each) for each in value)
+    ):
+        form.fail(name, f"{name} must be a list of at most {MAX_TYPES} types like call.ended or call.*.")
+        return ()
+    if strict:
+        refuse_unknown_types(form, name, value)
+    return tuple(dict.fromkeys(value))
+
+
+def refuse_unknown_types(form: Params, name: str, patterns: Iterable[str]) -> None:
+    """Notes a fault for each pattern that no type of event can match."""
+    for each in patterns:
+        if each not in PATTERNS:
+            form.fail(name, known_names.words(each, PATTERNS, "event type"), known_names.CODE)
+
+
+def read_cursor(form: Params, name: str = "after") -> int | None:
+    value = form.value(name)
+    if value is None:
+        return None
+    text = str(value) if isinstance(value, str) else ""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LAST_POSITION):
+        raise invalid(name, f"{name} must be a cursor that was handed out.", "invalid_cursor")
+    return int(text)

@@ -1,0 +1,164 @@
+"""Which call and which leg a subject may name: its own for a token, any of its project for an API key."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from calling import models
+from calling.calls import store
+from calling.calls.store import leg_value
+from calling.commands.params import Params, as_form
+from calling.machine.inputs import Refused
+from calling.machine.states import Call, Leg, LegState, Party, Role
+from calling.machine.transfer import consulter_in_first
+from rest import errors
+from rest.json_bodies import Json
+from tokens.subjects import ApiKey, Subject, TokenHolder
+
+
+def locate(subject: Subject, call_id: UUID | str) -> tuple[models.Call, Leg | None]:
+    """The call that `subject` means and, for a token, its own leg in it.
+
+    A target that came out of a consultation may go on using the consultation's id
+    (docs/contract.md#consult). Raises NotFound for another project's call and, for a token, for a call it
+    has no leg in.
+    """
+    row = models.Call.objects.filter(pk=uuid_or_404(call_id), project_id=subject.project_id).first()
+    if row is None:
+        raise errors.NotFound
+    if isinstance(subject, ApiKey):
+        return row, None
+    asked = row.id
+    legs = own_legs(subject, Q(call_id=asked) | Q(former_call_id=asked))
+    if not legs:
+        raise errors.NotFound
+    leg_row = max(legs, key=lambda leg: (leg.state != "ended", leg.call_id != asked, leg.id))
+    if leg_row.call_id != asked:
+        row = models.Call.objects.get(pk=leg_row.call_id)
+    leg = leg_value(leg_row, list(leg_row.attempts.order_by("id")))
+    return row, leg
+
+
+def own_legs(holder: TokenHolder, where: Q) -> list[models.Leg]:
+    """The legs of a token's holder: its subscriber's, or for a guest those of its own identity."""
+    return list(models.Leg.objects.filter(where, legs_of(holder)))
+
+
+def legs_of(holder: TokenHolder) -> Q:
+    """Which legs are the holder's. A guest's go by its full identity, never by the short address.
+
+    Live ones that the version before wrote have no identity; until they end the address has to do.
+    """
+    if holder.subscriber_id is not None:
+        return Q(subscriber_id=holder.subscriber_id)
+    unnamed = Q(holder="", address=holder.address) & ~Q(state="ended")
+    return Q(subscriber_id=None) & (Q(holder=holder.identity) | unnamed)
+
+
+def uuid_or_404(value: UUID | str) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError as error:
+        raise errors.NotFound from error
+
+
+def pick_leg(call: Call, name: str | None, *, acting: bool = True) -> str:
+    """The leg an API key names: an id, a role (the newest of it), or None where only one can be meant.
+
+    Raises 422 `leg_required` when several could be meant, 422 `invalid_parameter` when none matches.
+    """
+    if name is not None:
+        leg = call.leg(name) or next((each for each in reversed(call.legs) if each.role == name), None)
+        if leg is None:
+            raise errors.Unprocessable("invalid_parameter", "The call has no such leg.", "leg")
+        return leg.id
+    candidates = [leg for leg in call.live_legs if leg.party is not Party.APP] or list(call.live_legs)
+    if acting and len(candidates) > 1:
+        ringing = [leg for leg in candidates if leg.state is LegState.RINGING]
+        candidates = (
+            ringing if len(ringing) == 1 and not any(leg.answered for leg in candidates) else candidates
+        )
+    if len(candidates) == 1:
+        return candidates[0].id
+    if not candidates and call.legs:
+        return call.legs[-1].id
+    raise errors.Unprocessable("leg_required", "Name the leg: an id, caller, callee or target.", "leg")
+
+
+class NotThisDevice(Refused):
+    """The leg is the subscriber's, but another of its devices carries it."""
+
+
+def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str | None) -> tuple[Call, Leg]:
+    """The token's own leg; from a socket, the one that its device carries or is rung by."""
+    row, leg = locate(subject, call_id)
+    assert leg is not None  # `locate` raises NotFound for a token without a leg
+    call = store.snapshot(row.id)
+    if device_id is not None:
+        leg = next((each for each in call.legs if rings_or_carries(each, device_id)), leg)
+        if leg.live and leg.device_id not in (None, device_id):
+            raise NotThisDevice("Another device of this subscriber carries the call.", leg.state.value)
+    if name is not None and name not in (leg.id, leg.role.value):
+        # Whoever calls its own address has two legs and may name either.
+        mine = (each for each in reversed(call.legs) if is_own(subject, each))
+        named = next((each for each in mine if name in (each.id, each.role.value)), None)
+        if named is None:
+            raise errors.Forbidden("not_permitted", "A token acts for its own leg.", "leg")
+        leg = named
+    return call, leg
+
+
+def is_own(subject: TokenHolder, leg: Leg) -> bool:
+    if subject.subscriber_id is None:
+        if leg.subscriber_id is not None:
+            return False
+        return leg.holder == subject.identity if leg.holder else leg.live and leg.address == subject.address
+    return leg.subscriber_id == str(subject.subscriber_id)
+
+
+def rings_or_carries(leg: Leg, device_id: str) -> bool:
+    return leg.live and (
+        leg.device_id == device_id or any(a.device_id == device_id and a.live for a in leg.attempts)
+    )
+
+
+def select_leg(
+    subject: Subject, call_id: str, form: Params, device_id: str | None = None, *, acting: bool = True
+) -> tuple[str, Leg]:
+    """(call id, leg) that a verb is about: a token's own, or the one that an API key names.
+
+    `leg` is the last field that is read, so the form is checked here.
+    """
+    name = form.text("leg", 45)
+    form.check()
+    if isinstance(subject, TokenHolder):
+        call, leg = own_leg(subject, call_id, name, device_id)
+        return call.id, leg
+    row, _ = locate(subject, call_id)
+    call = store.snapshot(row.id)
+    found = call.leg(pick_leg(call, name, acting=acting))
+    assert found is not None
+    return call.id, found
+
+
+def implied_leg(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> tuple[str, str]:
+    """(call, leg) for a verb that only the consulting party can mean: an API key need not name it."""
+    form = as_form(data)
+    if isinstance(subject, ApiKey) and not form.given("leg"):
+        form.check()
+        row, _ = locate(subject, call_id)
+        call = store.snapshot(row.id)
+        return call.id, (consulting_leg(call) or (call.live_legs or call.legs)[0]).id
+    found, leg = select_leg(subject, call_id, form, device_id)
+    return found, leg.id
+
+
+def consulting_leg(call: Call) -> Leg | None:
+    """The leg of whoever consults, in the first call or in the consultation; None where nobody does."""
+    if call.consulting:
+        return call.role(Role.CALLER)
+    if call.consult_id is None:
+        return None
+    return consulter_in_first(call, store.snapshot(call.consult_id))

@@ -1,0 +1,66 @@
+"""The search for calls: what was typed, as a filter of rows. A wrong value finds nothing and is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from calling.machine.reasons import EndReason
+
+MAX_TEXT = 300
+STATES = ("live", "created", "ringing", "answered", "ended")
+REASONS = tuple(reason.value for reason in EndReason)
+
+
+@dataclass(frozen=True)
+class CallQuery:
+    """`where` filters calls of a project; `wrong` are words about fields that mean nothing."""
+
+    where: Q
+    wrong: tuple[str, ...]
+
+
+def read_moment(text: str) -> datetime:
+    """`YYYY-MM-DD[THH:MM[:SS]]`, as the browser's field gives it, in UTC."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def wanted(query: QueryDict) -> CallQuery:
+    where, wrong = Q(), []
+    text = query.get("q", "").strip().replace("\0", "")[:MAX_TEXT]
+    if text:
+        where &= matches(text)
+    if state := query.get("state"):
+        if state not in STATES:
+            wrong.append("no such state")
+        else:
+            where &= ~Q(state="ended") if state == "live" else Q(state=state)
+    if reason := query.get("reason"):
+        where &= Q(end_reason=reason) if reason in REASONS else Q(end_cause=reason[:64].replace("\0", ""))
+    for name, lookup in (("after", "created_at__gte"), ("before_time", "created_at__lt")):
+        if value := query.get(name):
+            try:
+                where &= Q(**{lookup: read_moment(value)})
+            except ValueError:
+                wrong.append(f"{value[:40]} is not a time")
+    return CallQuery(where, tuple(wrong))
+
+
+def matches(text: str) -> Q:
+    """An id exactly; anything else as a part of an address, number or name of either side."""
+    try:
+        id = UUID(text)
+    except ValueError:
+        return (
+            Q(from_address__icontains=text)
+            | Q(to_address__icontains=text)
+            | Q(from_name__icontains=text)
+            | Q(caller_id__icontains=text)
+            | Q(end_cause=text)
+        )
+    return Q(pk=id) | Q(consult_of=id) | Q(legs__id=id)

@@ -1,0 +1,26 @@
+// @ts-check
+/** A notice of the system for a call that rings in a tab nobody looks at. Browsers show it only where permitted. */
+
+/** @typedef {import('../callwright.js').Call} Call */
+
+/** Offers to permit notices, where that is still open. @param {HTMLButtonElement} button
+ * @param {(text: string, bad?: boolean) => void} announce */
+export function noticeChoice(button, announce) {
+  const open = () => 'Notification' in window && Notification.permission === 'default';
+  button.hidden = !open();
+  button.onclick = async () => {
+    const said = await Notification.requestPermission();
+    button.hidden = !open();
+    announce(said === 'granted' ? 'Calls are shown while this tab is in the background' : 'The browser shows no notices of this page',
+      said !== 'granted');
+  };
+}
+
+/** Says who calls. A click leads to the phone. Returns what takes the notice away.
+ * @param {Call} call @param {string} who @returns {() => void} */
+export function notify(call, who) {
+  if (!document.hidden || !('Notification' in window) || Notification.permission !== 'granted') return () => {};
+  const notice = new Notification(`${who} is calling`, { body: call.to, tag: call.id, requireInteraction: true });
+  notice.onclick = () => (window.focus(), notice.close());
+  return () => notice.close();
+}

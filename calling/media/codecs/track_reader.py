@@ -1,0 +1,92 @@
+"""What one party says, read 20 ms at a time: its packets through a jitter buffer and, where asked, a decoder.
+
+A tap of a receiver. Who records, mixes or streams it is not known here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from calling.media.codecs.audio_codecs import Decoder, decoder
+from calling.media.codecs.jitter_buffer import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.opus import Pcm, opus_samples
+from calling.sdp.model import Codec
+
+RATE: Final = 48000
+FRAME: Final = RATE // 50
+QUIET: Final = np.zeros(FRAME, np.int16)
+
+
+class TrackReader:
+    """One party's sound as it comes in: a Tap of its inlet."""
+
+    def __init__(self, rate: int = RATE) -> None:
+        self.rate = rate
+        self._buffer = JitterBuffer()
+        self._codec: Codec | None = None
+        self._decoder: Decoder | None = None
+        self._skip = 0
+        self._rest = QUIET[:0]
+        self.level = 127
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        if codec.name.lower() in ("telephone-event", "cn"):
+            return
+        if self._codec is None or codec.key != self._codec.key:
+            self._codec, self._decoder = codec, None
+            self._buffer.clear()
+        if level is not None:
+            self.level = level
+        self._buffer.put(sequence, bytes(payload))
+
+    @property
+    def opus(self) -> bool:
+        """Whether it speaks Opus (or has said nothing yet)."""
+        return self._codec is None or self._codec.name.lower() == "opus"
+
+    def next(self) -> bytes | Lost | Wait | None:
+        """The payload for these 20 ms; None while a longer one is still going on."""
+        if self._skip > 0:
+            self._skip -= 1
+            return None
+        found = self._buffer.pull()
+        if isinstance(found, bytes) and self.opus:
+            self._skip = max(0, opus_samples(found) // FRAME - 1)
+        return found
+
+    def hear(self) -> Pcm:
+        """20 ms of samples at `rate` (more for a longer packet, then none for as long)."""
+        found = self.next()
+        frame = self.rate // 50
+        if found is None:
+            return QUIET[:0]
+        if self._codec is None or isinstance(found, Wait):
+            self.level = 127
+            return QUIET[:frame]
+        if self._decoder is None:
+            self._decoder = decoder(self._codec.name.lower(), self.rate)
+        try:
+            pcm = self._decoder.conceal(frame) if found is LOST else self._decoder.decode(found)  # type: ignore[arg-type]
+        except ValueError:
+            return QUIET[:frame]
+        return np.array(pcm, np.int16)
+
+    def twenty(self) -> Pcm:
+        """Exactly 20 ms at `rate`, whatever the length of the party's packets."""
+        size = self.rate // 50
+        heard = self.hear()
+        rest = np.concatenate((self._rest, heard)) if len(self._rest) else heard
+        if len(rest) < size:
+            rest = np.concatenate((rest, QUIET[: size - len(rest)]))
+        self._rest = rest[size:]
+        return rest[:size]

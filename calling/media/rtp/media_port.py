@@ -1,0 +1,306 @@
+"""One leg's media in the packet path: its inlets and outlets, who hears whom, RTCP and deadlines.
+
+The session routes with `set_audio_source`, `set_video_source`, `mute` and `send_digits`; none of it
+renegotiates. A source is another MediaPort, anything with `source(kind)` and `attach/detach(outlet)` (tones,
+files, mixers), or None.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+
+from calling.media.rtp import rtcp_reports
+from calling.media.rtp.config import MediaConfig
+from calling.media.rtp.events import Connected, DigitReceived, Flood, MediaLost, PeerFailed, Quality, Signal
+from calling.media.rtp.receiver import RtpReceiver, monotonic
+from calling.media.rtp.sender import DigitStep, RtpSender, Source
+from calling.media.rtp.ticker import ticker
+from calling.media.rtp.timer_wheel import wheel
+from calling.media.rtp.transport import RtpTransport
+from calling.sdp.negotiation import Transceiver
+
+CONSENT_EVERY = 4.0
+FIRST_STATS = 1.5  # seconds until the first figures
+# packets per second at 20 times a codec's ordinary rate (docs/security.md#r21):
+# 50 for sound, about 150 for a picture
+FLOOD = {"audio": 20 * 50, "video": 20 * 150}
+
+
+class MediaPort:
+    """One leg. `listener(signal)` is called in the loop for everything that happens."""
+
+    def __init__(self, config: MediaConfig, listener: Callable[[Signal], None]) -> None:
+        self.config = config
+        self.listener = listener
+        self.cname = secrets.token_hex(8)
+        self.audio_in = RtpReceiver("audio", self._digit)
+        self.video_in = RtpReceiver("video")
+        self.audio_out = RtpSender("audio")
+        self.video_out = RtpSender("video")
+        # further video lines, in the order of the SDP
+        self.more_video: list[tuple[RtpReceiver, RtpSender]] = []
+        self.lines: list[Transceiver] = []
+        self.transports: list[RtpTransport] = []
+        self.unsent = 0
+        self.fir_number = 0
+        self.expects_media = True  # the session clears it while the device may fall silent (it holds)
+        self.up = False
+        self.hears_no_events = False  # it agreed to telephone-event and does nothing with it
+        self.signalled_digits: Callable[[str], None] | None = None  # takes digits to it beside the media
+        self.silence_ends = 0.0  # seconds without RTP and RTCP after which the leg has failed; 0: never
+        self.awaits_sound = False  # `Connected` is told at the first packet, not before
+        self.closed = False
+        self.quality = rtcp_reports.QualityMeter()
+        self._connected_at = 0.0
+        self._expected_at = 0.0  # since when sound should come; 0: it need not
+        self._control_at = 0.0  # when RTCP came
+        self._heard: set[str] = set()
+        self._lost: set[str] = set()
+        self._inlets = [self.audio_in, self.video_in]
+        self._outlets = [self.audio_out, self.video_out]
+        self._odd = False
+        self._consent_due = 0.0
+        self._stats_due = 0.0
+        self._digits: list[Iterator[DigitStep]] = []
+        self._digit_base = 0
+        self._wheel = wheel()
+        self._wheel.add(self)
+
+    # --- routing
+
+    def source(self, kind: str) -> RtpReceiver:
+        return self.audio_in if kind == "audio" else self.video_in
+
+    def set_audio_source(self, source: Source | None) -> None:
+        """From now on this leg hears `source` (None: nothing is sent)."""
+        self.audio_out.attach_source(source.source("audio") if source is not None else None)
+
+    def set_video_source(self, source: Source | None, window: int = 0) -> None:
+        """From now on this leg sees `source` in its video line number `window` (0: the first)."""
+        outlets = self._outlets[1:]
+        if 0 <= window < len(outlets):
+            outlets[window].attach_source(source.source("video") if source is not None else None)
+
+    def mute(self, kinds: frozenset[str] | set[str]) -> None:
+        """Nobody gets these kinds from this leg until the next call without them."""
+        self.audio_in.mute("audio" in kinds)
+        self.video_in.mute("video" in kinds)
+        for inlet, _ in self.more_video:
+            inlet.mute("video" in kinds)
+
+    def send_digits(self, digits: str) -> bool:
+        """Send digits to this leg, after those under way: as RFC 4733 events, else the way its signalling has
+        (`signalled_digits`), else as tones. False: none is possible."""
+        unheard = self.hears_no_events or self.audio_out.digit_way != "events"
+        if self.signalled_digits is not None and unheard:
+            self.signalled_digits(digits)
+            return True
+        steps = self.audio_out.digit_plan(digits)
+        if steps is None or not self.audio_out.ready:
+            return False
+        self._digits.append(steps)
+        if len(self._digits) == 1:
+            self._digit_base = -1
+            ticker().add(self._digit_step)
+        return True
+
+    def _digit_step(self) -> bool:
+        if self.closed or not self._digits:
+            self._digits.clear()
+            return False
+        step = next(self._digits[0], False)
+        if isinstance(step, bool):
+            self._digits.pop(0)
+            self._digit_base = -1
+            return bool(self._digits)
+        if step is not None:
+            if isinstance(step, bytes):
+                self.audio_out.send_tone(step)
+                return True
+            payload, offset, marker = step
+            if self._digit_base < 0:
+                self._digit_base = self.audio_out.event_base() - offset
+            self.audio_out.send_event(payload, self._digit_base, offset, marker)
+        return True
+
+    # --- lines
+
+    def set_lines(self, lines: list[Transceiver], transport_of: Mapping[int, RtpTransport]) -> None:
+        """Bind the agreed lines (in SDP order) to inlets, outlets and their transports.
+
+        Sound is that of the first audio line that was not rejected, wherever it stands.
+        """
+        self.lines = lines
+        sound = next((line for line in lines if line.kind == "audio" and not line.rejected), None)
+        carrier = transport_of.get(sound.index) if sound is not None else None
+        self.audio_in.bind(sound, carrier)
+        self.audio_out.bind(sound, carrier)
+        for place, line in enumerate(line for line in lines if line.kind == "video"):
+            transport = None if line.rejected else transport_of.get(line.index)
+            agreed = None if line.rejected else line
+            if place > len(self.more_video):
+                self.more_video.append((RtpReceiver("video"), RtpSender("video")))
+                self._inlets.append(self.more_video[-1][0])
+                self._outlets.append(self.more_video[-1][1])
+            inlet, outlet = (self.video_in, self.video_out) if place == 0 else self.more_video[place - 1]
+            inlet.bind(agreed, transport)
+            outlet.bind(agreed, transport)
+        self.transports = list({id(one): one for one in transport_of.values()}.values())
+        for transport in self.transports:
+            transport.lines = [line for line in lines if transport_of.get(line.index) is transport]
+            transport.rtx_map = {
+                rtx: main for line in transport.lines for rtx, main in line.remote_rtx.items()
+            }
+
+    def inlet_of(self, line: Transceiver) -> RtpReceiver | None:
+        return next((inlet for inlet in self.inlets() if inlet.line is line), None)
+
+    def inlets(self) -> list[RtpReceiver]:
+        return self._inlets
+
+    def outlets(self) -> list[RtpSender]:
+        return self._outlets
+
+    def rtt(self) -> float | None:
+        """The longest round trip that RTCP measured, in seconds; None while none is known."""
+        return max((outlet.rtt for outlet in self._outlets if outlet.rtt is not None), default=None)
+
+    # --- what transports tell
+
+    def signal(self, signal: Signal) -> None:
+        if not self.closed:
+            self.listener(signal)
+
+    def _digit(self, digit: str, duration_ms: int) -> None:
+        self.signal(DigitReceived(digit, duration_ms))
+
+    def connected(self) -> None:
+        if self.transports and all(one.ready for one in self.transports):
+            self.up = True
+            now = self._connected_at = monotonic()
+            if not self._stats_due:  # the first figures come soon, so that short calls have some too
+                self.quality.begin(now)
+                self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
+            if not self.awaits_sound:
+                self.signal(Connected())
+            for outlet in self.outlets():
+                outlet.on_pli()
+
+    def failed(self, why: PeerFailed) -> None:
+        self.up = False
+        self.signal(why)
+
+    def first_packet(self, inlet: RtpReceiver) -> None:
+        if inlet.kind not in self._heard:
+            self._heard.add(inlet.kind)
+            if self.awaits_sound and inlet.kind == "audio":
+                self.awaits_sound = False
+                self.signal(Connected())
+        if inlet.kind == "video":
+            for sink in inlet.sinks:
+                if isinstance(sink, RtpSender):
+                    inlet.request_keyframe()
+
+    def heard(self, kind: str) -> bool:
+        """Whether a packet of that kind ever came."""
+        return kind in self._heard
+
+    def feedback(self, transport: RtpTransport, data: bytes) -> None:
+        self._control_at = monotonic()
+        rtcp_reports.handle_rtcp(self, transport, data)
+
+    # --- once a second
+
+    def crashed(self) -> None:
+        self.failed(PeerFailed("crashed"))
+
+    def on_second(self, now: float) -> None:
+        if self.closed:
+            return
+        for inlet in self._inlets:
+            if inlet.line is not None:
+                inlet.on_second()
+                self._watch(inlet, now)
+        for outlet in self._outlets:
+            if outlet.line is not None:
+                outlet.on_second()
+        if not self.up:
+            return
+        self._check_consent(now)
+        self._odd = not self._odd
+        for transport in self.transports:
+            # Sound is reported on every two seconds; a picture's source is told its rate every second.
+            if transport.ready and (self._odd or any(line.kind == "video" for line in transport.lines)):
+                rtcp_reports.send_reports(self, transport, now)
+        if now >= self._stats_due:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        record, bad = self.quality.measure(self, now)
+        self._stats_due = now + self.config.stats_seconds
+        self.signal(Quality(record, bad))
+
+    def last_figures(self) -> None:
+        """Tell the figures of the interval under way, before the port is closed."""
+        if self.up and not self.closed and self._stats_due:
+            self._measure(monotonic())
+
+    def _check_consent(self, now: float) -> None:
+        due = now >= self._consent_due
+        if due:
+            self._consent_due = now + CONSENT_EVERY
+        for transport in self.transports:
+            if transport.ready and not transport.consents(now - self.config.consent_seconds, ask=due):
+                self.failed(PeerFailed("consent_lost"))
+                return
+
+    def _watch(self, inlet: RtpReceiver, now: float) -> None:
+        """Floods, the first packet's deadline, and silence."""
+        kind = inlet.kind
+        _, expected, total = inlet.totals()
+        rate, inlet.watched = total - inlet.watched, total
+        if rate > FLOOD[kind]:
+            self.signal(Flood(kind, rate))
+        if kind != "audio":
+            return
+        if not (self.expects_media and self.up and inlet.line and inlet.line.receives):
+            self._expected_at = 0.0
+            return
+        if not self._expected_at:
+            self._expected_at = now
+            inlet.quiet_lost = None
+        inlet.notice_pauses(rate, expected - total)
+        stream = inlet.current()
+        since = max(stream.last_at if stream is not None else 0.0, self._expected_at)
+        if self._is_dead(inlet, now - max(since, self._control_at)):
+            self.failed(PeerFailed("silence"))
+            return
+        limit = self.config.silence_seconds if stream is not None else self.config.first_packet_seconds
+        if now - since > limit:
+            if kind not in self._lost:
+                self._lost.add(kind)
+                self.signal(MediaLost("silence" if stream is not None else "no_first_rtp", kind))
+        else:
+            self._lost.discard(kind)
+
+    def _is_dead(self, inlet: RtpReceiver, silent: float) -> bool:
+        """A party without ICE says nothing when it vanishes; one that pauses has twice the time."""
+        return 0 < self.silence_ends * (2 if inlet.pauses else 1) < silent
+
+    # --- end
+
+    def detach_all(self) -> None:
+        """Stop hearing and being heard; nothing keeps this port alive afterwards."""
+        self.closed = True
+        self._wheel.drop(self)
+        for outlet in self.outlets():
+            outlet.attach_source(None)
+            outlet.drop_bridge()
+        for inlet in self.inlets():
+            for sink in inlet.sinks:
+                listen = getattr(sink, "attach_source", None)
+                if listen is not None:
+                    listen(None)
+            inlet.sinks = inlet.taps = ()
+            inlet.streams.clear()

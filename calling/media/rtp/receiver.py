@@ -1,0 +1,391 @@
+"""What a leg sends: streams by SSRC with their counters, and the sinks that get each packet.
+
+An RtpReceiver is one kind (audio, video) of one MediaPort. Its packets stay in the reader's buffer; a sink
+that wants to keep one copies it. Counters follow RFC 3550 appendix A; lost video is asked for again once per
+source (RFC 4585), whoever watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import clock
+from calling.media.codecs.order import AHEAD, Order, Restarts
+from calling.media.rtp.bitrate import BitrateLimit
+from calling.media.rtp.header import payload_end, payload_offset
+from calling.media.rtp.telephone_event import DigitListener
+from calling.sdp.model import AUDIO_LEVEL, Codec
+from calling.sdp.negotiation import Transceiver
+
+if TYPE_CHECKING:
+    from calling.media.aiortc_private import PacketBuffer
+
+RING = 256  # packets kept per video source for those who lost one; a power of two
+NACK_TRIES = 10
+NACK_FIRST, NACK_MOST = 0.04, 0.2  # seconds until a lost packet is asked for again: 1.5 round trips
+NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
+COMFORT_NOISE = 13  # RFC 3389; passed over, but it says that its sender pauses
+PAUSED = 5  # packets a second: fewer is a pause between words
+KEY_EVERY = 1.0  # seconds between two requests for a key frame to one source
+
+monotonic = clock.monotonic
+
+
+class Sink(Protocol):
+    """Gets packets of a stream as they are, in the reader's buffer."""
+
+    buffer: PacketBuffer  # used instead of the reader's when there are several sinks
+
+    def relay(
+        self,
+        stream: RtpReceiveStream,
+        buffer: PacketBuffer,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> None:
+        """One decrypted packet of `size` bytes; mark: marker bit and payload type. May overwrite it."""
+
+    def renew(self) -> None:
+        """Packets were held back and come again."""
+
+
+class Tap(Protocol):
+    """Gets payloads: a recorder, a mixer, a collector. Must copy what it keeps."""
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        """level: RFC 6464 audio level in -dBov (0 loud, 127 silent), None if the device does not send it."""
+
+
+class Feedback(Protocol):
+    """What goes back to the device that sends: its transport."""
+
+    def rtt(self) -> float:
+        """The round trip to the device in seconds, 0 while it is not known."""
+
+    def request_keyframe(self, line: Transceiver, ssrc: int) -> None:
+        """Ask for a key frame of this SSRC, where the line's codecs have a way to."""
+
+    def send_nack(self, line: Transceiver, stream: RtpReceiveStream, now: float) -> None:
+        """Ask for the packets that this stream misses."""
+
+
+class RtpReceiveStream:
+    """One SSRC that comes in."""
+
+    __slots__ = (
+        "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts", "missing",
+        "octets", "packets", "prior_expected", "prior_received", "recovered", "restarts", "ring", "sr_at",
+        "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
+    )  # fmt: skip
+
+    def __init__(self, ssrc: int, inlet: RtpReceiver, sequence: int, clock: int) -> None:
+        self.ssrc = ssrc
+        self.inlet = inlet
+        self.clock = clock
+        self.top = (sequence - 1) & 0xFFFF  # highest sequence number seen
+        self.base = sequence
+        self.cycles = 0 if sequence else -65536
+        self.born = monotonic()
+        self.packets = self.octets = self.recovered = 0
+        self.jitter = 0.0  # timestamp units
+        self.transit = 0.0
+        self.last_at = 0.0
+        self.last_ts = 0
+        self.prior_expected = self.prior_received = 0
+        self.sr_ntp = self.sr_rtp = 0
+        self.sr_at = 0.0
+        self.missing: dict[int, tuple[int, float]] = {}
+        self.restarts: Restarts | None = None  # made at the first packet outside the order
+        self.digits: DigitListener | None = None  # made at the first event
+        self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
+
+    @property
+    def expected(self) -> int:
+        return self.cycles + self.top - self.base + 1
+
+    @property
+    def lost(self) -> int:
+        return self.expected - self.packets
+
+    def receive(self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int) -> None:
+        """One authentic packet: count it and hand it to the sinks."""
+        now = monotonic()
+        inlet = self.inlet
+        step = (sequence - self.top) & 0xFFFF
+        if step < AHEAD:
+            if sequence < self.top:
+                self.cycles += 65536
+            self.top = sequence
+            if step > 1 and self.ring is not None:
+                self._gap(sequence, step, now)
+        elif self.missing and self.missing.pop(sequence, None) is not None:
+            self.recovered += 1
+        elif not self._out_of_order(sequence, step):
+            return
+        self.packets += 1
+        self.octets += size
+        transit = now * self.clock - timestamp
+        change = transit - self.transit
+        self.transit = transit
+        if change < 0:
+            change = -change
+        if change < self.clock:  # a jump of over a second is a new timeline, not jitter
+            self.jitter += (change - self.jitter) * 0.0625
+        self.last_at = now
+        self.last_ts = timestamp
+        if self.ring is not None:
+            self.ring[sequence & (RING - 1)] = (sequence, bytes(buffer.view[:size]))
+        if mark & 0x7F in inlet.noticed:
+            inlet.event(self, buffer.view, size, mark, timestamp)
+        if inlet.muted:
+            return
+        if inlet.taps:
+            inlet.tap_packet(buffer.view, size, mark, sequence, timestamp)
+        sinks = inlet.sinks
+        if len(sinks) == 1:
+            sinks[0].relay(self, buffer, size, mark, sequence, timestamp, now)
+        elif sinks:
+            data = bytes(buffer.view[:size])
+            for sink in sinks:
+                sink.buffer.view[:size] = data
+                sink.relay(self, sink.buffer, size, mark, sequence, timestamp, now)
+
+    def _out_of_order(self, sequence: int, step: int) -> bool:
+        """Whether a late packet, or one after a jump, is to be used."""
+        restarts = self.restarts = self.restarts or Restarts()
+        found = restarts.judge(step, sequence, self.packets)
+        if found is Order.RESTART:
+            for sink in self.inlet.sinks:
+                sink.renew()
+            self.base = sequence - self.expected  # what was expected and lost until now stays counted
+            self.cycles, self.top = 0, sequence
+            self.missing.clear()
+            if self.ring is not None:
+                self.ring = [None] * RING
+        return found is not Order.SUSPECT
+
+    def kept(self, sequence: int) -> bytes | None:
+        """The packet with that number if it is still in the ring."""
+        entry = self.ring[sequence & (RING - 1)] if self.ring is not None else None
+        return entry[1] if entry is not None and entry[0] == sequence else None
+
+    def _gap(self, sequence: int, step: int, now: float) -> None:
+        if not self.inlet.nacks:
+            return
+        if step > NACK_MAX:
+            self.missing.clear()
+            self.inlet.request_keyframe()
+            return
+        for back in range(1, step):
+            self.missing[(sequence - back) & 0xFFFF] = (0, 0.0)
+        while len(self.missing) > NACK_MAX:
+            self.missing.pop(next(iter(self.missing)))
+        self.inlet.send_nack(self, now)
+
+    def nacks_due(self, now: float) -> list[int]:
+        """Sequence numbers to ask for now; gives up after a few tries."""
+        wanted: list[int] = []
+        pause = min(NACK_MOST, max(NACK_FIRST, 1.5 * self.inlet.rtt()))
+        for sequence, (tries, at) in list(self.missing.items()):
+            if tries >= NACK_TRIES or (self.top - sequence) & 0xFFFF > RING:
+                del self.missing[sequence]
+            elif now - at >= pause:
+                self.missing[sequence] = (tries + 1, now)
+                wanted.append(sequence)
+        return wanted
+
+
+class RtpReceiver:
+    """One kind of media that comes in from one leg."""
+
+    def __init__(self, kind: str, on_digit: Callable[[str, int], None] | None = None) -> None:
+        self.kind = kind
+        self.muted = False
+        self.sinks: tuple[Sink, ...] = ()
+        self.taps: tuple[Tap, ...] = ()
+        self.line: Transceiver | None = None
+        self.transport: Feedback | None = None
+        self.streams: dict[int, RtpReceiveStream] = {}
+        self.event_clocks: dict[int, int] = {}
+        self.noticed: frozenset[int] = frozenset()  # payload types that are no sound: events, comfort noise
+        self.pauses = False  # comfort noise or discontinuous sound (DTX) was seen
+        self.quiet_lost: int | None = None  # packets lost when the pause began that goes on now
+        self.level_id = 0
+        self.nacks = False
+        self.serial = 0  # grows with each agreed line, so that outlets forget their maps
+        self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
+        self.limit = BitrateLimit()
+        self.counted = (0, 0, 0)  # octets, expected, packets at the last report
+        self._past = (0, 0, 0)  # the same of streams that were forgotten
+        self.watched = 0  # packets at the last beat
+        self._codecs: dict[int, Codec] = {}
+        self._key_at = 0.0
+        self._on_digit = on_digit
+        self.digit_taps: tuple[Callable[[str, int], None], ...] = ()
+
+    def source(self, kind: str) -> RtpReceiver | None:
+        """Sources are asked for the kind they give; see MediaPort.set_audio_source."""
+        return self if kind == self.kind else None
+
+    def bind(self, line: Transceiver | None, transport: Feedback | None) -> None:
+        """Take the agreed line (None: this kind is not spoken)."""
+        if transport is not self.transport:
+            self.streams = {}  # another association: its numbers begin anew
+            self.counted = self._past = (0, 0, 0)
+        self.line, self.transport = line, transport
+        self.serial += 1
+        self._codecs = {codec.pt: codec for codec in line.codecs} if line else {}
+        self.event_clocks = {pt: clock for clock, pt in line.events.items()} if line else {}
+        self.noticed = frozenset((*self.event_clocks, COMFORT_NOISE)) - frozenset(self._codecs)
+        self.level_id = line.extensions.get(AUDIO_LEVEL, 0) if line else 0
+        self.nacks = bool(line) and any("nack" in codec.feedback for codec in line.codecs) if line else False
+
+    def codec(self, pt: int) -> Codec | None:
+        return self._codecs.get(pt)
+
+    def stream(self, ssrc: int, sequence: int, pt: int) -> RtpReceiveStream:
+        """The stream of that SSRC, made at its first packet."""
+        found = self.streams.get(ssrc)
+        if found is None:
+            codec = self._codecs.get(pt)
+            clock = codec.clock if codec else self.event_clocks.get(pt, 48000)
+            found = self.streams[ssrc] = RtpReceiveStream(ssrc, self, sequence, clock)
+        return found
+
+    def forget(self, stream: RtpReceiveStream) -> None:
+        """Drop a stream that fell silent; what it brought stays counted."""
+        if self.streams.get(stream.ssrc) is stream:
+            del self.streams[stream.ssrc]
+            octets, expected, packets = self._past
+            self._past = octets + stream.octets, expected + stream.expected, packets + stream.packets
+
+    def totals(self) -> tuple[int, int, int]:
+        """(octets, packets expected, packets received) of all streams since the association began."""
+        octets, expected, packets = self._past
+        for stream in self.streams.values():
+            octets += stream.octets
+            expected += stream.expected
+            packets += stream.packets
+        return octets, expected, packets
+
+    def current(self) -> RtpReceiveStream | None:
+        """The stream that sent last."""
+        return max(self.streams.values(), key=lambda stream: stream.last_at, default=None)
+
+    # --- who gets it
+
+    def attach(self, sink: Sink) -> None:
+        if sink not in self.sinks:
+            self.sinks = (*self.sinks, sink)
+        if self.kind == "video":
+            self.request_keyframe()
+
+    def detach(self, sink: Sink) -> None:
+        self.sinks = tuple(one for one in self.sinks if one is not sink)
+        self.bitrate_limits.pop(sink, None)
+
+    def tap(self, tap: Tap) -> None:
+        self.taps = (*(one for one in self.taps if one is not tap), tap)
+
+    def untap(self, tap: Tap) -> None:
+        self.taps = tuple(one for one in self.taps if one is not tap)
+
+    def mute(self, muted: bool) -> None:
+        """Forward nothing while muted; digits are still noticed."""
+        if self.muted and not muted:
+            for sink in self.sinks:
+                sink.renew()
+            if self.kind == "video":
+                self.request_keyframe()
+        self.muted = muted
+
+    def tap_packet(self, view: memoryview, size: int, mark: int, sequence: int, timestamp: int) -> None:
+        codec = self._codecs.get(mark & 0x7F)
+        at = payload_offset(view, size)
+        if codec is None or at is None:
+            return
+        payload = view[at : payload_end(view, size)]
+        level = audio_level(view, size, self.level_id)
+        for tap in self.taps:
+            tap.packet(payload, codec, sequence, timestamp, mark > 127, level)
+
+    # --- digits
+
+    def event(self, stream: RtpReceiveStream, view: memoryview, size: int, mark: int, timestamp: int) -> None:
+        """A telephone-event. Each stream has a listener: their timestamps have nothing in common."""
+        if mark & 0x7F not in self.event_clocks:
+            self.pauses = True
+            return
+        at = payload_offset(view, size)
+        if at is not None and payload_end(view, size) - at >= 4:
+            listener = stream.digits = stream.digits or DigitListener(self._digit)
+            listener.packet(view[at : at + 4], timestamp, self.event_clocks[mark & 0x7F])
+
+    def _digit(self, digit: str, duration_ms: int) -> None:
+        if self._on_digit is not None:
+            self._on_digit(digit, duration_ms)
+        for tap in self.digit_taps:
+            tap(digit, duration_ms)
+        if not self.muted:
+            for sink in self.sinks:
+                replay = getattr(sink, "replay_digit", None)
+                if replay is not None:
+                    replay(self, digit, duration_ms)
+
+    def notice_pauses(self, rate: int, lost: int) -> None:
+        """Once a second. rate: packets since the last time; lost: until now. A pause loses nothing."""
+        if rate < PAUSED:
+            if self.quiet_lost is None and self.streams:
+                self.quiet_lost = lost
+        elif self.quiet_lost is not None:
+            self.pauses = self.pauses or lost == self.quiet_lost
+            self.quiet_lost = None
+
+    # --- feedback to the device
+
+    def rtt(self) -> float:
+        """The round trip to the device in seconds, 0 while it is not known."""
+        return self.transport.rtt() if self.transport is not None else 0.0
+
+    def request_keyframe(self) -> None:
+        """Ask the source for a key frame, at most once a second."""
+        now = monotonic()
+        stream = self.current()
+        if self.transport is None or self.line is None or stream is None or now - self._key_at < KEY_EVERY:
+            return
+        self._key_at = now
+        self.transport.request_keyframe(self.line, stream.ssrc)
+
+    def send_nack(self, stream: RtpReceiveStream, now: float) -> None:
+        if self.transport is not None and self.line is not None:
+            self.transport.send_nack(self.line, stream, now)
+
+    def on_second(self) -> None:
+        for stream in self.streams.values():
+            if stream.digits is not None:
+                stream.digits.expire()
+
+
+def audio_level(view: memoryview, size: int, number: int) -> int | None:
+    """RFC 6464 level of a packet in -dBov, None without the extension. Fast for the usual first place."""
+    if not number or not view[0] & 0x10:
+        return None
+    at = 12 + 4 * (view[0] & 15)
+    if at + 6 <= size and view[at] == 0xBE and view[at + 4] == number << 4:
+        return view[at + 5] & 0x7F
+    from calling.media.rtp.header import extension
+
+    found = extension(view, size, number)
+    return found[0] & 0x7F if found else None

@@ -1,0 +1,253 @@
+"""RTCP of one leg: reports sent once a second, feedback taken, the figures for `Quality`.
+
+Sender reports carry the source's own clock mapped onto ours, the same for sound and picture of one
+source, so that lips stay in step through the switchboard (RFC 3550 section 6.4).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import clock
+from calling.media.rtp import mos as stats
+from calling.media.rtp import rtcp
+from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.sender import RtpSender
+from calling.media.rtp.transport import RtpTransport
+
+NTP_ORIGIN = clock.time() - clock.monotonic()  # one steady clock for everything this process says
+REMB_LIFE = 5.0
+
+
+class ReportingPort(Protocol):
+    """The leg that reports are made for."""
+
+    cname: str
+    audio_in: RtpReceiver
+    video_in: RtpReceiver
+    audio_out: RtpSender
+    video_out: RtpSender
+    transports: list[RtpTransport]
+
+    def inlets(self) -> list[RtpReceiver]: ...
+    def outlets(self) -> list[RtpSender]: ...
+
+
+def now_ntp(now: float) -> int:
+    return rtcp.ntp_time(now + NTP_ORIGIN)
+
+
+def send_reports(port: ReportingPort, transport: RtpTransport, now: float) -> None:
+    """One compound packet with all reports of a transport."""
+    blocks = [_block(stream, now) for stream in transport.streams.values() if now - stream.last_at < 10]
+    parts: list[bytes] = []
+    speaker = 0
+    for outlet in port.outlets():
+        if outlet.transport is transport and outlet.packets and now - outlet.last_at < 10:
+            info = _sender(outlet, now)
+            parts.append(info if parts else rtcp.sender_report(*_sender_fields(outlet, now), blocks))
+            speaker = speaker or outlet.ssrc
+    if not parts:
+        speaker = next((line.ssrc for line in transport.lines), 1)
+        parts.append(rtcp.receiver_report(speaker, blocks))
+    parts.append(rtcp.description(speaker, port.cname))
+    for inlet in port.inlets():
+        if inlet.kind == "video" and inlet.transport is transport:
+            limit = bitrate_limit(inlet, now)
+            ssrcs = [stream.ssrc for stream in inlet.streams.values()]
+            if limit and ssrcs:
+                parts.append(rtcp.remb(speaker, limit, ssrcs))
+    transport.send_control(b"".join(parts))
+
+
+def _block(stream: RtpReceiveStream, now: float) -> bytes:
+    expected, received = stream.expected, stream.packets
+    new, got = expected - stream.prior_expected, received - stream.prior_received
+    stream.prior_expected, stream.prior_received = expected, received
+    fraction = max(0, min(255, (new - got) * 256 // new)) if new > 0 else 0
+    lsr = stream.sr_ntp >> 16 & 0xFFFFFFFF if stream.sr_at else 0
+    dlsr = int((now - stream.sr_at) * 65536) if stream.sr_at else 0
+    highest = (stream.cycles + stream.top) & 0xFFFFFFFF
+    return rtcp.block(stream.ssrc, fraction, stream.lost, highest, int(stream.jitter), lsr, dlsr)
+
+
+def _sender_fields(outlet: RtpSender, now: float) -> tuple[int, int, int, int, int]:
+    # payload alone (RFC 3550 6.4.1)
+    feeder, octets = outlet.active_source, outlet.octets - 12 * outlet.packets
+    clock = outlet.codec.clock if outlet.codec is not None else 90000
+    if isinstance(feeder, RtpReceiveStream):
+        clock = feeder.clock
+        if feeder.sr_at:
+            source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
+            stamp = (source_now + outlet.ts_off) & 0xFFFFFFFF
+            return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
+    stamp = (outlet.last_ts + int((now - outlet.last_at) * clock)) & 0xFFFFFFFF
+    return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
+
+
+def _sender(outlet: RtpSender, now: float) -> bytes:
+    return rtcp.sender_report(*_sender_fields(outlet, now), [])
+
+
+def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> None:
+    """Everything a device says over RTCP."""
+    now = monotonic()
+    outlets = {outlet.ssrc: outlet for outlet in port.outlets() if outlet.line is not None}
+    for packet in rtcp.parse(data):
+        if isinstance(packet, rtcp.SenderInfo):
+            stream = transport.streams.get(packet.ssrc)
+            if stream is not None:
+                stream.sr_ntp, stream.sr_rtp, stream.sr_at = packet.ntp, packet.rtp, now
+        elif isinstance(packet, rtcp.Report):
+            outlet = outlets.get(packet.ssrc)
+            if outlet is not None:
+                outlet.far_fraction, outlet.far_lost = packet.fraction, packet.lost
+                outlet.far_jitter = packet.jitter
+                if packet.lsr:
+                    trip = ((now_ntp(now) >> 16 & 0xFFFFFFFF) - packet.lsr - packet.dlsr) & 0xFFFFFFFF
+                    if trip < 65536 * 10:
+                        outlet.rtt = trip / 65536
+        elif isinstance(packet, rtcp.KeyWanted):
+            if packet.media_ssrc in outlets:
+                outlets[packet.media_ssrc].on_pli()
+        elif isinstance(packet, rtcp.Nack):
+            if packet.media_ssrc in outlets:
+                outlets[packet.media_ssrc].resend(packet.sequences)
+        elif isinstance(packet, rtcp.Remb):
+            for ssrc in packet.ssrcs:
+                outlet = outlets.get(ssrc)
+                if outlet is not None and isinstance(outlet.source, RtpReceiver):
+                    outlet.source.bitrate_limits[outlet] = packet.bitrate, now
+
+
+def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
+    """What the source may send during the next second, in bit/s; 0 while it sends nothing."""
+    octets, expected, packets = inlet.totals()
+    before_octets, before_expected, before_packets = inlet.counted
+    inlet.counted = octets, expected, packets
+    if octets == before_octets:
+        return 0
+    new = max(1, expected - before_expected)
+    loss = max(0.0, min(1.0, 1 - (packets - before_packets) / new))
+    viewers = [
+        (told, sink.rate)
+        for sink, (told, at) in inlet.bitrate_limits.items()
+        if now - at < REMB_LIFE and isinstance(sink, RtpSender)
+    ]
+    return inlet.limit.update(8.0 * (octets - before_octets), loss, viewers)
+
+
+class AudioTotals:
+    """The sound of one leg from its beginning: totals, and means over the intervals in which some flowed."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._packets = self._lost = self._sent = self._intervals = self._trips = 0
+        self._jitter = self._mos = self._trip = 0.0
+        self._worst = 5.0
+
+    def add(self, packets: int, lost: int, sent: int, jitter_ms: float, mos: float) -> None:
+        self._packets, self._lost, self._sent = self._packets + packets, self._lost + lost, self._sent + sent
+        self._jitter, self._mos = self._jitter + jitter_ms, self._mos + mos
+        self._intervals += 1
+        self._worst = min(self._worst, mos)
+
+    def rtt(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._trip += seconds
+            self._trips += 1
+
+    def record(self) -> dict[str, object]:
+        """{seconds, packets, lost, sent, jitter_ms, rtt_ms, mos, mos_least}; what is not known is None."""
+        known = self._intervals
+        return {
+            "seconds": round(self.seconds, 1),
+            "packets": self._packets,
+            "lost": self._lost,
+            "sent": self._sent,
+            "jitter_ms": round(self._jitter / known, 1) if known else None,
+            "rtt_ms": round(1000 * self._trip / self._trips, 1) if self._trips else None,
+            "mos": round(self._mos / known, 2) if known else None,
+            "mos_least": self._worst if known else None,
+        }
+
+
+class QualityMeter:
+    """Figures of the last interval of one leg: what came from it and what it says it got."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[int, int]] = {}
+        self._sent: dict[str, int] = {}
+        self._sound = AudioTotals()
+        self._at = 0.0
+
+    def begin(self, now: float) -> None:
+        """The first interval begins."""
+        self._at = now
+
+    def measure(self, port: ReportingPort, now: float) -> tuple[dict[str, object], bool]:
+        """A JSON-ready record {audio: {...}, video: {...}, rtt_ms, so_far} and whether the sound is bad.
+
+        so_far: the sound from the beginning to now, see AudioTotals.
+        """
+        rtt = _rtt(port)
+        record: dict[str, object] = {"rtt_ms": None if rtt is None else round(rtt * 1000, 1)}
+        self._sound.seconds += now - self._at if self._at else 0.0
+        self._at = now
+        bad = False
+        for kind, inlet, outlet in (
+            ("audio", port.audio_in, port.audio_out),
+            ("video", port.video_in, port.video_out),
+        ):
+            if inlet.line is None:
+                continue
+            figures, poor = self._kind(kind, inlet, outlet, rtt or 0.0)
+            record[kind] = figures
+            bad = bad or poor
+        if port.audio_in.line is not None:
+            self._sound.rtt(rtt)
+            record["so_far"] = self._sound.record()
+        return record, bad
+
+    def _kind(
+        self, kind: str, inlet: RtpReceiver, outlet: RtpSender, rtt: float
+    ) -> tuple[dict[str, object], bool]:
+        stream = inlet.current()
+        _, expected, packets = inlet.totals()
+        before_expected, before_packets = self._before.get(kind, (0, 0))
+        self._before[kind] = expected, packets
+        new = expected - before_expected
+        lost = max(0, new - (packets - before_packets))
+        sent = outlet.packets - self._sent.get(kind, 0)
+        self._sent[kind] = outlet.packets
+        codec = inlet.line.codecs[0] if inlet.line and inlet.line.codecs else None
+        clock = stream.clock if stream else (codec.clock if codec else 8000)
+        jitter = 1000 * stream.jitter / clock if stream else 0.0
+        loss = lost / new if new > 0 else 0.0
+        name = codec.name.lower() if codec else None
+        figures: dict[str, object] = {
+            "codec": name,
+            "received": {"packets": packets - before_packets, "lost": lost, "jitter_ms": round(jitter, 1)},
+            "sent": {
+                "packets": sent,
+                "lost_fraction": round(outlet.far_fraction, 3),
+                "lost": outlet.far_lost,
+                "jitter_ms": round(1000 * outlet.far_jitter / clock, 1),
+            },
+        }
+        if kind != "audio":
+            return figures, False
+        near = stats.mos(name or "", loss, rtt * 1000, jitter)
+        far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, 1000 * outlet.far_jitter / clock)
+        figures["mos"] = min(near, far)
+        flowing = new > 0 or sent > 0
+        if flowing:
+            self._sound.add(packets - before_packets, lost, sent, jitter, min(near, far))
+        return figures, flowing and min(near, far) < stats.BAD_MOS
+
+
+def _rtt(port: ReportingPort) -> float | None:
+    found = [outlet.rtt for outlet in port.outlets() if outlet.rtt is not None]
+    if found:
+        return found[0]
+    return next((one.stun_rtt for one in port.transports if one.stun_rtt is not None), None)

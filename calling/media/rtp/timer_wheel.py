@@ -1,0 +1,106 @@
+"""One timer for all legs of a loop: RTCP, consent, deadlines and statistics ride on it.
+
+Each rider is called about once a second from one of 40 slots, so that legs do not all act at once; and
+while there are sprinters (packets to ask for again) they are called every 25 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import clock
+
+SLOTS = 40
+SWITCH_SECONDS = 0.0005
+TURN = 1.0  # seconds for one whole turn
+FAULTS = 3  # in a row, after which a rider is over: it would fail for ever
+log = logging.getLogger(__name__)
+
+
+class Tick(Protocol):
+    def on_second(self, now: float) -> None:
+        """About once a second; now: clock.monotonic()."""
+
+    def crashed(self) -> None:
+        """Its `on_second` failed FAULTS times in a row and is called no more."""
+
+
+class FastTick(Protocol):
+    def on_fast_tick(self, now: float) -> bool:
+        """Every 25 ms while it returns true."""
+
+
+class TimerWheel:
+    """The wheel of one event loop; get it with `wheel()`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._slots: list[dict[Tick, None]] = [{} for _ in range(SLOTS)]
+        self._sprinters: dict[FastTick, None] = {}
+        self._faults: dict[Tick, int] = {}
+        self._at = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self.lag = 0.0  # seconds the last beat came late: how busy the loop is
+
+    def add(self, rider: Tick) -> None:
+        min(self._slots, key=len)[rider] = None
+        self._start()
+
+    def drop(self, rider: Tick) -> None:
+        self._faults.pop(rider, None)
+        for slot in self._slots:
+            slot.pop(rider, None)
+
+    def add_fast_tick(self, sprinter: FastTick) -> None:
+        self._sprinters[sprinter] = None
+        self._start()
+
+    def _start(self) -> None:
+        if self._timer is None:
+            self._due = self._loop.time() + TURN / SLOTS
+            self._timer = self._loop.call_at(self._due, self._turn)
+
+    def _failed(self, rider: Tick) -> None:
+        faults = self._faults[rider] = self._faults.get(rider, 0) + 1
+        if faults == FAULTS:
+            self.drop(rider)
+            rider.crashed()
+
+    def _turn(self) -> None:
+        now = clock.monotonic()
+        self.lag = max(0.0, self._loop.time() - self._due)
+        self._at = (self._at + 1) % SLOTS
+        for sprinter in list(self._sprinters):
+            if not sprinter.on_fast_tick(now):
+                self._sprinters.pop(sprinter, None)
+        for rider in list(self._slots[self._at]):
+            try:
+                rider.on_second(now)
+            except Exception:  # one leg's fault must not stop the others' clock
+                log.exception("A media timer failed.")
+                self._failed(rider)
+            else:
+                self._faults.pop(rider, None)
+        self._timer = None
+        if self._sprinters or any(self._slots):
+            self._due = max(self._due + TURN / SLOTS, self._loop.time())
+            self._timer = self._loop.call_at(self._due, self._turn)
+
+
+_wheels: WeakKeyDictionary[asyncio.AbstractEventLoop, TimerWheel] = WeakKeyDictionary()
+
+
+def wheel() -> TimerWheel:
+    """The running loop's wheel."""
+    loop = asyncio.get_running_loop()
+    found = _wheels.get(loop)
+    if found is None:
+        found = _wheels[loop] = TimerWheel(loop)
+        # Each sendto gives the interpreter away; another busy thread would keep it for 5 ms a packet.
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+    return found

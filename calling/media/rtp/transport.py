@@ -1,0 +1,223 @@
+"""What every transport of a leg has in common, encrypted or not: streams by SSRC, RTCP, repairs.
+
+An RtpTransport reads its sockets itself (subclasses do) and hands authentic packets to their streams.
+`protect` is the in-place function that outlets call before `send`; on a plain wire it does nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from calling.media.aiortc_private import PacketBuffer, protect, protect_rtcp, unprotect_rtcp
+from calling.media.rtp import rtcp
+from calling.media.rtp.events import Flood, PeerFailed, Signal
+from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
+from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.timer_wheel import wheel
+from calling.sdp.model import MID
+from calling.sdp.negotiation import Transceiver
+
+# SSRCs of one transport at once (docs/security.md#r21); one that fell silent makes room for a new one
+MAX_STREAMS = 16
+IDLE_SECONDS = 0.1  # silence after which a stream may be forgotten for another
+CHURN = 100  # SSRCs that come and go, or find no room, within a second
+unpack_fields = FIELDS.unpack_from
+
+
+class PortEvents(Protocol):
+    """The port of a transport, as the transport sees it."""
+
+    fir_number: int
+    unsent: int
+    expects_media: bool
+    hears_no_events: bool
+
+    def rtt(self) -> float | None:
+        """The round trip in seconds as RTCP measured it, None while it is not known."""
+
+    def inlet_of(self, line: Transceiver) -> RtpReceiver | None:
+        """The receiver that was bound to an agreed line."""
+
+    def first_packet(self, inlet: RtpReceiver) -> None:
+        """The first packet of a stream came."""
+
+    def feedback(self, transport: RtpTransport, data: bytes) -> None:
+        """One authentic compound RTCP packet came."""
+
+    def signal(self, signal: Signal) -> None:
+        """Something happened that the session wants to know."""
+
+    def send_digits(self, digits: str) -> bool:
+        """Send digits to this leg; False: there is no way."""
+
+    def connected(self) -> None:
+        """A transport is ready."""
+
+    def failed(self, why: PeerFailed) -> None:
+        """A transport is over, and so is its peer."""
+
+
+class RtpTransport(ABC):
+    """Streams and feedback of one transport."""
+
+    def __init__(self, port: PortEvents) -> None:
+        self.port = port
+        self.buffer = PacketBuffer()
+        self.out = PacketBuffer(1500)
+        self.rx: object = None  # opaque: the sessions of libsrtp
+        self.tx: object = None
+        self.protect: Callable[[Any, Any, Any], int] = protect
+        self.streams: dict[int, RtpReceiveStream] = {}
+        self.lines: list[Transceiver] = []
+        self.rtx_map: dict[int, int] = {}  # RTX SSRC -> SSRC
+        self.refused = 0
+        self.closed = False
+        self._churn = 0
+        self._churn_until = 0.0
+        self._wheel = wheel()
+
+    @property
+    def ready(self) -> bool:
+        return self.tx is not None
+
+    def rtt(self) -> float:
+        """The round trip to the far end in seconds, 0 while it is not known."""
+        return self.port.rtt() or 0.0
+
+    @property
+    def stun_rtt(self) -> float | None:
+        """The same as STUN measured it, where there is ICE."""
+        return None
+
+    def consents(self, since: float, *, ask: bool) -> bool:
+        """Whether the far end has agreed since then to be sent to (RFC 7675); `ask`: ask it again now."""
+        return True
+
+    @abstractmethod
+    def send(self, data: memoryview | bytes) -> None:
+        """One protected datagram to the far end."""
+
+    def send_control(self, data: bytes) -> None:
+        """Protect and send one compound RTCP packet."""
+        size = len(data)
+        if self.tx is None or size > 1400:
+            return
+        out = self.out
+        out.view[:size] = data
+        out.length[0] = size
+        if protect_rtcp(self.tx, out.c, out.length) == 0:
+            self.send(out.view[: out.length[0]])
+
+    # --- datagrams in
+
+    def new_stream(self, ssrc: int, pt: int, sequence: int, size: int) -> RtpReceiveStream | None:
+        """Find whose stream an unknown SSRC is: by MID, signalled SSRC, then payload type."""
+        if ssrc in self.rtx_map or any(pt in line.rtx.values() for line in self.lines):
+            self._recover_rtx(ssrc, size)
+            return None
+        if len(self.streams) >= MAX_STREAMS and not self._made_room():
+            return None
+        line = self._line_of(ssrc, pt, size)
+        inlet = self.port.inlet_of(line) if line is not None else None
+        if inlet is None:
+            return None
+        stream = inlet.stream(ssrc, sequence, pt)
+        self.streams[ssrc] = stream
+        self.port.first_packet(inlet)
+        return stream
+
+    def _made_room(self) -> bool:
+        """Forget the stream that has been silent longest, if one is; too many of them are a flood."""
+        now = monotonic()
+        if now >= self._churn_until:
+            self._churn, self._churn_until = 0, now + 1.0
+        self._churn += 1
+        if self._churn == CHURN:
+            self.port.signal(Flood("audio", 0))
+        oldest = min(self.streams.values(), key=lambda stream: stream.last_at)
+        if now - oldest.last_at < IDLE_SECONDS:
+            return False
+        del self.streams[oldest.ssrc]
+        oldest.inlet.forget(oldest)
+        return True
+
+    def _line_of(self, ssrc: int, pt: int, size: int) -> Transceiver | None:
+        lines = [line for line in self.lines if line.receives]
+        for line in lines:
+            number = line.extensions.get(MID)
+            found = extension(self.buffer.view, size, number) if number else None
+            if found is not None:
+                value = bytes(found)
+                return next((one for one in lines if one.mid is not None and one.mid.encode() == value), None)
+        for line in lines:
+            if ssrc in line.remote_ssrcs:
+                return line
+        speakers = [line for line in lines if line.codec(pt) is not None or pt in line.events.values()]
+        return speakers[0] if speakers else None
+
+    def _recover_rtx(self, ssrc: int, size: int) -> None:
+        """Turn an RTX packet (RFC 4588) back into the one that was lost."""
+        view = self.buffer.view
+        mark, _, timestamp, _ = unpack_fields(view, FIELDS_AT)
+        for line in self.lines:
+            original = next((pt for pt, rtx in line.rtx.items() if rtx == mark & 0x7F), None)
+            if original is None:
+                continue
+            inlet = self.port.inlet_of(line)
+            at, end = payload_offset(view, size), payload_end(view, size)
+            main = self.rtx_map.get(ssrc) or line.remote_rtx.get(ssrc)
+            stream = inlet.streams.get(main) if inlet and main else (inlet.current() if inlet else None)
+            if stream is None or at is None or end - at < 3:
+                return  # an empty one is bandwidth probing
+            sequence = view[at] << 8 | view[at + 1]
+            if sequence not in stream.missing:
+                return
+            view[at : end - 2] = bytes(view[at + 2 : end])
+            view[0] &= 0xDF
+            FIELDS.pack_into(view, FIELDS_AT, original | mark & 0x80, sequence, timestamp, stream.ssrc)
+            stream.receive(self.buffer, end - 2, original | mark & 0x80, sequence, timestamp)
+            return
+
+    def control(self, size: int) -> None:
+        """One SRTCP datagram in the buffer."""
+        buffer = self.buffer
+        buffer.length[0] = size
+        if unprotect_rtcp(self.rx, buffer.c, buffer.length):
+            self.refused += 1
+            return
+        self.port.feedback(self, bytes(buffer.view[: buffer.length[0]]))
+
+    # --- feedback that an inlet wants sent
+
+    def request_keyframe(self, line: Transceiver, ssrc: int) -> None:
+        if any("nack pli" in codec.feedback for codec in line.codecs):
+            message = rtcp.pli(line.ssrc, ssrc)
+        elif any("ccm fir" in codec.feedback for codec in line.codecs):
+            self.port.fir_number += 1
+            message = rtcp.fir(line.ssrc, ssrc, self.port.fir_number)
+        else:
+            return
+        self.send_control(rtcp.receiver_report(line.ssrc, []) + message)
+
+    def send_nack(self, line: Transceiver, stream: RtpReceiveStream, now: float) -> None:
+        wanted = stream.nacks_due(now)
+        if wanted:
+            self.send_control(rtcp.receiver_report(line.ssrc, []) + rtcp.nack(line.ssrc, stream.ssrc, wanted))
+        if stream.missing:
+            self._wheel.add_fast_tick(self)
+
+    def on_fast_tick(self, now: float) -> bool:
+        if self.closed:
+            return False
+        waiting = False
+        for stream in self.streams.values():
+            if stream.missing and stream.inlet.line is not None:
+                wanted = stream.nacks_due(now)
+                if wanted:
+                    line: Transceiver = stream.inlet.line
+                    report = rtcp.receiver_report(line.ssrc, [])
+                    self.send_control(report + rtcp.nack(line.ssrc, stream.ssrc, wanted))
+                waiting = waiting or bool(stream.missing)
+        return waiting

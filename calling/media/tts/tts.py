@@ -1,0 +1,206 @@
+"""Words to sound: the text-to-speech interface and its default, espeak-ng in a process of its own.
+
+`say(words, language)` gives prepared media like a file, cached by its words. espeak-ng is GPL software: it
+is never linked into this process, only run as a program: the binary on PATH, or the `[tts]` extra's library
+in a small process (`calling.media.tts.espeak`). Another provider is one class with `synthesise`; set
+`provider`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.util
+import io
+import os
+import re
+import shutil
+import sys
+import tempfile
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+from calling.media.codecs.audio_codecs import resample
+from calling.media.codecs.opus import OpusEncoder, Pcm
+from calling.media.files import turns
+from calling.media.files.library import media_directory
+from calling.media.files.prepare import ROOT, end_process
+from calling.media.files.prepared import OPUS_STEP_US, NotPrepared, Prepared, Writer, open_prepared
+from calling.media.files.turns import Ask, nobody
+
+MAX_WORDS: Final = 4000
+SECONDS: Final = 20.0
+RATE: Final = 48000
+FRAME: Final = RATE // 50
+
+
+class SpeechUnavailable(Exception):
+    """No speech can be made; the text says what to install."""
+
+
+class Provider(Protocol):
+    """Something that speaks. `name` is part of the cache's key."""
+
+    name: str
+
+    async def synthesise(self, words: str, *, language: str, voice: str, gender: str) -> bytes:
+        """A WAV file: PCM 16 bit, any rate, mono or stereo. Raises SpeechUnavailable."""
+        ...
+
+
+class Espeak:
+    """espeak-ng: small, free, robotic, about a hundred languages."""
+
+    name = "espeak-ng"
+
+    async def synthesise(self, words: str, *, language: str, voice: str, gender: str) -> bytes:
+        chosen = espeak_voice(language, gender)
+        binary = shutil.which("espeak-ng")
+        if binary is not None:
+            command = [binary, "-v", chosen, "--stdin", "--stdout", "-b", "1"]
+        elif importlib.util.find_spec("espeakng_loader") is not None:
+            command = [sys.executable, "-m", "calling.media.tts.espeak", chosen]
+        else:
+            raise SpeechUnavailable(
+                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or espeakng-loader"
+            )
+        sound, code = await _run(command, words)
+        if code != 0 or not sound.startswith(b"RIFF"):
+            if chosen != "en-us":
+                return await self.synthesise(words, language="en-US", voice="", gender=gender)
+            raise SpeechUnavailable("espeak-ng gave no sound")
+        return sound
+
+
+async def _run(command: list[str], words: str) -> tuple[bytes, int]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            sound, _ = await process.communicate(words.encode())
+    except TimeoutError:
+        raise SpeechUnavailable("espeak-ng took too long") from None
+    finally:
+        end_process(process)
+        await process.wait()
+    return sound, process.returncode or 0
+
+
+def espeak_voice(language: str, gender: str = "") -> str:
+    """espeak-ng's voice for a BCP 47 language: 'en-US' → 'en-us', 'de-DE' → 'de'. Never an option or a
+    path."""
+    tag = language.strip().lower().replace("_", "-")
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", tag):
+        tag = "en-us"
+    special = {"en-us", "en-gb", "pt-br", "es-419", "fr-be", "fr-ch", "zh-yue"}
+    names = {
+        "zh": "cmn",
+        "zh-cn": "cmn",
+        "zh-tw": "cmn",
+        "en": "en-us",
+        "no": "nb",
+        "es-mx": "es-419",
+        "pt-pt": "pt",
+    }
+    chosen = names.get(tag) or (tag if tag in special else names.get(tag.split("-")[0], tag.split("-")[0]))
+    return chosen + ("+f3" if gender.lower() == "female" else "")
+
+
+provider: Provider = Espeak()
+
+
+async def say(
+    words: str,
+    *,
+    language: str = "en-US",
+    voice: str = "",
+    gender: str = "",
+    directory: Path | None = None,
+    ask: Ask = nobody,
+) -> Prepared:
+    """The prepared sound of some words (at most 4000 characters), made in the turn of who asks. Raises
+    SpeechUnavailable, OSError (disk full)."""
+    words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
+    if not words:
+        raise SpeechUnavailable("there is nothing to say")
+    where = (directory or media_directory()) / "speech"
+    key = "\0".join((provider.name, language, voice, gender, words))
+    path = where / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.cwp"
+    with contextlib.suppress(OSError, NotPrepared):
+        opened = open_prepared(path)
+        os.utime(path)
+        return opened
+    line = turns.of_this_loop()
+    try:
+        turn = await line.begin(await ask())
+    except turns.GivenUp as given_up:
+        raise SpeechUnavailable(str(given_up)) from None
+    try:
+        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
+        await _keep(sound, path)
+    finally:
+        line.end(turn)
+    return open_prepared(path)
+
+
+async def _keep(sound: bytes, path: Path) -> None:
+    """Encode a WAV of our own provider to a prepared file, letting other work run in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".say-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            writer, encoder = Writer(file), OpusEncoder(RATE, 32000, 5)
+            for number, frame in enumerate(_frames(_pcm(sound))):
+                writer.add("audio", number * OPUS_STEP_US, encoder.encode(frame))
+                if number % 50 == 49:
+                    await asyncio.sleep(0)
+            writer.finish()
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+def _pcm(sound: bytes) -> Pcm:
+    try:
+        with wave.open(io.BytesIO(_lengths_mended(sound))) as file:
+            if file.getsampwidth() != 2:
+                raise SpeechUnavailable("the speech provider gave something other than 16 bit sound")
+            rate, channels = file.getframerate(), file.getnchannels()
+            samples = np.frombuffer(file.readframes(RATE * 1200), "<i2").astype(np.int16)
+    except (wave.Error, EOFError) as problem:
+        raise SpeechUnavailable("the speech provider gave no WAV") from problem
+    if channels == 2:
+        samples = samples.reshape(-1, 2).mean(axis=1).astype(np.int16)
+    return resample(samples, rate, RATE)
+
+
+def _lengths_mended(sound: bytes) -> bytes:
+    """espeak-ng writes to a pipe before it knows the length, and puts a placeholder into the header."""
+    at = sound.find(b"data", 12, 200)
+    if at < 0:
+        return sound
+    size = len(sound) - at - 8
+    size -= size % 2
+    head = sound[:4] + (at + size).to_bytes(4, "little") + sound[8:at]
+    return head + b"data" + size.to_bytes(4, "little") + sound[at + 8 : at + 8 + size]
+
+
+def _frames(pcm: Pcm) -> Iterator[Pcm]:
+    for at in range(0, len(pcm), FRAME):
+        frame = pcm[at : at + FRAME]
+        yield (
+            frame if len(frame) == FRAME else np.concatenate((frame, np.zeros(FRAME - len(frame), np.int16)))
+        )

@@ -1,0 +1,130 @@
+"""The rows of a worker: its heartbeat, its leases, its sessions. Synchronous; nothing here carries media.
+
+A session belongs to a worker while its row says so under the epoch the worker was given (the fence) and
+its lease is renewed. Who finds another epoch there has lost it and must not write any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from django.db import connection, transaction
+
+import clock
+from calling import models
+
+LEASE_SECONDS = 5
+
+BEAT = """
+WITH beat AS (
+    INSERT INTO calling_mediaworker
+        (id, name, host, pid, media_address, region, lock_key, budget, legs, cpu, loop_lag_ms, draining,
+         started_at, heartbeat_at)
+    VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(media_address)s, '', %(lock_key)s, %(budget)s, %(legs)s,
+            %(cpu)s, %(lag)s, %(draining)s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), legs = excluded.legs, cpu = excluded.cpu,
+        loop_lag_ms = excluded.loop_lag_ms, draining = excluded.draining
+)
+UPDATE calling_mediasession AS session SET lease_until = now() + make_interval(secs => %(lease)s)
+FROM unnest(%(sessions)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
+WHERE session.id = mine.id AND session.epoch = mine.epoch AND session.state = 'running'
+RETURNING session.id
+"""
+
+# One number per session that changes with whatever a plan is made of, for all sessions in one statement.
+DIGEST = """
+SELECT c.session_id, sum(('x' || left(md5(concat_ws('|', c.id, c.state, c.carried, c.program, c.transfer,
+        c.consult_id, c.consulting, c.supervision, c.supervisors, l.legs, o.operations, k.candidates,
+        m.members)), 15))::bit(60)::bigint)
+FROM calling_call c
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', l.id, l.state, l.held, l.muted, l.media, l.serial,
+        l.peer_id, l.answer IS NULL, l.early_media, l.app, l.app_ref, l.settings,
+        a.attempts), ';' ORDER BY l.id) AS legs
+    FROM calling_leg l
+    LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', t.id, t.state), ';' ORDER BY t.id) AS attempts
+        FROM calling_attempt t WHERE t.leg_id = l.id) a ON true
+    WHERE l.call_id = c.id) l ON true
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', o.id, o.wish_serial), ';' ORDER BY o.id) AS operations
+    FROM calling_operation o WHERE o.call_id = c.id AND o.state IN ('wanted', 'running')) o ON true
+LEFT JOIN LATERAL (SELECT max(i.id) AS candidates FROM calling_icecandidate i
+    JOIN calling_leg p ON p.peer_id = i.peer_id WHERE p.call_id = c.id) k ON true
+LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', s.id, s.deaf, s.volume), ';' ORDER BY s.id) AS members
+    FROM calling_member s WHERE s.call_id = c.id AND s.left_at IS NULL) m ON true
+WHERE c.session_id = ANY(%(sessions)s::uuid[]) AND c.state <> 'ended'
+GROUP BY c.session_id
+"""
+
+
+def connection_words() -> dict[str, Any]:
+    """Arguments for a psycopg connection of the worker's own, outside Django's pool."""
+    return {
+        "conninfo": settings.DATABASE_URL,
+        "dbname": connection.settings_dict["NAME"],
+        "autocommit": True,
+        "connect_timeout": 3,
+        "application_name": "callwright-media",
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 8000,
+    }
+
+
+async def open_connection(lock_key: int) -> psycopg.AsyncConnection[Any]:
+    """The worker's own connection, holding its advisory lock for as long as it lives."""
+    own = await psycopg.AsyncConnection.connect(**connection_words())
+    await own.execute("SELECT pg_try_advisory_lock(%s)", [lock_key])
+    return own
+
+
+def claim(session_id: UUID | str, epoch: int, worker_id: UUID) -> int | None:
+    """Take a wanted session; the new epoch, or None where somebody else did or it is no longer wanted."""
+    taken = models.MediaSession.objects.filter(pk=session_id, state="wanted", epoch=epoch).update(
+        state="running",
+        worker_id=worker_id,
+        epoch=epoch + 1,
+        lease_until=clock.now() + timedelta(seconds=LEASE_SECONDS),
+    )
+    return epoch + 1 if taken else None
+
+
+def project_of(session_id: UUID | str) -> str:
+    """The project that a session is for; empty where the session is gone."""
+    found = models.MediaSession.objects.filter(pk=session_id).values_list("project_id", flat=True).first()
+    return str(found or "")
+
+
+def still_wanted(session_id: UUID | str, epoch: int) -> bool:
+    return models.MediaSession.objects.filter(pk=session_id, state="wanted", epoch=epoch).exists()
+
+
+def finish(session_id: UUID | str, epoch: int) -> bool:
+    """End a session that has no live call. False: a call came meanwhile, carry on.
+
+    The row lock waits for a dial that is being written into this session (its foreign key holds it).
+    """
+    with transaction.atomic():
+        row = models.MediaSession.objects.select_for_update().filter(pk=session_id, epoch=epoch).first()
+        if row is None or row.state != "running":
+            return True
+        if models.Call.objects.filter(session_id=row.id).exclude(state="ended").exists():
+            return False
+        row.state, row.lease_until = "ended", None
+        row.save(update_fields=["state", "lease_until"])
+        return True
+
+
+def deregister(worker_id: UUID) -> None:
+    models.MediaWorker.objects.filter(pk=worker_id).delete()
+
+
+def digests(session_ids: Iterable[str]) -> dict[str, int]:
+    """A number per session that changes when its plan may have."""
+    with connection.cursor() as cursor:
+        cursor.execute(DIGEST, {"sessions": list(session_ids)})
+        return {str(session): int(number) for session, number in cursor.fetchall()}

@@ -1,0 +1,366 @@
+"""The media worker: one asyncio loop in a thread of the process, and the media sessions it carries.
+
+Lives here: the loop, the heartbeat with all leases in one statement, nudges and looks, admission, drain
+and the watchdog. What a session does is `calling.media.worker.session`; Celery's side is `calling.tasks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections import Counter
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+import clock
+from calling.media.rtp.config import MediaConfig, stands_privately
+from calling.media.session.handover import Handover
+from calling.media.session.journal import Journal, leftovers
+from calling.media.session.room_pipes import RoomPipes
+from calling.media.session.rooms import Rooms
+from calling.media.sources import test_pattern, tones
+from calling.media.worker import lease
+from calling.media.worker.admission import Holding, Load, refusal
+from calling.media.worker.loop_monitor import LoopMonitor
+from calling.media.worker.session import Session
+from calling.models.ids import uuid7
+from calling.runtime import nudge
+from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
+
+log = logging.getLogger(__name__)
+BEAT_SECONDS = 1.0
+LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
+SESSIONS = 400
+HURRY_SECONDS = 3.0  # for telling the calls that they end, once a drain is over
+
+
+class Worker:
+    """One per process; see `begin`. Methods are for other threads unless marked (loop)."""
+
+    def __init__(self, name: str) -> None:
+        self.id = uuid7()
+        self.name = name
+        self.lock_key = self.id.int >> 64 & (2**62 - 1)
+        self.config = MediaConfig(
+            bind=settings.CALLWRIGHT_MEDIA_BIND,
+            advertised=settings.CALLWRIGHT_MEDIA_ADVERTISED,
+            more=settings.CALLWRIGHT_MEDIA_PLACES[1:],
+            ports=settings.CALLWRIGHT_MEDIA_PORTS,
+            loopback=settings.CALLWRIGHT_MEDIA_ADVERTISED.startswith(("127.", "::1")),
+            sip_silence_seconds=settings.CALLWRIGHT_SIP_SILENCE_SECONDS,
+            # An instance on a private network has its callers there.
+            private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS
+            or stands_privately(settings.CALLWRIGHT_MEDIA_PLACES),
+            networks=settings.CALLWRIGHT_PRIVATE_NETWORKS,
+        )
+        self.legs_most = getattr(settings, "CALLWRIGHT_MEDIA_LEGS", LEGS)
+        self.spool = settings.DATA_DIR / "spool"
+        self.desk = DatabaseThreads()
+        self.journal: Journal | None = None
+        self.sessions: dict[str, Session] = {}
+        self.handover = Handover(self.sessions)
+        self.rooms = Rooms()
+        self.trunks = RoomPipes(self.id, self.config, self.desk, self.rooms)
+        self.loop = asyncio.new_event_loop()
+        self.pulse = LoopMonitor()
+        self.draining = False
+        self.finished = threading.Event()
+        self._up = threading.Event()
+        self._drain_until = 0.0
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._beat_now = asyncio.Event()
+        self._leaving = asyncio.Event()  # a drain was asked for, or a session is over
+
+    # --- life
+
+    def start(self) -> None:
+        """Run the loop in a thread of its own; returns once it runs."""
+        threading.Thread(target=self._run, name="media", daemon=True).start()
+        self._up.wait(30)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_until_complete(self._live())
+        finally:
+            self.finished.set()
+
+    async def _live(self) -> None:
+        with contextlib.suppress(OSError):
+            self.journal = Journal(self.spool / f"{self.id}.jsonl")
+        self.pulse.start(self.loop)
+        self._spawn(self._beats())
+        self._spawn(self._listen())
+        self._spawn(self.trunks.run())
+        self._spawn(self._replay())
+        self._spawn(asyncio.to_thread(warm))
+        self._up.set()
+        log.info("Media worker is up", extra={"worker": str(self.id)})
+        while not (self.draining and not self.sessions):
+            self._leaving.clear()
+            await self._left(self._drain_until - clock.monotonic() if self.draining else None)
+            if self.draining and clock.monotonic() >= self._drain_until:
+                await self._end_all()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.wait(list(self._tasks), timeout=1)
+        await self._disconnect()  # first: a beat under way would write the row anew
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
+        if self.journal is not None:
+            self.journal.close()
+        self.desk.close()
+        self.pulse.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- sessions
+
+    def carry(self, session_id: str, epoch: int) -> bool:
+        """Take the session and carry it to its end; False at once where it is not taken."""
+        if self.finished.is_set() or self.draining:
+            return False
+        future: Future[bool] = asyncio.run_coroutine_threadsafe(self._carry(session_id, epoch), self.loop)
+        while True:
+            try:
+                return future.result(timeout=5)
+            except CancelledError:
+                return True
+            except TimeoutError:
+                if self.finished.is_set():
+                    return True
+
+    async def _carry(self, session_id: str, epoch: int) -> bool:
+        try:
+            project = await self.desk.run(lease.project_of, session_id)
+            why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project))
+            if why is not None:
+                log.info("A session is left to other workers", extra={"session": session_id, "why": why})
+                return False
+            held = await self.desk.run(lease.claim, session_id, epoch, self.id)
+        except DATABASE_UNAVAILABLE:
+            return False
+        if held is None:
+            return True  # somebody else has it: nothing is left to do
+        session = Session(session_id, held, self, project)
+        self.sessions[session_id] = session
+        try:
+            await session.run()
+        except Exception:
+            log.exception("A media session failed", extra={"session": session_id})
+        finally:
+            self.sessions.pop(session_id, None)
+            self._leaving.set()
+        return True
+
+    def holding(self, project: str) -> Holding:
+        """What a project has of this worker's legs now."""
+        held = Counter[str]({project: 0})
+        for session in self.sessions.values():
+            held[session.project] += len(session.peers)
+        return Holding(held[project], len(held))
+
+    def load(self) -> Load:
+        return Load(
+            legs=sum(len(session.peers) for session in self.sessions.values()),
+            sessions=len(self.sessions),
+            cpu=self.pulse.cpu,
+            lag_ms=self.pulse.lag_ms,
+            stuck_seconds=self.pulse.stuck_seconds(),
+            draining=self.draining,
+        )
+
+    # --- heartbeat (loop)
+
+    async def _beats(self) -> None:
+        """Renew everything once a second, at once after an outage; a lost lease ends its session here."""
+        while True:
+            started = clock.monotonic()
+            try:
+                async with asyncio.timeout(4):
+                    await self._beat()
+            except (*DATABASE_UNAVAILABLE, TimeoutError, OSError) as error:
+                log.warning("The heartbeat failed", extra={"error": str(error)[:200]})
+                await self._disconnect()
+            self._beat_now.clear()
+            left = BEAT_SECONDS - (clock.monotonic() - started) if self._connection else 0.3
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._beat_now.wait(), max(0.05, left))
+
+    async def _beat(self) -> None:
+        if self._connection is None:
+            self._connection = await lease.open_connection(self.lock_key)
+        mine = {session.id: session.epoch for session in self.sessions.values()}
+        load = self.load()
+        words = {
+            "id": self.id,
+            "name": self.name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "media_address": self.config.advertised,
+            "lock_key": self.lock_key,
+            "budget": self.legs_most,
+            "legs": load.legs,
+            "cpu": load.cpu,
+            "lag": load.lag_ms,
+            "draining": self.draining,
+            "lease": lease.LEASE_SECONDS,
+            "sessions": list(mine),
+            "epochs": list(mine.values()),
+        }
+        answer = await self._connection.execute(lease.BEAT, words)
+        kept = {str(row[0]) for row in await answer.fetchall()}
+        for session_id, epoch in mine.items():
+            session = self.sessions.get(session_id)
+            if session_id not in kept and session is not None and session.epoch == epoch:
+                session.lost()
+        if (
+            self.journal is not None
+            and self.journal.size
+            and all(s.lane.idle for s in self.sessions.values())
+        ):
+            await self.desk.run(self.journal.clear)
+
+    async def _disconnect(self) -> None:
+        own, self._connection = self._connection, None
+        if own is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(own.close(), 1)
+
+    # --- nudges and looks (loop)
+
+    async def _listen(self) -> None:
+        """Wake sessions that are nudged; every 2 s compare all of them with their rows in one statement."""
+        async for message in nudge.listen(nudge.MEDIA):
+            if message is None:
+                self.trunks.look()
+                await self._compare()
+                continue
+            if "room" in message[1]:
+                self.trunks.look()
+            session = self.sessions.get(str(message[1].get("session")))
+            if session is not None:
+                session.look()
+
+    async def _compare(self) -> None:
+        if not self.sessions:
+            return
+        try:
+            numbers = await self.desk.run(lease.digests, list(self.sessions))
+        except DATABASE_UNAVAILABLE:
+            return
+        for session_id, session in list(self.sessions.items()):
+            session.compare(numbers.get(session_id))
+
+    async def _replay(self) -> None:
+        """Deliver what workers that are gone had kept on disk; the fence drops what no longer counts."""
+        from calling.calls import control
+
+        for path, entries in leftovers(self.spool):
+            if self.journal is not None and path == self.journal.path:
+                continue
+            for session_id, epoch, call_id, value in entries:
+                try:
+                    await self.desk.run(control.apply, call_id, value, fence=(session_id, epoch))
+                except DATABASE_UNAVAILABLE:
+                    return
+                except Exception as error:  # stale, ended or unknown by now
+                    log.info("A kept signal came too late", extra={"error": type(error).__name__})
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    # --- drain
+
+    def drain(self) -> None:
+        """Take no further session; end when the last is over or the time is up. Again: end them now.
+
+        May be called from a signal handler.
+        """
+        self.loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._leaving.set()
+        if self.draining:
+            self._drain_until = 0.0
+            return
+        self.draining = True
+        self._drain_until = clock.monotonic() + settings.CALLWRIGHT_DRAIN_SECONDS
+        self._beat_now.set()
+
+    async def _end_all(self) -> None:
+        """Tell every call that its worker goes, then let go of the sessions, told or not."""
+        ending = [self.loop.create_task(session.end("drained")) for session in self.sessions.values()]
+        if ending:
+            await asyncio.wait(ending, timeout=HURRY_SECONDS)
+        for session in list(self.sessions.values()):
+            session.lost()
+        until = clock.monotonic() + 2
+        while self.sessions and clock.monotonic() < until:
+            self._leaving.clear()
+            await self._left(until - clock.monotonic())
+        self.sessions.clear()
+
+    async def _left(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), seconds)
+
+
+def warm() -> None:
+    """Make every sound and picture once, beside the loop, before somebody waits for it."""
+    tones.warm()
+    for codec in ("vp8", "h264"):
+        with contextlib.suppress(Exception):  # a build of FFmpeg may lack one
+            test_pattern.pictures(codec)
+
+
+class Host:
+    """The process's one worker, for the threads of Celery."""
+
+    lock = threading.Lock()
+    worker: Worker | None = None
+
+
+def begin(name: str) -> Worker:
+    """Start this process's worker, once."""
+    with Host.lock:
+        if Host.worker is None:
+            Host.worker = Worker(name)
+            Host.worker.start()
+            Host.worker.pulse.watch()
+        return Host.worker
+
+
+def shut_down() -> None:
+    """Drain, and see to it that the process ends when that is done, whatever its other threads wait for."""
+    worker = Host.worker
+    if worker is None:
+        return
+    first = not worker.draining
+    worker.drain()
+    if first:
+        threading.Thread(target=_leave_after, args=(worker,), daemon=True).start()
+
+
+def await_end(seconds: float) -> None:
+    """Return once the loop has ended, or after so many seconds."""
+    if Host.worker is not None and Host.worker.draining:
+        Host.worker.finished.wait(seconds)
+
+
+def _leave_after(worker: Worker) -> None:
+    worker.finished.wait()
+    clock.sleep(1.0)
+    logging.shutdown()
+    os._exit(0)

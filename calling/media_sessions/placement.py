@@ -1,0 +1,93 @@
+"""Which media session a new call joins, and how a session is offered to the workers.
+
+A call gets a session of its own, or joins the room's while its worker has a place left.
+
+A room is carried by one worker as long as that one takes its members; the next session of the same room
+then goes to another worker, and a trunk joins the two (docs/architecture.md#rules).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+import clock
+from calling import models
+from calling.runtime import nudge
+from calling.runtime.locks import lock_room
+from rest import errors
+
+FRESH_SECONDS = 5  # a worker whose heartbeat is older is not given anybody
+
+
+def session_for(project_id: UUID, room_id: str | None) -> models.MediaSession:
+    """The session of a call that goes to that room (None: to no room). In the transaction of its dial."""
+    if room_id is None:
+        return models.MediaSession.objects.create(project_id=project_id, wanted_at=clock.now())
+    lock_room(room_id)
+    live = models.MediaSession.objects.filter(project_id=project_id, room=room_id).exclude(state="ended")
+    for session in live.select_related("worker").order_by("wanted_at", "id"):
+        if has_place(session):
+            return session
+    return models.MediaSession.objects.create(project_id=project_id, room=room_id, wanted_at=clock.now())
+
+
+def session_beside(project_id: UUID, device_id: str | None) -> models.MediaSession | None:
+    """The session of a device's other live call, if it takes one more. In the transaction of a dial.
+
+    A browser that calls somebody by SIP while it talks may mean to join both calls; its media stay then.
+    """
+    if device_id is None:
+        return None
+    legs = models.Leg.objects.filter(device_id=device_id, call__project_id=project_id)
+    first = legs.exclude(state="ended").exclude(call__state="ended").order_by("id").first()
+    if first is None:
+        return None
+    session = models.MediaSession.objects.select_for_update(of=("self",)).filter(calls=first.call_id).first()
+    return session if session is not None and session.state != "ended" and has_place(session) else None
+
+
+def has_place(session: models.MediaSession) -> bool:
+    """Whether who carries this session, or will, takes one more member."""
+    legs = models.Leg.objects.exclude(state="ended").exclude(party="app")
+    worker = session.worker
+    if worker is None:
+        return legs.filter(call__session=session).count() < settings.CALLWRIGHT_MEDIA_LEGS
+    alive = worker.heartbeat_at > clock.now() - timedelta(seconds=FRESH_SECONDS)
+    if worker.draining or not alive:
+        return False
+    return legs.filter(call__session__worker=worker).count() < worker.budget
+
+
+log = logging.getLogger(__name__)
+
+SESSION_TASK = "calling.tasks.run_session"
+
+
+def require_redis() -> None:
+    """A new dial needs Redis to start its media session: 503 before anything is written."""
+    if not nudge.available():
+        raise errors.Unavailable("Calls cannot be started at the moment; try again.", retry_after=2)
+
+
+def start_session(session: models.MediaSession) -> None:
+    """Ask the workers to take a session, once it is committed; the sweep asks again if nobody did."""
+    session_id, epoch = str(session.id), session.epoch
+
+    def send() -> None:
+        try:
+            current_app.send_task(
+                SESSION_TASK, args=[session_id, epoch], queue="media", expires=10, retry=False
+            )
+            models.MediaSession.objects.filter(pk=session_id).update(dispatched_at=clock.now())
+        except Exception as error:  # the broker client raises many kinds; the sweep is the guarantee
+            log.warning(
+                "A media session could not be dispatched", extra={"session": session_id, "error": str(error)}
+            )
+
+    transaction.on_commit(send)

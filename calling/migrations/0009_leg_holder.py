@@ -1,0 +1,22 @@
+"""Who a guest is in full; the version before leaves it empty, and asks for the short address."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("calling", "0008_call_diverted_from")]
+
+    operations = [
+        migrations.AddField(
+            "leg",
+            "holder",
+            models.CharField(
+                blank=True, db_default="", default="", help_text="a guest's full identity", max_length=64
+            ),
+        ),
+        AddIndexConcurrently(
+            "leg", models.Index(condition=~models.Q(holder=""), fields=["holder"], name="leg_holder")
+        ),
+    ]

@@ -1,0 +1,131 @@
+"""Which legs have begun to ring at subscribers with push subscriptions, and which of them ring no more.
+
+Reads legs as they stand, not events: after any pause a call that is over is not rung for, and whoever was
+told of one is told its end. Each leg is taken once, whatever runs beside. A process that dies between taking
+and sending has told nobody of those legs. Nothing here sends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+import clock
+from calling import models
+from calling.calls import store
+from calling.machine.states import Call, Role, TimerKind
+from tokens.models import IssuedToken
+
+CANCEL_SECONDS: Final = 60  # how long a push service keeps the end for a browser that is away
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message for the browsers of one subscriber; `ttl` in seconds from `at`."""
+
+    leg_id: UUID
+    call_id: UUID
+    body: dict[str, str]
+    ttl: int
+    at: datetime
+    browsers: tuple[models.PushSubscription, ...]
+
+
+@dataclass(frozen=True)
+class News:
+    begun: tuple[Notice, ...] = ()
+    over: tuple[Notice, ...] = ()
+
+
+def take(most: int) -> News:
+    """What is to be told now: of at most `most` legs that ring and as many that ring no more."""
+    now = clock.now()
+    return News(tuple(_take_begun(now, most)), tuple(_take_over(now, most)))
+
+
+def drop_revoked() -> int:
+    """Forget the subscriptions whose tokens were revoked."""
+    return models.PushSubscription.objects.filter(_revoked()).delete()[0]
+
+
+def _revoked() -> Exists:
+    return Exists(IssuedToken.objects.filter(family=OuterRef("family"), revoked_at__isnull=False))
+
+
+def _take_begun(now: datetime, most: int) -> list[Notice]:
+    woken = models.PushSubscription.objects.filter(
+        subscriber_id=OuterRef("subscriber_id"), project_id=OuterRef("call__project_id")
+    )
+    told = models.PushRing.objects.filter(leg_id=OuterRef("pk"))
+    legs = ringing().filter(Exists(woken)).exclude(Exists(told)).select_related("call")
+    found = []
+    for leg in legs.order_by("id")[:most]:
+        facts = {
+            "project_id": leg.call.project_id,
+            "call_id": leg.call_id,
+            "subscriber_id": leg.subscriber_id,
+        }
+        _, taken = models.PushRing.objects.get_or_create(leg_id=leg.pk, defaults=facts)
+        notice = _begun(leg, now) if taken else None
+        if notice is not None:
+            found.append(notice)
+    return found
+
+
+def _take_over(now: datetime, most: int) -> list[Notice]:
+    still = ringing().filter(pk=OuterRef("leg_id"))
+    rings = models.PushRing.objects.exclude(Exists(still)).order_by("created_at")
+    found = []
+    for ring in list(rings[:most]):
+        if models.PushRing.objects.filter(pk=ring.pk).delete()[0]:
+            body = {"type": "call.cancelled", "call_id": str(ring.call_id)}
+            browsers = browsers_of(ring.project_id, ring.subscriber_id)
+            found.append(Notice(ring.leg_id, ring.call_id, body, CANCEL_SECONDS, now, browsers))
+    return found
+
+
+def ringing() -> QuerySet[models.Leg]:
+    """Legs that ring at a subscriber, with a device online or not."""
+    rung = (Role.CALLEE.value, Role.TARGET.value)
+    return models.Leg.objects.filter(
+        state="ringing", party="device", role__in=rung, subscriber_id__isnull=False
+    )
+
+
+def browsers_of(project_id: UUID, subscriber_id: UUID | None) -> tuple[models.PushSubscription, ...]:
+    if subscriber_id is None:
+        return ()
+    rows = models.PushSubscription.objects.filter(project_id=project_id, subscriber_id=subscriber_id)
+    return tuple(rows.exclude(_revoked()).order_by("id"))
+
+
+def _begun(row: models.Leg, now: datetime) -> Notice | None:
+    """None where it does not ring any more, or its time to ring is up."""
+    call = store.snapshot(row.call_id)
+    leg = call.leg(str(row.pk))
+    left = seconds_left(call, str(row.pk), now)
+    if leg is None or leg.state.value != "ringing" or left <= 0:
+        return None
+    caller = call.rung_for(leg)
+    shown = (row.call.from_address, row.call.from_name)
+    if caller is not None and caller.role is not Role.CALLER:
+        shown = (caller.address, caller.name)
+    body = {
+        "type": "call.incoming",
+        "call_id": str(row.call_id),
+        "from": shown[0],
+        "from_name": shown[1],
+    }
+    browsers = browsers_of(row.call.project_id, row.subscriber_id)
+    return Notice(row.pk, row.call_id, body, math.ceil(left), now, browsers)
+
+
+def seconds_left(call: Call, leg_id: str, now: datetime) -> float:
+    """How long the leg may ring yet."""
+    ends = [timer.at for timer in call.timers if timer.kind is TimerKind.RING and timer.leg_id == leg_id]
+    return (min(ends) - now).total_seconds() if ends else float(call.ring_seconds)

@@ -1,0 +1,83 @@
+"""What may be forgotten, once an hour: old events and deliveries, expired tokens, kept answers, candidates.
+
+Deletes in small batches, so that no lock is held for long and a stop is heard between them. Calls and
+recordings are not touched here: they are the project's, until it deletes them. Of the audit log only the
+failed sign-ins go.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+import clock
+from calling.commands import ice_candidates
+from calling.models import StaffAction
+from subscribers import idempotency
+from tokens import issue
+
+BATCH = 5000
+MOST_BATCHES = 200
+KEPT_FAILURES = 10_000
+
+EVENTS = """
+WITH old AS (
+    SELECT e.id FROM calling_event e
+    WHERE e.created_at < %(before)s
+      AND (e.position IS NULL OR e.position < (
+          SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))
+      AND NOT EXISTS (SELECT 1 FROM calling_delivery d WHERE d.event_id = e.id AND d.state = 'pending')
+      AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.id = e.call_id AND c.state <> 'ended')
+    ORDER BY e.id LIMIT %(batch)s
+), attempts AS (
+    DELETE FROM calling_deliveryattempt WHERE delivery_id IN (
+        SELECT id FROM calling_delivery WHERE event_id IN (SELECT id FROM old))
+), deliveries AS (
+    DELETE FROM calling_delivery WHERE event_id IN (SELECT id FROM old)
+)
+DELETE FROM calling_event WHERE id IN (SELECT id FROM old)
+"""
+
+STATUS_ENDPOINTS = """
+DELETE FROM calling_webhookendpoint e WHERE e.call_id IS NOT NULL AND e.created_at < %(before)s
+  AND NOT EXISTS (SELECT 1 FROM calling_delivery d WHERE d.endpoint_id = e.id)
+  AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.id = e.call_id AND c.state <> 'ended')
+"""
+
+
+def forget_events(before: datetime) -> int:
+    """Delete events older than `before` with their deliveries. Returns how many events.
+
+    Kept all the same: each project's newest, because positions count on from it and a cursor must never
+    point past the log; what waits for delivery; and the events of calls that are still up.
+    """
+    done = 0
+    for _ in range(MOST_BATCHES):
+        with connection.cursor() as cursor:
+            cursor.execute(EVENTS, {"before": before, "batch": BATCH})
+            found = cursor.rowcount
+        done += found
+        if found < BATCH:
+            break
+    with connection.cursor() as cursor:
+        cursor.execute(STATUS_ENDPOINTS, {"before": before})
+    return done
+
+
+def forget_failed_sign_ins(before: datetime) -> int:
+    """Delete what strangers wrote into the audit log: rows older than `before`, and all but the newest
+    10,000. What staff did stays. Returns how many."""
+    rows = StaffAction.objects.filter(action="login.failed")
+    done, _ = rows.filter(at__lt=before).delete()
+    for last in rows.order_by("-id").values_list("id", flat=True)[KEPT_FAILURES : KEPT_FAILURES + 1]:
+        done += rows.filter(id__lte=last).delete()[0]
+    return done
+
+
+def forget_all() -> int:
+    """Everything that has had its time. Harmless at any moment and side by side."""
+    before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
+    done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
+    return done + forget_failed_sign_ins(before) + forget_events(before)

@@ -1,0 +1,106 @@
+"""Wake-ups over Redis pub/sub. A nudge says "look"; it carries no truth and may be lost at any time.
+
+Channels: `cw:edge` (a call changed), `cw:media` (a session has work), `cw:events` (a project's log grew),
+`cw:publish` (events wait for their position), `cw:revoked` (tokens or keys were revoked).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from django.db import transaction
+
+import clock
+
+log = logging.getLogger(__name__)
+
+EDGE, MEDIA, EVENTS, PUBLISH, REVOKED = "cw:edge", "cw:media", "cw:events", "cw:publish", "cw:revoked"
+LOOK_SECONDS = 2.0
+
+
+@lru_cache(maxsize=1)
+def client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, max_connections=1000
+    )
+
+
+class Health:
+    """Whether Redis answered lately: after a failure nudges are skipped for a second, not queued."""
+
+    failed_at = 0.0
+
+
+def send(channel: str, message: dict[str, Any]) -> None:
+    """Publish at once; a Redis that is away costs at most half a second, once a second."""
+    if clock.monotonic() - Health.failed_at < 1.0:
+        return
+    try:
+        client().publish(channel, json.dumps(message))
+    except redis.RedisError as error:
+        Health.failed_at = clock.monotonic()
+        log.warning("Redis is away, a nudge was dropped", extra={"channel": channel, "error": str(error)})
+
+
+def on_commit(channel: str, message: dict[str, Any]) -> None:
+    """Publish once the surrounding transaction is committed."""
+    transaction.on_commit(lambda: send(channel, message))
+
+
+def wake_session(session_id: UUID | str) -> None:
+    """Let the worker of a media session look at its rows, once the surrounding transaction is committed."""
+    on_commit(MEDIA, {"session": str(session_id)})
+
+
+def available() -> bool:
+    """Whether Redis answers now: a dial needs it to start a media session."""
+    try:
+        return bool(client().ping())
+    except redis.RedisError:
+        Health.failed_at = clock.monotonic()
+        return False
+
+
+async def listen(
+    *channels: str, every: float = LOOK_SECONDS
+) -> AsyncIterator[tuple[str, dict[str, Any]] | None]:
+    """Yield (channel, message), and None at least every `every` seconds and after each reconnect.
+
+    None means "look at the rows": whatever was nudged meanwhile may have been lost.
+    """
+    while True:
+        connection = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=1.0, socket_timeout=None
+        )
+        subscription = connection.pubsub(ignore_subscribe_messages=True)
+        try:
+            await asyncio.wait_for(subscription.subscribe(*channels), 2.0)
+            yield None
+            looked = clock.monotonic()
+            while True:
+                left = max(0.01, every - (clock.monotonic() - looked))
+                message = await subscription.get_message(timeout=left)
+                if message is not None:
+                    with contextlib.suppress(ValueError, UnicodeDecodeError):
+                        yield message["channel"].decode(), json.loads(message["data"])
+                if clock.monotonic() - looked >= every:
+                    looked = clock.monotonic()
+                    yield None
+        except (redis.RedisError, OSError, TimeoutError):
+            yield None
+            await asyncio.sleep(every)
+        finally:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(subscription.aclose(), 1.0)  # type: ignore[no-untyped-call]
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(connection.aclose(), 1.0)

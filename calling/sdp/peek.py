@@ -1,0 +1,59 @@
+"""What an SDP says can flow, and whether it is of use (RFC 8866, RFC 3264). Pure; the media gate reads it."""
+
+from __future__ import annotations
+
+from calling.machine.states import Media
+from calling.sdp import model, negotiation
+from calling.sdp.validate import BadSdp
+
+DIRECTIONS = {
+    "sendrecv": (True, True),
+    "sendonly": (True, False),
+    "recvonly": (False, True),
+    "inactive": (False, False),
+}
+
+
+def media_of_sdp(sdp: str) -> Media:
+    """The media of an offer, from its maker's point of view: the union over what of it can be used."""
+    try:
+        sections = model.of_phone(sdp).sections
+    except BadSdp:
+        sections = []
+    flows = {"audio": [False, False], "video": [False, False]}
+    for section in sections:
+        if negotiation.usable(section):
+            send, receive = DIRECTIONS[section.direction]
+            flows[section.kind][0] |= send
+            flows[section.kind][1] |= receive
+    return Media(flows["audio"][0], flows["video"][0], flows["audio"][1], flows["video"][1])
+
+
+def intersect(offered: Media | None, wish: Media | None) -> Media:
+    """`sdp` says what can flow; `media` narrows it."""
+    if offered is None or wish is None:
+        return offered or wish or Media()
+    return Media(
+        offered.audio and wish.audio,
+        offered.video and wish.video,
+        offered.receive_audio and wish.receive_audio,
+        offered.receive_video and wish.receive_video,
+    )
+
+
+def sdp_fault(value: object) -> str | None:
+    """Why the platform cannot talk with the maker of this description over WebRTC, or None.
+
+    The media gate judges, as it will again in the worker: what passes here is not refused there.
+    """
+    if not isinstance(value, str) or not value:
+        return "sdp must be text."
+    try:
+        sections = model.admitted(value).sections
+    except BadSdp as error:
+        return str(error)
+    if not any(section.kind in ("audio", "video") and not section.rejected for section in sections):
+        return "sdp describes no audio and no video."
+    if not any(negotiation.usable(section) for section in sections):
+        return "sdp lists no codec that the platform speaks: Opus, G.722, PCMU, PCMA, VP8 or H.264."
+    return None

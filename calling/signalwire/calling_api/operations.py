@@ -1,0 +1,135 @@
+"""Commands under a `control_id`: play, record, collect, stream, tap, digits; and what is wished of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from calling import models
+from calling.calls import status_urls
+from calling.commands import operation_params, operations
+from calling.commands.params import CONTROL_ID, Params, read_url
+from calling.models.ids import uuid7
+from calling.signalwire.calling_api.envelope import Command, Request, not_supported
+
+TRACKS = {"speak": "inbound_track", "listen": "outbound_track", "both": "both_tracks"}
+RECORD_DEFAULTS = {"initial_timeout": 4, "end_silence_timeout": 0.5, "terminators": "#"}
+MAX_TELLERS = 100
+
+
+def begin(request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool = False) -> dict[str, Any]:
+    """Read an operation as `/api/calls` does and ask for it. `of_all`: of the call, not of a leg."""
+    status_url = read_url(request.form, "status_url")
+    request.form.check()
+    control_id, params = operation_params.read(verb, data)
+    leg_id = None if of_all else request.leg().id
+    control_id = control_id or str(uuid7())
+    operation = operations.operate(request.call_id, leg_id, verb, control_id, params)
+    if status_url:
+        if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
+            raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+        status_urls.tell_operation(request.row, verb, control_id, status_url)
+    return {"control_id": operation.control_id}
+
+
+def play(request: Request) -> dict[str, Any]:
+    """`calling.play`: files, speech, silence, ringing, one after the other under one control_id."""
+    if not request.form.given("play"):
+        request.form.fail("play", "play is required.", "missing_required_parameter")
+    request.form.check()
+    return begin(request, "play", request.form.data)
+
+
+def record(request: Request) -> dict[str, Any]:
+    """`calling.record`: both parties unless `direction` says otherwise; SignalWire's time-outs by default."""
+    data = dict(request.form.data)
+    outer = data.pop("record", None)
+    audio = data.pop("audio", None)
+    if audio is None:
+        audio = outer.get("audio", outer) if isinstance(outer, dict) else outer
+    if audio is not None and not isinstance(audio, dict):
+        request.form.fail("audio", "audio must be an object.")
+        request.form.check()
+    if isinstance(audio, dict) and audio.get("format") == "mp4":
+        raise not_supported("Recording as mp4", "format")
+    inner = {**RECORD_DEFAULTS, **(audio or {})}
+    of_all = inner.get("direction", "both") == "both" and not request.form.given("leg")
+    return begin(request, "record", {**data, "record": {"audio": inner}}, of_all=of_all)
+
+
+def collect(request: Request) -> dict[str, Any]:
+    """`calling.collect`: digits. Speech has no provider here."""
+    for name in ("speech", "continuous"):
+        if request.form.data.get(name):
+            raise not_supported(f"{name} in calling.collect", name)
+    if not request.form.given("digits"):
+        request.form.fail("digits", "digits is required.", "missing_required_parameter")
+    request.form.check()
+    return begin(request, "collect", request.form.data)
+
+
+def stream(request: Request) -> dict[str, Any]:
+    """`calling.stream`: sound to and from a WebSocket, as Twilio's media streams."""
+    if request.form.choice("status_url_method", ("GET", "POST"), "POST") == "GET":
+        raise not_supported("A status_url_method other than POST", "status_url_method")
+    return begin(request, "stream", request.form.data)
+
+
+def tap(request: Request) -> dict[str, Any]:
+    """`calling.tap`: sound to a WebSocket, nothing back; raw RTP is not sent."""
+    form = request.form
+    how, device = form.value("tap", required=True), form.value("device", required=True)
+    if how is not None and (not isinstance(how, dict) or not isinstance(how.get("params") or {}, dict)):
+        form.fail("tap", 'tap must be {"type": "audio", "params": {"direction": …}}.')
+    if device is not None and (
+        not isinstance(device, dict) or not isinstance(device.get("params") or {}, dict)
+    ):
+        form.fail("device", 'device must be {"type": "ws", "params": {"uri": "wss://…"}}.')
+    form.check()
+    assert isinstance(how, dict) and isinstance(device, dict)
+    if device.get("type") == "rtp":
+        raise not_supported("A tap to an RTP device", "device")
+    wants, where = Params(how.get("params") or {}), Params(device.get("params") or {})
+    Params(how).choice("type", ("audio",))
+    direction = wants.choice("direction", tuple(TRACKS), "speak")
+    if device.get("type") != "ws" or not where.given("uri"):
+        where.fail("device", "device must be of type ws and have a uri.")
+    form.faults += wants.faults + where.faults
+    form.check()
+    data = {
+        "control_id": form.value("control_id"),
+        "url": where.value("uri"),
+        "track": TRACKS[direction or "speak"],
+        "codec": where.value("codec"),
+        "bidirectional": False,
+    }
+    return begin(request, "stream", data)
+
+
+def send_digits(request: Request) -> dict[str, Any]:
+    """`calling.send_digits`: digits to the leg itself."""
+    form = request.form
+    digits = form.digits()
+    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    form.check()
+    params, leg = {"digits": digits, "own": True}, request.leg()
+    operations.require_way_for_digits(leg)
+    operation = operations.operate(request.call_id, leg.id, "digits", control_id, params)
+    return {"control_id": operation.control_id}
+
+
+def control(verb: str, wanted: str) -> Command:
+    """The command that pauses, resumes, stops or turns down what goes on under a `control_id`."""
+
+    def command(request: Request) -> dict[str, Any]:
+        form = request.form
+        control_id = form.text("control_id", 100, required=True, pattern=CONTROL_ID)
+        form.check()
+        if wanted == "timers":
+            params: dict[str, Any] = {"start_input_timers": True}
+        else:
+            params = operation_params.read_wish(verb, wanted, form.data)
+        operations.control_operation(request.row.id, verb, control_id or "", wanted, params)
+        return {"control_id": control_id}
+
+    return command

@@ -1,0 +1,39 @@
+"""The paths of SignalWire's REST API beside `fabric` and `calling`: those that work, those refused."""
+
+from __future__ import annotations
+
+import re
+
+from django.urls import URLPattern, path, re_path
+
+from calling.signalwire.rest_api import phone_numbers, recordings, rooms, sessions, voice_logs
+from calling.signalwire.rest_api.known_paths import NOT_SUPPORTED
+from calling.signalwire.rest_api.unsupported import UnsupportedView
+
+
+def _refused(template: str, about: str) -> URLPattern:
+    pattern = "[^/]+".join(re.escape(part) for part in template.split("{id}"))
+    return re_path(f"^{pattern}$", UnsupportedView.as_view(about=about))
+
+
+_RELAY = "api/relay/rest"
+
+urlpatterns: list[URLPattern] = [
+    path(f"{_RELAY}/phone_numbers", phone_numbers.PhoneNumbers.as_view()),
+    path(f"{_RELAY}/phone_numbers/<uuid:id>", phone_numbers.PhoneNumberItem.as_view()),
+    path(f"{_RELAY}/recordings", recordings.Recordings.as_view()),
+    path(f"{_RELAY}/recordings/<uuid:id>", recordings.RecordingItem.as_view()),
+    path("api/voice/logs", voice_logs.VoiceLogs.as_view()),
+    path("api/voice/logs/<uuid:id>", voice_logs.VoiceLog.as_view()),
+    path("api/voice/logs/<uuid:id>/events", voice_logs.VoiceLogEvents.as_view()),
+    path("api/logs/conferences", sessions.ConferenceLogs.as_view()),
+    path("api/video/rooms", rooms.Rooms.as_view()),
+    path("api/video/rooms/<str:key>", rooms.Room.as_view()),
+    path("api/video/conferences", rooms.Conferences.as_view()),
+    path("api/video/conferences/<str:key>", rooms.Conference.as_view()),
+    path("api/video/room_sessions", sessions.RoomSessions.as_view()),
+    path("api/video/room_sessions/<uuid:id>", sessions.RoomSession.as_view()),
+    path("api/video/room_sessions/<uuid:id>/members", sessions.SessionMembers.as_view()),
+    path("api/video/room_sessions/<uuid:id>/events", sessions.SessionEvents.as_view()),
+    *(_refused(template, about) for template, about in NOT_SUPPORTED.items()),
+]

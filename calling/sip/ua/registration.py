@@ -1,0 +1,128 @@
+"""REGISTER as its client: keeps a trunk's registration alive (RFC 3261 10.2).
+
+What must not live here: which trunks there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from sipmessage import URI
+
+import clock
+from calling.sip.stack.dialog import exact_uri
+from calling.sip.stack.digest import MAX_CHALLENGES, Credentials, Proofs
+from calling.sip.stack.headers import parse_address, split_list, uri_text
+from calling.sip.stack.messages import make_request, new_call_id, new_tag
+from calling.sip.stack.resolver import NoRoute
+from calling.sip.stack.transaction import Hop
+from calling.sip.ua.context import UserAgentContext
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = (5, 10, 30, 60, 120)
+
+
+class Registration:
+    """One account at one registrar. `said(code)` hears every final status, 408 for silence."""
+
+    def __init__(
+        self,
+        agent: UserAgentContext,
+        registrar: str,
+        account: str,
+        credentials: Credentials,
+        expires: int = 600,
+        said: Callable[[int], None] | None = None,
+        networks: Sequence[str] = (),
+    ) -> None:
+        self.agent, self.registrar, self.account = agent, registrar, account
+        self.credentials, self.expires, self.networks = credentials, expires, networks
+        self.registered = False
+        self.places: set[str] = set()  # the addresses it registered at: its calls come from there
+        self._said = said or (lambda code: None)
+        self._call_id, self._sequence = new_call_id(), 0
+        self._nonces: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Leave: one REGISTER with Expires 0, waited for briefly."""
+        if self._task is not None:
+            self._task.cancel()
+        if self.registered:
+            try:
+                await asyncio.wait_for(self.once(0), 2.0)
+            except TimeoutError:
+                log.info("the registrar did not answer the unregistration")
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            code, granted = await self.once(self.expires)
+            self.registered = code == 200
+            self._said(code)
+            if code == 200:
+                failures = 0
+                await asyncio.sleep(max(5.0, granted * clock.dice.uniform(0.7, 0.85)))
+            else:
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+                failures += 1
+
+    async def once(self, expires: int) -> tuple[int, int]:
+        """One registration; (final status, granted seconds). The next place is tried after silence or 503."""
+        uri = exact_uri(self.registrar)
+        try:
+            hops = await self.agent.resolver.hops(uri, self.networks)
+        except NoRoute:
+            return 503, 0
+        code, granted = 503, 0
+        for hop in hops:
+            code, granted = await self._at(hop, uri, expires)
+            if code == 200:
+                self.places.add(hop.host)
+            if code not in (408, 503):
+                break
+        return code, granted
+
+    async def _at(self, hop: Hop, uri: URI, expires: int) -> tuple[int, int]:
+        proofs = Proofs(self.credentials, self._nonces)
+        tag = new_tag()
+        for _ in range(MAX_CHALLENGES + 1):
+            self._sequence += 1
+            contact = self.agent.contact(hop.transport, self.credentials.username)
+            request = make_request(
+                "REGISTER",
+                uri,
+                from_=f"<{self.account}>;tag={tag}",
+                to=f"<{self.account}>",
+                call_id=self._call_id,
+                sequence=self._sequence,
+                contact=contact,
+                extra=[("Expires", str(expires)), *proofs.headers("REGISTER", str(uri))],
+            )
+            response = await self.agent.transact(request, hop)
+            if response is None:
+                return 408, 0
+            if response.code == 423 and (response.headers.get("Min-Expires") or "").isdecimal():
+                expires = self.expires = min(86_400, int(response.headers["Min-Expires"][:6]))
+                continue
+            if response.code not in (401, 407):
+                return response.code, self._granted(response.headers.getlist("Contact"), contact, expires)
+            if not proofs.take(response):
+                return response.code, 0
+        return 401, 0
+
+    @staticmethod
+    def _granted(contacts: list[str], own: str, expires: int) -> int:
+        for item in split_list(contacts):
+            try:
+                value = parse_address(item).parameters.get("expires")
+            except ValueError:
+                continue
+            if uri_text(item) == uri_text(own) and value and value.isdecimal():
+                return min(int(value[:6]), 86_400)
+        return expires

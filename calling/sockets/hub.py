@@ -1,0 +1,220 @@
+"""One per process: hears nudges, looks at rows every two seconds, and wakes the sockets concerned.
+
+Redis only makes it quick. Whatever a nudge would have said is found by the next look, so a process without
+Redis serves its devices within two seconds. Renewing presence and asking for revoked tokens is one statement
+each for all sockets of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+from uuid import UUID
+
+import clock
+from calling import presence
+from calling.runtime import nudge
+from calling.runtime.db_threads import run_for_socket
+from calling.sockets import call_updates
+from calling.sockets.call_updates import DeviceLeg
+from calling.sockets.device_session import DeviceSession
+from tokens import revocation
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 0.5
+KEEP_SECONDS = 20.0  # a little longer than the grace of a lost device
+LOOK_SECONDS = 2.0
+RENEW_SECONDS = 4.0
+REVOKED_SECONDS = 1.0
+ROW_SECONDS = 3000.0
+
+
+class Reader(Protocol):
+    """A socket that follows a project's log."""
+
+    @property
+    def project_id(self) -> UUID: ...
+
+    def wake(self) -> None: ...
+
+    async def check(self) -> None:
+        """Look whether its key is still good."""
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.lines: dict[str, DeviceSession[Any]] = {}
+        self.devices_of: dict[str, set[str]] = defaultdict(set)  # subscriber id → device ids
+        self.readers: set[Reader] = set()
+        self.kept: dict[
+            str, tuple[float, DeviceSession[Any]]
+        ] = {}  # lines whose socket was lost a moment ago
+        self.dirty: set[str] = set()  # device ids
+        self.wanted = asyncio.Event()
+        self.last: dict[str, float] = defaultdict(float)
+        self.tasks = [
+            asyncio.create_task(self.forever(work), name=f"hub-{work.__name__}")
+            for work in (self.listen, self.work, self.beat)
+        ]
+
+    # --- lines and readers ----------------------------------------------------------------------
+
+    def attach(self, line: DeviceSession[Any]) -> None:
+        """The line now speaks for its device, instead of any other."""
+        self.lines[line.device_id] = line
+        if line.subscriber_id is not None:
+            self.devices_of[line.subscriber_id].add(line.device_id)
+
+    def detach(self, line: DeviceSession[Any]) -> bool:
+        """False where another socket has taken the device over already."""
+        if self.lines.get(line.device_id) is not line:
+            return False
+        del self.lines[line.device_id]
+        if line.subscriber_id is not None:
+            self.devices_of[line.subscriber_id].discard(line.device_id)
+            if not self.devices_of[line.subscriber_id]:
+                del self.devices_of[line.subscriber_id]
+        return True
+
+    def keep(self, line: DeviceSession[Any]) -> None:
+        """The socket is lost: remember what its device was told, for as long as it may come back."""
+        self.kept[line.device_id] = (clock.monotonic() + KEEP_SECONDS, line)
+
+    def former(self, device_id: str) -> DeviceSession[Any] | None:
+        """The line that spoke for this device until now, or until a moment ago."""
+        kept = self.kept.pop(device_id, None)
+        return self.lines.get(device_id) or (kept[1] if kept is not None else None)
+
+    def look(self, line: DeviceSession[Any]) -> None:
+        """Read the news of one device soon."""
+        self.dirty.add(line.device_id)
+        self.wanted.set()
+
+    def look_all(self) -> None:
+        self.dirty.update(self.lines)
+        self.wanted.set()
+
+    # --- the tasks ------------------------------------------------------------------------------
+
+    async def forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A task of the hub never ends: what fails once (a database away) is tried again."""
+        while True:
+            try:
+                await work()
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("The signalling hub stumbled", extra={"work": work.__name__})
+                await asyncio.sleep(0.5)
+
+    async def listen(self) -> None:
+        async for heard in nudge.listen(nudge.EDGE, nudge.EVENTS, nudge.REVOKED):
+            if heard is None:
+                self.look_all()
+                self.wake_readers(None)
+                continue
+            channel, message = heard
+            if channel == nudge.EDGE:
+                self.nudged(message.get("devices", ()), message.get("subscribers", ()))
+            elif channel == nudge.EVENTS:
+                self.wake_readers(message.get("project"))
+                self.wake_rooms(message.get("project"))
+            elif channel == nudge.REVOKED:
+                await self.close_revoked()
+
+    def nudged(self, devices: Iterable[str], subscribers: Iterable[str]) -> None:
+        named = set(devices).intersection(self.lines)
+        for subscriber in subscribers:
+            named |= self.devices_of.get(subscriber, set())
+        if named:
+            self.dirty |= named
+            self.wanted.set()
+
+    def wake_readers(self, project: str | None) -> None:
+        for reader in self.readers:
+            if project is None or str(reader.project_id) == project:
+                reader.wake()
+
+    def wake_rooms(self, project: str | None) -> None:
+        for line in self.lines.values():
+            if line.in_room and str(line.holder.project_id) == project:
+                self.look(line)
+
+    async def work(self) -> None:
+        await self.wanted.wait()
+        self.wanted.clear()
+        lines = [line for device in self.dirty if (line := self.lines.get(device)) is not None]
+        self.dirty.clear()
+        if not lines:
+            return
+        known: dict[str, int] = {}
+        for line in lines:
+            for call_id, sequence in line.known().items():
+                known[call_id] = min(sequence, known.get(call_id, sequence))
+        try:
+            found, told = await run_for_socket(call_updates.read, [line.device_id for line in lines], known)
+        except Exception:
+            self.dirty.update(line.device_id for line in lines)  # the next look tells it
+            raise
+        mine: dict[str, list[DeviceLeg]] = defaultdict(list)
+        for each in found:
+            mine[each.device_id].append(each)
+        for line in lines:
+            if self.lines.get(line.device_id) is line and line.hear(mine[line.device_id], told):
+                self.look(line)
+
+    async def beat(self) -> None:
+        await asyncio.sleep(TICK_SECONDS)
+        now = clock.monotonic()
+        for line in list(self.lines.values()):
+            line.tick(clock.time())
+        if self.due("look", LOOK_SECONDS, now):
+            self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
+            self.look_all()
+            self.wake_readers(None)
+        if self.due("renew", RENEW_SECONDS, now) and self.lines:
+            await run_for_socket(presence.renew, list(self.lines))
+        if self.due("revoked", REVOKED_SECONDS, now):
+            await self.close_revoked()
+
+    def due(self, what: str, every: float, now: float) -> bool:
+        if now - self.last[what] < every:
+            return False
+        self.last[what] = now
+        return True
+
+    async def close_revoked(self) -> None:
+        # Rows of tokens are kept for an hour after their expiry; a call that lives on needs no row.
+        since = clock.time() - ROW_SECONDS
+        lines = [line for line in self.lines.values() if line.holder.expires_at.timestamp() > since]
+        if lines:
+            gone = await run_for_socket(revocation.revoked_among, [line.holder for line in lines])
+            for line in lines:
+                if line.holder.jti in gone:
+                    await line.revoked()
+        for reader in list(self.readers):
+            await reader.check()
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def the_hub() -> Hub:
+    """The hub of this process (of this event loop: tests have one each)."""
+    loop = asyncio.get_running_loop()
+    for other in [each for each in _hubs if each.is_closed()]:
+        del _hubs[other]
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]

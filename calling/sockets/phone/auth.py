@@ -1,0 +1,155 @@
+"""A device comes in: its token, its device id, what it is told first. Blocking; runs in a thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+import clock
+from calling import models, presence
+from calling.commands.params import Params
+from calling.sockets import call_updates
+from calling.sockets.call_updates import CallUpdate, DeviceLeg
+from calling.sockets.phone import translate
+from calling.sockets.phone.translate import Message
+from rest import errors
+from subscribers.api.address_shape import address_payload
+from subscribers.models import Address, Subscriber
+from tokens.authentication import InvalidToken, subject_from_token
+from tokens.subjects import TokenHolder
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """Who a socket is from now on. `came_back`: the device was known, and its calls are told."""
+
+    holder: TokenHolder
+    device_id: str
+    hello: Message
+    came_back: bool
+    calls: list[Message]
+    live_legs: frozenset[str]
+
+
+def read_token(fields: dict[str, Any]) -> TokenHolder:
+    """The holder of `auth {token}`; raises InvalidToken."""
+    token = fields.get("token")
+    if not isinstance(token, str):
+        raise InvalidToken("missing_required_parameter", "token is required.")
+    return subject_from_token(token)
+
+
+def return_online(holder: TokenHolder, device_id: str, connection: UUID, user_agent: str) -> None:
+    """A device whose token had run out has a new one: it is rung again."""
+    presence.device_online(
+        holder.project_id,
+        holder.subscriber_id,
+        connection,
+        kind="phone",
+        device_id=device_id,
+        receives=holder.may_receive,
+        user_agent=user_agent,
+        contact={"address": holder.address, "holder": holder.identity},
+    )
+
+
+def welcome(fields: dict[str, Any], connection: UUID, user_agent: str) -> Welcome:
+    """Check the first frame and bring the device online. Raises InvalidToken, InvalidParams, Forbidden."""
+    holder = read_token(fields)
+    form = Params(fields)
+    wanted = form.uuid("device_id")
+    form.check()
+    known = models.Device.objects.filter(pk=wanted).first() if wanted else None
+    if known is not None and holder.subscriber_id is None and not presence.is_device_of(known, holder):
+        raise errors.Forbidden("device_not_yours", "That device belongs to somebody else.", "device_id")
+    device = presence.device_online(
+        holder.project_id,
+        holder.subscriber_id,
+        connection,
+        kind="phone",
+        device_id=wanted,
+        receives=holder.may_receive,
+        user_agent=user_agent,
+        contact={"address": holder.address, "holder": holder.identity},
+    )
+    device_id = str(device.id)
+    found, told = call_updates.read([device_id], {})
+    return Welcome(
+        holder,
+        device_id,
+        hello(holder, device_id),
+        known is not None,
+        list_calls(found, told),
+        frozenset(each.leg_id for each in found),
+    )
+
+
+def calls_of(device_id: str) -> list[Message]:
+    """The calls of a device as they stand."""
+    return list_calls(*call_updates.read([device_id], {}))
+
+
+def list_calls(found: list[DeviceLeg], told: dict[str, CallUpdate]) -> list[Message]:
+    calls: dict[str, Message] = {}
+    for each in found:
+        about = told.get(each.call_id)
+        leg = about.call.leg(each.leg_id) if about else None
+        if about is not None and leg is not None and leg.live:
+            calls[about.call.id] = translate.summary(about, leg, about.call.id)
+    return [calls[call_id] for call_id in sorted(calls)]
+
+
+def hello(holder: TokenHolder, device_id: str) -> Message:
+    """`auth.ok`, also the answer to a renewal."""
+    servers = import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)
+    return {
+        "type": "auth.ok",
+        "device_id": device_id,
+        "subscriber": subscriber_json(holder),
+        "addresses": addresses_json(holder),
+        "ice_servers": servers(str(holder.subscriber_id or holder.jti)),
+        "expires_at": holder.expires_at.isoformat().replace("+00:00", "Z"),
+        "expires_in": max(0, int((holder.expires_at - clock.now()).total_seconds())),
+    }
+
+
+def subscriber_json(holder: TokenHolder) -> Message:
+    row = Subscriber.objects.filter(pk=holder.subscriber_id).first() if holder.subscriber_id else None
+    shown: Message = {
+        "id": str(holder.subscriber_id) if holder.subscriber_id else None,
+        "address": holder.address,
+        "display_name": row.shown_name if row else holder.display_name,
+    }
+    if row is not None:
+        shown |= {
+            "reference": row.reference,
+            "email": row.email,
+            "first_name": row.first_name,
+            "last_name": row.last_name,
+            "extension": row.extension,
+        }
+    return shown
+
+
+def addresses_json(holder: TokenHolder) -> list[Message]:
+    if holder.subscriber_id is None:
+        return []
+    rows = Address.objects.filter(
+        project_id=holder.project_id, kind="subscriber", resource_id=holder.subscriber_id
+    ).order_by("created_at", "id")
+    return [address_payload(row) for row in rows]
+
+
+def stop_receiving(holder: TokenHolder, device_id: str, connection: UUID) -> None:
+    """The token is over while calls live: the device stays for those, and rings no more."""
+    presence.device_online(
+        holder.project_id,
+        holder.subscriber_id,
+        connection,
+        device_id=device_id,
+        receives=False,
+    )

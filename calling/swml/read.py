@@ -1,0 +1,71 @@
+"""SWML text, JSON or YAML, to a checked `Document`: the one place that knows PyYAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from calling.swml.checks import BadScript
+from calling.swml.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, check_document
+
+
+def parse_text(source: str | bytes) -> Document:
+    """A document from JSON or YAML text (JSON when it begins with a brace). Raises BadScript."""
+    raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    if len(raw) > MAX_BYTES:
+        raise BadScript("", f"a script is at most {MAX_BYTES // 1024} kB")
+    try:
+        written = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadScript("", "a script is UTF-8 text") from None
+    if written.lstrip().startswith(("{", "[")):
+        try:
+            return check_document(json.loads(written))
+        except (ValueError, RecursionError) as problem:
+            if isinstance(problem, BadScript):
+                raise
+            where = f" at line {problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
+            raise BadScript("", f"the script is not JSON{where}") from None
+    return check_document(_yaml(written))
+
+
+class _Plain(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML with JSON's types only (YAML 1.2 core schema); `+15551234567` is text: a phone number."""
+
+
+_Plain.yaml_implicit_resolvers = {}
+for _tag, _shape, _first in (
+    ("null", r"(~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("bool", r"(true|True|TRUE|false|False|FALSE)\Z", list("tTfF")),
+    ("int", r"-?(0|[1-9][0-9]{0,18})\Z", list("-0123456789")),
+    ("float", r"-?[0-9]{1,30}\.[0-9]{1,30}([eE][-+]?[0-9]{1,3})?\Z", list("-0123456789")),
+):
+    _Plain.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_shape), _first)
+
+
+def _yaml(written: str) -> Any:
+    """YAML text to JSON values. Nesting and aliases are judged on the events, before anything is built."""
+    depth = nodes = 0
+    try:
+        for event in yaml.parse(written, Loader=_Plain):
+            if isinstance(event, yaml.AliasEvent):
+                raise BadScript("", "anchors and aliases are not accepted in a script")
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            nodes += 1
+            if depth > MAX_DEPTH + 1:
+                raise BadScript("", f"the script nests deeper than {MAX_DEPTH}")
+            if nodes > MAX_NODES:
+                raise BadScript("", "the script is too large")
+        return yaml.load(written, Loader=_Plain)  # a SafeLoader with fewer types
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as problem:
+        if isinstance(problem, BadScript):
+            raise
+        mark = getattr(problem, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise BadScript("", f"the script is neither JSON nor YAML{where}") from None

@@ -1,0 +1,340 @@
+"""Which deliveries are due, claimed for one deliverer; and what became of them, written back at once.
+
+Projects take turns. In order per endpoint and stream: only the oldest pending delivery of a stream is ever
+claimed, so a failing one holds back the later events of its call and nobody else's. A claim lapses by
+itself: what a killed deliverer held is tried again under the same id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+import clock
+from calling import models
+from calling.calls import control
+from calling.webhooks.schedule import Verdict, is_abandoned, next_attempt
+from subscribers.encryption import Unreadable, unseal
+
+UNREADABLE = "no secret key of this instance opens its secret: rotate the secret, then enable it"
+PER_ENDPOINT = 32
+PER_FAILING = 4
+"""Tries at once for an endpoint that has failed for a minute: many dead ones leave room for others."""
+RESERVED = 64
+PER_QUIET = 8
+"""Of a deliverer's room so many places are for projects that have no more than so many tries at once: however
+many endpoints others have, and however slowly they answer, a quiet project's delivery finds a place."""
+
+CLAIM = """
+WITH heads AS (
+    SELECT DISTINCT ON (endpoint_id, stream) id, endpoint_id, next_at, claimed_until
+    FROM calling_delivery WHERE state = 'pending'
+    ORDER BY endpoint_id, stream, event_id, id
+), ranked AS (
+    SELECT h.id, h.next_at, h.endpoint_id, e.project_id,
+           row_number() OVER (PARTITION BY h.endpoint_id ORDER BY h.next_at) + COALESCE(b.count, 0) AS place,
+           CASE WHEN e.failing_since < clock_timestamp() - interval '60 seconds'
+                THEN %(failing)s ELSE %(each)s END AS room
+    FROM heads h
+    JOIN calling_webhookendpoint e ON e.id = h.endpoint_id AND e.disabled_at IS NULL
+    LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count)
+           ON b.endpoint_id = h.endpoint_id
+    WHERE h.next_at <= clock_timestamp() AND (h.claimed_until IS NULL OR h.claimed_until < clock_timestamp())
+), busy_projects AS (
+    SELECT e.project_id, sum(b.count) AS count
+    FROM unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count)
+    JOIN calling_webhookendpoint e ON e.id = b.endpoint_id
+    GROUP BY e.project_id
+), by_project AS (
+    SELECT r.id, r.next_at,
+           row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at)
+               + COALESCE(p.count, 0) AS place
+    FROM ranked r LEFT JOIN busy_projects p ON p.project_id = r.project_id
+    WHERE r.place <= r.room
+), in_turn AS (
+    SELECT id, place, row_number() OVER (ORDER BY place, next_at) AS turn FROM by_project
+), chosen AS (
+    SELECT id FROM in_turn
+    WHERE turn <= %(limit)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
+)
+UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM chosen c
+WHERE d.id = c.id AND d.state = 'pending' AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
+  AND d.id IN (SELECT id FROM calling_delivery WHERE id = c.id FOR UPDATE SKIP LOCKED)
+RETURNING d.id
+"""
+
+SETTLE = """
+UPDATE calling_delivery d
+SET state = v.state, tries = v.tries, next_at = v.next_at, claimed_until = NULL, finished_at = v.finished_at
+FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+     AS v(id, state, tries, next_at, finished_at)
+WHERE d.id = v.id
+"""
+
+DELIVERED = """
+WITH quick AS (
+    SELECT set_config('synchronous_commit', 'off', true) AS off
+), told AS (
+    SELECT v.* FROM quick,
+         unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::int[], %s::int[], %s::text[], %s::uuid[])
+         AS v(id, tries, at, status, duration_ms, answer, endpoint_id)
+    WHERE quick.off = 'off'
+), settled AS (
+    UPDATE calling_delivery d
+    SET state = 'delivered', tries = t.tries, next_at = NULL, claimed_until = NULL, finished_at = t.at
+    FROM told t WHERE d.id = t.id AND d.state = 'pending' AND d.tries < t.tries
+    RETURNING d.id
+), noted AS (
+    INSERT INTO calling_deliveryattempt (delivery_id, at, status, error, duration_ms, answer)
+    SELECT t.id, t.at, t.status, '', t.duration_ms, t.answer FROM told t JOIN settled s ON s.id = t.id
+), well AS (
+    UPDATE calling_webhookendpoint SET failing_since = NULL
+    WHERE failing_since IS NOT NULL AND id IN (SELECT endpoint_id FROM told)
+)
+SELECT id FROM settled
+"""
+"""One round trip for what was simply delivered: the shorter the time between a receiver's answer and this,
+the fewer deliveries come twice when the deliverer is killed. It does not wait for the disk either: a crash of
+PostgreSQL may forget it, and then too a delivery comes again under the same id."""
+
+
+@dataclass(frozen=True)
+class ClaimedDelivery:
+    """One delivery to be tried now."""
+
+    id: UUID
+    endpoint_id: UUID
+    url: str
+    message_id: str
+    body: bytes
+    tries: int
+    secrets: tuple[str, ...] = field(repr=False)
+    signing_key: str | None = field(default=None, repr=False)  # status_url: SignalWire's header too
+    event: str = ""
+    call_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """What one try came to."""
+
+    claimed: ClaimedDelivery
+    at: datetime
+    status: int | None
+    duration_ms: int
+    error: str = ""
+    answer: str = ""
+    retry_after: str | None = None
+
+
+def claim(limit: int, busy: Mapping[UUID, int]) -> list[ClaimedDelivery]:
+    """Claim at most `limit` due deliveries; `busy` counts the tries under way by endpoint."""
+    values: dict[str, Any] = {
+        "busy": list(busy),
+        "counts": list(busy.values()),
+        "lease": settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5,
+        "each": PER_ENDPOINT,
+        "failing": PER_FAILING,
+        "limit": limit,
+        "quiet": PER_QUIET,
+        "reserved": RESERVED,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(CLAIM, values)
+        ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return []
+    rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
+    return list(readable(rows.order_by("event_id")))
+
+
+def readable(rows: Iterable[models.Delivery]) -> Iterator[ClaimedDelivery]:
+    """What can be signed. An endpoint whose secret no key of ours opens is disabled, the others go on."""
+    for row in rows:
+        try:
+            yield claimed_value(row)
+        except Unreadable:
+            disable(row.endpoint_id, UNREADABLE)
+
+
+def give_back(claimed: Sequence[ClaimedDelivery]) -> None:
+    """Let others have at once what this deliverer claimed and will not finish."""
+    held = models.Delivery.objects.filter(pk__in=[each.id for each in claimed], state="pending")
+    held.update(claimed_until=None)
+
+
+def claimed_value(row: models.Delivery) -> ClaimedDelivery:
+    endpoint = row.endpoint
+    own = endpoint.call_id is not None
+    key = endpoint.project.signing_key
+    secrets = (key,) if own else tuple(live_secrets(endpoint))
+    return ClaimedDelivery(
+        row.id,
+        endpoint.id,
+        endpoint.url,
+        str(row.event.event_id),
+        (row.body or row.event.body).encode(),
+        row.tries,
+        secrets,
+        key if own else None,
+        row.event.type,
+        row.event.call_id,
+    )
+
+
+def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
+    """The secret, and those it replaced while they still sign along, newest first."""
+    found = [unseal(endpoint.secret)]
+    for kept in reversed(kept_secrets(endpoint)):
+        with contextlib.suppress(Unreadable):  # of a secret key that was taken away
+            found.append(unseal(kept.sealed))
+    return found
+
+
+class Kept(NamedTuple):
+    """A secret that was replaced, and until when it signs along."""
+
+    sealed: str
+    until: datetime
+
+
+def kept_secrets(endpoint: models.WebhookEndpoint) -> list[Kept]:
+    """Those that still sign along, oldest first."""
+    found = []
+    for line in endpoint.old_secret.splitlines():
+        sealed, _, until = line.partition(" ")
+        end = datetime.fromisoformat(until) if until else endpoint.old_secret_until
+        if end is not None and end > clock.now():
+            found.append(Kept(sealed, end))
+    return found
+
+
+def kept_text(kept: Iterable[Kept]) -> str:
+    """How a row keeps them: a line each, `<sealed> <until>`."""
+    return "\n".join(f"{each.sealed} {each.until.isoformat()}" for each in kept)
+
+
+def settle(tried: Sequence[DeliveryResult]) -> None:
+    """Write a batch of outcomes: attempts, states, and the health of their endpoints.
+
+    A delivery that was removed meanwhile is passed over; one that somebody else settled after this
+    deliverer's claim had lapsed, or that was parked, keeps its state unless this try delivered it.
+    """
+    simple = settle_delivered([each for each in tried if each.status and 200 <= each.status < 300])
+    left = [each for each in tried if each.claimed.id not in simple]
+    if left:
+        settle_others(left)
+
+
+def settle_delivered(tried: Sequence[DeliveryResult]) -> set[UUID]:
+    """Write what was delivered while its claim held. The ids written; whatever else happened is not here."""
+    if not tried:
+        return set()
+    # a delivery is claimed by one deliverer for one try at a time; should it be here twice, the first counts
+    rows = {each.claimed.id: each for each in reversed(tried)}
+    columns = zip(
+        *(
+            (
+                each.claimed.id,
+                each.claimed.tries + 1,
+                each.at,
+                each.status,
+                each.duration_ms,
+                each.answer[:1024],
+                each.claimed.endpoint_id,
+            )
+            for each in rows.values()
+        ),
+        strict=True,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(DELIVERED, [list(column) for column in columns])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def settle_others(tried: Sequence[DeliveryResult]) -> None:
+    """Failures, and tries that end after their delivery was parked, settled by another or removed."""
+    gone: dict[UUID, str] = {}
+    with transaction.atomic():
+        mine = models.Delivery.objects.select_for_update().filter(pk__in=[each.claimed.id for each in tried])
+        rows = {row.id: row for row in mine.order_by("id")}
+        known = [each for each in sorted(tried, key=lambda one: one.at) if each.claimed.id in rows]
+        models.DeliveryAttempt.objects.bulk_create(attempt_row(each) for each in known)
+        done: dict[UUID, tuple[str, int, datetime | None, datetime | None]] = {}
+        health: dict[UUID, bool] = {}
+        for each in known:
+            row, tries = rows[each.claimed.id], each.claimed.tries + 1
+            verdict = next_attempt(
+                tries, each.status, each.at, each.retry_after, waits=settings.CALLWRIGHT_WEBHOOK_WAITS
+            )
+            health[each.claimed.endpoint_id] = verdict.state == "delivered"
+            if verdict.state == "gone":
+                gone[each.claimed.endpoint_id] = "answered 410 Gone"
+                verdict = Verdict("parked")
+            late = row.state != "pending" or row.tries >= tries
+            if row.state == "delivered" or (late and verdict.state != "delivered"):
+                continue
+            finished = each.at if verdict.state != "pending" else None
+            done[row.id] = (verdict.state, max(tries, row.tries), verdict.next_at, finished)
+        write_outcomes(done)
+        gone |= note_health(health, max((each.at for each in known), default=None))
+    for endpoint_id, why in gone.items():
+        disable(endpoint_id, why)
+
+
+def attempt_row(tried: DeliveryResult) -> models.DeliveryAttempt:
+    return models.DeliveryAttempt(
+        delivery_id=tried.claimed.id,
+        at=tried.at,
+        status=tried.status,
+        error=tried.error[:300],
+        duration_ms=tried.duration_ms,
+        answer=tried.answer[:1024],
+    )
+
+
+def write_outcomes(done: Mapping[UUID, tuple[str, int, datetime | None, datetime | None]]) -> None:
+    """One statement for the whole batch: Django's own bulk update costs more than the deliveries."""
+    if not done:
+        return
+    states, tries, next_at, finished = (list(column) for column in zip(*done.values(), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, [list(done), states, tries, next_at, finished])
+
+
+def note_health(health: dict[UUID, bool], now: datetime | None) -> dict[UUID, str]:
+    """Start or clear `failing_since`. Returns the endpoints that have failed for too long."""
+    good = [endpoint_id for endpoint_id, ok in health.items() if ok]
+    bad = [endpoint_id for endpoint_id, ok in health.items() if not ok]
+    rows = models.WebhookEndpoint.objects
+    if good:
+        rows.filter(pk__in=good, failing_since__isnull=False).update(failing_since=None)
+    if not bad or now is None:
+        return {}
+    rows.filter(pk__in=bad, failing_since=None).update(failing_since=now)
+    old = rows.filter(pk__in=bad, disabled_at=None, call_id=None)
+    return {row.id: "failing for 5 days" for row in old if is_abandoned(row.failing_since, now)}
+
+
+def disable(endpoint_id: UUID, why: str, *, tell: bool = True) -> None:
+    """Disable an endpoint, park what waits for it and, unless its owner did it, say so in the log."""
+    now = clock.now()
+    with transaction.atomic():
+        row = models.WebhookEndpoint.objects.select_for_update().filter(pk=endpoint_id).first()
+        if row is None or row.disabled_at is not None:
+            return
+        row.disabled_at, row.disabled_reason = now, why
+        row.save(update_fields=["disabled_at", "disabled_reason"])
+        waiting = models.Delivery.objects.filter(endpoint=row, state="pending")
+        waiting.update(state="parked", claimed_until=None, finished_at=now)
+        if tell and row.call_id is None:
+            data = {"webhook": {"id": str(row.id), "url": row.url}, "reason": why}
+            control.record_project_event(row.project_id, "webhook.disabled", data)

@@ -1,0 +1,57 @@
+"""`callwright events`: the project's log, as it is and as it grows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from clients.command.instance import Instance, WrongUsage
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("events", help="the event log: list it, or tail what comes")
+    parser.add_argument("mode", nargs="?", choices=["list", "tail"], default="list")
+    parser.add_argument("--type", dest="types", help="like call.*,recording.finished")
+    parser.add_argument("--call", help="the id of one call")
+    parser.add_argument("--after", help="a cursor; default: list from the oldest event, tail from now on")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
+    instance = find()
+    follow = given.mode == "tail"
+    if given.after is not None and not (given.after.isascii() and given.after.isdigit()):
+        raise WrongUsage("--after is a cursor, as it was printed.")
+    after = given.after or (instance.newest() if follow else None)
+    for cursor, event in instance.events(after, given.types, follow=follow):
+        if given.call is None or event["data"].get("call_id") == given.call or _id(event) == given.call:
+            print(json.dumps({"cursor": cursor, "event": event}) if given.json else line(event), flush=True)
+    return 0
+
+
+def line(event: dict[str, Any]) -> str:
+    """`14:03:11 call.ended 0197… hangup (normal)`: the local time, the type, the call, and what matters."""
+    data = event["data"]
+    when = datetime.fromisoformat(event["timestamp"]).astimezone().strftime("%H:%M:%S")
+    return " ".join(part for part in (when, f"{event['type']:<22}", _id(event), _facts(data)) if part)
+
+
+def _id(event: dict[str, Any]) -> str:
+    data = event["data"]
+    call = data.get("call")
+    return str(data.get("call_id") or (call.get("id") if isinstance(call, dict) else "") or "")
+
+
+def _facts(data: dict[str, Any]) -> str:
+    call = data.get("call")
+    shown = {**(call if isinstance(call, dict) else {}), **data}
+    parts = []
+    if shown.get("from") or shown.get("to"):
+        parts.append(f"{shown.get('from') or ''} → {shown.get('to') or ''}".strip())
+    if shown.get("end_reason"):
+        cause = shown.get("end_cause")
+        parts.append(f"{shown['end_reason']} ({cause})" if cause else str(shown["end_reason"]))
+    return ", ".join(parts)

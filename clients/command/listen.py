@@ -1,0 +1,137 @@
+"""`callwright listen`: live events, signed as webhooks, to a program on this machine.
+
+It reads the project's log by cursor, so a restart of the instance loses nothing, and sends one event after
+the other, as the instance does for a call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import queue
+import secrets
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlparse
+
+from clients.command.events import line
+from clients.command.instance import Instance, WrongUsage
+
+SECONDS = 10.0
+MOST_SHOWN = 200
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("listen", help="forward live events to a program on this machine")
+    parser.add_argument("--forward-to", required=True, metavar="URL", help="like http://localhost:9000/hooks")
+    parser.add_argument("--type", dest="types", help="like call.*,recording.finished; default: every event")
+    parser.add_argument("--after", help="a cursor to begin at; default: from now on")
+    parser.add_argument("--secret", help="whsec_…; default: CALLWRIGHT_WEBHOOK_SECRET, else a new one")
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where events go, and the secret they are signed with (Standard Webhooks 1.0)."""
+
+    url: str
+    secret: str
+
+    def key(self) -> bytes:
+        text = self.secret.removeprefix("whsec_")
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            raise WrongUsage("The secret is whsec_ and base64.") from None
+
+    def send(self, event: dict[str, Any]) -> str:
+        """Sends one event; what to show of the answer."""
+        body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+        now = int(time.time())
+        signed = f"{event['id']}.{now}.".encode() + body
+        signature = base64.b64encode(hmac.digest(self.key(), signed, hashlib.sha256)).decode()
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "callwright-listen",
+            "webhook-id": event["id"],
+            "webhook-timestamp": str(now),
+            "webhook-signature": f"v1,{signature}",
+        }
+        request = urllib.request.Request(self.url, body, headers, method="POST")
+        begun = time.monotonic()
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+                return f"{answer.status} in {(time.monotonic() - begun) * 1000:.0f} ms"
+        except urllib.error.HTTPError as error:
+            words = error.read(MOST_SHOWN).decode(errors="replace").strip().replace("\n", " ")
+            return f"{error.code} {words}".strip()
+        except (OSError, ValueError) as error:
+            return f"not delivered: {getattr(error, 'reason', error)}"
+
+
+def receiver_of(given: argparse.Namespace) -> Receiver:
+    if urlparse(given.forward_to).scheme not in ("http", "https") or not urlparse(given.forward_to).hostname:
+        raise WrongUsage("--forward-to is an http:// or https:// address.")
+    made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    receiver = Receiver(given.forward_to, given.secret or os.environ.get("CALLWRIGHT_WEBHOOK_SECRET") or made)
+    receiver.key()
+    return receiver
+
+
+def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
+    instance, receiver = find(), receiver_of(given)
+    after = given.after or instance.newest()
+    terminal = sys.stdin.isatty() and not given.json
+    print(f"Forwarding to {receiver.url}. Verify with this secret:\n  {receiver.secret}", file=sys.stderr)
+    if terminal:
+        print("Press r and Enter to send the last event again, Ctrl-C to stop.", file=sys.stderr)
+    print(f"callwright: listening after cursor {after}.", file=sys.stderr, flush=True)
+    waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(maxsize=1000)
+    if terminal:
+        threading.Thread(target=_keys, args=(waiting,), daemon=True).start()
+    reading = threading.Thread(target=_read, args=(instance.events(after, given.types), waiting), daemon=True)
+    reading.start()
+    last: dict[str, Any] | None = None
+    while True:
+        try:
+            found = waiting.get(timeout=1.0)
+        except queue.Empty:
+            if not reading.is_alive():
+                return 1
+            continue
+        cursor, event = found if found is not None else ("", last)
+        if event is None:
+            continue
+        answer, last = receiver.send(event), event
+        again = "" if found is not None else "again: "
+        if given.json:
+            print(json.dumps({"cursor": cursor, "event": event, "answer": answer}), flush=True)
+        else:
+            print(f"{again}{line(event)} → {answer}", flush=True)
+
+
+def _read(
+    events: Iterator[tuple[str, dict[str, Any]]], waiting: queue.Queue[tuple[str, dict[str, Any]] | None]
+) -> None:
+    try:
+        for entry in events:
+            waiting.put(entry)
+    except Exception as error:
+        print(f"callwright: {error}", file=sys.stderr, flush=True)
+
+
+def _keys(waiting: queue.Queue[tuple[str, dict[str, Any]] | None]) -> None:
+    for typed in sys.stdin:
+        if typed.strip().lower() == "r":
+            waiting.put(None)

@@ -1,0 +1,714 @@
+/** Every operation by its resource. Made by `python -m clients.generate`: do not edit. */
+
+import { pathOf, type Post, type Sender } from './request.js';
+import type * as types from './types.js';
+
+export class Alerts {
+  constructor(private readonly sender: Sender) {}
+
+  /** Be told when something goes wrong: `POST /api/alerts`. */
+  create(body: types.NewAlert, options: Post = {}): Promise<types.Alert> {
+    return this.sender.send('POST', '/api/alerts', { body, ...options });
+  }
+
+  /** No longer be told: `DELETE /api/alerts/{alert_id}`. */
+  delete(alertId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/alerts/{alert_id}', alertId), {  });
+  }
+
+  /** The project's alerts: `GET /api/alerts`. */
+  list(query: { page_size?: number; page_token?: string } = {}): Promise<types.Alerts> {
+    return this.sender.send('GET', '/api/alerts', { query });
+  }
+
+}
+
+export class Calls {
+  constructor(private readonly sender: Sender) {}
+
+  /** Answer a ringing leg with an SDP or a script: `POST /api/calls/{call_id}/answer`. */
+  answer(callId: string, body?: types.Answer, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/answer', callId), { body, ...options });
+  }
+
+  /** Collect a leg's digits: `POST /api/calls/{call_id}/collect`. */
+  collect(callId: string, body?: types.Collect, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/collect', callId), { body, ...options });
+  }
+
+  /** Ask a third party first (attended transfer): a second call, the first held meanwhile: `POST /api/calls/{call_id}/consult`. */
+  consult(callId: string, body: types.Consult, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/consult', callId), { body, ...options });
+  }
+
+  /** Remove an ended call with its events, figures and recordings: `DELETE /api/calls/{call_id}`. */
+  delete(callId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
+  }
+
+  /** Dial: `POST /api/calls`. */
+  dial(body: types.Dial, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', '/api/calls', { body, ...options });
+  }
+
+  /** Send digits to the other side: `POST /api/calls/{call_id}/dtmf`. */
+  dtmf(callId: string, body: types.Digits, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/dtmf', callId), { body, ...options });
+  }
+
+  /** What happened in a call, by sequence: `GET /api/calls/{call_id}/events`. */
+  events(callId: string, query: { after?: number; page_size?: number } = {}): Promise<types.Events> {
+    return this.sender.send('GET', pathOf('/api/calls/{call_id}/events', callId), { query });
+  }
+
+  /** One call: `GET /api/calls/{call_id}`. */
+  get(callId: string): Promise<types.Call> {
+    return this.sender.send('GET', pathOf('/api/calls/{call_id}', callId), {  });
+  }
+
+  /** Hang up a leg, or the call: `POST /api/calls/{call_id}/hangup`. */
+  hangup(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/hangup', callId), { body, ...options });
+  }
+
+  /** Hold: the other party hears music: `POST /api/calls/{call_id}/hold`. */
+  hold(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/hold', callId), { body, ...options });
+  }
+
+  /** One leg of a call; of a supervisor with its SDP answer: `GET /api/calls/{call_id}/legs/{leg_id}`. */
+  leg(callId: string, legId: string): Promise<types.Leg> {
+    return this.sender.send('GET', pathOf('/api/calls/{call_id}/legs/{leg_id}', callId, legId), {  });
+  }
+
+  /** Change what a supervisor does: listen, whisper or barge: `PATCH /api/calls/{call_id}/legs/{leg_id}`. */
+  legChange(callId: string, legId: string, body?: types.PatchedSupervise): Promise<types.Leg> {
+    return this.sender.send('PATCH', pathOf('/api/calls/{call_id}/legs/{leg_id}', callId, legId), { body });
+  }
+
+  /** Calls, newest first: `GET /api/calls`. */
+  list(query: { created_after?: string; created_before?: string; end_reason?: string; from?: string; kind?: string; page_size?: number; page_token?: string; state?: string; to?: string } = {}): Promise<types.Calls> {
+    return this.sender.send('GET', '/api/calls', { query });
+  }
+
+  /** Let a supervisor listen to a call, whisper to one party, or barge in: `POST /api/calls/{call_id}/listen`. */
+  listen(callId: string, body?: types.Listen, options: Post = {}): Promise<types.Leg> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/listen', callId), { body, ...options });
+  }
+
+  /** Forward nothing of this leg: `POST /api/calls/{call_id}/mute`. */
+  mute(callId: string, body?: types.Channels, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/mute', callId), { body, ...options });
+  }
+
+  /** Stop, pause, resume a long operation, or change its volume: `POST /api/calls/{call_id}/{verb}/{control_id}/{wish}`. */
+  operationControl(callId: string, verb: string, controlId: string, wish: string, body?: types.Wish, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/{verb}/{control_id}/{wish}', callId, verb, controlId, wish), { body, ...options });
+  }
+
+  /** Play files, speech, silence or ringing to a leg: `POST /api/calls/{call_id}/play`. */
+  play(callId: string, body?: types.Play, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/play', callId), { body, ...options });
+  }
+
+  /** Record a leg, or the whole call: `POST /api/calls/{call_id}/record`. */
+  record(callId: string, body?: types.Record, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/record', callId), { body, ...options });
+  }
+
+  /** Reject a ringing leg: `POST /api/calls/{call_id}/reject`. */
+  reject(callId: string, body?: types.Reject, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/reject', callId), { body, ...options });
+  }
+
+  /** Take a held call up again: `POST /api/calls/{call_id}/resume`. */
+  resume(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/resume', callId), { body, ...options });
+  }
+
+  /** Speak a text to a leg: `POST /api/calls/{call_id}/say`. */
+  say(callId: string, body: types.Say, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/say', callId), { body, ...options });
+  }
+
+  /** Quality of a call per leg, over time: `GET /api/calls/{call_id}/stats`. */
+  stats(callId: string): Promise<types.Stats> {
+    return this.sender.send('GET', pathOf('/api/calls/{call_id}/stats', callId), {  });
+  }
+
+  /** Stream a leg's sound to a WebSocket: `POST /api/calls/{call_id}/stream`. */
+  stream(callId: string, body: types.Stream, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/stream', callId), { body, ...options });
+  }
+
+  /** Give the other party to a destination (blind): `POST /api/calls/{call_id}/transfer`. */
+  transfer(callId: string, body: types.Transfer, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer', callId), { body, ...options });
+  }
+
+  /** Give up a consultation: `POST /api/calls/{call_id}/transfer/cancel`. */
+  transferCancel(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer/cancel', callId), { body, ...options });
+  }
+
+  /** Complete a consultation: `POST /api/calls/{call_id}/transfer/complete`. */
+  transferComplete(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer/complete', callId), { body, ...options });
+  }
+
+  /** Forward this leg again: `POST /api/calls/{call_id}/unmute`. */
+  unmute(callId: string, body?: types.Channels, options: Post = {}): Promise<types.Call> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/unmute', callId), { body, ...options });
+  }
+
+}
+
+export class Directory {
+  constructor(private readonly sender: Sender) {}
+
+  /** Lead a phone number to a resource: `POST /api/fabric/resources/{id}/phone_routes`. */
+  assignPhoneRoute(id: string, body: types.RouteFields, options: Post = {}): Promise<types.Address> {
+    return this.sender.send('POST', pathOf('/api/fabric/resources/{id}/phone_routes', id), { body, ...options });
+  }
+
+  /** Change a conference room: `PATCH /api/fabric/resources/conference_rooms/{id}`. */
+  changeConferenceRoom(id: string, body?: types.PatchedRoomFields): Promise<types.ConferenceRoom> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/conference_rooms/{id}', id), { body });
+  }
+
+  /** Change a phone number: `PATCH /api/phone_numbers/{id}`. */
+  changePhoneNumber(id: string, body?: types.PatchedNumberFields): Promise<types.PhoneNumber> {
+    return this.sender.send('PATCH', pathOf('/api/phone_numbers/{id}', id), { body });
+  }
+
+  /** Change a SIP endpoint: `PATCH /api/fabric/resources/sip_endpoints/{id}`. */
+  changeSipEndpoint(id: string, body?: types.PatchedEndpointFields): Promise<types.SipEndpoint> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/sip_endpoints/{id}', id), { body });
+  }
+
+  /** Change a SIP gateway: `PATCH /api/fabric/resources/sip_gateways/{id}`. */
+  changeSipGateway(id: string, body?: types.PatchedGatewayFields): Promise<types.SipGateway> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/sip_gateways/{id}', id), { body });
+  }
+
+  /** Change a subscriber: `PATCH /api/fabric/resources/subscribers/{id}`. */
+  changeSubscriber(id: string, body?: types.PatchedSubscriberFields): Promise<types.Subscriber> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/subscribers/{id}', id), { body });
+  }
+
+  /** Change a subscriber's SIP endpoint: `PATCH /api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}`. */
+  changeSubscriberSipEndpoint(id: string, endpointId: string, body?: types.PatchedEndpointFields): Promise<types.SubscriberSipEndpoint> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}', id, endpointId), { body });
+  }
+
+  /** Change a SWML script: `PATCH /api/fabric/resources/swml_scripts/{id}`. */
+  changeSwmlScript(id: string, body?: types.PatchedScriptFields): Promise<types.SwmlScript> {
+    return this.sender.send('PATCH', pathOf('/api/fabric/resources/swml_scripts/{id}', id), { body });
+  }
+
+  /** Make a conference room: `POST /api/fabric/resources/conference_rooms`. */
+  createConferenceRoom(body: types.RoomFields, options: Post = {}): Promise<types.ConferenceRoom> {
+    return this.sender.send('POST', '/api/fabric/resources/conference_rooms', { body, ...options });
+  }
+
+  /** Make a phone number: `POST /api/phone_numbers`. */
+  createPhoneNumber(body: types.NumberFields, options: Post = {}): Promise<types.PhoneNumber> {
+    return this.sender.send('POST', '/api/phone_numbers', { body, ...options });
+  }
+
+  /** Make a SIP endpoint: `POST /api/fabric/resources/sip_endpoints`. */
+  createSipEndpoint(body: types.EndpointFields, options: Post = {}): Promise<types.SipEndpoint> {
+    return this.sender.send('POST', '/api/fabric/resources/sip_endpoints', { body, ...options });
+  }
+
+  /** Make a SIP gateway: `POST /api/fabric/resources/sip_gateways`. */
+  createSipGateway(body: types.GatewayFields, options: Post = {}): Promise<types.SipGateway> {
+    return this.sender.send('POST', '/api/fabric/resources/sip_gateways', { body, ...options });
+  }
+
+  /** Make a subscriber: `POST /api/fabric/resources/subscribers`. */
+  createSubscriber(body?: types.SubscriberFields, options: Post = {}): Promise<types.Subscriber> {
+    return this.sender.send('POST', '/api/fabric/resources/subscribers', { body, ...options });
+  }
+
+  /** Make a subscriber's SIP endpoint: `POST /api/fabric/resources/subscribers/{id}/sip_endpoints`. */
+  createSubscriberSipEndpoint(id: string, body: types.EndpointFields, options: Post = {}): Promise<types.SubscriberSipEndpoint> {
+    return this.sender.send('POST', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints', id), { body, ...options });
+  }
+
+  /** Make a SWML script: `POST /api/fabric/resources/swml_scripts`. */
+  createSwmlScript(body: types.ScriptFields, options: Post = {}): Promise<types.SwmlScript> {
+    return this.sender.send('POST', '/api/fabric/resources/swml_scripts', { body, ...options });
+  }
+
+  /** Delete a conference room: `DELETE /api/fabric/resources/conference_rooms/{id}`. */
+  deleteConferenceRoom(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/conference_rooms/{id}', id), {  });
+  }
+
+  /** Delete a phone number: `DELETE /api/phone_numbers/{id}`. */
+  deletePhoneNumber(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/phone_numbers/{id}', id), {  });
+  }
+
+  /** Delete a resource: `DELETE /api/fabric/resources/{id}`. */
+  deleteResource(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/{id}', id), {  });
+  }
+
+  /** Delete a SIP endpoint: `DELETE /api/fabric/resources/sip_endpoints/{id}`. */
+  deleteSipEndpoint(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/sip_endpoints/{id}', id), {  });
+  }
+
+  /** Delete a SIP gateway: `DELETE /api/fabric/resources/sip_gateways/{id}`. */
+  deleteSipGateway(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/sip_gateways/{id}', id), {  });
+  }
+
+  /** Delete a subscriber: `DELETE /api/fabric/resources/subscribers/{id}`. */
+  deleteSubscriber(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/subscribers/{id}', id), {  });
+  }
+
+  /** Delete a subscriber's SIP endpoint: `DELETE /api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}`. */
+  deleteSubscriberSipEndpoint(id: string, endpointId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}', id, endpointId), {  });
+  }
+
+  /** Delete a SWML script: `DELETE /api/fabric/resources/swml_scripts/{id}`. */
+  deleteSwmlScript(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/resources/swml_scripts/{id}', id), {  });
+  }
+
+  /** Remove a subscriber, and its calls with their events and recordings: `POST /api/fabric/resources/subscribers/{id}/erase`. */
+  eraseSubscriber(id: string, options: Post = {}): Promise<types.Erasure> {
+    return this.sender.send('POST', pathOf('/api/fabric/resources/subscribers/{id}/erase', id), { ...options });
+  }
+
+  /** Read an address: `GET /api/fabric/addresses/{id}`. */
+  getAddress(id: string): Promise<types.Address> {
+    return this.sender.send('GET', pathOf('/api/fabric/addresses/{id}', id), {  });
+  }
+
+  /** Read a conference room: `GET /api/fabric/resources/conference_rooms/{id}`. */
+  getConferenceRoom(id: string): Promise<types.ConferenceRoom> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/conference_rooms/{id}', id), {  });
+  }
+
+  /** Read a phone number: `GET /api/phone_numbers/{id}`. */
+  getPhoneNumber(id: string): Promise<types.PhoneNumber> {
+    return this.sender.send('GET', pathOf('/api/phone_numbers/{id}', id), {  });
+  }
+
+  /** Read a resource: `GET /api/fabric/resources/{id}`. */
+  getResource(id: string): Promise<types.Resource> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/{id}', id), {  });
+  }
+
+  /** Read a SIP endpoint: `GET /api/fabric/resources/sip_endpoints/{id}`. */
+  getSipEndpoint(id: string): Promise<types.SipEndpoint> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/sip_endpoints/{id}', id), {  });
+  }
+
+  /** Read a SIP gateway: `GET /api/fabric/resources/sip_gateways/{id}`. */
+  getSipGateway(id: string): Promise<types.SipGateway> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/sip_gateways/{id}', id), {  });
+  }
+
+  /** Read a subscriber: `GET /api/fabric/resources/subscribers/{id}`. */
+  getSubscriber(id: string): Promise<types.Subscriber> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/subscribers/{id}', id), {  });
+  }
+
+  /** Read a subscriber's SIP endpoint: `GET /api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}`. */
+  getSubscriberSipEndpoint(id: string, endpointId: string): Promise<types.SubscriberSipEndpoint> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}', id, endpointId), {  });
+  }
+
+  /** Read a SWML script: `GET /api/fabric/resources/swml_scripts/{id}`. */
+  getSwmlScript(id: string): Promise<types.SwmlScript> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/swml_scripts/{id}', id), {  });
+  }
+
+  /** List addresses: `GET /api/fabric/addresses`. */
+  listAddresses(): Promise<types.Addresses> {
+    return this.sender.send('GET', '/api/fabric/addresses', {  });
+  }
+
+  /** List conference rooms: `GET /api/fabric/resources/conference_rooms`. */
+  listConferenceRoom(query: { name?: string; page_size?: number; page_token?: string } = {}): Promise<types.ConferenceRooms> {
+    return this.sender.send('GET', '/api/fabric/resources/conference_rooms', { query });
+  }
+
+  /** The addresses of a conference room: `GET /api/fabric/resources/conference_rooms/{id}/addresses`. */
+  listConferenceRoomAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/conference_rooms/{id}/addresses', id), { query });
+  }
+
+  /** List phone numbers: `GET /api/phone_numbers`. */
+  listPhoneNumber(query: { number?: string; page_size?: number; page_token?: string } = {}): Promise<types.PhoneNumbers> {
+    return this.sender.send('GET', '/api/phone_numbers', { query });
+  }
+
+  /** The addresses of a phone number: `GET /api/phone_numbers/{id}/addresses`. */
+  listPhoneNumberAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/phone_numbers/{id}/addresses', id), { query });
+  }
+
+  /** The addresses of a resource: `GET /api/fabric/resources/{id}/addresses`. */
+  listResourceAddresses(id: string): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/{id}/addresses', id), {  });
+  }
+
+  /** List resources of every kind: `GET /api/fabric/resources`. */
+  listResources(): Promise<types.Resources> {
+    return this.sender.send('GET', '/api/fabric/resources', {  });
+  }
+
+  /** List SIP endpoints: `GET /api/fabric/resources/sip_endpoints`. */
+  listSipEndpoint(query: { page_size?: number; page_token?: string; username?: string } = {}): Promise<types.SipEndpoints> {
+    return this.sender.send('GET', '/api/fabric/resources/sip_endpoints', { query });
+  }
+
+  /** The addresses of a SIP endpoint: `GET /api/fabric/resources/sip_endpoints/{id}/addresses`. */
+  listSipEndpointAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/sip_endpoints/{id}/addresses', id), { query });
+  }
+
+  /** List SIP gateways: `GET /api/fabric/resources/sip_gateways`. */
+  listSipGateway(query: { name?: string; page_size?: number; page_token?: string } = {}): Promise<types.SipGateways> {
+    return this.sender.send('GET', '/api/fabric/resources/sip_gateways', { query });
+  }
+
+  /** The addresses of a SIP gateway: `GET /api/fabric/resources/sip_gateways/{id}/addresses`. */
+  listSipGatewayAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/sip_gateways/{id}/addresses', id), { query });
+  }
+
+  /** List subscribers: `GET /api/fabric/resources/subscribers`. */
+  listSubscriber(query: { email?: string; extension?: string; page_size?: number; page_token?: string; reference?: string } = {}): Promise<types.Subscribers> {
+    return this.sender.send('GET', '/api/fabric/resources/subscribers', { query });
+  }
+
+  /** The addresses of a subscriber: `GET /api/fabric/resources/subscribers/{id}/addresses`. */
+  listSubscriberAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/subscribers/{id}/addresses', id), { query });
+  }
+
+  /** List a subscriber's SIP endpoints: `GET /api/fabric/resources/subscribers/{id}/sip_endpoints`. */
+  listSubscriberSipEndpoints(id: string): Promise<types.SubscriberSipEndpoints> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints', id), {  });
+  }
+
+  /** List SWML scripts: `GET /api/fabric/resources/swml_scripts`. */
+  listSwmlScript(query: { name?: string; page_size?: number; page_token?: string } = {}): Promise<types.SwmlScripts> {
+    return this.sender.send('GET', '/api/fabric/resources/swml_scripts', { query });
+  }
+
+  /** The addresses of a SWML script: `GET /api/fabric/resources/swml_scripts/{id}/addresses`. */
+  listSwmlScriptAddresses(id: string, query: { page_size?: number; page_token?: string } = {}): Promise<types.Addresses> {
+    return this.sender.send('GET', pathOf('/api/fabric/resources/swml_scripts/{id}/addresses', id), { query });
+  }
+
+  /** Change a conference room: `PUT /api/fabric/resources/conference_rooms/{id}`. */
+  replaceConferenceRoom(id: string, body?: types.PatchedRoomFields): Promise<types.ConferenceRoom> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/conference_rooms/{id}', id), { body });
+  }
+
+  /** Change a phone number: `PUT /api/phone_numbers/{id}`. */
+  replacePhoneNumber(id: string, body?: types.PatchedNumberFields): Promise<types.PhoneNumber> {
+    return this.sender.send('PUT', pathOf('/api/phone_numbers/{id}', id), { body });
+  }
+
+  /** Change a SIP endpoint: `PUT /api/fabric/resources/sip_endpoints/{id}`. */
+  replaceSipEndpoint(id: string, body?: types.PatchedEndpointFields): Promise<types.SipEndpoint> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/sip_endpoints/{id}', id), { body });
+  }
+
+  /** Change a SIP gateway: `PUT /api/fabric/resources/sip_gateways/{id}`. */
+  replaceSipGateway(id: string, body?: types.PatchedGatewayFields): Promise<types.SipGateway> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/sip_gateways/{id}', id), { body });
+  }
+
+  /** Change a subscriber: `PUT /api/fabric/resources/subscribers/{id}`. */
+  replaceSubscriber(id: string, body?: types.PatchedSubscriberFields): Promise<types.Subscriber> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/subscribers/{id}', id), { body });
+  }
+
+  /** Change a subscriber's SIP endpoint: `PUT /api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}`. */
+  replaceSubscriberSipEndpoint(id: string, endpointId: string, body?: types.PatchedEndpointFields): Promise<types.SubscriberSipEndpoint> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints/{endpoint_id}', id, endpointId), { body });
+  }
+
+  /** Change a SWML script: `PUT /api/fabric/resources/swml_scripts/{id}`. */
+  replaceSwmlScript(id: string, body?: types.PatchedScriptFields): Promise<types.SwmlScript> {
+    return this.sender.send('PUT', pathOf('/api/fabric/resources/swml_scripts/{id}', id), { body });
+  }
+
+  /** Who the token's holder is: `GET /api/fabric/subscriber/info`. */
+  subscriberInfo(): Promise<types.SubscriberInfo> {
+    return this.sender.send('GET', '/api/fabric/subscriber/info', {  });
+  }
+
+}
+
+export class Events {
+  constructor(private readonly sender: Sender) {}
+
+  /** The project's events after a cursor, oldest first: `GET /api/events`. */
+  list(query: { after?: string; page_size?: number; types?: string } = {}): Promise<types.Log> {
+    return this.sender.send('GET', '/api/events', { query });
+  }
+
+}
+
+export class History {
+  constructor(private readonly sender: Sender) {}
+
+  /** The holder's own calls, newest first: `GET /api/history`. */
+  list(query: { direction?: string; missed?: string; page_size?: number; page_token?: string } = {}): Promise<types.History> {
+    return this.sender.send('GET', '/api/history', { query });
+  }
+
+  /** The missed calls up to now have been seen: `POST /api/history/seen`. */
+  seen(options: Post = {}): Promise<types.HistorySeen> {
+    return this.sender.send('POST', '/api/history/seen', { ...options });
+  }
+
+}
+
+export class Keys {
+  constructor(private readonly sender: Sender) {}
+
+  /** A new API key; it is shown this once: `POST /api/keys`. */
+  create(body: types.KeyFields, options: Post = {}): Promise<types.NewKey> {
+    return this.sender.send('POST', '/api/keys', { body, ...options });
+  }
+
+  /** Revoke an API key: refused everywhere within 2 s: `DELETE /api/keys/{key_id}`. */
+  delete(keyId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/keys/{key_id}', keyId), {  });
+  }
+
+  /** The project's API keys: `GET /api/keys`. */
+  list(): Promise<types.Keys> {
+    return this.sender.send('GET', '/api/keys', {  });
+  }
+
+}
+
+export class PhoneCalls {
+  constructor(private readonly sender: Sender) {}
+
+  /** The project's balance and limits for phone calls: `GET /api/balance`. */
+  balance(): Promise<types.Balance> {
+    return this.sender.send('GET', '/api/balance', {  });
+  }
+
+}
+
+export class Push {
+  constructor(private readonly sender: Sender) {}
+
+  /** The instance's public key for Web Push: `GET /api/push/key`. */
+  key(): Promise<types.PushKey> {
+    return this.sender.send('GET', '/api/push/key', {  });
+  }
+
+  /** Wake this browser when its subscriber is called: `PUT /api/push/subscription`. */
+  subscribe(body: types.NewPushSubscription): Promise<types.PushSubscription> {
+    return this.sender.send('PUT', '/api/push/subscription', { body });
+  }
+
+  /** No longer wake this browser, or any of the subscriber's: `DELETE /api/push/subscription`. */
+  unsubscribe(): Promise<void> {
+    return this.sender.send('DELETE', '/api/push/subscription', {  });
+  }
+
+}
+
+export class Recordings {
+  constructor(private readonly sender: Sender) {}
+
+  /** Delete a recording and its file: `DELETE /api/recordings/{recording_id}`. */
+  delete(recordingId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/recordings/{recording_id}', recordingId), {  });
+  }
+
+  /** The sound itself, with credentials or a signature: `GET /api/recordings/{recording_id}/download`. */
+  download(recordingId: string, query: { signature?: string } = {}): Promise<Uint8Array> {
+    return this.sender.fetch('GET', pathOf('/api/recordings/{recording_id}/download', recordingId), { query });
+  }
+
+  /** One recording, with a link to download it: `GET /api/recordings/{recording_id}`. */
+  get(recordingId: string): Promise<types.Recording> {
+    return this.sender.send('GET', pathOf('/api/recordings/{recording_id}', recordingId), {  });
+  }
+
+  /** Recordings, newest first: `GET /api/recordings`. */
+  list(query: { call_id?: string; page_size?: number; page_token?: string } = {}): Promise<types.Recordings> {
+    return this.sender.send('GET', '/api/recordings', { query });
+  }
+
+}
+
+export class Rooms {
+  constructor(private readonly sender: Sender) {}
+
+  /** A room and who is in it: `GET /api/rooms/{name}`. */
+  get(name: string): Promise<types.RoomState> {
+    return this.sender.send('GET', pathOf('/api/rooms/{name}', name), {  });
+  }
+
+  /** mute, unmute, deafen, undeafen, remove a member, or change its volume: `POST /api/rooms/{name}/members/{leg_id}/{verb}`. */
+  memberVerb(name: string, legId: string, verb: string, body?: types.MemberVerb, options: Post = {}): Promise<types.RoomState> {
+    return this.sender.send('POST', pathOf('/api/rooms/{name}/members/{leg_id}/{verb}', name, legId, verb), { body, ...options });
+  }
+
+  /** lock, unlock, end, play or record a room: `POST /api/rooms/{name}/{verb}`. */
+  verb(name: string, verb: string, body?: types.RoomVerb, options: Post = {}): Promise<types.RoomAnswer> {
+    return this.sender.send('POST', pathOf('/api/rooms/{name}/{verb}', name, verb), { body, ...options });
+  }
+
+}
+
+export class Tokens {
+  constructor(private readonly sender: Sender) {}
+
+  /** Make an embed token: `POST /api/fabric/embeds`. */
+  createEmbed(body?: types.EmbedFields, options: Post = {}): Promise<types.Embed> {
+    return this.sender.send('POST', '/api/fabric/embeds', { body, ...options });
+  }
+
+  /** A token for a guest: `POST /api/fabric/guests/tokens`. */
+  createGuestToken(body: types.GuestFields, options: Post = {}): Promise<types.TokenPair> {
+    return this.sender.send('POST', '/api/fabric/guests/tokens', { body, ...options });
+  }
+
+  /** A token that may call one address: `POST /api/fabric/subscriber/invites`. */
+  createInvite(body: types.InviteFields, options: Post = {}): Promise<types.Token> {
+    return this.sender.send('POST', '/api/fabric/subscriber/invites', { body, ...options });
+  }
+
+  /** A token for a subscriber: `POST /api/fabric/subscribers/tokens`. */
+  createSubscriberToken(body: types.TokenFields, options: Post = {}): Promise<types.SubscriberToken> {
+    return this.sender.send('POST', '/api/fabric/subscribers/tokens', { body, ...options });
+  }
+
+  /** Delete an embed token: `DELETE /api/fabric/embeds/{id}`. */
+  deleteEmbed(id: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/fabric/embeds/{id}', id), {  });
+  }
+
+  /** Read an embed token: `GET /api/fabric/embeds/{id}`. */
+  getEmbed(id: string): Promise<types.Embed> {
+    return this.sender.send('GET', pathOf('/api/fabric/embeds/{id}', id), {  });
+  }
+
+  /** List embed tokens: `GET /api/fabric/embeds`. */
+  listEmbeds(): Promise<types.Embeds> {
+    return this.sender.send('GET', '/api/fabric/embeds', {  });
+  }
+
+  /** A new pair of tokens: `POST /api/fabric/subscribers/tokens/refresh`. */
+  refreshToken(body: types.RefreshFields, options: Post = {}): Promise<types.TokenPair> {
+    return this.sender.send('POST', '/api/fabric/subscribers/tokens/refresh', { body, ...options });
+  }
+
+  /** Revoke tokens: `POST /api/tokens/revoke`. */
+  revokeToken(body?: types.RevokeFields, options: Post = {}): Promise<types.Revoked> {
+    return this.sender.send('POST', '/api/tokens/revoke', { body, ...options });
+  }
+
+  /** A guest's token for an embed token: `POST /api/fabric/embeds/tokens`. */
+  tradeEmbedToken(body: types.TradeFields, options: Post = {}): Promise<types.Token> {
+    return this.sender.send('POST', '/api/fabric/embeds/tokens', { body, ...options });
+  }
+
+}
+
+export class Webhooks {
+  constructor(private readonly sender: Sender) {}
+
+  /** Change an endpoint: `PATCH /api/webhooks/{webhook_id}`. */
+  change(webhookId: string, body?: types.PatchedWebhookChange): Promise<types.Webhook> {
+    return this.sender.send('PATCH', pathOf('/api/webhooks/{webhook_id}', webhookId), { body });
+  }
+
+  /** Add an endpoint: `POST /api/webhooks`. */
+  create(body: types.NewWebhook, options: Post = {}): Promise<types.WebhookWithSecret> {
+    return this.sender.send('POST', '/api/webhooks', { body, ...options });
+  }
+
+  /** Remove an endpoint: `DELETE /api/webhooks/{webhook_id}`. */
+  delete(webhookId: string): Promise<void> {
+    return this.sender.send('DELETE', pathOf('/api/webhooks/{webhook_id}', webhookId), {  });
+  }
+
+  /** The delivery log: `GET /api/webhooks/{webhook_id}/deliveries`. */
+  deliveries(webhookId: string): Promise<types.Deliveries> {
+    return this.sender.send('GET', pathOf('/api/webhooks/{webhook_id}/deliveries', webhookId), {  });
+  }
+
+  /** One endpoint: `GET /api/webhooks/{webhook_id}`. */
+  get(webhookId: string): Promise<types.Webhook> {
+    return this.sender.send('GET', pathOf('/api/webhooks/{webhook_id}', webhookId), {  });
+  }
+
+  /** Webhook endpoints: `GET /api/webhooks`. */
+  list(): Promise<types.Webhooks> {
+    return this.sender.send('GET', '/api/webhooks', {  });
+  }
+
+  /** Deliver again what followed a cursor or a time: `POST /api/webhooks/{webhook_id}/replay`. */
+  replay(webhookId: string, body?: types.Replay, options: Post = {}): Promise<types.Replayed> {
+    return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/replay', webhookId), { body, ...options });
+  }
+
+  /** Send one delivery again: `POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend`. */
+  resend(webhookId: string, deliveryId: string, options: Post = {}): Promise<types.Delivery> {
+    return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend', webhookId, deliveryId), { ...options });
+  }
+
+  /** A new secret; the old one signs along for 24 h: `POST /api/webhooks/{webhook_id}/rotate_secret`. */
+  rotate(webhookId: string, options: Post = {}): Promise<types.WebhookWithSecret> {
+    return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/rotate_secret', webhookId), { ...options });
+  }
+
+  /** Send a test event: `POST /api/webhooks/{webhook_id}/test`. */
+  test(webhookId: string, options: Post = {}): Promise<types.Delivery> {
+    return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/test', webhookId), { ...options });
+  }
+
+}
+
+export class Resources {
+  readonly alerts: Alerts;
+  readonly calls: Calls;
+  readonly directory: Directory;
+  readonly events: Events;
+  readonly history: History;
+  readonly keys: Keys;
+  readonly phoneCalls: PhoneCalls;
+  readonly push: Push;
+  readonly recordings: Recordings;
+  readonly rooms: Rooms;
+  readonly tokens: Tokens;
+  readonly webhooks: Webhooks;
+
+  constructor(sender: Sender) {
+    this.alerts = new Alerts(sender);
+    this.calls = new Calls(sender);
+    this.directory = new Directory(sender);
+    this.events = new Events(sender);
+    this.history = new History(sender);
+    this.keys = new Keys(sender);
+    this.phoneCalls = new PhoneCalls(sender);
+    this.push = new Push(sender);
+    this.recordings = new Recordings(sender);
+    this.rooms = new Rooms(sender);
+    this.tokens = new Tokens(sender);
+    this.webhooks = new Webhooks(sender);
+  }
+}

@@ -1,0 +1,96 @@
+"""Bounds of a request's head: the time and the bytes it may take. uvicorn has neither.
+
+A connection that says nothing, or its headers one byte at a time, would be kept for ever; headers without end
+would be kept in memory. What follows the head has its own bounds (`config.web.body_limits`, the sockets'
+deadlines).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from rest import request_ids
+
+SECONDS: Final = 10.0
+BYTES: Final = 64 * 1024
+WORDS: Final = {400: ("Bad Request", "This is not HTTP."), 431: ("Request Header Fields Too Large", "")}
+
+
+class BoundedHead(HttpToolsProtocol):
+    """Ends a connection whose next head is late or large."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _bytes = 0  # as they arrived, until the head is whole
+    _read = 0  # as they were read: a head that came in one piece is whole before anybody counted
+    _over = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._deadline is not None:
+            self._bytes += len(data)
+            if self._bytes > BYTES:
+                self._refuse(431)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._read = 0
+        if self._deadline is None:
+            self._expect()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        """Ends the parsing too where it is too much: what follows is not read and nothing is asked."""
+        self._read += size
+        if self._read > BYTES:
+            self._refuse(431)
+            raise ValueError("the head is too large")
+
+    def on_headers_complete(self) -> None:
+        self._have()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._have()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400)
+
+    def _expect(self) -> None:
+        self._bytes = 0
+        self._deadline = self.loop.call_later(SECONDS, self.transport.abort)
+
+    def _have(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, status: int) -> None:
+        self._have()
+        if self._over:
+            return
+        self._over = True
+        title, message = WORDS[status]
+        error: dict[str, Any] = {"type": "invalid_request", "code": title.lower().replace(" ", "_")}
+        error |= {"message": message or "The headers are too large.", "attribute": None, "url": None}
+        error["request_id"] = request_id = request_ids.chosen(None)  # no header of this request was read
+        body = json.dumps({"errors": [error]}).encode()
+        head = f"HTTP/1.1 {status} {title}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        head += f"{request_ids.HEADER.lower()}: {request_id}\r\n"
+        self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        self.transport.close()

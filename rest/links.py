@@ -1,0 +1,60 @@
+"""Absolute URLs in answers: by the name that the client used where that is one of ours, else by the domain.
+
+Whoever asks writes the Host header: a name of somebody else's would carry signed links to them. The scheme is
+the socket's, or a trusted proxy's (`config.serve`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+
+_base: ContextVar[str | None] = ContextVar("callwright_link_base", default=None)
+
+
+def absolute(path: str) -> str:
+    """The URL of a path of ours, as the request under way reaches us; of the domain outside of requests."""
+    return (_base.get() or f"https://{settings.CALLWRIGHT_DOMAIN}") + path
+
+
+def base_of(request: HttpRequest) -> str | None:
+    """Scheme, host and port that a request came by; None where the name is not one of ours."""
+    host = request.META.get("HTTP_HOST")
+    if host is None:  # HTTP/1.0: what the socket itself is called
+        return f"{request.scheme}://{request.get_host()}"
+    name, _ = split_domain_port(host)
+    if not name or not is_ours(name.strip("[]"), str(request.META.get("SERVER_NAME", ""))):
+        return None
+    return f"{request.scheme}://{host.lower()}"
+
+
+def is_ours(name: str, socket_address: str) -> bool:
+    """The domain, `fabric.` before it, loopback's names, the bind address and the one the socket has."""
+    domain, _ = split_domain_port(settings.CALLWRIGHT_DOMAIN)
+    domain = domain.strip("[]")
+    if name in (domain, f"fabric.{domain}") or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or name in (settings.CALLWRIGHT_BIND, socket_address)
+
+
+class Links:
+    """Middleware: remembers for `absolute` how the request came."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        before = _base.set(base_of(request))
+        try:
+            return self.get_response(request)
+        finally:
+            _base.reset(before)

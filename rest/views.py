@@ -1,0 +1,41 @@
+"""The view from which every JSON view of the product derives: it refuses query parameters that nothing read.
+
+A GET is checked once it has read what it knows. Whatever writes knows no query parameters, and a DELETE no
+body but what `DELETE_FIELDS` names: those are checked before anything is done. The fields of other bodies
+are their readers' (`strict` of `calling.commands.params.Params` and of `subscribers.api.shapes.clean`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from rest import errors, known_names
+
+READS = ("GET", "HEAD", "OPTIONS")
+
+
+class RestView(APIView):
+    DELETE_FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in READS or not known_names.is_native(request.path):
+            return
+        problems = known_names.query_of(request).unknown()
+        if request.method == "DELETE" and isinstance(request.data, dict):
+            problems += known_names.unknown(request.data, self.DELETE_FIELDS)
+        if problems:
+            raise errors.Invalid(problems)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: object, **kwargs: object
+    ) -> Response:
+        if request.method in READS and response.status_code < 400 and known_names.is_native(request.path):
+            problems = known_names.query_of(request).unknown() if request.method != "OPTIONS" else []
+            if problems:
+                response = self.handle_exception(errors.Invalid(problems))
+        return super().finalize_response(request, response, *args, **kwargs)

@@ -1,0 +1,4 @@
+from typing import Any
+
+class Consumer:
+    def ensure_connected(self, conn: Any) -> Any: ...

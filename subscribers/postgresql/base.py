@@ -1,0 +1,123 @@
+"""Django's PostgreSQL backend with a second login: work for one project has a connection that sees no more.
+
+The second login owns nothing and stands under row-level security. Which project a statement is for goes with
+the statement that begins its transaction, in one message: nothing is kept in the session, so both logins work
+through PgBouncer in transaction mode, and no trip to the database is added.
+
+Lives here: which login a connection has, and the setting in front of a transaction. Must not live here: what
+the policies are and who asks for a project (`subscribers.row_security`). DATABASES["default"]["REQUESTS"]
+names the second login; without it this is Django's backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any, Self
+
+import psycopg
+from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
+from django.db.utils import ProgrammingError
+from psycopg.abc import Params, QueryNoTemplate
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+from psycopg.sql import Composable
+
+# The project of this context, as `subscribers.row_security` signed it: "uuid.proof". Hexadecimal and dashes.
+asking: ContextVar[str | None] = ContextVar("asking", default=None)
+
+
+def setting(project: str) -> str:
+    """The statement that says, until the transaction ends, whom it is for."""
+    return f"SELECT set_config('callwright.project', '{project}', true)"
+
+
+class ProjectCursor(psycopg.ClientCursor[TupleRow]):
+    """A cursor of the second login. The first statement of each transaction carries the project."""
+
+    def execute(  # type: ignore[override]  # Django sends no template strings
+        self, query: QueryNoTemplate, params: Params | None = None, **options: bool | None
+    ) -> Self:
+        project = asking.get()
+        if project is None or not self._idle():
+            return super().execute(query, params, **options)
+        # The simple protocol runs both in one transaction, also where none was begun.
+        super().execute(f"{setting(project)}; {self._text(query)}".encode(), params, **options)
+        self.nextset()
+        return self
+
+    def executemany(  # type: ignore[override]
+        self, query: QueryNoTemplate, params_seq: Iterable[Params], *, returning: bool = False
+    ) -> None:
+        project = asking.get()
+        if project is None or not self._idle():
+            super().executemany(query, params_seq, returning=returning)
+            return
+        with self.connection.transaction():
+            super().execute(setting(project).encode())
+            super().executemany(query, params_seq, returning=returning)
+
+    def _idle(self) -> bool:
+        return self.connection.info.transaction_status == TransactionStatus.IDLE
+
+    def _text(self, query: QueryNoTemplate) -> str:
+        if isinstance(query, Composable):
+            return query.as_string(self)
+        return query.decode() if isinstance(query, bytes) else str(query)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """One connection at a time, of the login that the context wants; exchanged between two transactions."""
+
+    _of_requests = False  # what the open connection is
+    _twin: base.DatabaseWrapper | None = None
+
+    @property
+    def two_logins(self) -> bool:
+        return bool(self.settings_dict.get("REQUESTS"))
+
+    def ensure_connection(self) -> None:
+        if self.connection is not None and self._of_requests != self._wants_requests():
+            if self.in_atomic_block:
+                raise ProgrammingError("A transaction cannot change between the instance and a project.")
+            self.close()
+        super().ensure_connection()
+
+    def connect(self) -> None:
+        self._of_requests = self._wants_requests()
+        super().connect()
+
+    @property
+    def pool(self) -> object:
+        return self._requests().pool if self._wants_requests() else super().pool
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = (
+            self._requests().get_connection_params()
+            if self._wants_requests()
+            else super().get_connection_params()
+        )
+        return params
+
+    def chunked_cursor(self) -> CursorWrapper:
+        """A cursor that the server keeps would need a session of its own; a request reads whole answers."""
+        return self.cursor() if self._wants_requests() else super().chunked_cursor()
+
+    def close_pool(self) -> None:
+        super().close_pool()
+        if self._twin is not None:
+            self._twin.close_pool()
+
+    def _wants_requests(self) -> bool:
+        return self.two_logins and asking.get() is not None
+
+    def _requests(self) -> base.DatabaseWrapper:
+        """Django's own wrapper of the second login, for its pool alone (kept per alias in the class)."""
+        if self._twin is None:
+            own = self.settings_dict
+            login = own["REQUESTS"]
+            pool = own["OPTIONS"].get("pool")
+            options = {**login["OPTIONS"], "cursor_factory": ProjectCursor, "pool": pool}
+            self._twin = base.DatabaseWrapper({**own, **login, "OPTIONS": options}, f"{self.alias}-requests")
+        return self._twin

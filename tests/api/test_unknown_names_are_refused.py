@@ -1,0 +1,205 @@
+"""On the product's own surfaces a field, query parameter or event pattern that nothing reads is 422
+`unknown_parameter`, with the nearest known name; SignalWire's surfaces and sockets ignore it.
+
+The matrix is made from the URLconf: a new route is asked too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calling.api.operations import SPEECH
+from calling.calls import event_types
+from calling.commands import dial
+from calling.commands.params import Params
+from calling.media.recording.rows import root
+from rest import known_names
+from tests.api.tenancy import furnish, templates
+from tests.api.test_every_route_keeps_projects_apart import CHOICES, filled, key_of, places
+from tests.support.fake_worker import SDP, talking
+from tests.support.people import Cast, make_cast
+from tests.support.rest_client import error_of
+
+METHODS = ("get", "post", "put", "patch", "delete")
+# What needs a speech worker is refused whatever it says.
+NATIVE = [
+    each
+    for each in templates()
+    if known_names.is_native("/" + each) and not each.endswith(tuple(f"/{verb}" for verb in SPEECH))
+]
+DOCS = Path(__file__).parents[2] / "docs" / "contract.md"
+# What a body must hold so that nothing is missing before its names are judged.
+OFFERED = {"colour": 1}
+
+
+@pytest.fixture
+def house(db: None, settings: Any) -> tuple[Cast, dict[str, str]]:
+    settings.CALLWRIGHT_REST_KEY_PER_SECOND = settings.CALLWRIGHT_REST_HOLDER_PER_SECOND = 1_000_000
+    cast = make_cast()
+    ids = furnish(cast)
+    root().mkdir(parents=True, exist_ok=True)
+    (root() / "canary.wav").write_bytes(b"RIFF")
+    return cast, ids
+
+
+def words_of(template: str) -> list[dict[str, str]]:
+    """Every choice of words for the places that are no ids; those of no meaning there are answered 404."""
+    found = [place for place in places(template) if place in CHOICES]
+    return [dict(zip(found, words, strict=True)) for words in itertools.product(*(CHOICES[p] for p in found))]
+
+
+def refused(answer: Any) -> bool:
+    found = answer.json()["errors"] if answer.status_code == 422 else []
+    return any(each["code"] == "unknown_parameter" and each["attribute"] == "colour" for each in found)
+
+
+def test_every_native_route_refuses_a_query_parameter_and_a_field_that_it_does_not_know(
+    house: tuple[Cast, dict[str, str]],
+) -> None:
+    cast, ids = house
+    wrong, met, asked = [], set(), 0
+    for template in NATIVE:
+        for words in words_of(template):
+            path = filled(template, ids, words)
+            for method in METHODS:
+                send = getattr(cast.rest, method)
+                tries = {"query": send(path + "?colour=1")}
+                if method not in ("get", "delete"):
+                    tries["body"] = send(path, OFFERED)
+                elif method == "delete":
+                    tries["body"] = send(path, OFFERED, format="json")
+                for kind, answer in tries.items():
+                    if answer.status_code == 405 or (words and answer.status_code == 404):
+                        continue
+                    asked += 1
+                    met.add(template)
+                    if not refused(answer):
+                        wrong.append(f"{method} {template} {words} {kind}: {answer.status_code}")
+    assert wrong == []
+    assert met == set(NATIVE) and asked > 150
+
+
+def test_every_native_route_that_a_token_may_use_refuses_them_too(cast: Cast) -> None:
+    call_id = talking(cast)
+    alice = cast.alice.rest
+    verbs = ("hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "hangup", "answer", "reject")
+    for verb in verbs:
+        assert refused(alice.post(f"/api/calls/{call_id}/{verb}", OFFERED)), verb
+    assert refused(alice.post("/api/calls", {"to": "/private/bob", "sdp": SDP, **OFFERED}))
+    assert refused(alice.get("/api/calls?colour=1")) and refused(alice.get(f"/api/calls/{call_id}?colour=1"))
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [("too", "to"), ("max-duration", "max_duration"), ("statusUrl", "status_url"), ("meta_data", "metadata")],
+)
+def test_the_nearest_known_name_is_said(cast: Cast, given: str, nearest: str) -> None:
+    body = {"to": "/private/bob", "connect": "/public/echo", given: "x"}
+    error = error_of(cast.rest.post("/api/calls", body), 422)
+    assert error["code"] == "unknown_parameter" and error["attribute"] == given
+    assert error["message"].endswith(f"the nearest is {nearest}.")
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "attribute"),
+    [
+        ("play", {"play": [{"type": "silence", "params": {"duration": 1, "to": 2}}]}, "play.0.params.to"),
+        ("play", {"play": [{"type": "tts", "text": "x", "params": {"text": "x"}}]}, "play.0.text"),
+        ("record", {"record": {"audio": {"colour": 1}}}, "record.audio.colour"),
+        ("record", {"record": {"audio": {}, "video": {}}}, "record.video"),
+        ("record", {"record": {"audio": {"stereo": True}}, "stereo": True}, "stereo"),
+        ("collect", {"digits": {"maximum": 4}}, "digits.maximum"),
+        ("mute", {"leg": "caller", "chanels": ["audio"]}, "chanels"),
+        ("consult", {"leg": "caller", "to": "/private/carol", "media": {"sound": True}}, "media.sound"),
+    ],
+)
+def test_names_within_objects_are_refused_by_their_path(
+    cast: Cast, verb: str, body: dict[str, Any], attribute: str
+) -> None:
+    error = error_of(cast.rest.post(f"/api/calls/{talking(cast)}/{verb}", {"leg": "callee", **body}), 422)
+    assert (error["code"], error["attribute"]) == ("unknown_parameter", attribute)
+
+
+def test_nothing_is_done_where_a_name_is_refused(cast: Cast) -> None:
+    call_id = talking(cast)
+    for verb in ("hangup", "hold"):
+        cast.rest.post(f"/api/calls/{call_id}/{verb}", {"leg": "caller", "now": True})
+        cast.rest.post(f"/api/calls/{call_id}/{verb}?now=1", {"leg": "caller"})
+    shown = cast.rest.get(f"/api/calls/{call_id}").json()
+    assert shown["state"] == "answered" and shown["legs"][0]["held_by"] is None
+
+
+def test_patch_refuses_what_it_does_not_know_and_changes_nothing(house: tuple[Cast, dict[str, str]]) -> None:
+    cast, ids = house
+    for path, good in (("webhooks", {"description": "new"}), ("phone_numbers", {"name": "new"})):
+        one = f"/api/{path}/{ids['webhook' if path == 'webhooks' else 'number']}"
+        before = cast.rest.get(one).json()
+        assert refused(cast.rest.patch(one, {**good, **OFFERED}))
+        assert cast.rest.get(one).json() == before
+        assert cast.rest.patch(one, good).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("pattern", "nearest"),
+    [("call.anwsered", "call.answered"), ("cals.*", "call.*"), ("leg.end", "leg.ended"), ("rom.*", "room.*")],
+)
+def test_an_event_pattern_that_can_match_nothing_is_refused(cast: Cast, pattern: str, nearest: str) -> None:
+    answers = [
+        cast.rest.post("/api/webhooks", {"url": "http://127.0.0.1:9/", "events": ["call.*", pattern]}),
+        cast.rest.get(f"/api/events?types=call.ended,{pattern}"),
+    ]
+    for answer, attribute in zip(answers, ("events", "types"), strict=True):
+        error = error_of(answer, 422)
+        assert (error["code"], error["attribute"]) == ("unknown_parameter", attribute)
+        assert error["message"] == f"There is no event type {pattern} here; the nearest is {nearest}."
+
+
+@pytest.mark.parametrize("pattern", event_types.PATTERNS)
+def test_every_known_pattern_is_taken(cast: Cast, pattern: str) -> None:
+    assert cast.rest.get(f"/api/events?types={pattern}").status_code == 200
+
+
+def test_the_known_types_are_those_of_the_contract_and_of_the_machine() -> None:
+    told = DOCS.read_text().partition("\nTypes: ")[2].partition("\n\n")[0].replace("\n", " ")
+    families = {each.partition(".")[0] for each in event_types.TYPES}
+    assert set(re.findall(r"\b([a-z]+)\.(?=[a-z*])", told)) == families
+    words = {each.partition(".")[2] for each in event_types.TYPES}
+    assert all(re.search(rf"\b{word}\b", told) for word in words)
+    sources = Path(__file__).parents[2] / "calling"
+    said = {
+        each
+        for source in (*(sources / "machine").glob("*.py"), *(sources / "calls").glob("*.py"))
+        for each in re.findall(r'"((?:call|leg|room|participant)\.[a-z_]+)"', source.read_text())
+    }
+    assert said and said <= set(event_types.TYPES)
+
+
+def test_signalwires_surfaces_ignore_what_they_do_not_know(house: tuple[Cast, dict[str, str]]) -> None:
+    cast, ids = house
+    subscriber = f"/api/fabric/resources/subscribers/{ids['subscriber']}"
+    assert cast.rest.get("/api/fabric/addresses?colour=1").status_code == 200
+    assert cast.rest.patch(subscriber, {"first_name": "A", **OFFERED}).status_code == 200
+    assert cast.rest.post("/api/fabric/subscribers/tokens", {"reference": "x", **OFFERED}).status_code == 200
+    play = {"play": [{"type": "silence", "params": {"duration": 1, "colour": 1}}], "control_id": "c9"}
+    command = {"command": "calling.play", "id": ids["call"], "params": play, "colour": 1}
+    assert cast.rest.post("/api/calling/calls", command).status_code == 200
+
+
+def test_a_device_may_send_what_is_not_known(cast: Cast) -> None:
+    fields = {"destination": "/private/bob", "sdp": SDP, "colour": 1}
+    assert dial.read_dial(cast.alice.holder, fields, key="destination").to == "/private/bob"
+
+
+def test_at_most_ten_names_are_told_and_each_is_cut() -> None:
+    form = Params({f"{'n' * 1000}{number}": 1 for number in range(5000)}, strict=True)
+    found = form.unknown()
+    assert len(found) == 10 and all(len(each.attribute or "") <= 60 for each in found)
+
+
+def test_the_places_of_native_routes_are_those_of_the_tenancy_proof() -> None:
+    assert all(place in CHOICES or key_of(each, place) for each in NATIVE for place in places(each))

@@ -1,0 +1,66 @@
+"""The service worker of `/phone` in a real browser: a notice says who calls, until the ringing ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+NOTICES = """async () => (await (await navigator.serviceWorker.getRegistration('/phone')).getNotifications())
+    .map((each) => ({ title: each.title, body: each.body, tag: each.tag }))"""
+REGISTER = """async () => {
+    const made = await navigator.serviceWorker.register('/phone-push.js', { scope: '/phone' });
+    const worker = made.installing ?? made.waiting ?? made.active;
+    if (worker.state !== 'activated') await new Promise((done) => {
+        worker.onstatechange = () => worker.state === 'activated' && done();
+    });
+    return new URL(made.scope).pathname;
+}"""
+INCOMING = {"type": "call.incoming", "call_id": "c1", "from": "/private/bob", "from_name": "Bob"}
+CANCELLED = {"type": "call.cancelled", "call_id": "c1"}
+
+
+@pytest.fixture
+def push(page, live_server, db):
+    """`push(message)` delivers a message to the worker, which `/phone` has registered under its policy."""
+    page.context.grant_permissions(["notifications"], origin=live_server.url)
+    session, registrations = page.context.new_cdp_session(page), []
+    session.on(
+        "ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"])
+    )
+    session.send("ServiceWorker.enable")
+    page.goto(f"{live_server.url}/phone")
+    assert page.evaluate(REGISTER) == "/phone"
+    scope = f"{live_server.url}/phone"
+    (identifier,) = {each["registrationId"] for each in registrations if each["scopeURL"] == scope}
+
+    def deliver(message: dict) -> None:
+        told = {"origin": live_server.url, "registrationId": identifier, "data": json.dumps(message)}
+        session.send("ServiceWorker.deliverPushMessage", told)
+
+    return deliver
+
+
+def settled(page, count: int) -> list[dict]:
+    """The notices, once there are so many."""
+    page.wait_for_function(f"async () => (await ({NOTICES})()).length === {count}", timeout=10_000)
+    return page.evaluate(NOTICES)
+
+
+def test_a_notice_says_who_calls_until_the_ringing_ends(page, live_server, push):
+    page.goto(f"{live_server.url}/dashboard/login")  # no phone is open any more
+    push(INCOMING)
+    assert settled(page, 1) == [{"title": "Bob is calling", "body": "/private/bob", "tag": "c1"}]
+    push({**CANCELLED, "call_id": "another"})
+    push({**INCOMING, "call_id": "c2", "from_name": ""})
+    found = {each["tag"]: each["title"] for each in settled(page, 2)}
+    assert found == {"c1": "Bob is calling", "c2": "/private/bob is calling"}
+    push(CANCELLED)
+    assert [each["tag"] for each in settled(page, 1)] == ["c2"]
+
+
+def test_a_phone_that_is_looked_at_shows_no_notice(page, push):
+    push(INCOMING)
+    push({**INCOMING, "call_id": "c2"})
+    page.wait_for_timeout(500)
+    assert page.evaluate(NOTICES) == []

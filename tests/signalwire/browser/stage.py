@@ -1,0 +1,156 @@
+"""The stage of the unmodified SDK: a running instance, Chromium with fake devices, and pages on it."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.instance import Instance
+from tests.support.ports import free_pair, free_port
+
+HERE = Path(__file__).parent
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream=fps=10",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+SECONDS = 12.0
+WHOLE = ["new", "trying", "connecting", "connected", "disconnecting", "disconnected", "destroyed"]
+
+
+def bundle(into: Path) -> None:
+    """The real package as one browser file, and the page that uses it."""
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of one test run
+        if not (HERE / "node_modules").exists():
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
+    esbuild = HERE / "node_modules" / ".bin" / "esbuild"
+    options = ["--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--log-level=error"]
+    subprocess.run(
+        [str(esbuild), "bundle.mjs", *options, f"--outfile={into / 'bundle.js'}"],
+        cwd=HERE,
+        check=True,
+        timeout=60,
+    )
+    (into / "page.mjs").write_text((HERE / "page.mjs").read_text())
+    (into / "index.html").write_text('<!doctype html><script type="module" src="/page.mjs"></script>')
+
+
+class Files(SimpleHTTPRequestHandler):
+    extensions_map: ClassVar = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def serve(directory: Path) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(directory)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def start_instance() -> Instance:
+    return Instance(
+        CALLWRIGHT_TURN_PORT=str(free_port(socket.SOCK_DGRAM)), CALLWRIGHT_SIP_PORT=str(free_pair())
+    )
+
+
+def spki_of(instance: Instance) -> str:
+    """The certificate's fingerprint, which the instance prints once everything is up."""
+    deadline = time.monotonic() + 30
+    while not (found := re.search(r"SPKI ([A-Za-z0-9+/=]+)", instance.screen.read_text(errors="replace"))):
+        assert time.monotonic() < deadline, instance.words()
+        time.sleep(0.1)
+    return found[1]
+
+
+class Page:
+    """One tab with the SDK in it."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.logged: list[str] = []
+        page.on("console", lambda message: self.logged.append(message.text[:300]))
+        page.goto(url)
+        page.wait_for_function("window.loaded === true", timeout=10000)
+
+    def run(self, name: str, *arguments: Any) -> Any:
+        return self.page.evaluate("([name, given]) => window[name](...given)", [name, list(arguments)])
+
+    def dial(self, destination: str, **options: Any) -> str:
+        done = self.run("dial", destination, options or {"audio": True})
+        assert "call" in done, (done, self.run("errors"), self.logged[-10:])
+        return str(done["call"])
+
+    def statuses(self, call: str) -> list[str]:
+        return list(self.run("statuses", call))
+
+    def until(self, test: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := test()):
+            assert time.monotonic() < deadline, f"{what}: {self.run('errors')} {self.logged[-10:]}"
+            self.page.wait_for_timeout(50)
+        return found
+
+    def reaches(self, call: str, status: str, seconds: float = SECONDS) -> list[str]:
+        self.until(lambda: status in self.statuses(call), f"{status} of {self.statuses(call)}", seconds)
+        return self.statuses(call)
+
+    def hears(self, call: str, seconds: float = SECONDS) -> float:
+        return float(self.until(lambda: (p := self.run("peak", call, 400)) > 0.01 and p, "sound", seconds))
+
+    def sees(self, call: str, seconds: float = SECONDS) -> dict[str, int]:
+        """A picture of the far end: decoded frames that hold something, and move."""
+
+        def look() -> Any:
+            seen = self.run("picture", call, 500)
+            moving = seen["frames"] > 3 and seen["contrast"] > 20 and seen["movement"] > 5
+            return seen if moving else None
+
+        return dict(self.until(look, "a moving picture", seconds))
+
+    def sees_red(self, call: str, seconds: float = SECONDS) -> None:
+        """The shared screen of `page.mjs`, and no camera."""
+
+        def look() -> bool:
+            red, green, blue = self.run("colour", call)
+            return bool(red > 150 and green < 60 and blue < 60)
+
+        self.until(look, "a red picture", seconds)
+
+    def sees_no_red(self, call: str, seconds: float = SECONDS) -> None:
+        self.until(lambda: self.run("colour", call)[1] > 60, "another picture than the red one", seconds)
+
+    def facts(self, call: str) -> dict[str, Any]:
+        return dict(self.run("facts", call))
+
+    def participants(self, call: str) -> dict[str, dict[str, Any]]:
+        """By name; a shared screen as `<name> (screen)`."""
+        found = {}
+        for each in self.run("participants", call):
+            extra = "" if each["type"] == "member" else f" ({each['type']})"
+            found[f"{each['name']}{extra}"] = each
+        return found
+
+    def is_silent(self, call: str, seconds: float = SECONDS) -> None:
+        self.until(lambda: self.run("peak", call, 500) < 0.005, "silence", seconds)
+
+    def rings(self, seconds: float = SECONDS) -> str:
+        return str(self.until(lambda: self.run("incoming"), "an incoming call", seconds)[-1])

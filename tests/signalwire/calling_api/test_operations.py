@@ -1,0 +1,151 @@
+"""play, record, collect, stream, tap and send_digits: rows of the engine's own operations."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from calling.calls.status_urls import StatusUrl
+from calling.commands import operations
+from calling.models import Event, Operation
+from calling.webhooks.status_callbacks import callback_body
+from tests.signalwire.calling_api.conftest import refusal, to_strangers
+from tests.support import fake_worker
+
+PLAY = [
+    {"type": "tts", "params": {"text": "hello"}},
+    {"type": "silence", "params": {"duration": 1}},
+    {"type": "audio", "params": {"url": "https://example.com/a.mp3"}},
+    {"type": "ringtone", "params": {"name": "us"}},
+]
+TAP = {"tap": {"type": "audio", "params": {"direction": "both"}},
+       "device": {"type": "ws", "params": {"uri": "wss://example.com/t"}}}  # fmt: skip
+RIGHT = {
+    "play": {"play": PLAY},
+    "record": {"audio": {"format": "mp3"}},
+    "collect": {"digits": {"max": 4}},
+    "stream": {"url": "wss://example.com/s"},
+    "tap": TAP,
+}
+WRONG = {
+    "play": [{"play": []}, {"play": 7}, {"play": [{"type": "film"}]}, {"play": [7]},
+             {"play": PLAY, "volume": 99},
+             {"play": PLAY, "loop": -1}, {"play": PLAY, "direction": "up"}, {"play": PLAY, "status_url": "x"},
+             {"play": [{"type": "audio", "params": {"url": "file:///etc/passwd"}}]}],
+    "record": [{"audio": {"format": "exe"}}, {"audio": {"format": "mp4"}}, {"audio": 7},
+               {"audio": {"stereo": "yes"}}, {"audio": {"terminators": "xyz"}}],
+    "collect": [{}, {"digits": 7}, {"digits": {"max": 0}}, {"digits": {"max": 1}, "initial_timeout": -1},
+                {"speech": {"language": "en"}}, {"digits": {"max": 1}, "continuous": True}],
+    "stream": [{"url": "https://example.com"}, {"url": 7},
+               {"url": "wss://e.com", "custom_parameters": {"a": 1}},
+               {"url": "wss://e.com", "track": "sideways"}],
+    "tap": [{**TAP, "tap": 7}, {**TAP, "device": 7}, {**TAP, "device": {"type": "ws", "params": {}}},
+            {**TAP, "device": {"type": "rtp", "params": {"addr": "192.0.2.1", "port": 1}}},
+            {**TAP, "tap": {"type": "audio", "params": {"direction": "up"}}}],
+}  # fmt: skip
+
+
+def row(call_id, verb, control_id="c-1"):
+    return Operation.objects.get(call_id=call_id, verb=verb, control_id=control_id)
+
+
+@pytest.mark.parametrize("verb", RIGHT)
+def test_an_operation_goes_on_under_its_control_id(calling, answered, verb):
+    made = getattr(calling, verb)(answered, control_id="c-1", **RIGHT[verb])
+    assert made["id"] == answered and made["control_id"] == "c-1"
+    error = refusal(409, getattr(calling, verb), answered, control_id="c-1", **RIGHT[verb])
+    assert error["code"] == "control_id_in_use"
+    assert getattr(calling, verb)(answered, **RIGHT[verb])["control_id"] != "c-1"
+
+
+@pytest.mark.parametrize("verb", RIGHT)
+def test_wrong_fields_people_and_moments_are_refused(calling, stranger, post, cast, answered, verb):
+    act = getattr(calling, verb)
+    for words in WRONG[verb]:
+        refusal(422, act, answered, **words)
+    refusal(422, act, answered, **{**RIGHT[verb], "control_id": "a b"})
+    to_strangers(stranger, post, verb, answered, **RIGHT[verb])
+    calling.end(answered)
+    assert "ended" in refusal(409, act, answered, **RIGHT[verb])["message"]
+    assert not Operation.objects.filter(call_id=answered).exists()
+
+
+def test_several_items_play_in_their_order_to_the_party_that_was_dialled(calling, answered):
+    calling.play(answered, control_id="c-1", play=PLAY, volume=-3, loop=0)
+    found = row(answered, "play")
+    assert [item["type"] for item in found.params["items"]] == ["tts", "silence", "audio", "ringtone"]
+    assert (found.params["volume"], found.params["loop"]) == (-3, 0)
+    assert str(found.leg_id) == fake_worker.leg_of(answered, "callee").id
+
+
+def test_a_recording_takes_both_parties_and_signalwires_time_outs(calling, answered):
+    calling.record(answered, control_id="c-1")
+    found = row(answered, "record")
+    assert found.leg_id is None
+    assert (found.params["initial_timeout"], found.params["end_silence_timeout"]) == (4, 0.5)
+    assert found.params["terminators"] == "#"
+    calling.record(answered, control_id="c-2", audio={"direction": "speak", "end_silence_timeout": 0})
+    other = row(answered, "record", "c-2")
+    assert (
+        str(other.leg_id) == fake_worker.leg_of(answered, "callee").id
+        and other.params["end_silence_timeout"] == 0
+    )
+
+
+def test_a_tap_only_listens_and_digits_go_to_the_party_itself(calling, post, answered):
+    calling.tap(answered, control_id="c-1", **TAP)
+    found = row(answered, "stream")
+    assert found.params["track"] == "both_tracks" and found.params["bidirectional"] is False
+    sent = post({"command": "calling.send_digits", "id": answered, "params": {"digits": "12#"}})
+    assert sent.status_code == 200, sent.text
+    digits = Operation.objects.get(call_id=answered, verb="digits")
+    assert digits.params == {"digits": "12#", "own": True}
+    for digits in ("", "xyz", 7, None):
+        wrong = post({"command": "calling.send_digits", "id": answered, "params": {"digits": digits}})
+        assert wrong.status_code == 422 and wrong.json()["errors"][0]["attribute"] == "digits"
+
+
+def test_what_goes_on_is_paused_resumed_turned_down_and_stopped(calling, stranger, post, answered):
+    calling.play(answered, control_id="c-1", play=PLAY)
+    calling.play_pause(answered, control_id="c-1")
+    assert row(answered, "play").wish == "pause"
+    calling.play_resume(answered, control_id="c-1")
+    calling.play_volume(answered, control_id="c-1", volume=-6)
+    assert (row(answered, "play").wish, row(answered, "play").params["volume"]) == ("run", -6)
+    assert calling.play_stop(answered, control_id="c-1")["control_id"] == "c-1"
+    assert row(answered, "play").wish == "stop"
+    refusal(422, calling.play_volume, answered, control_id="c-1", volume=99)
+    refusal(422, calling.play_stop, answered, control_id="")
+    refusal(404, calling.play_stop, answered, control_id="other")
+    to_strangers(stranger, post, "play_stop", answered, control_id="c-1")
+    calling.record(answered, control_id="c-1")
+    calling.record_pause(answered, control_id="c-1", extras={"behavior": "silence"})
+    assert row(answered, "record").params["behavior"] == "silence"
+    refusal(422, calling.record_pause, answered, control_id="c-1", extras={"behavior": "sleep"})
+    calling.record_resume(answered, control_id="c-1")
+    calling.record_stop(answered, control_id="c-1")
+
+
+def test_the_timers_of_a_collect_may_start_later(calling, answered):
+    calling.collect(answered, control_id="c-1", digits={"max": 2}, extras={"start_input_timers": False})
+    assert row(answered, "collect").params["start_input_timers"] is False
+    calling.collect_start_input_timers(answered, control_id="c-1")
+    assert row(answered, "collect").params["start_input_timers"] is True
+    calling.collect_stop(answered, control_id="c-1")
+    refusal(404, calling.collect_stop, answered, control_id="c-9")
+
+
+def test_an_operation_tells_its_own_status_url(calling, answered):
+    calling.play(answered, control_id="c-1", play=PLAY, status_url="http://127.0.0.1:9/told")
+    operations.changed(row(answered, "play").id, "running", "started")
+    operations.changed(row(answered, "play").id, "finished", "finished", {})
+    heard = StatusUrl("operation", "c-1", verb="play")
+    told = [
+        json.loads(body)
+        for event in Event.objects.filter(call_id=answered).order_by("sequence")
+        if (body := callback_body(json.loads(event.body), heard)) is not None
+    ]
+    assert [each["event_type"] for each in told] == ["calling.call.play"] * 2
+    assert [each["params"]["state"] for each in told] == ["playing", "finished"]
+    assert told[0]["params"]["control_id"] == "c-1" and told[0]["params"]["call_id"] == answered

@@ -1,0 +1,152 @@
+"""What goes wrong, by the dice of the simulated world: processes, PostgreSQL, Redis, clocks and tasks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import redis
+from django.db import OperationalError, connections
+
+from tests.simulation.sql import Database
+from tests.simulation.world import Actor, World
+
+# How likely each is at one pause, and how long it lasts at most.
+KILL, FREEZE, ANSWER_LOST, DEADLOCK = 0.0006, 0.0003, 0.002, 0.0006
+REDIS_AWAY, POSTGRES_AWAY, CLOCK_JUMP = 0.00010, 0.00004, 0.0001
+NUDGE_LOST, NUDGE_TWICE, NUDGE_LATE = 0.1, 0.05, 0.1
+TASK_LOST, TASK_TWICE, TASK_LATE = 0.05, 0.05, 0.1
+FENCED = 20  # so much more likely where a worker writes under its fence: what a zombie says is the danger
+FROZEN_SECONDS, AWAY_SECONDS = 15.0, 6.0
+SKEW = 0.4
+
+
+class Faults:
+    """Throws the dice at every pause of a process while `on`."""
+
+    def __init__(self, world: World, database: Database) -> None:
+        self.world, self.database = world, database
+        self.on = True
+        self.only: frozenset[str] | None = None  # kinds that may happen; None: all
+        self.redis_back = self.postgres_back = 0.0
+        world.before_pause, world.after_pause = self.before_pause, self.after_pause
+        database.faulty = self.statement
+
+    def happens(self, kind: str, chance: float) -> bool:
+        if not self.on or self.world.dice.random() >= chance:
+            return False
+        if self.only is not None and kind not in self.only:
+            return False
+        self.world.counts[kind] += 1
+        self.world.note(f"FAULT {kind}")
+        return True
+
+    def stop(self) -> None:
+        """From now on all goes well."""
+        self.on = False
+        self.redis_back = self.postgres_back = 0.0
+        for actor in self.world.actors:
+            actor.skew = 0.0
+
+    def before_pause(self, actor: Actor, what: str) -> float:
+        if not actor.process or not self.on:
+            return 0.0
+        if self.happens("clock jumps", CLOCK_JUMP):
+            actor.skew = self.world.dice.uniform(-SKEW, SKEW)
+        if self.happens("redis away", REDIS_AWAY):
+            self.redis_back = self.world.now + self.world.dice.uniform(0.5, AWAY_SECONDS)
+        if self.happens("postgresql away", POSTGRES_AWAY):
+            self.postgres_back = self.world.now + self.world.dice.uniform(0.5, AWAY_SECONDS)
+        if self.happens("frozen", FREEZE * (FENCED if actor.fence is not None else 1)):
+            return self.world.dice.uniform(0.5, FROZEN_SECONDS)
+        return 0.0
+
+    def after_pause(self, actor: Actor, what: str) -> None:
+        if actor.process and self.happens("killed", KILL):
+            self.world.counts["killed"] -= 1
+            self.database.die(actor)
+
+    def statement(self, actor: Actor, when: str, sql: str) -> None:
+        """Before or after a statement or a commit. Raises what PostgreSQL's client would."""
+        if not actor.process:
+            return
+        if self.world.now < self.postgres_back:
+            self.database.hang_up(actor)
+            raise OperationalError("the database system is shutting down")
+        if when == "after":
+            if self.happens("answer lost", ANSWER_LOST):
+                self.database.hang_up(actor)
+                raise OperationalError("server closed the connection unexpectedly")
+        elif sql != "COMMIT" and self.happens("deadlock", DEADLOCK):
+            wrapper = connections["default"]
+            if wrapper.in_atomic_block and wrapper.connection is not None:
+                wrapper.connection.rollback()  # as PostgreSQL does
+                wrapper.needs_rollback = True
+            raise OperationalError("deadlock detected")
+
+
+class Bus:
+    """Redis as the product uses it: publish and ping, in memory. Raises redis.ConnectionError while away."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self.world, self.faults = world, faults
+        self.listeners: dict[str, list[Actor]] = {}
+
+    def listen(self, actor: Actor, *channels: str) -> None:
+        for channel in channels:
+            held = self.listeners.setdefault(channel, [])
+            if actor not in held:
+                held.append(actor)
+
+    def here(self) -> None:
+        if self.world.now < self.faults.redis_back:
+            raise redis.ConnectionError("Redis is away")
+
+    def ping(self) -> bool:
+        self.world.pause(0.0002, "pings redis")
+        self.here()
+        return True
+
+    def publish(self, channel: str, text: str) -> int:
+        self.world.pause(0.0002, f"nudges {channel}")
+        self.here()
+        dice, happens = self.world.dice, self.faults.happens
+        for actor in self.listeners.get(channel, []):
+            if happens("nudge lost", NUDGE_LOST):
+                continue
+            times = 2 if happens("nudge twice", NUDGE_TWICE) else 1
+            for _ in range(times):
+                late = dice.uniform(0, 3) if happens("nudge late", NUDGE_LATE) else dice.uniform(0, 0.002)
+                actor.inbox.append((channel, json.loads(text)))
+                self.world.wake(actor, self.world.now + late)
+        return 1
+
+
+class Tasks:
+    """Celery's queue of media sessions: a message may be lost, come late or twice."""
+
+    def __init__(self, world: World, faults: Faults, bus: Bus) -> None:
+        self.world, self.faults, self.bus = world, faults, bus
+        self.workers: list[Actor] = []
+        self.waiting: list[tuple[float, str, int]] = []
+
+    def send_task(self, name: str, args: list[Any], **options: Any) -> None:
+        self.world.pause(0.0003, "sends a task")
+        self.bus.here()
+        if self.faults.happens("task lost", TASK_LOST):
+            return
+        dice = self.world.dice
+        for _ in range(2 if self.faults.happens("task twice", TASK_TWICE) else 1):
+            late = dice.uniform(0, 4) if self.faults.happens("task late", TASK_LATE) else 0.001
+            self.waiting.append((self.world.now + late, str(args[0]), int(args[1])))
+            for actor in self.workers:
+                self.world.wake(actor, self.world.now + late)
+
+    def take(self) -> tuple[str, int] | None:
+        for found in self.waiting:
+            if found[0] <= self.world.now:
+                self.waiting.remove(found)
+                if self.world.now - found[0] > 10:
+                    continue  # it expired
+                return found[1], found[2]
+        return None

@@ -1,0 +1,39 @@
+"""What the OpenAPI document says that the token endpoints answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers as s
+
+from rest import pagination
+
+TOKEN_HELP = "a Bearer token for REST, sockets and the browser SDKs"
+_EMBED: dict[str, Any] = {
+    "id": s.UUIDField(),
+    "token": s.CharField(help_text="public; traded for a guest's token by whoever opens the page"),
+    "name": s.CharField(),
+    "address_id": s.UUIDField(),
+    "address": s.CharField(),
+    "created_at": s.DateTimeField(),
+}
+Token = inline_serializer("Token", {"token": s.CharField(help_text=TOKEN_HELP)})
+TokenPair = inline_serializer(
+    "TokenPair",
+    {
+        "token": s.CharField(help_text=TOKEN_HELP),
+        "refresh_token": s.CharField(help_text="gives a new pair once, until shortly after the token ends"),
+    },
+)
+SubscriberToken = inline_serializer(
+    "SubscriberToken",
+    {
+        "subscriber_id": s.UUIDField(),
+        "token": s.CharField(help_text=TOKEN_HELP),
+        "refresh_token": s.CharField(help_text="gives a new pair once, until shortly after the token ends"),
+    },
+)
+Embed = inline_serializer("Embed", dict(_EMBED))
+Embeds = inline_serializer("Embeds", {"data": s.ListField(child=Embed), "links": pagination.LINKS})
+Revoked = inline_serializer("Revoked", {"revoked": s.BooleanField()})

@@ -1,0 +1,107 @@
+"""`/api/keys`: the project's API keys with their scopes. A key itself is shown once, when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from rest import errors, pagination
+from rest.json_bodies import rfc3339
+from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
+from subscribers.api.fields import Text
+from subscribers.api.shapes import clean
+from subscribers.models import Project
+from tokens import authentication, issue, revocation
+from tokens.key_scopes import SCOPES
+from tokens.models import ApiToken
+
+MOST = 100
+
+
+class KeyFields(serializers.Serializer[Any]):
+    name = Text(200, required=True)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(SCOPES), min_length=1, max_length=len(SCOPES), required=True
+    )
+
+
+_SHOWN: dict[str, Any] = {
+    "id": serializers.UUIDField(),
+    "name": serializers.CharField(),
+    "scopes": serializers.ListField(child=serializers.ChoiceField(SCOPES)),
+    "hint": serializers.CharField(help_text="the key's first characters"),
+    "created_at": serializers.DateTimeField(),
+    "last_used_at": serializers.DateTimeField(allow_null=True, help_text="to the minute"),
+}
+Key = inline_serializer("Key", dict(_SHOWN))
+NewKey = inline_serializer(
+    "NewKey", {**_SHOWN, "key": serializers.CharField(help_text="the password of HTTP Basic; shown once")}
+)
+Keys = inline_serializer("Keys", {"data": serializers.ListField(child=Key), "links": pagination.LINKS})
+
+
+class KeysView(RestView):
+    permission_classes = [ManagesProject]
+
+    @extend_schema(
+        operation_id="keys_list", summary="The project's API keys", tags=["keys"], responses={200: Keys}
+    )
+    def get(self, request: Request) -> Response:
+        return pagination.page(request, _rows(request), _render)
+
+    @extend_schema(
+        operation_id="keys_create",
+        summary="A new API key; it is shown this once",
+        tags=["keys"],
+        request=KeyFields,
+        responses={201: NewKey},
+    )
+    def post(self, request: Request) -> Response:
+        data = clean(KeyFields, request.data, strict=True)
+        if _rows(request).count() >= MOST:
+            raise errors.Conflict("too_many_keys", f"A project has at most {MOST} API keys.")
+        project = Project.objects.get(pk=principal_of(request).project_id)
+        scopes = [scope for scope in SCOPES if scope in data["scopes"]]
+        text = issue.issue_api_token(project, name=data["name"], scopes=scopes)
+        row = ApiToken.objects.get(project=project, digest=issue.digest(text))
+        headers = {"Location": f"{request.path}/{row.pk}"}
+        return Response({**_render(row), "key": text}, status=201, headers=headers)
+
+
+class KeyView(RestView):
+    permission_classes = [ManagesProject]
+
+    @extend_schema(
+        operation_id="keys_delete",
+        summary="Revoke an API key: refused everywhere within 2 s",
+        tags=["keys"],
+        responses={204: None},
+    )
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        rows = _rows(request).filter(pk=key_id)
+        if not rows.exists():
+            raise errors.NotFound
+        revocation.revoke_api_tokens(rows)
+        authentication.forget_keys()
+        return Response(status=204)
+
+
+def _rows(request: Request) -> Any:
+    return ApiToken.objects.filter(project_id=principal_of(request).project_id, revoked_at=None)
+
+
+def _render(row: ApiToken) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "scopes": sorted(row.granted, key=SCOPES.index),
+        "hint": row.hint,
+        "created_at": rfc3339(row.created_at),
+        "last_used_at": rfc3339(row.last_used_at),
+    }
