@@ -47,8 +47,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed {config.option.seed}"
 
 
-# Real sound, browsers, phones and processes: every test there holds deadlines of the wall clock.
-_REAL_TIME = {"browser", "dashboard", "e2e", "faults", "media", "sip", "sockets", "webrtc"}
+# Real sound, browsers, phones and processes: every test there holds deadlines of the wall clock. So does one
+# that waits for a thread, a process or a socket, wherever it stands.
+_REAL_TIME = {"browser", "clients", "dashboard", "e2e", "faults", "media", "sip", "sockets", "webrtc"}
+_REAL_TIME_MARKS = {"browser", "needs", "processes", "sip_peer", "slow"}
+_REAL_TIME_FIXTURES = {"browser", "child_environment", "live_server", "page", "transactional_db"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,13 +63,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("soak_only") and not config.option.soak:
             dropped.append(item)
             continue
-        if _REAL_TIME & set(item.path.parts):
+        if _waits_for_others(item):
             item.add_marker(pytest.mark.timing)
         for program in _missing_programs(item):
             item.add_marker(pytest.mark.skip(reason=f"needs {program}, which is not installed"))
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in set(dropped)]
+
+
+def _waits_for_others(item: pytest.Item) -> bool:
+    if _REAL_TIME & set(item.path.parts) or inspect.iscoroutinefunction(getattr(item, "function", None)):
+        return True
+    marks = list(item.iter_markers())
+    if {mark.name for mark in marks} & _REAL_TIME_MARKS:
+        return True
+    if any(mark.name == "django_db" and mark.kwargs.get("transaction") for mark in marks):
+        return True
+    return bool(_REAL_TIME_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
 def _is_not_pure(item: pytest.Item) -> bool:
