@@ -56,6 +56,7 @@ class Environment:
     media_ports: tuple[int, int]
     sip_port: int
     sip_edge: tuple[str, int]  # (host, port) where web processes reach an edge
+    audio_red: bool
     sip_silence_seconds: int
     smtp_url: str | None
     mail_from: str
@@ -184,6 +185,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         sip_edge=_sip_edge(take, bind),
         smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),
         mail_from=_mail_from(take),
+        audio_red=take.flag("CALLWRIGHT_AUDIO_RED", True),
         sip_silence_seconds=take.number("CALLWRIGHT_SIP_SILENCE_SECONDS", 60, 0, 86400),
         turn_port=take.number("CALLWRIGHT_TURN_PORT", 3478, 0, 65535),
         ice_servers=_ice_servers(take),

@@ -19,6 +19,7 @@ KEPT_EXTENSIONS = {
     "audio": (AUDIO_LEVEL, MID),
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
 }
+RED = 63  # its payload type in our offers
 MAX_EXTENSION_ID = 14  # RFC 8285: one-byte headers
 
 
@@ -34,6 +35,7 @@ class Transceiver:
     codecs: list[Codec] = field(default_factory=list)  # in order of preference; no events, no RTX
     events: dict[int, int] = field(default_factory=dict)  # clock -> telephone-event payload type
     rtx: dict[int, int] = field(default_factory=dict)  # payload type -> its RTX payload type
+    red: dict[int, int] = field(default_factory=dict)  # payload type of Opus -> its RED payload type
     extensions: dict[str, int] = field(default_factory=dict)
     remote_ssrcs: list[int] = field(default_factory=list)
     remote_rtx: dict[int, int] = field(default_factory=dict)  # RTX ssrc -> ssrc
@@ -97,6 +99,20 @@ def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int,
         if apt.isascii() and apt.isdigit() and int(apt) in pts:
             rtx[int(apt)] = codec.pt
     return known, {}, rtx
+
+
+def redundancy(section: Section, codecs: list[Codec]) -> dict[int, int]:
+    """Payload type -> RED payload type of those codecs that a section takes redundantly (RFC 2198)."""
+    found: dict[int, int] = {}
+    opus = {codec.pt for codec in codecs if codec.name.lower() == "opus"}
+    for codec in section.codecs:
+        if codec.name.lower() != "red" or codec.clock != 48000 or codec.channels != 2:
+            continue
+        inner = set(codec.fmtp.split("/"))
+        pt = int(inner.pop()) if len(inner) == 1 and codec.fmtp.replace("/", "").isdecimal() else -1
+        if pt in opus:
+            found.setdefault(pt, codec.pt)
+    return found
 
 
 def _audio_ok(codec: Codec) -> bool:
@@ -170,7 +186,7 @@ def settle(
     fresh.rejected = not usable(section)
     fresh.sends = not fresh.rejected and sends and section.direction in ("sendrecv", "recvonly")
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
-    fresh.codecs, fresh.events, fresh.rtx = codecs, events, rtx
+    fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
     kept = KEPT_EXTENSIONS.get(section.kind, ())
     fresh.extensions = {
         uri: number
@@ -192,6 +208,8 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
         feedback = (
             tuple(note for note in codec.feedback if note in VIDEO_FEEDBACK) if line.kind == "video" else ()
         )
+        if codec.pt in line.red:  # before its codec: a browser sends what is listed first
+            section.codecs.append(_red(line.red[codec.pt], codec.pt))
         section.codecs.append(Codec(codec.name, codec.clock, codec.channels, codec.pt, codec.fmtp, feedback))
         if codec.pt in line.rtx:
             section.codecs.append(Codec("rtx", codec.clock, 1, line.rtx[codec.pt], f"apt={codec.pt}"))
@@ -245,6 +263,16 @@ def offered_codecs(kind: str, prefer: str, before: Transceiver | None = None) ->
         )
         for codec in codecs
     ]
+
+
+def _red(pt: int, inner: int) -> Codec:
+    return Codec("red", 48000, 2, pt, f"{inner}/{inner}")
+
+
+def with_redundancy(codecs: list[Codec]) -> list[Codec]:
+    """An offer's codecs with RED before Opus."""
+    opus = next(place for place, codec in enumerate(codecs) if codec.name == "opus")
+    return [*codecs[:opus], _red(RED, codecs[opus].pt), *codecs[opus:]]
 
 
 def _moved(codec: Codec, numbers: dict[int, int]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from calling.machine.states import Media
+from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import DigitReceived, Signal
 from calling.media.sources.test_pattern import pictures
 from calling.media.webrtc.peer import WebRtcPeer
@@ -72,9 +73,9 @@ class Browser:
         self.peers: list[WebRtcPeer] = []
         self.log: list[Signal] = []
 
-    async def phone(self, name: str, hertz: int, colour: str) -> WebRtcPeer:
+    async def phone(self, name: str, hertz: int, colour: str, config: MediaConfig = CONFIG) -> WebRtcPeer:
         offer = await self.page.evaluate("([n, h, c]) => phone(n, h, c)", [name, hertz, colour])
-        peer = WebRtcPeer(CONFIG, self.log.append)
+        peer = WebRtcPeer(config, self.log.append)
         self.peers.append(peer)
         answer = await peer.answer(offer)
         words = {"type": "answer", "sdp": answer}

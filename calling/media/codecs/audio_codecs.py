@@ -18,13 +18,16 @@ class Decoder(Protocol):
     def decode(self, payload: bytes | memoryview) -> Pcm:
         """Samples at the rate asked for; ValueError for a payload that cannot be decoded."""
 
-    def conceal(self, samples: int) -> Pcm:
-        """Samples for a lost frame."""
+    def conceal(self, samples: int, following: bytes | memoryview | None = None) -> Pcm:
+        """Samples for a lost frame; following: the payload after it, where that is there."""
 
 
 class Encoder(Protocol):
     def encode(self, pcm: Pcm) -> bytes:
         """One payload of one 20 ms frame at the rate asked for."""
+
+    def expect_loss(self, share: float) -> None:
+        """The listener loses this share of the packets; only Opus can do something about it."""
 
 
 def resample(pcm: Pcm, source: int, target: int) -> Pcm:
@@ -52,12 +55,15 @@ class _Law:
         self._fade = 0.5
         return self._last
 
-    def conceal(self, samples: int) -> Pcm:
+    def conceal(self, samples: int, following: bytes | memoryview | None = None) -> Pcm:
         if len(self._last) < samples:
             return np.zeros(samples, np.int16)
         out = (self._last[-samples:] * self._fade).astype(np.int16)
         self._fade *= 0.5
         return out
+
+    def expect_loss(self, share: float) -> None:
+        """Each payload stands alone."""
 
     def encode(self, pcm: Pcm) -> bytes:
         return g711.encode(self.name, resample(pcm, self.rate, 8000))
@@ -82,7 +88,7 @@ class _G722Decoder:
         parts = [frame.to_ndarray().reshape(-1) for frame in frames]
         return resample(np.concatenate(parts) if parts else np.zeros(0, np.int16), 16000, self.rate)
 
-    def conceal(self, samples: int) -> Pcm:
+    def conceal(self, samples: int, following: bytes | memoryview | None = None) -> Pcm:
         return np.zeros(samples, np.int16)
 
 
@@ -93,6 +99,9 @@ class _G722Encoder:
         self.rate = rate
         self._codec: Any = av.CodecContext.create("g722", "w")
         self._codec.sample_rate, self._codec.format, self._codec.layout = 16000, "s16", "mono"
+
+    def expect_loss(self, share: float) -> None:
+        """Each payload stands alone."""
 
     def encode(self, pcm: Pcm) -> bytes:
         import av

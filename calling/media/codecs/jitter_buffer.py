@@ -116,6 +116,10 @@ class JitterBuffer:
         self.lost += 1
         return LOST
 
+    def following(self) -> bytes | None:
+        """The payload that `pull` would give next, where it is there."""
+        return self._held.get(self._next) if self._next is not None else None
+
     def _relax(self) -> None:
         """After a calm while play a little closer to the network again."""
         self._calm += 1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Pcm = NDArray[np.int16]
 
 APPLICATION_AUDIO = 2049
-_SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC = 4002, 4010, 4012
+_SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC, _SET_PACKET_LOSS_PERC = 4002, 4010, 4012, 4014
 MAX_MS = 120
 MAX_PAYLOAD = 1275
 
@@ -71,9 +71,15 @@ class OpusDecoder:
         size = self._lib.opus_decode(self._state, data, len(data), self._at, len(self._out), 0)
         return self._out[: _check(size)]
 
-    def conceal(self, samples: int) -> Pcm:
-        """What probably was in a lost frame of `samples` samples (a multiple of 2.5 ms)."""
-        size = self._lib.opus_decode(self._state, None, 0, self._at, samples, 0)
+    def conceal(self, samples: int, following: bytes | memoryview | None = None) -> Pcm:
+        """What was in a lost frame of `samples` samples (a multiple of 2.5 ms): as the packet after it tells
+        (in-band FEC), or what is probable."""
+        data = bytes(following or b"") or None
+        size = self._lib.opus_decode(
+            self._state, data, len(data or b""), self._at, samples, int(data is not None)
+        )
+        if size < 0 and data is not None:  # not even its head can be read
+            size = self._lib.opus_decode(self._state, None, 0, self._at, samples, 0)
         return self._out[: _check(size)]
 
     def __del__(self) -> None:
@@ -102,6 +108,11 @@ class OpusEncoder:
         _check(self._lib.opus_encoder_ctl(self._state, _SET_COMPLEXITY, complexity))
         _check(self._lib.opus_encoder_ctl(self._state, _SET_INBAND_FEC, 0))
         self._out = ctypes.create_string_buffer(MAX_PAYLOAD)
+
+    def expect_loss(self, share: float) -> None:
+        """Put as much of each frame into the next one as this share of lost packets asks for; 0: nothing."""
+        _check(self._lib.opus_encoder_ctl(self._state, _SET_INBAND_FEC, int(share > 0)))
+        _check(self._lib.opus_encoder_ctl(self._state, _SET_PACKET_LOSS_PERC, min(100, round(share * 100))))
 
     def encode(self, pcm: Pcm) -> bytes:
         """One frame: 2.5, 5, 10, 20, 40 or 60 ms of samples. Raises OpusError for another length."""

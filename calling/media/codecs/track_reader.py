@@ -76,7 +76,10 @@ class TrackReader:
         if self._decoder is None:
             self._decoder = decoder(self._codec.name.lower(), self.rate)
         try:
-            pcm = self._decoder.conceal(frame) if found is LOST else self._decoder.decode(found)  # type: ignore[arg-type]
+            if found is LOST:
+                pcm = self._decoder.conceal(frame, self._buffer.following())
+            else:
+                pcm = self._decoder.decode(found)  # type: ignore[arg-type]
         except ValueError:
             return QUIET[:frame]
         return np.array(pcm, np.int16)

@@ -53,8 +53,8 @@ class Transcoder:
             step = (sequence - self._top) & 0xFFFF
             if step == 0 or step >= 0x8000:
                 return
-            for _ in range(min(step - 1, CONCEAL_MAX)):
-                self._add(self._decoder.conceal(self._frame))
+            for left in range(min(step - 1, CONCEAL_MAX), 0, -1):
+                self._add(self._decoder.conceal(self._frame, payload if left == 1 else None))
         self._top = sequence
         try:
             pcm = self._decoder.decode(payload)
@@ -74,6 +74,10 @@ class Transcoder:
 
     def _send(self, pcm: np.ndarray) -> None:
         self._emit(self, self._encoder.encode(pcm), self._target.pt, self._step)
+
+    def expect_loss(self, share: float) -> None:
+        """The listener loses this share of the packets."""
+        self._encoder.expect_loss(share)
 
     def close(self) -> None:
         """Forget the codecs."""

@@ -108,7 +108,10 @@ class MixerMember:
             if isinstance(got, Wait) or self._decoder is None:
                 break
             try:
-                part = self._decoder.conceal(FRAME) if isinstance(got, Lost) else self._decoder.decode(got)
+                if isinstance(got, Lost):
+                    part = self._decoder.conceal(FRAME, self.jitter.following())
+                else:
+                    part = self._decoder.decode(got)
             except ValueError:
                 part = self._decoder.conceal(FRAME)
             self._rest = part.copy() if not len(self._rest) else np.concatenate((self._rest, part))

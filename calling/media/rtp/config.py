@@ -37,6 +37,7 @@ class MediaConfig:
     consent_seconds: float = 15.0
     sip_silence_seconds: float = 60.0  # of a SIP leg that should send; 0: for ever
     stats_seconds: float = 5.0
+    redundancy: bool = True  # RED (RFC 2198) is agreed with WebRTC devices that know it
     more: tuple[tuple[str, str], ...] = ()
     certificate: WorkerCertificate | None = None
 

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import clock
+from calling.media.codecs.opus import opus_samples
 from calling.media.codecs.order import AHEAD, Order, Restarts
 from calling.media.rtp.bitrate import BitrateLimit
-from calling.media.rtp.header import payload_end, payload_offset
+from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset
+from calling.media.rtp.red import Arrivals, blocks
 from calling.media.rtp.telephone_event import DigitListener
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
@@ -85,9 +87,9 @@ class RtpReceiveStream:
     """One SSRC that comes in."""
 
     __slots__ = (
-        "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts", "missing",
-        "octets", "packets", "prior_expected", "prior_received", "recovered", "restarts", "ring", "sr_at",
-        "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
+        "arrivals", "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts",
+        "missing", "octets", "packets", "prior_expected", "prior_received", "recovered", "restarts", "ring",
+        "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, inlet: RtpReceiver, sequence: int, clock: int) -> None:
@@ -109,6 +111,7 @@ class RtpReceiveStream:
         self.missing: dict[int, tuple[int, float]] = {}
         self.restarts: Restarts | None = None  # made at the first packet outside the order
         self.digits: DigitListener | None = None  # made at the first event
+        self.arrivals: Arrivals | None = None  # made at the first redundant packet
         self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
 
     @property
@@ -148,19 +151,35 @@ class RtpReceiveStream:
         if self.ring is not None:
             self.ring[sequence & (RING - 1)] = (sequence, bytes(buffer.view[:size]))
         if mark & 0x7F in inlet.noticed:
+            if mark & 0x7F in inlet.redundant:
+                self._unwrap(buffer, size, mark, sequence, timestamp, now)
+                return
             inlet.event(self, buffer.view, size, mark, timestamp)
-        if inlet.muted:
+        if self.arrivals is not None and not self.arrivals.is_new(sequence):
+            return  # a block brought it already
+        inlet.deliver(self, buffer, size, mark, sequence, timestamp, now)
+
+    def _unwrap(
+        self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int, now: float
+    ) -> None:
+        """Hand on what a redundant packet carries: lost packets that its blocks bring, then itself."""
+        view, inlet = buffer.view, self.inlet
+        at = payload_offset(view, size)
+        found = blocks(view[at : payload_end(view, size)]) if at is not None else None
+        if found is None or at is None or any(block.pt not in inlet.carried for block in found):
             return
-        if inlet.taps:
-            inlet.tap_packet(buffer.view, size, mark, sequence, timestamp)
-        sinks = inlet.sinks
-        if len(sinks) == 1:
-            sinks[0].relay(self, buffer, size, mark, sequence, timestamp, now)
-        elif sinks:
-            data = bytes(buffer.view[:size])
-            for sink in sinks:
-                sink.buffer.view[:size] = data
-                sink.relay(self, sink.buffer, size, mark, sequence, timestamp, now)
+        came = self.arrivals = self.arrivals or Arrivals()
+        data = bytes(view[:size])
+        for age, block in came.fresh(found, sequence, opus_samples(data[at + found[-1].start :])):
+            number, stamp = (sequence - age) & 0xFFFF, (timestamp - block.offset) & 0xFFFFFFFF
+            own = block.pt | (0 if age else mark & 0x80)
+            end = at + block.end - block.start
+            view[:at] = data[:at]
+            view[0] &= 0xDF  # the padding was behind the blocks
+            view[at:end] = data[at + block.start : at + block.end]
+            FIELDS.pack_into(view, FIELDS_AT, own, number, stamp, self.ssrc)
+            self.recovered += age > 0
+            inlet.deliver(self, buffer, end, own, number, stamp, now)
 
     def _out_of_order(self, sequence: int, step: int) -> bool:
         """Whether a late packet, or one after a jump, is to be used."""
@@ -171,6 +190,7 @@ class RtpReceiveStream:
                 sink.renew()
             self.base = sequence - self.expected  # what was expected and lost until now stays counted
             self.cycles, self.top = 0, sequence
+            self.arrivals = None
             self.missing.clear()
             if self.ring is not None:
                 self.ring = [None] * RING
@@ -219,7 +239,10 @@ class RtpReceiver:
         self.transport: Feedback | None = None
         self.streams: dict[int, RtpReceiveStream] = {}
         self.event_clocks: dict[int, int] = {}
-        self.noticed: frozenset[int] = frozenset()  # payload types that are no sound: events, comfort noise
+        # payload types that are not handed on as they come: events, comfort noise, redundant sound
+        self.noticed: frozenset[int] = frozenset()
+        self.redundant: frozenset[int] = frozenset()  # those of RED
+        self.carried: frozenset[int] = frozenset()  # what may be in it
         self.pauses = False  # comfort noise or discontinuous sound (DTX) was seen
         self.quiet_lost: int | None = None  # packets lost when the pause began that goes on now
         self.level_id = 0
@@ -248,7 +271,10 @@ class RtpReceiver:
         self.serial += 1
         self._codecs = {codec.pt: codec for codec in line.codecs} if line else {}
         self.event_clocks = {pt: clock for clock, pt in line.events.items()} if line else {}
-        self.noticed = frozenset((*self.event_clocks, COMFORT_NOISE)) - frozenset(self._codecs)
+        red = line.red if line else {}
+        self.redundant, self.carried = frozenset(red.values()), frozenset(red)
+        noticed = (*self.event_clocks, COMFORT_NOISE, *self.redundant)
+        self.noticed = frozenset(noticed) - frozenset(self._codecs)
         self.level_id = line.extensions.get(AUDIO_LEVEL, 0) if line else 0
         self.nacks = bool(line) and any("nack" in codec.feedback for codec in line.codecs) if line else False
 
@@ -310,6 +336,30 @@ class RtpReceiver:
             if self.kind == "video":
                 self.request_keyframe()
         self.muted = muted
+
+    def deliver(
+        self,
+        stream: RtpReceiveStream,
+        buffer: PacketBuffer,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> None:
+        """One packet to all that hear this leg. What lies in `buffer` may be overwritten."""
+        if self.muted:
+            return
+        if self.taps:
+            self.tap_packet(buffer.view, size, mark, sequence, timestamp)
+        sinks = self.sinks
+        if len(sinks) == 1:
+            sinks[0].relay(stream, buffer, size, mark, sequence, timestamp, now)
+        elif sinks:
+            data = bytes(buffer.view[:size])
+            for sink in sinks:
+                sink.buffer.view[:size] = data
+                sink.relay(stream, sink.buffer, size, mark, sequence, timestamp, now)
 
     def tap_packet(self, view: memoryview, size: int, mark: int, sequence: int, timestamp: int) -> None:
         codec = self._codecs.get(mark & 0x7F)

@@ -65,10 +65,22 @@ def _block(stream: RtpReceiveStream, now: float) -> bytes:
     new, got = expected - stream.prior_expected, received - stream.prior_received
     stream.prior_expected, stream.prior_received = expected, received
     fraction = max(0, min(255, (new - got) * 256 // new)) if new > 0 else 0
+    fraction = max(fraction, _lost_beyond(stream.inlet))
     lsr = stream.sr_ntp >> 16 & 0xFFFFFFFF if stream.sr_at else 0
     dlsr = int((now - stream.sr_at) * 65536) if stream.sr_at else 0
     highest = (stream.cycles + stream.top) & 0xFFFFFFFF
     return rtcp.block(stream.ssrc, fraction, stream.lost, highest, int(stream.jitter), lsr, dlsr)
+
+
+def _lost_beyond(inlet: RtpReceiver) -> int:
+    """What the one listener of a sound loses (0-255), if it takes no RED.
+
+    In-band FEC alone repairs that, and the sound's sender puts in as much of it as it is told is lost.
+    """
+    sink = inlet.sinks[0] if inlet.kind == "audio" and len(inlet.sinks) == 1 else None
+    if not isinstance(sink, RtpSender) or sink.line is None or sink.line.red:
+        return 0
+    return min(255, int(sink.far_fraction * 256))
 
 
 def _sender_fields(outlet: RtpSender, now: float) -> tuple[int, int, int, int, int]:
@@ -101,7 +113,8 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
         elif isinstance(packet, rtcp.Report):
             outlet = outlets.get(packet.ssrc)
             if outlet is not None:
-                outlet.far_fraction, outlet.far_lost = packet.fraction, packet.lost
+                outlet.reported(packet.fraction)
+                outlet.far_lost = packet.lost
                 outlet.far_jitter = packet.jitter
                 if packet.lsr:
                     trip = ((now_ntp(now) >> 16 & 0xFFFFFFFF) - packet.lsr - packet.dlsr) & 0xFFFFFFFF

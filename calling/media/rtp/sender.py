@@ -8,6 +8,7 @@ receiver and SRTP see one stream (no number is ever used for two different packe
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ from calling.media.rtp.header import (
     renumber_extensions,
 )
 from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.red import Need, written
 from calling.media.rtp.telephone_event import event_packets
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter, is_key
@@ -101,6 +103,9 @@ class RtpSender:
         self._resends = 0
         self._event_until = 0.0
         self.bridge: Transcoder | None = None  # a transcoder while the source's codec is not spoken here
+        self.need = Need()  # redundancy, while the far end reports loss and takes it
+        self._past: deque[tuple[int, bytes]] = deque(maxlen=2)  # timestamps and payloads sent last
+        self._past_of: object = None  # whose they are
         self.far_fraction = self.far_jitter = 0.0  # what the far end reports
         self.far_lost = 0
         self.rtt: float | None = None
@@ -188,6 +193,8 @@ class RtpSender:
         pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
+        if self.need.distance and self.line is not None and pt in self.line.red:
+            size = self._add_redundancy(view, size, pt, mark, number, stamp)
         self.packets += 1
         self.octets += size
         if (number - self.last_seq) & 0xFFFF < 0x8000:
@@ -330,6 +337,8 @@ class RtpSender:
         number = (self.last_seq + 1) & 0xFFFF
         stamp = self._next_ts & 0xFFFFFFFF
         self._next_ts += step
+        if self.need.distance and pt in self.line.red:
+            payload, pt = self._with_past(payload, pt, stamp), self.line.red[pt]
         self.transmit(payload, pt | (0x80 if marker else 0), number, stamp, now)
 
     def transmit(self, payload: bytes | memoryview, mark: int, number: int, stamp: int, now: float) -> None:
@@ -349,6 +358,40 @@ class RtpSender:
         buffer.length[0] = size
         if transport.protect(transport.tx, buffer.c, buffer.length) == 0:
             transport.send(view[: buffer.length[0]])
+
+    # --- redundancy
+
+    def reported(self, fraction: float) -> None:
+        """The far end tells which share of the packets it lost."""
+        self.far_fraction = fraction
+        if self.line is not None and self.line.red:
+            self.need.reported(fraction)
+        elif self.bridge is not None:
+            self.bridge.expect_loss(fraction)
+
+    def _with_past(self, payload: bytes | memoryview, pt: int, stamp: int) -> bytes:
+        """The payload behind those that were sent last from the same source."""
+        if self._past_of is not self.active_source:
+            self._past_of = self.active_source
+            self._past.clear()
+        if self._past and (stamp - self._past[-1][0]) & 0xFFFFFFFF >= 0x80000000:
+            return written(pt, payload, ())  # a late packet
+        past = [((stamp - at) & 0xFFFFFFFF, data) for at, data in self._past][-self.need.distance :]
+        self._past.append((stamp, bytes(payload)))
+        return written(pt, payload, past)
+
+    def _add_redundancy(
+        self, view: memoryview, size: int, pt: int, mark: int, number: int, stamp: int
+    ) -> int:
+        """Make a packet that is ready to be sent a redundant one; its size then."""
+        at = payload_offset(view, size)
+        if at is None or self.line is None:
+            return size
+        payload = self._with_past(view[at : payload_end(view, size)], pt, stamp)
+        view[0] &= 0xDF
+        view[at : at + len(payload)] = payload
+        pack_fields(view, FIELDS_AT, self.line.red[pt] | mark & 0x80, number, stamp, self.ssrc)
+        return at + len(payload)
 
     # --- digits
 

@@ -154,7 +154,11 @@ class RtpTransport(ABC):
         for line in lines:
             if ssrc in line.remote_ssrcs:
                 return line
-        speakers = [line for line in lines if line.codec(pt) is not None or pt in line.events.values()]
+        speakers = [
+            line
+            for line in lines
+            if line.codec(pt) is not None or pt in line.events.values() or pt in line.red.values()
+        ]
         return speakers[0] if speakers else None
 
     def _recover_rtx(self, ssrc: int, size: int) -> None:

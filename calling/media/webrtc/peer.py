@@ -72,7 +72,12 @@ class WebRtcPeer(MediaPeer):
         elif wants is not None and section.kind == "video":
             sends, receives = wants.receive_video, wants.video
         first = negotiation.wish(section, self.config.first(section.kind))
-        return negotiation.settle(line, section, sends, receives, first)
+        return self._with_red(negotiation.settle(line, section, sends, receives, first), section)
+
+    def _with_red(self, settled: Transceiver, section: Section) -> Transceiver:
+        if self.config.redundancy and not settled.rejected:
+            settled.red = negotiation.redundancy(section, settled.codecs)
+        return settled
 
     def _place(
         self, remote: Description, lines: list[Transceiver], bundle: list[str]
@@ -182,6 +187,8 @@ class WebRtcPeer(MediaPeer):
             line = Transceiver(kind, index, str(index), sends, receives)
             own = negotiation.described(line, self.port.cname, "callwright")
             own.codecs = negotiation.offered_codecs(kind, self.config.first(kind))
+            if kind == "audio" and self.config.redundancy:
+                own.codecs = negotiation.with_redundancy(own.codecs)
             own.extensions = dict(negotiation.OFFERED_EXTENSIONS[kind])
             own.rtcp_rsize = True
             if kind == "video":
@@ -202,9 +209,15 @@ class WebRtcPeer(MediaPeer):
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):
             first = negotiation.wish(section, self.config.first(line.kind))
-            settled = negotiation.settle(line, section, line.sends, line.receives, first)
+            settled = self._with_red(
+                negotiation.settle(line, section, line.sends, line.receives, first), section
+            )
             settled.rejected = settled.rejected or section.setup not in ("active", "passive")
             settled.codecs = [self._ours(codec.key) or codec for codec in settled.codecs]
+            if settled.red:
+                settled.red = {
+                    codec.pt: negotiation.RED for codec in settled.codecs if codec.name.lower() == "opus"
+                }
             lines.append(settled)
         if all(line.rejected for line in lines):
             raise BadSdp("The answer accepts no media.")

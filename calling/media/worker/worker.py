@@ -55,6 +55,7 @@ class Worker:
             more=settings.CALLWRIGHT_MEDIA_PLACES[1:],
             ports=settings.CALLWRIGHT_MEDIA_PORTS,
             loopback=settings.CALLWRIGHT_MEDIA_ADVERTISED.startswith(("127.", "::1")),
+            redundancy=settings.CALLWRIGHT_AUDIO_RED,
             sip_silence_seconds=settings.CALLWRIGHT_SIP_SILENCE_SECONDS,
             # An instance on a private network has its callers there.
             private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS

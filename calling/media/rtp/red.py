@@ -1,0 +1,137 @@
+"""Redundant audio data (RFC 2198): each packet carries the sound of the packets before it once more. Pure.
+
+Reading the blocks of a payload, writing them, which of them bring a packet that was lost, and how much
+redundancy a listener's loss calls for. No packet is received or sent here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+MAX_BLOCKS: Final = 8  # of one payload; libwebrtc sends two, at most nine
+MAX_OFFSET, MAX_LENGTH = 1 << 14, 1 << 10  # what the fields of a block header hold
+MAX_PAYLOAD: Final = 1100  # bytes, so that the packet passes any path
+WINDOW: Final = 64  # packets of which is known whether they came
+HEAVY, LIGHT, NONE = 0.10, 0.02, 0.01  # shares of lost packets
+CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
+
+
+class Block(NamedTuple):
+    """One block of a payload: its format, how much older than the packet (timestamp units), its bytes."""
+
+    pt: int
+    offset: int
+    start: int
+    end: int
+
+
+def blocks(payload: memoryview) -> list[Block] | None:
+    """The blocks, the oldest first and the packet's own last; None for a malformed payload."""
+    heads: list[tuple[int, int, int]] = []
+    at, size = 0, len(payload)
+    while at < size and payload[at] & 0x80:
+        if at + 4 > size or len(heads) == MAX_BLOCKS:
+            return None
+        second, third = payload[at + 1], payload[at + 2]
+        heads.append(
+            (payload[at] & 0x7F, second << 6 | third >> 2, (third & 3) << 8 | payload[at + 3]),
+        )
+        at += 4
+    if at >= size:
+        return None
+    primary = payload[at] & 0x7F
+    at += 1
+    found = []
+    for pt, offset, length in heads:
+        found.append(Block(pt, offset, at, at + length))
+        at += length
+    if at >= size:
+        return None
+    return [*found, Block(primary, 0, at, size)]
+
+
+def written(pt: int, payload: memoryview | bytes, past: Iterable[tuple[int, bytes]]) -> bytes:
+    """A payload of format `pt` behind those of `past`, (offset, bytes) each and the oldest first.
+
+    What does not fit is left out, the oldest first.
+    """
+    room = MAX_PAYLOAD - len(payload)
+    chosen: deque[tuple[int, bytes]] = deque()
+    for offset, data in reversed(list(past)):
+        room -= len(data) + 4
+        if not 0 < offset < MAX_OFFSET or not 0 < len(data) < MAX_LENGTH or room < 0:
+            break
+        chosen.appendleft((offset, data))
+    head = bytearray()
+    for offset, data in chosen:
+        length = len(data)
+        head += bytes((0x80 | pt, offset >> 6, (offset & 0x3F) << 2 | length >> 8, length & 0xFF))
+    head.append(pt)
+    return b"".join((head, *(data for _, data in chosen), payload))
+
+
+class Arrivals:
+    """Which packets of a stream came, so that a block brings back only one that did not."""
+
+    __slots__ = ("_seen", "_top")
+
+    def __init__(self) -> None:
+        self._top = -1
+        self._seen = 0  # bit n: the packet n before the highest one
+
+    def is_new(self, sequence: int) -> bool:
+        """Note a packet, whether it came by itself or in a block; False if it is there already or too old."""
+        ahead = (sequence - self._top) & 0xFFFF
+        if self._top < 0 or (WINDOW <= ahead < 0x8000):
+            self._top, self._seen = sequence, 1
+            return True
+        if 0 < ahead < 0x8000:
+            self._top, self._seen = sequence, (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
+            return True
+        bit = 1 << (-ahead & 0xFFFF)
+        if bit >> WINDOW or self._seen & bit:
+            return False
+        self._seen |= bit
+        return True
+
+    def fresh(self, found: Sequence[Block], sequence: int, step: int) -> Iterator[tuple[int, Block]]:
+        """What the blocks of packet `sequence` bring that did not come yet, each with its age in packets.
+
+        step: the packet's length in timestamp units. A block whose place and time disagree (its sender
+        paused, or lost something itself) has no certain number and is left alone, as is what was sent before
+        the first packet seen. Each packet is noted as it is given.
+        """
+        begun = self._top >= 0
+        for age, block in zip(range(len(found) - 1, -1, -1), found, strict=True):
+            number = (sequence - age) & 0xFFFF
+            certain = block.offset == age * step and block.end > block.start
+            if age and not (begun and certain and self._follows(number)):
+                continue
+            if self.is_new(number):
+                yield age, block
+
+    def _follows(self, sequence: int) -> bool:
+        back = (self._top - sequence) & 0xFFFF
+        return back >= 0x8000 or back < self._seen.bit_length()
+
+
+class Need:
+    """How many earlier payloads each packet to a listener carries, from the loss that it reports."""
+
+    __slots__ = ("_calm", "distance")
+
+    def __init__(self) -> None:
+        self.distance = self._calm = 0
+
+    def reported(self, fraction: float) -> int:
+        """One receiver report; fraction: lost of those sent since the last one (before any repair)."""
+        if fraction >= LIGHT:
+            self.distance = max(self.distance, 2 if fraction >= HEAVY else 1)
+            self._calm = 0
+        elif fraction < NONE and self.distance:
+            self._calm += 1
+            if self._calm >= CALM_REPORTS:
+                self.distance = self._calm = 0
+        return self.distance
