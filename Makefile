@@ -36,6 +36,7 @@ lint:
 	CALLWRIGHT_SECRET_KEY=lint $(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m tests.config.old_names
+	$(PY) -m tests.config.known_faults
 	CALLWRIGHT_SECRET_KEY=lint $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 # The container image: built and run without a Docker engine, where root on Debian has buildah and mmdebstrap.

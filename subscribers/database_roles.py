@@ -80,6 +80,26 @@ SELECT fault FROM pg_roles r, LATERAL (VALUES
 ) AS judged (wrong, fault) WHERE r.rolname = %s AND wrong
 """
 
+# Where statements are kept as they were written, values and all. Each is a setting and whether it does so.
+SHOWN = """
+SELECT way FROM (VALUES
+    ('log_statement', current_setting('log_statement') <> 'none'),
+    ('log_min_duration_statement', current_setting('log_min_duration_statement') <> '-1'),
+    ('log_min_duration_sample', current_setting('log_min_duration_sample') <> '-1'),
+    ('log_transaction_sample_rate', current_setting('log_transaction_sample_rate')::float > 0),
+    ('log_min_error_statement', current_setting('log_min_error_statement') NOT IN ('log', 'fatal', 'panic'))
+) AS judged (way, shows) WHERE shows
+"""
+# What a login's sessions begin with: its own setting in this database, then everywhere, then the database's.
+TRACKED = """
+SELECT coalesce((
+    SELECT split_part(word, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) AS word
+    WHERE word LIKE 'track\\_activities=%%' AND s.setrole IN (0, quote_ident(%s)::regrole)
+      AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1
+), (SELECT reset_val FROM pg_settings WHERE name = 'track_activities'))
+"""
+
 
 def make_role() -> None:
     """Make the role and grant it what it needs; again and again without harm. A warning where we may not."""
@@ -112,3 +132,16 @@ def login_faults(user: str) -> list[str]:
             return ["does not exist"]
         cursor.execute(FAULTS, [user])
         return [row[0] for row in cursor.fetchall()]
+
+
+def statements_shown(user: str | None) -> list[str]:
+    """The settings by which PostgreSQL shows statements to others. `user`: the login of requests, if any."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHOWN)
+        found = [str(row[0]) for row in cursor.fetchall()]
+        if user is not None and "does not exist" not in login_faults(user):
+            cursor.execute(TRACKED, [user])
+            found += (
+                [f"track_activities of {user}"] if str(cursor.fetchone()[0]) in ("on", "true", "1") else []
+            )
+    return found

@@ -215,6 +215,23 @@ def one_login(usable: bool, user: str) -> Finding:
     return Finding("note", "projects", "row-level security is not in use", advice)
 
 
+def owner_login(user: str, superuser: bool) -> Finding:
+    """Whether a fault in a statement would be a fault in the whole server."""
+    if superuser:
+        fact = f"the product logs in as {user}, a superuser: it could read files and start programs there"
+        return Finding("bad", "database login", fact, "Move to an owner: docs/operations.md#no-superuser.")
+    return Finding("good", "database login", f"{user} is no superuser")
+
+
+def shown_statements(ways: tuple[str, ...]) -> Finding:
+    """Whether PostgreSQL keeps statements where others read them: they hold hashes, names and numbers."""
+    if ways:
+        return Finding(
+            "note", "statements", f"shown by {', '.join(ways)}", "See docs/operations.md#two-logins."
+        )
+    return Finding("good", "statements", "are neither logged nor shown to other sessions")
+
+
 def connections(used: int, most: int) -> Finding:
     """PostgreSQL connections in use of `max_connections`."""
     fact = f"{used} of {most} connections in use"

@@ -33,16 +33,22 @@ def examine_database() -> Iterator[Finding]:
         yield findings.clock((theirs - middle).total_seconds())
         cursor.execute("SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity")
         yield findings.connections(*cursor.fetchone())
+        cursor.execute("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+        yield findings.owner_login(*cursor.fetchone())
+    yield findings.shown_statements(tuple(database_roles.statements_shown(_requests_user())))
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     yield findings.migrations(tuple(f"{each.app_label}.{each.name}" for each, _ in plan))
     if not plan:
-        requests = connection.settings_dict.get("REQUESTS")
-        if requests is not None:
-            user = str(requests["USER"])
+        if (user := _requests_user()) is not None:
             yield findings.two_logins(tuple(database_roles.login_faults(user)), user)
         else:
             yield findings.one_login(row_security.usable(), str(connection.settings_dict["USER"]))
+
+
+def _requests_user() -> str | None:
+    requests = connection.settings_dict.get("REQUESTS")
+    return str(requests["USER"]) if requests is not None else None
 
 
 def examine_switchboard() -> Iterator[Finding]:

@@ -86,10 +86,11 @@ class Project:
         """Until the call's events have one of that type."""
         deadline = time.monotonic() + seconds
         while True:
-            types = [each["type"] for each in self.ask("GET", f"/api/calls/{call_id}/events")["data"]]
+            events = self.ask("GET", f"/api/calls/{call_id}/events")["data"]
+            types = [each["type"] for each in events]
             if type in types:
                 return
-            assert time.monotonic() < deadline, types
+            assert time.monotonic() < deadline and "call.ended" not in types, json.dumps(events)
             time.sleep(0.05)
 
 

@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from calling.media.files import turns
 from calling.media.files.prepared import About
+from calling.media.files.sandbox import NICENESS
 from calling.media.files.sniff import HEAD, sniff
 from calling.media.files.turns import Asker, GivenUp, Turn
 
@@ -84,6 +85,8 @@ async def _decode(
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
+    with contextlib.suppress(OSError):  # it has ended already; its beginning is work too
+        os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     try:
         said = await _listen(process, stall, turn)
     finally:

@@ -75,7 +75,7 @@ def give_up_rights() -> None:
 
     Raises Unconfined where the filter cannot be set.
     """
-    os.nice(NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     _limit(resource.RLIMIT_CPU, CPU_SECONDS)
     _limit(resource.RLIMIT_FSIZE, OUTPUT)
     _limit(resource.RLIMIT_CORE, 0)

@@ -2,7 +2,9 @@
 
 Decoding is slow for long files, and a worker has few places. So who decodes is stopped after a moment where
 somebody else waits who has had less, and goes on later; a project never has more places than its share
-while others are there, and the file of the greediest is given up where too many wait half done.
+while others are there. What it has had while nobody else waited cost nobody anything, and is not held against
+it. Where too many wait half done, who has nothing half done may still begin, up to a bound; only there the
+file of the greediest is given up, for half a file is of no use to anybody.
 Must not live here: processes (`prepare`), what a file is.
 """
 
@@ -17,9 +19,12 @@ from weakref import WeakKeyDictionary
 
 AT_ONCE: Final = 2
 MOST_BEGUN: Final = 8  # processes that decode or wait half done
+MOST_PROJECTS: Final = 24  # the same, where each further one is the only one of its project
 QUANTUM: Final = 0.5  # seconds of a turn that nobody may cut short
 WAIT_SECONDS: Final = 300.0  # in line, each time
+MOST_KEPT: Final = 1000  # projects whose turns are remembered
 FORGET_SECONDS: Final = 60.0  # after so long half of what a project has had counts no more
+GREEDY: Final = 2.0  # a file is given up for somebody whose project has had less by this factor
 
 
 @dataclass(frozen=True)
@@ -51,17 +56,20 @@ class Turn:
     number: int  # who came first
     begun: bool = False
     since: float = 0.0  # when its present turn began
+    counted: float = 0.0  # up to when its present turn is in the books
     go: asyncio.Future[None] | None = field(default=None, repr=False)
 
 
 class Turns:
     """The line of one event loop."""
 
-    def __init__(self, at_once: int = AT_ONCE, most_begun: int = MOST_BEGUN) -> None:
-        self.at_once, self.most_begun = at_once, most_begun
+    def __init__(
+        self, at_once: int = AT_ONCE, most_begun: int = MOST_BEGUN, most_projects: int = MOST_PROJECTS
+    ) -> None:
+        self.at_once, self.most_begun, self.most_projects = at_once, most_begun, most_projects
         self.running: list[Turn] = []
         self.waiting: list[Turn] = []
-        self._had: dict[str, tuple[float, float]] = {}  # project -> (seconds of turns, as of when)
+        self._had: dict[str, tuple[float, float]] = {}  # project -> (seconds others waited for, as of when)
         self._count = 0
 
     async def begin(self, asker: Asker) -> Turn:
@@ -92,16 +100,29 @@ class Turns:
         self._deal()
 
     def had(self, project: str) -> float:
-        """Seconds of turns that a project has had, the older ones counting less; its present ones too."""
-        now = self._now()
-        amount, at = self._had.get(project, (0.0, now))
-        going = sum(now - one.since for one in self.running if one.asker.project == project)
-        return amount * math.pow(0.5, (now - at) / FORGET_SECONDS) + going
+        """Seconds of turns that a project has had while others waited, the older ones counting less."""
+        self._count_up()
+        amount, at = self._had.get(project, (0.0, 0.0))
+        return amount * math.pow(0.5, (self._now() - at) / FORGET_SECONDS)
 
     # --- inside
 
+    def _count_up(self) -> None:
+        """Put into the books what runs, up to now. Before anybody comes into the line or leaves it."""
+        now = self._now()
+        for turn in self.running:
+            project, since = turn.asker.project, turn.counted
+            turn.counted = now
+            if now > since and any(one.asker.project != project for one in self.waiting):
+                amount, at = self._had.get(project, (0.0, now))
+                self._had[project] = (amount * math.pow(0.5, (now - at) / FORGET_SECONDS) + now - since, now)
+        if len(self._had) > MOST_KEPT:
+            kept = sorted(self._had.items(), key=lambda one: one[1][1])
+            self._had = dict(kept[MOST_KEPT // 2 :])
+
     async def _wait(self, turn: Turn) -> None:
         turn.go = asyncio.get_running_loop().create_future()
+        self._count_up()
         self.waiting.append(turn)
         self._deal()
         try:
@@ -115,16 +136,11 @@ class Turns:
             raise
 
     def _leave(self, turn: Turn) -> None:
+        self._count_up()
         if turn in self.waiting:
             self.waiting.remove(turn)
         if turn in self.running:
-            project, now = turn.asker.project, self._now()
-            had = self.had(project)
             self.running.remove(turn)
-            going = sum(now - one.since for one in self.running if one.asker.project == project)
-            self._had[project] = (had - going, now)
-            if len(self._had) > 1000:
-                self._had = {name: kept for name, kept in self._had.items() if self.had(name) > 0.01}
 
     def _deal(self) -> None:
         """Give free places away, to who has had the least first."""
@@ -136,6 +152,7 @@ class Turns:
             self.waiting.remove(turn)
             self.running.append(turn)
             turn.begun, turn.since = True, self._now()
+            turn.counted = turn.since
             if turn.go is not None and not turn.go.done():
                 turn.go.set_result(None)
 
@@ -149,13 +166,18 @@ class Turns:
 
     def _has_room(self, turn: Turn) -> bool:
         """Whether one more may be begun; else the greediest that waits half done makes room."""
-        begun = [one for one in self.waiting if one.begun]
-        if turn.begun or len(self.running) + len(begun) < self.most_begun:
+        halves = [one for one in self.waiting if one.begun]
+        begun = len(self.running) + len(halves)
+        if turn.begun or begun < self.most_begun:
+            return True
+        projects = {one.asker.project for one in (*self.running, *halves)}
+        if turn.asker.project not in projects and begun < self.most_projects:
             return True
         mine = self.had(turn.asker.project)
-        greedy = max(begun, key=lambda one: self.had(one.asker.project), default=None)
-        if greedy is None or self.had(greedy.asker.project) <= mine:
+        greedy = max(halves, key=lambda one: self.had(one.asker.project), default=None)
+        if greedy is None or self.had(greedy.asker.project) <= mine * GREEDY:
             return False
+        self._count_up()
         self.waiting.remove(greedy)
         greedy.begun = False
         if greedy.go is not None and not greedy.go.done():

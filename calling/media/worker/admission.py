@@ -5,7 +5,8 @@ stops at its leg budget, when its loop is late by its own load, and while it dra
 goes to another worker, or its calls end `no_capacity` by their setup deadline. Never the others suffer.
 
 The last part of each figure is kept for projects that hold less here than an equal part: those that fill a
-worker are refused first.
+worker are refused first. Where its loop is stuck, a project with no session here is let in all the same, once
+no other worker has taken its session: a late call is better than none.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ STUCK_SECONDS = 5.0
 CPU = 0.85  # share of the one core that the loop can use
 CPU_OF_LAG = 0.5  # below it a late loop is the neighbours' fault
 LAST_LAG_MS, LAST_CPU = 80.0, 0.95  # for a project that holds little; packets of the others wait no longer
+OTHERS_SECONDS = 0.75  # so long a session is left to other workers where this loop is stuck
+MOST_NOTED, ASKED_SECONDS = 1000, 60.0  # of refused sessions; none is asked for longer
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,48 @@ class Load:
 
 @dataclass(frozen=True)
 class Holding:
-    """What a session's project holds of a worker's legs. projects: how many hold any, this one included."""
+    """What a session's project holds of a worker. projects: how many hold any, this one included."""
 
     legs: int = 0
     projects: int = 1
+    sessions: int = 0
 
     def little(self, load: Load) -> bool:
         return self.projects > 1 and holds_less(self.legs, load.legs, self.projects)
 
+    def nothing(self) -> bool:
+        """It holds nothing here, though others do."""
+        return self.projects > 1 and not self.legs and not self.sessions
 
-def refusal(load: Load, legs: int, sessions: int, holding: Holding = Holding()) -> str | None:
-    """Why a worker with this budget of legs and sessions takes no further session of a project, or None."""
+
+class Refused:
+    """Since when a worker has left sessions to others, for as long as it may be asked again."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def note(self, session: str, now: float) -> None:
+        self._since.setdefault(session, now)
+        if len(self._since) > MOST_NOTED:
+            self._since = {name: at for name, at in self._since.items() if now - at < ASKED_SECONDS}
+
+    def waited(self, session: str, now: float) -> float:
+        return now - self._since.get(session, now)
+
+
+def refusal(
+    load: Load, legs: int, sessions: int, holding: Holding = Holding(), waited: float = 0.0
+) -> str | None:
+    """Why a worker with this budget of legs and sessions takes no further session of a project, or None.
+
+    `waited`: seconds since it refused that session first.
+    """
     if load.draining:
         return "draining"
-    if load.stuck_seconds >= STUCK_SECONDS:
-        return "stuck"
     little = holding.little(load)
+    stuck = load.stuck_seconds >= STUCK_SECONDS
+    if stuck and not (holding.nothing() and waited >= OTHERS_SECONDS):
+        return "stuck"
     if holding.projects > 1 and not little:
         legs, sessions = legs - reserved(legs), sessions - reserved(sessions)
     if load.legs and (load.legs >= legs or load.sessions >= sessions):
@@ -60,6 +89,6 @@ def refusal(load: Load, legs: int, sessions: int, holding: Holding = Holding()) 
         return "full" if load.sessions >= sessions else None
     if load.cpu >= (LAST_CPU if little else CPU):
         return "cpu"
-    if load.lag_ms > (LAST_LAG_MS if little else LAG_MS) and load.cpu >= CPU_OF_LAG:
+    if not stuck and load.lag_ms > (LAST_LAG_MS if little else LAG_MS) and load.cpu >= CPU_OF_LAG:
         return "lag"
     return None

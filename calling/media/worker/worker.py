@@ -28,7 +28,7 @@ from calling.media.session.room_pipes import RoomPipes
 from calling.media.session.rooms import Rooms
 from calling.media.sources import test_pattern, tones
 from calling.media.worker import lease
-from calling.media.worker.admission import Holding, Load, refusal
+from calling.media.worker.admission import Holding, Load, Refused, refusal
 from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
 from calling.models.ids import uuid7
@@ -72,6 +72,7 @@ class Worker:
         self.trunks = RoomPipes(self.id, self.config, self.desk, self.rooms)
         self.loop = asyncio.new_event_loop()
         self.pulse = LoopMonitor()
+        self.refused = Refused()
         self.draining = False
         self.finished = threading.Event()
         self._up = threading.Event()
@@ -146,8 +147,10 @@ class Worker:
     async def _carry(self, session_id: str, epoch: int) -> bool:
         try:
             project = await self.desk.run(lease.project_of, session_id)
-            why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project))
+            waited = self.refused.waited(session_id, clock.monotonic())
+            why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project), waited)
             if why is not None:
+                self.refused.note(session_id, clock.monotonic())
                 log.info("A session is left to other workers", extra={"session": session_id, "why": why})
                 return False
             held = await self.desk.run(lease.claim, session_id, epoch, self.id)
@@ -167,11 +170,12 @@ class Worker:
         return True
 
     def holding(self, project: str) -> Holding:
-        """What a project has of this worker's legs now."""
-        held = Counter[str]({project: 0})
+        """What a project has of this worker now."""
+        held, sessions = Counter[str]({project: 0}), Counter[str]()
         for session in self.sessions.values():
             held[session.project] += len(session.peers)
-        return Holding(held[project], len(held))
+            sessions[session.project] += 1
+        return Holding(held[project], len(held), sessions[project])
 
     def load(self) -> Load:
         return Load(

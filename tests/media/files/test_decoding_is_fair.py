@@ -18,7 +18,7 @@ from calling.outbound_http.client import Client
 from tests.media.files.made import media
 from tests.media.files.test_media_are_fetched_once import server
 
-EVIL, ALICE = Asker("evil"), Asker("alice")
+EVIL, ALICE, CAROL = Asker("evil"), Asker("alice"), Asker("carol")
 
 
 class Clocked(Turns):
@@ -91,6 +91,8 @@ async def test_a_long_file_is_interrupted_for_who_has_had_less_and_for_nobody_el
     line.now += 10
     assert not line.is_over(evil), "its own next file waits until it has ended"
     alice = await come(line, ALICE)
+    assert not line.is_over(evil), "it has kept nobody waiting yet"
+    line.now += 0.1
     assert line.is_over(evil)
     going_on = asyncio.ensure_future(line.again(evil))
     await settle()
@@ -114,41 +116,85 @@ async def test_a_turn_lasts_a_moment_at_least() -> None:
     alice.cancel()
 
 
-async def test_what_was_had_is_forgotten_in_time() -> None:
+async def test_what_was_had_while_others_waited_is_forgotten_in_time() -> None:
     line = Clocked(at_once=1)
     evil = (await come(line, EVIL)).result()
+    alice = await come(line, ALICE)
     line.now += 40
     line.end(evil)
-    assert line.had("evil") == pytest.approx(40)
+    await settle()
+    line.end(alice.result())
+    assert line.had("evil") == pytest.approx(40) and line.had("alice") == 0
     line.now += 120
     assert line.had("evil") == pytest.approx(10)
 
 
-async def test_where_too_many_wait_half_done_the_greediest_is_given_up() -> None:
-    line = Clocked(at_once=1, most_begun=3)
-    waits = []
-    for name, seconds in (("evil", 9.0), ("bob", 3.0)):
-        turn = (await come(line, Asker(name))).result()
-        line.now += seconds
-        line._leave(turn)
-        turn.go = asyncio.get_running_loop().create_future()
-        line.waiting.append(turn)
-        waits.append(turn.go)
-    carol = await come(line, Asker("carol"))
-    line.now += 1
-    assert carol.done() and not waits[0].done()
+async def test_what_was_had_while_nobody_waited_is_not_held_against_anybody() -> None:
+    """alice has decoded for a minute, alone; then evil comes, and she is not behind its whole line."""
+    line = Clocked(at_once=1)
+    for _ in range(6):
+        turn = (await come(line, ALICE)).result()
+        line.now += 10
+        line.end(turn)
+    evil = (await come(line, EVIL)).result()
+    more = [await come(line, EVIL) for _ in range(5)]
+    line.now += 2
     alice = await come(line, ALICE)
-    line.end(carol.result())
+    line.now += 0.2
+    assert line.is_over(evil)
+    going_on = asyncio.ensure_future(line.again(evil))
     await settle()
-    assert alice.done()
+    assert alice.done() and not any(task.done() for task in (going_on, *more))
+    for task in (going_on, *more):
+        task.cancel()
+
+
+async def test_among_equals_what_is_begun_is_ended_before_another_begins() -> None:
+    """Ten projects, and room for three files: else each would be given up for the next, for ever."""
+    line = Clocked(at_once=1, most_begun=3, most_projects=10)
+    names = [f"p{number}" for number in range(10)]
+    turns = {name: await come(line, Asker(name)) for name in names}
+    whole, given_up = 0, 0
+    need = dict.fromkeys(names, 4.0)
+
+    for _ in range(200):
+        running = line.running[0]
+        line.now += 0.5
+        name = running.asker.project
+        need[name] -= 0.5
+        if need[name] <= 0:
+            whole += 1
+            line.end(running)
+            need[name] = 4.0
+            turns[name] = await come(line, Asker(name))
+        elif line.is_over(running):
+            turns[name] = asyncio.ensure_future(line.again(running))
+        await settle()
+        for gone in [name for name, task in turns.items() if task.done() and task.exception()]:
+            given_up += 1
+            need[gone] = 4.0
+            turns[gone] = await come(line, Asker(gone))
+        await settle()
+    for task in turns.values():
+        task.cancel()
+    assert (whole, given_up) == (20, 0)  # of 25 there is time for, the last round half done
+
+
+async def test_where_too_many_wait_half_done_the_greediest_is_given_up() -> None:
+    line = Clocked(at_once=1, most_begun=3, most_projects=3)
+    halves: dict[str, asyncio.Future[None]] = {}
+    carol = (await come(line, CAROL)).result()
+    for name, seconds in (("evil", 9.0), ("bob", 3.0)):
+        line._had[name] = (seconds, line.now)
+        halves[name] = asyncio.get_running_loop().create_future()
+        line.waiting.append(Turn(Asker(name), 0, begun=True, go=halves[name]))
+    alice = await come(line, ALICE)
     line.now += 0.1
-    line._leave(alice.result())
-    alice.result().go = asyncio.get_running_loop().create_future()
-    line.waiting.append(alice.result())
-    dave = await come(line, Asker("dave"))
+    going_on = asyncio.ensure_future(line.again(carol))
     with pytest.raises(GivenUp):
-        await asyncio.wait_for(waits[0], 5)
-    assert dave.done() and not waits[1].done()
+        await asyncio.wait_for(halves["evil"], 5)
+    assert alice.done() and not halves["bob"].done() and not going_on.done()
+    going_on.cancel()
 
 
 async def test_who_gives_up_waiting_leaves_the_line() -> None:
@@ -178,7 +224,7 @@ def long_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """One place, so that whoever comes second must wait or interrupt."""
-    monkeypatch.setattr(Turns.__init__, "__defaults__", (1, 8))
+    monkeypatch.setattr(Turns.__init__, "__defaults__", (1, 8, 24))
 
 
 async def test_a_short_file_is_ready_before_the_long_ones_of_another(

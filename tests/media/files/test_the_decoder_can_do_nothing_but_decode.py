@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,117 +22,118 @@ from tests.media.files.made import media
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the filter is Linux's")
 
-# The decoder's own beginning, and then code of somebody who took it over: the ways one would go, and every
-# system call by its number. SETUP stands before the sandbox: another user, a kernel without namespaces.
-ATTACK = """
-import ctypes, json, os, resource, socket, sys
-from calling.media.files import decoder, sandbox
-decoder.warm()
-kept_path = sys.argv[1]
-kept = open(kept_path, "rb")
-SETUP
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.restype = ctypes.c_long
-machine, parent, me = sandbox._machine(), os.getppid(), os.getpid()
-name_of_machine = os.uname().machine
-set_filter, ids = sandbox._filter, []
-def note_and_set(libc, machine):
-    ids.extend([*os.getresuid(), *os.getresgid(), *os.getgroups()])
-    set_filter(libc, machine)
-sandbox._filter = note_and_set
-sandbox.give_up_rights()
-
-def call(number, *arguments):
-    ctypes.set_errno(0)
-    return libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)), ctypes.get_errno()
-
-ways = {
-    "file": lambda: open("/etc/passwd"),
-    "new file": lambda: open(kept_path + ".new", "w"),
-    "its own descriptor": lambda: open("/proc/self/fd/1"),
-    "environment of the parent": lambda: open(f"/proc/{parent}/environ"),
-    "directory": lambda: os.listdir("/"),
-    "status": lambda: os.stat("/etc/passwd"),
-    "link": lambda: os.symlink("/etc/passwd", kept_path + ".link"),
-    "removal": lambda: os.unlink(kept_path),
-    "mode": lambda: os.chmod(kept_path, 0o777),
-    "copy of a descriptor": lambda: os.dup(1),
-    "pipe": lambda: os.pipe(),
-    "memory file": lambda: os.memfd_create("x"),
-    "tcp": lambda: socket.socket(),
-    "unix socket": lambda: socket.socket(socket.AF_UNIX),
-    "socket pair": lambda: socket.socketpair(),
-    "process": lambda: os.fork() or os._exit(0),
-    "program": lambda: os.execv("/bin/true", ["true"]),
-    "signal to the parent": lambda: os.kill(parent, 0),
-    "signal to all": lambda: os.kill(-1, 0),
-    "signal to itself": lambda: os.kill(me, 0),
-    "handle of a process": lambda: os.pidfd_open(parent),
-    "root": lambda: os.setuid(0),
-    "limits": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
-}
-done = {}
-for closed in (False, True):  # with a number free too
-    for name, way in ways.items():
-        try:
-            done[name] = repr(way())
-        except (OSError, ValueError):
-            pass
-    if not closed:
-        os.close(0)
-free = {*machine.free.values(), machine.mmap, machine.mprotect}
-numbers = [n for n in range(600) if n not in free]
-if name_of_machine == "x86_64":
-    # uretprobe and uprobe pass every filter, and end whoever calls them from elsewhere than a probe.
-    numbers = [n for n in numbers if n not in (335, 336)] + [0x40000000 + n for n in range(600)]
-allowed = [n for n in numbers if call(n, 0, 0, 0, 0, 0, 0) != (-1, 1)]
-page = call(machine.mmap, 0, 4096, 3, 0x22, -1, 0)[0]
-found = {
-    "done": done, "allowed": allowed, "ids": ids, "memory": page != -1,
-    "code": [call(machine.mmap, 0, 4096, 7, 0x22, -1, 0), call(machine.mprotect, page, 4096, 5)],
-    "mapped file": call(machine.mmap, 0, 4096, 1, 2, kept.fileno(), 0), "read": len(kept.read()),
-}
-os.write(1, json.dumps(found).encode())
-os._exit(0)
-"""
-NO_NAMESPACES = "sandbox._leave_network = lambda libc: None"
-NO_LANDLOCK = "sandbox._leave_files = lambda libc: 0"
-PLAIN = "os.setgroups([]); os.setresgid(54321, 54321, 54321); os.setresuid(54321, 54321, 54321)"
+HOSTILE = Path(__file__).with_name("hostile.py")
+PLAIN = 54321
+IMAGE = ROOT / "docker/Dockerfile"
 KERNELS = {
-    "all the kernel has": "",
-    "no namespaces": NO_NAMESPACES,
-    "neither namespaces nor Landlock": f"{NO_NAMESPACES}; {NO_LANDLOCK}",
+    "all the kernel has": (),
+    "no namespaces": ("no-namespaces",),
+    "neither namespaces nor Landlock": ("no-namespaces", "no-landlock"),
 }
+# In a mount namespace of its own: the image's root, its first argument, with the machine's programs under it.
+ENTER = """
+set -e
+umask 022
+root=$1 user=$2 base=$3 venv=$4
+shift 4
+for each in /usr "$base"; do mkdir -p "$root$each"; mount --rbind "$each" "$root$each"; done
+mount --rbind "$venv" "$root/opt/venv"
+for each in /dev /proc; do mount --rbind "$each" "$root$each"; done
+exec chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups "$@"
+"""
 
 
-def attacked(tmp_path: Path, setup: str) -> dict[str, Any]:
+def image_user() -> int:
+    found = re.search(r"useradd .*--uid (\d+)", IMAGE.read_text())
+    assert found and re.search(r"^USER callwright$", IMAGE.read_text(), re.M), "the image runs as a user"
+    return int(found[1])
+
+
+def image_root(root: Path) -> None:
+    """What the image's steps copy, into `root`; the machine's own Python and libraries stand for its base."""
+    for name in ("opt/venv", "data", "app", "dev", "proc", "tmp", "etc"):
+        (root / name).mkdir(parents=True)
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (root / name).symlink_to(f"usr/{name}")
+    copies = re.findall(r"^COPY (?!--from)(\S+) (\S+)$", IMAGE.read_text(), re.M)
+    assert "calling" in {source for source, _ in copies}
+    for source, target in copies:
+        to = root / ("" if target.startswith("/") else "app") / target.lstrip("/")
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, to, ignore=shutil.ignore_patterns("__pycache__"))
+        elif to.parent.is_dir() and target.startswith("./"):
+            shutil.copy(ROOT / source, to / source)
+    user = image_user()
+    (root / "etc/passwd").write_text(f"root:x:0:0::/:/bin/sh\ncallwright:x:{user}:{user}::/data:\n")
+
+
+def command(tmp_path: Path, user: str, kept: Path) -> list[str]:
+    """What runs the hostile code as that kind of user, up to its troubles."""
+    if user != "the image's":
+        return [sys.executable, str(HOSTILE), str(kept)]
+    root = tmp_path / "root"
+    image_root(root)
+    kept.rename(root / "data/kept")
+    shutil.copy(HOSTILE, root / "data/hostile.py")
+    subprocess.run(["chmod", "-R", "go+rX", root], check=True)
+    os.chown(root / "data", image_user(), image_user())
+    python = ["env", "PYTHONPATH=/app", "/opt/venv/bin/python", "/data/hostile.py", "/data/kept"]
+    enter = ["unshare", "--mount", "sh", "-c", ENTER, "enter", str(root), str(image_user())]
+    return [*enter, sys.base_prefix, sys.prefix, *python]
+
+
+def attacked(tmp_path: Path, user: str, kernel: str) -> dict[str, Any]:
     kept = tmp_path / "kept"
     kept.write_bytes(b"sound")
     kept.chmod(0o644)
     for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         directory.chmod(0o755)
+    troubles = [*KERNELS[kernel], *(["plain"] if user == "a plain user's" else [])]
+    started = command(tmp_path, user, kept)
     done = subprocess.run(
-        [sys.executable, "-c", ATTACK.replace("SETUP", setup), str(kept)],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+        [*started, *troubles], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+        env={"PATH": os.defpath + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert sorted(tmp_path.iterdir()) == [kept] and kept.read_bytes() == b"sound"
+    if user == "the image's":
+        kept = tmp_path / "root/data/kept"
+        assert sorted(path.name for path in kept.parent.iterdir()) == ["hostile.py", "kept"]
+    else:
+        assert sorted(tmp_path.iterdir()) == [kept]
+    assert kept.read_bytes() == b"sound"
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 @linux
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("user", ["ours", "a plain user"])
+@pytest.mark.parametrize("user", ["ours", "a plain user's", "the image's"])
 def test_an_attacker_inside_reaches_nothing(tmp_path: Path, kernel: str, user: str) -> None:
-    if user == "a plain user" and os.geteuid() != 0:
-        pytest.skip("we are one")
-    found = attacked(tmp_path, f"{PLAIN if user == 'a plain user' else ''}; {KERNELS[kernel]}".strip("; "))
-    assert found["done"] == {} and found["allowed"] == []
+    """No file, no socket, no process: whose process it is, and what the kernel lacks, changes nothing.
+
+    As root, "ours" is what root's instance runs; "the image's" is its user in the root file system that its
+    steps make.
+    """
+    if user != "ours" and os.geteuid() != 0:
+        pytest.skip("another user, and another root, are for root to enter")
+    if user == "the image's" and not may_mount():
+        pytest.skip("no mount namespace can be made here")
+    found = attacked(tmp_path, user, kernel)
+    assert found["done"] == {} and found["allowed"] == [] and found["signalled"] >= 1
     assert found["memory"] and found["code"] == [[-1, 1], [-1, 1]] and found["mapped file"] == [-1, 1]
     assert found["read"] == 5, "what was open stays readable"
     if os.geteuid() == 0:
-        assert set(found["ids"]) == ({54321} if user == "a plain user" else {sandbox.USER})
+        whose = {"ours": sandbox.USER, "a plain user's": PLAIN, "the image's": image_user()}
+        assert set(found["ids"]) == {whose[user]}
+
+
+def may_mount() -> bool:
+    script = "mount --rbind /usr /mnt && chroot / setpriv --clear-groups true"
+    try:
+        tried = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, timeout=20)
+    except OSError:
+        return False
+    return tried.returncode == 0
 
 
 def test_its_user_is_nobody_s() -> None:
