@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from calling.calls.event_types import TYPES
+from config import event_data
 from config.error_codes import ERRORS
 from config.openapi_words import words_of
 
@@ -35,16 +36,6 @@ TAGS: Final = {
     "phone calls": "Money and limits of calls to phone numbers.",
     "SignalWire": "Paths that SignalWire's own clients ask for.",
     "health": "Whether the instance answers.",
-}
-# What an event's `data` holds besides `sequence`, by the family of its type.
-DATA: Final[dict[str, dict[str, Any]]] = {
-    "call": {"call": {"$ref": "#/components/schemas/Call"}, "leg_id": {"type": "string", "format": "uuid"}},
-    "leg": {"call": {"$ref": "#/components/schemas/Call"}, "leg_id": {"type": "string", "format": "uuid"}},
-    "room": {"room": {"$ref": "#/components/schemas/EventRoom"}},
-    "participant": {
-        "room": {"$ref": "#/components/schemas/EventRoom"},
-        "member": {"$ref": "#/components/schemas/Member"},
-    },
 }
 ROOM: Final[dict[str, Any]] = {
     "type": "object",
@@ -118,17 +109,23 @@ def name_codes(result: dict[str, Any]) -> None:
     )
 
 
+@cache
+def call_example() -> dict[str, Any]:
+    """A call, as the test suite saw it."""
+    found: dict[str, Any] = examples()["calls_get"]["response"]
+    return found
+
+
 def webhook(type: str) -> dict[str, Any]:
     """One event as it is delivered to an endpoint (docs/webhooks.md)."""
-    family = type.partition(".")[0]
-    data = {"sequence": {"type": "integer", "minimum": 1}, **DATA.get(family, {})}
     properties = {
         "id": {"type": "string", "format": "uuid"},
         "type": {"const": type},
         "timestamp": {"type": "string", "format": "date-time"},
-        "data": {"type": "object", "properties": data, "additionalProperties": True},
+        "data": event_data.schema_of(type),
     }
     body = {"type": "object", "properties": properties, "required": sorted(properties)}
+    content = {"schema": body, "example": event_data.example_of(type, call_example())}
     headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return {
         "post": {
@@ -141,7 +138,7 @@ def webhook(type: str) -> dict[str, Any]:
                 {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
                 for name in headers
             ],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "requestBody": {"required": True, "content": {"application/json": content}},
             "responses": {"2XX": {"description": "received"}},
         }
     }

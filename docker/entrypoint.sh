@@ -1,6 +1,7 @@
 #!/bin/sh
 # One process of a Callwright instance: callwright web|media|tasks|beat|sweep|sip|prepare|health|manage ...
-# or a command of the command line client.
+# `run` is all of them at once with engines of their own, in an image built with --target alone;
+# else a command of the command line client.
 set -eu
 umask 077
 cd /app
@@ -13,6 +14,7 @@ case $what in
   *) echo "$what $$" >/run/callwright/process ;;
 esac
 case $what in
+  run) exec python -u -m config.supervisor ;;
   web) exec python -m config.serve ;;
   # Stop it with a grace period of CALLWRIGHT_DRAIN_SECONDS: it takes no new calls and ends with its last one.
   media) exec $worker -Q media -c 200 -n "media@$(hostname)-$$" "$@" ;;
@@ -25,7 +27,7 @@ case $what in
   init|call|listen|events|token|completion|doctor|loadtest) exec python -m clients.command "$what" "$@" ;;
   health)
     read -r runs pid </run/callwright/process
-    if [ "$runs" = web ]; then
+    if [ "$runs" = web ] || [ "$runs" = run ]; then
       exec python -c 'import os, urllib.request as r; r.urlopen("http://127.0.0.1:%s/healthz" % os.environ.get("CALLWRIGHT_HTTP_PORT", "8000"), timeout=3)'
     fi
     kill -0 "$pid"

@@ -153,15 +153,22 @@ def stage(target: Path, document: Mapping[str, Any]) -> None:
         path = target / place
         path.parent.mkdir(parents=True, exist_ok=True)
         if source.endswith(".md"):
-            path.write_text(
-                moved((ROOT / source).read_text(encoding="utf-8"), source, known), encoding="utf-8"
-            )
+            text = moved((ROOT / source).read_text(encoding="utf-8"), source, known)
+            path.write_text(text + program(source), encoding="utf-8")
         else:
             shutil.copy(ROOT / source, path)
     for place, text in (event_pages(document) | {"reference.md": reference(document)}).items():
         path = target / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def program(page: str) -> str:
+    """The program of a recipe, which its page shows whole."""
+    path = ROOT / "recipes" / f"{Path(page).stem}.py"
+    if Path(page).parent.name != "recipes" or not path.exists():
+        return ""
+    return f"\n## The program\n\n```python\n{path.read_text(encoding='utf-8')}```\n"
 
 
 def the_document(directory: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
+from django.utils.datastructures import MultiValueDict
 from rest_framework.request import Request
 
 from rest.errors import Invalid, Problem, field
@@ -22,6 +23,7 @@ NATIVE: Final = (
 )  # fmt: skip
 MOST_TOLD = 10
 LONGEST = 60
+TWICE: Final = "This query parameter is given more than once."
 
 
 def is_native(path: str) -> bool:
@@ -72,6 +74,12 @@ class Query(Mapping[str, str]):
     def unknown(self) -> list[Problem]:
         """What was given and nobody asked for."""
         return unknown(self.given, self.asked, "query parameter")
+
+    def repeated(self) -> list[Problem]:
+        """What was given more than once: which of them is meant, nobody can say."""
+        lists = self.given.lists() if isinstance(self.given, MultiValueDict) else ()
+        twice = (name for name, values in lists if len(values) > 1)
+        return [field(name[:LONGEST], TWICE) for name in islice(twice, MOST_TOLD)]
 
     def check(self) -> None:
         """For a view that has read all it knows and would rather not begin its work in vain."""

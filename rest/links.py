@@ -7,13 +7,15 @@ the socket's, or a trusted proxy's (`config.serve`).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 
+LARGEST_PORT = 65535
 _base: ContextVar[str | None] = ContextVar("callwright_link_base", default=None)
 
 
@@ -27,10 +29,27 @@ def base_of(request: HttpRequest) -> str | None:
     host = request.META.get("HTTP_HOST")
     if host is None:  # HTTP/1.0: what the socket itself is called
         return f"{request.scheme}://{request.get_host()}"
-    name, _ = split_domain_port(host)
-    if not name or not is_ours(name.strip("[]"), str(request.META.get("SERVER_NAME", ""))):
+    return base(str(request.scheme), host, str(request.META.get("SERVER_NAME", "")))
+
+
+def base(scheme: str, host: str, socket_address: str) -> str | None:
+    """Of a Host header; None where its name is not one of ours, or its port is none."""
+    name, port = split_domain_port(host)
+    if not name or not is_ours(name.strip("[]"), socket_address):
         return None
-    return f"{request.scheme}://{host.lower()}"
+    if port and not (len(port) <= 5 and 1 <= int(port) <= LARGEST_PORT):
+        return None
+    return f"{scheme}://{host.lower()}"
+
+
+@contextmanager
+def by(found: str | None) -> Iterator[None]:
+    """Links made within begin with that base (None: with the domain)."""
+    before = _base.set(found)
+    try:
+        yield
+    finally:
+        _base.reset(before)
 
 
 def is_ours(name: str, socket_address: str) -> bool:
@@ -53,8 +72,5 @@ class Links:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        before = _base.set(base_of(request))
-        try:
+        with by(base_of(request)):
             return self.get_response(request)
-        finally:
-            _base.reset(before)

@@ -1,4 +1,5 @@
-"""The view from which every JSON view of the product derives: it refuses query parameters that nothing read.
+"""The view from which every JSON view of the product derives: it refuses query parameters that nothing read,
+or that are given twice.
 
 A GET is checked once it has read what it knows. Whatever writes knows no query parameters, and a DELETE no
 body but what `DELETE_FIELDS` names: those are checked before anything is done. The fields of other bodies
@@ -23,9 +24,14 @@ class RestView(APIView):
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method in READS or not known_names.is_native(request.path):
+        if not known_names.is_native(request.path):
             return
-        problems = known_names.query_of(request).unknown()
+        problems = known_names.query_of(request).repeated()
+        if request.method in READS:
+            if problems:
+                raise errors.Invalid(problems)
+            return
+        problems += known_names.query_of(request).unknown()
         if request.method == "DELETE" and isinstance(request.data, dict):
             problems += known_names.unknown(request.data, self.DELETE_FIELDS)
         if problems:

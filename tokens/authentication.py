@@ -7,7 +7,7 @@ import binascii
 import contextlib
 import hmac
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -92,10 +92,11 @@ def counted_failure(source: str | None, refused: Exception) -> Iterator[None]:
     Raises TooManyRequests (429) instead of entering the block. `refused`: what counts as a failure; any
     other exception says nothing about the credentials.
     """
-    bucket = f"wrong:{rate_limits.source_of(source)}" if source is not None else None
+    bucket = _failures(source) if source is not None else None
     if bucket is not None:
         wait = rate_limits.take(bucket, WRONG_RATE, WRONG_BURST)
         if wait is not None:
+            tell_failures(source)
             message = "Too many wrong credentials came from this address."
             raise errors.TooManyRequests(wait, message=message)
     try:
@@ -106,6 +107,16 @@ def counted_failure(source: str | None, refused: Exception) -> Iterator[None]:
         raise
     if bucket is not None:
         rate_limits.put_back(bucket, WRONG_RATE, WRONG_BURST)
+
+
+def tell_failures(source: str | None) -> None:
+    """A refusal says how many more that address may get before it is told to wait."""
+    if source is not None:
+        rate_limits.tell(_failures(source), WRONG_RATE, WRONG_BURST)
+
+
+def _failures(source: str) -> str:
+    return f"wrong:{rate_limits.source_of(source)}"
 
 
 def forget_keys() -> None:
@@ -159,7 +170,7 @@ class BasicProject(BaseAuthentication):
         scheme, value = _authorization(request)
         if scheme != "basic":
             return None
-        subject = _or_unauthorized(partial(_basic, source=_source(request)), value)
+        subject = _or_unauthorized(partial(_basic, source=_source(request)), value, _source(request))
         permit(subject, key_scopes.needed(request.method or "", request.path))
         return _fenced(subject)
 
@@ -173,8 +184,11 @@ class BearerToken(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, Subject] | None:
         scheme, value = _authorization(request)
         if scheme != "bearer":
+            # Asked last: who has not shown a project's key either is answered 401.
+            if scheme != "basic":
+                tell_failures(_source(request))
             return None
-        return _fenced(_or_unauthorized(subject_from_token, value))
+        return _fenced(_or_unauthorized(subject_from_token, value, _source(request)))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -218,9 +232,10 @@ def _basic(value: str, source: str) -> ApiKey:
     return subject_from_basic(project_id, api_token, source)
 
 
-def _or_unauthorized(check, value: str) -> Subject:  # type: ignore[no-untyped-def]
+def _or_unauthorized(check: Callable[[str], Subject], value: str, source: str) -> Subject:
     try:
-        subject: Subject = check(value)
+        subject = check(value)
     except InvalidToken as refused:
+        tell_failures(source)
         raise errors.Unauthorized(refused.code, refused.message) from refused
     return subject

@@ -25,9 +25,9 @@ from tokens.subjects import ApiKey, name_of
 
 log = logging.getLogger(__name__)
 
-# KEYS[1] bucket; ARGV rate per second, burst, how many (1, or -1 to put one back). Time is the server's, in
-# microseconds. Answers 0 when one token was taken, else the microseconds until there is one; and how many
-# are left, as text.
+# KEYS[1] bucket; ARGV rate per second, burst, how many (1, 0 to look, or -1 to put one back). Time is the
+# server's, in microseconds. Answers 0 when one token was taken, else the microseconds until there is one; and
+# how many are left, as text.
 _SCRIPT = """
 local now = redis.call('TIME')
 local micros = now[1] * 1000000 + now[2]
@@ -72,15 +72,20 @@ def take_told(bucket: str, rate: float, burst: float) -> float | None:
     return wait
 
 
-def _take(bucket: str, rate: float, burst: float) -> tuple[float | None, Quota]:
+def tell(bucket: str, rate: float, burst: float) -> None:
+    """The answer of the request at work tells the caller how that limit stands; nothing is taken."""
+    rate_headers.note(_take(bucket, rate, burst, 0)[1])
+
+
+def _take(bucket: str, rate: float, burst: float, count: int = 1) -> tuple[float | None, Quota]:
     if clock.monotonic() - _Alone.redis_failed_at >= _RETRY_REDIS_SECONDS:
         try:
-            wait, left = _script()(keys=[f"cw:rate:{bucket}"], args=[rate, burst, 1])
+            wait, left = _script()(keys=[f"cw:rate:{bucket}"], args=[rate, burst, count])
             return (wait / 1_000_000 if wait > 0 else None), _quota(float(left), rate, burst)
         except redis.RedisError as error:
             _Alone.redis_failed_at = clock.monotonic()
             log.warning("Redis is away; small static limits hold", extra={"error": type(error).__name__})
-    return _take_alone(bucket, *_static(rate, burst))
+    return _take_alone(bucket, *_static(rate, burst), count)
 
 
 def put_back(bucket: str, rate: float, burst: float) -> None:
@@ -116,7 +121,7 @@ def _quota(left: float, rate: float, burst: float) -> Quota:
     return Quota(burst, left, (burst - left) / rate)
 
 
-def _take_alone(bucket: str, rate: float, burst: float) -> tuple[float | None, Quota]:
+def _take_alone(bucket: str, rate: float, burst: float, count: int) -> tuple[float | None, Quota]:
     now = clock.monotonic()
     with _Alone.lock:
         if len(_Alone.buckets) >= _MOST_KEPT and bucket not in _Alone.buckets:
@@ -126,8 +131,8 @@ def _take_alone(bucket: str, rate: float, burst: float) -> tuple[float | None, Q
                 return 1.0, _quota(0.0, rate, burst)
         tokens, at = _Alone.buckets.get(bucket, (burst, now))
         tokens = min(burst, tokens + (now - at) * rate)
-        wait = (1 - tokens) / rate if tokens < 1 else None
-        left = tokens if tokens < 1 else tokens - 1
+        wait = (1 - tokens) / rate if tokens < count else None
+        left = tokens if tokens < count else tokens - count
         _Alone.buckets[bucket] = (left, now)
         return wait, _quota(left, rate, burst)
 

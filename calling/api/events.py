@@ -38,7 +38,7 @@ class LogView(SwitchboardView):
         query = query_of(request)
         newest = query.get("after") == LATEST
         form = Params({"types": query.get("types")} if newest else query)
-        after, types = event_params.read_cursor(form), event_params.read_types(form, strict=True)
+        after, types = event_params.read_cursor(form), event_params.read_types(form)
         form.check()
         size = filters.read_count(query, "page_size", 50, 1, 200)
         if newest:

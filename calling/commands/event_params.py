@@ -14,8 +14,8 @@ MAX_TYPES = 50
 LAST_POSITION = 2**63 - 1
 
 
-def read_types(form: Params, name: str = "types", *, strict: bool = False) -> tuple[str, ...]:
-    """`["call.*", "room.started"]`; empty means every type. `strict` refuses what can match none."""
+def read_types(form: Params, name: str = "types") -> tuple[str, ...]:
+    """`["call.*", "room.started"]`; empty means every type. What can match none is refused."""
     value = form.value(name)
     if value is None:
         return ()
@@ -28,8 +28,7 @@ def read_types(form: Params, name: str = "types", *, strict: bool = False) -> tu
     ):
         form.fail(name, f"{name} must be a list of at most {MAX_TYPES} types like call.ended or call.*.")
         return ()
-    if strict:
-        refuse_unknown_types(form, name, value)
+    refuse_unknown_types(form, name, value)
     return tuple(dict.fromkeys(value))
 
 

@@ -9,10 +9,10 @@ and most clients send their whole body before they look at an answer.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from config.web import early_errors
 from rest import request_ids
 
 Message = MutableMapping[str, Any]
@@ -57,7 +57,7 @@ class BoundedHttp:
                 async with asyncio.timeout(self.patience):
                     first, cut = await self._body(receive)
             except TimeoutError:
-                await _too_slow(send)
+                await _too_slow(scope, send)
                 return
         handed = False
 
@@ -118,16 +118,8 @@ def part(body: bytes) -> Message:
     return {"type": "http.request", "body": body, "more_body": False}
 
 
-async def _too_slow(send: Send) -> None:
-    error = {
-        "type": "invalid_request",
-        "code": "request_timeout",
-        "message": "The body did not come in time.",
-        "attribute": None,
-        "url": None,
-        "request_id": request_ids.current(),
-    }
-    body = json.dumps({"errors": [error]}).encode()
+async def _too_slow(scope: MutableMapping[str, Any], send: Send) -> None:
+    body = early_errors.body(408, request_ids.current(), early_errors.base_of_scope(scope))
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": 408, "headers": headers})

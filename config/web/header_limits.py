@@ -8,16 +8,15 @@ deadlines).
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any, Final
+from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from config.web import early_errors
 from rest import request_ids
 
 SECONDS: Final = 10.0
 BYTES: Final = 64 * 1024
-WORDS: Final = {400: ("Bad Request", "This is not HTTP."), 431: ("Request Header Fields Too Large", "")}
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -27,12 +26,14 @@ class BoundedHead(HttpToolsProtocol):
     _bytes = 0  # as they arrived, until the head is whole
     _read = 0  # as they were read: a head that came in one piece is whole before anybody counted
     _over = False
+    _came = b""  # what the parser was given last: an error is answered from what can be read of it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect()
 
     def data_received(self, data: bytes) -> None:
+        self._came = data
         super().data_received(data)
         if self._deadline is not None:
             self._bytes += len(data)
@@ -85,11 +86,10 @@ class BoundedHead(HttpToolsProtocol):
         if self._over:
             return
         self._over = True
-        title, message = WORDS[status]
-        error: dict[str, Any] = {"type": "invalid_request", "code": title.lower().replace(" ", "_")}
-        error |= {"message": message or "The headers are too large.", "attribute": None, "url": None}
-        error["request_id"] = request_id = request_ids.chosen(None)  # no header of this request was read
-        body = json.dumps({"errors": [error]}).encode()
+        title = early_errors.ERRORS[status][0]
+        request_id = early_errors.request_id_of(self._came)
+        base = early_errors.base_of_head(self._came, self.scheme, self.server)
+        body = early_errors.body(status, request_id, base)
         head = f"HTTP/1.1 {status} {title}\r\ncontent-type: application/json\r\nconnection: close\r\n"
         head += f"{request_ids.HEADER.lower()}: {request_id}\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)

@@ -94,6 +94,31 @@ def test_every_native_route_that_a_token_may_use_refuses_them_too(cast: Cast) ->
     assert refused(alice.get("/api/calls?colour=1")) and refused(alice.get(f"/api/calls/{call_id}?colour=1"))
 
 
+def test_every_native_route_refuses_a_query_parameter_that_is_given_twice(
+    house: tuple[Cast, dict[str, str]],
+) -> None:
+    cast, ids = house
+    wrong, asked = [], 0
+    for template in NATIVE:
+        for words in words_of(template):
+            path = filled(template, ids, words)
+            for method in METHODS:
+                answer = getattr(cast.rest, method)(path + "?page_size=5&page_size=6")
+                if answer.status_code == 405 or (words and answer.status_code == 404):
+                    continue
+                asked += 1
+                found = answer.json()["errors"] if answer.status_code == 422 else [{}]
+                if (found[0].get("code"), found[0].get("attribute")) != ("invalid_parameter", "page_size"):
+                    wrong.append(f"{method} {template} {words}: {answer.status_code}")
+    assert wrong == []
+    assert asked > 80
+
+
+def test_signalwires_surfaces_take_the_last_of_a_repeated_parameter(cast: Cast) -> None:
+    answer = cast.rest.get("/api/fabric/addresses?page_size=1&page_size=2")
+    assert answer.status_code == 200 and len(answer.json()["data"]) == 2
+
+
 @pytest.mark.parametrize(
     ("given", "nearest"),
     [("too", "to"), ("max-duration", "max_duration"), ("statusUrl", "status_url"), ("meta_data", "metadata")],

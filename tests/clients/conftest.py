@@ -14,6 +14,7 @@ import pytest
 
 from bench.instance import Instance
 from tests.clients.phone import AnsweringPhone
+from tests.support.ports import free_udp_and_tcp_port
 
 HERE = Path(__file__).parent
 INSTALL_SECONDS = 400
@@ -21,7 +22,8 @@ INSTALL_SECONDS = 400
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Instance]:
-    with Instance() as instance:
+    # SIP for the recipe of a desk phone.
+    with Instance(CALLWRIGHT_SIP_PORT=str(free_udp_and_tcp_port())) as instance:
         yield instance
 
 

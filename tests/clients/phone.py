@@ -57,6 +57,15 @@ class AnsweringPhone:
             assert time.monotonic() < deadline, f"{what}; heard {self.heard[-60:]}"
             time.sleep(LOOK_SECONDS)
 
+    def dial(self, destination: str) -> str:
+        """Calls; the call's id, when the platform has answered with its description."""
+        return str(self._run(self.phone.dial(destination), 30.0))
+
+    def told(self, type: str, **fields: Any) -> bool:
+        """Whether it was ever told that."""
+        heard = [each for each in list(self.phone.heard) if each["type"] == type]
+        return any(all(each.get(name) == value for name, value in fields.items()) for each in heard)
+
     def send(self, type: str, **fields: Any) -> None:
         self._run(self.phone.send(type, **fields), 10.0)
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 import pytest
 import requests
 import uvicorn
+from django.conf import settings
 
 from config.asgi import application
 from config.web.header_limits import BoundedHead
@@ -114,6 +115,42 @@ def test_a_page_of_another_origin_may_read_it(port: int) -> None:
 def test_the_admin_site_refuses_it_too(port: int) -> None:
     answer = requests.post(f"http://127.0.0.1:{port}/admin/login/", data=BIG, timeout=10)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"BREW /api/calls HTTP/1.1\r\nHost: {host}\r\nX-Request-Id: try-1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: {host}\r\nX-Y: " + b"z" * 66_000 + b"\r\n\r\n", 431),
+    ],
+)
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("127.0.0.1:{port}", "http://127.0.0.1:{port}"),
+        ("localhost:{port}", "http://localhost:{port}"),
+        ("evil.example", "https://{domain}"),
+        ("localhost:99999", "https://{domain}"),
+    ],
+)
+def test_what_the_parser_refuses_has_a_link_that_opens(
+    port: int, sent: bytes, status: int, host: str, base: str
+) -> None:
+    """By the Host header of a head that could not be read, where that names this instance."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        with suppress(OSError):
+            one.sendall(sent.replace(b"{host}", host.format(port=port).encode()))
+        answer = http.client.HTTPResponse(one)
+        answer.begin()
+        (error,) = json.loads(answer.read())["errors"]
+    assert answer.status == status and set(error) == FIELDS
+    base = base.format(port=port, domain=settings.CALLWRIGHT_DOMAIN)
+    assert error["url"] == f"{base}/api/docs#error-{error['code']}"
+    assert error["request_id"] == answer.headers["X-Request-Id"]
+    assert status != 400 or error["request_id"] == "try-1"
+    if base.startswith("http://"):
+        page = requests.get(error["url"], timeout=10)
+        assert page.status_code == 200 and f'id="error-{error["code"]}"' in page.text
 
 
 def own(count: int) -> dict[str, str]:

@@ -52,6 +52,16 @@ def test_the_socket_starts_at_the_moment_it_was_opened(port, cast):
     assert [reader.event("webhook.disabled")[1]["data"]["n"] for _ in range(2)] == ["between", "after"]
 
 
+@pytest.mark.parametrize(("pattern", "nearest"), [("cals.*", "call.*"), ("call.anwsered", "call.answered")])
+def test_a_pattern_that_can_match_nothing_is_refused_as_over_rest(port, cast, pattern, nearest):
+    reader = Reader(port)
+    reader.follow(cast, types=["call.*", pattern])
+    error = reader.next()
+    assert (error["type"], error["code"]) == ("error", "unknown_parameter")
+    assert error["message"] == f"There is no event type {pattern} here; the nearest is {nearest}."
+    assert reader.closed_with() == 4409
+
+
 def test_backlog_and_live_have_no_seam_and_a_cursor_resumes_exactly(port, cast):
     for number in range(120):
         say(cast, str(number))

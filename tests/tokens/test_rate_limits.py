@@ -75,7 +75,32 @@ def test_what_is_left_counts_down_to_the_refusal(house: Cast, monkeypatch: pytes
 
 
 def test_an_answer_that_met_no_rate_tells_none(house: Cast) -> None:
-    assert told(house.api.client.get("/healthz")) == told(house.api.client.get("/api/fabric/addresses")) == {}
+    assert told(house.api.client.get("/healthz")) == {}
+
+
+@pytest.mark.parametrize("path", ["/api/calls", "/api/fabric/addresses", "/api/keys", "/api/history"])
+def test_a_refusal_of_credentials_tells_how_many_more_its_source_may_get(
+    no_refill: None, house: Cast, path: str
+) -> None:
+    """Wrong API tokens count; what shows none, or a token that is over, is told the same limit."""
+    wrong = (basic(house.id, "wrong" * 8), basic("no-id", "x"), "Bearer none", "Digest none", None)
+    answers = [Api(each).get(path) for each in wrong]
+    assert [answer.status_code for answer in answers] == [401] * len(wrong)
+    assert [told(answer)["Limit"] for answer in answers] == ["60"] * len(wrong)
+    assert {told(answer)["Remaining"] for answer in answers} == {"59"}
+
+
+def test_an_embed_token_that_is_none_tells_it_too(no_refill: None, house: Cast) -> None:
+    path = "/api/fabric/embeds/tokens"
+    malformed = Api().post(path, {"token": "none"})
+    unknown = Api().post(path, {"token": "c2c_" + "0" * 32})
+    assert (malformed.status_code, unknown.status_code) == (422, 403)
+    assert (told(malformed)["Remaining"], told(unknown)["Remaining"]) == ("60", "59")
+
+
+def test_good_credentials_are_told_nothing_of_their_neighbours_failures(house: Cast) -> None:
+    Api(basic(house.id, "wrong" * 8)).get("/api/calls")
+    assert told(house.api.get("/api/calls"))["Limit"] != "60"
 
 
 def test_of_several_limits_the_tightest_is_told(house: Cast) -> None:

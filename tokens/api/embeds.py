@@ -20,7 +20,7 @@ from subscribers.api.shapes import clean
 from subscribers.models import Address
 from tokens.allowed_addresses import parse_allowed_addresses
 from tokens.api import answers
-from tokens.authentication import counted_failure
+from tokens.authentication import counted_failure, tell_failures
 from tokens.claims import Grant
 from tokens.issue import issue_access
 from tokens.models import EmbedToken
@@ -50,12 +50,15 @@ class EmbedTokens(APIView):
     )
     def post(self, request: Request) -> Response:
         text = clean(TradeFields, request.data)["token"]
+        source = str(request.META.get("REMOTE_ADDR", ""))
         if not _FORM.fullmatch(text):
+            tell_failures(source)
             raise errors.Unprocessable("token_invalid", "This is no embed token.", "token")
         refused = errors.Forbidden("token_invalid", "This embed token is not valid.", "token")
-        with counted_failure(str(request.META.get("REMOTE_ADDR", "")), refused):
+        with counted_failure(source, refused):
             row = EmbedToken.objects.filter(token=text, revoked_at=None).first()
             if row is None:
+                tell_failures(source)
                 raise refused
         wait = take_told(f"embed:{row.pk}", RATE, BURST)
         if wait is not None:

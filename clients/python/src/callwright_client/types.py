@@ -969,11 +969,11 @@ class Problem(TypedDict):
     # no_fabric_addresses, no_way_for_digits, not_a_refresh_token, not_allowed, not_an_http_url,
     # not_authenticated, not_e164, not_found, not_permitted, not_supported, number_not_allowed,
     # number_not_assigned, page_token_is_invalid, phone_rate_exceeded, price_too_high, project_suspended,
-    # rate_limit_exceeded, request_in_progress, reserved_custom_variable_name, speech_unavailable,
-    # token_expired, token_invalid, token_revoked, too_many_alerts, too_many_calls, too_many_candidates,
-    # too_many_custom_variables, too_many_keys, too_many_phone_calls, too_many_webhooks, unauthorized,
-    # unavailable, unknown_parameter, unknown_type, unrecognized_fabric_addresses, unsupported_media_type,
-    # url_is_unsafe. New ones may be added.
+    # rate_limit_exceeded, request_header_fields_too_large, request_in_progress, request_timeout,
+    # reserved_custom_variable_name, speech_unavailable, token_expired, token_invalid, token_revoked,
+    # too_many_alerts, too_many_calls, too_many_candidates, too_many_custom_variables, too_many_keys,
+    # too_many_phone_calls, too_many_webhooks, unauthorized, unavailable, unknown_parameter, unknown_type,
+    # unrecognized_fabric_addresses, unsupported_media_type, url_is_unsafe. New ones may be added.
     code: str
     message: str
     attribute: str | None
