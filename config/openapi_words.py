@@ -68,6 +68,15 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "calls_stream": ("", f"Twilio's Media Streams protocol, both ways. {KEY}"),
     "calls_operation_control": ("", f"`control_id` is the one that the operation was given. {KEY}"),
     "history_list": ("", f"{LIST} For the holder of a token."),
+    "conversation_join": (
+        "",
+        "With one other subscriber, or of a room; a guest joins those of rooms. For the holder of a token.",
+    ),
+    "conversation_write": ("", "For a participant who may dial the other side. For the holder of a token."),
+    "conversation_messages": (
+        "",
+        f"{LIST} `subtype` is `chat` for messages and `log` for calls. For the holder of a token.",
+    ),
     "history_seen": ("", "From now on the missed calls so far count as seen. For the holder of a token."),
     "push_key": ("", "What `pushManager.subscribe` takes as `applicationServerKey`."),
     "push_subscribe": ("", "The body is a browser's `PushSubscription` as JSON. For a subscriber's token."),

@@ -4,6 +4,7 @@ legs."""
 from calling.models.alert import Alert
 from calling.models.call import Attempt, Call, Device, Leg
 from calling.models.candidate import IceCandidate
+from calling.models.conversation import Conversation, Participation, TextMessage
 from calling.models.event import Event
 from calling.models.ledger import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.models.meeting import Meeting, Member
@@ -20,6 +21,7 @@ __all__ = [
     "Alert",
     "Attempt",
     "Call",
+    "Conversation",
     "Delivery",
     "DeliveryAttempt",
     "Device",
@@ -32,6 +34,7 @@ __all__ = [
     "Meeting",
     "Member",
     "Operation",
+    "Participation",
     "PhoneCharge",
     "PhoneRate",
     "PushRing",
@@ -42,6 +45,7 @@ __all__ = [
     "SipDialog",
     "StaffAction",
     "StaffRole",
+    "TextMessage",
     "Trunk",
     "WebhookEndpoint",
 ]

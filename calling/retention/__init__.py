@@ -1,4 +1,5 @@
-"""What may be forgotten, once an hour: old events and deliveries, expired tokens, kept answers, candidates.
+"""What may be forgotten, once an hour: old events, deliveries and messages, expired
+tokens, kept answers, candidates.
 
 Deletes in small batches, so that no lock is held for long and a stop is heard between them. Calls and
 recordings are not touched here: they are the project's, until it deletes them. Of the audit log only the
@@ -14,7 +15,7 @@ from django.db import connection
 
 import clock
 from calling.commands import ice_candidates
-from calling.models import StaffAction
+from calling.models import Conversation, StaffAction, TextMessage
 from subscribers import idempotency
 from tokens import issue
 
@@ -76,8 +77,24 @@ def forget_failed_sign_ins(before: datetime) -> int:
     return done
 
 
+def forget_messages(before: datetime) -> int:
+    """Delete messages older than `before`, and conversations in which nothing was said since. How many."""
+    done = 0
+    for rows in (
+        TextMessage.objects.filter(created_at__lt=before),
+        Conversation.objects.filter(spoken_at__lt=before),
+    ):
+        for _ in range(MOST_BATCHES):
+            batch = list(rows.values_list("pk", flat=True)[:BATCH])
+            done += rows.filter(pk__in=batch).delete()[0]
+            if len(batch) < BATCH:
+                break
+    return done
+
+
 def forget_all() -> int:
     """Everything that has had its time. Harmless at any moment and side by side."""
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
+    done += forget_messages(before)
     return done + forget_failed_sign_ins(before) + forget_events(before)

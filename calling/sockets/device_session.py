@@ -6,10 +6,11 @@ Lives in the event loop; nothing here waits. Must not live here: words of a prot
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
 import clock
+from calling.models import TextMessage
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.send_queue import SendQueue
 from tokens.subjects import TokenHolder
@@ -49,6 +50,14 @@ class DeviceSession(ABC, Generic[V]):
     def in_room(self) -> bool:
         """Whether it wants to look whenever something happens in its project's rooms."""
         return False
+
+    @property
+    def reads_messages(self) -> bool:
+        """Whether it wants to be told what is written in its holder's conversations."""
+        return False
+
+    def hear_messages(self, found: Iterable[TextMessage]) -> None:
+        """Say what is new among the messages of the last half minute."""
 
     def known(self) -> dict[str, int]:
         """Call id → the lowest sequence told; the calls whose events are wanted."""

@@ -19,7 +19,7 @@ import clock
 from calling import presence
 from calling.runtime import nudge
 from calling.runtime.db_threads import run_for_socket
-from calling.sockets import call_updates
+from calling.sockets import call_updates, message_feed
 from calling.sockets.call_updates import DeviceLeg
 from calling.sockets.device_session import DeviceSession
 from tokens import revocation
@@ -157,6 +157,7 @@ class Hub:
                 known[call_id] = min(sequence, known.get(call_id, sequence))
         try:
             found, told = await run_for_socket(call_updates.read, [line.device_id for line in lines], known)
+            await self.read_messages([line for line in lines if line.reads_messages])
         except Exception:
             self.dirty.update(line.device_id for line in lines)  # the next look tells it
             raise
@@ -166,6 +167,14 @@ class Hub:
         for line in lines:
             if self.lines.get(line.device_id) is line and line.hear(mine[line.device_id], told):
                 self.look(line)
+
+    async def read_messages(self, lines: list[DeviceSession[Any]]) -> None:
+        if not lines:
+            return
+        written = await run_for_socket(message_feed.read, {line.holder.identity for line in lines})
+        for line in lines:
+            if self.lines.get(line.device_id) is line:
+                line.hear_messages(written.get(line.holder.identity, ()))
 
     async def beat(self) -> None:
         await asyncio.sleep(TICK_SECONDS)

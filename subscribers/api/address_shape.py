@@ -12,7 +12,10 @@ TYPES = {"subscriber": "subscriber", "room": "room", "script": "app"}
 
 
 def address_payload(address: Address) -> dict[str, Any]:
-    """`channels` are dialable as they stand; there is no messaging here."""
+    """`channels` are dialable as they stand; `messaging` is there where somebody reads messages."""
+    messaging = (
+        {} if address.kind == Address.Kind.SCRIPT else {"messaging": f"{address.text}?channel=messaging"}
+    )
     return {
         "id": str(address.pk),
         "resource_id": str(address.resource_id),
@@ -25,6 +28,7 @@ def address_payload(address: Address) -> dict[str, Any]:
         "channels": {
             "audio": f"{address.text}?channel=audio",
             "video": f"{address.text}?channel=video",
+            **messaging,
         },
         "created_at": rfc3339(address.created_at),
     }

@@ -45,7 +45,9 @@ Address = shape(
     cover_url=nullable(),
     preview_url=nullable(),
     locked=s.BooleanField(),
-    channels=shape("AddressChannels", audio=text(help_text="what to dial"), video=text()),
+    channels=shape(
+        "AddressChannels", audio=text(help_text="what to dial"), video=text(), messaging=text(required=False)
+    ),
     created_at=s.DateTimeField(),
     presence=nullable(
         required=False, help_text="available, busy, dnd or offline; null for what nobody sits behind"

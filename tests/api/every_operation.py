@@ -26,6 +26,7 @@ BY_COLLECTION = {
     "sip_gateways": "gateway", "swml_scripts": "script", "embeds": "embed", "addresses": "address",
     "phone_numbers": "number", "resources": "subscriber", "recordings": "recording", "logs": "call",
     "room_sessions": "meeting", "rooms": "room_name", "conferences": "room_name",
+    "conversations": "conversation",
 }  # fmt: skip
 BY_NAME = {
     "call_id": "call", "leg_id": "leg", "control_id": "control", "webhook_id": "webhook", "key_id": "key",
@@ -171,6 +172,13 @@ ACTS: dict[str, Act] = {
     "video_rooms_update": Act({"description": "Every day at nine"}),
     "video_conferences_create": Act({"name": "weekly", "size": "small"}),
     "video_conferences_update": Act({"size": "medium"}),
+    "conversation_join": Act(
+        {"from_fabric_address_id": "$address", "fabric_address_ids": ["$address"]}, by="alice"
+    ),
+    "conversation_write": Act(
+        {"from_fabric_address_id": "$address", "group_id": "$conversation", "text": "Hello"}, by="alice"
+    ),
+    "conversation_messages": Act(by="alice"),
     "webhooks_create": Act({"url": "https://app.example.com/hooks", "events": ["call.*"]}),
     "webhooks_change": Act({"enabled": True}),
     "webhooks_replay": Act({"since": "2026-01-01T00:00:00Z"}, before=flowing),

@@ -91,6 +91,12 @@ def furnish(cast: Cast) -> dict[str, str]:
     billing.move_money(project.id, "top_up", 77_777_777, CANARY)
     rate = models.PhoneRate.objects.create(project=project, prefix="+1", per_minute=1)
     alert = models.Alert.objects.create(project=project, kind="balance", to=f"https://{CANARY}.example.org/")
+    talk = models.Conversation.objects.create(
+        project=project, first=address, second=address, spoken_at=timezone.now()
+    )
+    own = {"project": project, "conversation": talk, "subscriber": alice}
+    models.Participation.objects.create(identity=alice.pk, **own)
+    models.TextMessage.objects.create(text=CANARY, name=CANARY, created_at=timezone.now(), **own)
     issued = IssuedToken.objects.filter(project=project).earliest("issued_at")
     return {
         "call": call_id, "leg": leg.id, "room": str(room.pk), "room_name": room.name,
@@ -99,6 +105,7 @@ def furnish(cast: Cast) -> dict[str, str]:
         "webhook": str(hook.pk), "delivery": str(delivery.pk), "recording": str(recording.pk),
         "embed": str(embed.pk), "project": str(project.pk), "control": "c1", "jti": str(issued.jti),
         "rate": str(rate.pk), "meeting": str(meeting.pk), "alert": str(alert.pk),
+        "conversation": str(talk.pk),
         "key": str(ApiToken.objects.get(project=project).pk), "embed_token": embed.token,
     }  # fmt: skip
 

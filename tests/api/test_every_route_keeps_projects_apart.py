@@ -31,6 +31,7 @@ KINDS = {  # of fabric's resources, by what a path says
     "subscribers": "subscriber", "sip_gateways": "gateway", "swml_scripts": "script", "embeds": "embed",
     "addresses": "address", "phone_numbers": "number", "resources": "subscriber",
     "recordings": "recording", "logs": "call", "room_sessions": "meeting",
+    "conversations": "conversation",
 }  # fmt: skip
 NAMES = {  # what stands in a path, by the name of its place
     "call_id": "call", "leg_id": "leg", "control_id": "control", "webhook_id": "webhook",
@@ -60,6 +61,8 @@ BODIES: dict[str, list[dict[str, str]]] = {  # fields that name rows, by path; v
     "api/fabric/subscribers/tokens": [{"reference": "=eve", "allowed_addresses": "[address"}],
     "api/fabric/subscriber/invites": [{"address_id": "address"}],
     "api/fabric/embeds": [{"address_id": "address"}],
+    "api/fabric/conversations/join": [{"fabric_address_ids": "[address"}],
+    "api/fabric/messages": [{"group_id": "conversation", "text": "=hello"}],
     "api/tokens/revoke": [{"subscriber_id": "subscriber"}, {"jti": "jti"}],
 }  # fmt: skip
 FILTERS = {

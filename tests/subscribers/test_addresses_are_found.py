@@ -101,6 +101,7 @@ def test_info_is_what_the_browser_sdk_reads(alice: Subscriber, alice_api: Api) -
     assert address["channels"] == {
         "audio": "/private/alice?channel=audio",
         "video": "/private/alice?channel=video",
+        "messaging": "/private/alice?channel=messaging",
     }
     assert {"id", "display_name", "name", "resource_id", "type", "locked", "created_at"} <= set(address)
 

@@ -6,12 +6,17 @@ Events go into the socket's outbound queue; what a lost socket may have swallowe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import clock
+from calling.models import TextMessage
+from calling.signalwire import messages
 from calling.signalwire.browser import rpc, translate
 from calling.signalwire.browser.translate import ClientView
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
@@ -20,6 +25,8 @@ from calling.sockets.send_queue import SendQueue
 from tokens.subjects import TokenHolder
 
 MAX_UNACKED = 100
+MAX_READ = 2000
+CLOCKS_APART = timedelta(seconds=2)
 PING_SECONDS, DEAD_SECONDS = 15.0, 50.0
 
 
@@ -31,7 +38,11 @@ class BrowserSession(DeviceSession[ClientView]):
         self.names: dict[str, str] = {}  # leg id → the callID that the client gave it
         self.unacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.updates: dict[tuple[str, int], asyncio.Future[str]] = {}  # (leg id, serial) → platform's answer
+        self.left: str | None = None  # the leg that its client is hanging up
+        self.goodbye_first = True  # before its own hang-up is answered
         self.rooms = 0  # how many of its calls are in rooms
+        self.read: OrderedDict[UUID, None] = OrderedDict()  # messages that it was told
+        self.since = clock.now() - CLOCKS_APART
         self.pinged_at = clock.time()
         self.on_parts_left: Callable[[list[ClientView]], None] | None = None  # to be hung up
 
@@ -70,7 +81,12 @@ class BrowserSession(DeviceSession[ClientView]):
             self.on_parts_left(left)
 
     def discover(self, found: DeviceLeg, about: CallUpdate | None) -> None:
-        if found.leg_id in self.told or about is None or (self.expired and not found.carried):
+        if (
+            found.leg_id in self.told
+            or found.leg_id == self.left
+            or about is None
+            or (self.expired and not found.carried)
+        ):
             return
         told = translate.initial_view(found.leg_id, about, self.device_id, self.names.get(found.leg_id))
         if told is not None:
@@ -88,6 +104,19 @@ class BrowserSession(DeviceSession[ClientView]):
     def forget(self, leg_id: str) -> None:
         self.told.pop(leg_id, None)
         self.names.pop(leg_id, None)
+
+    @property
+    def reads_messages(self) -> bool:
+        return True
+
+    def hear_messages(self, found: Iterable[TextMessage]) -> None:
+        for each in found:
+            if each.pk in self.read or each.created_at < self.since:
+                continue
+            self.read[each.pk] = None
+            if len(self.read) > MAX_READ:
+                self.read.popitem(last=False)
+            self.tell(rpc.event("conversation.message", messages.payload(each)))
 
     # --- speaking ---------------------------------------------------------------------------------
 
@@ -112,13 +141,27 @@ class BrowserSession(DeviceSession[ClientView]):
         if told is not None:
             self.told[leg_id] = replace(told, answered=True)
 
+    @contextlib.contextmanager
+    def leaving(self, told: ClientView) -> Iterator[None]:
+        """Tell nothing of a call that its client hangs up; it is told again where that fails."""
+        names = dict(self.names)
+        self.forget(told.leg_id)
+        self.left = told.leg_id
+        try:
+            yield
+        except Exception:
+            self.names, self.told[told.leg_id] = names, told
+            raise
+        finally:
+            self.left = None
+
     def over(self, told: ClientView, reason: str) -> None:
-        """Say goodbye at once, before the answer to the client's own; to a whole call, not to a part."""
+        """Say goodbye at once, to a whole call, not to a part; nothing where the call is forgotten."""
         if self.told.get(told.leg_id) is not None:
             self.forget(told.leg_id)
             for message in translate.over(told, reason, None)[1]:
                 self.tell(message)
-            self.drop_parts()
+        self.drop_parts()
 
     @property
     def in_room(self) -> bool:
@@ -132,6 +175,7 @@ class BrowserSession(DeviceSession[ClientView]):
         """Go on where the client's former socket stopped."""
         self.told, self.names = dict(before.told), dict(before.names)
         self.unacked, self.updates = before.unacked.copy(), before.updates
+        self.read, self.since = before.read.copy(), before.since
 
     def repeat(self) -> None:
         for message in self.unacked.values():

@@ -1,4 +1,4 @@
-"""The paths of SignalWire's REST API beside `fabric` and `calling`: those that work, those refused."""
+"""The paths of SignalWire's REST API beside `calling` and the directory: those that work, those refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import re
 
 from django.urls import URLPattern, path, re_path
 
-from calling.signalwire.rest_api import phone_numbers, recordings, rooms, sessions, voice_logs
+from calling.signalwire.rest_api import (
+    conversations,
+    phone_numbers,
+    recordings,
+    rooms,
+    sessions,
+    voice_logs,
+)
 from calling.signalwire.rest_api.known_paths import NOT_SUPPORTED
 from calling.signalwire.rest_api.unsupported import UnsupportedView
 
@@ -35,5 +42,8 @@ urlpatterns: list[URLPattern] = [
     path("api/video/room_sessions/<uuid:id>", sessions.RoomSession.as_view()),
     path("api/video/room_sessions/<uuid:id>/members", sessions.SessionMembers.as_view()),
     path("api/video/room_sessions/<uuid:id>/events", sessions.SessionEvents.as_view()),
+    path("api/fabric/conversations/join", conversations.Join.as_view()),
+    path("api/fabric/conversations/<uuid:id>/messages", conversations.GroupMessages.as_view()),
+    path("api/fabric/messages", conversations.Messages.as_view()),
     *(_refused(template, about) for template, about in NOT_SUPPORTED.items()),
 ]

@@ -78,6 +78,7 @@ export interface AddressChannels {
   /** what to dial */
   audio: string;
   video: string;
+  messaging?: string;
 }
 
 export type AddressTypeEnum = 'subscriber' | 'room' | 'app';

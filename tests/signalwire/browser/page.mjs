@@ -1,7 +1,7 @@
 // What a page of an integrator would do with the SDK, with everything written down for the tests.
-import { SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
+import { EmbedTokenCredentialProvider, SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
+import { attach, calls } from '/media.mjs';
 
-const calls = new Map();
 const seen = { errors: [], incoming: [] };
 let client;
 let next = 0;
@@ -14,16 +14,6 @@ function keep(call) {
   call.status$.subscribe((status) => one.statuses.push(status));
   call.remoteStream$.subscribe((stream) => { if (stream) attach(one, stream); });
   return name;
-}
-
-function attach(one, stream) {
-  if (one.stream === stream) return;
-  one.stream = stream;
-  one.element = document.createElement('video');
-  one.element.muted = true;
-  one.element.autoplay = true;
-  one.element.srcObject = stream;
-  document.body.append(one.element);
 }
 
 window.start = async (token) => {
@@ -101,6 +91,52 @@ window.rule = async (name, who, verb, ...given) => {
     return String(error.message ?? error);
   }
 };
+// Does what `act` says with these names, then waits for `effect` to be true: {error, code} where it throws,
+// {late: true} where the effect does not come.
+const Async = (async () => {}).constructor;
+window.attempt = async (name, act, effect, seconds = 6) => {
+  const call = calls.get(name)?.call;
+  const other = () => call?.participants.find((each) => each.id !== call.self?.id && each.type !== 'screen');
+  const address = () => [...talks.values()][0]?.address;
+  const names = { client, call, calls, seen, addressOf, StaticCredentialProvider, EmbedTokenCredentialProvider,
+    get self() { return call?.self; }, get other() { return other(); }, get address() { return address(); } };
+  const work = (code) => new Async('o', `with (o) { ${code} }`);
+  const asked = seen.errors.length;
+  try {
+    await Promise.race([work(act)(names), new Promise((_, reject) => setTimeout(() => reject(new Error('pending')), 12000))]);
+  } catch (error) {
+    return { error: error?.name ?? 'Error', message: String(error?.message ?? error), code: error?.code ?? null };
+  }
+  for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
+    if (!effect || await work(`return ${effect}`)(names)) return { value: true };
+    if (seen.errors.length > asked) return { error: 'errors$', message: seen.errors.at(-1), code: null };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { late: true };
+};
+// What each getter of an object answers, and whether each stream emits within a moment.
+window.look = async (name, object, values, streams) => {
+  const call = calls.get(name)?.call;
+  const found = await new Async('o', `with (o) { return ${object} }`)({
+    client, call, self: call?.self, address: [...talks.values()][0]?.address, StaticCredentialProvider,
+    EmbedTokenCredentialProvider, other: call?.participants.find((each) => each.id !== call.self?.id) });
+  const told = {};
+  for (const each of values) {
+    try { const value = each.split('.').reduce((at, key) => at?.[key], found); told[each] = value === undefined ? 'undefined' : 'value'; }
+    catch (error) { told[each] = `throws ${error.name}`; }
+  }
+  await Promise.all(streams.map(async (each) => {
+    try {
+      const stream = each.split('.').reduce((at, key) => at?.[key], found);
+      told[each] = await new Promise((resolve) => {
+        stream.subscribe({ next: () => resolve('emits'), error: (error) => resolve(`throws ${error.name}`) });
+        setTimeout(() => resolve('silent'), 700);
+      });
+    } catch (error) { told[each] = `throws ${error.name}`; }
+  }));
+  return told;
+};
+const addressOf = async (uri) => client.directory.get(await client.directory.findAddressIdByURI(uri));
 window.restartIce = (name) => calls.get(name).call.requestIceRestart();
 window.ufrag = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim();
 window.localSdp = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp;
@@ -112,53 +148,21 @@ window.codec = async (name) => {
 };
 window.addresses = () => client.user.addresses.map((each) => each.channels);
 
-// The greatest amplitude of the far end's sound within `ms`.
-window.peak = async (name, ms) => {
-  const one = calls.get(name);
-  if (!one.stream?.getAudioTracks().length) return 0;
-  const context = new AudioContext();
-  await context.resume();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(new MediaStream(one.stream.getAudioTracks())).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  let peak = 0;
-  for (const end = performance.now() + ms; performance.now() < end;) {
-    analyser.getFloatTimeDomainData(samples);
-    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  await context.close();
-  return peak;
+// Messages and calls with an address, as they come; `fromAddress$` is asked for its name.
+const talks = new Map();
+window.talk = async (uri) => {
+  const address = client.directory.get(await client.directory.findAddressIdByURI(uri));
+  const talk = { address, texts: [], history: [] };
+  talks.set(uri, talk);
+  const named = (found) => Promise.all(found.map((each) => new Promise((resolve) => {
+    each.fromAddress$?.subscribe((from) => resolve({ ...each, from: from.name, fromAddress$: null }));
+  })));
+  address.textMessages$.subscribe((list) => list.values$.subscribe(async (all) => { talk.texts = await named(all); }));
+  address.history$.subscribe((list) => list.values$.subscribe(async (all) => { talk.history = await named(all); }));
 };
-
-// What the far end's picture is like within `ms`: frames decoded, how its parts differ, how much it moves.
-window.picture = async (name, ms) => {
-  const { element } = calls.get(name);
-  if (!element?.videoWidth) return { frames: 0, contrast: 0, movement: 0 };
-  const paper = new OffscreenCanvas(32, 24).getContext('2d', { willReadFrequently: true });
-  const count = () => element.getVideoPlaybackQuality().totalVideoFrames;
-  const before = count();
-  let last, contrast = 0, movement = 0;
-  for (const end = performance.now() + ms; performance.now() < end;) {
-    paper.drawImage(element, 0, 0, 32, 24);
-    const now = paper.getImageData(0, 0, 32, 24).data;
-    contrast = Math.max(contrast, Math.max(...now.filter((_, i) => i % 4 === 1)) - Math.min(...now.filter((_, i) => i % 4 === 1)));
-    if (last) for (let i = 1; i < now.length; i += 4) movement = Math.max(movement, Math.abs(now[i] - last[i]));
-    last = now;
-    await new Promise((resolve) => setTimeout(resolve, 60));
-  }
-  return { frames: count() - before, contrast, movement };
-};
-
-// The mean colour of the far end's picture, [red, green, blue].
-window.colour = (name) => {
-  const { element } = calls.get(name);
-  if (!element?.videoWidth) return [0, 0, 0];
-  const paper = new OffscreenCanvas(8, 8).getContext('2d', { willReadFrequently: true });
-  paper.drawImage(element, 0, 0, 8, 8);
-  const { data } = paper.getImageData(0, 0, 8, 8);
-  return [0, 1, 2].map((at) => data.filter((_, i) => i % 4 === at).reduce((sum, one) => sum + one, 0) / 64);
-};
+window.say = async (uri, text) => talks.get(uri).address.sendText(text).then(() => null, (error) => String(error.message ?? error));
+window.texts = (uri) => talks.get(uri).texts.map(({ text, from }) => [from, text]);
+window.callsWith = (uri) => talks.get(uri).history.map(({ from, kind, status, started, ended }) => ({ from, kind, status, long: ended - started }));
 
 // A headless browser has no screen: what is shared is a red picture with a moving bar.
 navigator.mediaDevices.getDisplayMedia = async () => {

@@ -39,18 +39,22 @@ def bundle(into: Path) -> None:
     """The real package as one browser file, and the page that uses it."""
     with (HERE / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of one test run
-        if not (HERE / "node_modules").exists():
+        if not (HERE / "node_modules" / "signalwire-js-3").exists():
             subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
     esbuild = HERE / "node_modules" / ".bin" / "esbuild"
     options = ["--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--log-level=error"]
-    subprocess.run(
-        [str(esbuild), "bundle.mjs", *options, f"--outfile={into / 'bundle.js'}"],
-        cwd=HERE,
-        check=True,
-        timeout=60,
-    )
-    (into / "page.mjs").write_text((HERE / "page.mjs").read_text())
-    (into / "index.html").write_text('<!doctype html><script type="module" src="/page.mjs"></script>')
+    for page, version in (("index", ""), ("version3", "3")):
+        command = [
+            str(esbuild),
+            f"bundle{version}.mjs",
+            *options,
+            f"--outfile={into / f'bundle{version}.js'}",
+        ]
+        subprocess.run(command, cwd=HERE, check=True, timeout=60)
+        script = f'<!doctype html><script type="module" src="/page{version}.mjs"></script>'
+        (into / f"{page}.html").write_text(script)
+        (into / f"page{version}.mjs").write_text((HERE / f"page{version}.mjs").read_text())
+    (into / "media.mjs").write_text((HERE / "media.mjs").read_text())
 
 
 class Files(SimpleHTTPRequestHandler):

@@ -87,6 +87,7 @@ class AddressChannels(TypedDict):
     # what to dial
     audio: str
     video: str
+    messaging: NotRequired[str]
 
 
 AddressTypeEnum: TypeAlias = Literal[

@@ -1,0 +1,1 @@
+export * from 'signalwire-js-3';
