@@ -31,6 +31,23 @@ class StaffRole(models.Model):
         return f"{self.user} · {self.project} · {self.role}"
 
 
+class StaffInvite(models.Model):
+    """A link that lets one person join a project's staff. Only the SHA-256 of its text is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="staff_invites")
+    role = models.CharField(max_length=8, choices=StaffRole.Role.choices)
+    note = models.CharField(max_length=150, blank=True, help_text="whom it is for")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-created_at"], name="staff_invite_listed")]
+
+
 class SecondFactor(models.Model):
     """A person's TOTP secret (RFC 6238). `last_step` is the newest time step used: a code works once."""
 
