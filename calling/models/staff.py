@@ -49,7 +49,10 @@ class StaffInvite(models.Model):
 
 
 class SecondFactor(models.Model):
-    """A person's TOTP secret (RFC 6238). `last_step` is the newest time step used: a code works once."""
+    """A person's TOTP secret (RFC 6238). `last_step` is the newest time step used: a code works once.
+
+    `recovery`: hashes of codes that stand in for a lost authenticator, each once.
+    """
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="second_factor"
@@ -57,6 +60,7 @@ class SecondFactor(models.Model):
     sealed_secret = models.TextField(editable=False)
     confirmed_at = models.DateTimeField(null=True)
     last_step = models.BigIntegerField(default=0)
+    recovery = models.JSONField(default=list, db_default=[], editable=False)
 
 
 class StaffAction(models.Model):

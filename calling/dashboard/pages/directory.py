@@ -15,6 +15,7 @@ import clock
 from calling import models
 from calling.calls.control import apply
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.dashboard.parties import described
 from calling.machine.inputs import Hangup
 from subscribers import assignment
 from subscribers.models import Address, PhoneNumber, Room, SipEndpoint, SipGateway, Subscriber
@@ -70,7 +71,9 @@ def about(row: Subscriber) -> dict[str, object]:
         "row": row,
         "devices": models.Device.objects.filter(subscriber_id=row.pk).order_by("-online_until")[:50],
         "tokens": tokens[:50],
-        "calls": models.Call.objects.filter(pk__in=legs, project=row.project_id).order_by("-pk")[:20],
+        "calls": described(
+            models.Call.objects.filter(pk__in=legs, project=row.project_id).order_by("-pk")[:20]
+        ),
         "endpoints": row.sip_endpoints.all(),
         "now": now,
         "lives": LIVES,
