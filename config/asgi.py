@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -11,6 +12,7 @@ from django.urls import re_path
 from config.web.body_limits import BoundedHttp
 from config.web.request_ids import RequestIds
 
+logging.captureWarnings(True)  # as JSON lines too
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 

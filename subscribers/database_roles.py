@@ -19,8 +19,8 @@ ROLE = "callwright_tenant"
 CLOSED = (
     "auth_user", "auth_group", "auth_permission", "auth_user_groups", "auth_user_user_permissions",
     "auth_group_permissions", "django_session", "django_admin_log", "calling_staffrole",
-    "calling_secondfactor", "calling_staffaction", "callwright_fence", "django_content_type",
-    "django_migrations", "subscribers_storedanswer",
+    "calling_secondfactor", "calling_staffaction", "calling_staffinvite", "callwright_fence",
+    "django_content_type", "django_migrations", "subscribers_storedanswer",
 )  # fmt: skip
 # What it reads and never writes.
 READ = ("calling_mediaworker",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -79,15 +80,7 @@ class AlertsView(SwitchboardView):
         tags=["alerts"],
     )
     def post(self, request: Request) -> Response:
-        project_id, form = self.key(request).project_id, self.form(request)
-        form.value("kind", required=True)
-        kind = form.choice("kind", tuple(Alert.Kind.values)) or ""
-        to = read_address(form)
-        threshold = read_threshold(form, kind)
-        form.check()
-        if Alert.objects.filter(project_id=project_id).count() >= MOST:
-            raise errors.Conflict("too_many_alerts", f"A project has at most {MOST} alerts.")
-        row = Alert.objects.create(project_id=project_id, kind=kind, to=to, threshold=threshold)
+        row = add_alert(self.key(request).project_id, self.form(request))
         return Response(alert_json(row), status=201, headers={"Location": f"/api/alerts/{row.pk}"})
 
 
@@ -104,6 +97,18 @@ class AlertView(SwitchboardView):
         if not rows.delete()[0]:
             raise errors.NotFound
         return Response(status=204)
+
+
+def add_alert(project_id: UUID, form: Params) -> Alert:
+    """A new alert. 409 422."""
+    form.value("kind", required=True)
+    kind = form.choice("kind", tuple(Alert.Kind.values)) or ""
+    to = read_address(form)
+    threshold = read_threshold(form, kind)
+    form.check()
+    if Alert.objects.filter(project_id=project_id).count() >= MOST:
+        raise errors.Conflict("too_many_alerts", f"A project has at most {MOST} alerts.")
+    return Alert.objects.create(project_id=project_id, kind=kind, to=to, threshold=threshold)
 
 
 def read_address(form: Params) -> str:

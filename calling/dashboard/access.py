@@ -6,6 +6,8 @@ with words, and hands the view a `Staff`. Nothing on a page reaches another proj
 
 from __future__ import annotations
 
+import urllib.parse
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -16,6 +18,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from calling.commands import errors
 from calling.commands.params import InvalidParams
@@ -27,6 +30,8 @@ from tokens.subjects import ApiKey
 
 RANKS = {"viewer": 0, "operator": 1, "owner": 2}
 CHOSEN = "dashboard_project"
+ZONE = "callwright_zone"  # the cookie that live.js sets
+_ZONES = frozenset(zoneinfo.available_timezones())
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ class Staff:
 
     def may(self, role: str) -> bool:
         return RANKS[self.role] >= RANKS[role]
+
+    def need(self, role: str) -> None:
+        """Raises PermissionDenied for whoever is of less than `role`."""
+        if not self.may(role):
+            raise PermissionDenied(f"This needs the role {role}; yours is {self.role}.")
 
     @property
     def operates(self) -> bool:
@@ -95,7 +105,8 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
             if not staff.may(role):
                 return refused(request, 403, f"This needs the role {role}; yours is {staff.role}.")
             try:
-                return view(request, staff, *args, **kwargs)
+                with timezone.override(zone_of(request)):
+                    return view(request, staff, *args, **kwargs)
             except (Http404, ValidationError):
                 return refused(request, 404, "There is nothing here, or nothing of this project.")
             except PermissionDenied as error:
@@ -131,8 +142,24 @@ def words_of(error: ApiError | InvalidParams | Refused) -> str:
 
 def came_from(request: HttpRequest) -> str:
     """The page a form was on: only ever a path of the dashboard."""
-    path = request.POST.get("back", "")
+    path = request.POST.get("back") or request.GET.get("back") or ""
+    if not path:
+        sent = urllib.parse.urlsplit(request.headers.get("Referer", ""))
+        path = sent.path if sent.netloc == request.get_host() else ""
     return path if path.startswith("/dashboard/") and "\\" not in path and "\n" not in path else "/dashboard/"
+
+
+def ask(request: HttpRequest, question: str, effect: str, button: str) -> HttpResponse:
+    """The page that asks before what cannot be undone. Its form posts to its own path, with the query."""
+    kept = [(name, value) for name, value in request.GET.items() if name != "back"]
+    context = {"question": question, "effect": effect, "button": button, "kept": kept}
+    return render(request, "dashboard/confirm.html", context | {"back": came_from(request)})
+
+
+def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo:
+    """The viewer's time zone, as their browser said it; UTC where it did not."""
+    name = urllib.parse.unquote(request.COOKIES.get(ZONE, ""))
+    return zoneinfo.ZoneInfo(name if name in _ZONES else "UTC")
 
 
 def source(request: HttpRequest) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import QueryDict
+from django.utils import timezone
 
 from calling.machine.reasons import EndReason
 
 MAX_TEXT = 300
 STATES = ("live", "created", "ringing", "answered", "ended")
+DIRECTIONS = ("inbound", "outbound", "internal")
 REASONS = tuple(reason.value for reason in EndReason)
 
 
@@ -25,9 +27,9 @@ class CallQuery:
 
 
 def read_moment(text: str) -> datetime:
-    """`YYYY-MM-DD[THH:MM[:SS]]`, as the browser's field gives it, in UTC."""
+    """`YYYY-MM-DD[THH:MM[:SS]]`, as the browser's field gives it, in the viewer's zone."""
     found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.get_current_timezone())
 
 
 def wanted(query: QueryDict) -> CallQuery:
@@ -42,6 +44,18 @@ def wanted(query: QueryDict) -> CallQuery:
             where &= ~Q(state="ended") if state == "live" else Q(state=state)
     if reason := query.get("reason"):
         where &= Q(end_reason=reason) if reason in REASONS else Q(end_cause=reason[:64].replace("\0", ""))
+    if given := query.get("direction"):
+        if given not in DIRECTIONS:
+            wrong.append("no such direction")
+        else:
+            where &= going(given)
+    if text := query.get("longer", "").strip():
+        if text.isascii() and text.isdigit() and len(text) <= 6:
+            where &= Q(
+                answered_at__isnull=False, ended_at__gte=F("answered_at") + timedelta(seconds=int(text))
+            )
+        else:
+            wrong.append(f"{text[:40]} is not a number of seconds")
     for name, lookup in (("after", "created_at__gte"), ("before_time", "created_at__lt")):
         if value := query.get(name):
             try:
@@ -62,5 +76,19 @@ def matches(text: str) -> Q:
             | Q(from_name__icontains=text)
             | Q(caller_id__icontains=text)
             | Q(end_cause=text)
+            | Q(legs__name__icontains=text)
         )
     return Q(pk=id) | Q(consult_of=id) | Q(legs__id=id)
+
+
+def going(direction: str) -> Q:
+    """Calls in that direction, as `calling.dashboard.parties` tells it."""
+
+    def outside(name: str) -> Q:
+        return Q(**{f"{name}__startswith": "+"}) | Q(**{f"{name}__regex": "^sips?:"})
+
+    if direction == "inbound":
+        return outside("from_address")
+    if direction == "outbound":
+        return ~outside("from_address") & outside("to_address")
+    return ~outside("from_address") & ~outside("to_address")

@@ -30,8 +30,10 @@ class Chart:
     last: str
 
 
-def chart(title: str, labels: Sequence[str], values: Sequence[float], digits: int = 0) -> Chart:
-    """One bar per label. With `digits` the values are averages, else counts."""
+def chart(
+    title: str, labels: Sequence[str], values: Sequence[float], digits: int = 0, averages: bool = False
+) -> Chart:
+    """One bar per label. With `digits`, or where told so, the values are averages, else counts."""
     most = max([*values, 1e-9])
     step = WIDTH / max(len(values), 1)
     bars = tuple(
@@ -46,6 +48,8 @@ def chart(title: str, labels: Sequence[str], values: Sequence[float], digits: in
         for index, (label, value) in enumerate(zip(labels, values, strict=True))
     )
     seen = [value for value in values if value]
-    total = f"{sum(values):.0f}" if not digits else f"⌀ {sum(seen) / len(seen):.{digits}f}" if seen else "–"
+    averages = averages or digits > 0
+    mean = f"average {sum(seen) / len(seen):.{digits}f}" if seen else "–"
+    total = mean if averages else f"{sum(values):.0f}"
     top = f"{max(values, default=0):.{digits}f}"
     return Chart(title, bars, top, total, labels[0] if labels else "", labels[-1] if labels else "")

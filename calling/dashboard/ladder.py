@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from calling import models
+from calling.dashboard.templatetags.shown import end_words
 
 # The facts of an event that a row shows beside its type; the call itself is on the page already.
 HIDDEN = {"call", "leg_id", "sequence"}
@@ -23,12 +24,13 @@ class Row:
     what: str
     leg_id: str | None
     facts: str
+    full: str = ""
     offset: float = 0.0
     sequence: int | None = None
     cells: list[bool] = field(default_factory=list)
 
 
-def facts_of(event: models.Event) -> str:
+def facts_of(event: models.Event) -> dict[str, Any]:
     try:
         data = json.loads(event.body).get("data", {})
     except ValueError:
@@ -41,13 +43,41 @@ def facts_of(event: models.Event) -> str:
         for name in ("end_reason", "end_cause", "ended_by", "sip_code", "sip_headers"):
             if call.get(name):
                 rest[name] = call[name]
-    return shown(rest)
+    return rest
 
 
-def shown(facts: dict[str, Any]) -> str:
-    words = (f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-             for name, value in facts.items())  # fmt: skip
+def in_words(facts: dict[str, Any]) -> str:
+    """The facts that are words or numbers; what is nested is for `in_full`."""
+    plain = {name: value for name, value in facts.items() if not isinstance(value, dict | list)}
+    words = []
+    if reason := plain.pop("end_reason", None):
+        words.append(end_words(str(reason), plain.pop("end_cause", None)))
+    if by := plain.pop("ended_by", None):
+        words.append(f"by {by}")
+    if (score := find(facts, "mos")) is not None:
+        words.append(f"MOS {score}")
+    for name, value in plain.items():
+        if name.endswith("_ms") and isinstance(value, int | float):
+            words.append(f"{name.removesuffix('_ms').replace('_', ' ')}: {value / 1000:.1f} s")
+        elif name != "mos":
+            shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+            words.append(f"{name.replace('_', ' ')}: {shown}")
     return " · ".join(words)[:1000]
+
+
+def in_full(facts: dict[str, Any]) -> str:
+    """The facts as JSON, where something of them is nested; else empty."""
+    if not any(isinstance(value, dict | list) and value for value in facts.values()):
+        return ""
+    return json.dumps(facts, ensure_ascii=False, indent=1)[:8000]
+
+
+def find(facts: dict[str, Any], name: str) -> object:
+    """A number of that name, here or one level below."""
+    for values in (facts, *(each for each in facts.values() if isinstance(each, dict))):
+        if isinstance(value := values.get(name), int | float):
+            return value
+    return None
 
 
 def ladder(
@@ -60,19 +90,20 @@ def ladder(
     """All rows in the order of time."""
     rows = [
         Row(event.created_at, "event", event.type, str(event.leg_id) if event.leg_id else None,
-            facts_of(event), sequence=event.sequence)
+            in_words(facts), in_full(facts), sequence=event.sequence)
         for event in events
+        for facts in [facts_of(event)]
     ]  # fmt: skip
     for operation in operations:
         result = {name: value for name, value in operation.result.items() if name != "url"}
         told = {"control_id": operation.control_id, "now": operation.state, **result}
         rows.append(
-            Row(operation.created_at, "operation", f"{operation.verb} asked for",
-                str(operation.leg_id) if operation.leg_id else None, shown(told))
+            Row(operation.created_at, "operation", f"{operation.verb} requested",
+                str(operation.leg_id) if operation.leg_id else None, in_words(told), in_full(told))
         )  # fmt: skip
     rows += [
         Row(action.at, "staff", action.action, action.detail.get("leg"), f"by {action.name} "
-            + shown({name: value for name, value in action.detail.items() if name != "leg"}))
+            + in_words({name: value for name, value in action.detail.items() if name != "leg"}))
         for action in actions
     ]  # fmt: skip
     rows.sort(key=lambda row: (row.at, row.sequence or 0))

@@ -121,6 +121,7 @@ class LiveUpdatesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             hub.the_hub().readers.discard(self)
         if self.telling is not None:
             self.telling.cancel()
+            await asyncio.gather(self.telling, return_exceptions=True)  # or it is destroyed pending
 
 
 websocket_urlpatterns = [path("dashboard/events", LiveUpdatesConsumer.as_asgi())]

@@ -6,6 +6,7 @@ Pure but for the clock, which is an argument.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import secrets
 import struct
@@ -18,6 +19,20 @@ SLACK_STEPS = 1  # a phone's clock may be half a minute off
 def new_secret() -> str:
     """160 random bits in base32."""
     return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def new_recovery_codes(count: int = 10) -> list[str]:
+    """Codes of 50 random bits for whoever has lost the authenticator."""
+    alphabet = "abcdefghijkmnpqrstuvwxyz23456789"  # none that looks like another
+    return [
+        "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(2)) for _ in range(count)
+    ]
+
+
+def recovery_digest(text: str) -> str:
+    """What is kept of a recovery code; however it is typed."""
+    plain = text.replace("-", "").replace(" ", "").strip().lower()[:40]
+    return hashlib.sha256(f"recovery:{plain}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def code(secret: str, step: int) -> str:

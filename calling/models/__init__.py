@@ -12,7 +12,7 @@ from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.push import PushRing, PushSubscription
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
-from calling.models.staff import SecondFactor, StaffAction, StaffRole
+from calling.models.staff import SecondFactor, StaffAction, StaffInvite, StaffRole
 from calling.models.trunk import Trunk
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
 
@@ -44,6 +44,7 @@ __all__ = [
     "SecondFactor",
     "SipDialog",
     "StaffAction",
+    "StaffInvite",
     "StaffRole",
     "TextMessage",
     "Trunk",

@@ -31,8 +31,28 @@ class StaffRole(models.Model):
         return f"{self.user} · {self.project} · {self.role}"
 
 
+class StaffInvite(models.Model):
+    """A link that lets one person join a project's staff. Only the SHA-256 of its text is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="staff_invites")
+    role = models.CharField(max_length=8, choices=StaffRole.Role.choices)
+    note = models.CharField(max_length=150, blank=True, help_text="whom it is for")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-created_at"], name="staff_invite_listed")]
+
+
 class SecondFactor(models.Model):
-    """A person's TOTP secret (RFC 6238). `last_step` is the newest time step used: a code works once."""
+    """A person's TOTP secret (RFC 6238). `last_step` is the newest time step used: a code works once.
+
+    `recovery`: hashes of codes that stand in for a lost authenticator, each once.
+    """
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="second_factor"
@@ -40,6 +60,7 @@ class SecondFactor(models.Model):
     sealed_secret = models.TextField(editable=False)
     confirmed_at = models.DateTimeField(null=True)
     last_step = models.BigIntegerField(default=0)
+    recovery = models.JSONField(default=list, db_default=[], editable=False)
 
 
 class StaffAction(models.Model):

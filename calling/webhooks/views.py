@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
@@ -119,7 +120,9 @@ def read_endpoint(data: Json, *, partial: bool) -> dict[str, Any]:
             values["events"] = list(dict.fromkeys(events))
         else:
             form.fail("events", "events must be a list of 1 to 50 types like call.ended or call.*.")
-    if form.given("description"):
+    if form.given("description") and form.value("description") == "":
+        values["description"] = ""
+    elif form.given("description"):
         description = form.text("description", 500)
         if description is not None:
             values["description"] = description
@@ -129,6 +132,42 @@ def read_endpoint(data: Json, *, partial: bool) -> dict[str, Any]:
             values["enabled"] = enabled
     form.check()
     return values
+
+
+def add_endpoint(project_id: UUID, data: Json) -> tuple[models.WebhookEndpoint, str]:
+    """A new endpoint and its secret, which is shown once. 409 422."""
+    values = read_endpoint(data, partial=False)
+    there = models.WebhookEndpoint.objects.filter(project_id=project_id, call_id=None).count()
+    if there >= MAX_ENDPOINTS:
+        raise errors.Conflict("too_many_webhooks", f"A project has at most {MAX_ENDPOINTS} endpoints.")
+    secret = new_secret()
+    row = models.WebhookEndpoint.objects.create(project_id=project_id, secret=seal(secret), **values)
+    return row, secret
+
+
+def change_endpoint(row: models.WebhookEndpoint, data: Json) -> None:
+    """Sets what `data` holds. 422."""
+    values = read_endpoint(data, partial=True)
+    enabled = values.pop("enabled", None)
+    for name, value in values.items():
+        setattr(row, name, value)
+    if values:
+        row.save(update_fields=list(values))
+    if enabled is True:
+        redelivery.enable(row)
+    elif enabled is False:
+        redelivery.disable_by_owner(row)
+
+
+def rotate_secret(row: models.WebhookEndpoint) -> str:
+    """A new secret, shown once; the old one signs along for a while."""
+    secret = new_secret()
+    until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
+    kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]
+    row.old_secret, row.old_secret_until = delivery_queue.kept_text(kept), until
+    row.secret = seal(secret)
+    row.save(update_fields=["secret", "old_secret", "old_secret_until"])
+    return secret
 
 
 class WebhooksView(RestView):
@@ -150,15 +189,7 @@ class WebhooksView(RestView):
         responses={201: shapes.WebhookWithSecret},
     )
     def post(self, request: Request) -> Response:
-        project_id = key(request).project_id
-        values = read_endpoint(request.data, partial=False)
-        if (
-            models.WebhookEndpoint.objects.filter(project_id=project_id, call_id=None).count()
-            >= MAX_ENDPOINTS
-        ):
-            raise errors.Conflict("too_many_webhooks", f"A project has at most {MAX_ENDPOINTS} endpoints.")
-        secret = new_secret()
-        row = models.WebhookEndpoint.objects.create(project_id=project_id, secret=seal(secret), **values)
+        row, secret = add_endpoint(key(request).project_id, request.data)
         headers = {"Location": f"/api/webhooks/{row.id}"}
         return Response(endpoint_json(row, secret), status=201, headers=headers)
 
@@ -182,16 +213,7 @@ class WebhookView(RestView):
     )
     def patch(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
-        values = read_endpoint(request.data, partial=True)
-        enabled = values.pop("enabled", None)
-        for name, value in values.items():
-            setattr(row, name, value)
-        if values:
-            row.save(update_fields=list(values))
-        if enabled is True:
-            redelivery.enable(row)
-        elif enabled is False:
-            redelivery.disable_by_owner(row)
+        change_endpoint(row, request.data)
         return Response(endpoint_json(row))
 
     @extend_schema(
@@ -213,13 +235,7 @@ class RotateView(RestView):
     def post(self, request: Request, webhook_id: str) -> Response:
         row = find(request, webhook_id)
         Params(request.data, strict=True).check()
-        secret = new_secret()
-        until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
-        kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]
-        row.old_secret, row.old_secret_until = delivery_queue.kept_text(kept), until
-        row.secret = seal(secret)
-        row.save(update_fields=["secret", "old_secret", "old_secret_until"])
-        return Response(endpoint_json(row, secret))
+        return Response(endpoint_json(row, rotate_secret(row)))
 
 
 class TestView(RestView):

@@ -45,9 +45,10 @@ class Life:
     def settle_money(self, desk: Page) -> None:
         """An owner gives a colleague a role, tops up, sets rates and what may be called."""
         desk.goto(self.one.url + "/dashboard/project")
+        desk.get_by_text("Change a role, or set a password yourself").click()
         desk.get_by_label("Name", exact=True).fill("vera")
         desk.get_by_label("Password, for a new person").fill(PASSWORD)
-        desk.get_by_label("Role").select_option("viewer")
+        desk.get_by_label("Role", exact=True).select_option("viewer")
         desk.get_by_role("button", name="Set").click()
         desk.goto(self.one.url + "/dashboard/balance")
         for amount, note in (("25", "invoice 2026-118"), ("-0.5", "typed wrong")):

@@ -7,6 +7,7 @@ import time
 import pytest
 from django.test import Client
 
+from calling import models
 from calling.dashboard import totp
 
 PASSWORD = "a long enough password"
@@ -55,6 +56,22 @@ def test_a_password_alone_is_not_enough_where_the_factor_is_on(world):
     again = Client()
     sign_in(again)
     assert again.post("/dashboard/login/code", {"code": code}).status_code == 403, "a code is good once"
+
+
+def test_a_recovery_code_stands_in_for_the_authenticator_once(world):
+    owner = Client()
+    sign_in(owner)
+    secret = owner.get("/dashboard/second-factor").context["secret"]
+    code = totp.code(secret, int(time.time()) // 30 - 1)
+    codes = owner.post("/dashboard/second-factor", {"code": code}, follow=True).context["codes"]
+    assert len(set(codes)) == 10
+    assert owner.get("/dashboard/second-factor").context["codes"] is None, "shown once"
+    for given, status in ((codes[0], 302), (codes[0], 403), ("aaaaa-aaaaa", 403), (codes[1].upper(), 302)):
+        client = Client()
+        sign_in(client)
+        assert client.post("/dashboard/login/code", {"code": given}).status_code == status, given
+    factor = models.SecondFactor.objects.get(user=world.people["vera"])
+    assert len(factor.recovery) == 8 and codes[2] not in str(factor.recovery)
 
 
 def test_the_admin_has_no_door_of_its_own(world):

@@ -20,6 +20,14 @@ PAGES = {
     "subscribers": "/dashboard/subscribers",
     "subscriber": "/dashboard/subscribers/{alice}",
     "rooms": "/dashboard/rooms",
+    "scripts": "/dashboard/scripts",
+    "new-subscriber": "/dashboard/new/subscribers",
+    "new-script": "/dashboard/new/scripts",
+    "room": "/dashboard/edit/rooms/{room}",
+    "delete-room": "/dashboard/edit/rooms/{room}/delete",
+    "new-webhook": "/dashboard/webhooks/new",
+    "alerts": "/dashboard/alerts",
+    "hang-up": "/dashboard/calls/{live}/hangup",
     "lines": "/dashboard/lines",
     "balance": "/dashboard/balance",
     "health": "/dashboard/health",
@@ -33,11 +41,13 @@ PAGES = {
 
 def path_of(name: str, world) -> str:
     from calling import models
+    from subscribers.models import Room
 
     return PAGES[name].format(
         live=world.calls["live"].pk,
         webhook=models.WebhookEndpoint.objects.get().pk,
         delivery=models.Delivery.objects.order_by("pk").first().pk,
+        room=Room.objects.filter(project=world.project).first().pk,
         alice=world.subscribers["alice"].pk,
     )
 

@@ -15,6 +15,8 @@ PAGES = (
     "/dashboard/webhooks",
     "/dashboard/subscribers",
     "/dashboard/rooms",
+    "/dashboard/scripts",
+    "/dashboard/alerts",
     "/dashboard/lines",
     "/dashboard/balance",
     "/dashboard/health",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -53,7 +54,7 @@ class KeysView(RestView):
         operation_id="keys_list", summary="The project's API keys", tags=["keys"], responses={200: Keys}
     )
     def get(self, request: Request) -> Response:
-        return pagination.page(request, _rows(request), _render)
+        return pagination.page(request, _rows(principal_of(request).project_id), _render)
 
     @extend_schema(
         operation_id="keys_create",
@@ -63,13 +64,7 @@ class KeysView(RestView):
         responses={201: NewKey},
     )
     def post(self, request: Request) -> Response:
-        data = clean(KeyFields, request.data, strict=True)
-        if _rows(request).count() >= MOST:
-            raise errors.Conflict("too_many_keys", f"A project has at most {MOST} API keys.")
-        project = Project.objects.get(pk=principal_of(request).project_id)
-        scopes = [scope for scope in SCOPES if scope in data["scopes"]]
-        text = issue.issue_api_token(project, name=data["name"], scopes=scopes)
-        row = ApiToken.objects.get(project=project, digest=issue.digest(text))
+        row, text = create_key(principal_of(request).project_id, request.data)
         headers = {"Location": f"{request.path}/{row.pk}"}
         return Response({**_render(row), "key": text}, status=201, headers=headers)
 
@@ -84,16 +79,32 @@ class KeyView(RestView):
         responses={204: None},
     )
     def delete(self, request: Request, key_id: UUID) -> Response:
-        rows = _rows(request).filter(pk=key_id)
-        if not rows.exists():
-            raise errors.NotFound
-        revocation.revoke_api_tokens(rows)
-        authentication.forget_keys()
+        revoke_key(principal_of(request).project_id, key_id)
         return Response(status=204)
 
 
-def _rows(request: Request) -> Any:
-    return ApiToken.objects.filter(project_id=principal_of(request).project_id, revoked_at=None)
+def create_key(project_id: UUID, body: object) -> tuple[ApiToken, str]:
+    """A new key and its text, which is shown once. 409 422."""
+    data = clean(KeyFields, body, strict=True)
+    if _rows(project_id).count() >= MOST:
+        raise errors.Conflict("too_many_keys", f"A project has at most {MOST} API keys.")
+    project = Project.objects.get(pk=project_id)
+    scopes = [scope for scope in SCOPES if scope in data["scopes"]]
+    text = issue.issue_api_token(project, name=data["name"], scopes=scopes)
+    return ApiToken.objects.get(project=project, digest=issue.digest(text)), text
+
+
+def revoke_key(project_id: UUID, key_id: UUID) -> None:
+    """The key is refused everywhere within 2 s. 404."""
+    rows = _rows(project_id).filter(pk=key_id)
+    if not rows.exists():
+        raise errors.NotFound
+    revocation.revoke_api_tokens(rows)
+    authentication.forget_keys()
+
+
+def _rows(project_id: UUID) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(project_id=project_id, revoked_at=None)
 
 
 def _render(row: ApiToken) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from calling import models
+from calling.dashboard import waiting
 from calling.dashboard.access import Staff, as_uuid, page
 from calling.dashboard.ladder import ladder
+from calling.dashboard.parties import described
 from calling.dashboard.quality import plots
+from subscribers.models import Address
 
 ROWS = 500
 
@@ -19,10 +22,15 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     row = get_object_or_404(
         models.Call.objects.select_related("session__worker"), pk=as_uuid(call_id), project=staff.project
     )
+    described([row])
     legs = list(row.legs.order_by("position").prefetch_related("attempts"))
     for leg in legs:
         leg.plots = plots(leg.stats)  # type: ignore[attr-defined]
         leg.parts = sdp_facts(leg)  # type: ignore[attr-defined]
+        leg.shown = shown_name(row, leg)  # type: ignore[attr-defined]
+    for leg in legs:
+        others = [other.shown for other in legs if other is not leg and other.state == "answered"]  # type: ignore[attr-defined]
+        leg.other = others[0] if len(others) == 1 else "the others"  # type: ignore[attr-defined]
     rows = ladder(
         row,
         legs,
@@ -30,9 +38,10 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
         list(row.operations.order_by("created_at")[:ROWS]),
         list(models.StaffAction.objects.filter(project=staff.project, subject=str(row.pk))[:ROWS]),
     )
-    deliveries = (
+    deliveries = waiting.explained(
         models.Delivery.objects.filter(event__call_id=row.pk, endpoint__project=staff.project)
         .select_related("endpoint", "event")
+        .prefetch_related("attempts")
         .order_by("-created_at")[:100]
     )
     recordings = models.Recording.objects.filter(call_id=row.pk, project=staff.project).order_by("created_at")
@@ -43,9 +52,16 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
         "deliveries": deliveries,
         "recordings": recordings,
         "live": row.state != "ended",
+        "addresses": Address.objects.filter(project=staff.project).order_by("display_name")[:500],
     }
     template = "dashboard/call_part.html" if "part" in request.GET else "dashboard/call.html"
     return render(request, template, context)
+
+
+def shown_name(row: models.Call, leg: models.Leg) -> str:
+    """The party's name, or what the call's own lists call that end."""
+    ends = {row.from_address: row.from_shown, row.to_address: row.to_shown}  # type: ignore[attr-defined]
+    return leg.name or ends.get(leg.address) or leg.address
 
 
 def sdp_facts(leg: models.Leg) -> list[str]:
@@ -62,5 +78,8 @@ def sdp_facts(leg: models.Leg) -> list[str]:
         if kinds:
             candidates = sum(line.startswith("a=candidate:") for line in lines)
             words = list(dict.fromkeys(codecs))[:12]
-            found.append(f"{name}: {', '.join(kinds)} · {', '.join(words)} · {candidates} candidates")
+            found.append(" · ".join(
+                each for each in (f"{name}: {', '.join(kinds)}", ", ".join(words),
+                                  f"{candidates} candidates" if candidates else "") if each
+            ))  # fmt: skip
     return found

@@ -14,10 +14,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 import clock
 from calling import models
 from calling.calls.control import apply
-from calling.dashboard.access import Staff, as_uuid, page, record
+from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.dashboard.parties import described
 from calling.machine.inputs import Hangup
 from subscribers import assignment
-from subscribers.models import Address, PhoneNumber, Room, SipGateway, Subscriber
+from subscribers.models import Address, PhoneNumber, Room, SipEndpoint, SipGateway, Subscriber
 from tokens import issue, revocation
 from tokens.claims import Grant
 from tokens.models import IssuedToken
@@ -55,7 +56,10 @@ def subscribers(request: HttpRequest, staff: Staff) -> HttpResponse:
 @page()
 def subscriber(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpResponse:
     row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
-    context = about(row) | {"issued": request.session.pop("issued_token", None) if staff.owns else None}
+    context = about(row)
+    if staff.owns:
+        for name in ("issued_token", "issued_link"):
+            context[name.removesuffix("_token")] = request.session.pop(name, None)
     return render(request, "dashboard/subscriber.html", context)
 
 
@@ -67,7 +71,9 @@ def about(row: Subscriber) -> dict[str, object]:
         "row": row,
         "devices": models.Device.objects.filter(subscriber_id=row.pk).order_by("-online_until")[:50],
         "tokens": tokens[:50],
-        "calls": models.Call.objects.filter(pk__in=legs, project=row.project_id).order_by("-pk")[:20],
+        "calls": described(
+            models.Call.objects.filter(pk__in=legs, project=row.project_id).order_by("-pk")[:20]
+        ),
         "endpoints": row.sip_endpoints.all(),
         "now": now,
         "lives": LIVES,
@@ -85,6 +91,10 @@ def issue_token(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpR
         # The token travels in the fragment: browsers keep it, servers and their logs never see it.
         return redirect("/phone#" + urllib.parse.urlencode({"token": pair.token}))
     record(request, staff, "token.issue", row.address, hours=life.total_seconds() / 3600)
+    if "link" in request.POST:
+        fragment = urllib.parse.urlencode({"token": pair.token, "refresh": pair.refresh_token})
+        request.session["issued_link"] = request.build_absolute_uri("/phone") + "#" + fragment
+        return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
     request.session["issued_token"] = pair.token
     return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
 
@@ -100,10 +110,15 @@ def grant_for(row: Subscriber) -> Grant:
     )
 
 
-@page("owner", "POST")
+@page("owner", "GET", "POST")
 def revoke_tokens(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpResponse:
     """One token by its id, or all of the subscriber."""
     row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
+    if request.method == "GET":
+        effect = "Phones that use it are signed out within two seconds." if request.GET.get("jti") else (
+            "All devices of this subscriber are signed out within two seconds."
+        )  # fmt: skip
+        return ask(request, f"Revoke tokens of {row.shown_name}?", effect, "Revoke")
     if given := request.POST.get("jti"):
         revocation.revoke_token(staff.project.pk, as_uuid(given))
     else:
@@ -131,11 +146,17 @@ def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
     return render(request, part, {"rooms": found})
 
 
-@page("operator", "POST")
+@page("operator", "GET", "POST")
 def remove_member(request: HttpRequest, staff: Staff, leg_id: str) -> HttpResponse:
     """Puts one person out of a room, however they came in: their leg ends."""
     inside = models.Member.objects.filter(meeting__project=staff.project, left_at=None)
     row = get_object_or_404(inside.select_related("meeting__room"), leg_id=as_uuid(leg_id))
+    if request.method == "GET":
+        leg = get_object_or_404(models.Leg, pk=row.leg_id)
+        question = (
+            f"Remove {leg.name or leg.address} from {row.meeting.room.display_name or row.meeting.room.name}?"
+        )
+        return ask(request, question, "Their call ends. They may dial the room again.", "Remove")
     apply(row.call_id, Hangup(str(row.leg_id)))
     record(request, staff, "room.remove", row.call_id, room=row.meeting.room.name)
     return redirect("dashboard:rooms")
@@ -157,6 +178,8 @@ def lines(request: HttpRequest, staff: Staff) -> HttpResponse:
         "numbers": PhoneNumber.objects.filter(project=staff.project)
         .select_related("address", "subscriber").order_by("number")[:1000],
         "gateways": SipGateway.objects.filter(project=staff.project).order_by("priority", "name")[:200],
+        "endpoints": SipEndpoint.objects.filter(project=staff.project)
+        .select_related("subscriber").order_by("username")[:1000],
         "addresses": Address.objects.filter(project=staff.project).order_by("context", "name")[:500],
     }  # fmt: skip
     return render(request, "dashboard/lines.html", context)
@@ -189,11 +212,14 @@ def assign_number(request: HttpRequest, staff: Staff) -> HttpResponse:
     return redirect("dashboard:lines")
 
 
-@page("owner", "POST")
+@page("owner", "GET", "POST")
 def unassign_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResponse:
     """Takes a number from the project."""
     platform_staff(staff)
     row = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
+    if request.method == "GET":
+        effect = f"Calls to it no longer reach {staff.project.name}, and another project can have it."
+        return ask(request, f"Take back {row.number}?", effect, "Take back")
     assignment.unassign(row.number)
     record(request, staff, "number.unassign", row.number)
     messages.success(request, f"{row.number} is no longer assigned to {staff.project.name}.")

@@ -9,19 +9,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q
-from django.db.models.functions import Extract, TruncHour
+from django.db.models.functions import Extract, Trunc
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 import clock
 from calling import models
 from calling.dashboard.access import Staff, page, record
-from calling.dashboard.call_search import REASONS, STATES, wanted
+from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
 from calling.dashboard.charts import Chart, chart
 from calling.dashboard.pagination import listing
+from calling.dashboard.parties import described
 from rest.json_bodies import rfc3339
 
-HOURS = 24
+# What a chart covers: how many bars, and what each is for.
+PERIODS = {
+    "day": ("The last 24 hours", 24, "hour"),
+    "week": ("The last 7 days", 7, "day"),
+    "month": ("The last 30 days", 30, "day"),
+}
 EXPORTED = 1_000_000
 COLUMNS = (
     "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at",
@@ -34,9 +41,13 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
     found = wanted(request.GET)
     # By `in`, not by join: a call with two legs is one row, and the order stays that of its index.
     ids = models.Call.objects.filter(found.where, project=staff.project).values("pk")
-    rows = models.Call.objects.filter(project=staff.project, pk__in=ids)
+    # Supervisors are shown on the page of the call that they listen to.
+    rows = models.Call.objects.filter(project=staff.project, pk__in=ids, supervises=None)
+    found_page = listing(request, rows)
+    described(found_page.rows)
     context = {
-        "page": listing(request, rows),
+        "page": found_page,
+        "directions": DIRECTIONS,
         "wrong": found.wrong,
         "states": STATES,
         "reasons": REASONS,
@@ -48,32 +59,40 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page()
 def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """The last 24 hours: answered and not, why calls failed, and how long set-up took."""
-    now = clock.now().replace(minute=0, second=0, microsecond=0)
-    hours = [now - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
-    calls = models.Call.objects.filter(project=staff.project, created_at__gte=hours[0])
+    """A period in bars: calls answered and not, how long they talked, and how long set-up took."""
+    chosen = request.GET.get("period", "day")
+    chosen = chosen if chosen in PERIODS else "day"
+    title, count, each = PERIODS[chosen]
+    now = timezone.localtime(clock.now()).replace(minute=0, second=0, microsecond=0)
+    if each == "day":
+        now = now.replace(hour=0)
+    bars = [now - timedelta(**{f"{each}s": back}) for back in range(count - 1, -1, -1)]
+    calls = models.Call.objects.filter(project=staff.project, supervises=None, created_at__gte=bars[0])
     setup = ExpressionWrapper(Extract(F("answered_at") - F("created_at"), "epoch"), output_field=FloatField())
-    per_hour: dict[Any, dict[str, Any]] = {
-        row["hour"]: dict(row)
-        for row in calls.annotate(hour=TruncHour("created_at"))
-        .values("hour")
+    talk = ExpressionWrapper(Extract(F("ended_at") - F("answered_at"), "epoch"), output_field=FloatField())
+    per_bar: dict[Any, dict[str, Any]] = {
+        label_of(row["bar"], each): dict(row)
+        for row in calls.annotate(bar=Trunc("created_at", each))
+        .values("bar")
         .annotate(
             all=Count("pk"),
             answered=Count("pk", filter=Q(answered_at__isnull=False)),
             failed=Count("pk", filter=Q(end_reason="failed")),
             setup=Avg(setup, filter=Q(answered_at__isnull=False)),
+            talk=Avg(talk, filter=Q(answered_at__isnull=False, ended_at__isnull=False)),
         )
     }
+    labels = [label_of(bar, each) for bar in bars]
 
     def series(name: str) -> list[float]:
-        return [float(per_hour.get(hour, {}).get(name) or 0) for hour in hours]
+        return [float(per_bar.get(label, {}).get(name) or 0) for label in labels]
 
-    labels = [hour.strftime("%H:00") for hour in hours]
     plots: list[Chart] = [
         chart("Calls", labels, series("all")),
         chart("Answered", labels, series("answered")),
         chart("Failed", labels, series("failed")),
-        chart("Set-up time, s", labels, series("setup"), digits=2),
+        chart("Time to the answer, s", labels, series("setup"), digits=2),
+        chart("Time talked, s", labels, series("talk"), digits=0, averages=True),
     ]
     reasons = (
         calls.exclude(end_reason=None)
@@ -81,7 +100,13 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
         .annotate(calls=Count("pk"))
         .order_by("-calls")[:30]
     )
-    return render(request, "dashboard/charts.html", {"plots": plots, "reasons": reasons})
+    context = {"plots": plots, "reasons": reasons, "title": title, "each": each}
+    context |= {"period": chosen, "periods": PERIODS}
+    return render(request, "dashboard/charts.html", context)
+
+
+def label_of(moment: datetime, each: str) -> str:
+    return timezone.localtime(moment).strftime("%a %H:00" if each == "hour" else "%Y-%m-%d")
 
 
 def calls_in_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -17,26 +17,36 @@ from django.views.decorators.http import require_http_methods, require_POST
 import clock
 from calling.dashboard import passwords, totp, tries
 from calling.dashboard.access import CHOSEN, Staff, came_from, page, record, source
-from calling.models import SecondFactor, StaffAction
+from calling.models import SecondFactor, StaffAction, StaffRole
 from rest import errors
 from subscribers import encryption
 
 WAITING = "dashboard_second_factor"
 WAIT_SECONDS = 300
+SHOWN_ONCE = "recovery_codes"
 LOGIN_FORM, CODE_FORM = "dashboard/login.html", "dashboard/login_code.html"
 MAX_PASSWORD = 4096
 
 
 def failed(request: HttpRequest, name: str) -> None:
     if tries.worth_noting(request):
-        StaffAction.objects.create(action="login.failed", name=name, source=source(request))
+        note(request, "login.failed", name)
+
+
+def note(request: HttpRequest, action: str, name: str) -> None:
+    """A line of the audit log of the project where that person lands; the same work for a name nobody has."""
+    first = StaffRole.objects.filter(user__username=name).order_by("created_at").values_list("project_id")[:1]
+    project_id = next((each for (each,) in first), None)
+    StaffAction.objects.create(project_id=project_id, action=action, name=name, source=source(request))
 
 
 def refused(
     request: HttpRequest, template: str, words: str, status: int, wait: float | None = None
 ) -> HttpResponse:
     """The form again, with words; `wait` is when to try again, in seconds."""
-    response = render(request, template, {"next": onward(request), "words": words}, status=status)
+    name = request.POST.get("username", "")[:150]
+    context = {"next": onward(request), "words": words, "username": name}
+    response = render(request, template, context, status=status)
     if wait is not None:
         response["Retry-After"] = str(max(1, math.ceil(wait)))
     return response
@@ -68,7 +78,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return refused(request, LOGIN_FORM, away.message, 503, float(away.headers["Retry-After"]))
     if user is None:
         failed(request, name)
-        return refused(request, LOGIN_FORM, "That name and password do not fit together.", 403)
+        return refused(request, LOGIN_FORM, "The name or the password is wrong.", 403)
     tries.put_back(buckets)
     if SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
         request.session[WAITING] = {"user": user.pk, "at": clock.time(), "next": onward(request)}
@@ -78,6 +88,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def welcomed(request: HttpRequest, user: User, target: str) -> HttpResponse:
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    note(request, "login", user.get_username()[:150])
     response = redirect(target)
     tries.remember_browser(request, response, user)
     return response
@@ -98,29 +109,34 @@ def code(request: HttpRequest) -> HttpResponse:
         return too_many(request, CODE_FORM, wait)
     if not use_code(user, request.POST.get("code", "")):
         failed(request, user.get_username())
-        return refused(request, CODE_FORM, "That code is not right, or was used already.", 403)
+        return refused(request, CODE_FORM, "This code is wrong or was already used.", 403)
     tries.put_back(buckets)
     del request.session[WAITING]
     return welcomed(request, user, waiting["next"])
 
 
 def use_code(user: User, given: str) -> bool:
-    """Whether `given` is a fresh code of the user's factor; it is used up by asking."""
+    """Whether `given` is a fresh code of the user's factor, or a recovery code; it is used up by asking."""
     with transaction.atomic():
         factor = SecondFactor.objects.select_for_update().filter(user=user).first()
         if factor is None:
             return False
         secret = encryption.unseal(factor.sealed_secret)
         step = totp.matching_step(secret, given.replace(" ", ""), clock.time(), factor.last_step)
-        if step is None:
+        if step is not None:
+            factor.last_step = step
+        elif (spent := totp.recovery_digest(given)) in factor.recovery:
+            factor.recovery = [each for each in factor.recovery if each != spent]
+        else:
             return False
-        factor.last_step = step
-        factor.save(update_fields=["last_step"])
+        factor.save(update_fields=["last_step", "recovery"])
         return True
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        note(request, "logout", request.user.get_username()[:150])
     logout(request)
     return redirect("/dashboard/login")
 
@@ -140,7 +156,7 @@ def second_factor(request: HttpRequest, staff: Staff) -> HttpResponse:
     factor = SecondFactor.objects.filter(user=staff.user).first()
     if request.method == "POST":
         return change_factor(request, staff, factor)
-    context: dict[str, object] = {"factor": factor}
+    context: dict[str, object] = {"factor": factor, "codes": request.session.pop(SHOWN_ONCE, None)}
     if factor is None or factor.confirmed_at is None:
         secret = totp.new_secret()
         if factor is None:
@@ -157,15 +173,18 @@ def change_factor(request: HttpRequest, staff: Staff, factor: SecondFactor | Non
         messages.error(request, "Too many tries. Wait a few minutes.")
         return redirect(came_from(request))
     if factor is None or not use_code(staff.user, request.POST.get("code", "")):
-        messages.error(request, "That code is not right, or was used already.")
+        messages.error(request, "This code is wrong or was already used.")
         return redirect(came_from(request))
     tries.put_back(buckets)
     if factor.confirmed_at is None:
-        SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=clock.now())
+        codes = totp.new_recovery_codes()
+        kept = [totp.recovery_digest(each) for each in codes]
+        SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=clock.now(), recovery=kept)
+        request.session[SHOWN_ONCE] = codes
         record(request, staff, "second_factor.on")
         messages.success(request, "From now on signing in asks for a code.")
     else:
         factor.delete()
         record(request, staff, "second_factor.off")
         messages.success(request, "Signing in no longer asks for a code.")
-    return redirect(came_from(request))
+    return redirect("dashboard:second_factor")

@@ -20,6 +20,7 @@ from calling.dashboard.access import Staff, page
 from calling.dashboard.pagination import listing
 from calling.runtime import nudge
 
+SIGN_INS = ("login", "login.failed", "logout")
 STALE = timedelta(seconds=5)
 FORGOTTEN = timedelta(minutes=10)
 # An examination asks sockets for some seconds; a second at once would tell nothing new.
@@ -71,7 +72,11 @@ def examination(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page()
 def audit(request: HttpRequest, staff: Staff) -> HttpResponse:
-    rows = models.StaffAction.objects.filter(project=staff.project)
+    # Superusers sign in to the platform and not to a project: their sign-ins are for each other to see.
+    where = Q(project=staff.project)
+    if staff.user.is_superuser:
+        where |= Q(project=None, action__in=SIGN_INS)
+    rows = models.StaffAction.objects.filter(where)
     if text := request.GET.get("q", "").strip().replace("\0", "")[:200]:
         rows = rows.filter(Q(name__icontains=text) | Q(action__icontains=text) | Q(subject__icontains=text))
     return render(request, "dashboard/audit.html", {"page": listing(request, rows), "given": request.GET})

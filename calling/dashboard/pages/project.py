@@ -11,12 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 import clock
-from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, page, record
-from calling.models import StaffRole
-from tokens import issue, revocation
+from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record
+from calling.models import StaffInvite, StaffRole
+from tokens import issue
+from tokens.api import keys
+from tokens.key_scopes import ADMIN, CALL, READ
 from tokens.models import ApiToken
 
 SHOWN_ONCE = "shown_once"
+SCOPES_SHOWN = (
+    (READ, "read: look at everything"),
+    (CALL, "call: dial and control calls, issue tokens for devices"),
+    (ADMIN, "admin: everything"),
+)
 
 
 @page("owner")
@@ -27,6 +34,10 @@ def project(request: HttpRequest, staff: Staff) -> HttpResponse:
         "roles": roles.order_by("created_at"),
         "shown_once": request.session.pop(SHOWN_ONCE, None),
         "ranks": list(RANKS),
+        "scopes": SCOPES_SHOWN,
+        "invites": StaffInvite.objects.filter(
+            project=staff.project, used_at=None, expires_at__gt=clock.now()
+        ).order_by("-created_at"),
     }
     return render(request, "dashboard/project.html", context)
 
@@ -38,18 +49,23 @@ def back() -> HttpResponse:
 @page("owner", "POST")
 def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
     """An API token of the project; it is shown on the next page and never again."""
-    name = request.POST.get("name", "").replace("\0", "")[:200]
-    request.session[SHOWN_ONCE] = {"API token": issue.issue_api_token(staff.project, name=name)}
-    record(request, staff, "api_token.issue", name)
+    name = request.POST.get("name", "").replace("\0", "").strip()[:200] or "API token"
+    scopes = request.POST.getlist("scopes") or [ADMIN]
+    row, text = keys.create_key(staff.project.pk, {"name": name, "scopes": scopes})
+    request.session[SHOWN_ONCE] = {"API token": text}
+    record(request, staff, "api_token.issue", name, scopes=sorted(row.granted), hint=row.hint)
     return back()
 
 
-@page("owner", "POST")
+@page("owner", "GET", "POST")
 def revoke_key(request: HttpRequest, staff: Staff, key_id: str) -> HttpResponse:
-    key = get_object_or_404(ApiToken, pk=as_uuid(key_id), project=staff.project)
-    ApiToken.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
-    revocation.forget_looks()
-    revocation.announce({"project_id": str(staff.project.pk), "jtis": []})
+    key = get_object_or_404(ApiToken, pk=as_uuid(key_id), project=staff.project, revoked_at=None)
+    if request.method == "GET":
+        effect = "Whatever uses it is refused within two seconds. A revoked token cannot be restored."
+        last = not ApiToken.objects.filter(project=staff.project, revoked_at=None).exclude(pk=key.pk).exists()
+        effect += " It is the project's only API token." if last else ""
+        return ask(request, f"Revoke the API token {key.hint}… {key.name}?", effect, "Revoke")
+    keys.revoke_key(staff.project.pk, key.pk)
     record(request, staff, "api_token.revoke", key.hint)
     messages.success(request, "Revoked.")
     return back()
@@ -94,6 +110,23 @@ def set_role(request: HttpRequest, staff: Staff) -> HttpResponse:
         StaffRole.objects.filter(user=user, project=staff.project).delete()
         record(request, staff, "staff.remove", name)
         messages.success(request, f"{name} has no role here any more.")
+    return back()
+
+
+@page("owner", "GET", "POST")
+def remove_role(request: HttpRequest, staff: Staff, user_id: int) -> HttpResponse:
+    """Takes a person's role in the project. Their account stays."""
+    row = get_object_or_404(StaffRole.objects.select_related("user"), user_id=user_id, project=staff.project)
+    name = row.user.get_username()
+    if row.user == staff.user and not staff.user.is_superuser:
+        messages.error(request, "Nobody changes their own role.")
+        return back()
+    if request.method == "GET":
+        effect = f"{name} can no longer open this project. The account itself stays."
+        return ask(request, f"Remove {name} from the staff?", effect, "Remove")
+    row.delete()
+    record(request, staff, "staff.remove", name)
+    messages.success(request, f"{name} has no role here any more.")
     return back()
 
 

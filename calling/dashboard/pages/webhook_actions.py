@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 
 from calling import models
 from calling.dashboard.access import Staff, as_uuid, page, record
@@ -50,7 +51,7 @@ def replay(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str
         since = datetime.fromisoformat(request.POST.get("since", ""))
     except ValueError:
         return False, "That is not a time."
-    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    since = since if since.tzinfo else since.replace(tzinfo=timezone.get_current_timezone())
     return True, f"{redelivery.replay(row, since=since)} events are on their way again."
 
 

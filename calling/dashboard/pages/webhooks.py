@@ -10,7 +10,9 @@ from django.shortcuts import get_object_or_404, render
 
 import clock
 from calling import models
+from calling.dashboard import waiting
 from calling.dashboard.access import Staff, as_uuid, page
+from calling.dashboard.pages.webhook_forms import SHOWN_ONCE
 from calling.dashboard.pagination import listing
 
 STATES = ("pending", "delivered", "parked", "cancelled")
@@ -36,19 +38,24 @@ def webhooks(request: HttpRequest, staff: Staff) -> HttpResponse:
 def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     """One endpoint with its deliveries; `?part` is the progress of what still waits."""
     row = get_object_or_404(models.WebhookEndpoint, pk=as_uuid(webhook_id), project=staff.project)
-    deliveries = row.deliveries.select_related("event").prefetch_related("attempts")
+    deliveries = row.deliveries.select_related("event", "endpoint").prefetch_related("attempts")
     state = request.GET.get("state")
     shown = deliveries.filter(state=state) if state in STATES else deliveries
     again = row.deliveries.filter(trigger="replay", created_at__gt=clock.now() - timedelta(hours=1))
+    listed = listing(request, shown)
+    waiting.explained(listed.rows)
     context = {
         "row": row,
-        "page": listing(request, shown),
+        "page": listed,
         "states": STATES,
         "given": request.GET,
         "replayed": again.count(),
         "replay_waiting": again.filter(state="pending").count(),
         "pending": row.deliveries.filter(state="pending").count(),
     }
+    shown_once = request.session.get(SHOWN_ONCE)
+    if staff.owns and shown_once and shown_once["id"] == str(row.pk) and "part" not in request.GET:
+        context["secret"] = request.session.pop(SHOWN_ONCE)["secret"]
     part = "dashboard/webhook_part.html" if "part" in request.GET else "dashboard/webhook.html"
     return render(request, part, context)
 
@@ -61,5 +68,6 @@ def delivery(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpRespon
         pk=as_uuid(delivery_id),
         endpoint__project=staff.project,
     )
+    waiting.explained([row])
     context = {"row": row, "attempts": row.attempts.order_by("id")[:50], "body": row.body or row.event.body}
     return render(request, "dashboard/delivery.html", context)

@@ -177,5 +177,18 @@ for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.queryS
     exported(link).catch((error) => alert(error.message));
   });
 }
+/** Tells the server the viewer's time zone; a page that was made for another one is asked for again, once. */
+function zone() {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const shown = document.documentElement.dataset.zone;
+  if (!own || !shown || own === shown) return;
+  document.cookie = `callwright_zone=${encodeURIComponent(own)}; path=/dashboard; max-age=31536000; samesite=lax`;
+  if (sessionStorage.getItem('zone') === own || document.querySelector('.note, form [aria-invalid]')) return;
+  sessionStorage.setItem('zone', own); // where the cookie is refused: not again and again
+  location.reload();
+}
+
+document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+zone();
 setInterval(count, 1000);
 count();

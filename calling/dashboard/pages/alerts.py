@@ -1,0 +1,49 @@
+"""Alerts: what the project is told of, by mail or by a POST. The checks are the API's own."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from calling.api import alerts as api
+from calling.commands.params import Params
+from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.models.alert import Alert
+
+KINDS = (
+    (Alert.Kind.WEBHOOK_FAILING, "A webhook has been failing for a minute, or was disabled"),
+    (Alert.Kind.WORKER_LOST, "Calls ended because their media worker was lost"),
+    (Alert.Kind.QUALITY, "A call sounded bad (MOS below the threshold)"),
+    (Alert.Kind.BALANCE, "The balance is at or below the threshold"),
+)
+
+
+@page()
+def alerts(request: HttpRequest, staff: Staff) -> HttpResponse:
+    rows = list(Alert.objects.filter(project=staff.project).order_by("-created_at"))
+    words = dict(KINDS)
+    for row in rows:
+        row.words = words.get(Alert.Kind(row.kind), row.kind)  # type: ignore[attr-defined]
+    return render(request, "dashboard/alerts.html", {"rows": rows, "kinds": KINDS})
+
+
+@page("owner", "POST")
+def create(request: HttpRequest, staff: Staff) -> HttpResponse:
+    names = ("kind", "to", "threshold")
+    given = {name: text for name in names if (text := request.POST.get(name, "").strip())}
+    row = api.add_alert(staff.project.pk, Params(given, strict=True))
+    record(request, staff, "alert.create", row.pk, kind=row.kind, to=row.to)
+    messages.success(request, f"{row.to} will be told.")
+    return redirect("dashboard:alerts")
+
+
+@page("owner", "GET", "POST")
+def delete(request: HttpRequest, staff: Staff, alert_id: str) -> HttpResponse:
+    row = get_object_or_404(Alert, pk=as_uuid(alert_id), project=staff.project)
+    if request.method == "GET":
+        return ask(request, "Delete this alert?", f"{row.to} is no longer told.", "Delete")
+    row.delete()
+    record(request, staff, "alert.delete", alert_id, kind=row.kind, to=row.to)
+    messages.success(request, "The alert was deleted.")
+    return redirect("dashboard:alerts")

@@ -1,0 +1,120 @@
+"""Adding, changing and deleting webhook endpoints, and their secrets. The checks are the API's own."""
+
+from __future__ import annotations
+
+import re
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from calling import models
+from calling.commands import errors as command_errors
+from calling.commands.params import InvalidParams
+from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.webhooks import views as api
+from rest.errors import ApiError
+
+SHOWN_ONCE = "webhook_secret"
+FAMILIES = (
+    ("*", "every event"),
+    ("call.*", "calls: created, ringing, answered, ended"),
+    ("leg.*", "the parties of calls: connected, quality, supervising"),
+    ("record.*", "recordings"),
+    ("room.*", "rooms: started, ended"),
+    ("participant.*", "members of rooms: joined, left, talking"),
+)
+
+
+@page("owner", "GET", "POST")
+def create(request: HttpRequest, staff: Staff) -> HttpResponse:
+    if request.method == "GET":
+        return form(request, {"events": "call.*"}, {}, None)
+    try:
+        row, secret = api.add_endpoint(staff.project.pk, posted(request))
+    except (ApiError, InvalidParams) as error:
+        return form(request, request.POST.dict(), by_field(error), None, 422)
+    record(request, staff, "webhook.create", row.pk, url=row.url)
+    return with_secret(request, row, secret)
+
+
+@page("owner", "GET", "POST")
+def change(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
+    row = find(staff, webhook_id)
+    if request.method == "GET":
+        held = {"url": row.url, "events": " ".join(row.events), "description": row.description}
+        return form(request, held, {}, row)
+    try:
+        api.change_endpoint(row, posted(request))
+    except (ApiError, InvalidParams) as error:
+        return form(request, request.POST.dict(), by_field(error), row, 422)
+    record(request, staff, "webhook.change", row.pk, url=row.url, events=row.events)
+    messages.success(request, "Saved.")
+    return redirect("dashboard:webhook", webhook_id=str(row.pk))
+
+
+@page("owner", "GET", "POST")
+def delete(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
+    row = find(staff, webhook_id)
+    if request.method == "GET":
+        effect = "Nothing more is sent there, and its list of deliveries is deleted."
+        return ask(request, f"Delete the webhook {row.url}?", effect, "Delete")
+    row.delete()
+    record(request, staff, "webhook.delete", webhook_id, url=row.url)
+    messages.success(request, f"The webhook {row.url} was deleted.")
+    return redirect("dashboard:webhooks")
+
+
+@page("owner", "GET", "POST")
+def rotate(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
+    row = find(staff, webhook_id)
+    if request.method == "GET":
+        effect = f"Deliveries are signed with both for {api.OLD_SECRET_HOURS} hours, then with the new one."
+        return ask(request, "Make a new secret?", effect, "Make a new secret")
+    secret = api.rotate_secret(row)
+    record(request, staff, "webhook.rotate", row.pk, url=row.url)
+    return with_secret(request, row, secret)
+
+
+@page("operator", "GET", "POST")
+def disable(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
+    row = find(staff, webhook_id)
+    if request.method == "GET":
+        effect = "Nothing is sent there until it is enabled again. Events meanwhile can be replayed then."
+        return ask(request, f"Disable the webhook {row.url}?", effect, "Disable")
+    api.change_endpoint(row, {"enabled": False})
+    record(request, staff, "webhook.disable", row.pk, url=row.url)
+    return redirect("dashboard:webhook", webhook_id=str(row.pk))
+
+
+def find(staff: Staff, webhook_id: str) -> models.WebhookEndpoint:
+    rows = models.WebhookEndpoint.objects.filter(project=staff.project, call_id=None)
+    return get_object_or_404(rows, pk=as_uuid(webhook_id))
+
+
+def with_secret(request: HttpRequest, row: models.WebhookEndpoint, secret: str) -> HttpResponse:
+    request.session[SHOWN_ONCE] = {"id": str(row.pk), "secret": secret}
+    return redirect("dashboard:webhook", webhook_id=str(row.pk))
+
+
+def posted(request: HttpRequest) -> dict[str, object]:
+    events = [each for each in re.split(r"[\s,]+", request.POST.get("events", "")[:4000]) if each]
+    found: dict[str, object] = {"url": request.POST.get("url", "").strip(), "events": events}
+    return found | {"description": request.POST.get("description", "").strip()}
+
+
+def by_field(error: ApiError | InvalidParams) -> dict[str, str]:
+    if isinstance(error, InvalidParams):
+        error = command_errors.invalid(error)
+    return {problem.attribute or "": problem.message for problem in error.problems}
+
+
+def form(
+    request: HttpRequest,
+    values: dict[str, str],
+    errors: dict[str, str],
+    row: models.WebhookEndpoint | None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {"values": values, "wrong": errors, "row": row, "families": FAMILIES}
+    return render(request, "dashboard/webhook_form.html", context, status=status)
