@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 import clock
 from calling import models
@@ -18,6 +18,10 @@ from subscribers.models import Subscriber
 from tokens.subjects import TokenHolder
 
 LEASE_SECONDS = 12
+FORGOTTEN = timedelta(days=1)
+"""How long a device that went offline keeps its row, and with it its id."""
+BATCH = 500
+RUNG = ("preparing", "ringing")
 
 
 def device_online(
@@ -45,7 +49,7 @@ def device_online(
             id=device_id or uuid7(), project_id=project_id, subscriber_id=subscriber_id, kind=kind
         )
     device.online_until, device.connection, device.receives = until, UUID(str(connection)), receives
-    device.kind, device.user_agent = kind, user_agent[:200]
+    device.kind, device.user_agent, device.offline_at = kind, user_agent[:200], None
     if contact is not None:
         device.contact = contact
     device.save()
@@ -86,11 +90,13 @@ def word(silent: bool, online: bool, busy: bool) -> str:
 
 def affected_calls(device: models.Device) -> list[UUID]:
     """The live calls that this device carries, is rung by, or could be rung by."""
-    mine = Q(legs__device_id=device.id) | Q(legs__attempts__device_id=device.id)
+    legs = models.Leg.objects.exclude(state="ended")
+    rung = models.Attempt.objects.filter(device_id=device.id, state__in=RUNG).exclude(leg__state="ended")
+    found = [legs.filter(device_id=device.id).values_list("call_id"), rung.values_list("leg__call_id")]
     if device.subscriber_id is not None:
-        mine |= Q(legs__subscriber_id=device.subscriber_id, legs__state="ringing")
-    rows = models.Call.objects.filter(mine).exclude(state="ended")
-    return list(rows.values_list("id", flat=True).distinct().order_by("id"))
+        found.append(legs.filter(subscriber_id=device.subscriber_id, state="ringing").values_list("call_id"))
+    # A look-up each: an OR over them walks every live call of the instance.
+    return sorted({call_id for (call_id,) in found[0].union(*found[1:])})
 
 
 def renew(device_ids: Iterable[UUID | str], lease: float = LEASE_SECONDS) -> int:
@@ -116,8 +122,8 @@ def device_offline(
     device = rows.first()
     if device is None:
         return
-    device.online_until = None
-    device.save(update_fields=["online_until"])
+    device.online_until, device.offline_at = None, clock.now()
+    device.save(update_fields=["online_until", "offline_at"])
     for call_id in affected_calls(device):
         control.apply(call_id, DeviceOffline(str(device.id), final, gone))
 
@@ -125,7 +131,23 @@ def device_offline(
 def expire_devices() -> int:
     """Devices whose edge died without a word: their lease ran out. Called by the sweep."""
     lapsed = models.Device.objects.filter(online_until__lte=clock.now()).values_list("id", flat=True)
-    ids = list(lapsed[:500])
+    ids = list(lapsed[:BATCH])
     for device_id in ids:
         device_offline(device_id)
     return len(ids)
+
+
+def forget_devices() -> int:
+    """Delete devices that have been offline for a day and take part in no live call. Called by the sweep.
+
+    The version before does not write since when: those rows count from the first time they are seen here.
+    """
+    now = clock.now()
+    away = models.Device.objects.filter(online_until=None)
+    undated = away.filter(offline_at=None).values("pk")[:BATCH]
+    models.Device.objects.filter(pk__in=undated, online_until=None).update(offline_at=now)
+    live = models.Leg.objects.filter(device_id=OuterRef("pk")).exclude(state="ended")
+    rung = models.Attempt.objects.filter(device_id=OuterRef("pk"), state__in=RUNG)
+    old = away.filter(~Exists(live), ~Exists(rung), offline_at__lt=now - FORGOTTEN)
+    ids = list(old.order_by("offline_at").values_list("pk", flat=True)[:BATCH])
+    return models.Device.objects.filter(pk__in=ids, online_until=None).delete()[0] if ids else 0

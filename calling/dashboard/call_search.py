@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import QueryDict
 
+from calling import models
 from calling.machine.reasons import EndReason
 
 MAX_TEXT = 300
@@ -63,4 +64,11 @@ def matches(text: str) -> Q:
             | Q(caller_id__icontains=text)
             | Q(end_cause=text)
         )
-    return Q(pk=id) | Q(consult_of=id) | Q(legs__id=id)
+    # Three look-ups: as one OR over a join they would walk every call.
+    calls, legs = models.Call.objects, models.Leg.objects
+    found = (
+        calls.filter(pk=id)
+        .values_list("pk")
+        .union(calls.filter(consult_of=id).values_list("pk"), legs.filter(pk=id).values_list("call_id"))
+    )
+    return Q(pk__in=[pk for (pk,) in found])
