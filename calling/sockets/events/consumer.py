@@ -115,6 +115,9 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def begin(self, frame: frames.Frame) -> None:
         self.patience.cancel()
+        if not self.stranger.speak():
+            await self.close_socket(patience.TRY_AGAIN)
+            return
         try:
             self.subscription = await patience.judged(
                 subscribe, frame.fields, self.connected_at, origin.source(self.scope)
