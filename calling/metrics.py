@@ -14,11 +14,13 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, Min
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from psycopg import errors
 
 import clock
 from calling import models
 from calling.calls import event_log
 from calling.machine.states import CallState
+from calling.webhooks import counts
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +35,24 @@ class Switchboard(Collector):
         return []  # registering asks nothing of the database
 
     def collect(self) -> Iterator[Metric]:
+        found: list[Metric] = []
+        up = True
         try:
             # For this transaction alone: the session may be another's next (PgBouncer).
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(QUERY_MILLISECONDS)])
-                found = [calls(), *events(), *deliveries(), *workers()]
+                for figures in (calls, workers, events, deliveries):  # what takes longest comes last
+                    found += figures()
                 cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
         except DatabaseError as error:
-            log.warning("PostgreSQL is away, metrics are incomplete", extra={"error": str(error)})
-            found = []
-        yield GaugeMetricFamily("callwright_database_up", "Whether PostgreSQL answered.", value=bool(found))
+            # A statement that took too long was answered all the same: the database is up, and slow.
+            up = isinstance(error.__cause__, errors.QueryCanceled)
+            log.warning("PostgreSQL is away or slow, metrics are incomplete", extra={"error": str(error)})
+        yield GaugeMetricFamily("callwright_database_up", "Whether PostgreSQL answered.", value=up)
         yield from found
 
 
-def calls() -> Metric:
+def calls() -> list[Metric]:
     """`callwright_calls{state}`: live calls; every live state is always there."""
     metric = GaugeMetricFamily("callwright_calls", "Live calls by state.", labels=["state"])
     counted = models.Call.objects.exclude(state="ended").values_list("state").annotate(Count("id"))
@@ -54,7 +60,7 @@ def calls() -> Metric:
     for state in CallState:
         if state.value != "ended":
             metric.add_metric([state.value], found.get(state.value, 0))
-    return metric
+    return [metric]
 
 
 def events() -> list[Metric]:
@@ -72,11 +78,10 @@ def deliveries() -> list[Metric]:
     metric = GaugeMetricFamily(
         "callwright_deliveries", "Webhook deliveries not yet done, by state.", labels=["state"]
     )
-    rows = models.Delivery.objects.filter(state__in=("pending", "parked")).values_list("state")
-    found = dict(rows.annotate(Count("id")).order_by())
     for state in ("pending", "parked"):
-        metric.add_metric([state], found.get(state, 0))
-    oldest = models.Delivery.objects.filter(state="pending").aggregate(since=Min("created_at"))["since"]
+        metric.add_metric([state], counts.about(state))
+    pending = models.Delivery.objects.filter(state="pending").order_by("created_at")
+    oldest = pending.values_list("created_at", flat=True).first()
     return [
         metric,
         GaugeMetricFamily(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection
+from django.db.models import Exists, OuterRef
 
 import clock
 from calling import models
@@ -17,13 +20,18 @@ from rest import errors
 from subscribers.models import Subscriber
 from tokens.subjects import TokenHolder
 
+log = logging.getLogger(__name__)
 LEASE_SECONDS = 12
+FORGOTTEN = timedelta(days=1)
+"""How long a device that went offline keeps its row, and with it its id."""
+BATCH = 500
+RUNG = ("preparing", "ringing")
 
 
 def device_online(
     project_id: UUID | str,
     subscriber_id: UUID | str | None,
-    connection: UUID | str,
+    connection_id: UUID | str,
     *,
     kind: str = "phone",
     device_id: UUID | str | None = None,
@@ -44,8 +52,8 @@ def device_online(
         device = models.Device(
             id=device_id or uuid7(), project_id=project_id, subscriber_id=subscriber_id, kind=kind
         )
-    device.online_until, device.connection, device.receives = until, UUID(str(connection)), receives
-    device.kind, device.user_agent = kind, user_agent[:200]
+    device.online_until, device.connection, device.receives = until, UUID(str(connection_id)), receives
+    device.kind, device.user_agent, device.offline_at = kind, user_agent[:200], None
     if contact is not None:
         device.contact = contact
     device.save()
@@ -86,46 +94,115 @@ def word(silent: bool, online: bool, busy: bool) -> str:
 
 def affected_calls(device: models.Device) -> list[UUID]:
     """The live calls that this device carries, is rung by, or could be rung by."""
-    mine = Q(legs__device_id=device.id) | Q(legs__attempts__device_id=device.id)
-    if device.subscriber_id is not None:
-        mine |= Q(legs__subscriber_id=device.subscriber_id, legs__state="ringing")
-    rows = models.Call.objects.filter(mine).exclude(state="ended")
-    return list(rows.values_list("id", flat=True).distinct().order_by("id"))
+    return [call_id for call_id, _ in affected({device.id: device.subscriber_id})]
 
 
 def renew(device_ids: Iterable[UUID | str], lease: float = LEASE_SECONDS) -> int:
-    """Keep devices online: one statement for a whole process."""
+    """Keep devices online: one statement for a whole process. A device whose lease ran out is online again;
+    one whose socket was lost since `device_ids` were read, and that nothing holds now, is not."""
     ids = list(device_ids)
     if not ids:
         return 0
-    return models.Device.objects.filter(pk__in=ids).update(
+    return models.Device.objects.filter(pk__in=ids, connection__isnull=False).update(
         online_until=clock.now() + timedelta(seconds=lease)
     )
 
 
-def device_offline(
-    device_id: UUID | str, connection: UUID | str | None = None, *, final: bool = False, gone: bool = False
-) -> None:
-    """A device is gone. `connection`: only if that socket still holds it, a newer one may have it.
+@dataclass(frozen=True)
+class GoneDevice:
+    """A device that is gone. `connection`: only if that socket still holds it, a newer one may have it.
 
     `gone`: its browser said that the page was left, so little is waited for.
     """
-    rows = models.Device.objects.filter(pk=device_id)
-    if connection is not None:
-        rows = rows.filter(connection=connection)
-    device = rows.first()
-    if device is None:
-        return
-    device.online_until = None
-    device.save(update_fields=["online_until"])
-    for call_id in affected_calls(device):
-        control.apply(call_id, DeviceOffline(str(device.id), final, gone))
+
+    id: UUID | str
+    connection: UUID | str | None = None
+    gone: bool = False
+
+
+OFFLINE = """
+UPDATE calling_device d SET online_until = NULL, offline_at = %s,
+    connection = CASE WHEN v.connection IS NULL THEN d.connection END
+FROM unnest(%s::uuid[], %s::uuid[]) AS v(id, connection)
+WHERE d.id = v.id AND (v.connection IS NULL OR d.connection = v.connection)
+RETURNING d.id, d.subscriber_id
+"""
+
+
+def device_offline(
+    device_id: UUID | str, held_by: UUID | str | None = None, *, final: bool = False, gone: bool = False
+) -> None:
+    """One device is gone. Raises what its calls raise."""
+    for call_id, signal in go_offline([GoneDevice(device_id, held_by, gone)], final=final):
+        control.apply(call_id, signal)
+
+
+def devices_offline(lost: Iterable[GoneDevice]) -> int:
+    """Several are gone, as when a proxy restarts: one statement marks them, and only live calls hear of it.
+    Returns how many were online."""
+    lost = list(lost)
+    for call_id, signal in go_offline(lost):
+        try:
+            control.apply(call_id, signal)
+        except errors.NotFound:
+            pass
+        except Exception:  # one call must not keep the others from hearing
+            log.exception("A call did not hear of a lost device", extra={"call_id": str(call_id)})
+    return len(lost)
+
+
+def go_offline(lost: list[GoneDevice], *, final: bool = False) -> list[tuple[UUID, DeviceOffline]]:
+    """Mark them; what their live calls have to be told, in the order of the calls."""
+    lines = {UUID(str(each.id)): each for each in lost}
+    if not lines:
+        return []
+    connections = [each.connection and str(each.connection) for each in lines.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(OFFLINE, [clock.now(), list(lines), connections])
+        found: dict[UUID, UUID | None] = dict(cursor.fetchall())
+    pairs = affected(found)
+    return [
+        (call_id, DeviceOffline(str(device_id), final, lines[device_id].gone)) for call_id, device_id in pairs
+    ]
+
+
+def affected(devices: Mapping[UUID, UUID | None]) -> list[tuple[UUID, UUID]]:
+    """(call, device): the live calls that each device carries, is rung by, or could be rung by.
+
+    `devices`: device → its subscriber. A look-up each: an OR over them walks every live call of the instance.
+    """
+    if not devices:
+        return []
+    legs = models.Leg.objects.exclude(state="ended")
+    carried = legs.filter(device_id__in=list(devices)).values_list("call_id", "device_id")
+    rung = models.Attempt.objects.filter(device_id__in=list(devices), state__in=RUNG)
+    rung_pairs = rung.exclude(leg__state="ended").values_list("leg__call_id", "device_id")
+    found = {(call_id, device_id) for call_id, device_id in [*carried, *rung_pairs] if device_id is not None}
+    people = {subscriber for subscriber in devices.values() if subscriber is not None}
+    if people:
+        ringing = legs.filter(subscriber_id__in=people, state="ringing")
+        for call_id, who in ringing.values_list("call_id", "subscriber_id"):
+            found |= {(call_id, device) for device, its in devices.items() if its == who}
+    return sorted(found)
 
 
 def expire_devices() -> int:
     """Devices whose edge died without a word: their lease ran out. Called by the sweep."""
     lapsed = models.Device.objects.filter(online_until__lte=clock.now()).values_list("id", flat=True)
-    ids = list(lapsed[:500])
-    for device_id in ids:
-        device_offline(device_id)
-    return len(ids)
+    return devices_offline([GoneDevice(device_id) for device_id in lapsed[:BATCH]])
+
+
+def forget_devices() -> int:
+    """Delete devices that have been offline for a day and take part in no live call. Called by the sweep.
+
+    The version before does not write since when: those rows count from the first time they are seen here.
+    """
+    now = clock.now()
+    away = models.Device.objects.filter(online_until=None)
+    undated = away.filter(offline_at=None).values("pk")[:BATCH]
+    models.Device.objects.filter(pk__in=undated, online_until=None).update(offline_at=now)
+    live = models.Leg.objects.filter(device_id=OuterRef("pk")).exclude(state="ended")
+    rung = models.Attempt.objects.filter(device_id=OuterRef("pk"), state__in=RUNG)
+    old = away.filter(~Exists(live), ~Exists(rung), offline_at__lt=now - FORGOTTEN)
+    ids = list(old.order_by("offline_at").values_list("pk", flat=True)[:BATCH])
+    return models.Device.objects.filter(pk__in=ids, online_until=None).delete()[0] if ids else 0

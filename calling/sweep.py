@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from calling.media.recording.rows import close_abandoned
 from calling.media_sessions import failover, placement
 from calling.retention import erasure
 from calling.telephony import billing, policy
+from calling.webhooks.disabling import park_waiting
 from rest import errors
 
 log = logging.getLogger(__name__)
@@ -138,12 +139,24 @@ def sweep_charges() -> int:
     return done
 
 
+BROOMS: tuple[tuple[Callable[[], int], float], ...] = (
+    (sweep_sessions, 0.25),
+    (sweep_charges, 0.25),
+    (presence.expire_devices, 0.25),
+    (room_sessions.sweep, 0.5),
+    (close_abandoned, 1.0),
+    (erasure.sweep, 1.0),
+    (park_waiting, 0.25),
+    (presence.forget_devices, 60.0),
+)
+"""Every broom but that of the deadlines, with the seconds between two rounds. Each has a loop of its own:
+a slow one must not keep a dead worker's calls or a due charge waiting."""
+
+
 def sweep_all() -> int:
     """Every broom once."""
     return sweep_deadlines() + sweep_others()
 
 
 def sweep_others() -> int:
-    """Every broom but that of the deadlines, which keep their time however long these take."""
-    calls = sweep_sessions() + sweep_charges() + presence.expire_devices()
-    return calls + close_abandoned() + room_sessions.sweep() + erasure.sweep()
+    return sum(broom() for broom, _ in BROOMS)

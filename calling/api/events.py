@@ -47,13 +47,12 @@ class LogView(SwitchboardView):
             after = event_log.before_oldest(project_id)
         else:
             event_log.check_kept(project_id, after)
-        entries = event_log.page(project_id, after, size, types)
+        entries, last = event_log.following(project_id, after, size, types)
         kept = {"page_size": size} | ({"types": ",".join(types)} if types else {})
 
         def link(**extra: object) -> str:
             return links.absolute(f"{request.path}?{urlencode({**kept, **extra})}")
 
-        last = entries[-1].position if entries else after
         return Response(
             {
                 "data": [{"cursor": str(each.position), "event": json.loads(each.body)} for each in entries],

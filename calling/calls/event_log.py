@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db import connection
+from django.db.models import Max, Min, QuerySet
 
 from calling import models
-from calling.calls import payloads
+from calling.calls import event_types, payloads
 from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.locks import lock_stream
@@ -108,15 +109,6 @@ def waiting() -> QuerySet[models.Event]:
     return models.Event.objects.filter(position=None).exclude(type=TEST)
 
 
-def of_types(types: tuple[str, ...]) -> Q:
-    where = Q()
-    for each in types:
-        if each == "*":
-            return Q()
-        where |= Q(type__startswith=each[:-1]) if each.endswith("*") else Q(type=each)
-    return where
-
-
 def check_kept(project_id: UUID, after: int) -> None:
     """410 `cursor_expired` where events after that cursor are kept no longer."""
     oldest = models.Event.objects.filter(project_id=project_id).aggregate(Min("position"))["position__min"]
@@ -130,20 +122,67 @@ def before_oldest(project_id: UUID) -> int:
     return 0 if oldest is None else oldest - 1
 
 
+SINCE = """
+WITH since AS MATERIALIZED (
+    SELECT position FROM calling_event WHERE project_id = %s AND created_at >= %s
+)
+SELECT min(position) FROM since
+"""
+"""Materialized, or else the planner walks the whole log by position to the first that is young enough."""
+
+
 def at(project_id: UUID, moment: datetime) -> int:
     """The cursor that starts with the first event published that happened at or after `moment`."""
     published = models.Event.objects.filter(project_id=project_id, position__isnull=False)
     # The head is read first: what is published while we look lies behind it, and is not skipped.
     head = published.aggregate(Max("position"))["position__max"] or 0
-    first = published.filter(created_at__gte=moment).aggregate(Min("position"))["position__min"]
+    with connection.cursor() as cursor:
+        cursor.execute(SINCE, [project_id, moment])
+        (first,) = cursor.fetchone()
     return head if first is None else min(head, first - 1)
+
+
+def following(
+    project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()
+) -> tuple[list[Entry], int]:
+    """The next events after a cursor, in order, and the cursor after them.
+
+    Where none is left, that is the log's head: who wants rare types must not keep a cursor that expires.
+    """
+    end = head(project_id) if types else after  # read first: what is published meanwhile lies behind it
+    found = page(project_id, after, limit, types)
+    return found, found[-1].position if found else max(after, end)
 
 
 def page(project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()) -> list[Entry]:
     """The next events after a cursor, in order."""
-    rows = (
-        models.Event.objects.filter(of_types(types), project_id=project_id, position__gt=after)
-        .order_by("position")
-        .values_list("position", "body")
-    )
-    return [Entry(position or 0, body) for position, body in rows[:limit]]
+    rows = models.Event.objects.filter(project_id=project_id, position__gt=after)
+    if types and "*" not in types:
+        rows = rows.filter(position__in=next_positions(project_id, after, limit, types))
+    found = rows.order_by("position").values_list("position", "body")
+    return [Entry(position or 0, body) for position, body in found[:limit]]
+
+
+NEXT = """
+SELECT n.position FROM unnest(%s::text[]) AS t(type), LATERAL (
+    SELECT e.position FROM calling_event e
+    WHERE e.project_id = %s AND e.type = t.type AND e.position > %s
+    ORDER BY e.position LIMIT %s
+) n ORDER BY n.position LIMIT %s
+"""
+
+
+def next_positions(project_id: UUID, after: int, limit: int, types: tuple[str, ...]) -> list[int]:
+    """Where the next events of some types are: one look into the index for each type, so that those who want
+    rare ones do not read all the others again and again."""
+    wanted = [each for each in types if not each.endswith("*")]
+    wanted += [each for pattern in types if pattern.endswith("*") for each in event_types.matched(pattern)]
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT, [sorted(set(wanted)), project_id, after, limit, limit])
+        return [position for (position,) in cursor.fetchall()]
+
+
+def head(project_id: UUID) -> int:
+    """The cursor after the newest event published; 0 where there is none."""
+    rows = models.Event.objects.filter(project_id=project_id, position__isnull=False)
+    return rows.order_by("-position").values_list("position", flat=True).first() or 0

@@ -23,3 +23,8 @@ _WORDS: Final = {
 
 TYPES: Final = tuple(f"{family}.{word}" for family, words in _WORDS.items() for word in words)
 PATTERNS: Final = ("*", *(f"{family}.*" for family in _WORDS), *TYPES)
+
+
+def matched(pattern: str) -> tuple[str, ...]:
+    """The types that a pattern with a star at its end covers."""
+    return tuple(each for each in TYPES if each.startswith(pattern[:-1]))

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.http import QueryDict
 from django.utils import timezone
 
+from calling import models
 from calling.machine.reasons import EndReason
 
 MAX_TEXT = 300
@@ -78,7 +79,14 @@ def matches(text: str) -> Q:
             | Q(end_cause=text)
             | Q(legs__name__icontains=text)
         )
-    return Q(pk=id) | Q(consult_of=id) | Q(legs__id=id)
+    # Three look-ups: as one OR over a join they would walk every call.
+    calls, legs = models.Call.objects, models.Leg.objects
+    found = (
+        calls.filter(pk=id)
+        .values_list("pk")
+        .union(calls.filter(consult_of=id).values_list("pk"), legs.filter(pk=id).values_list("call_id"))
+    )
+    return Q(pk__in=[pk for (pk,) in found])
 
 
 def going(direction: str) -> Q:

@@ -14,7 +14,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("calling", "0015_two_logins"), ("subscribers", "0006_assignment")]
+    dependencies = [("calling", "0020_delivery_heads"), ("subscribers", "0006_assignment")]
 
     operations = [
         migrations.CreateModel(

@@ -64,6 +64,17 @@ class Call(models.Model):
             models.Index(
                 fields=["supervises"], name="call_supervises", condition=models.Q(supervises__isnull=False)
             ),
+            models.Index(fields=["project", "from_address", "-created_at", "-id"], name="call_from"),
+            models.Index(fields=["project", "to_address", "-created_at", "-id"], name="call_to"),
+            models.Index(fields=["project", "kind", "-created_at", "-id"], name="call_kind"),
+            models.Index(
+                fields=["project", "end_reason", "-created_at", "-id"],
+                name="call_end_reason",
+                condition=models.Q(end_reason__isnull=False),
+            ),
+            models.Index(
+                fields=["consult_of"], name="call_consult_of", condition=models.Q(consult_of__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -130,6 +141,22 @@ class Leg(models.Model):
             models.Index(fields=["peer_id"], name="leg_peer"),
             models.Index(fields=["holder"], name="leg_holder", condition=~models.Q(holder="")),
             models.Index(fields=["part_of"], name="leg_part_of", condition=models.Q(part_of__isnull=False)),
+            models.Index(
+                fields=["former_call_id"],
+                name="leg_former_call",
+                condition=models.Q(former_call_id__isnull=False),
+            ),
+            models.Index(fields=["subscriber_id", "call"], name="leg_subscriber_call"),
+            models.Index(
+                fields=["address"],
+                name="leg_unnamed_live",
+                condition=models.Q(holder="", subscriber_id=None) & ~models.Q(state="ended"),
+            ),
+            models.Index(
+                fields=["app_ref"],
+                name="leg_room_live",
+                condition=models.Q(app="room") & ~models.Q(state="ended"),
+            ),
         ]
 
 
@@ -148,6 +175,11 @@ class Attempt(models.Model):
         indexes = [
             models.Index(fields=["device_id"], name="attempt_device"),
             models.Index(
+                fields=["device_id"],
+                name="attempt_device_live",
+                condition=models.Q(state__in=["preparing", "ringing"]),
+            ),
+            models.Index(
                 fields=["id"], name="attempt_sip_waiting", condition=models.Q(kind="sip", state="ringing")
             ),
         ]
@@ -162,10 +194,21 @@ class Device(models.Model):
     kind = models.CharField(max_length=8, default="phone")
     online_until = models.DateTimeField(null=True)
     receives = models.BooleanField(default=True, help_text="guests and unregistered clients only call out")
+    offline_at = models.DateTimeField(null=True, help_text="since when; the row is forgotten a day later")
     connection = models.UUIDField(null=True, help_text="the socket that holds it now")
     contact = models.JSONField(default=dict, help_text="SIP: contact, transport, edge, flow")
     user_agent = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["subscriber_id", "online_until"], name="device_online")]
+        indexes = [
+            models.Index(fields=["subscriber_id", "online_until"], name="device_online"),
+            models.Index(
+                fields=["online_until"],
+                name="device_lease",
+                condition=models.Q(online_until__isnull=False),
+            ),
+            models.Index(
+                fields=["offline_at"], name="device_gone", condition=models.Q(online_until__isnull=True)
+            ),
+        ]

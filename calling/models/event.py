@@ -38,4 +38,10 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["id"], name="event_unpublished", condition=models.Q(position__isnull=True)),
             models.Index(fields=["call_id", "sequence"], name="event_call"),
+            models.Index(fields=["project", "created_at"], name="event_project_created"),
+            models.Index(
+                fields=["project", "type", "position"],
+                name="event_project_type",
+                condition=models.Q(position__isnull=False),
+            ),
         ]

@@ -66,3 +66,8 @@ class Recording(models.Model):
     size = models.BigIntegerField(default=0)
     path = models.CharField(max_length=500)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["call_id"], name="recording_open", condition=models.Q(state="recording")),
+        ]

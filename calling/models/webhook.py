@@ -23,11 +23,24 @@ class WebhookEndpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     failing_since = models.DateTimeField(null=True)
+    hasten_at = models.DateTimeField(null=True, help_text="what was tried before then is due")
+    park_before = models.DateTimeField(null=True, help_text="what waits since before then is to be parked")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"], name="endpoint_to_park", condition=models.Q(park_before__isnull=False)
+            ),
+        ]
 
 
 class Delivery(models.Model):
-    """One event for one endpoint. In order per (endpoint, stream): event ids only grow."""
+    """One event for one endpoint. In order per (endpoint, stream): event ids only grow.
+
+    `head`: kept by triggers of migration calling.0020. The oldest pending one of its stream always has it,
+    and seldom another has it too.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
@@ -37,6 +50,8 @@ class Delivery(models.Model):
     state = models.CharField(max_length=10, default="pending")  # pending delivered parked cancelled
     trigger = models.CharField(max_length=10, default="event")  # event resend replay test
     tries = models.IntegerField(default=0)
+    head = models.BooleanField(default=False, db_default=False)
+    tried_at = models.DateTimeField(null=True)  # and failed; a pending one's last time
     next_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
@@ -45,12 +60,24 @@ class Delivery(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["endpoint", "stream", "event"],
-                name="delivery_pending",
+                fields=["endpoint", "stream", "event", "id"],
+                name="delivery_stream",
                 condition=models.Q(state="pending"),
             ),
-            models.Index(fields=["next_at"], name="delivery_due", condition=models.Q(state="pending")),
+            models.Index(
+                fields=["endpoint", "next_at"],
+                name="delivery_head",
+                condition=models.Q(state="pending", head=True),
+            ),
+            models.Index(
+                fields=["endpoint", "tried_at"],
+                name="delivery_head_tried",
+                condition=models.Q(state="pending", head=True) & models.Q(tried_at__isnull=False),
+            ),
+            models.Index(fields=["created_at"], name="delivery_oldest", condition=models.Q(state="pending")),
+            models.Index(fields=["created_at"], name="delivery_parked", condition=models.Q(state="parked")),
             models.Index(fields=["endpoint", "state", "-created_at"], name="delivery_list"),
+            models.Index(fields=["endpoint", "-created_at", "-id"], name="delivery_newest"),
         ]
 
 

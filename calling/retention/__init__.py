@@ -19,27 +19,33 @@ from calling.models import Conversation, StaffAction, TextMessage
 from subscribers import idempotency
 from tokens import issue
 
-BATCH = 5000
-MOST_BATCHES = 200
+BATCH = 1000
+FIRST = 50  # enough to see that nothing is old
 KEPT_FAILURES = 10_000
 
 EVENTS = """
-WITH old AS (
-    SELECT e.id FROM calling_event e
+WITH page AS MATERIALIZED (
+    SELECT id, project_id, call_id, position, created_at
+    FROM calling_event WHERE id > %(after)s ORDER BY id LIMIT %(batch)s
+), old AS MATERIALIZED (
+    SELECT e.id FROM page e
     WHERE e.created_at < %(before)s
       AND (e.position IS NULL OR e.position < (
           SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))
       AND NOT EXISTS (SELECT 1 FROM calling_delivery d WHERE d.event_id = e.id AND d.state = 'pending')
       AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.id = e.call_id AND c.state <> 'ended')
-    ORDER BY e.id LIMIT %(batch)s
 ), attempts AS (
     DELETE FROM calling_deliveryattempt WHERE delivery_id IN (
         SELECT id FROM calling_delivery WHERE event_id IN (SELECT id FROM old))
 ), deliveries AS (
     DELETE FROM calling_delivery WHERE event_id IN (SELECT id FROM old)
+), events AS (
+    DELETE FROM calling_event WHERE id IN (SELECT id FROM old)
 )
-DELETE FROM calling_event WHERE id IN (SELECT id FROM old)
+SELECT (SELECT count(*) FROM old), max(id), coalesce(bool_or(created_at < %(before)s), false) FROM page
 """
+"""Ids grow with time: from the oldest on, a page after the other, until one has no old row. What is kept all
+the same is passed once a run and not looked at again with each batch."""
 
 STATUS_ENDPOINTS = """
 DELETE FROM calling_webhookendpoint e WHERE e.call_id IS NOT NULL AND e.created_at < %(before)s
@@ -54,14 +60,13 @@ def forget_events(before: datetime) -> int:
     Kept all the same: each project's newest, because positions count on from it and a cursor must never
     point past the log; what waits for delivery; and the events of calls that are still up.
     """
-    done = 0
-    for _ in range(MOST_BATCHES):
+    done, after, more = 0, 0, True
+    while more:
         with connection.cursor() as cursor:
-            cursor.execute(EVENTS, {"before": before, "batch": BATCH})
-            found = cursor.rowcount
+            batch = BATCH if after else FIRST
+            cursor.execute(EVENTS, {"before": before, "batch": batch, "after": after})
+            found, after, more = cursor.fetchone()
         done += found
-        if found < BATCH:
-            break
     with connection.cursor() as cursor:
         cursor.execute(STATUS_ENDPOINTS, {"before": before})
     return done
@@ -84,11 +89,8 @@ def forget_messages(before: datetime) -> int:
         TextMessage.objects.filter(created_at__lt=before),
         Conversation.objects.filter(spoken_at__lt=before),
     ):
-        for _ in range(MOST_BATCHES):
-            batch = list(rows.values_list("pk", flat=True)[:BATCH])
+        while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
             done += rows.filter(pk__in=batch).delete()[0]
-            if len(batch) < BATCH:
-                break
     return done
 
 

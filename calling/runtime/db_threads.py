@@ -21,6 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 WORKER_THREADS = 4
 SOCKET_THREADS = 8
+SIGN_IN_THREADS = 4
 RETRY_SECONDS = 0.5
 # PostgreSQL is away, or too busy: worth trying again. Everything else is a fault of the statement.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
@@ -81,6 +82,11 @@ def _socket_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(SOCKET_THREADS, thread_name_prefix="sockets")
 
 
+@lru_cache(maxsize=1)
+def _sign_in_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(SIGN_IN_THREADS, thread_name_prefix="sign-in")
+
+
 def with_connection(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Work whose first argument is a token's holder sees the rows of that project alone."""
     close_old_connections()
@@ -100,3 +106,9 @@ async def run_for_socket(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     """
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_socket_pool(), lambda: with_connection(work, *args, **kwargs))
+
+
+async def run_for_sign_in(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for who comes in: neither waits for the other when thousands of sockets come back at once."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_sign_in_pool(), lambda: with_connection(work, *args, **kwargs))

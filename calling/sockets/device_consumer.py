@@ -18,7 +18,6 @@ from django.conf import settings
 
 import clock
 from calling import presence
-from calling.runtime.db_threads import run_for_socket
 from calling.runtime.token_bucket import TokenBucket
 from calling.sockets import hub, origin, patience
 from calling.sockets.device_session import DeviceSession
@@ -143,12 +142,7 @@ class DeviceConsumer(AsyncWebsocketConsumer, Generic[S]):  # type: ignore[misc]
         if not the_hub.detach(session):
             return
         the_hub.keep(session)
-        try:
-            await run_for_socket(
-                presence.device_offline, session.device_id, self.connection, gone=code == GONE
-            )
-        except Exception as error:  # its lease runs out by itself
-            log.warning("A lost device could not be marked", extra={"error": type(error).__name__})
+        await the_hub.offline(presence.GoneDevice(session.device_id, self.connection, code == GONE))
 
     def user_agent(self) -> str:
         found = (value for name, value in self.scope.get("headers", ()) if name == b"user-agent")

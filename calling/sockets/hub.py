@@ -31,6 +31,7 @@ LOOK_SECONDS = 2.0
 RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
 ROW_SECONDS = 3000.0
+LOST_AT_ONCE = 500
 
 
 class Reader(Protocol):
@@ -54,11 +55,13 @@ class Hub:
             str, tuple[float, DeviceSession[Any]]
         ] = {}  # lines whose socket was lost a moment ago
         self.dirty: set[str] = set()  # device ids
+        self.lost: list[tuple[presence.GoneDevice, asyncio.Future[None]]] = []
+        self.losing = asyncio.Event()
         self.wanted = asyncio.Event()
         self.last: dict[str, float] = defaultdict(float)
         self.tasks = [
             asyncio.create_task(self.forever(work), name=f"hub-{work.__name__}")
-            for work in (self.listen, self.work, self.beat)
+            for work in (self.listen, self.work, self.beat, self.take_offline)
         ]
 
     # --- lines and readers ----------------------------------------------------------------------
@@ -97,6 +100,13 @@ class Hub:
     def look_all(self) -> None:
         self.dirty.update(self.lines)
         self.wanted.set()
+
+    async def offline(self, device: presence.GoneDevice) -> None:
+        """A device is lost; returns once that is written. All that are lost meanwhile go in one batch."""
+        written = asyncio.get_running_loop().create_future()
+        self.lost.append((device, written))
+        self.losing.set()
+        await written
 
     # --- the tasks ------------------------------------------------------------------------------
 
@@ -176,6 +186,21 @@ class Hub:
             if self.lines.get(line.device_id) is line:
                 line.hear_messages(written.get(line.holder.identity, ()))
 
+    async def take_offline(self) -> None:
+        await self.losing.wait()
+        self.losing.clear()
+        batch, self.lost = self.lost[:LOST_AT_ONCE], self.lost[LOST_AT_ONCE:]
+        if self.lost:
+            self.losing.set()
+        try:
+            await run_for_socket(presence.devices_offline, [device for device, _ in batch])
+        except Exception as error:  # their leases run out by themselves
+            log.warning("Lost devices could not be marked", extra={"error": type(error).__name__})
+        finally:
+            for _, written in batch:
+                if not written.done():
+                    written.set_result(None)
+
     async def beat(self) -> None:
         await asyncio.sleep(TICK_SECONDS)
         now = clock.monotonic()
@@ -209,6 +234,8 @@ class Hub:
             await reader.check()
 
     async def stop(self) -> None:
+        for _, written in self.lost:
+            written.cancel()
         for task in self.tasks:
             task.cancel()
         for task in self.tasks:

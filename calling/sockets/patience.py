@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from calling.commands.params import InvalidParams
-from calling.runtime.db_threads import run_for_socket
+from calling.runtime.db_threads import run_for_sign_in
 from rest import errors
 from rest.errors import ApiError
 from tokens.authentication import InvalidToken
 
 NO_TOKEN, TRY_AGAIN = 4401, 1013  # RFC 6455's registry: 1013 is "try again later"
 LATE_SECONDS = 0.5  # a clock that rings later than that was held up, and so was the client's frame
-ANSWER_SECONDS = 10.0  # for the platform to judge a first frame
+ANSWER_SECONDS = 20.0  # for the platform to judge a first frame: so long a storm of them may last
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ async def run_out(seconds: float) -> int:
 async def judged(work: Callable[..., T], *args: object) -> T:
     """The judgement of a first frame, in a thread. Raises `unavailable` (503) where it takes too long."""
     try:
-        return await asyncio.wait_for(run_for_socket(work, *args), ANSWER_SECONDS)
+        return await asyncio.wait_for(run_for_sign_in(work, *args), ANSWER_SECONDS)
     except TimeoutError:
         raise errors.Unavailable from None
 

@@ -36,6 +36,7 @@ class Deliverer:
         self.trying: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self.done: asyncio.Queue[DeliveryResult] = asyncio.Queue()
         self.settling: list[DeliveryResult] = []
+        self.behind: UUID | None = None  # the endpoint up to which the last claim looked; None: all of them
         self.unsettled: Counter[UUID] = Counter()  # tries by endpoint, until what came of them is written
 
     def wake(self) -> None:
@@ -52,7 +53,7 @@ class Deliverer:
                     self.trying[task] = each
                     self.unsettled[each.endpoint_id] += 1
                     task.add_done_callback(lambda gone: self.trying.pop(gone, None))
-                if not claimed:
+                if not claimed and self.behind is None:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self.looking.wait(), LOOK_SECONDS)
         finally:
@@ -81,7 +82,10 @@ class Deliverer:
         if room <= 0:
             return []
         try:
-            return await db_threads.run(delivery_queue.claim, room, dict(self.unsettled))
+            found, self.behind = await db_threads.run(
+                delivery_queue.claim_behind, self.behind, room, dict(self.unsettled)
+            )
+            return found
         except DatabaseError as error:
             log.warning("Deliveries could not be claimed", extra={"error": str(error)})
             await asyncio.sleep(1)

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 import clock
 from calling import models
-from calling.calls import control
+from calling.webhooks.disabling import disable
 from calling.webhooks.schedule import Verdict, is_abandoned, next_attempt
 from subscribers.encryption import Unreadable, unseal
 
@@ -32,21 +32,37 @@ PER_QUIET = 8
 """Of a deliverer's room so many places are for projects that have no more than so many tries at once: however
 many endpoints others have, and however slowly they answer, a quiet project's delivery finds a place."""
 
+WALK = 1000
+"""So many endpoints with something pending one claim looks at; the next one goes on behind them."""
+
 CLAIM = """
-WITH heads AS (
-    SELECT DISTINCT ON (endpoint_id, stream) id, endpoint_id, next_at, claimed_until
-    FROM calling_delivery WHERE state = 'pending'
-    ORDER BY endpoint_id, stream, event_id, id
-), ranked AS (
-    SELECT h.id, h.next_at, h.endpoint_id, e.project_id,
-           row_number() OVER (PARTITION BY h.endpoint_id ORDER BY h.next_at) + COALESCE(b.count, 0) AS place,
+WITH RECURSIVE walk AS (
+    (SELECT endpoint_id, 1 AS step FROM calling_delivery
+     WHERE state = 'pending' AND head AND (%(after)s::uuid IS NULL OR endpoint_id > %(after)s::uuid)
+     ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM calling_delivery d
+            WHERE d.state = 'pending' AND d.head AND d.endpoint_id > w.endpoint_id
+            ORDER BY d.endpoint_id LIMIT 1), w.step + 1
+    FROM walk w WHERE w.endpoint_id IS NOT NULL AND w.step < %(walk)s
+), asked AS (
+    SELECT e.id, e.project_id, e.hasten_at, e.park_before, COALESCE(b.count, 0) AS count,
            CASE WHEN e.failing_since < clock_timestamp() - interval '60 seconds'
                 THEN %(failing)s ELSE %(each)s END AS room
-    FROM heads h
-    JOIN calling_webhookendpoint e ON e.id = h.endpoint_id AND e.disabled_at IS NULL
-    LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count)
-           ON b.endpoint_id = h.endpoint_id
-    WHERE h.next_at <= clock_timestamp() AND (h.claimed_until IS NULL OR h.claimed_until < clock_timestamp())
+    FROM walk w JOIN calling_webhookendpoint e ON e.id = w.endpoint_id AND e.disabled_at IS NULL
+    LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count) ON b.endpoint_id = e.id
+), ranked AS (
+    SELECT h.id, h.next_at, a.id AS endpoint_id, a.project_id, a.room,
+           row_number() OVER (PARTITION BY a.id ORDER BY h.next_at) + a.count AS place
+    FROM asked a CROSS JOIN LATERAL (
+        (SELECT d.id, d.next_at FROM calling_delivery d
+         WHERE d.endpoint_id = a.id AND d.next_at <= clock_timestamp() AND {free}
+         ORDER BY d.next_at LIMIT greatest(a.room - a.count, 0))
+        UNION
+        (SELECT d.id, d.next_at FROM calling_delivery d
+         WHERE d.endpoint_id = a.id AND d.tried_at < a.hasten_at AND {free}
+         ORDER BY d.tried_at LIMIT greatest(a.room - a.count, 0))
+    ) h
 ), busy_projects AS (
     SELECT e.project_id, sum(b.count) AS count
     FROM unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count)
@@ -64,18 +80,34 @@ WITH heads AS (
     SELECT id FROM in_turn
     WHERE turn <= %(limit)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
 )
-UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
-FROM chosen c
-WHERE d.id = c.id AND d.state = 'pending' AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
-  AND d.id IN (SELECT id FROM calling_delivery WHERE id = c.id FOR UPDATE SKIP LOCKED)
-RETURNING d.id
-"""
+, claimed AS (
+    UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+    FROM chosen c
+    WHERE d.id = c.id AND d.state = 'pending'
+      AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
+      AND d.id IN (SELECT id FROM calling_delivery WHERE id = c.id FOR UPDATE SKIP LOCKED)
+    RETURNING d.id
+)
+SELECT ARRAY(SELECT id FROM claimed), (SELECT endpoint_id FROM walk ORDER BY step DESC LIMIT 1)
+""".replace(
+    "{free}",
+    """d.state = 'pending' AND d.head
+         AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
+         AND (a.park_before IS NULL OR d.created_at > a.park_before)
+         AND NOT EXISTS (
+             SELECT FROM calling_delivery o
+             WHERE o.endpoint_id = d.endpoint_id AND o.stream = d.stream AND o.state = 'pending'
+               AND (o.event_id, o.id) < (d.event_id, d.id))""",
+)
+"""What is claimed are heads: the oldest pending delivery of a stream. Endpoints are stepped through by the
+index of the heads, and of each only so many heads are read as it has room for: a backlog costs nothing."""
 
 SETTLE = """
 UPDATE calling_delivery d
-SET state = v.state, tries = v.tries, next_at = v.next_at, claimed_until = NULL, finished_at = v.finished_at
-FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
-     AS v(id, state, tries, next_at, finished_at)
+SET state = v.state, tries = v.tries, next_at = v.next_at, claimed_until = NULL, finished_at = v.finished_at,
+    tried_at = v.tried_at
+FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+     AS v(id, state, tries, next_at, finished_at, tried_at)
 WHERE d.id = v.id
 """
 
@@ -137,6 +169,13 @@ class DeliveryResult:
 
 def claim(limit: int, busy: Mapping[UUID, int]) -> list[ClaimedDelivery]:
     """Claim at most `limit` due deliveries; `busy` counts the tries under way by endpoint."""
+    return claim_behind(None, limit, busy)[0]
+
+
+def claim_behind(
+    after: UUID | None, limit: int, busy: Mapping[UUID, int]
+) -> tuple[list[ClaimedDelivery], UUID | None]:
+    """The same among the endpoints behind `after` (None: from the first); and where the next claim begins."""
     values: dict[str, Any] = {
         "busy": list(busy),
         "counts": list(busy.values()),
@@ -146,14 +185,16 @@ def claim(limit: int, busy: Mapping[UUID, int]) -> list[ClaimedDelivery]:
         "limit": limit,
         "quiet": PER_QUIET,
         "reserved": RESERVED,
+        "after": after,
+        "walk": WALK,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
-        ids = [row[0] for row in cursor.fetchall()]
+        ids, last = cursor.fetchone()
     if not ids:
-        return []
+        return [], last
     rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
-    return list(readable(rows.order_by("event_id")))
+    return list(readable(rows.order_by("event_id"))), last
 
 
 def readable(rows: Iterable[models.Delivery]) -> Iterator[ClaimedDelivery]:
@@ -268,7 +309,7 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
         rows = {row.id: row for row in mine.order_by("id")}
         known = [each for each in sorted(tried, key=lambda one: one.at) if each.claimed.id in rows]
         models.DeliveryAttempt.objects.bulk_create(attempt_row(each) for each in known)
-        done: dict[UUID, tuple[str, int, datetime | None, datetime | None]] = {}
+        done: dict[UUID, Outcome] = {}
         health: dict[UUID, bool] = {}
         for each in known:
             row, tries = rows[each.claimed.id], each.claimed.tries + 1
@@ -283,7 +324,7 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
             if row.state == "delivered" or (late and verdict.state != "delivered"):
                 continue
             finished = each.at if verdict.state != "pending" else None
-            done[row.id] = (verdict.state, max(tries, row.tries), verdict.next_at, finished)
+            done[row.id] = Outcome(verdict.state, max(tries, row.tries), verdict.next_at, finished, each.at)
         write_outcomes(done)
         gone |= note_health(health, max((each.at for each in known), default=None))
     for endpoint_id, why in gone.items():
@@ -301,13 +342,21 @@ def attempt_row(tried: DeliveryResult) -> models.DeliveryAttempt:
     )
 
 
-def write_outcomes(done: Mapping[UUID, tuple[str, int, datetime | None, datetime | None]]) -> None:
+class Outcome(NamedTuple):
+    state: str
+    tries: int
+    next_at: datetime | None
+    finished_at: datetime | None
+    tried_at: datetime
+
+
+def write_outcomes(done: Mapping[UUID, Outcome]) -> None:
     """One statement for the whole batch: Django's own bulk update costs more than the deliveries."""
     if not done:
         return
-    states, tries, next_at, finished = (list(column) for column in zip(*done.values(), strict=True))
+    columns = (list(column) for column in zip(*done.values(), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE, [list(done), states, tries, next_at, finished])
+        cursor.execute(SETTLE, [list(done), *columns])
 
 
 def note_health(health: dict[UUID, bool], now: datetime | None) -> dict[UUID, str]:
@@ -322,19 +371,3 @@ def note_health(health: dict[UUID, bool], now: datetime | None) -> dict[UUID, st
     rows.filter(pk__in=bad, failing_since=None).update(failing_since=now)
     old = rows.filter(pk__in=bad, disabled_at=None, call_id=None)
     return {row.id: "failing for 5 days" for row in old if is_abandoned(row.failing_since, now)}
-
-
-def disable(endpoint_id: UUID, why: str, *, tell: bool = True) -> None:
-    """Disable an endpoint, park what waits for it and, unless its owner did it, say so in the log."""
-    now = clock.now()
-    with transaction.atomic():
-        row = models.WebhookEndpoint.objects.select_for_update().filter(pk=endpoint_id).first()
-        if row is None or row.disabled_at is not None:
-            return
-        row.disabled_at, row.disabled_reason = now, why
-        row.save(update_fields=["disabled_at", "disabled_reason"])
-        waiting = models.Delivery.objects.filter(endpoint=row, state="pending")
-        waiting.update(state="parked", claimed_until=None, finished_at=now)
-        if tell and row.call_id is None:
-            data = {"webhook": {"id": str(row.id), "url": row.url}, "reason": why}
-            control.record_project_event(row.project_id, "webhook.disabled", data)

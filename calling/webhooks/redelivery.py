@@ -16,11 +16,12 @@ from calling import models
 from calling.calls import control
 from calling.calls.event_log import TEST
 from calling.runtime import nudge
-from calling.webhooks.delivery_queue import disable
+from calling.webhooks.disabling import disable
 from calling.webhooks.fanout import wants
 from rest import errors
 
 REPLAY_LIMIT = 10_000
+SHOWN = 500
 
 
 def send_test(endpoint: models.WebhookEndpoint) -> models.Delivery:
@@ -52,7 +53,7 @@ def replay(
     wanted = [event for event in found if wants(endpoint.events, event.type)]
     now = clock.now()
     with transaction.atomic():
-        retry_now(endpoint)
+        hasten(endpoint)
         models.Delivery.objects.bulk_create(
             (
                 models.Delivery(
@@ -85,6 +86,15 @@ def disable_by_owner(endpoint: models.WebhookEndpoint) -> None:
 def refuse_disabled(endpoint: models.WebhookEndpoint) -> None:
     if endpoint.disabled_at is not None:
         raise errors.Conflict("not_allowed", "The endpoint is disabled.")
+
+
+def hasten(endpoint: models.WebhookEndpoint) -> None:
+    """What waits for its next try is due. The soonest SHOWN say so at once; a backlog is not rewritten."""
+    now = clock.now()
+    models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(hasten_at=now)
+    heads = models.Delivery.objects.filter(endpoint=endpoint, state="pending", head=True, next_at__gt=now)
+    soonest = list(heads.order_by("next_at").values_list("pk", flat=True)[:SHOWN])
+    models.Delivery.objects.filter(pk__in=soonest, state="pending").update(next_at=now)
 
 
 def retry_now(endpoint: models.WebhookEndpoint, **which: object) -> None:

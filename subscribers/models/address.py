@@ -34,6 +34,11 @@ class Address(Owned):
         constraints = [
             models.UniqueConstraint(fields=["project", "context", "name"], name="address_name"),
         ]
+        indexes = [
+            *Owned.Meta.indexes,
+            models.Index(fields=["project", "name", "id"], name="address_by_name"),
+            models.Index(fields=["project", "kind", "name", "id"], name="address_kind_by_name"),
+        ]
 
     def __str__(self) -> str:
         return self.text

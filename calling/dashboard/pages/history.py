@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q
+from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q, QuerySet
 from django.db.models.functions import Extract, Trunc
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 import clock
 from calling import models
+from calling.calls import event_log
 from calling.dashboard.access import Staff, page, record
 from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
 from calling.dashboard.charts import Chart, chart
@@ -30,6 +31,8 @@ PERIODS = {
     "month": ("The last 30 days", 30, "day"),
 }
 EXPORTED = 1_000_000
+PAGE = 1000
+R = TypeVar("R")
 COLUMNS = (
     "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at",
     "ended_at", "end_reason", "end_cause", "ended_by", "sip_code", "consult_of", "metadata",
@@ -109,6 +112,18 @@ def label_of(moment: datetime, each: str) -> str:
     return timezone.localtime(moment).strftime("%a %H:00" if each == "hour" else "%Y-%m-%d")
 
 
+def in_pages(rows: QuerySet[Any, R], key: str, key_of: Callable[[R], Any]) -> Iterator[R]:
+    """At most EXPORTED rows in the order of a unique key, a page at a time.
+
+    No cursor of the server holds them: behind PgBouncer each statement may meet another session.
+    """
+    page, left = list(rows[:PAGE]), EXPORTED
+    while page and left > 0:
+        yield from page[:left]
+        left -= len(page)
+        page = list(rows.filter(**{f"{key}__gt": key_of(page[-1])})[:PAGE]) if len(page) == PAGE else []
+
+
 def calls_in_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         yield json.dumps({name: plain(row[name]) for name in COLUMNS}, ensure_ascii=False) + "\n"
@@ -158,13 +173,14 @@ def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResp
             pk__in=models.Call.objects.filter(wanted(request.GET).where, project=staff.project).values("pk"),
         ).order_by("pk")
         total = rows.count()
-        values = rows.values(*COLUMNS)[:EXPORTED].iterator(chunk_size=1000)
+        values = in_pages(rows.values(*COLUMNS), "pk", lambda row: row["id"])
         body = calls_in_csv(values) if form == "csv" else calls_in_lines(values)
     elif what == "events" and form == "jsonl":
-        events = models.Event.objects.filter(project=staff.project).order_by("pk")
-        total = events.count()
-        bodies = events.values_list("body", flat=True)[:EXPORTED].iterator(chunk_size=1000)
-        body = (text + "\n" for text in bodies)
+        start, end = event_log.before_oldest(staff.project.pk), event_log.head(staff.project.pk)
+        total = end - start  # not counted: positions have no gaps, but for calls that were deleted
+        events = models.Event.objects.filter(project=staff.project, position__lte=end).order_by("position")
+        pairs = in_pages(events.values_list("position", "body"), "position", lambda pair: pair[0])
+        body = (text + "\n" for _, text in pairs)
     else:
         raise Http404
     record(request, staff, f"export.{what}", form, rows=total)

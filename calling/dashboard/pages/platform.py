@@ -19,6 +19,7 @@ from calling.calls import event_log
 from calling.dashboard.access import Staff, page
 from calling.dashboard.pagination import listing
 from calling.runtime import nudge
+from calling.webhooks import counts
 
 SIGN_INS = ("login", "login.failed", "logout")
 STALE = timedelta(seconds=5)
@@ -48,8 +49,8 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
         "version": version,
         "redis": nudge.available(),
         "waiting": event_log.waiting().filter(project=staff.project).count(),
-        "pending": mine.filter(state="pending").count(),
-        "parked": mine.filter(state="parked").count(),
+        "pending": counts.counted(mine.filter(state="pending")),
+        "parked": counts.counted(mine.filter(state="parked")),
         "live": models.Call.objects.filter(project=staff.project).exclude(state="ended").count(),
     }
     part = "dashboard/health_part.html" if "part" in request.GET else "dashboard/health.html"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -14,18 +13,22 @@ from calling.dashboard import waiting
 from calling.dashboard.access import Staff, as_uuid, page
 from calling.dashboard.pages.webhook_forms import SHOWN_ONCE
 from calling.dashboard.pagination import listing
+from calling.webhooks import counts
 
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
 def endpoints(staff: Staff) -> list[models.WebhookEndpoint]:
-    recent = Q(deliveries__created_at__gt=clock.now() - timedelta(days=1))
-    counts = {
-        f"{state}_count": Count("deliveries", filter=recent & Q(deliveries__state=state))
-        for state in ("pending", "delivered", "parked")
-    }
+    """Each with `pending_count`, `delivered_count` and `parked_count` of the last day."""
+    since = clock.now() - timedelta(days=1)
+    states = ("pending", "delivered", "parked")
     rows = models.WebhookEndpoint.objects.filter(project=staff.project, call_id=None)
-    return list(rows.annotate(**counts).order_by("-created_at")[:200])
+    found = list(rows.order_by("-created_at")[:200])
+    numbers = counts.by_endpoint([row.id for row in found], states, since)
+    for row in found:
+        for state in states:
+            setattr(row, f"{state}_count", numbers[row.id, state])
+    return found
 
 
 @page()
@@ -51,7 +54,7 @@ def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse
         "given": request.GET,
         "replayed": again.count(),
         "replay_waiting": again.filter(state="pending").count(),
-        "pending": row.deliveries.filter(state="pending").count(),
+        "pending": counts.counted(row.deliveries.filter(state="pending").order_by("-created_at")),
     }
     shown_once = request.session.get(SHOWN_ONCE)
     if staff.owns and shown_once and shown_once["id"] == str(row.pk) and "part" not in request.GET:

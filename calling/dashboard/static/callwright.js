@@ -242,9 +242,12 @@ export class Phone extends Emitter {
     if (!this.#wanted) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
     if (this.#wanted) {
       if (Date.now() - this.#lostAt > GRACE_MS) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
-      const wait = Math.min(250 * 2 ** this.#attempts, this.activeCalls.length ? 2000 : 30000) * (0.5 + Math.random() / 2);
+      // Whoever talks is back first. All others of a restarted proxy spread themselves, or they come at once.
+      const [least, most, some] = this.activeCalls.length || code === 4429 ? [250, 2000, 0.5] : [1000, 30000, 0];
+      const full = code === 4429 ? 5000 : Math.min(least * 2 ** this.#attempts, most);
       this.#attempts += 1;
-      this.#timers.again = Number(setTimeout(() => ((this.#timers.again = 0), this.#open()), code === 4429 ? 5000 : wait));
+      const wait = full * (some + Math.random() * (1 - some));
+      this.#timers.again = Number(setTimeout(() => ((this.#timers.again = 0), this.#open()), wait));
     }
     this.emit('closed', code, reason, this.#wanted);
   }

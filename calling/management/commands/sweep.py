@@ -23,7 +23,7 @@ from calling.push import rings
 from calling.push.sender import Sender
 from calling.retention import forget_all
 from calling.runtime import db_threads, nudge
-from calling.sweep import BATCH, Rounds, next_deadline, sweep_deadlines, sweep_others
+from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.webhooks.deliverer import Deliverer
 from calling.webhooks.publish import publish_waiting
 
@@ -70,7 +70,7 @@ async def run() -> None:
         asyncio.create_task(deliverer.run()),
         asyncio.create_task(publish_forever(wake, deliverer)),
         asyncio.create_task(keep_deadlines()),
-        asyncio.create_task(sweep_forever()),
+        *(asyncio.create_task(sweep_forever(broom, pause)) for broom, pause in BROOMS),
         asyncio.create_task(forget_forever()),
         asyncio.create_task(watch_forever()),
         asyncio.create_task(push_forever()),
@@ -143,10 +143,10 @@ async def drop_revoked_forever() -> None:
         await asyncio.sleep(REVOKED_SECONDS)
 
 
-async def sweep_forever() -> None:
+async def sweep_forever(broom: Callable[[], int], pause: float) -> None:
     while True:
-        await guarded(sweep_others, 0)
-        await asyncio.sleep(BROOM_SECONDS)
+        await guarded(broom, 0)
+        await asyncio.sleep(pause)
 
 
 async def forget_forever() -> None:

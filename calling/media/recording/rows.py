@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 import clock
 from calling import models
@@ -38,9 +38,9 @@ def link(row_id: UUID | str, project_id: UUID | str) -> str:
 def close_abandoned() -> int:
     """Mark as `partial` what still says `recording` though its call is over; for the sweep. How many."""
     late = clock.now() - timedelta(seconds=GRACE_SECONDS)  # a living worker needs a moment to write the end
-    live = models.Call.objects.filter(~Q(state="ended") | Q(ended_at__gt=late)).values("id")
+    live = models.Call.objects.filter(~Q(state="ended") | Q(ended_at__gt=late), pk=OuterRef("call_id"))
     count = 0
-    for row in models.Recording.objects.filter(state="recording").exclude(call_id__in=live)[:500]:
+    for row in models.Recording.objects.filter(~Exists(live), state="recording")[:500]:
         size = length = 0
         with contextlib.suppress(OSError):
             size = os.stat(root() / row.path).st_size

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 import clock
 from calling import models, presence
@@ -160,7 +160,7 @@ def waiting(known: Iterable[str]) -> list[OutboundAttempt]:
         models.Attempt.objects.filter(kind="sip", state="ringing", offer__isnull=False)
         .filter(Q(leg__state="ringing") | Q(leg__party="sip", leg__state="created"))
         .exclude(id__in=list(known))
-        .exclude(id__in=SipDialog.objects.values("id"))
+        .filter(~Exists(SipDialog.objects.filter(id=OuterRef("id"))))
         .select_related("leg", "leg__call")
         .order_by("id")[:BATCH]
     )

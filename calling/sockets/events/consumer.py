@@ -21,7 +21,6 @@ from django.conf import settings
 
 import clock
 from calling.calls import event_log
-from calling.calls.event_log import Entry
 from calling.commands import event_params
 from calling.commands.params import InvalidParams, Params
 from calling.runtime.db_threads import run_for_socket
@@ -116,6 +115,9 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def begin(self, frame: frames.Frame) -> None:
         self.patience.cancel()
+        if not self.stranger.speak():
+            await self.close_socket(patience.TRY_AGAIN)
+            return
         try:
             self.subscription = await patience.judged(
                 subscribe, frame.fields, self.connected_at, origin.source(self.scope)
@@ -157,8 +159,8 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         while not self.closed:
             self.more.clear()
             try:
-                entries: list[Entry] = await run_for_socket(
-                    event_log.page, found.project_id, after, PAGE, found.types
+                entries, end = await run_for_socket(
+                    event_log.following, found.project_id, after, PAGE, found.types
                 )
             except Exception as error:
                 log.warning("The log could not be read", extra={"error": type(error).__name__})
@@ -174,6 +176,7 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             except Exception:  # the connection is gone
                 return
             if not entries:
+                after = end
                 await self.more.wait()
 
     async def tell(self, message: dict[str, Any]) -> None:

@@ -109,6 +109,9 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
             self.out.push(frames.error("not_authenticated", "The first frame must be auth.", frame.req_id))
             self.close_soon(NO_TOKEN)
             return
+        if not self.stranger.speak():
+            self.close_soon(patience.TRY_AGAIN)
+            return
         try:
             found = await patience.judged(auth.welcome, frame.fields, self.connection, self.user_agent())
         except Exception as error:
