@@ -16,7 +16,13 @@ STATES = {
 }
 DEFAULT = ("ended",)
 OPERATION_STATES = {"paused": "paused", "finished": "finished", "failed": "error"}
-WORDS = {"play": "playing", "record": "recording", "collect": "collecting", "stream": "streaming"}
+WORDS = {
+    "play": "playing",
+    "record": "recording",
+    "collect": "collecting",
+    "stream": "streaming",
+    "transcribe": "transcribing",
+}
 TALKED = ("hangup", "transferred")  # how an answered leg ends
 REASONS = {
     "hangup": "hangup",
