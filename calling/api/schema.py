@@ -282,6 +282,7 @@ DETECTION: dict[str, Any] = {
     "end_silence_timeout": s.FloatField(required=False, min_value=0.2, max_value=10),
     "machine_voice_threshold": s.FloatField(required=False, min_value=0.2, max_value=10),
     "machine_words_threshold": s.IntegerField(required=False, min_value=1, max_value=20),
+    "machine_ready_timeout": s.FloatField(required=False, min_value=0.2, max_value=60),
     "wait_for_beep": s.BooleanField(required=False, help_text="go on until a machine takes a message"),
 }
 Detect = shape("Detect", **OPERATION, **DETECTION)

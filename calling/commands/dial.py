@@ -248,7 +248,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
             form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
-    detection = speech_params.machine_detection(form)
+    detection = speech_params.machine_detection(form) if form.given("machine_detection") else None
     if detection is not None and isinstance(subject, TokenHolder):
         words = "A token may not send machine_detection."
         raise errors.Forbidden("not_permitted", words, "machine_detection")

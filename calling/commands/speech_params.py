@@ -2,7 +2,7 @@
 
 * transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
 * detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
-              machine_words_threshold, wait_for_beep}
+              machine_words_threshold, machine_ready_timeout, wait_for_beep}
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def detect(form: Params) -> dict[str, Any]:
         "end_silence_timeout": form.number("end_silence_timeout", 0.2, 10),
         "machine_voice_threshold": form.number("machine_voice_threshold", 0.2, 10),
         "machine_words_threshold": form.integer("machine_words_threshold", 1, 20),
+        "machine_ready_timeout": form.number("machine_ready_timeout", 0.2, 60),
         "wait_for_beep": form.boolean("wait_for_beep") or False,
     }
     if not form.faults:

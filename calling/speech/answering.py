@@ -24,7 +24,6 @@ FAX_HZ: Final = 30.0
 BEEP_HZ: Final = (600.0, 2600.0)
 LOW_BEEP_HZ: Final = 350.0  # after words, when it cannot be ringing any more
 BEEP_MS: Final = (100, 3000)
-MESSAGE_OVER_MS: Final = 3000  # a machine that is silent for so long takes the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,7 @@ class Thresholds:
     end_silence_ms: int = 1000  # after a few words: a person who waits
     machine_voice_ms: int = 2100  # of voice before such a pause: a machine
     machine_words: int = 7
+    ready_ms: int = 3000  # of silence after a machine: it takes the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Answering:
         self._follow_voice(judged)
         if not self.verdict:
             found += self._judge()
-        elif self.verdict == MACHINE and self._silence_ms == MESSAGE_OVER_MS:
+        elif self.verdict == MACHINE and self._silence_ms == self.thresholds.ready_ms // FRAME_MS * FRAME_MS:
             found.append(Finding("message_over", self._at))
         return found
 

@@ -55,10 +55,11 @@ def thresholds_of(ask: Mapping[str, Any]) -> Thresholds:
         milliseconds(ask.get("end_silence_timeout"), usual.end_silence_ms),
         milliseconds(ask.get("machine_voice_threshold"), usual.machine_voice_ms),
         int(ask.get("machine_words_threshold") or usual.machine_words),
+        milliseconds(ask.get("machine_ready_timeout"), usual.ready_ms),
     )
 
 
-def milliseconds(seconds: Any, usual: int) -> int:
+def milliseconds(seconds: float | None, usual: int) -> int:
     return usual if seconds is None else round(float(seconds) * 1000)
 
 

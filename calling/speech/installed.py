@@ -1,4 +1,7 @@
-"""What of the speech packages is installed, without importing any, and what to add where one is missing."""
+"""What of the speech packages is installed, and what to add where one is missing.
+
+Pure apart from that look, which imports none of them.
+"""
 
 from __future__ import annotations
 

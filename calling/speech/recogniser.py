@@ -6,6 +6,7 @@ Who speaks, when, and who wants to know it is `transcriber`'s.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Whisper:
     def __init__(self, directory: Path, english: bool, beam: int) -> None:
         from faster_whisper import WhisperModel
 
+        logging.getLogger("faster_whisper").setLevel(logging.WARNING)
         self._english, self._beam = english, beam
         self._model = WhisperModel(
             str(directory), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True

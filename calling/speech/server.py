@@ -92,7 +92,8 @@ class SpeechServer:
             listener = await self._listener(ask, lambda words: send(writer, words))
             send(writer, {"say": "ready"})
             await self._follow(reader, incoming, listener)
-            await asyncio.wait_for(listener.finish(), FINISH_SECONDS)
+            with contextlib.suppress(TimeoutError):  # what is not heard by then never will be
+                await asyncio.wait_for(listener.finish(), FINISH_SECONDS)
             send(writer, {"say": "finished", "dropped_ms": listener.dropped * frames.FRAME_MS})
         finally:
             self.load -= cost

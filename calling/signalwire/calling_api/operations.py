@@ -115,7 +115,10 @@ def transcribe(request: Request) -> dict[str, Any]:
     return begin(request, "transcribe", request.form.data, of_all=not request.form.given("leg"))
 
 
-DETECT = ("initial_timeout", "end_silence_timeout", "machine_voice_threshold", "machine_words_threshold")
+DETECT = (
+    "initial_timeout", "end_silence_timeout", "machine_voice_threshold", "machine_words_threshold",
+    "machine_ready_timeout",
+)  # fmt: skip
 
 
 def detect(request: Request) -> dict[str, Any]:
