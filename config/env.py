@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from calling.speech import installed as speech
+
 ROOT = Path(__file__).resolve().parent.parent
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 MOST_PLACES = 8  # addresses of media: each costs a leg a socket
@@ -52,6 +54,7 @@ class Environment:
     redis_url: str | None
     web_processes: int
     media_workers: int
+    speech_workers: int
     media_places: tuple[tuple[str, str], ...]  # (bind, advertised), the first where one must be named
     media_ports: tuple[int, int]
     sip_port: int
@@ -179,6 +182,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
         web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
+        speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", int(speech.anything()), 0, 64),
         media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
         sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),

@@ -65,6 +65,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         f"Without `leg` the whole call is recorded. `record.finished` names the file. {KEY}",
     ),
     "calls_collect": ("", f"`collect.finished` has the digits. {KEY}"),
+    "calls_transcribe": ("", f"What is said comes as `transcribe.partial` and `transcribe.final`. {KEY}"),
+    "calls_detect": ("", f"`detect.result` says whether a person, a machine or a fax is there. {KEY}"),
     "calls_stream": ("", f"Twilio's Media Streams protocol, both ways. {KEY}"),
     "calls_operation_control": ("", f"`control_id` is the one that the operation was given. {KEY}"),
     "history_list": ("", f"{LIST} For the holder of a token."),

@@ -100,7 +100,9 @@ class CallEventsView(SwitchboardView):
         size = filters.read_count(query_of(request), "page_size", 200, 1, 200)
         events = models.Event.objects.filter(call_id=row.id, sequence__gt=after)
         if isinstance(self.subject(request), TokenHolder):
-            events = events.exclude(type__startswith="leg.supervising")  # no party is told
+            # No party is told who supervises it, nor in words what the other said while it was on hold.
+            for hidden in ("leg.supervising", "transcribe.", "detect."):
+                events = events.exclude(type__startswith=hidden)
         found = list(events.order_by("sequence").values_list("sequence", "body")[: size + 1])
         more, found = len(found) > size, found[:size]
 

@@ -1,4 +1,4 @@
-"""`play say record collect stream` on a call, and what their owner wants of them later. API keys only."""
+"""Long operations on a call, and what their owner wants of them later. API keys only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
-from calling.commands import leg_selection, operation_params, operations
+from calling.commands import leg_selection, operation_params, operations, speech_params
 from rest import errors
 
 SUMMARIES = {
@@ -20,6 +20,8 @@ SUMMARIES = {
     "record": "Record a leg, or the whole call",
     "collect": "Collect a leg's digits",
     "stream": "Stream a leg's sound to a WebSocket",
+    "transcribe": "Put into words what a leg, or everybody in the call, says",
+    "detect": "Tell whether a person, a machine or a fax is at a leg",
 }
 
 
@@ -36,8 +38,11 @@ def operation_view(verb: str) -> Any:
             key = self.key(request)
             form = self.form(request)
             form.know("leg")
+            if verb in operation_params.SPEECH:
+                leg_selection.locate(key, call_id)
+                speech_params.require_worker()
             control_id, params = operation_params.read(verb, form)
-            if verb == "record" and not form.given("leg"):
+            if verb in ("record", "transcribe") and not form.given("leg"):
                 found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
             else:
                 found, leg = leg_selection.select_leg(key, call_id, form, acting=False)
@@ -73,16 +78,13 @@ class WishView(SwitchboardView):
         )
 
 
-SPEECH = ("transcribe", "detect", "denoise")
-
-
-class SpeechView(SwitchboardView):
-    """Operations that need a speech worker, which no instance of this version has."""
+class DenoiseView(SwitchboardView):
+    """`denoise` needs a speech worker that can do it, which no instance of this version has."""
 
     @extend_schema(exclude=True)
     def post(self, request: Request, call_id: str) -> Response:
         leg_selection.locate(self.key(request), call_id)
-        raise errors.Unprocessable("speech_unavailable", "This instance has no speech worker.")
+        raise errors.Unprocessable("speech_unavailable", "No speech worker of this instance takes noise out.")
 
 
 VIEWS = {verb: operation_view(verb) for verb in operation_params.VERBS}

@@ -146,6 +146,9 @@ Dial = shape(
     user_variables=s.DictField(
         child=text(), required=False, help_text="at most 20; in call.incoming and metadata.user_variables"
     ),
+    machine_detection=s.JSONField(
+        required=False, help_text="true, detect, detect_message_end, or an object of mode and detect's fields"
+    ),
     **{"from": maybe()},
 )
 LEG_HELP = "a leg's id, caller, callee or target; only from an API key"
@@ -264,7 +267,34 @@ Stream = shape(
     authorization_bearer_token=maybe(max_length=4000),
     bidirectional=s.BooleanField(required=False),
 )
-OPERATIONS = {"play": Play, "say": Say, "record": Record, "collect": Collect, "stream": Stream}
+Transcribe = shape(
+    "Transcribe",
+    **OPERATION,
+    model=s.ChoiceField(["accurate", "quick"], required=False, help_text="the best that is installed"),
+    language=maybe(max_length=20, help_text="such as en-US"),
+    hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
+    partial_results=s.BooleanField(required=False, help_text="true where left out"),
+    end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
+)
+DETECTION: dict[str, Any] = {
+    "timeout": s.FloatField(required=False, min_value=1, max_value=300, help_text="seconds"),
+    "initial_timeout": s.FloatField(required=False, min_value=0.5, max_value=60),
+    "end_silence_timeout": s.FloatField(required=False, min_value=0.2, max_value=10),
+    "machine_voice_threshold": s.FloatField(required=False, min_value=0.2, max_value=10),
+    "machine_words_threshold": s.IntegerField(required=False, min_value=1, max_value=20),
+    "machine_ready_timeout": s.FloatField(required=False, min_value=0.2, max_value=60),
+    "wait_for_beep": s.BooleanField(required=False, help_text="go on until a machine takes a message"),
+}
+Detect = shape("Detect", **OPERATION, **DETECTION)
+OPERATIONS = {
+    "play": Play,
+    "say": Say,
+    "record": Record,
+    "collect": Collect,
+    "stream": Stream,
+    "transcribe": Transcribe,
+    "detect": Detect,
+}
 RoomVerb = inline_serializer(
     "RoomVerb",
     {name: field for each in (Play, Record) for name, field in type(each)._declared_fields.items()}

@@ -14,6 +14,8 @@ _WORDS: Final = {
         ("play", "say", "record", "collect", "stream"),
         ("started", "finished", "failed", "paused", "resumed"),
     ),
+    "transcribe": ("started", "partial", "final", "finished", "failed"),
+    "detect": ("started", "result", "beep", "finished", "failed"),
     "room": ("started", "ended"),
     "participant": ("joined", "left", "talking", "muted", "unmuted"),
     "webhook": ("disabled",),

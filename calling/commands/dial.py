@@ -19,7 +19,7 @@ import clock
 from calling import models
 from calling.calls import control
 from calling.calls.status_urls import keep_status_url
-from calling.commands import call_limits, routing, suspension
+from calling.commands import call_limits, operations, routing, speech_params, suspension
 from calling.commands.params import (
     MAX_CALLER_NAME,
     Params,
@@ -83,6 +83,9 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
     def work() -> models.Call:
         run = attached_script_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
+        if request.detection is not None and callee.party is Party.APP:
+            words = "machine_detection is for a party: no person and no machine answers there."
+            raise errors.Unprocessable("invalid_parameter", words, "machine_detection")
         if request.sip is not None:
             callee = request.sip.on(callee)
         channel = routing.parse(request.to).channel
@@ -114,6 +117,8 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         call_limits.admit(subject, call)
         keep_status_url(row)
         control.open_call(row, call)
+        if request.detection is not None:
+            operations.expect(row, callee.id, "detect", request.detection)
         adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])
         if row.session.state == "wanted":
             start_session(row.session)
@@ -243,9 +248,10 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
             form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
-    if form.given("machine_detection"):
-        words = "This instance has no speech worker to tell a person from a machine."
-        form.fail("machine_detection", words, "speech_unavailable")
+    detection = speech_params.machine_detection(form) if form.given("machine_detection") else None
+    if detection is not None and isinstance(subject, TokenHolder):
+        words = "A token may not send machine_detection."
+        raise errors.Forbidden("not_permitted", words, "machine_detection")
     request = DialRequest(
         to=to or "",
         from_=read_party(form, "from") if isinstance(subject, ApiKey) else None,
@@ -264,6 +270,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
         caller_name=form.text("caller_name", MAX_CALLER_NAME) or "",
         metadata=read_metadata(form),
         device_id=device_id,
+        detection=detection,
     )
     form.check()
     return request

@@ -1,4 +1,4 @@
-"""What `play say record collect stream` may carry: read into flat params with every default filled in.
+"""What a long operation may carry: read into flat params with every default filled in.
 
 Shapes follow SignalWire's calling commands (`play: [{type, params}]`, `record: {audio: {…}}`); the same
 fields may also stand flat. A media worker reads the params from `Operation.params`:
@@ -9,6 +9,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 * collect {digits: {max, terminators, digit_timeout}, initial_timeout, partial_results, start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
+* transcribe, detect: `speech_params`
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ from typing import Any
 
 from django.conf import settings
 
+from calling.commands import speech_params
 from calling.commands.params import CONTROL_ID, Params, as_form, compact
 from calling.outbound_http import url_guard
 from rest.json_bodies import Json
 
-VERBS = ("play", "say", "record", "collect", "stream")
+VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect")
+SPEECH = ("transcribe", "detect")  # what needs a speech worker
 WISHES = {
     "play": ("stop", "pause", "resume", "volume"),
     "say": ("stop", "pause", "resume", "volume"),
     "record": ("stop", "pause", "resume"),
     "collect": ("stop",),
     "stream": ("stop",),
+    "transcribe": ("stop",),
+    "detect": ("stop",),
 }
 MAX_ITEMS = 50
 MAX_TEXT = 5000
@@ -271,4 +276,6 @@ READERS: dict[str, Callable[[Params], dict[str, Any]]] = {
     "record": record,
     "collect": collect,
     "stream": stream,
+    "transcribe": speech_params.transcribe,
+    "detect": speech_params.detect,
 }

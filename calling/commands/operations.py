@@ -1,4 +1,4 @@
-"""Long operations on a leg: play, say, record, collect, stream, each under its control_id.
+"""Long operations on a leg: play, say, record, collect, transcribe and their kind, each under its control_id.
 
 Rows only: a media worker carries an operation out and reports through `changed`.
 """
@@ -59,6 +59,13 @@ def operate(
         return operation
 
     return control.in_transaction(work)
+
+
+def expect(row: models.Call, leg_id: str, verb: str, params: dict[str, Any]) -> models.Operation:
+    """Ask for an operation that begins once its leg is answered. Within the transaction of a dial."""
+    return models.Operation.objects.create(
+        call=row, leg_id=leg_id, verb=verb, control_id=str(uuid7()), params=params, created_at=clock.now()
+    )
 
 
 def takes_keys(call: Call, leg_id: str) -> bool:
@@ -146,5 +153,33 @@ def changed(
                 {"control_id": operation.control_id, "verb": operation.verb, **(result or {})},
                 str(operation.leg_id) if operation.leg_id else None,
             )
+
+    control.in_transaction(work)
+
+
+def told(
+    operation_id: UUID | str,
+    event: str,
+    data: dict[str, Any],
+    *,
+    leg_id: str | None = None,
+    fence: control.Fence | None = None,
+) -> None:
+    """A worker tells what a live operation has found, which changes nothing: words heard, a beep.
+
+    Nothing is told of a call that has ended. `leg_id`: where it is not the operation's own.
+    """
+
+    def work() -> None:
+        control.check_fence(fence)
+        operation = models.Operation.objects.filter(pk=operation_id, state__in=LIVE).first()
+        if operation is None:
+            return
+        call_row = models.Call.objects.select_for_update().get(pk=operation.call_id)
+        if call_row.state == "ended" or (fence is not None and str(call_row.session_id) != str(fence[0])):
+            return
+        of_leg = leg_id or (str(operation.leg_id) if operation.leg_id else None)
+        about = {"control_id": operation.control_id, "verb": operation.verb}
+        control.record_call_event(call_row.id, f"{operation.verb}.{event}", {**about, **data}, of_leg)
 
     control.in_transaction(work)

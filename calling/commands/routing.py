@@ -58,6 +58,7 @@ class DialRequest:
     variables: dict[str, str] = field(default_factory=dict)  # `envs` of the script that is run
     send_as: str | None = None  # a number of the project that a phone's endpoint shows
     diverted_from: str = ""  # who sent the call on, as a trusted gateway says
+    detection: dict[str, Any] | None = None  # params of a `detect` of whoever answers
     claim: UUID | None = None  # the id of the call: a request tried again after a crash finds its call
 
 

@@ -238,6 +238,19 @@ class StopStream(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class DetectMachine(Action):
+    """Tell who is at the other end. `thresholds`: those of a `detect` that are given, in seconds and words.
+    `message_end`: go on until a machine takes a message. `wait` False: it goes on beside the script.
+    Outcome {result: human|machine|fax|unknown|failed, beep, ms}."""
+
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    message_end: bool = False
+    timeout: float = 30
+    wait: bool = True
+    status_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch(Action):
     """Get another document (POST of the call, vars, envs and these params). `from_caller` as a Request's.
     Outcome {document: Document.as_json()} or {error: text}."""

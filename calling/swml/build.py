@@ -218,6 +218,24 @@ def _stream(step: Step) -> Action:
     )
 
 
+THRESHOLDS: Final = (
+    "initial_timeout", "end_silence_timeout", "machine_voice_threshold", "machine_words_threshold",
+    "machine_ready_timeout",
+)  # fmt: skip
+
+
+def _detect_machine(step: Step) -> Action:
+    values = step.values()
+    return actions.DetectMachine(
+        step.path,
+        {name: values[name] for name in THRESHOLDS if name in values},
+        values["detect_message_end"],
+        values["timeout"],
+        values["wait"],
+        values.get("status_url", ""),
+    )
+
+
 def _sleep(step: Step) -> Action:
     duration = step.values()["duration"]
     return actions.Sleep(step.path, None if duration < 0 else duration / 1000)
@@ -242,5 +260,6 @@ BUILDERS: Final[Mapping[str, Callable[[Step], Action]]] = {
     "tap": _tap,
     "stop_tap": lambda step: actions.StopStream(step.path, "tap", step.values().get("control_id", "")),
     "stream": _stream,
+    "detect_machine": _detect_machine,
     "stop_stream": lambda step: actions.StopStream(step.path, "stream", step.values().get("control_id", "")),
 }

@@ -52,6 +52,10 @@ def settle(verb: str, pending: Mapping[str, Any], outcome: Mapping[str, Any]) ->
             yield "return_value", result or "failed", False
         case "send_digits":
             yield "send_digits_result", result or "finished", False
+        case "detect_machine":
+            yield "detect_result", result or "unknown", False
+            yield "detect_beep", outcome.get("beep") is True, False
+            yield "detect_ms", outcome.get("ms"), False
         case "tap" | "stream":
             yield f"{verb}_control_id", _text(outcome, "control_id"), named
             yield f"{verb}_result", result or "success", False

@@ -101,6 +101,7 @@ DEVICE: Final[Mapping[str, Check]] = {
     "call_state_events": many(choice("answered", "ended"), 10, 0),
 }
 AS_OFFERED: Final = "is not supported: a call is answered as it was offered"
+BOTH: Final = "is not supported: a machine and both tones of a fax are always looked for"
 NO_SPEECH: Final = "is not supported: there is no speech input (speech_unavailable)"
 PLAIN_CONFERENCE: Final = "is not supported: a conference here is a room, which its own settings describe"
 VERBS: Final[Mapping[str, Verb]] = {
@@ -304,6 +305,22 @@ VERBS: Final[Mapping[str, Verb]] = {
         {"track": "inbound_track", "codec": "PCMU", "bidirectional": True},
     ),
     "stop_stream": Verb({"control_id": control}, scalar="control_id"),
+    "detect_machine": Verb(
+        {
+            "detect_message_end": boolean,
+            "detectors": only("amd,fax", "fax,amd", why=BOTH),
+            "tone": only("CED", "CNG", why=BOTH),
+            "end_silence_timeout": number(0.2, 10),
+            "initial_timeout": number(0.5, 60),
+            "machine_ready_timeout": number(0.2, 60),
+            "machine_voice_threshold": number(0.2, 10),
+            "machine_words_threshold": number(1, 20, whole=True),
+            "status_url": link,
+            "timeout": number(1, 300),
+            "wait": boolean,
+        },
+        defaults={"detect_message_end": False, "timeout": 30, "wait": True},
+    ),
 }
 UNSUPPORTED: Final = frozenset(
     {
@@ -313,7 +330,6 @@ UNSUPPORTED: Final = frozenset(
         "bedrock",
         "denoise",
         "stop_denoise",
-        "detect_machine",
         "enter_queue",
         "live_transcribe",
         "live_translate",

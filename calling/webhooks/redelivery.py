@@ -53,7 +53,7 @@ def replay(
     wanted = [event for event in found if wants(endpoint.events, event.type)]
     now = clock.now()
     with transaction.atomic():
-        hasten(endpoint)
+        retry_backlog(endpoint)
         models.Delivery.objects.bulk_create(
             (
                 models.Delivery(
@@ -88,7 +88,7 @@ def refuse_disabled(endpoint: models.WebhookEndpoint) -> None:
         raise errors.Conflict("not_allowed", "The endpoint is disabled.")
 
 
-def hasten(endpoint: models.WebhookEndpoint) -> None:
+def retry_backlog(endpoint: models.WebhookEndpoint) -> None:
     """What waits for its next try is due. The soonest SHOWN say so at once; a backlog is not rewritten."""
     now = clock.now()
     models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(hasten_at=now)

@@ -16,7 +16,22 @@ STATES = {
 }
 DEFAULT = ("ended",)
 OPERATION_STATES = {"paused": "paused", "finished": "finished", "failed": "error"}
-WORDS = {"play": "playing", "record": "recording", "collect": "collecting", "stream": "streaming"}
+WORDS = {
+    "play": "playing",
+    "record": "recording",
+    "collect": "collecting",
+    "stream": "streaming",
+    "transcribe": "transcribing",
+    "detect": "detecting",
+}
+DETECTED = {  # type and event of SignalWire's `detect`
+    "person": ("machine", "HUMAN"),
+    "machine": ("machine", "MACHINE"),
+    "silence": ("machine", "UNKNOWN"),
+    "beep": ("machine", "READY"),
+    "fax": ("fax", "CED"),
+    "failed": ("machine", "error"),
+}
 TALKED = ("hangup", "transferred")  # how an answered leg ends
 REASONS = {
     "hangup": "hangup",
@@ -79,6 +94,9 @@ def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
     if verb == "record" and data.get("reason") == "no_input" and word == "finished":
         state = "no_input"
     params = {**found, "call_id": data["call"]["id"], "node_id": "callwright", "state": state}
+    if verb == "detect":
+        kind, said = DETECTED.get(word if word != "result" else str(data.get("result")), ("machine", word))
+        params["detect"] = {"type": kind, "params": {"event": said}}
     return envelope(f"calling.call.{verb}", event, params)
 
 

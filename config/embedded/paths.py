@@ -60,6 +60,14 @@ def valkey_url(data_dir: Path) -> str:
     return f"unix://{quote(str(valkey_socket(data_dir)))}?db=0"
 
 
+def speech_sockets(data_dir: Path) -> Path:
+    """Where the speech workers of a host listen."""
+    beside = data_dir / "speech"
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY:
+        return beside
+    return socket_directory(data_dir) / "speech"
+
+
 def beat_schedule(data_dir: Path) -> Path:
     """Celery beat's own memory of what ran when."""
     return data_dir / "beat-schedule"

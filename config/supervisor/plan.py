@@ -51,6 +51,8 @@ def processes(env: Environment) -> Iterator[Launch]:
         name = f"media-{number}"
         # A second SIGTERM means "end your calls now": the first only drains, for up to half an hour.
         yield _celery(env, name, "-Q", "media", "--pool=threads", "-c", _SESSIONS, insist=True)
+    for number in range(1, env.speech_workers + 1):
+        yield _python(env, f"speech-{number}", "manage.py", "speech", f"--number={number}")
     yield _celery(env, "tasks", "-Q", "tasks", "--pool=threads", "-c", "8")
     beat = ("-m", "celery", "-A", "config.celery", "--quiet", "beat", "--pidfile=")
     yield _python(env, "beat", *beat, f"--schedule={paths.beat_schedule(env.data_dir)}")

@@ -14,6 +14,7 @@ from django.db import transaction
 from calling.calls.event_types import TYPES
 from calling.commands import operation_params
 from calling.commands.params import InvalidParams, Params
+from calling.speech import installed
 from config.error_codes import ERRORS
 from tests.api.every_operation import KEPT, act_of, filled, stable, with_ids
 from tests.api.tenancy import furnish
@@ -22,6 +23,12 @@ from tests.support.people import Cast
 
 # Answers that are no JSON, and so have no example here.
 NO_JSON = {"recordings_download"}
+
+
+@pytest.fixture(autouse=True)
+def _a_speech_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from calling.media.operations.detect import Detect
 from calling.media.operations.digits import Collect, SendDigits
 from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.operations.play import Play
 from calling.media.operations.record import Record
 from calling.media.operations.stream import Stream
+from calling.media.operations.transcribe import Transcribe
 from calling.media.session.context import SessionContext
 from calling.media.session.rows import OperationRow
 
@@ -25,6 +27,8 @@ OPERATIONS: dict[str, Maker] = {
     "digits": SendDigits,
     "record": Record,
     "stream": Stream,
+    "transcribe": Transcribe,
+    "detect": Detect,
 }
 
 

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
+from django.conf import settings
+
 from calling import models
 from calling.calls import status_urls
 from calling.commands import operations
@@ -24,6 +26,7 @@ from rest.errors import ApiError
 BEGIN_SECONDS: Final = 10.0
 END_SECONDS: Final = 5.0
 STEP_SECONDS: Final = 0.1
+HUMAN: Final = {"person": "human", "silence": "unknown"}  # as SWML has it
 RECORDED: Final = (
     "format", "stereo", "direction", "beep", "terminators", "initial_timeout", "end_silence_timeout",
     "max_length", "input_sensitivity",
@@ -36,7 +39,7 @@ def record_params(action: actions.Record) -> dict[str, Any]:
 
 
 class BackgroundActions(ConnectActions):
-    """`record_call`, `stop_record_call`, `stream`, `tap` and their ends."""
+    """`record_call`, `stop_record_call`, `stream`, `tap` and their ends, `detect_machine`."""
 
     async def start_record(self, action: actions.StartRecord) -> Outcome:
         await self.answer(action)
@@ -73,6 +76,21 @@ class BackgroundActions(ConnectActions):
     async def stop_stream(self, action: actions.StopStream) -> Outcome:
         row = await self._stop("stream", action.control_id)
         return FAILED if row is None else {"result": "success"}
+
+    async def detect_machine(self, action: actions.DetectMachine) -> Outcome:
+        """Who is at the other end; a machine's beep too, where it is waited for."""
+        await self.answer(action)
+        if self.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+            return FAILED
+        params = {**action.thresholds, "timeout": action.timeout, "wait_for_beep": action.message_end}
+        row = await self._start("detect", "", params, action.status_url)
+        if row is not None and action.wait:
+            row = await self._follow_row(row, operations.LIVE, action.timeout + END_SECONDS)
+        if row is None or row.state == "failed":
+            return FAILED
+        result = str(row.result.get("result") or "unknown")
+        beep, found_at = row.result.get("beep"), row.result.get("at_ms")
+        return {"result": HUMAN.get(result, result), "beep": beep is not None, "ms": found_at}
 
     async def follow(self, verb: str, control_id: str, url: str) -> None:
         """What becomes of an operation is told to `url`, where there is one."""

@@ -270,6 +270,7 @@ PERFORMED: Final[Mapping[type[actions.Action], Callable[[ScriptHost, Any], Await
     actions.StopRecord: ScriptHost.stop_record,
     actions.StartStream: ScriptHost.start_stream,
     actions.StopStream: ScriptHost.stop_stream,
+    actions.DetectMachine: ScriptHost.detect_machine,
     actions.JoinRoom: ScriptHost.join_room,
     actions.Transfer: ScriptHost.transfer,
     actions.Refer: ScriptHost.refer,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from calling import models
 from calling.calls import status_urls
 from calling.commands import operation_params, operations
 from calling.commands.params import CONTROL_ID, Params, read_url
 from calling.models.ids import uuid7
 from calling.signalwire.calling_api.envelope import Command, Request, not_supported
+from rest import errors
 
 TRACKS = {"speak": "inbound_track", "listen": "outbound_track", "both": "both_tracks"}
 RECORD_DEFAULTS = {"initial_timeout": 4, "end_silence_timeout": 0.5, "terminators": "#"}
@@ -104,6 +107,42 @@ def tap(request: Request) -> dict[str, Any]:
         "bidirectional": False,
     }
     return begin(request, "stream", data)
+
+
+def transcribe(request: Request) -> dict[str, Any]:
+    """`calling.transcribe`: what everybody in the call says, as `transcribe.final` events."""
+    require_speech(request)
+    return begin(request, "transcribe", request.form.data, of_all=not request.form.given("leg"))
+
+
+DETECT = (
+    "initial_timeout", "end_silence_timeout", "machine_voice_threshold", "machine_words_threshold",
+    "machine_ready_timeout",
+)  # fmt: skip
+
+
+def detect(request: Request) -> dict[str, Any]:
+    """`calling.detect`: a machine, a person or a fax; digits are `calling.collect`'s."""
+    form = request.form
+    how = form.value("detect", required=True)
+    if how is not None and (not isinstance(how, dict) or not isinstance(how.get("params") or {}, dict)):
+        form.fail("detect", 'detect must be {"type": "machine", "params": {…}}.')
+    form.check()
+    require_speech(request)
+    assert isinstance(how, dict)
+    if how.get("type", "machine") not in ("machine", "fax"):
+        raise not_supported("A detect of that type", "detect")
+    inner = how.get("params") or {}
+    data = {name: inner[name] for name in DETECT if name in inner}
+    data |= {name: form.data[name] for name in ("control_id", "timeout") if name in form.data}
+    return begin(request, "detect", data)
+
+
+def require_speech(request: Request) -> None:
+    """Raises 422 `speech_unavailable`, which names the command, where no speech worker runs."""
+    if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+        words = f"{request.command} needs a speech worker, which this instance has not."
+        raise errors.Unprocessable("speech_unavailable", words, "command")
 
 
 def send_digits(request: Request) -> dict[str, Any]:

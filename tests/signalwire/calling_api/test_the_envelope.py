@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from calling.speech import installed
 from tests.signalwire.calling_api.conftest import SWML, answered_call, refusal, rest
 from tests.support import fake_worker, rest_client
 
@@ -21,13 +22,12 @@ BEFORE = {  # what must go on before it can be steered
     "play_pause": "play", "play_resume": "play", "play_stop": "play", "play_volume": "play",
     "record_pause": "record", "record_resume": "record", "record_stop": "record",
     "collect_stop": "collect", "collect_start_input_timers": "collect",
-    "stream_stop": "stream", "tap_stop": "tap",
+    "stream_stop": "stream", "tap_stop": "tap", "transcribe_stop": "transcribe", "detect_stop": "detect",
 }  # fmt: skip
 OPTIONAL = {"collect": ("digits", "control_id"), "dial": ("swml",), "update": ("swml",)}
 NOT_SUPPORTED = {
     "ai_hold", "ai_unhold", "ai_message", "ai_stop", "live_transcribe", "live_translate",
-    "detect", "detect_stop", "denoise", "denoise_stop", "transcribe", "transcribe_stop", "send_fax_stop",
-    "receive_fax_stop", "refer",
+    "denoise", "denoise_stop", "send_fax_stop", "receive_fax_stop", "refer",
 }  # fmt: skip
 METHODS = sorted(
     name
@@ -57,7 +57,9 @@ def test_the_sdk_has_the_commands_that_are_known_here():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling):
+def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling, settings, monkeypatch):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
     call_id = fake_worker.talking(cast) if name == "disconnect" else answered_call(cast, calling)
     if name in BEFORE:
         do(calling, BEFORE[name], call_id)
@@ -68,6 +70,14 @@ def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling
         return
     made = do(calling, name, call_id)
     assert made["id"] if name == "dial" else made["id"] == call_id
+
+
+@pytest.mark.parametrize("name", ["transcribe", "detect"])
+def test_without_a_speech_worker_its_commands_are_refused_by_name(name, cast, calling, settings):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 0
+    error = refusal(422, do, calling, name, answered_call(cast, calling))
+    assert (error["code"], error["attribute"]) == ("speech_unavailable", "command")
+    assert name in error["message"]
 
 
 @pytest.mark.parametrize(

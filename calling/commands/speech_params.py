@@ -1,0 +1,113 @@
+"""What `transcribe` and `detect` may carry, and whether this instance can do them: 422 by name where not.
+
+* transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
+* detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
+              machine_words_threshold, machine_ready_timeout, wait_for_beep}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.conf import settings
+
+from calling.commands.params import Params
+from calling.speech import installed
+from rest import errors
+
+MODELS: Final = (installed.ACCURATE, installed.QUICK)
+LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+MOST_HINTS: Final = 100
+MODES: Final = ("detect", "detect_message_end")
+UNAVAILABLE: Final = "speech_unavailable"
+
+
+def require_worker(attribute: str | None = None) -> None:
+    """Raises 422 `speech_unavailable` where no speech worker runs."""
+    if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+        raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.", attribute)
+
+
+def require_recogniser(model: str | None = None) -> None:
+    """Raises 422 `speech_unavailable` where no recogniser is installed, or not that one."""
+    require_worker()
+    there = installed.recognisers()
+    if not there:
+        words = f"No speech recogniser is installed: {installed.ADVICE}"
+        raise errors.Unprocessable(UNAVAILABLE, words)
+    if model is not None and model not in there:
+        raise errors.Unprocessable(UNAVAILABLE, f"The model {model} is not installed.", "model")
+
+
+def transcribe(form: Params) -> dict[str, Any]:
+    model = form.choice("model", MODELS)
+    language = form.text("language", 20, pattern=LANGUAGE) or "en-US"
+    silence = form.number("end_silence_timeout", 0.2, 5)
+    params = {
+        "language": language,
+        "hints": hints(form),
+        "partial": form.boolean("partial_results") is not False,
+        "end_silence_ms": 700 if silence is None else round(silence * 1000),
+    }
+    if form.faults:
+        return params
+    require_recogniser(model)
+    english = language.partition("-")[0].lower() == "en"
+    chosen = model or installed.recognisers()[0]
+    if chosen == installed.QUICK and not english:
+        words = f"The model {chosen} understands English alone."
+        if model is None:
+            raise errors.Unprocessable(UNAVAILABLE, words, "language")
+        form.fail("language", words)
+    return {"model": chosen, **params}
+
+
+def hints(form: Params) -> list[str]:
+    """Words that are likely to be said."""
+    given = form.value("hints")
+    if given is None:
+        return []
+    words = [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
+    whole = isinstance(given, list) and len(words) == len(given) <= MOST_HINTS
+    if not whole or not all(1 <= len(each) <= 100 for each in words):
+        form.fail("hints", f"hints must be a list of at most {MOST_HINTS} words of up to 100 characters.")
+        return []
+    return words
+
+
+def detect(form: Params) -> dict[str, Any]:
+    params = {
+        "timeout": form.number("timeout", 1, 300) or 30,
+        "initial_timeout": form.number("initial_timeout", 0.5, 60),
+        "end_silence_timeout": form.number("end_silence_timeout", 0.2, 10),
+        "machine_voice_threshold": form.number("machine_voice_threshold", 0.2, 10),
+        "machine_words_threshold": form.integer("machine_words_threshold", 1, 20),
+        "machine_ready_timeout": form.number("machine_ready_timeout", 0.2, 60),
+        "wait_for_beep": form.boolean("wait_for_beep") or False,
+    }
+    if not form.faults:
+        require_worker()
+    return params
+
+
+def machine_detection(form: Params) -> dict[str, Any] | None:
+    """The field of a dial: `true`, a mode, or an object of a mode and the fields of `detect`."""
+    given = form.value("machine_detection")
+    if given is None or given is False:
+        return None
+    if given is True or isinstance(given, str):
+        given = {"mode": given} if isinstance(given, str) else {}
+    if not isinstance(given, Mapping):
+        form.fail("machine_detection", "machine_detection must be true, a mode or an object.")
+        return None
+    if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+        words = "This instance has no speech worker to tell a person from a machine."
+        form.fail("machine_detection", words, UNAVAILABLE)
+        return None
+    inner = form.part("machine_detection", given)
+    mode = inner.choice("mode", MODES, "detect")
+    params = detect(inner)
+    form.faults += inner.faults
+    return {**params, "wait_for_beep": params["wait_for_beep"] or mode == "detect_message_end"}

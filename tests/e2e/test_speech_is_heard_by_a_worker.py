@@ -1,0 +1,89 @@
+"""Who answers a call is told by a speech worker of its own, and its death costs the call nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calling import models
+from calling.commands import operations
+from tests.e2e import callers
+from tests.e2e.workers import WorkerProcess
+from tests.media.phones import Phone
+from tests.support.people import Cast
+from tests.support.wait import wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(180)]
+PARAMS = {"timeout": 60, "wait_for_beep": True, "initial_timeout": 60}
+
+
+@pytest.fixture
+def hearing(
+    start_worker: Callable[..., WorkerProcess], child_environment: dict[str, str], tmp_path: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A media worker, and a speech worker beside it."""
+    environment = {
+        **child_environment,
+        "CALLWRIGHT_DATA_DIR": str(tmp_path),
+        "CALLWRIGHT_SPEECH_WORKERS": "1",
+    }
+    process = subprocess.Popen([sys.executable, "manage.py", "speech"], env=environment)
+    start_worker(CALLWRIGHT_SPEECH_WORKERS="1")
+    wait_for((tmp_path / "speech" / "1.sock").exists, 60, "the speech worker")
+    yield process
+    process.kill()
+    process.wait(5)
+
+
+def told(call_id: str) -> list[tuple[str, dict[str, Any]]]:
+    import json
+
+    rows = models.Event.objects.filter(call_id=call_id, type__startswith="detect.").order_by("sequence")
+    return [(row.type.partition(".")[2], json.loads(row.body)["data"]) for row in rows]
+
+
+async def until_told(call_id: str, word: str, seconds: float = 15) -> dict[str, Any]:
+    for _ in range(int(seconds * 10)):
+        for found, data in await callers.in_thread(told, call_id):
+            if found == word:
+                return data
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no detect.{word}: {await callers.in_thread(told, call_id)}")
+
+
+async def test_a_party_is_heard_and_a_killed_worker_is_told_while_the_call_goes_on(
+    cast: Cast, hearing: subprocess.Popen[bytes]
+) -> None:
+    alice, bob = Phone(500), Phone(2100)
+    device = await callers.come_online(cast.bob)
+    call_id = await callers.dial(cast.alice, alice, cast.bob.address)
+    await callers.pick_up(cast.bob, bob, call_id, device)
+    await callers.hears(alice, 2100)
+
+    callee = (await callers.leg(call_id, "callee")).id
+    await callers.in_thread(operations.operate, call_id, callee, "detect", "who", PARAMS)
+    result = await until_told(call_id, "result")
+    assert (result["result"], result["leg_id"], result["control_id"]) == ("fax", callee, "who")
+    assert (await until_told(call_id, "finished"))["reason"] == "detected"
+
+    caller = (await callers.leg(call_id, "caller")).id
+    row = await callers.in_thread(operations.operate, call_id, caller, "detect", "other", PARAMS)
+    for _ in range(100):
+        await callers.in_thread(row.refresh_from_db)
+        if row.state == "running":
+            break
+        await asyncio.sleep(0.1)
+    hearing.kill()
+    failed = await until_told(call_id, "failed")
+    assert (failed["reason"], failed["control_id"]) == ("speech_worker_lost", "other")
+    assert (await callers.snapshot(call_id)).state == "answered"
+    await asyncio.sleep(1)
+    await callers.hears(alice, 2100)
+    await callers.hears(bob, 500)
+    await asyncio.gather(alice.close(), bob.close())

@@ -1,0 +1,48 @@
+"""Sounds of a telephone line, made here: tones, noise, and words that espeak-ng speaks."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import wave
+
+import numpy as np
+
+from calling.media.codecs import g711
+from calling.speech.frames import FRAME, RATE, Pcm
+
+LINE = 8000
+
+
+def silence(seconds: float) -> Pcm:
+    return np.zeros(int(seconds * RATE), np.int16)
+
+
+def tone(seconds: float, *hertz: float, level: float = 5000) -> Pcm:
+    at = np.arange(int(seconds * RATE)) / RATE
+    return sum(np.sin(2 * np.pi * each * at) * level for each in hertz).astype(np.int16)
+
+
+def words(text: str, voice: str = "en-us", speed: int = 160) -> Pcm:
+    """A text as it comes over PCMU: 250 to 3,400 Hz, 8 kHz."""
+    command = ["espeak-ng", "-v", voice, "-s", str(speed), "--stdout", text]
+    made = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+    with wave.open(io.BytesIO(made)) as file:
+        rate, sound = file.getframerate(), np.frombuffer(file.readframes(1 << 26), np.int16)
+    return phone_band(sound, rate)
+
+
+def phone_band(sound: Pcm, rate: int) -> Pcm:
+    spectrum, hertz = np.fft.rfft(sound), np.fft.rfftfreq(len(sound), 1 / rate)
+    spectrum[(hertz < 250) | (hertz > 3400)] = 0
+    narrow = np.fft.irfft(spectrum, len(sound))
+    line = np.interp(np.arange(int(len(sound) * LINE / rate)) * rate / LINE, np.arange(len(sound)), narrow)
+    heard = g711.decode("pcmu", g711.encode("pcmu", np.clip(line, -32768, 32767).astype(np.int16)))
+    wide = np.interp(np.arange(len(heard) * 2) / 2, np.arange(len(heard)), heard)
+    return wide.astype(np.int16)
+
+
+def frames(*parts: Pcm) -> list[Pcm]:
+    """20 ms each."""
+    whole = np.concatenate(parts)
+    return [whole[at : at + FRAME] for at in range(0, len(whole) - FRAME + 1, FRAME)]
