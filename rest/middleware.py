@@ -14,6 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 from rest import errors, rate_headers, request_ids
 
+ROOTS = ("/api/", "/subscriber/")  # the second is asked by version 3 of SignalWire's SDK
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = "authorization, content-type, idempotency-key, x-request-id"
 EXPOSED = (
@@ -58,7 +59,7 @@ class CorsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         origin = request.headers.get("Origin")
-        if origin is None or not request.path.startswith("/api/"):
+        if origin is None or not request.path.startswith(ROOTS):
             return self.get_response(request)
         preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         response = HttpResponse(status=204) if preflight else self.get_response(request)

@@ -22,6 +22,7 @@ from django.conf import settings
 from calling.commands import speech_params
 from calling.commands.params import CONTROL_ID, Params, as_form, compact
 from calling.outbound_http import url_guard
+from calling.swml import rings
 from rest.json_bodies import Json
 
 VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect")
@@ -132,10 +133,10 @@ def play_item(form: Params, value: Json, field: str = "play", number: int = 0) -
             if not inner.given("duration"):
                 inner.fail("duration", "duration is required.")
         case "ringtone":
-            item |= {
-                "name": inner.text("name", 8, required=True),
-                "duration": inner.number("duration", 1, 3600),
-            }
+            country = inner.text("name", 8, required=True)
+            if country is not None and (why := rings.refusal(country)) is not None:
+                inner.fail("name", f"name {why}.")
+            item |= {"name": country, "duration": inner.number("duration", 1, 3600)}
         case _:
             inner.fail("type", "type must be one of audio, tts, silence, ringtone.")
             inner.know(*params)  # which of them a right type would have is not known

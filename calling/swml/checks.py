@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
+from calling.swml import rings
 from calling.swml.expressions import BadExpression, compile_condition, compile_template
 from calling.swml.values import to_text
 
@@ -234,6 +235,8 @@ def source(path: str, value: object) -> str:
             number(0, 3600)(path, seconds.strip())
         if not re.fullmatch(r"\s*[A-Za-z]{2}\s*", country):
             raise BadScript(path, "names no country: ring:us, ring:20:us")
+        if (why := rings.refusal(country)) is not None:
+            raise BadScript(path, why)
     else:
         raise BadScript(path, NOT_A_SOURCE)
     return str(given)

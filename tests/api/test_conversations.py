@@ -214,3 +214,10 @@ def test_what_a_subscriber_wrote_goes_with_it(cast: Cast) -> None:
     assert list(models.TextMessage.objects.values_list("text", flat=True)) == ["stays"]
     assert models.Participation.objects.count() == 1
     error_of(read(cast.bob, group), 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["/subscriber/devices", "/subscriber/devices/x", "/api/fabric/subscriber/devices/token"]
+)
+def test_devices_of_the_sdk_are_refused_by_name(cast: Cast, path: str) -> None:
+    assert error_of(cast.alice.rest.post(path, {}), 422)["code"] == "not_supported"

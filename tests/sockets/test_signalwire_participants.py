@@ -168,6 +168,22 @@ def test_settings_are_kept_and_told_and_flags_reach_the_device_that_they_are_for
         assert alice.ask("call.audioflags.set", self=me, target=me, **fields)["error"]["code"] == -32602
 
 
+def test_a_room_has_one_layout_and_every_other_is_refused_by_name(port, cast):
+    alice, bob = two_in_a_room(port, cast)
+    layout = bob.event("layout.changed")["layout"]
+    assert (layout["name"], [each["width"] for each in layout["layers"]]) == ("1x1", [100])
+    me = own("A")
+    assert alice.ask("call.layout.list", self=me, target=me)["result"]["layouts"] == ["1x1"]
+    assert alice.ask("call.layout.set", self=me, target=me, layout="1x1")["result"]["code"] == "200"
+    for asked in (
+        {"layout": "grid-responsive"},
+        {"layout": None},
+        {"layout": "1x1", "positions": {"self": "off"}},
+    ):
+        refused = alice.ask("call.layout.set", self=me, target=me, **asked)["error"]
+        assert refused["code"] == -32602 and "picture" in refused["message"]
+
+
 def test_a_lock_and_what_the_room_allows_are_told_as_they_change(port, cast):
     alice, bob = two_in_a_room(port, cast)
     joined = [each for each in bob.heard if each.get("params", {}).get("event_type") == "call.joined"]

@@ -26,6 +26,7 @@ from calling.media.sources import tones
 from calling.media.sources.producers import Clip
 from calling.media.tts.tts import SpeechUnavailable, say
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
+from calling.swml import rings
 
 RING_SECONDS = 6.0  # one ring with its pause
 
@@ -84,7 +85,10 @@ class Playback:
             case "silence":
                 await self._hold(tones.silence(), float(item.get("duration") or 0))
             case "ringtone":
-                await self._hold(tones.ringback(), float(item.get("duration") or RING_SECONDS))
+                country = str(item.get("name") or rings.DEFAULT).strip().lower()
+                await asyncio.to_thread(tones.make_ringback, country)
+                seconds = float(item.get("duration") or RING_SECONDS)
+                await self._hold(tones.ringback(country), seconds)
             case "audio" | "tts":
                 await self._play_file(await prepared(item, self._picture(), self._ask))
             case kind:

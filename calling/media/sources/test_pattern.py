@@ -6,7 +6,7 @@ are built per listener, because picture numbers must go on in its own stream (RF
 
 from __future__ import annotations
 
-import functools
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,9 +51,25 @@ def _picture(number: int) -> Any:
     return av.VideoFrame.from_ndarray(planes.reshape(HEIGHT * 3 // 2, WIDTH), format="yuv420p")
 
 
-@functools.cache
-def pictures(name: str) -> tuple[tuple[bytes, ...], ...]:
-    """Per picture the chunks that go into one packet each. name: `vp8` or `h264`."""
+Chunks = tuple[tuple[bytes, ...], ...]
+_made: dict[str, Chunks] = {}
+_making = threading.Lock()
+
+
+def pictures(name: str) -> Chunks:
+    """Per picture the chunks that go into one packet each, made once. name: `vp8` or `h264`."""
+    with _making:
+        if name not in _made:
+            _made[name] = _encode(name)
+        return _made[name]
+
+
+def made_pictures(name: str) -> Chunks | None:
+    """The same; None while another thread makes them, so that a loop does not wait."""
+    return _made.get(name) or (None if _making.locked() else pictures(name))
+
+
+def _encode(name: str) -> Chunks:
     from fractions import Fraction
 
     import av
@@ -144,13 +160,15 @@ class TestPicture:
             codec = next((c for c in outlet.line.codecs if c.name.lower() in ("vp8", "h264")), None)
             if codec is None:
                 continue
+            found = made_pictures(codec.name.lower())
+            if found is None:
+                continue
             place.wait = TICKS - 1
-            self._send(outlet, place, codec)
+            self._send(outlet, place, codec, found[place.at])
         return bool(self._places)
 
-    def _send(self, outlet: Listener, place: _Place, codec: Codec) -> None:
+    def _send(self, outlet: Listener, place: _Place, codec: Codec, chunks: tuple[bytes, ...]) -> None:
         name = codec.name.lower()
-        chunks = pictures(name)[place.at]
         for index, chunk in enumerate(chunks):
             last = index == len(chunks) - 1
             payload = chunk

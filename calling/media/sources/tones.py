@@ -15,6 +15,7 @@ import numpy as np
 from calling.media.codecs.audio_codecs import encoder
 from calling.media.codecs.opus import Pcm
 from calling.media.sources.producers import Clip
+from calling.swml import rings
 
 SOUNDS = pathlib.Path(__file__).resolve().parent.parent / "sounds"
 CODECS = ("opus", "pcmu")
@@ -90,8 +91,13 @@ def _pcm(wave: np.ndarray) -> Pcm:
     return pcm
 
 
-def _ringback(rate: int) -> Pcm:
-    return _pcm(np.concatenate((_sine((440, 480), 2, rate), _quiet(4, rate))))
+def _ringback(rate: int, country: str = rings.DEFAULT) -> Pcm:
+    ring = rings.RINGS.get(country, rings.RINGS[rings.DEFAULT])
+    parts = [
+        _quiet(seconds, rate) if number % 2 else _sine(ring.hertz, seconds, rate)
+        for number, seconds in enumerate(ring.cadence)
+    ]
+    return _pcm(np.concatenate(parts))
 
 
 def _busy(rate: int) -> Pcm:
@@ -175,7 +181,6 @@ def _frames(name: str, codec: str) -> tuple[bytes, ...]:
 
 
 _MAKERS: dict[str, tuple[Callable[[int], Pcm], bool]] = {
-    "ringback": (_ringback, True),
     "busy": (_busy, True),
     "tone": (_steady, True),
     "beep": (_beep, False),
@@ -189,9 +194,19 @@ def _clip(name: str, on_done: Callable[[], None] | None = None) -> Clip:
     return Clip(functools.partial(_frames, name), loop=_MAKERS[name][1], on_done=on_done)
 
 
-def ringback() -> Clip:
-    """440 + 480 Hz, two seconds of six."""
-    return _clip("ringback")
+def ringback(country: str = rings.DEFAULT) -> Clip:
+    """What the caller hears while it rings there; `make_ringback` makes it beside the loop before."""
+    return Clip(functools.partial(_ringback_frames, country), loop=True)
+
+
+def make_ringback(country: str) -> None:
+    for codec in CODECS:
+        _ringback_frames(country, codec)
+
+
+@functools.cache
+def _ringback_frames(country: str, codec: str) -> tuple[bytes, ...]:
+    return encoded(_ringback(_rate(codec), country), codec, True)
 
 
 def busy() -> Clip:
@@ -225,11 +240,8 @@ def announcement(on_done: Callable[[], None] | None = None) -> Clip:
 
 
 def warm(codecs: tuple[str, ...] = CODECS) -> None:
-    """Make and encode everything now (half a second): call it in a thread when a worker starts."""
-    for name in _MAKERS:
-        for codec in codecs:
+    """Make and encode everything now (0.8 s): call it in a thread before a worker takes calls."""
+    for codec in codecs:
+        for name in _MAKERS:
             _frames(name, codec)
-    from calling.media.sources.test_pattern import pictures
-
-    for name in ("vp8", "h264"):
-        pictures(name)
+        _ringback_frames(rings.DEFAULT, codec)

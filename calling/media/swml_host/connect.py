@@ -295,7 +295,7 @@ def item_of(item: actions.Item, playing: actions.Playing) -> dict[str, Any]:
         case "silence":
             return {"type": "silence", "duration": item.seconds}
         case _:
-            return {"type": "ringtone", "duration": item.seconds}
+            return {"type": "ringtone", "name": item.text, "duration": item.seconds}
 
 
 def new_targets(call: Call) -> set[str]:

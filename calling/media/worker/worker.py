@@ -26,8 +26,7 @@ from calling.media.session.handover import Handover
 from calling.media.session.journal import Journal, leftovers
 from calling.media.session.room_pipes import RoomPipes
 from calling.media.session.rooms import Rooms
-from calling.media.sources import test_pattern, tones
-from calling.media.worker import lease
+from calling.media.worker import lease, warmth
 from calling.media.worker.admission import Holding, Load, Refused, refusal
 from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
@@ -100,11 +99,12 @@ class Worker:
         with contextlib.suppress(OSError):
             self.journal = Journal(self.spool / f"{self.id}.jsonl")
         self.pulse.start(self.loop)
+        await warmth.make_sounds()
         self._spawn(self._beats())
         self._spawn(self._listen())
         self._spawn(self.trunks.run())
         self._spawn(self._replay())
-        self._spawn(asyncio.to_thread(warm))
+        self._spawn(warmth.make_the_rest())
         self._up.set()
         log.info("Media worker is up", extra={"worker": str(self.id)})
         while not (self.draining and not self.sessions):
@@ -320,14 +320,6 @@ class Worker:
     async def _left(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._leaving.wait(), seconds)
-
-
-def warm() -> None:
-    """Make every sound and picture once, beside the loop, before somebody waits for it."""
-    tones.warm()
-    for codec in ("vp8", "h264"):
-        with contextlib.suppress(Exception):  # a build of FFmpeg may lack one
-            test_pattern.pictures(codec)
 
 
 class Host:

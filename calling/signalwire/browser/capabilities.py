@@ -14,20 +14,20 @@ OWN: tuple[str, ...] = (
     "self.mute",
     "self.deaf",
     "self.raisehand",
-    "self.audioflags",
+    "self.audioflags.set",
     "digit",
     "end",
     "device",
     "screenshare",
 )
-IN_ROOMS: tuple[str, ...] = ("self.microphone", "self.speaker")
+IN_ROOMS: tuple[str, ...] = ("self.microphone", "self.speaker", "layout")
 MODERATING: tuple[str, ...] = (
     "member.mute",
     "member.deaf",
     "member.raisehand",
     "member.microphone",
     "member.speaker",
-    "member.audioflags",
+    "member.audioflags.set",
     "member.remove",
     "lock",
 )

@@ -92,6 +92,23 @@ def lock(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     return {}
 
 
+def list_layouts(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
+    require_room(asked, "A call between two has no layout.")
+    return {"layouts": [shapes.LAYOUT]}
+
+
+def set_layout(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
+    """Rooms have one layout, so that it is set already; every other, and any position, is refused."""
+    require_room(asked, "A call between two has no layout.")
+    wanted = asked.params.get("layout")
+    if wanted != shapes.LAYOUT:
+        words = f"There is no layout {str(wanted)[:60]}; a room shows one picture ({shapes.LAYOUT})."
+        raise invalid("layout", words, "not_supported")
+    if asked.params.get("positions"):
+        raise invalid("positions", "The picture is of whoever speaks; nobody has a place.", "not_supported")
+    return {}
+
+
 def list_members(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     row = store.get(asked.told.call_id)
     call = store.values([row])[0]
@@ -209,9 +226,9 @@ def room_for(holder: TokenHolder, asked: Asked) -> Room:
     return rooms.moderated(holder, seat.meeting.room.name)
 
 
-def require_room(asked: Asked) -> None:
+def require_room(asked: Asked, why: str = "Volume and sensitivity are set in rooms only.") -> None:
     if seat_of(asked.told.leg_id) is None:
-        raise invalid("target", "Volume and sensitivity are set in rooms only.", "not_supported")
+        raise invalid("target", why, "not_supported")
 
 
 def percent(asked: Asked, name: str) -> int:
@@ -252,6 +269,8 @@ METHODS: dict[str, Callable[[TokenHolder, str, Asked], Message]] = {
     "call.end": leave,
     "call.lock": lock,
     "call.unlock": lock,
+    "call.layout.list": list_layouts,
+    "call.layout.set": set_layout,
     "call.member.list": list_members,
     "call.members.list": list_members,
 }

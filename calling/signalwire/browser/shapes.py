@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 QUIETEST = -40.0  # dB
+LAYOUT = "1x1"  # the one that rooms have: a screen that is shared, else who speaks
 SETTINGS = {"hand_raised": "handraised"}  # fields of Settings that the SDK calls otherwise
 
 # Our reasons and causes in the words and numbers of Q.850, as SignalWire's servers say them.
@@ -107,7 +108,7 @@ def room_session(client_id: str, leg_id: str, company: Participants) -> Message:
         "room_id": company.room_id,
         "name": company.name,
         "display_name": company.name,
-        "layout_name": "",
+        "layout_name": LAYOUT if company.in_room else "",
         "event_channel": "",
         "recording": bool(company.recordings),
         "streaming": bool(company.streams),
@@ -119,6 +120,34 @@ def room_session(client_id: str, leg_id: str, company: Participants) -> Message:
         "recordings": [{"id": each, "state": "recording"} for each in company.recordings],
         "streams": [{"id": each, "state": "streaming"} for each in company.streams],
         "playbacks": [],
+    }
+
+
+def layout(client_id: str, company: Participants) -> Message:
+    """The parameters of `layout.changed`: one picture, of whoever has the floor."""
+    layer = {
+        "layer_index": 0,
+        "z_index": 0,
+        "position": "auto",
+        "reservation": "",
+        "playing_file": False,
+        "visible": True,
+        "x": 0,
+        "y": 0,
+        "width": 100,
+        "height": 100,
+    }
+    return {
+        "call_id": client_id,
+        "room_id": company.room_id,
+        "room_session_id": company.session_id,
+        "layout": {
+            "id": LAYOUT,
+            "name": LAYOUT,
+            "room_id": company.room_id,
+            "room_session_id": company.session_id,
+            "layers": [layer],
+        },
     }
 
 

@@ -132,6 +132,8 @@ def talk_messages(
         if before is None or before.session_id != here.session_id or may != told.capabilities:
             # Said again, it tells the SDK of the other room, or of what may be done now.
             messages.append(rpc.event("call.joined", shapes.joined(told.client_id, leg.id, here, may)))
+            if here.in_room:
+                messages.append(rpc.event("layout.changed", shapes.layout(told.client_id, here)))
         elif facts_of(before) != facts_of(here):
             # The SDK keeps what `call.updated` says, and pages listen for `room.updated`.
             now = shapes.updated(told.client_id, leg.id, here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from django.urls import URLPattern, path, re_path
+from rest_framework.permissions import BasePermission
 
 from calling.signalwire.rest_api import (
     conversations,
@@ -16,13 +17,21 @@ from calling.signalwire.rest_api import (
 )
 from calling.signalwire.rest_api.known_paths import NOT_SUPPORTED
 from calling.signalwire.rest_api.unsupported import UnsupportedView
+from rest.permissions import BearsToken, ManagesProject
 
 
-def _refused(template: str, about: str) -> URLPattern:
+def _refused(template: str, about: str, by: type[BasePermission] = ManagesProject) -> URLPattern:
     pattern = "[^/]+".join(re.escape(part) for part in template.split("{id}"))
-    return re_path(f"^{pattern}$", UnsupportedView.as_view(about=about))
+    return re_path(f"^{pattern}$", UnsupportedView.as_view(about=about, permission_classes=(by,)))
 
 
+# What the browser SDK asks for with a token: push devices of version 3, tokens bound to keys of version 4.
+_OF_THE_SDK = (
+    "subscriber/devices",
+    "subscriber/devices/{id}",
+    "api/fabric/subscriber/devices/token",
+    "api/fabric/subscriber/devices/refresh",
+)
 _RELAY = "api/relay/rest"
 
 urlpatterns: list[URLPattern] = [
@@ -46,4 +55,5 @@ urlpatterns: list[URLPattern] = [
     path("api/fabric/conversations/<uuid:id>/messages", conversations.GroupMessages.as_view()),
     path("api/fabric/messages", conversations.Messages.as_view()),
     *(_refused(template, about) for template, about in NOT_SUPPORTED.items()),
+    *(_refused(template, "Devices of a subscriber", BearsToken) for template in _OF_THE_SDK),
 ]
