@@ -179,7 +179,7 @@ for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.queryS
 }
 /** Tells the server the viewer's time zone; a page that was made for another one is asked for again, once. */
 function zone() {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone?.replace(/^Etc\/(UTC|UCT|GMT)$/, 'UTC');
   const shown = document.documentElement.dataset.zone;
   if (!own || !shown || own === shown) return;
   document.cookie = `callwright_zone=${encodeURIComponent(own)}; path=/dashboard; max-age=31536000; samesite=lax`;
