@@ -15,7 +15,7 @@ from calling.media.codecs.opus import opus_samples
 from calling.media.codecs.order import AHEAD, Order, Restarts
 from calling.media.rtp.bitrate import BitrateLimit
 from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset
-from calling.media.rtp.red import Arrivals, blocks
+from calling.media.rtp.red import Arrivals, blocks, primary
 from calling.media.rtp.telephone_event import DigitListener
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
@@ -165,6 +165,17 @@ class RtpReceiveStream:
         """Hand on what a redundant packet carries: lost packets that its blocks bring, then itself."""
         view, inlet = buffer.view, self.inlet
         at = payload_offset(view, size)
+        came = self.arrivals
+        if came is not None and at is not None and came.is_next(sequence):
+            if view[0] & 0x20:
+                size = payload_end(view, size)
+                view[0] &= 0xDF
+            pt, first = primary(view, at, size)
+            if pt in inlet.carried:
+                end = at + size - first
+                view[at:end] = view[first:size].tobytes()
+                inlet.deliver(self, buffer, end, mark & 0x80 | pt, sequence, timestamp, now)
+            return
         found = blocks(view[at : payload_end(view, size)]) if at is not None else None
         if found is None or at is None or any(block.pt not in inlet.carried for block in found):
             return

@@ -7,13 +7,15 @@ redundancy a listener's loss calls for. No packet is received or sent here.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 MAX_BLOCKS: Final = 8  # of one payload; libwebrtc sends two, at most nine
 MAX_OFFSET, MAX_LENGTH = 1 << 14, 1 << 10  # what the fields of a block header hold
 MAX_PAYLOAD: Final = 1100  # bytes, so that the packet passes any path
 WINDOW: Final = 64  # packets of which is known whether they came
+FULL: Final = (1 << WINDOW) - 1
+RECENT: Final = (1 << MAX_BLOCKS) - 1
 HEAVY, LIGHT, NONE = 0.10, 0.02, 0.01  # shares of lost packets
 CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
 
@@ -52,24 +54,49 @@ def blocks(payload: memoryview) -> list[Block] | None:
     return [*found, Block(primary, 0, at, size)]
 
 
-def written(pt: int, payload: memoryview | bytes, past: Iterable[tuple[int, bytes]]) -> bytes:
+def primary(view: memoryview, at: int, end: int) -> tuple[int, int]:
+    """(format, first byte) of the packet's own sound in a payload from `at` to `end`; (-1, 0): malformed.
+
+    The way of almost every packet, since few are lost: the older blocks are passed over.
+    """
+    if at + 5 < end and view[at] & 0x80 and not view[at + 4] & 0x80:  # one of them
+        first = at + 5 + ((view[at + 2] & 3) << 8 | view[at + 3])
+        return (view[at + 4], first) if first < end else (-1, 0)
+    most = at + 4 * MAX_BLOCKS
+    length = 0
+    while at < end and view[at] & 0x80:
+        if at == most or at + 4 > end:
+            return -1, 0
+        length += (view[at + 2] & 3) << 8 | view[at + 3]
+        at += 4
+    first = at + 1 + length
+    return (view[at], first) if first < end else (-1, 0)
+
+
+def written(pt: int, payload: memoryview | bytes, past: Sequence[tuple[int, bytes]]) -> bytes:
     """A payload of format `pt` behind those of `past`, (offset, bytes) each and the oldest first.
 
     What does not fit is left out, the oldest first.
     """
+    if len(past) == 1 and 0 < past[0][0] < MAX_OFFSET:  # what light loss asks for
+        offset, data = past[0]
+        length = len(data)
+        if length > 0 and length + len(payload) + 4 <= min(MAX_PAYLOAD, MAX_LENGTH):
+            head = bytes((0x80 | pt, offset >> 6, (offset & 0x3F) << 2 | length >> 8, length & 0xFF, pt))
+            return b"".join((head, data, payload))
     room = MAX_PAYLOAD - len(payload)
     chosen: deque[tuple[int, bytes]] = deque()
-    for offset, data in reversed(list(past)):
+    for offset, data in reversed(past):
         room -= len(data) + 4
         if not 0 < offset < MAX_OFFSET or not 0 < len(data) < MAX_LENGTH or room < 0:
             break
         chosen.appendleft((offset, data))
-    head = bytearray()
+    heads = bytearray()
     for offset, data in chosen:
         length = len(data)
-        head += bytes((0x80 | pt, offset >> 6, (offset & 0x3F) << 2 | length >> 8, length & 0xFF))
-    head.append(pt)
-    return b"".join((head, *(data for _, data in chosen), payload))
+        heads += bytes((0x80 | pt, offset >> 6, (offset & 0x3F) << 2 | length >> 8, length & 0xFF))
+    heads.append(pt)
+    return b"".join((heads, *(data for _, data in chosen), payload))
 
 
 class Arrivals:
@@ -88,12 +115,19 @@ class Arrivals:
             self._top, self._seen = sequence, 1
             return True
         if 0 < ahead < 0x8000:
-            self._top, self._seen = sequence, (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
+            self._top, self._seen = sequence, (self._seen << ahead | 1) & FULL
             return True
         bit = 1 << (-ahead & 0xFFFF)
         if bit >> WINDOW or self._seen & bit:
             return False
         self._seen |= bit
+        return True
+
+    def is_next(self, sequence: int) -> bool:
+        """Whether that packet comes next and all that its blocks could bring are there; it is noted then."""
+        if (sequence - self._top) & 0xFFFF != 1 or self._seen & RECENT != RECENT:
+            return False
+        self._top, self._seen = sequence, (self._seen << 1 | 1) & FULL
         return True
 
     def fresh(self, found: Sequence[Block], sequence: int, step: int) -> Iterator[tuple[int, Block]]:

@@ -376,7 +376,11 @@ class RtpSender:
             self._past.clear()
         if self._past and (stamp - self._past[-1][0]) & 0xFFFFFFFF >= 0x80000000:
             return written(pt, payload, ())  # a late packet
-        past = [((stamp - at) & 0xFFFFFFFF, data) for at, data in self._past][-self.need.distance :]
+        if self.need.distance == 1 and self._past:
+            at, data = self._past[-1]
+            past = [((stamp - at) & 0xFFFFFFFF, data)]
+        else:
+            past = [((stamp - at) & 0xFFFFFFFF, data) for at, data in self._past]
         self._past.append((stamp, bytes(payload)))
         return written(pt, payload, past)
 
