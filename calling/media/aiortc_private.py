@@ -205,6 +205,7 @@ class IceAgent(Connection):
         self.stun_rtt: float | None = None
         self._judge = judge
         self._answered: set[str] = set()  # addresses a check has succeeded with
+        self._nominated_by_other: set[tuple[str, int]] = set()
         self._unanswered: Counter[str] = Counter()  # checks sent to the others
         self._allowance = 0  # bytes that may still be sent to them
         self._consents: dict[bytes, float] = {}  # transaction -> when it was sent
@@ -254,6 +255,8 @@ class IceAgent(Connection):
         self._unanswered[addr[0]] = max(0, self._unanswered[addr[0]] - 1)
         # Three times the check less the answer that it got, which is no longer than the check.
         self._allowance += (AMPLIFICATION - 1) * len(bytes(message))
+        if "USE-CANDIDATE" in message.attributes and len(self._nominated_by_other) < MAX_PAIRS:
+            self._nominated_by_other.add(addr[:2])
         super().check_incoming(message, addr, protocol)
 
     def check_complete(self, pair: CandidatePair) -> None:
@@ -278,6 +281,11 @@ class IceAgent(Connection):
         candidate.host = candidate._network_host = str(ipaddress.ip_address(candidate.host))
         if not self._too_many_at(candidate.host):
             await self.add_remote_candidate(candidate)
+
+    def may_send_from(self, address: tuple[Any, ...]) -> bool:
+        """Whether the other side has nominated a pair there, by a check with our password. It may nominate
+        several and send over one that we have not selected (RFC 8445 sections 8.1.1 and 12.2)."""
+        return address[:2] in self._nominated_by_other
 
     def has_answered(self, address: str) -> bool:
         return address in self._answered

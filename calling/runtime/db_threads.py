@@ -6,6 +6,8 @@ A loop never waits for PostgreSQL: it awaits one of these. Must not live here: w
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -27,19 +29,73 @@ RETRY_SECONDS = 0.5
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
-class DatabaseThreads:
-    """A small pool of threads that may use the ORM. Their connections stay open between two jobs."""
+class Line:
+    """Whose work a pool of threads does next: in turns between projects, in order within each."""
 
-    def __init__(self, threads: int = WORKER_THREADS) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+    def __init__(self, threads: int) -> None:
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._free = threads
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # the first key is next
+
+    async def enter(self, whose: str) -> None:
+        """Wait for a thread; `leave` it."""
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(whose, deque()).append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # its turn had come
+            raise
+
+    def leave(self) -> None:
+        """A thread has nothing to do: who is next has it."""
+        while self._waiting:
+            whose = next(iter(self._waiting))
+            turns = self._waiting.pop(whose)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[whose] = turns  # behind all the others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+class DatabaseThreads:
+    """A small pool of threads that may use the ORM. Their connections stay open between two jobs.
+
+    `of(project)` is the same pool for one project's work: none waits for all that another has asked for.
+    """
+
+    def __init__(self, threads: int = WORKER_THREADS, *, line: Line | None = None, whose: str = "") -> None:
+        self._line, self._whose = line or Line(threads), whose
+
+    def of(self, project: str) -> DatabaseThreads:
+        return DatabaseThreads(line=self._line, whose=project)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do `work` in a thread. Raises what it raises; a broken connection is closed first."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(guarded, work, *args, **kwargs))
+        await self._line.enter(self._whose)
+
+        def left(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is over, and so is the line
+                loop.call_soon_threadsafe(self._line.leave)
+
+        try:
+            job = self._line.pool.submit(partial(guarded, work, *args, **kwargs))
+        except RuntimeError:
+            self._line.leave()
+            raise
+        job.add_done_callback(left)  # of the thread's own end: a task that is cancelled leaves it at work
+        return await asyncio.wrap_future(job)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._line.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def guarded(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.needs("make")
 Open = Callable[..., Stack]
 
 
-# One of them in `make test`. werift checks one candidate pair at a time, so on a busy machine it may fail.
+# One of them in `make test`.
 ALONE = [pytest.mark.soak_only, pytest.mark.family]
 SAMPLE = "wrtc"
 ROUNDS = [pytest.param(name, marks=[] if name == SAMPLE else ALONE) for name in stack.NAMES]

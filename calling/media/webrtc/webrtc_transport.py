@@ -1,9 +1,9 @@
 """One ICE + DTLS association of a leg and the reader of its socket: where datagrams are sorted.
 
-A datagram under 13 bytes is dropped; what is not STUN is taken from the selected pair's address only
-(docs/security.md#r1). Authentic RTP goes straight to its RtpReceiveStream; nothing is queued and no task
-runs per packet. An ICE restart opens a second socket and moves over when a pair on it is nominated; DTLS and
-SRTP go on.
+A datagram under 13 bytes is dropped; what is not STUN is taken from the selected pair's address only, and
+from those that the device has nominated besides (docs/security.md#r1). Authentic RTP goes straight to its
+RtpReceiveStream; nothing is queued and no task runs per packet. An ICE restart opens a second socket
+and moves over when a pair on it is nominated; DTLS and SRTP go on.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class IcePath:
         self.remote = address if ":" not in address[0] else (*address, 0, 0)
         early, self._early = self._early, []
         for data, sender in early:
-            if sender[:2] == address:
+            if sender[:2] == address or self.agent.may_send_from(sender):
                 self.transport.pipe.feed(data)
 
     def _readable(self, sock: socket.socket) -> None:
@@ -80,7 +80,7 @@ class IcePath:
             return
         first = view[0]
         if 127 < first < 192:
-            if address != self.remote:
+            if address != self.remote and not self.agent.may_send_from(address):
                 self.dropped += 1
                 return
             rx = transport.rx
@@ -104,7 +104,7 @@ class IcePath:
         elif first < 4:
             self.agent.feed(bytes(view[:size]), address, sock)
         elif 19 < first < 64:
-            if address == self.remote:
+            if address == self.remote or (self.remote and self.agent.may_send_from(address)):
                 transport.pipe.feed(bytes(view[:size]))
             elif self.remote is None and len(self._early) < EARLY:
                 self._early.append((bytes(view[:size]), address))

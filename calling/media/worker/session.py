@@ -47,8 +47,8 @@ class Session:
         self.id, self.epoch, self.project = session_id, epoch, project
         self.carrier = carrier
         self.config = carrier.config
-        self.desk = carrier.desk
-        self.lane = SignalQueue(self, carrier.desk, carrier.journal)
+        self.desk = carrier.desk.of(project)
+        self.lane = SignalQueue(self, self.desk, carrier.journal)
         self.peers: dict[str, SessionPeer] = {}
         self.calls: dict[str, Call] = {}
         self.plan = Plan()

@@ -72,6 +72,7 @@ class Worker:
         self.loop = asyncio.new_event_loop()
         self.pulse = LoopMonitor()
         self.refused = Refused()
+        self._considered: set[tuple[str, int]] = set()
         self.draining = False
         self.finished = threading.Event()
         self._up = threading.Event()
@@ -145,21 +146,16 @@ class Worker:
                     return True
 
     async def _carry(self, session_id: str, epoch: int) -> bool:
+        asked = (session_id, epoch)
+        if asked in self._considered:
+            return True  # the sweep has asked again: it is being looked at
+        self._considered.add(asked)
         try:
-            project = await self.desk.run(lease.project_of, session_id)
-            waited = self.refused.waited(session_id, clock.monotonic())
-            why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project), waited)
-            if why is not None:
-                self.refused.note(session_id, clock.monotonic())
-                log.info("A session is left to other workers", extra={"session": session_id, "why": why})
-                return False
-            held = await self.desk.run(lease.claim, session_id, epoch, self.id)
-        except DATABASE_UNAVAILABLE:
-            return False
-        if held is None:
-            return True  # somebody else has it: nothing is left to do
-        session = Session(session_id, held, self, project)
-        self.sessions[session_id] = session
+            session = await self._take(session_id, epoch)
+        finally:
+            self._considered.discard(asked)
+        if isinstance(session, bool):
+            return session
         try:
             await session.run()
         except Exception:
@@ -168,6 +164,24 @@ class Worker:
             self.sessions.pop(session_id, None)
             self._leaving.set()
         return True
+
+    async def _take(self, session_id: str, epoch: int) -> Session | bool:
+        """The session, now ours; False where it is left to others, True where nothing is left to do."""
+        try:
+            project = await self.desk.run(lease.project_of, session_id)
+            waited = self.refused.waited(session_id, clock.monotonic())
+            why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project), waited)
+            if why is not None:
+                self.refused.note(session_id, clock.monotonic())
+                log.info("A session is left to other workers", extra={"session": session_id, "why": why})
+                return False
+            held = await self.desk.of(project).run(lease.claim, session_id, epoch, self.id)
+        except DATABASE_UNAVAILABLE:
+            return False
+        if held is None:
+            return True  # somebody else has it
+        session = self.sessions[session_id] = Session(session_id, held, self, project)
+        return session
 
     def holding(self, project: str) -> Holding:
         """What a project has of this worker now."""
