@@ -168,9 +168,7 @@ DONE: Final[dict[str, dict[str, Field]]] = {
         "reason": text("`stopped`, `terminator`, `max_length`, `leg_ended`, …", "stopped", required=False),
         "duration_ms": whole("the length of the file", 4820, required=False),
         "size": whole("bytes", 154284, required=False),
-        "url": text(
-            "a signed download, valid for 5 minutes", "https://…/download?…", required=False
-        ),
+        "url": text("a signed download, valid for 5 minutes", "https://…/download?…", required=False),
     },
     "stream": {},
 }
