@@ -88,7 +88,7 @@ class BoundedHead(HttpToolsProtocol):
         self._over = True
         title = early_errors.ERRORS[status][0]
         request_id = early_errors.request_id_of(self._came)
-        base = early_errors.base_of_head(self._came, self.scheme, self.server)
+        base = early_errors.base_of_head(self._came, self.scheme or "http", self.server)
         body = early_errors.body(status, request_id, base)
         head = f"HTTP/1.1 {status} {title}\r\ncontent-type: application/json\r\nconnection: close\r\n"
         head += f"{request_ids.HEADER.lower()}: {request_id}\r\n"
