@@ -250,3 +250,19 @@ def table(test: LoadTest, seconds: float) -> str:
     for kind, tally in test.rows():
         lines += [f"  {kind}: {count} x {words}" for words, count in tally.problems.most_common()]
     return "\n".join(lines)
+
+
+def summary(test: LoadTest, seconds: float) -> dict[str, object]:
+    """The same for programs."""
+    rows = [
+        {
+            "kind": kind,
+            "calls": tally.placed,
+            "heard": tally.heard,
+            "ring_ms": {"p50": percentile(tally.ring_ms, 0.5), "p99": percentile(tally.ring_ms, 0.99)},
+            "sound_ms": {"p50": percentile(tally.sound_ms, 0.5), "p99": percentile(tally.sound_ms, 0.99)},
+            "problems": dict(tally.problems.most_common()),
+        }
+        for kind, tally in test.rows()
+    ]
+    return {"seconds": round(seconds, 1), "calls": sum(each.placed for _, each in test.rows()), "kinds": rows}

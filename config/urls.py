@@ -6,13 +6,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config import api_docs, health
+from config import api_docs, asyncapi, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("api/schema", api_docs.Schema.as_view(), name="schema"),
+    path("api/asyncapi", asyncapi.document, name="asyncapi"),
     path("api/docs", api_docs.Reference.as_view(), name="docs"),
     path("", RedirectView.as_view(url="/dashboard/"), name="front"),
     path("admin/", admin.site.urls),

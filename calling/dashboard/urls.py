@@ -15,6 +15,7 @@ from calling.dashboard.pages import (
     live,
     login,
     phone,
+    phone_module,
     platform,
     project,
     recordings,
@@ -92,6 +93,7 @@ pages = [
 
 urlpatterns = [
     path("phone", phone.phone, name="phone"),
+    path("static/callwright-<str:version>/<path:name>", phone_module.module, name="phone_module"),
     path("phone-push.js", phone.push_worker, name="phone_push"),
     path("dashboard/", include((pages, "dashboard"))),
 ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clients.command import call, completion, events, listen, settings_file, token
+from clients.command import call, completion, events, listen, loadtest, settings_file, token
 from clients.command.instance import Away, Refused, WrongUsage, from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-# Commands of manage.py that go by their own name here; they take options of their own.
-OF_MANAGE = ("doctor", "loadtest")
+# A command of manage.py that goes by its own name here; it takes options of its own.
+OF_MANAGE = ("doctor",)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,17 +29,23 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--json", action="store_true", help="print JSON lines instead of text")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (call, listen, events, token, settings_file, completion):
+    for module in (call, listen, events, token, settings_file, loadtest, completion):
         module.add(commands)
     for each in commands.choices.values():  # after the command they mean the same
         for option in ("--url", "--key"):
             each.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON lines")
     for name in OF_MANAGE:
-        text = {"doctor": "check this machine's instance", "loadtest": "place many real calls"}[name]
-        commands.add_parser(name, help=f"{text} (the same as manage.py {name})", add_help=False)
+        text = f"check this machine's instance (the same as manage.py {name})"
+        commands.add_parser(name, help=text, add_help=False).set_defaults(run=alone)
     top.set_defaults(top=top)
     return top
+
+
+def alone(given: argparse.Namespace, find: Callable[[], object]) -> int:
+    raise WrongUsage(
+        f"{given.command} comes first and knows this machine's instance: callwright {given.command}"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import json
@@ -22,12 +23,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlparse
 
 from clients.command.events import line
 from clients.command.instance import Instance, WrongUsage
 
+try:
+    import termios
+    import tty
+except ImportError:  # not on Windows: keys come line by line
+    termios = None  # type: ignore[assignment]
+
+Waiting: TypeAlias = tuple[str, dict[str, Any]] | None
 SECONDS = 10.0
 MOST_SHOWN = 200
 
@@ -93,15 +101,24 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     instance, receiver = find(), receiver_of(given)
     after = given.after or instance.newest()
     terminal = sys.stdin.isatty() and not given.json
+    key = "r" if termios is not None else "r and Enter"
     print(f"Forwarding to {receiver.url}. Verify with this secret:\n  {receiver.secret}", file=sys.stderr)
     if terminal:
-        print("Press r and Enter to send the last event again, Ctrl-C to stop.", file=sys.stderr)
+        print(f"Press {key} to send the last event again, Ctrl-C to stop.", file=sys.stderr)
     print(f"callwright: listening after cursor {after}.", file=sys.stderr, flush=True)
-    waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(maxsize=1000)
-    if terminal:
-        threading.Thread(target=_keys, args=(waiting,), daemon=True).start()
+    waiting: queue.Queue[Waiting] = queue.Queue(maxsize=1000)
     reading = threading.Thread(target=_read, args=(instance.events(after, given.types), waiting), daemon=True)
     reading.start()
+    with _key_by_key() if terminal else contextlib.nullcontext():
+        if terminal:
+            threading.Thread(target=_keys, args=(waiting,), daemon=True).start()
+        return forward(receiver, waiting, reading, as_json=given.json)
+
+
+def forward(
+    receiver: Receiver, waiting: queue.Queue[Waiting], reading: threading.Thread, *, as_json: bool
+) -> int:
+    """Sends what comes, until nothing can come any more; None in the queue is a pressed key."""
     last: dict[str, Any] | None = None
     while True:
         try:
@@ -115,15 +132,13 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
             continue
         answer, last = receiver.send(event), event
         again = "" if found is not None else "again: "
-        if given.json:
+        if as_json:
             print(json.dumps({"cursor": cursor, "event": event, "answer": answer}), flush=True)
         else:
             print(f"{again}{line(event)} → {answer}", flush=True)
 
 
-def _read(
-    events: Iterator[tuple[str, dict[str, Any]]], waiting: queue.Queue[tuple[str, dict[str, Any]] | None]
-) -> None:
+def _read(events: Iterator[tuple[str, dict[str, Any]]], waiting: queue.Queue[Waiting]) -> None:
     try:
         for entry in events:
             waiting.put(entry)
@@ -131,7 +146,21 @@ def _read(
         print(f"callwright: {error}", file=sys.stderr, flush=True)
 
 
-def _keys(waiting: queue.Queue[tuple[str, dict[str, Any]] | None]) -> None:
-    for typed in sys.stdin:
-        if typed.strip().lower() == "r":
+@contextlib.contextmanager
+def _key_by_key() -> Iterator[None]:
+    """The terminal gives each key at once and does not show it; afterwards it is as it was."""
+    if termios is None:
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _keys(waiting: queue.Queue[Waiting]) -> None:
+    while key := sys.stdin.read(1):
+        if key.lower() == "r":
             waiting.put(None)

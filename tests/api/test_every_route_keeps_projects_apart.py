@@ -48,7 +48,18 @@ CHOICES = {  # places that are no ids: every word of them is tried
     "what": ("calls", "events"), "form": ("csv", "jsonl"),
 }  # fmt: skip
 # Open to everybody, and the same for all of them.
-OPEN = {"healthz", "readyz", "metrics", "api/schema", "api/docs", "", "phone", "phone-push.js"}
+OPEN = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "api/schema",
+    "api/asyncapi",
+    "api/docs",
+    "",
+    "phone",
+    "phone-push.js",
+    "static/callwright-<str:version>/<path:name>",
+}
 # The door of the staff pages, and what is about the person at it.
 DOOR = {f"dashboard/{page}" for page in ("login", "login/code", "logout", "choose", "second-factor")}
 # Trades a public string for a token by design; what it gives is asked for by name below.

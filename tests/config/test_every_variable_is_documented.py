@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from types import ModuleType
 
 import pytest
 
@@ -29,3 +31,41 @@ def test_nothing_else_reads_our_variables() -> None:
         if re.search(r"(environ|getenv).{1,30}(CALLWRIGHT_|DATABASE_URL|REDIS_URL)", path.read_text())
     }
     assert readers == set()
+
+
+def maker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_environment", ROOT / "docs" / "make_environment.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pages() -> tuple[str, str, str]:
+    names = ("README.md", "config/env.py", "docs/configuration.md")
+    readme, source, page = ((ROOT / name).read_text() for name in names)
+    return readme, source, page
+
+
+def test_the_table_of_the_readme_is_made_from_the_code_and_the_page() -> None:
+    """`python docs/make_environment.py` writes it again."""
+    readme, source, page = pages()
+    make = maker()
+    assert make.written(readme, source, page) == readme
+    assert set(make.read_by_the_code(source)) == read_by_the_code()
+    assert sum(default is not None for default in make.read_by_the_code(source).values()) > 15
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('take.number("CALLWRIGHT_HTTP_PORT", 8000', 'take.number("CALLWRIGHT_HTTP_PORT", 8001', "HTTP_PORT"),
+        ('"CALLWRIGHT_BIND"', '"CALLWRIGHT_BINDING"', "CALLWRIGHT_BIND, CALLWRIGHT_BINDING"),
+    ],
+)
+def test_a_page_that_tells_another_name_or_default_is_refused(old: str, new: str, words: str) -> None:
+    _, source, page = pages()
+    make = maker()
+    assert old in source
+    with pytest.raises(make.Untrue, match=words):
+        make.table(source.replace(old, new), page)
