@@ -79,10 +79,10 @@ class Screen:
 def main() -> int:
     screen = Screen()
     stay_on_loopback()
-    screen.say("demo", "starting an instance of its own ...")
+    screen.say("demo", "starting an instance of its own (about ten seconds on an idle machine) ...")
     fine = False
     try:
-        with Instance() as instance:
+        with Instance(tell=lambda line: screen.say("instance", line)) as instance:
             screen.say("demo", f"ready at {instance.url}")
             try:
                 asyncio.run(play(instance, screen))

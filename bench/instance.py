@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -17,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,11 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class Instance:
-    """`with Instance() as one:` runs `make run`'s supervisor on loopback; `one.api` speaks REST to it."""
+    """`with Instance() as one:` runs `make run`'s supervisor on loopback; `one.api` speaks REST to it. `tell`
+    gets each line that the supervisor prints while it starts."""
 
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, tell: Callable[[str], None] | None = None, **variables: str) -> None:
+        self.tell = tell
         self.directory = Path(tempfile.mkdtemp(prefix="callwright-demo-"))
         self.port = free_port()
         self.project_id = str(uuid.uuid4())
@@ -83,10 +87,21 @@ class Instance:
     def _wait(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + READY_SECONDS
+        told = 0
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise NotReady(self.words())
+            told = self._tell(told)
             time.sleep(0.1)
+
+    def _tell(self, told: int) -> int:
+        """Tells the lines with a time of day after the first `told`; how many there are now."""
+        if self.tell is None:
+            return told
+        lines = re.findall(r"^\d\d:\d\d:\d\d (.*)\n", self.screen.read_text(errors="replace"), re.MULTILINE)
+        for line in lines[told:]:
+            self.tell(line)
+        return len(lines)
 
     def _is_ready(self) -> bool:
         try:

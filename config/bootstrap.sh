@@ -59,14 +59,25 @@ if ! good "$venv/bin/python"; then
   fi
 fi
 
-echo "Installing the pinned packages of $lock (once) ..."
+total=$(grep -c '==' "$lock")
+echo "Installing the $total pinned packages of $lock (once; about a minute on an idle machine) ..."
+# What pip is at, every ten seconds; never longer than this script runs.
+told=$venv/install.log
+rm -f "$told"
+while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+  found=$(grep -c ' Collecting ' "$told" 2>/dev/null || true)
+  echo "  ${found:-0} of $total packages fetched ..."
+done &
+telling=$!
+trap 'kill "$telling" 2>/dev/null; rm -f "$told"' EXIT
+trap 'exit 130' INT TERM
 if "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
   # The interpreter's own pip and setuptools are as old as it is; nothing here needs setuptools.
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
     --only-binary=:all: -r requirements-pip.lock
   "$venv/bin/python" -m pip uninstall --quiet --yes setuptools wheel >/dev/null 2>&1 || true
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-    --only-binary=:all: -r "$lock"
+    --only-binary=:all: --log "$told" -r "$lock"
 else
   echo "callwright: $venv has no pip; remove it and start again" >&2
   exit 1

@@ -82,6 +82,7 @@ def _run(env: Environment, began: float, parent: Parent | None) -> int:
 
 def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
     for launch in plan.engines(env):
+        console.say(f"starting {launch.name} ...")
         supervisor.start(launch)
         if launch.ready is not None:
             _wait(supervisor, launch.ready, _ENGINE_PATIENCE, launch.name)
@@ -90,13 +91,18 @@ def _start(env: Environment, supervisor: Supervisor, began: float) -> None:
         leaf = certificate.prepare(env.data_dir, certificate.names_for(env.domain_host, env.bind))
     first = credentials.read(env.data_dir) is None
     preparation = plan.preparation(env)
+    console.say("preparing the database ..." if first else "checking the database ...")
     if supervisor.run_once(preparation, _PREPARE_PATIENCE) != 0:
         raise CannotStart(f"preparing the database failed: {last_line(preparation.log)}")
     who = credentials.read(env.data_dir)
     if who is None:
         raise CannotStart(f"{env.data_dir / credentials.FILE} is not readable")
-    for launch in plan.processes(env):
+    launches = list(plan.processes(env))
+    for launch in launches:
         supervisor.start(launch)
+    console.say(
+        f"starting {', '.join(launch.name for launch in launches)}; waiting until calls can be placed ..."
+    )
     try:
         supervisor.wait_until(_now_and_then(lambda: _is_ready(env)), _READY_PATIENCE, "readiness")
     except TimeoutError:

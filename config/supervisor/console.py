@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import shlex
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TextIO
 
 from config.embedded.certificate import Certificate
@@ -42,6 +44,12 @@ def may_tell(output: TextIO, first: bool, environment: Mapping[str, str]) -> boo
     return output.isatty() or (first and not environment.get("JOURNAL_STREAM"))
 
 
+def export(kept: Path) -> str:
+    """A shell line that reads the API token out of the file, where it must not be printed."""
+    program = 'import json, sys; print(json.load(open(sys.argv[1]))["api_token"])'
+    return f"export CALLWRIGHT_API_TOKEN=\"$(python3 -c '{program}' {shlex.quote(str(kept))})\""
+
+
 def ready(
     env: Environment, who: Credentials, certificate: Certificate | None, seconds: float, secrets: bool = True
 ) -> str:
@@ -74,7 +82,8 @@ def ready(
     lines = [f"  {name:<{width}}  {value}" for name, value in rows]
     token = who.api_token if secrets else "$CALLWRIGHT_API_TOKEN"
     curl = (
-        f"curl -u {who.project_id}:{token} {web}/api/fabric/subscribers/tokens \\\n"
+        ("" if secrets else f"{export(kept)}\n  ")
+        + f"curl -u {who.project_id}:{token} {web}/api/fabric/subscribers/tokens \\\n"
         '    -H "content-type: application/json" -d \'{"reference": "alice"}\''
     )
     title = f"Callwright is ready ({seconds:.1f} s). Ctrl-C stops it."

@@ -23,6 +23,9 @@ def ports(env: Environment) -> list[Port]:
         found.append(Port("CALLWRIGHT_HTTPS_PORT", env.bind, env.https_port, "tcp"))
     if _has_sip(env):
         found += [Port("CALLWRIGHT_SIP_PORT", env.bind, env.sip_port, kind) for kind in ("udp", "tcp")]
+        if env.https_port and env.sip_port < 65535:  # SIP has the certificate of https
+            tls = "SIP over TLS, the SIP port + 1,"
+            found.append(Port("CALLWRIGHT_SIP_PORT", env.bind, env.sip_port + 1, "tcp", tls))
     if env.turn_enabled:
         found.append(Port("CALLWRIGHT_TURN_PORT", env.bind, env.turn_port, "udp"))
     return found

@@ -16,30 +16,42 @@ class Port:
     address: str
     number: int
     kind: str  # "tcp" | "udp"
+    use: str = ""  # what it is for, where the variable does not say it
 
 
 class PortTaken(Exception):
-    """`str()` is the one line that names the port and the variable."""
+    """`str()` is one line that names every port that cannot be used, each with its variable."""
 
 
 def check(ports: Iterable[Port]) -> None:
-    """Raises PortTaken for the first port that cannot be bound."""
+    """Raises PortTaken if any port cannot be bound, for all of them together."""
+    faults: dict[tuple[str, int], str] = {}  # a port that is taken over UDP and TCP is named once
     for port in ports:
-        family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
-        kind = socket.SOCK_STREAM if port.kind == "tcp" else socket.SOCK_DGRAM
-        with socket.socket(family, kind) as probe:
+        error = _refusal(port)
+        if error is not None:
+            faults.setdefault((port.variable, port.number), f"{port.variable}: {_reason(port, error)}")
+    if faults:
+        raise PortTaken("; ".join(faults.values()))
+
+
+def _refusal(port: Port) -> OSError | None:
+    family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
+    kind = socket.SOCK_STREAM if port.kind == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(family, kind) as probe:
+        if port.kind == "tcp":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((port.address, port.number))
             if port.kind == "tcp":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((port.address, port.number))
-                if port.kind == "tcp":
-                    probe.listen(1)
-            except OSError as error:
-                raise PortTaken(f"{port.variable}: {_reason(port, error)}") from None
+                probe.listen(1)
+        except OSError as error:
+            return error
+    return None
 
 
 def _reason(port: Port, error: OSError) -> str:
-    where = f"port {port.number} ({port.kind}) on {port.address}"
+    use = f" for {port.use}" if port.use else ""
+    where = f"port {port.number} ({port.kind}){use} on {port.address}"
     if error.errno == errno.EADDRINUSE:
         return f"{where} is taken, choose another"
     if error.errno == errno.EACCES:

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from config.supervisor import ports
+from config import env
+from config.supervisor import plan, ports
 from config.supervisor.ports import Port, PortTaken
 
 
@@ -40,3 +41,39 @@ def test_a_port_just_left_is_free() -> None:
             accepted.close()
             client.recv(1)
     ports.check([Port("CALLWRIGHT_HTTP_PORT", "127.0.0.1", number, "tcp")])
+
+
+def test_all_taken_ports_are_named_at_once() -> None:
+    with socket.socket() as one, socket.socket() as two, socket.socket(type=socket.SOCK_DGRAM) as three:
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+            each.listen()
+        first, second = one.getsockname()[1], two.getsockname()[1]
+        three.bind(("127.0.0.1", second))  # the same number over UDP is one fault, not two
+        with pytest.raises(PortTaken) as refusal:
+            ports.check(
+                [
+                    Port("CALLWRIGHT_HTTP_PORT", "127.0.0.1", first, "tcp"),
+                    Port("CALLWRIGHT_HTTPS_PORT", "127.0.0.1", 0, "tcp"),
+                    Port("CALLWRIGHT_SIP_PORT", "127.0.0.1", second, "udp"),
+                    Port("CALLWRIGHT_SIP_PORT", "127.0.0.1", second, "tcp"),
+                ]
+            )
+    assert str(refusal.value) == (
+        f"CALLWRIGHT_HTTP_PORT: port {first} (tcp) on 127.0.0.1 is taken, choose another; "
+        f"CALLWRIGHT_SIP_PORT: port {second} (udp) on 127.0.0.1 is taken, choose another"
+    )
+
+
+def test_sip_over_tls_is_asked_for_where_there_is_a_certificate() -> None:
+    given = {"CALLWRIGHT_SIP_PORT": "5060", "CALLWRIGHT_BIND": "127.0.0.1"}
+    numbers = [port.number for port in plan.ports(env.read(given))]
+    assert numbers.count(5061) == 1
+    assert 5061 not in [port.number for port in plan.ports(env.read(given | {"CALLWRIGHT_HTTPS_PORT": "0"}))]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        before = env.read(given | {"CALLWRIGHT_SIP_PORT": str(number - 1)})
+        with pytest.raises(PortTaken, match=rf"CALLWRIGHT_SIP_PORT: port {number} \(tcp\) for SIP over TLS"):
+            ports.check([port for port in plan.ports(before) if port.number == number])

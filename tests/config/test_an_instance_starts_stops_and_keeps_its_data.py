@@ -26,7 +26,7 @@ from config.embedded import paths
 from config.env import ROOT
 from config.supervisor import credentials
 from tests.config.test_what_is_stored_is_private import open_to_a_stranger
-from tests.support.ports import free_port
+from tests.support.ports import free_pair, free_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.timing]
 
@@ -130,7 +130,7 @@ def start() -> Iterator[Start]:
     ports = {
         "CALLWRIGHT_HTTP_PORT": free_port(),
         "CALLWRIGHT_HTTPS_PORT": free_port(),
-        "CALLWRIGHT_SIP_PORT": free_port(socket.SOCK_DGRAM),
+        "CALLWRIGHT_SIP_PORT": free_pair(),
         "CALLWRIGHT_TURN_PORT": free_port(socket.SOCK_DGRAM),
     }
     begun: list[Instance] = []
