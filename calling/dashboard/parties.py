@@ -39,7 +39,12 @@ def described(calls: Iterable[models.Call]) -> list[models.Call]:
             called or known.get((row.project_id, row.to_address)) or row.to_address
         )
         row.answered_by = next(  # type: ignore[attr-defined]
-            (name or address for name, address, was_in in there if was_in and row.answered_at), ""
+            (
+                name or known.get((row.project_id, address)) or address
+                for name, address, was_in in there
+                if was_in and row.answered_at
+            ),
+            "",
         )
         row.direction = direction(row)  # type: ignore[attr-defined]
         row.talked = talked(row, now)  # type: ignore[attr-defined]
