@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from calling.api import schema
-from calling.api.view import SwitchboardView, codecs_of, supervisor_json, wait_for_leg
+from calling.api.view import SwitchboardView, supervisor_json, wait_for_leg
 from calling.calls import payloads, store
 from calling.commands import leg_selection, supervision
 from tokens.subjects import ApiKey
@@ -50,7 +50,7 @@ class LegView(SwitchboardView):
         call = store.values([row])[0]
         leg = next((each for each in call.legs if each.id == leg_id), None)
         if leg is not None:
-            return Response(payloads.leg_payload(call, leg, codecs_of([call]).get(leg.id, {})))
+            return Response(payloads.leg_payload(call, leg, (row.codecs or {}).get(leg.id, {})))
         return Response(supervisor_leg(key, call_id, leg_id))
 
     @extend_schema(

@@ -16,7 +16,6 @@ from calling import models
 from calling.calls import payloads, store
 from calling.commands import leg_selection
 from calling.commands.params import Params
-from calling.machine.states import Call
 from rest import errors
 from rest.views import RestView
 from tokens.subjects import ApiKey, Subject, TokenHolder
@@ -45,12 +44,6 @@ class SwitchboardView(RestView):
         return request.auth
 
 
-def codecs_of(calls: list[Call]) -> dict[str, dict[str, Any]]:
-    ids = [leg.id for call in calls for leg in call.legs]
-    pairs = models.Leg.objects.filter(pk__in=ids).values_list("id", "codec")
-    return {str(leg_id): codec for leg_id, codec in pairs}
-
-
 def with_legs(rows: QuerySet[models.Call]) -> QuerySet[models.Call]:
     """Calls with their legs and attempts read along, for lists: three queries a page."""
     legs = models.Leg.objects.order_by("position", "id").prefetch_related(
@@ -71,7 +64,7 @@ def call_json(subject: Subject, call_id: UUID | str) -> dict[str, Any]:
     """One call as the subject sees it: with the SDP answer of a token's own leg."""
     row, own = leg_selection.locate(subject, call_id)
     call = store.values([row])[0]
-    found = payloads.call_payload(call, row, own.id if own else None, codecs_of([call]))
+    found = payloads.call_payload(call, row, own.id if own else None, row.codecs)
     if isinstance(subject, ApiKey):
         supervising = models.Call.objects.filter(supervises=row.id).order_by("created_at", "id")
         found["legs"] += [supervisor_json(each) for each in supervising]
@@ -83,7 +76,7 @@ def supervisor_json(row: models.Call, *, answer: bool = False) -> dict[str, Any]
     call = store.values([row])[0]
     leg = call.supervisor
     assert leg is not None
-    found = payloads.supervisor_payload(call, leg, codecs_of([call]).get(leg.id, {}))
+    found = payloads.supervisor_payload(call, leg, (row.codecs or {}).get(leg.id, {}))
     return {**found, "answer": leg.answer} if answer else found
 
 

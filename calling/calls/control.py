@@ -124,10 +124,7 @@ def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input
 
 def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> set[str]:
     """Write the events under the next numbers of their calls; the ids of the calls that were counted on."""
-    codecs: dict[str, dict[str, Any]] = {}
-    if events:
-        pairs = models.Leg.objects.filter(call_id__in=list(rows)).values_list("id", "codec")
-        codecs = {str(leg_id): codec for leg_id, codec in pairs}
+    codecs = {leg: codec for row in rows.values() for leg, codec in (row.codecs or {}).items()}
     waiting: list[models.Event] = []
     for event in events:
         row = rows[event.call_id]
@@ -198,7 +195,9 @@ def tell(before: World, after: World, rows: dict[str, models.Call]) -> None:
         "calls": sorted(after),
         "subscribers": sorted({leg.subscriber_id for leg in legs if leg.subscriber_id}),
         "devices": sorted(device for device in devices if device),
-        "sip": any(leg.party.value == "sip" for leg in legs),
+        "sip": any(
+            leg.party.value == "sip" or any(each.kind == "sip" for each in leg.attempts) for leg in legs
+        ),
     }
     nudge.on_commit(nudge.EDGE, message)
     for session_id in {row.session_id for row in rows.values() if row.session_id}:

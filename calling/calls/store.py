@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import OuterRef, Q
+from django.db.models.functions import JSONObject
 
 from calling import models
 from calling.machine.reasons import EndedBy, EndReason
@@ -44,20 +48,43 @@ UNTOUCHED = Settings()
 
 def read_legs(call_ids: Iterable[UUID]) -> dict[UUID, tuple[Leg, ...]]:
     """The machine legs of some calls, in their order."""
-    rows = list(models.Leg.objects.filter(call_id__in=list(call_ids)).order_by("position", "id"))
-    attempts: dict[UUID, list[models.Attempt]] = defaultdict(list)
-    for attempt in models.Attempt.objects.filter(leg_id__in=[row.id for row in rows]).order_by("id"):
-        attempts[attempt.leg_id].append(attempt)
-    legs: dict[UUID, list[Leg]] = defaultdict(list)
-    for row in rows:
-        legs[row.call_id].append(leg_value(row, attempts[row.id]))
-    return {call_id: tuple(each) for call_id, each in legs.items()}
+    found = leg_rows(call_ids)
+    return {
+        call_id: tuple(leg_value(row, attempts_of(row)) for row in rows) for call_id, rows in found.items()
+    }
+
+
+# An attempt's columns travel with its leg: two tables, one statement.
+ATTEMPTS = ArraySubquery(
+    models.Attempt.objects.filter(leg_id=OuterRef("pk"))
+    .order_by("id")
+    .values(
+        whole=JSONObject(**{name: name for name in ("id", "device_id", "kind", "state", "reason", "offer")})
+    )
+)
+
+
+def leg_rows(call_ids: Iterable[UUID]) -> dict[UUID, list[models.Leg]]:
+    """The rows of the legs of some calls, in their order, each with its attempts (`attempts_of`)."""
+    legs = models.Leg.objects.filter(call_id__in=list(call_ids)).defer("stats").annotate(tries=ATTEMPTS)
+    found: dict[UUID, list[models.Leg]] = defaultdict(list)
+    for row in legs.order_by("position", "id"):
+        found[row.call_id].append(row)
+    return found
+
+
+def attempts_of(row: models.Leg) -> list[models.Attempt]:
+    tries: list[dict[str, Any]] = row.tries  # type: ignore[attr-defined]  # the annotation
+    return [models.Attempt(leg_id=row.id, **each) for each in tries]
 
 
 def values(rows: Iterable[models.Call]) -> list[Call]:
+    """The calls of some rows; each row learns the codecs of its legs."""
     rows = list(rows)
-    legs = read_legs([row.id for row in rows])
-    return [call_value(row, legs.get(row.id, ())) for row in rows]
+    legs = leg_rows([row.id for row in rows])
+    for row in rows:
+        row.codecs = {str(leg.id): leg.codec for leg in legs[row.id]}
+    return [call_value(row, tuple(leg_value(leg, attempts_of(leg)) for leg in legs[row.id])) for row in rows]
 
 
 def snapshot(call_id: UUID | str) -> Call:
@@ -108,6 +135,14 @@ def linked_ids(row: models.Call) -> set[UUID]:
     return {other for other in links if other is not None}
 
 
+# A call of which `linked_ids` says that there are none.
+UNLINKED = (
+    Q(consult_id=None, supervisors__isnull=True)
+    & (Q(consult_of=None) | Q(consulting=False))
+    & (Q(supervises=None) | Q(state="ended"))
+)
+
+
 def all_linked_ids(row: models.Call) -> set[UUID]:
     """The call with those linked to it, and those linked to these: a supervised call's consultation."""
     found, fresh = {row.id}, linked_ids(row)
@@ -124,9 +159,16 @@ def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
     Raises NotFound, and LinksMoved when the links changed meanwhile (the caller starts again, so that
     locks are only ever taken in one order).
     """
+    locked = models.Call.objects.select_for_update()
+    try:
+        alone = list(locked.filter(UNLINKED, pk=call_id))  # as most are: locked and read by one statement
+    except (ValueError, ValidationError) as error:
+        raise errors.NotFound from error
+    if alone:
+        return {call.id: call for call in values(alone)}, {str(row.id): row for row in alone}
     first = get(call_id)
     wanted = all_linked_ids(first)
-    rows = list(models.Call.objects.select_for_update().filter(pk__in=wanted).order_by("id"))
+    rows = list(locked.filter(pk__in=wanted).order_by("id"))
     if not any(row.id == first.id for row in rows):
         raise errors.NotFound
     if not {other for row in rows for other in linked_ids(row)} <= wanted:
@@ -147,9 +189,10 @@ def save_world(
         old = before.get(call.id)
         if old != call:
             row = rows[call.id]
-            for name, value in call_columns(call).items():
+            changed = differing(call_columns(old) if old is not None else {}, call_columns(call))
+            for name, value in changed.items():
                 setattr(row, name, value)
-            row.save()
+            row.save(update_fields=[*changed, *(["sequence"] if call.id in counted else [])])
         elif call.id in counted:
             rows[call.id].save(update_fields=["sequence"])
         for position, leg in enumerate(call.legs):
@@ -157,9 +200,15 @@ def save_world(
             if was is None:
                 create_leg(call.id, position, leg)
             elif was != leg or homes[leg.id] != call.id:
-                columns = leg_columns(leg)
-                models.Leg.objects.filter(pk=leg.id).update(call_id=call.id, position=position, **columns)
+                columns = differing(leg_columns(was), leg_columns(leg))
+                if columns or homes[leg.id] != call.id:
+                    models.Leg.objects.filter(pk=leg.id).update(call_id=call.id, position=position, **columns)
                 save_attempts(was, leg)
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that changed. What did not, such as an SDP, is not written again."""
+    return {name: value for name, value in after.items() if name not in before or before[name] != value}
 
 
 def create_leg(call_id: str, position: int, leg: Leg) -> None:

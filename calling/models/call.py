@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from calling.models.ids import uuid7
@@ -51,6 +53,7 @@ class Call(models.Model):
     deadline = models.DateTimeField(null=True)
     sequence = models.IntegerField(default=0)
     api_dialled = models.BooleanField(default=False)
+    codecs: dict[str, dict[str, Any]] | None = None  # of its legs, by id, where they were read along
     dialled_by = models.CharField(max_length=300, blank=True)  # no longer written: the version before has it
 
     class Meta:

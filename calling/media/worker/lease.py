@@ -67,6 +67,7 @@ def connection_words() -> dict[str, Any]:
         "dbname": connection.settings_dict["NAME"],
         "autocommit": True,
         "connect_timeout": 3,
+        "prepare_threshold": None,  # behind PgBouncer the next statement may meet another session
         "application_name": "callwright-media",
         "keepalives_idle": 5,
         "keepalives_interval": 2,

@@ -136,8 +136,15 @@ class SipEdge:
     # --- looking
 
     async def _hear_nudges(self) -> None:
-        async for _ in nudge.listen(nudge.EDGE):
-            self._wake.set()
+        async for heard in nudge.listen(nudge.EDGE):
+            if heard is None or self._concerns(heard[1]):
+                self._wake.set()
+
+    def _concerns(self, message: dict[str, Any]) -> bool:
+        """Whether a SIP party may have to do with it: most calls of an instance are none of this edge's."""
+        if message.get("sip", True):
+            return True
+        return not {line.call_id for line in self.lines.values()}.isdisjoint(message.get("calls", ()))
 
     async def _look_forever(self) -> None:
         while True:

@@ -1,0 +1,63 @@
+"""What a call of two people costs the database: statements and transactions, from the dial to the hangup."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from calling import models
+from calling.calls import control, store
+from calling.machine.inputs import Hangup
+from tests.support import fake_worker, people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MOST = 97  # it was 126, when a call's world took five statements to read and its whole row to write
+
+
+def test_a_call_takes_no_more_statements_than_it_did(settings) -> None:
+    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+    cast = people.make_cast()
+    looks: list[str] = []
+
+    def snapshot(call_id: object) -> object:
+        looks.append(str(call_id))
+        return store.snapshot(call_id)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fake_worker, "call_of", snapshot)
+        with CaptureQueriesContext(connection) as asked:
+            call_id = fake_worker.talking(cast)
+            leg = fake_worker.leg_of(call_id, "caller")
+            control.apply(call_id, Hangup(leg.id))
+    own = 2 * len(looks)  # what the test itself asks: a call and its legs
+    commits = sum(each["sql"] == "COMMIT" for each in asked)
+    assert len(asked) - own <= MOST, [each["sql"][:90] for each in asked]
+    assert commits <= 8
+
+
+def test_an_offer_that_did_not_change_is_not_written_again(settings) -> None:
+    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+    cast = people.make_cast()
+    call_id = fake_worker.ringing(cast)
+    with CaptureQueriesContext(connection) as asked:
+        control.apply(call_id, Hangup(fake_worker.leg_of(call_id, "caller").id))
+    written = [each["sql"] for each in asked if each["sql"].startswith('UPDATE "calling_leg"')]
+    assert written and not any("offer" in each or "answer" in each for each in written)
+    legs = models.Leg.objects.filter(call_id=call_id)
+    assert all(each.state == "ended" for each in legs) and any(each.offer for each in legs)
+
+
+def test_a_call_alone_is_locked_and_read_by_two_statements(settings) -> None:
+    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+    call_id = fake_worker.ringing(people.make_cast())
+
+    def look() -> None:
+        world, rows = store.lock_world(call_id)
+        assert list(world) == list(rows) == [call_id]
+        assert len(world[call_id].legs) == 2
+
+    with CaptureQueriesContext(connection) as asked:
+        control.in_transaction(look)
+    assert [each["sql"].split()[0] for each in asked] == ["BEGIN", "SELECT", "SELECT", "COMMIT"]
