@@ -219,9 +219,16 @@ def sum_of(peer_ids: Iterable[str]) -> str | None:
     return "mix:" + ",".join(ids)
 
 
-def attempt_peer(call: Call, leg: Leg, attempt: Attempt, browsers: Container[str]) -> PeerPlan:
-    """Desk phones and trunks are offered sound only: few of them take a description with pictures."""
-    media = leg.media if attempt.kind != "sip" else replace(leg.media, video=False, receive_video=False)
+def attempt_peer(
+    call: Call, leg: Leg, attempt: Attempt, browsers: Container[str], pictured: Container[str]
+) -> PeerPlan:
+    """Desk phones and trunks are offered sound only: few of them take a description with pictures. Some
+    devices take none without."""
+    media = leg.media
+    if attempt.kind == "sip":
+        media = replace(leg.media, video=False, receive_video=False)
+    elif attempt.device_id in pictured:
+        media = replace(leg.media, video=True, receive_video=True)
     return PeerPlan(
         peer_id=attempt.id,
         call_id=call.id,
@@ -245,8 +252,9 @@ def script_run_plans(call: Call) -> Iterable[ScriptRunPlan]:
             yield ScriptRunPlan(leg.app_ref, call.id, subject.id if subject else None, leg.id)
 
 
-def make_plan(calls: Iterable[Call], browsers: Container[str] = ()) -> Plan:
+def make_plan(calls: Iterable[Call], browsers: Container[str] = (), pictured: Container[str] = ()) -> Plan:
     """The plan of one session: all its live calls together. browsers: the ids of SIP devices that are some.
+    pictured: of devices that are offered pictures in every call.
 
     Two legs may share one peer (a transferor consulting without an SDP of its own): the leg that does
     not hold has it; if neither holds, the newer call's.
@@ -265,7 +273,7 @@ def make_plan(calls: Iterable[Call], browsers: Container[str] = ()) -> Plan:
             if leg.state.value in ("created", "ringing"):
                 for attempt in leg.attempts:
                     if attempt.live and attempt.kind != "phone":
-                        peers.setdefault(attempt.id, attempt_peer(call, leg, attempt, browsers))
+                        peers.setdefault(attempt.id, attempt_peer(call, leg, attempt, browsers, pictured))
     show_parts(calls, peers)
     let_supervise(calls, peers)
     return Plan(tuple(peers.values()), tuple(programs))

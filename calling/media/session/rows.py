@@ -76,7 +76,7 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
     """Everything a session acts on. `waiting`: known peers that may still need candidates."""
     with store.repeatable_read():
         calls = store.session_calls(session_id)
-        plan = make_plan(calls, read_browsers(calls))
+        plan = make_plan(calls, read_browsers(calls), read_pictured(calls))
         peers = [peer.peer_id for peer in plan.peers if peer.peer_id not in known or peer.peer_id in waiting]
         candidates = read_candidates(peers) if peers else ()
         gone = known - {peer.peer_id for peer in plan.peers}
@@ -117,6 +117,17 @@ def read_browsers(calls: Sequence[Call]) -> frozenset[str]:
     if not ids:
         return frozenset()
     found = models.Device.objects.filter(pk__in=ids, kind="sip", contact__hop__0__in=["WS", "WSS"])
+    return frozenset(str(each) for each in found.values_list("id", flat=True))
+
+
+def read_pictured(calls: Sequence[Call]) -> frozenset[str]:
+    """The ringing devices whose client cannot answer a description without pictures (see
+    `calling.signalwire.browser.session_auth`)."""
+    legs = [leg for call in calls for leg in call.live_legs if not leg.answered]
+    ids = {each.device_id for leg in legs for each in leg.attempts if each.kind == "fabric"}
+    if not ids:
+        return frozenset()
+    found = models.Device.objects.filter(pk__in=ids, contact__pictured=True)
     return frozenset(str(each) for each in found.values_list("id", flat=True))
 
 

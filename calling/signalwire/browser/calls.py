@@ -74,9 +74,11 @@ async def invite(line: BrowserSession, client_id: str, fields: dict[str, Any]) -
 
 
 async def bye(line: BrowserSession, client_id: str, told: ClientView | None) -> Message:
-    """The client is told of the end before its own request for it is answered."""
+    """Version 4 is told of the end before its own request for it is answered; version 3 never waits for
+    an answer that comes after the event, so it is told by the answer alone."""
     if told is not None:
-        await run_for_socket(commands.bye, line.holder, line.device_id, told)
+        with contextlib.nullcontext() if line.goodbye_first else line.leaving(told):
+            await run_for_socket(commands.bye, line.holder, line.device_id, told)
         line.over(told, "hangup")
     return {"message": "CALL ENDED", "callID": client_id, "cause": "NORMAL_CLEARING", "causeCode": "16"}
 

@@ -24,6 +24,7 @@ from tokens.subjects import TokenHolder
 
 SALT = "callwright.fabric.session"
 PROTOCOL = "signalwire_"
+VERSION_3 = "@signalwire/js/"  # how its `agent` begins
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,23 @@ def authenticate(params: dict[str, Any], connection: UUID, user_agent: str) -> B
         device_id=device.id if device is not None else clock.new_id(),
         receives=device.receives and holder.may_receive if device is not None else False,
         user_agent=user_agent,
-        contact={"address": holder.address, "holder": holder.identity, "calls": kept_names},
+        contact={
+            "address": holder.address,
+            "holder": holder.identity,
+            "calls": kept_names,
+            # Its camera is on unless the page says no, and without a place for it it negotiates for ever.
+            "pictured": is_version_3(params),
+        },
     )
     device_id = str(row.id)
     return BrowserIdentity(
         holder, device_id, kept_names, connect_result(holder, device_id), seal(holder, device_id)
     )
+
+
+def is_version_3(params: dict[str, Any]) -> bool:
+    """Whether version 3 of the SDK connects."""
+    return str(params.get("agent")).startswith(VERSION_3)
 
 
 def former_session(params: dict[str, Any]) -> dict[str, Any] | None:
