@@ -69,9 +69,11 @@ def hints(form: Params) -> list[str]:
     given = form.value("hints")
     if given is None:
         return []
-    fits = isinstance(given, list) and len(given) <= MOST_HINTS
-    if not fits or not all(isinstance(each, str) and 1 <= len(each) <= 100 for each in given):
-        form.fail("hints", f"hints must be a list of at most {MOST_HINTS} words of up to 100 characters.")
+    if not isinstance(given, list) or len(given) > MOST_HINTS:
+        form.fail("hints", f"hints must be a list of at most {MOST_HINTS} words.")
+        return []
+    if not all(isinstance(each, str) and 1 <= len(each) <= 100 for each in given):
+        form.fail("hints", "hints must be texts of 1 to 100 characters.")
         return []
     return list(given)
 

@@ -103,7 +103,7 @@ class Transcriber:
         while self._scored + WINDOW <= len(self._sound):
             window = self._sound[self._scored : self._scored + WINDOW].astype(np.float32) / 32768
             self._scored += WINDOW
-            found = self._utterances.window(self._score.process(memoryview(window)))
+            found = self._utterances.window(self._score.process(window.data))
             if found is None:
                 self._partial_ms = 0
             elif found.whole:
