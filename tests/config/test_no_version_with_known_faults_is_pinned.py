@@ -10,7 +10,7 @@ import pytest
 from config.env import ROOT
 
 KEPT = Path(__file__).with_name("known_faults.txt")
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-pip.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-pip.lock", "requirements-speech.lock")
 
 
 def numbers(version: str) -> tuple[int, ...]:
