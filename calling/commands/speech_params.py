@@ -69,12 +69,13 @@ def hints(form: Params) -> list[str]:
     given = form.value("hints")
     if given is None:
         return []
-    words = [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
-    whole = isinstance(given, list) and len(words) == len(given) <= MOST_HINTS
-    if not whole or not all(1 <= len(each) <= 100 for each in words):
-        form.fail("hints", f"hints must be a list of at most {MOST_HINTS} words of up to 100 characters.")
+    if not isinstance(given, list) or len(given) > MOST_HINTS:
+        form.fail("hints", f"hints must be a list of at most {MOST_HINTS} words.")
         return []
-    return words
+    if not all(isinstance(each, str) and 1 <= len(each) <= 100 for each in given):
+        form.fail("hints", "hints must be texts of 1 to 100 characters.")
+        return []
+    return list(given)
 
 
 def detect(form: Params) -> dict[str, Any]:

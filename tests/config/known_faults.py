@@ -17,7 +17,12 @@ from typing import Final
 from config.env import ROOT
 
 KEPT: Final = Path(__file__).with_name("known_faults.txt")
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-pip.lock")
+LOCKS: Final = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-pip.lock",
+    "requirements-speech.lock",
+)
 SECONDS: Final = 60.0  # for all of it; each look-up has 5
 
 Pins = list[tuple[str, str]]

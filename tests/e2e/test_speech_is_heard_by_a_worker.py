@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calling import models
 from calling.commands import operations
+from calling.speech import frames
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
@@ -20,6 +23,7 @@ from tests.support.people import Cast
 from tests.support.wait import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(180)]
+TRANSCRIBE = {"model": "quick", "language": "en-US", "hints": [], "partial": True, "end_silence_ms": 700}
 PARAMS = {"timeout": 60, "wait_for_beep": True, "initial_timeout": 60}
 
 
@@ -42,10 +46,8 @@ def hearing(
 
 
 def told(call_id: str) -> list[tuple[str, dict[str, Any]]]:
-    import json
-
-    rows = models.Event.objects.filter(call_id=call_id, type__startswith="detect.").order_by("sequence")
-    return [(row.type.partition(".")[2], json.loads(row.body)["data"]) for row in rows]
+    rows = models.Event.objects.filter(call_id=call_id, type__regex="^(detect|transcribe)[.]")
+    return [(row.type.partition(".")[2], json.loads(row.body)["data"]) for row in rows.order_by("sequence")]
 
 
 async def until_told(call_id: str, word: str, seconds: float = 15) -> dict[str, Any]:
@@ -55,6 +57,58 @@ async def until_told(call_id: str, word: str, seconds: float = 15) -> dict[str, 
                 return data
         await asyncio.sleep(0.1)
     raise AssertionError(f"no detect.{word}: {await callers.in_thread(told, call_id)}")
+
+
+async def hear_tones(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A speech worker whose words are the tone that it hears, told once."""
+    incoming, heard = frames.FrameReader(), []
+    while data := await reader.read(65536):
+        for frame in incoming.feed(data):
+            if isinstance(frame, frames.Sound):
+                heard.append(frame.pcm)
+                if len(heard) == 100:
+                    spectrum = np.abs(np.fft.rfft(np.concatenate(heard[50:])))
+                    text = f"{round(float(spectrum.argmax()))} Hz"
+                    final = {"say": "final", "text": text, "start_ms": 1000, "end_ms": 2000, "confidence": 1}
+                    writer.write(frames.of_words(final))
+            elif frame.get("job") == "transcribe":
+                writer.write(frames.of_words({"say": "ready"}))
+            elif frame.get("say") == "end":
+                writer.write(frames.of_words({"say": "finished", "dropped_ms": 40}))
+
+
+async def test_what_each_party_says_is_told_with_its_leg(
+    cast: Cast, start_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "speech").mkdir()
+    server = await asyncio.start_unix_server(hear_tones, tmp_path / "speech" / "1.sock")
+    await asyncio.to_thread(start_worker, wait=False, CALLWRIGHT_SPEECH_WORKERS="1")
+    alice, bob = Phone(500), Phone(2100)
+    device = await callers.come_online(cast.bob)
+    for _ in range(600):
+        if await callers.in_thread(models.MediaWorker.objects.exists):
+            break
+        await asyncio.sleep(0.1)
+    call_id = await callers.dial(cast.alice, alice, cast.bob.address)
+    await callers.pick_up(cast.bob, bob, call_id, device)
+    await callers.hears(alice, 2100)
+    await callers.in_thread(operations.operate, call_id, None, "transcribe", "words", TRANSCRIBE)
+    for _ in range(150):
+        finals = [data for word, data in await callers.in_thread(told, call_id) if word == "final"]
+        if len(finals) == 2:
+            break
+        await asyncio.sleep(0.1)
+    legs = {role: (await callers.leg(call_id, role)).id for role in ("caller", "callee")}
+    said = {data["leg_id"]: data["text"] for data in finals}
+    assert said == {legs["caller"]: "500 Hz", legs["callee"]: "2100 Hz"}
+    assert {(data["start_ms"], data["end_ms"], data["control_id"]) for data in finals} == {
+        (1000, 2000, "words")
+    }
+    await callers.in_thread(operations.control_operation, call_id, "transcribe", "words", "stop")
+    finished = await until_told(call_id, "finished")
+    assert (finished["segments"], finished["dropped_ms"]) == (2, 80) and "2100 Hz" in finished["text"]
+    await asyncio.gather(alice.close(), bob.close())
+    server.close()
 
 
 async def test_a_party_is_heard_and_a_killed_worker_is_told_while_the_call_goes_on(

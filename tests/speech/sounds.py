@@ -23,13 +23,21 @@ def tone(seconds: float, *hertz: float, level: float = 5000) -> Pcm:
     return sum(np.sin(2 * np.pi * each * at) * level for each in hertz).astype(np.int16)
 
 
-def words(text: str, voice: str = "en-us", speed: int = 160) -> Pcm:
-    """A text as it comes over PCMU: 250 to 3,400 Hz, 8 kHz."""
+def words(text: str, voice: str = "en-us", speed: int = 160, *, wide: bool = False) -> Pcm:
+    """A text as it comes over PCMU, 250 to 3,400 Hz at 8 kHz; `wide`: as Opus would carry it."""
     command = ["espeak-ng", "-v", voice, "-s", str(speed), "--stdout", text]
     made = subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
     with wave.open(io.BytesIO(made)) as file:
         rate, sound = file.getframerate(), np.frombuffer(file.readframes(1 << 26), np.int16)
-    return phone_band(sound, rate)
+    return wide_band(sound, rate) if wide else phone_band(sound, rate)
+
+
+def wide_band(sound: Pcm, rate: int) -> Pcm:
+    """The same sound at 16 kHz, up to 8 kHz of it."""
+    size = int(len(sound) * RATE / rate)
+    spectrum = np.fft.rfft(sound)[: size // 2 + 1]
+    whole = np.fft.irfft(spectrum, size) * size / len(sound)
+    return np.clip(whole, -32768, 32767).astype(np.int16)
 
 
 def phone_band(sound: Pcm, rate: int) -> Pcm:

@@ -1,4 +1,4 @@
-"""Speech of a telephone line to words, by the real models, where the extra `stt` is installed."""
+"""Speech to words, by the real models, where the extra `stt` is installed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_two_sentences_come_as_two_finals_with_their_times(
     await until((tmp_path / "1.sock").exists)
     ask = {"job": "transcribe", "model": model, "language": "en", "partial": False}
     session = await open_link(sockets(tmp_path), ask)
-    first, second = (sounds.words(each, "en-us", 150) for each in SAID)
+    first, second = (sounds.words(each, "en-us", 150, wide=True) for each in SAID)
     line = sounds.frames(sounds.silence(0.5), first, sounds.silence(1.5), second, sounds.silence(1.5))
     for number, pcm in enumerate(line):
         session.send(number, pcm)
