@@ -1150,6 +1150,7 @@ export interface SipGatewayBody {
   prefixes: Array<string>;
   priority: number;
   ip_addresses: Array<string>;
+  names: Array<string>;
   codecs: Array<string>;
   ciphers: Array<string>;
   encryption: string;
@@ -1178,6 +1179,7 @@ export interface SipGatewayOfResource {
   prefixes: Array<string>;
   priority: number;
   ip_addresses: Array<string>;
+  names: Array<string>;
   codecs: Array<string>;
   ciphers: Array<string>;
   encryption: string;

@@ -1313,6 +1313,7 @@ class SipGatewayBody(TypedDict):
     prefixes: list[str]
     priority: int
     ip_addresses: list[str]
+    names: list[str]
     codecs: list[str]
     ciphers: list[str]
     encryption: str
@@ -1341,6 +1342,7 @@ class SipGatewayOfResource(TypedDict):
     prefixes: list[str]
     priority: int
     ip_addresses: list[str]
+    names: list[str]
     codecs: list[str]
     ciphers: list[str]
     encryption: str
