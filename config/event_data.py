@@ -157,12 +157,13 @@ BEGUN: Final[dict[str, dict[str, Field]]] = {
     },
     "stream": {"stream_id": text("`streamSid` of the Media Streams protocol", "MZ01a1fcbe", required=False)},
 }
+PRESSED: Final = (
+    "what was pressed: `type` is `digit` (with `params.digits`), `no_input`, `no_match` or `stopped`"
+)
 DONE: Final[dict[str, dict[str, Field]]] = {
     "play": {"reason": text("`stopped` where it did not play to its end", "stopped", required=False)},
     "say": {"reason": text("`stopped` where it did not speak to its end", "stopped", required=False)},
-    "collect": {
-        "result": Field(RESULT, "what was pressed", {"type": "digit", "params": {"digits": "12"}}, False)
-    },
+    "collect": {"result": Field(RESULT, PRESSED, {"type": "digit", "params": {"digits": "12"}}, False)},
     "record": {
         "recording_id": uuid("for `GET /api/recordings/{id}`", required=False),
         "reason": text("`stopped`, `terminator`, `max_length`, `leg_ended`, …", "stopped", required=False),

@@ -68,6 +68,8 @@ def kind(schema: Mapping[str, Any]) -> str:
             return " or ".join(kind(each) for each in schema[word])
     if "const" in schema:
         return f'"{schema["const"]}"'
+    if "enum" in schema:
+        return " or ".join("null" if each is None else f'"{each}"' for each in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {kind(schema.get('items', {}))}"
     told = schema.get("type", "any")
@@ -79,7 +81,8 @@ def event_pages(document: Mapping[str, Any]) -> dict[str, str]:
     """A page for each event type and a list of them, by path."""
     pages, rows = {}, []
     for name, hook in document["webhooks"].items():
-        body = hook["post"]["requestBody"]["content"]["application/json"]["schema"]
+        content = hook["post"]["requestBody"]["content"]["application/json"]
+        body = content["schema"]
         data = body["properties"]["data"]
         rows.append(f"| [`{name}`]({name}.md) | {', '.join(f'`{each}`' for each in data['properties'])} |")
         shapes = sorted(
@@ -87,8 +90,8 @@ def event_pages(document: Mapping[str, Any]) -> dict[str, str]:
         )
         lines = [f"# {name}", "", f"`type` is `{name}`. The event has these fields:", ""]
         lines += ["| field | type | |", "|---|---|---|", *fields(body, document), ""]
-        lines += ["`data` has at least these fields:", "", "| field | type | |", "|---|---|---|"]
-        lines += [*fields(data, document), ""]
+        lines += ["`data` has these fields (others may be added):", "", "| field | type | |", "|---|---|---|"]
+        lines += [*fields(data, document), "", *block("Example", content.get("example"))]
         for shape in shapes:
             lines += [f"## {shape}", "", "| field | type | |", "|---|---|---|"]
             lines += [*fields(document["components"]["schemas"][shape], document), ""]

@@ -149,6 +149,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "prefixes": texts(),
         "priority": s.IntegerField(),
         "ip_addresses": texts(),
+        "names": texts(),
         "codecs": texts(),
         "ciphers": texts(),
         "encryption": text(),

@@ -1151,6 +1151,7 @@ export interface SipGatewayBody {
   prefixes: Array<string>;
   priority: number;
   ip_addresses: Array<string>;
+  names: Array<string>;
   codecs: Array<string>;
   ciphers: Array<string>;
   encryption: string;
@@ -1179,6 +1180,7 @@ export interface SipGatewayOfResource {
   prefixes: Array<string>;
   priority: number;
   ip_addresses: Array<string>;
+  names: Array<string>;
   codecs: Array<string>;
   ciphers: Array<string>;
   encryption: string;

@@ -1314,6 +1314,7 @@ class SipGatewayBody(TypedDict):
     prefixes: list[str]
     priority: int
     ip_addresses: list[str]
+    names: list[str]
     codecs: list[str]
     ciphers: list[str]
     encryption: str
@@ -1342,6 +1343,7 @@ class SipGatewayOfResource(TypedDict):
     prefixes: list[str]
     priority: int
     ip_addresses: list[str]
+    names: list[str]
     codecs: list[str]
     ciphers: list[str]
     encryption: str
