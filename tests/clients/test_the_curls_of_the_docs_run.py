@@ -150,6 +150,21 @@ def test_the_receiver_of_webhooks(running: Instance) -> None:
         receiver.wait(10)
 
 
+def test_the_program_of_the_quick_start(running: Instance, phone: Phones) -> None:
+    (block,) = [each for each in BLOCKS if each.page == "docs/quick-start.md" and each.language == "python"]
+    phone("alice")
+    ran = subprocess.run(
+        [sys.executable, "-c", block.text],
+        env={**os.environ, "URL": running.url, "AUTH": f"{running.project_id}:{running.api_token}"},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    said = [line.strip() for line in ran.stdout.splitlines()]
+    assert said[-2:] == ["answered", "ended hangup normal"], ran.stdout + ran.stderr
+
+
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
