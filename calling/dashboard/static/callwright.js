@@ -309,8 +309,8 @@ export class Phone extends Emitter {
 
   /** @param {any} message */
   #announce(message) {
-    const { call_id, from, from_name, to, media } = message;
-    const call = new Call(this, { direction: 'inbound', from, fromName: from_name, to, media });
+    const { call_id, from, from_name, to, media, user_variables: userVariables } = message;
+    const call = new Call(this, { direction: 'inbound', from, fromName: from_name, to, media, userVariables });
     call.identify(call_id);
     // While its own `incoming` is being told a call is not yet listed: what is listed is what it would interrupt.
     this.#announced.push(call);

@@ -44,8 +44,8 @@ export class Call extends Emitter {
   /** @type {Call | null} the call this one is a consultation of */ consultOf = null;
 
   /** @param {Phone} phone @param {{direction: 'inbound'|'outbound', from: string, to: string, fromName?: string,
-   *   media?: Flow}} facts @internal  calls are made by Phone */
-  constructor(phone, { direction, from, fromName = '', to, media }) {
+   *   media?: Flow, userVariables?: Record<string, any>}} facts @internal  calls are made by Phone */
+  constructor(phone, { direction, from, fromName = '', to, media, userVariables = {} }) {
     super();
     this.#phone = phone;
     this.direction = direction;
@@ -53,6 +53,7 @@ export class Call extends Emitter {
     this.fromName = fromName;
     this.to = to;
     this.media = media ?? this.#flow; // the caller's view
+    this.userVariables = userVariables; // what the caller's side said of it: anybody may have written it
     if (direction === 'outbound') this.#held = [];
   }
 

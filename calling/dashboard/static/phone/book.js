@@ -1,9 +1,12 @@
 // @ts-check
-/** The address book: what the directory lets this token see, filtered as one types. */
+/** The address book: what the directory lets this token see, with presence, filtered as one types; and dialling by name. */
 
 import { icon, make } from './elements.js';
 
 const PAGES = 10; // of 200: a book longer than that is searched by typing its address
+
+/** What a user reads for the presence of an address. @type {Record<string, string>} */
+const PRESENCE = { available: 'Available', busy: 'On a call', dnd: 'Do not disturb', offline: 'Offline' };
 
 /** @param {string} token @returns {Promise<any[]>} */
 export async function addresses(token) {
@@ -24,23 +27,71 @@ export async function addresses(token) {
 /** @param {any} entry  an Address @returns {string} what one dials for it */
 const dialled = (entry) => (entry.channels?.audio ?? entry.channels?.video ?? entry.name ?? '').split('?')[0];
 
-/** Fills the list and the suggestions; again at each keystroke in `search`.
- * @param {any[]} all @param {any} list @param {any} suggestions @param {any} search @param {(to: string, video: boolean) => void} dial */
-export function fill(all, list, suggestions, search, dial) {
-  suggestions.replaceChildren(...all.slice(0, 500).map((entry) => make('option', { value: dialled(entry) })));
-  const draw = () => {
-    const wanted = search.value.trim().toLowerCase();
-    const found = all.filter((entry) => `${entry.display_name} ${dialled(entry)}`.toLowerCase().includes(wanted)).slice(0, 100);
-    list.replaceChildren(...found.map((entry) => {
-      const name = entry.display_name || entry.name;
-      /** @param {boolean} video */
-      const call = (video) => make('button', { type: 'button', className: 'tiny', on: { click: () => dial(dialled(entry), video) },
-        'aria-label': `${video ? 'Video call' : 'Call'} ${name}`, title: video ? 'Video call' : 'Call' }, icon(video ? 'camera' : 'call'));
-      return make('li', {}, make('span', { className: 'name' }, name, make('br'), make('span', { className: 'small quiet' }, dialled(entry))),
-        call(false), ...(entry.channels?.video ? [call(true)] : []));
-    }));
-    if (!found.length) list.append(make('li', { className: 'quiet' }, wanted ? 'Nobody by that name' : 'Nobody here yet'));
-  };
-  search.oninput = draw;
-  draw();
+/** One phone's book. */
+export class Book {
+  /** @type {any[]} */ #all = [];
+  /** @type {() => void} */ #draw = () => {};
+
+  /** @param {any} list @param {any} suggestions @param {any} search @param {(to: string, video: boolean) => void} dial */
+  constructor(list, suggestions, search, dial) {
+    this.list = list;
+    this.suggestions = suggestions;
+    this.search = search;
+    this.dial = dial;
+  }
+
+  /** Puts these addresses into the list and the suggestions. @param {any[]} all @param {string[]} own  addresses of this phone */
+  fill(all, own) {
+    this.#all = all.filter((entry) => !own.includes(dialled(entry)));
+    this.suggestions.replaceChildren(...this.#all.slice(0, 500).map((entry) =>
+      make('option', { value: dialled(entry), label: entry.display_name || entry.name })));
+    this.#draw = () => this.draw();
+    this.search.oninput = this.#draw;
+    this.draw();
+  }
+
+  draw() {
+    const wanted = this.search.value.trim().toLowerCase();
+    const found = this.#all.filter((entry) => `${entry.display_name} ${dialled(entry)}`.toLowerCase().includes(wanted)).slice(0, 100);
+    const inside = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
+    this.list.replaceChildren(...found.map((entry) => this.#row(entry)));
+    if (!found.length) this.list.append(make('li', { className: 'quiet' }, wanted ? 'No name or address matches' : 'Nobody here yet'));
+    if (inside) this.list.querySelector(`[aria-label="${CSS.escape(inside)}"]`)?.focus();
+  }
+
+  /** @param {any} entry */
+  #row(entry) {
+    const name = entry.display_name || entry.name;
+    /** @param {boolean} video */
+    const call = (video) => make('button', { type: 'button', className: 'tiny', on: { click: () => this.dial(dialled(entry), video) },
+      'aria-label': `${video ? 'Video call' : 'Call'} ${name}`, title: video ? 'Video call' : 'Call' }, icon(video ? 'camera' : 'call'));
+    const presence = PRESENCE[entry.presence];
+    const line = make('span', { className: 'small quiet' }, ...(presence ? [make('span', { className: 'presence', data: { presence: entry.presence } }, presence), ' · '] : []), dialled(entry));
+    return make('li', {}, make('span', { className: 'name' }, name, make('br'), line), call(false), ...(entry.channels?.video ? [call(true)] : []));
+  }
+
+  /** @param {string} address @returns {string} the name it has here, or nothing */
+  nameOf(address) {
+    const entry = this.#all.find((each) => dialled(each) === address);
+    return entry ? entry.display_name || entry.name : '';
+  }
+
+  /** Whether it is a room. @param {string} address */
+  isRoom(address) {
+    return this.#all.find((each) => dialled(each) === address)?.type === 'room';
+  }
+
+  /** What to dial for what somebody typed: a name, or the only one that begins so, becomes its address. Throws where
+   * several people have it. @param {string} text @returns {string} */
+  find(text) {
+    if (/^(\/|\+|sips?:|[0-9*#]+$)/i.test(text)) return text;
+    const wanted = text.toLowerCase();
+    /** @param {(name: string) => boolean} fits */
+    const those = (fits) => [...new Set(this.#all.filter((entry) => [entry.display_name, entry.name].some((name) => name && fits(name.toLowerCase()))).map(dialled))];
+    for (const found of [those((name) => name === wanted), those((name) => name.startsWith(wanted)), those((name) => name.includes(wanted))]) {
+      if (found.length === 1) return found[0];
+      if (found.length) throw new Error(`“${text}” could be ${found.slice(0, 4).map((each) => this.nameOf(each)).join(', ')}. Type more of the name.`);
+    }
+    throw new Error(`Nobody in the address book is called “${text}”. Type a name, an extension, a number with +, or an address.`);
+  }
 }

@@ -2,7 +2,9 @@
 /** One call on the page: who, how long, how well, and its verbs. */
 
 import { button, icon, make, say } from './elements.js';
+import { caller } from './caller.js';
 import { keypad } from './keypad.js';
+import { members } from './members.js';
 import { Meter } from './quality.js';
 import { stage } from './stage.js';
 
@@ -14,9 +16,12 @@ export const WORDS = {
   failed: 'Failed', transferred: 'Transferred',
 };
 
+/** What a user reads for a number of bars. */
+const SOUND = ['', 'Bad sound', 'Bad sound', 'Fair sound', 'Good sound', 'Good sound'];
+
 /** @param {Call} call @returns {string} the other party */
 export function party(call) {
-  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown' : call.toName || call.to;
+  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown caller' : call.toName || call.to;
 }
 
 /** @param {number} seconds */
@@ -24,8 +29,9 @@ const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seco
 
 /** Builds the card; it takes itself off when the call ends.
  * @param {Call} call @param {(text: string, bad?: boolean) => void} announce @param {(call: Call) => void} take  a new call's card
- * @param {() => void} change  tells the page that some call's state changed */
-export function card(call, announce, take, change) {
+ * @param {() => void} change  tells the page that some call's state changed
+ * @param {{find: (text: string) => string, nameOf: (address: string) => string, isRoom: (address: string) => boolean, token: () => string}} book */
+export function card(call, announce, take, change, book) {
   /** @type {Call | null} */ let consult = null;
   let ringing = false;
   const meter = new Meter();
@@ -47,34 +53,49 @@ export function card(call, announce, take, change) {
   const verbs = make('div', { className: 'verbs' }, mute, camera, hold, pad, pass, complete, cancel, end);
 
   const sent = make('output', { className: 'mono', 'aria-label': 'Digits sent' });
-  const keys = make('div', { hidden: true }, sent, keypad('In-call keypad', (digit) => {
+  const press = (/** @type {string} */ digit) => {
     const sender = call.peerConnection?.getSenders().find((one) => one.track?.kind === 'audio');
     if (!sender?.dtmf?.canInsertDTMF) return announce('This call takes no digits', true);
     sender.dtmf.insertDTMF(sender.dtmf.toneBuffer + digit);
     return say(sent, (sent.textContent ?? '') + digit);
-  }));
+  };
+  const keys = make('div', { hidden: true }, sent, keypad('In-call keypad', press));
 
-  const destination = make('input', { 'aria-label': 'Transfer to', placeholder: '/private/carol, 105, +1555…, sip:…',
+  const destination = make('input', { 'aria-label': 'Transfer to', placeholder: 'Name, extension or number',
     required: true, autocomplete: 'off', spellcheck: false, maxLength: 300 });
   destination.setAttribute('list', 'addresses');
   const transfer = make('form', { className: 'transfer', hidden: true, on: { submit: (/** @type {Event} */ event) => {
     event.preventDefault();
-    call.transfer(destination.value.trim());
+    const to = wanted();
+    if (!to) return;
+    call.transfer(to);
     show(transfer, pass);
   } } }, make('div', { className: 'row' }, destination), make('div', { className: 'row' },
     make('button', { type: 'submit' }, icon('transfer'), 'Transfer now'),
     button('ask', 'Ask first', () => transfer.reportValidity() && ask())));
 
+  /** @returns {string} what is typed as an address; empty, and told, where it is none */
+  function wanted() {
+    try {
+      return book.find(destination.value.trim());
+    } catch (error) {
+      announce(/** @type {Error} */ (error).message, true);
+      return '';
+    }
+  }
+
+  const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, state)), pictures.element, quality, verbs, keys, transfer);
+    make('div', { className: 'row' }, time, state)), caller(call), pictures.element, quality, members(call, book.token, book, announce), keys, transfer, verbs);
+  element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
   function rename() {
-    say(title, party(call));
-    say(ends, call.direction === 'inbound' ? `from ${call.from} to ${call.to}` : 'outgoing');
+    say(title, who());
+    say(ends, call.direction === 'inbound' ? `from ${call.from || 'an unknown number'} to ${call.to}` : who() === call.to ? 'outgoing' : call.to);
     element.setAttribute('aria-label', `Call with ${party(call)}`);
   }
   rename();
@@ -87,9 +108,11 @@ export function card(call, announce, take, change) {
   }
 
   async function ask() {
+    const to = wanted();
+    if (!to) return;
     show(transfer, pass);
     try {
-      consult = await call.attendedTransfer(destination.value.trim());
+      consult = await call.attendedTransfer(to);
       consult.on('ended', () => ((consult = null), refresh()));
       take(consult);
     } catch (error) {
@@ -127,7 +150,7 @@ export function card(call, announce, take, change) {
     quality.hidden = !read;
     if (!read) return;
     quality.dataset.bars = String(read.bars);
-    say(facts, `${read.codec} · MOS ${read.mos.toFixed(1)} · loss ${(read.loss * 100).toFixed(1)} % · jitter ${Math.round(read.jitter * 1000)} ms`
+    say(facts, `${SOUND[read.bars]} · ${read.codec} · MOS ${read.mos.toFixed(1)} · loss ${(read.loss * 100).toFixed(1)} % · jitter ${Math.round(read.jitter * 1000)} ms`
       + ` · round trip ${Math.round(read.rtt * 1000)} ms`);
   }, 1000);
 

@@ -2,10 +2,12 @@
 /** The browser phone: a subscriber's token in, calls out and in. Calls themselves are `callwright.js`. */
 
 import { Phone } from '../callwright.js';
-import { addresses, fill } from './book.js';
+import { Book, addresses } from './book.js';
+import { caller } from './caller.js';
 import { WORDS, card, party } from './card.js';
 import { deviceChoice } from './devices.js';
 import { byId, make, say } from './elements.js';
+import { callHistory } from './history.js';
 import { keypad } from './keypad.js';
 import { noticeChoice, notify } from './notices.js';
 import { pushChoice } from './push.js';
@@ -15,6 +17,7 @@ import { play } from './tones.js';
 
 const KEPT = 'callwright.token';
 const REFRESH = 'callwright.refresh';
+const BOOK_MS = 20000; // between looks at who is online
 
 /**
  * The fragment never reaches a server; it is taken out of the address bar and kept for this tab alone. Whoever made
@@ -60,6 +63,7 @@ function announce(text, bad = false) {
 function start(token) {
   const phone = new Phone({ token, refreshToken: sessionStorage.getItem(REFRESH) ?? undefined });
   /** @type {Map<Call, () => void>} what sounds for a call */ const tones = new Map();
+  /** @type {Map<Call, HTMLElement>} */ const cards = new Map();
   /** @type {Call[]} ringing here and not yet decided */ const ringing = [];
   byId('entry-page').hidden = true;
   byId('phone').hidden = false;
@@ -78,13 +82,35 @@ function start(token) {
     name();
   };
 
+  const bearer = () => String(phone.token);
+  /** @type {string[]} */ let own = [];
+  const book = new Book(byId('book'), byId('addresses'), byId('search'), dial);
+  /** @param {string} address */
+  const nameOf = (address) => own.includes(address) ? phone.subscriber?.display_name ?? '' : book.nameOf(address);
+  const directory = { find: (/** @type {string} */ text) => book.find(text), nameOf, token: bearer,
+    isRoom: (/** @type {string} */ address) => book.isRoom(address) };
+  const remember = callHistory(bearer, dial, nameOf, WORDS);
+
+  /** Reads the address book, with everybody's presence. */
+  async function readBook() {
+    if (document.hidden || !phone.ready) return;
+    try {
+      book.fill(await addresses(bearer()), own);
+    } catch (error) {
+      if (!byId('book').childElementCount) byId('book').replaceChildren(make('li', { className: 'quiet' }, String(/** @type {Error} */ (error).message)));
+    }
+  }
+
   /** Puts a call on the page. @param {Call} call */
   function take(call) {
-    byId('calls').append(card(call, announce, take, swappable));
+    const shown = card(call, announce, take, swappable, directory);
+    cards.set(call, shown);
+    byId('calls').append(shown);
     call.on('ringing', () => sound(call, play('ringback')));
     call.on('answered', () => sound(call, null));
     call.on('ended', (reason, cause) => {
       sound(call, null);
+      cards.delete(call);
       if (call.direction === 'outbound' && ['busy', 'failed', 'no-answer', 'rejected'].includes(reason)) play('busy', 2);
       record(call, reason, cause);
     });
@@ -95,6 +121,8 @@ function start(token) {
     const talking = phone.activeCalls.filter((call) => call.answeredAt);
     byId('swap').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
+    const active = talking.find((call) => call.state === 'active');
+    say(byId('keypad-for'), active ? `Keypad: digits go to ${nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active)}` : 'Keypad');
     byId('no-calls').hidden = phone.activeCalls.length > 0 || byId('calls').childElementCount > 0;
     name();
   }
@@ -116,11 +144,18 @@ function start(token) {
       make('span', { className: 'small quiet' }, `${word}${why} ${when}`)));
     byId('log-empty').hidden = true;
     swappable();
+    setTimeout(remember, 700); // what the platform keeps of it takes this row's place
   }
 
   /** @param {string} to @param {boolean} video */
   async function dial(to, video) {
     if (!to) return byId('destination').focus();
+    try {
+      to = book.find(to);
+    } catch (error) {
+      return announce(/** @type {Error} */ (error).message, true);
+    }
+    byId('announce').hidden = true;
     const receiveVideo = video || byId('receive-video').checked;
     try {
       for (const call of phone.activeCalls) if (call.state === 'active') call.hold();
@@ -143,8 +178,10 @@ function start(token) {
     const call = ringing[0];
     if (!call) return dialog.open ? dialog.close() : swappable();
     const talking = phone.activeCalls.some((one) => one.answeredAt);
-    say(byId('ringing-who'), party(call));
-    say(byId('ringing-from'), call.fromName ? call.from : '');
+    const known = call.fromName || nameOf(call.from);
+    say(byId('ringing-who'), known || party(call));
+    say(byId('ringing-from'), known ? call.from : '');
+    byId('ringing-about').replaceChildren(caller(call));
     say(byId('ringing-kind'), `${call.media.video ? 'Video call' : 'Incoming call'} for ${call.to}`);
     say(byId('answer').lastElementChild, talking ? 'Hold and answer' : 'Answer');
     if (!dialog.open) dialog.showModal();
@@ -174,6 +211,7 @@ function start(token) {
   dialog.addEventListener('close', ring);
 
   phone.on('incoming', (call) => {
+    byId('announce').hidden = true; // what went wrong before is not about this call
     sound(call, play(phone.activeCalls.length ? 'waiting' : 'ringtone'));
     const quiet = notify(call, party(call));
     call.on('answered', quiet);
@@ -196,20 +234,17 @@ function start(token) {
     asked = true;
     const subscriber = info.subscriber ?? {};
     say(byId('who'), subscriber.display_name || subscriber.email || 'Guest');
-    const own = (info.addresses ?? []).map((/** @type {any} */ one) => one.name?.startsWith('/') ? one.name : one.channels?.audio?.split('?')[0]);
-    say(byId('own'), own.filter(Boolean).join(' · ') || 'can call out only');
-    try {
-      fill(await addresses(String(phone.token)), byId('book'), byId('addresses'), byId('search'), dial);
-    } catch (error) {
-      byId('book').replaceChildren(make('li', { className: 'quiet' }, String(/** @type {Error} */ (error).message)));
-    }
+    own = (info.addresses ?? []).map((/** @type {any} */ one) => one.name?.startsWith('/') ? one.name : one.channels?.audio?.split('?')[0]).filter(Boolean);
+    say(byId('own'), own.join(' · ') || 'can call out only');
+    await readBook(); // the history takes names from it
+    await remember();
   });
   phone.on('closed', (code, reason, again) => {
     if (again) return line('lost', 'Reconnecting …');
     line('lost', 'Offline');
     if (code === 4401) {
       for (const kept of [KEPT, REFRESH]) sessionStorage.removeItem(kept);
-      announce('The token is not valid any more. Open this page with a new one.', true);
+      byId('entry-why').hidden = false;
       byId('entry-page').hidden = false;
       byId('phone').hidden = true;
     }
@@ -223,7 +258,27 @@ function start(token) {
     event.preventDefault();
     dial(byId('destination').value.trim(), event.submitter?.id === 'dial-video' || byId('send-video').checked);
   });
-  byId('keypad').replaceWith(keypad('Keypad', (digit) => (byId('destination').value += digit)));
+  setInterval(readBook, BOOK_MS);
+  document.addEventListener('visibilitychange', readBook);
+
+  /** A digit goes to the call one talks in, else into the number to dial. @param {string} digit */
+  function press(digit) {
+    const active = phone.activeCalls.find((call) => call.answeredAt && call.state === 'active');
+    const shown = active && cards.get(active);
+    if (shown) shown.dispatchEvent(new CustomEvent('phone:digit', { detail: digit }));
+    else byId('destination').value += digit;
+  }
+  byId('keypad').replaceWith(keypad('Keypad', press));
+  addEventListener('keydown', (event) => {
+    const at = event.target instanceof Element ? event.target : null;
+    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !/^[0-9*#]$/.test(event.key)) return;
+    if (at?.closest('input, textarea, select, dialog, .pad')) return;
+    press(event.key);
+  });
+  addEventListener('beforeunload', (event) => {
+    // Leaving hangs up. What rings here may be taken elsewhere.
+    if (phone.activeCalls.some((call) => call.answeredAt || call.direction === 'outbound')) event.preventDefault();
+  });
   byId('swap').onclick = () => {
     const [active, held] = ['active', 'held'].map((state) => phone.activeCalls.find((call) => call.state === state));
     active?.hold();

@@ -1,0 +1,84 @@
+// @ts-check
+/** The calls of this phone's owner: made, received and missed, as the platform keeps them. A click calls back. */
+
+import { byId, icon, make, say } from './elements.js';
+
+const SHOWN = 30;
+const SEEN_MS = 3000; // a missed call that was on the screen for so long has been seen
+
+/** @param {number} ms */
+const length = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}`;
+
+/** @param {string} iso  today the time alone, else the day too; in the browser's own zone */
+function when(iso) {
+  const date = new Date(iso);
+  const today = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString([], { ...(today ? {} : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit' });
+}
+
+/** Reads and shows the history; returns what reads it again.
+ * @param {() => string} token @param {(to: string, video: boolean) => void} dial @param {(address: string) => string} nameOf
+ * @param {Record<string, string>} words  for ends */
+export function callHistory(token, dial, nameOf, words) {
+  const list = byId('log');
+  let timer = 0;
+  let unseen = 0;
+
+  /** @param {string} path @param {string} [method] */
+  async function ask(path, method = 'GET') {
+    const response = await fetch(path, { method, headers: { Authorization: `Bearer ${token()}`,
+      ...(method === 'POST' ? { 'Content-Type': 'application/json' } : {}) }, ...(method === 'POST' ? { body: '{}' } : {}) });
+    if (!response.ok) throw new Error(String(response.status));
+    return response.json();
+  }
+
+  /** @param {any} entry */
+  function row(entry) {
+    const out = entry.direction === 'outbound';
+    const address = out ? entry.to : entry.from;
+    const name = (out ? entry.to_name : entry.from_name) || nameOf(address) || address || 'Unknown caller';
+    const what = entry.missed ? 'Missed' : entry.answered_at ? length(entry.duration_ms)
+      : entry.ended_at ? words[entry.end_reason] ?? entry.end_reason : 'Now';
+    const label = `${entry.missed ? 'Missed call from' : out ? 'Call to' : 'Call from'} ${name}, ${when(entry.created_at)}`;
+    const inside = [icon(entry.missed ? 'missed' : out ? 'outbound' : 'inbound'),
+      make('span', { className: 'name' }, name, ...(address && address !== name ? [make('br'), make('span', { className: 'small quiet' }, address)] : [])),
+      make('span', { className: 'small quiet when' }, what, make('br'), when(entry.created_at),
+        make('span', { className: 'unseen' }, ` ${words[entry.end_reason] ?? ''}`))];
+    const shown = address ? make('button', { type: 'button', className: 'plain entry', title: `Call ${name}`, 'aria-label': `${label}. Call back.`,
+      on: { click: () => dial(address, false) } }, ...inside) : make('span', { className: 'entry' }, ...inside);
+    return make('li', { className: entry.missed ? 'missed' : '' }, shown);
+  }
+
+  async function read() {
+    let entries;
+    try {
+      entries = (await ask(`/api/history?page_size=${SHOWN}`)).data;
+    } catch {
+      return; // what this page saw by itself stays
+    }
+    list.replaceChildren(...entries.map(row));
+    byId('log-empty').hidden = entries.length > 0;
+    unseen = entries.filter((/** @type {any} */ each) => each.missed && !each.seen).length;
+    count();
+    clearTimeout(timer);
+    if (unseen) timer = Number(setTimeout(look, SEEN_MS));
+  }
+
+  function count() {
+    const badge = byId('missed');
+    badge.hidden = !unseen;
+    say(badge, unseen ? `${unseen} missed` : '');
+  }
+
+  async function look() {
+    if (document.hidden || !unseen) return;
+    await ask('/api/history/seen', 'POST').then(() => ((unseen = 0), count())).catch(() => {});
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden || !unseen) return;
+    clearTimeout(timer);
+    timer = Number(setTimeout(look, SEEN_MS));
+  });
+  return read;
+}
