@@ -251,6 +251,21 @@ class DetectMachine(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class StartTranscribe(Action):
+    """Put into words what the party says, or everybody (`of_all`). `asked`: fields of a `transcribe`; what is
+    heard is told to `status_url` too. Outcome {result, control_id}."""
+
+    asked: Mapping[str, Any]
+    of_all: bool = False
+    status_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTranscribe(Action):
+    """End the transcript that began last. Outcome {result}."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch(Action):
     """Get another document (POST of the call, vars, envs and these params). `from_caller` as a Request's.
     Outcome {document: Document.as_json()} or {error: text}."""

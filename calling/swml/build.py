@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calling.swml import actions
+from calling.swml import actions, live_transcribe
 from calling.swml.actions import Action, Device, Item, Playing
 from calling.swml.checks import BadScript, is_template, only_fills
 from calling.swml.expressions import Scope, substitute
@@ -236,6 +236,16 @@ def _detect_machine(step: Step) -> Action:
     )
 
 
+def _live_transcribe(step: Step) -> Action:
+    wanted = step.values()["action"]
+    if wanted == "stop":
+        return actions.StopTranscribe(step.path)
+    start = wanted["start"]
+    return actions.StartTranscribe(
+        step.path, live_transcribe.asks(start), live_transcribe.of_all(start), start.get("webhook", "")
+    )
+
+
 def _sleep(step: Step) -> Action:
     duration = step.values()["duration"]
     return actions.Sleep(step.path, None if duration < 0 else duration / 1000)
@@ -261,5 +271,6 @@ BUILDERS: Final[Mapping[str, Callable[[Step], Action]]] = {
     "stop_tap": lambda step: actions.StopStream(step.path, "tap", step.values().get("control_id", "")),
     "stream": _stream,
     "detect_machine": _detect_machine,
+    "live_transcribe": _live_transcribe,
     "stop_stream": lambda step: actions.StopStream(step.path, "stream", step.values().get("control_id", "")),
 }

@@ -56,6 +56,8 @@ def settle(verb: str, pending: Mapping[str, Any], outcome: Mapping[str, Any]) ->
             yield "detect_result", result or "unknown", False
             yield "detect_beep", outcome.get("beep") is True, False
             yield "detect_ms", outcome.get("ms"), False
+        case "live_transcribe":
+            yield "live_transcribe_result", result or "success", False
         case "tap" | "stream":
             yield f"{verb}_control_id", _text(outcome, "control_id"), named
             yield f"{verb}_result", result or "success", False

@@ -171,6 +171,11 @@ def _templates(path: str, value: object) -> None:
                 _templates(f"{path}.{key}", one)
 
 
+def _say_it_plainly(path: str, found: dict[str, Any]) -> None:
+    if _any_template(found):
+        raise BadScript(f"{path}.action", "must not hold an expression")
+
+
 def _need_source(path: str, found: dict[str, Any]) -> None:
     given = [key for key in ("url", "urls", "play") if key in found]
     if len(given) != 1:
@@ -327,6 +332,7 @@ _SPECIAL: Final[dict[str, Any]] = {
     "return": _return,
 }
 _AFTER: Final[dict[str, Any]] = {
+    "live_transcribe": _say_it_plainly,
     "play": _need_source,
     "prompt": _need_source,
     "connect": _connect,

@@ -27,6 +27,7 @@ from calling.swml.checks import (
     text,
     zero_or,
 )
+from calling.swml.live_transcribe import live_transcript
 
 link = text(2048, 8, r"https?://[^\s]+", "must be an http or https URL")
 socket_link = text(2048, 6, r"wss?://[^\s]+", "must be a wss:// URL (RTP targets are not supported)")
@@ -321,6 +322,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         },
         defaults={"detect_message_end": False, "timeout": 30, "wait": True},
     ),
+    "live_transcribe": Verb({"action": live_transcript}, ("action",), "action"),
 }
 UNSUPPORTED: Final = frozenset(
     {
@@ -331,7 +333,6 @@ UNSUPPORTED: Final = frozenset(
         "denoise",
         "stop_denoise",
         "enter_queue",
-        "live_transcribe",
         "live_translate",
         "pay",
         "receive_fax",

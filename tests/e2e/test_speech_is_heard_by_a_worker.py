@@ -83,12 +83,12 @@ async def test_what_each_party_says_is_told_with_its_leg(
     (tmp_path / "speech").mkdir()
     server = await asyncio.start_unix_server(hear_tones, tmp_path / "speech" / "1.sock")
     await asyncio.to_thread(start_worker, wait=False, CALLWRIGHT_SPEECH_WORKERS="1")
-    alice, bob = Phone(500), Phone(2100)
-    device = await callers.come_online(cast.bob)
     for _ in range(600):
         if await callers.in_thread(models.MediaWorker.objects.exists):
             break
         await asyncio.sleep(0.1)
+    alice, bob = Phone(500), Phone(2100)
+    device = await callers.come_online(cast.bob)
     call_id = await callers.dial(cast.alice, alice, cast.bob.address)
     await callers.pick_up(cast.bob, bob, call_id, device)
     await callers.hears(alice, 2100)

@@ -38,9 +38,11 @@ BASES: dict[str, dict[str, Any]] = {
     "stream": {"url": "wss://e.example/"},
     "sip_refer": {"to_uri": "sip:a@b.example"},
     "user_event": {"event": {"a": 1}},
+    "live_transcribe": {"action": "stop"},
 }
 # A value that is not the default, where the kind of the parameter does not give one.
 SAMPLES: dict[str, Any] = {
+    "action": {"start": {"lang": "de", "direction": ["remote-caller"]}},
     "answer_on_bridge": True,
     "auto_answer": False,
     "beep": True,
@@ -171,6 +173,19 @@ def test_every_shared_parameter_of_a_device_is_among_those_of_connect() -> None:
         ("connect", {"to": "queue:support", "transfer_after_bridge": "x"}, "to"),
         ("connect", {"to": "sip:a@b", "session_timeout": 20}, "session_timeout"),
         ("prompt", {"play": "say:a", "speech_hints": ["a"]}, "speech_hints"),
+        ("live_transcribe", {"action": {"summarize": {}}}, "action"),
+        (
+            "live_transcribe",
+            {"action": {"start": {"lang": "en", "direction": ["local-caller"]}}},
+            "direction",
+        ),
+        ("live_transcribe", {"action": {"start": {"lang": "en"}}}, "direction"),
+        (
+            "live_transcribe",
+            {"action": {"start": {"lang": "${x}", "direction": ["remote-caller"]}}},
+            "action",
+        ),
+        ("live_transcribe", {"action": {"start": {"ai_summary": True}}}, "ai_summary"),
         ("tap", {"uri": "wss://e.example", "codec": "PCMA"}, "codec"),
         ("stream", {"url": "wss://e.example", "codec": "OPUS"}, "codec"),
     ],

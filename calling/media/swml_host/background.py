@@ -14,7 +14,8 @@ from django.conf import settings
 
 from calling import models
 from calling.calls import status_urls
-from calling.commands import operations
+from calling.commands import operation_params, operations
+from calling.commands.params import InvalidParams
 from calling.machine.inputs import Refused
 from calling.media.recording.rows import link
 from calling.media.swml_host.connect import FAILED, ConnectActions, Outcome
@@ -92,6 +93,19 @@ class BackgroundActions(ConnectActions):
         beep, found_at = row.result.get("beep"), row.result.get("at_ms")
         return {"result": HUMAN.get(result, result), "beep": beep is not None, "ms": found_at}
 
+    async def start_transcribe(self, action: actions.StartTranscribe) -> Outcome:
+        await self.answer(action)
+        try:
+            _, params = operation_params.read("transcribe", dict(action.asked))
+        except (ApiError, InvalidParams):
+            return FAILED  # no speech worker, no recogniser, or not of that language
+        row = await self._start("transcribe", "", params, action.status_url, of_all=action.of_all)
+        return FAILED if row is None else {"result": "success", "control_id": row.control_id}
+
+    async def stop_transcribe(self, action: actions.StopTranscribe) -> Outcome:
+        row = await self._stop("transcribe", "")
+        return FAILED if row is None else {"result": "success"}
+
     async def follow(self, verb: str, control_id: str, url: str) -> None:
         """What becomes of an operation is told to `url`, where there is one."""
         if url:
@@ -99,11 +113,11 @@ class BackgroundActions(ConnectActions):
                 await self.session.desk.run(tell_at, self.plan.call_id, verb, control_id, url)
 
     async def _start(
-        self, verb: str, control_id: str, params: dict[str, Any], status_url: str
+        self, verb: str, control_id: str, params: dict[str, Any], status_url: str, *, of_all: bool = False
     ) -> models.Operation | None:
         """Ask for it and wait until it goes on. None where it does not."""
         control_id = control_id or str(uuid7())
-        call_id, leg_id = self.plan.call_id, self.plan.leg_id
+        call_id, leg_id = self.plan.call_id, None if of_all else self.plan.leg_id
         try:
             await self.follow(verb, control_id, status_url)
             row = await self.session.desk.run(operations.operate, call_id, leg_id, verb, control_id, params)

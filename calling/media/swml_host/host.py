@@ -271,6 +271,8 @@ PERFORMED: Final[Mapping[type[actions.Action], Callable[[ScriptHost, Any], Await
     actions.StartStream: ScriptHost.start_stream,
     actions.StopStream: ScriptHost.stop_stream,
     actions.DetectMachine: ScriptHost.detect_machine,
+    actions.StartTranscribe: ScriptHost.start_transcribe,
+    actions.StopTranscribe: ScriptHost.stop_transcribe,
     actions.JoinRoom: ScriptHost.join_room,
     actions.Transfer: ScriptHost.transfer,
     actions.Refer: ScriptHost.refer,

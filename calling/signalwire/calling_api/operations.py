@@ -13,6 +13,8 @@ from calling.commands import operation_params, operations
 from calling.commands.params import CONTROL_ID, Params, read_url
 from calling.models.ids import uuid7
 from calling.signalwire.calling_api.envelope import Command, Request, not_supported
+from calling.swml import live_transcribe as swml
+from calling.swml.checks import BadScript
 from rest import errors
 
 TRACKS = {"speak": "inbound_track", "listen": "outbound_track", "both": "both_tracks"}
@@ -113,6 +115,33 @@ def transcribe(request: Request) -> dict[str, Any]:
     """`calling.transcribe`: what everybody in the call says, as `transcribe.final` events."""
     require_speech(request)
     return begin(request, "transcribe", request.form.data, of_all=not request.form.given("leg"))
+
+
+def live_transcribe(request: Request) -> dict[str, Any]:
+    """`calling.live_transcribe`: the same under SWML's `action`; its stop ends the one that began last."""
+    form = request.form
+    wanted = form.value("action", required=True)
+    form.check()
+    require_speech(request)
+    try:
+        action = swml.live_transcript("action", wanted)
+    except BadScript as problem:
+        form.fail("action", str(problem))
+        form.check()
+    if action == "stop":
+        live = models.Operation.objects.filter(
+            call_id=request.call_id, verb="transcribe", state__in=operations.LIVE
+        )
+        last = live.order_by("-created_at").first()
+        if last is None:
+            raise errors.NotFound
+        operations.control_operation(request.row.id, "transcribe", last.control_id, "stop")
+        return {"control_id": last.control_id}
+    start = action["start"]
+    asked = {**swml.asks(start), "control_id": form.value("control_id")}
+    url = {"status_url": start["webhook"]} if "webhook" in start else {}
+    telling = Request(request.key, request.command, request.row, Params({**form.data, **url}))
+    return begin(telling, "transcribe", asked, of_all=swml.of_all(start))
 
 
 DETECT = (

@@ -46,6 +46,11 @@ export class Calls {
     return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
   }
 
+  /** Tell whether a person, a machine or a fax is at a leg: `POST /api/calls/{call_id}/detect`. */
+  detect(callId: string, body?: types.Detect, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/detect', callId), { body, ...options });
+  }
+
   /** Dial: `POST /api/calls`. */
   dial(body: types.Dial, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', '/api/calls', { body, ...options });
@@ -139,6 +144,11 @@ export class Calls {
   /** Stream a leg's sound to a WebSocket: `POST /api/calls/{call_id}/stream`. */
   stream(callId: string, body: types.Stream, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/stream', callId), { body, ...options });
+  }
+
+  /** Put into words what a leg, or everybody in the call, says: `POST /api/calls/{call_id}/transcribe`. */
+  transcribe(callId: string, body?: types.Transcribe, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/transcribe', callId), { body, ...options });
   }
 
   /** Give the other party to a destination (blind): `POST /api/calls/{call_id}/transfer`. */

@@ -22,6 +22,11 @@ export type EventType =
   | 'collect.paused'
   | 'collect.resumed'
   | 'collect.started'
+  | 'detect.beep'
+  | 'detect.failed'
+  | 'detect.finished'
+  | 'detect.result'
+  | 'detect.started'
   | 'leg.connected'
   | 'leg.ended'
   | 'leg.media_lost'
@@ -56,6 +61,11 @@ export type EventType =
   | 'stream.paused'
   | 'stream.resumed'
   | 'stream.started'
+  | 'transcribe.failed'
+  | 'transcribe.final'
+  | 'transcribe.finished'
+  | 'transcribe.partial'
+  | 'transcribe.started'
   | 'webhook.disabled';
 
 export interface Address {
@@ -321,6 +331,22 @@ export interface DeliveryAttempt {
 
 export type DeliveryStatusEnum = 'pending' | 'delivered' | 'parked' | 'cancelled';
 
+export interface Detect {
+  /** a leg's id, caller, callee or target; only from an API key */
+  leg?: string;
+  /** a name of your own for it; made where left out */
+  control_id?: string;
+  /** seconds */
+  timeout?: number;
+  initial_timeout?: number;
+  end_silence_timeout?: number;
+  machine_voice_threshold?: number;
+  machine_words_threshold?: number;
+  machine_ready_timeout?: number;
+  /** go on until a machine takes a message */
+  wait_for_beep?: boolean;
+}
+
 export interface Dial {
   /** what a device with an SDP wants to send and receive; by default what the SDP offers */
   media?: MediaWish;
@@ -343,6 +369,8 @@ export interface Dial {
   caller_name?: string;
   /** at most 20; in call.incoming and metadata.user_variables */
   user_variables?: { [name: string]: string };
+  /** true, detect, detect_message_end, or an object of mode and detect's fields */
+  machine_detection?: unknown;
   from?: string;
 }
 
@@ -600,6 +628,8 @@ export interface MemberVerb {
 }
 
 export type ModeEnum = 'listen' | 'whisper' | 'barge';
+
+export type ModelEnum = 'accurate' | 'quick';
 
 export type ModeratorEnum = 'project' | 'subscribers' | 'everyone';
 
@@ -1409,6 +1439,22 @@ export interface TokenPair {
 
 export interface TradeFields {
   token: string;
+}
+
+export interface Transcribe {
+  /** a leg's id, caller, callee or target; only from an API key */
+  leg?: string;
+  /** a name of your own for it; made where left out */
+  control_id?: string;
+  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  model?: ModelEnum;
+  /** such as en-US */
+  language?: string;
+  hints?: Array<string>;
+  /** true where left out */
+  partial_results?: boolean;
+  /** seconds */
+  end_silence_timeout?: number;
 }
 
 export interface Transfer {

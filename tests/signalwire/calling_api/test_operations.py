@@ -9,6 +9,7 @@ import pytest
 from calling.calls.status_urls import StatusUrl
 from calling.commands import operations
 from calling.models import Event, Operation
+from calling.speech import installed
 from calling.webhooks.status_callbacks import callback_body
 from tests.signalwire.calling_api.conftest import refusal, to_strangers
 from tests.support import fake_worker
@@ -149,3 +150,26 @@ def test_an_operation_tells_its_own_status_url(calling, answered):
     assert [each["event_type"] for each in told] == ["calling.call.play"] * 2
     assert [each["params"]["state"] for each in told] == ["playing", "finished"]
     assert told[0]["params"]["control_id"] == "c-1" and told[0]["params"]["call_id"] == answered
+
+
+def test_a_live_transcript_is_asked_for_and_stopped(answered, calling, settings, monkeypatch):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
+    start = {"lang": "en-US", "direction": ["remote-caller"], "vad_silence_ms": 500, "live_events": True}
+    calling.live_transcribe(answered, action={"start": start}, extras={"control_id": "c-1"})
+    found = row(answered, "transcribe")
+    assert found.leg_id and (found.params["partial"], found.params["end_silence_ms"]) == (True, 500)
+    calling.live_transcribe(answered, action="stop")
+    assert row(answered, "transcribe").wish == "stop"
+    for wrong in ("pause", {"start": {**start, "ai_summary": True}}, {"summarize": {}}):
+        assert refusal(422, calling.live_transcribe, answered, action=wrong)["attribute"] == "action"
+
+
+def test_a_detect_takes_signalwires_thresholds(answered, calling, settings):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    params = {"initial_timeout": 4.5, "machine_voice_threshold": 1.25, "machine_ready_timeout": 2}
+    calling.detect(answered, control_id="c-1", detect={"type": "machine", "params": params}, timeout=20)
+    found = row(answered, "detect").params
+    assert {name: found[name] for name in params} == params and found["timeout"] == 20
+    error = refusal(422, calling.detect, answered, detect={"type": "digit"})
+    assert (error["code"], error["attribute"]) == ("not_supported", "detect")

@@ -11,10 +11,11 @@ from calling.speech import installed
 from tests.signalwire.calling_api.conftest import SWML, answered_call, refusal, rest
 from tests.support import fake_worker, rest_client
 
+START = {"start": {"lang": "en-US", "direction": ["remote-caller", "local-caller"]}}
 ARGUMENTS: dict[str, Any] = {
     "from_": "/private/alice", "to": "/private/bob", "swml": SWML, "control_id": "c", "volume": 3.0,
     "play": [{"type": "silence", "params": {"duration": 1}}], "url": "wss://example.com/s",
-    "dest": "/private/carol", "event": {"a": 1}, "detect": {"type": "machine"}, "action": "stop",
+    "dest": "/private/carol", "event": {"a": 1}, "detect": {"type": "machine"}, "action": START,
     "tap": {"type": "audio", "params": {"direction": "both"}}, "digits": {"max": 2},
     "device": {"type": "ws", "params": {"uri": "wss://example.com/t"}},
 }  # fmt: skip
@@ -26,7 +27,7 @@ BEFORE = {  # what must go on before it can be steered
 }  # fmt: skip
 OPTIONAL = {"collect": ("digits", "control_id"), "dial": ("swml",), "update": ("swml",)}
 NOT_SUPPORTED = {
-    "ai_hold", "ai_unhold", "ai_message", "ai_stop", "live_transcribe", "live_translate",
+    "ai_hold", "ai_unhold", "ai_message", "ai_stop", "live_translate",
     "denoise", "denoise_stop", "send_fax_stop", "receive_fax_stop", "refer",
 }  # fmt: skip
 METHODS = sorted(
@@ -72,7 +73,7 @@ def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling
     assert made["id"] if name == "dial" else made["id"] == call_id
 
 
-@pytest.mark.parametrize("name", ["transcribe", "detect"])
+@pytest.mark.parametrize("name", ["transcribe", "live_transcribe", "detect"])
 def test_without_a_speech_worker_its_commands_are_refused_by_name(name, cast, calling, settings):
     settings.CALLWRIGHT_SPEECH_WORKERS = 0
     error = refusal(422, do, calling, name, answered_call(cast, calling))

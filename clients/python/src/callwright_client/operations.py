@@ -108,6 +108,23 @@ class Calls:
         """
         self._sender.send("DELETE", path_of("/api/calls/{call_id}", call_id))
 
+    def detect(
+        self, call_id: str, body: shapes.Detect | None = None, *, idempotency_key: str | None = None
+    ) -> shapes.Operation:
+        """Tell whether a person, a machine or a fax is at a leg.
+
+        `POST /api/calls/{call_id}/detect`
+        """
+        return cast(
+            "shapes.Operation",
+            self._sender.send(
+                "POST",
+                path_of("/api/calls/{call_id}/detect", call_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
     def dial(self, body: shapes.Dial, *, idempotency_key: str | None = None) -> shapes.Call:
         """Dial.
 
@@ -414,6 +431,23 @@ class Calls:
             self._sender.send(
                 "POST",
                 path_of("/api/calls/{call_id}/stream", call_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
+    def transcribe(
+        self, call_id: str, body: shapes.Transcribe | None = None, *, idempotency_key: str | None = None
+    ) -> shapes.Operation:
+        """Put into words what a leg, or everybody in the call, says.
+
+        `POST /api/calls/{call_id}/transcribe`
+        """
+        return cast(
+            "shapes.Operation",
+            self._sender.send(
+                "POST",
+                path_of("/api/calls/{call_id}/transcribe", call_id),
                 body=cast(Mapping[str, Any] | None, body),
                 key=idempotency_key,
             ),

@@ -29,6 +29,11 @@ EventType: TypeAlias = Literal[
     "collect.paused",
     "collect.resumed",
     "collect.started",
+    "detect.beep",
+    "detect.failed",
+    "detect.finished",
+    "detect.result",
+    "detect.started",
     "leg.connected",
     "leg.ended",
     "leg.media_lost",
@@ -63,6 +68,11 @@ EventType: TypeAlias = Literal[
     "stream.paused",
     "stream.resumed",
     "stream.started",
+    "transcribe.failed",
+    "transcribe.final",
+    "transcribe.finished",
+    "transcribe.partial",
+    "transcribe.started",
     "webhook.disabled",
 ]
 
@@ -373,6 +383,23 @@ DeliveryStatusEnum: TypeAlias = Literal[
     "cancelled",
 ]
 
+
+class Detect(TypedDict):
+    # a leg's id, caller, callee or target; only from an API key
+    leg: NotRequired[str]
+    # a name of your own for it; made where left out
+    control_id: NotRequired[str]
+    # seconds
+    timeout: NotRequired[float]
+    initial_timeout: NotRequired[float]
+    end_silence_timeout: NotRequired[float]
+    machine_voice_threshold: NotRequired[float]
+    machine_words_threshold: NotRequired[int]
+    machine_ready_timeout: NotRequired[float]
+    # go on until a machine takes a message
+    wait_for_beep: NotRequired[bool]
+
+
 Dial = TypedDict(
     "Dial",
     {
@@ -397,6 +424,8 @@ Dial = TypedDict(
         "caller_name": NotRequired[str],
         # at most 20; in call.incoming and metadata.user_variables
         "user_variables": NotRequired[dict[str, str]],
+        # true, detect, detect_message_end, or an object of mode and detect's fields
+        "machine_detection": NotRequired[Any],
         "from": NotRequired[str],
     },
 )
@@ -689,6 +718,11 @@ ModeEnum: TypeAlias = Literal[
     "listen",
     "whisper",
     "barge",
+]
+
+ModelEnum: TypeAlias = Literal[
+    "accurate",
+    "quick",
 ]
 
 ModeratorEnum: TypeAlias = Literal[
@@ -1577,6 +1611,22 @@ class TokenPair(TypedDict):
 
 class TradeFields(TypedDict):
     token: str
+
+
+class Transcribe(TypedDict):
+    # a leg's id, caller, callee or target; only from an API key
+    leg: NotRequired[str]
+    # a name of your own for it; made where left out
+    control_id: NotRequired[str]
+    # the best that is installed * `accurate` - accurate * `quick` - quick
+    model: NotRequired[ModelEnum]
+    # such as en-US
+    language: NotRequired[str]
+    hints: NotRequired[list[str]]
+    # true where left out
+    partial_results: NotRequired[bool]
+    # seconds
+    end_silence_timeout: NotRequired[float]
 
 
 class Transfer(TypedDict):
