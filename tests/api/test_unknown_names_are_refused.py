@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from calling.api.operations import SPEECH
 from calling.calls import event_types
-from calling.commands import dial
+from calling.commands import dial, operation_params
 from calling.commands.params import Params
 from calling.media.recording.rows import root
 from rest import known_names
@@ -27,10 +26,12 @@ from tests.support.rest_client import error_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # What needs a speech worker is refused whatever it says.
+SPOKEN = tuple(f"/{verb}" for verb in (*operation_params.SPEECH, "denoise"))
 NATIVE = [
     each
     for each in templates()
-    if known_names.is_native("/" + each) and not each.endswith(tuple(f"/{verb}" for verb in SPEECH))
+    if known_names.is_native("/" + each)
+    and not each.endswith(tuple(f"/{verb}" for verb in operation_params.SPEECH))
 ]
 DOCS = Path(__file__).parents[2] / "docs" / "contract.md"
 # What a body must hold so that nothing is missing before its names are judged.
