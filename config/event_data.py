@@ -92,6 +92,8 @@ RESULT: Final[Schema] = {
     "required": ["type"],
 }
 
+OPERATIONS: Final = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "denoise")
+
 OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     "call.created": {},
     "call.ringing": BY_LEG,
@@ -173,6 +175,39 @@ DONE: Final[dict[str, dict[str, Field]]] = {
     },
     "stream": {},
 }
+NUMBER: Final[Schema] = {"type": ["number", "null"]}
+SPAN: Final = {
+    "start_ms": Field(NUMBER, "since the operation began", 1240, required=False),
+    "end_ms": Field(NUMBER, "since the operation began", 2980, required=False),
+}
+HEARD_TEXT: Final = {
+    "text": text("what was said", "I would like to change my order."),
+    "confidence": Field(NUMBER, "from 0 to 1", 0.94, required=False),
+    **SPAN,
+}
+# Words of operations on speech.
+OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
+    "transcribe.started": {
+        "model": text("`accurate` or `quick`", "accurate", required=False),
+        "language": text("its language", "en", required=False, null=True),
+    },
+    "transcribe.partial": HEARD_TEXT,
+    "transcribe.final": HEARD_TEXT,
+    "transcribe.finished": {
+        "segments": Field({}, "the final pieces", 12, required=False),
+        "text": text("all of it", "I would like to change my order.", required=False, null=True),
+        "dropped_ms": Field(NUMBER, "sound that was not heard", 0, required=False),
+    },
+    "detect.result": {
+        "result": text("`person`, `machine`, `fax` or `silence`", "person"),
+        "at_ms": Field(NUMBER, "since the operation began", 1800, required=False),
+    },
+    "detect.beep": {**SPAN, "hertz": Field(NUMBER, "its frequency", 1000, required=False)},
+    "detect.finished": {
+        "result": text("as in `detect.result`, or `unknown`", "person", required=False),
+        "reason": text("`detected`, `beep`, `message_over`, `timeout`, …", "detected", required=False),
+    },
+}
 ROOMS: Final[dict[str, dict[str, Field]]] = {
     name: {"room": Field(ROOM, "the room", {"id": OTHER_ID, "name": "standup"})} for name in TYPES
     if name.partition(".")[0] in ("room", "participant")
@@ -220,31 +255,39 @@ def fields_of(kind: str) -> dict[str, Field]:
         return ROOMS[kind]
     if family == "participant":
         return {**ROOMS[kind], "member": Field(MEMBER, "who", SEAT)}
+    if not is_known(kind):
+        return {}
     found = {**OPERATION, "verb": Field({"const": family}, "the operation", family)}
+    if kind in OF_SPEECH:
+        return {**found, **OF_SPEECH[kind]}
     match word:
         case "started":
             return {**found, **BEGUN.get(family, {})}
         case "finished":
-            return {**found, **DONE[family]}
+            return {**found, **DONE.get(family, {})}
         case "failed":
-            return {
-                **found,
-                "reason": FAILED,
-                **({} if family != "record" else {"recording_id": DONE[family]["recording_id"]}),
-            }
+            begun = {"recording_id": DONE["record"]["recording_id"]} if family == "record" else {}
+            return {**found, "reason": FAILED, **begun}
         case _:
             return found
 
 
+def is_known(kind: str) -> bool:
+    """A type that nobody described is served as an object of anything; a test names it."""
+    family = kind.partition(".")[0]
+    return kind in OF_CALLS or kind in OF_PROJECTS or family in (*OPERATIONS, "room", "participant")
+
+
 def has_call(kind: str) -> bool:
-    return kind.partition(".")[0] not in ("room", "participant") and kind not in OF_PROJECTS
+    family = kind.partition(".")[0]
+    return family not in ("room", "participant") and kind not in OF_PROJECTS and is_known(kind)
 
 
 def schema_of(kind: str) -> Schema:
     """JSON Schema of the data of a type."""
     fields = fields_of(kind)
     properties: dict[str, Any] = {}
-    if kind not in OF_PROJECTS:
+    if kind not in OF_PROJECTS and is_known(kind):
         properties["sequence"] = {"type": "integer", "minimum": 1, "description": "from 1, without gaps"}
     if has_call(kind):
         properties["call"] = {**CALL, "description": "the call as it then was"}
@@ -256,7 +299,7 @@ def schema_of(kind: str) -> Schema:
 
 def example_of(kind: str, call: dict[str, Any]) -> dict[str, Any]:
     """An event of that type, about that call."""
-    numbered = {} if kind in OF_PROJECTS else {"sequence": 3}
+    numbered = {"sequence": 3} if kind not in OF_PROJECTS and is_known(kind) else {}
     about = {"call": call} if has_call(kind) else {}
     own = {name: each.example for name, each in fields_of(kind).items()}
     return {

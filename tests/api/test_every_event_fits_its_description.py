@@ -43,6 +43,10 @@ def test_the_example_of_a_type_fits_and_names_every_field(kind: str) -> None:
     assert event["type"] == kind
 
 
+def test_every_type_is_described() -> None:
+    assert [kind for kind in TYPES if not event_data.is_known(kind)] == []
+
+
 def test_nothing_is_described_that_is_no_event() -> None:
     assert set(event_data.OF_CALLS) | set(event_data.ROOMS) | set(event_data.OF_PROJECTS) <= set(TYPES)
 
