@@ -1,5 +1,5 @@
 // What a page of an integrator would do with the SDK, with everything written down for the tests.
-import { EmbedTokenCredentialProvider, SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
+import { SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
 import { attach, calls } from '/media.mjs';
 
 const seen = { errors: [], incoming: [] };
@@ -91,52 +91,6 @@ window.rule = async (name, who, verb, ...given) => {
     return String(error.message ?? error);
   }
 };
-// Does what `act` says with these names, then waits for `effect` to be true: {error, code} where it throws,
-// {late: true} where the effect does not come.
-const Async = (async () => {}).constructor;
-window.attempt = async (name, act, effect, seconds = 6) => {
-  const call = calls.get(name)?.call;
-  const other = () => call?.participants.find((each) => each.id !== call.self?.id && each.type !== 'screen');
-  const address = () => [...talks.values()][0]?.address;
-  const names = { client, call, calls, seen, addressOf, StaticCredentialProvider, EmbedTokenCredentialProvider,
-    get self() { return call?.self; }, get other() { return other(); }, get address() { return address(); } };
-  const work = (code) => new Async('o', `with (o) { ${code} }`);
-  const asked = seen.errors.length;
-  try {
-    await Promise.race([work(act)(names), new Promise((_, reject) => setTimeout(() => reject(new Error('pending')), 12000))]);
-  } catch (error) {
-    return { error: error?.name ?? 'Error', message: String(error?.message ?? error), code: error?.code ?? null };
-  }
-  for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
-    if (!effect || await work(`return ${effect}`)(names)) return { value: true };
-    if (seen.errors.length > asked) return { error: 'errors$', message: seen.errors.at(-1), code: null };
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return { late: true };
-};
-// What each getter of an object answers, and whether each stream emits within a moment.
-window.look = async (name, object, values, streams) => {
-  const call = calls.get(name)?.call;
-  const found = await new Async('o', `with (o) { return ${object} }`)({
-    client, call, self: call?.self, address: [...talks.values()][0]?.address, StaticCredentialProvider,
-    EmbedTokenCredentialProvider, other: call?.participants.find((each) => each.id !== call.self?.id) });
-  const told = {};
-  for (const each of values) {
-    try { const value = each.split('.').reduce((at, key) => at?.[key], found); told[each] = value === undefined ? 'undefined' : 'value'; }
-    catch (error) { told[each] = `throws ${error.name}`; }
-  }
-  await Promise.all(streams.map(async (each) => {
-    try {
-      const stream = each.split('.').reduce((at, key) => at?.[key], found);
-      told[each] = await new Promise((resolve) => {
-        stream.subscribe({ next: () => resolve('emits'), error: (error) => resolve(`throws ${error.name}`) });
-        setTimeout(() => resolve('silent'), 700);
-      });
-    } catch (error) { told[each] = `throws ${error.name}`; }
-  }));
-  return told;
-};
-const addressOf = async (uri) => client.directory.get(await client.directory.findAddressIdByURI(uri));
 window.restartIce = (name) => calls.get(name).call.requestIceRestart();
 window.ufrag = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim();
 window.localSdp = (name) => calls.get(name).call.rtcPeerConnection.localDescription.sdp;
