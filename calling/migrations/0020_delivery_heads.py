@@ -17,29 +17,35 @@ HEAD = Q(state="pending", head=True)
 FUNCTIONS = """
 CREATE OR REPLACE FUNCTION callwright_delivery_enters() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    older record;
 BEGIN
-    PERFORM FROM public.calling_delivery d
-    WHERE d.endpoint_id = NEW.endpoint_id AND d.stream = NEW.stream AND d.state = 'pending'
-      AND (d.event_id, d.id) < (NEW.event_id, NEW.id)
-    ORDER BY d.event_id DESC, d.id DESC LIMIT 1
-    FOR SHARE SKIP LOCKED;
-    NEW.head := NOT FOUND;
+    NEW.head := true;
+    -- By the whole key of the index of streams, so that no other serves: a fresh table has no statistics.
+    SELECT d.id, d.endpoint_id, d.stream INTO older FROM public.calling_delivery d
+    WHERE d.state = 'pending' AND (d.endpoint_id, d.stream, d.event_id, d.id)
+        < (NEW.endpoint_id, NEW.stream, NEW.event_id, NEW.id)
+    ORDER BY d.endpoint_id DESC, d.stream DESC, d.event_id DESC, d.id DESC LIMIT 1;
+    IF FOUND AND older.endpoint_id = NEW.endpoint_id AND older.stream = NEW.stream THEN
+        PERFORM FROM public.calling_delivery d
+        WHERE d.id = older.id AND d.state = 'pending' FOR SHARE SKIP LOCKED;
+        NEW.head := NOT FOUND;
+    END IF;
     RETURN NEW;
 END $$;
 
 CREATE OR REPLACE FUNCTION callwright_delivery_follows(endpoint uuid, line text, since bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    next uuid;
-    marked boolean;
+    next record;
 BEGIN
     LOOP
-        SELECT d.id, d.head INTO next, marked FROM public.calling_delivery d
-        WHERE d.endpoint_id = endpoint AND d.stream = line AND d.state = 'pending' AND d.event_id >= since
-        ORDER BY d.event_id, d.id LIMIT 1;
-        EXIT WHEN NOT FOUND OR marked;
+        SELECT d.id, d.head, d.endpoint_id, d.stream INTO next FROM public.calling_delivery d
+        WHERE d.state = 'pending' AND (d.endpoint_id, d.stream, d.event_id) >= (endpoint, line, since)
+        ORDER BY d.endpoint_id, d.stream, d.event_id, d.id LIMIT 1;
+        EXIT WHEN NOT FOUND OR next.endpoint_id <> endpoint OR next.stream <> line OR next.head;
         -- It may be settled in the very moment: then the one behind it is next.
-        UPDATE public.calling_delivery SET head = true WHERE id = next AND state = 'pending';
+        UPDATE public.calling_delivery d SET head = true WHERE d.id = next.id AND d.state = 'pending';
         EXIT WHEN FOUND;
     END LOOP;
 END $$;

@@ -94,10 +94,10 @@ SELECT ARRAY(SELECT id FROM claimed), (SELECT endpoint_id FROM walk ORDER BY ste
     """d.state = 'pending' AND d.head
          AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
          AND (a.park_before IS NULL OR d.created_at > a.park_before)
-         AND NOT EXISTS (
-             SELECT FROM calling_delivery o
-             WHERE o.endpoint_id = d.endpoint_id AND o.stream = d.stream AND o.state = 'pending'
-               AND (o.event_id, o.id) < (d.event_id, d.id))""",
+         AND d.id = (
+             SELECT o.id FROM calling_delivery o
+             WHERE o.state = 'pending' AND (o.endpoint_id, o.stream) >= (d.endpoint_id, d.stream)
+             ORDER BY o.endpoint_id, o.stream, o.event_id, o.id LIMIT 1)""",
 )
 """What is claimed are heads: the oldest pending delivery of a stream. Endpoints are stepped through by the
 index of the heads, and of each only so many heads are read as it has room for: a backlog costs nothing."""

@@ -18,11 +18,15 @@ BATCH = 2000
 POSITIONS = """
 WITH waiting AS (
     SELECT id, project_id FROM calling_event WHERE position IS NULL AND type <> %s ORDER BY id LIMIT %s
+), heads AS MATERIALIZED (
+    SELECT p.project_id, COALESCE((
+        SELECT e.position FROM calling_event e WHERE e.project_id = p.project_id AND e.position IS NOT NULL
+        ORDER BY e.position DESC LIMIT 1), 0) AS position
+    FROM (SELECT DISTINCT project_id FROM waiting) p
 ), numbered AS (
     SELECT w.id, w.project_id,
-           COALESCE((SELECT max(e.position) FROM calling_event e WHERE e.project_id = w.project_id), 0)
-           + row_number() OVER (PARTITION BY w.project_id ORDER BY w.id) AS position
-    FROM waiting w
+           h.position + row_number() OVER (PARTITION BY w.project_id ORDER BY w.id) AS position
+    FROM waiting w JOIN heads h ON h.project_id = w.project_id
 )
 UPDATE calling_event e SET position = n.position FROM numbered n WHERE e.id = n.id
 RETURNING e.project_id, e.id
