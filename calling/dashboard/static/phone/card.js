@@ -14,9 +14,9 @@ export const WORDS = {
   failed: 'Failed', transferred: 'Transferred',
 };
 
-/** @param {Call} call @returns {string} the other party */
+/** @param {Call} call @returns {string} the other party; a call that a back end placed has no address */
 export function party(call) {
-  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown' : call.toName || call.to;
+  return call.direction === 'inbound' ? call.fromName || call.from || 'API' : call.toName || call.to;
 }
 
 /** @param {number} seconds */
@@ -74,7 +74,7 @@ export function card(call, announce, take, change) {
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
   function rename() {
     say(title, party(call));
-    say(ends, call.direction === 'inbound' ? `from ${call.from} to ${call.to}` : 'outgoing');
+    say(ends, call.direction === 'inbound' ? `from ${call.from || 'the API'} to ${call.to}` : 'outgoing');
     element.setAttribute('aria-label', `Call with ${party(call)}`);
   }
   rename();
