@@ -1,4 +1,4 @@
-"""Tells the address of an alert: by mail, or by a POST of JSON that chat programs show as it is."""
+"""Delivery of an alert: by mail, or by a POST of JSON that chat programs show as it is."""
 
 from __future__ import annotations
 

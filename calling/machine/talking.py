@@ -1,4 +1,4 @@
-"""What an answered party may do: hold, mute, digits, a fresh offer. Pure.
+"""Commands of an answered leg: hold, mute, digits, a new SDP offer. Pure.
 
 Each is routing in the plan, never renegotiation.
 """

@@ -1,4 +1,4 @@
-"""The time a socket has to say who it is, and whose fault it is when nothing comes of it.
+"""The deadline for a socket's authentication, and whether the client or this process is late.
 
 What must not live here: what a first frame may say.
 """

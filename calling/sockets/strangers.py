@@ -1,4 +1,4 @@
-"""How many sockets of one source may be open before they have said who they are; counted per process.
+"""The limit of unauthenticated sockets per source, counted per process.
 
 Whoever has spoken takes none of these places, and whoever is let in is counted no longer. Must not live here:
 how long a stranger may wait (`patience`).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 INCOMING = {
     "type": "call.incoming",
     "from": "/private/bob",
@@ -182,3 +184,65 @@ def test_a_hostile_name_is_text(softphone):
     softphone.get_by_role("button", name="Answer", exact=True).click()
     softphone.get_by_role("article").get_by_text("Connected").wait_for()
     assert softphone.evaluate("window.hurt") is None
+
+
+TOKEN = "sessionStorage.getItem('callwright.token')"
+REFRESH = "sessionStorage.getItem('callwright.refresh')"
+
+
+def sign_in(page, pasted: str) -> None:
+    page.get_by_label("Access token").fill(pasted)
+    page.get_by_role("button", name="Go online").click()
+
+
+def test_a_refused_token_says_so_and_a_right_one_works_after_it(softphone):
+    softphone.evaluate("sessionStorage.clear()")
+    softphone.reload()
+    sign_in(softphone, "mallory")
+    why = softphone.get_by_role("alert").filter(
+        has_text="The token was refused: it is not a valid access token"
+    )
+    why.wait_for()
+    assert not softphone.locator("#phone").is_visible()
+    sign_in(softphone, "good")
+    softphone.get_by_text("Online", exact=True).wait_for()
+    assert softphone.locator("#who").inner_text() == "Alice Example"
+    assert not why.is_visible()
+    dial(softphone, "/private/bob")
+    softphone.get_by_role("article").get_by_text("Connected").wait_for()
+    assert softphone.evaluate("platform.of('call.create').length") == 1
+
+
+def test_a_token_that_ends_signs_the_phone_out(softphone):
+    softphone.evaluate("platform.drop(4401)")
+    softphone.get_by_text("You are signed out: the access token has expired or was revoked").wait_for()
+    assert softphone.evaluate(TOKEN) is None
+
+
+def test_the_whole_answer_can_be_pasted(softphone):
+    answer = json.dumps({"subscriber_id": "s1", "token": "good", "refresh_token": "r0"}, indent=1)
+    for pasted, refresh in (
+        (answer.replace('"good"', '"go\nod"'), "r0"),
+        ('"good"', None),
+        (" go\n od \n", None),
+    ):
+        softphone.evaluate("sessionStorage.clear()")
+        softphone.reload()
+        sign_in(softphone, pasted)
+        softphone.get_by_text("Online", exact=True).wait_for()
+        assert (softphone.evaluate(TOKEN), softphone.evaluate(REFRESH)) == ("good", refresh)
+    softphone.evaluate("sessionStorage.clear()")
+    softphone.reload()
+    sign_in(softphone, '{"code": "unauthorized"}')
+    softphone.get_by_text("There is no token in this text").wait_for()
+
+
+def test_a_call_of_a_back_end_is_from_the_api_or_the_name_it_gave(softphone):
+    ring(softphone, from_name="", **{"from": ""})
+    softphone.get_by_role("dialog", name="API").wait_for()
+    softphone.get_by_role("button", name="Answer", exact=True).click()
+    card = softphone.get_by_role("article", name="Call with API")
+    card.get_by_text("from the API to /private/alice").wait_for()
+    card.get_by_role("button", name="Hang up").click()
+    ring(softphone, "in-2", from_name="Parcel service", **{"from": ""})
+    softphone.get_by_role("dialog", name="Parcel service").wait_for()

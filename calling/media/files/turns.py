@@ -1,4 +1,4 @@
-"""Whose file is decoded next: a few places at once, dealt to the project that has had the least lately.
+"""The scheduler of decoding: a few files at once, next the project that has decoded the least lately.
 
 Decoding is slow for long files, and a worker has few places. So who decodes is stopped after a moment where
 somebody else waits who has had less, and goes on later; a project never has more places than its share

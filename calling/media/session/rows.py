@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists
+
 import clock
 from calling import models
 from calling.calls import store
+from calling.calls.control import Fence
 from calling.commands import operations as operating
 from calling.machine.plan import Plan, make_plan
 from calling.machine.states import Call, Leg
@@ -198,10 +201,17 @@ def read_candidates(peer_ids: Sequence[str]) -> tuple[Candidate, ...]:
     return tuple((row.id, str(row.peer_id), row.serial, row.candidate, row.done) for row in found)
 
 
-def write_agreed(leg_ids: Sequence[str], agreed: dict[str, Any]) -> None:
-    """What was negotiated, for the call's payload: {audio, video, codec}."""
-    models.Leg.objects.filter(pk__in=list(leg_ids)).update(codec=agreed)
+def write_agreed(leg_ids: Sequence[str], agreed: dict[str, Any], fence: Fence) -> None:
+    """What was negotiated, for the call's payload: {audio, video, codec}. Nothing under a lost epoch."""
+    models.Leg.objects.filter(held(fence), pk__in=list(leg_ids)).update(codec=agreed)
 
 
-def write_samples(peer_id: str, samples: list[dict[str, Any]]) -> None:
-    models.Leg.objects.filter(peer_id=peer_id).update(stats=samples)
+def write_samples(peer_id: str, samples: list[dict[str, Any]], fence: Fence) -> None:
+    """How a peer's media were, for the call's statistics. Nothing under a lost epoch."""
+    models.Leg.objects.filter(held(fence), peer_id=peer_id).update(stats=samples)
+
+
+def held(fence: Fence) -> Exists:
+    """That the session still has this epoch: a takeover raises it before another worker writes."""
+    session_id, epoch = fence
+    return Exists(models.MediaSession.objects.filter(pk=session_id, epoch=epoch))

@@ -216,7 +216,8 @@ class Session:
         way = peer.port.audio_out.digit_way
         agreed = {**peer.peer.directions(), "codec": peer.peer.codec, "digits": way}
         legs = self._legs(plan.peer_id)
-        self.lane.work(plan.call_id, lambda: rows.write_agreed([leg.id for _, leg in legs], agreed))
+        leg_ids, fence = [leg.id for _, leg in legs], (self.id, self.epoch)
+        self.lane.work(plan.call_id, lambda: rows.write_agreed(leg_ids, agreed, fence))
         if text is not None:
             for call_id, leg in legs:
                 if leg.answer is None:
@@ -390,8 +391,8 @@ class Session:
                 self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
 
     def _write_samples(self, peer: SessionPeer) -> None:
-        samples, peer_id = list(peer.samples), peer.plan.peer_id
-        self.lane.work(peer.plan.call_id, lambda: rows.write_samples(peer_id, samples))
+        samples, peer_id, fence = list(peer.samples), peer.plan.peer_id, (self.id, self.epoch)
+        self.lane.work(peer.plan.call_id, lambda: rows.write_samples(peer_id, samples, fence))
 
     def record(self, type: str, call_id: str, leg_id: str | None, data: dict[str, Any]) -> None:
         """Append a fact of a call, under the fence. In a desk thread."""

@@ -19,9 +19,9 @@ export const WORDS = {
 /** What a user reads for a number of bars. */
 const SOUND = ['', 'Bad sound', 'Bad sound', 'Fair sound', 'Good sound', 'Good sound'];
 
-/** @param {Call} call @returns {string} the other party */
+/** @param {Call} call @returns {string} the other party; a call that a back end placed has no address */
 export function party(call) {
-  return call.direction === 'inbound' ? call.fromName || call.from || 'Unknown caller' : call.toName || call.to;
+  return call.direction === 'inbound' ? call.fromName || call.from || 'API' : call.toName || call.to;
 }
 
 /** @param {number} seconds */
@@ -95,7 +95,7 @@ export function card(call, announce, take, change, book) {
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
   function rename() {
     say(title, who());
-    say(ends, call.direction === 'inbound' ? `from ${call.from || 'an unknown number'} to ${call.to}` : who() === call.to ? 'outgoing' : call.to);
+    say(ends, call.direction === 'inbound' ? `from ${call.from || 'the API'} to ${call.to}` : who() === call.to ? 'outgoing' : call.to);
     element.setAttribute('aria-label', `Call with ${party(call)}`);
   }
   rename();

@@ -59,6 +59,25 @@ function announce(text, bad = false) {
   line.dataset.timer = String(setTimeout(() => (line.hidden = true), bad ? 9000 : 5000));
 }
 
+/** Says on the entry page why there is no phone. @param {string} text */
+function refuse(text) {
+  byId('entry-why').hidden = false;
+  say(byId('entry-why'), text);
+}
+
+/** What was pasted: a token, or the JSON answer that contains it. Terminals break long lines.
+ * @param {string} text @returns {{token: string, refreshToken: string}} */
+function pasted(text) {
+  const whole = text.replace(/\s*[\r\n]+\s*/g, '').trim();
+  if (!/^[{"]/.test(whole)) return { token: whole, refreshToken: '' };
+  try {
+    const read = JSON.parse(whole);
+    const { token, refresh_token: refreshToken } = typeof read === 'string' ? { token: read, refresh_token: '' } : read;
+    if (token && typeof token === 'string') return { token, refreshToken: typeof refreshToken === 'string' ? refreshToken : '' };
+  } catch { /* below */ }
+  return { token: '', refreshToken: '' };
+}
+
 /** @param {string} token */
 function start(token) {
   const phone = new Phone({ token, refreshToken: sessionStorage.getItem(REFRESH) ?? undefined });
@@ -244,7 +263,8 @@ function start(token) {
     line('lost', 'Offline');
     if (code === 4401) {
       for (const kept of [KEPT, REFRESH]) sessionStorage.removeItem(kept);
-      byId('entry-why').hidden = false;
+      refuse(asked ? 'You are signed out: the access token has expired or was revoked. Nobody can call this phone. Open it with a new link or token.'
+        : 'The token was refused: it is not a valid access token of this server, or it has expired or was revoked.');
       byId('entry-page').hidden = false;
       byId('phone').hidden = true;
     }
@@ -293,9 +313,12 @@ function start(token) {
 
 byId('entry').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
-  const token = byId('token').value.trim();
-  keep(token, '');
-  start(token);
+  const { token, refreshToken } = pasted(byId('token').value);
+  if (!token) return refuse('There is no token in this text. Paste the value of "token", or the whole answer in JSON.');
+  keep(token, refreshToken);
+  if ('phone' in window) location.reload(); // the listeners of a phone that was refused are on this page
+  else start(token);
+  return undefined;
 });
 addEventListener('hashchange', () => location.hash.includes('token=') && location.reload());
 const token = await givenToken();
