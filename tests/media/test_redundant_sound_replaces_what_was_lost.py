@@ -12,7 +12,7 @@ from calling.media.aiortc_private import PacketBuffer
 from calling.media.codecs.opus import OpusDecoder, OpusEncoder
 from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_offset
 from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
-from calling.media.rtp.red import Arrivals, Block, Need, blocks, written
+from calling.media.rtp.red import Arrivals, Block, Redundancy, blocks, written
 from calling.media.rtp.sender import RtpSender
 from calling.sdp import model, negotiation
 from calling.sdp.model import Codec
@@ -172,9 +172,9 @@ def test_arrivals_know_the_last_packets_and_nothing_older() -> None:
 
 
 def test_redundancy_follows_the_loss_that_is_reported() -> None:
-    need = Need()
-    assert [need.reported(loss) for loss in (0, 0.01, 0.03, 0.2, 0.03)] == [0, 0, 1, 2, 2]
-    assert [need.reported(0.0) for _ in range(5)] == [2, 2, 2, 2, 0]
+    told = Redundancy()
+    assert [told.reported(loss) for loss in (0, 0.01, 0.03, 0.2, 0.03)] == [0, 0, 1, 2, 2]
+    assert [told.reported(0.0) for _ in range(5)] == [2, 2, 2, 2, 0]
 
 
 class Wire:
@@ -278,7 +278,9 @@ async def concealed(with_red: bool) -> float:
         await tab.hears("bob", 440)
         up, down = make_lossy(a, 0.1), make_lossy(b, 0.1)
         outlet = b.port.audio_out
-        await until(lambda: outlet.far_fraction > 0 and bool(outlet.need.distance) == with_red, 20, "reports")
+        await until(
+            lambda: outlet.far_fraction > 0 and bool(outlet.redundancy.distance) == with_red, 20, "reports"
+        )
         before, lost = (await tab.figures("bob"))["inbound-rtp-audio"], up.lost + down.lost
         await until(lambda: up.lost + down.lost > lost + 400, 60, "loss")
         after = (await tab.figures("bob"))["inbound-rtp-audio"]

@@ -17,6 +17,7 @@ WINDOW: Final = 64  # packets of which is known whether they came
 FULL: Final = (1 << WINDOW) - 1
 RECENT: Final = (1 << MAX_BLOCKS) - 1
 HEAVY, LIGHT, NONE = 0.10, 0.02, 0.01  # shares of lost packets
+MOST: Final = 2  # earlier payloads in one packet
 CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
 
 
@@ -151,21 +152,36 @@ class Arrivals:
         return back >= 0x8000 or back < self._seen.bit_length()
 
 
-class Need:
-    """How many earlier payloads each packet to a listener carries, from the loss that it reports."""
+class Redundancy:
+    """What a listener is sent again. The loss that it reports says how many earlier payloads a packet has."""
 
-    __slots__ = ("_calm", "distance")
+    __slots__ = ("_calm", "_past", "_source", "distance")
 
     def __init__(self) -> None:
         self.distance = self._calm = 0
+        self._past: deque[tuple[int, bytes]] = deque(maxlen=MOST)  # timestamps and payloads sent last
+        self._source: object = None  # whose they are
 
     def reported(self, fraction: float) -> int:
         """One receiver report; fraction: lost of those sent since the last one (before any repair)."""
         if fraction >= LIGHT:
-            self.distance = max(self.distance, 2 if fraction >= HEAVY else 1)
+            self.distance = max(self.distance, MOST if fraction >= HEAVY else 1)
             self._calm = 0
         elif fraction < NONE and self.distance:
             self._calm += 1
             if self._calm >= CALM_REPORTS:
                 self.distance = self._calm = 0
         return self.distance
+
+    def payload(self, source: object, payload: bytes | memoryview, pt: int, stamp: int) -> bytes:
+        """The RED payload of a packet: what the same source sent last, then its own."""
+        past = self._past
+        if self._source is not source:
+            self._source = source
+            past.clear()
+        if past and (stamp - past[-1][0]) & 0xFFFFFFFF >= 0x80000000:
+            return written(pt, payload, ())  # a late packet
+        chosen = (past[-1],) if self.distance == 1 and past else past
+        found = written(pt, payload, [((stamp - at) & 0xFFFFFFFF, data) for at, data in chosen])
+        past.append((stamp, bytes(payload)))
+        return found

@@ -8,7 +8,6 @@ receiver and SRTP see one stream (no number is ever used for two different packe
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
@@ -23,7 +22,7 @@ from calling.media.rtp.header import (
     renumber_extensions,
 )
 from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
-from calling.media.rtp.red import Need, written
+from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter, is_key
@@ -103,9 +102,7 @@ class RtpSender:
         self._resends = 0
         self._event_until = 0.0
         self.bridge: Transcoder | None = None  # a transcoder while the source's codec is not spoken here
-        self.need = Need()  # redundancy, while the far end reports loss and takes it
-        self._past: deque[tuple[int, bytes]] = deque(maxlen=2)  # timestamps and payloads sent last
-        self._past_of: object = None  # whose they are
+        self.redundancy = Redundancy()  # while the far end reports loss and takes it
         self.far_fraction = self.far_jitter = 0.0  # what the far end reports
         self.far_lost = 0
         self.rtt: float | None = None
@@ -193,7 +190,7 @@ class RtpSender:
         pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
-        if self.need.distance and self.line is not None and pt in self.line.red:
+        if self.redundancy.distance and self.line is not None and pt in self.line.red:
             size = self._add_redundancy(view, size, pt, mark, number, stamp)
         self.packets += 1
         self.octets += size
@@ -337,8 +334,9 @@ class RtpSender:
         number = (self.last_seq + 1) & 0xFFFF
         stamp = self._next_ts & 0xFFFFFFFF
         self._next_ts += step
-        if self.need.distance and pt in self.line.red:
-            payload, pt = self._with_past(payload, pt, stamp), self.line.red[pt]
+        if self.redundancy.distance and pt in self.line.red:
+            payload = self.redundancy.payload(feeder, payload, pt, stamp)
+            pt = self.line.red[pt]
         self.transmit(payload, pt | (0x80 if marker else 0), number, stamp, now)
 
     def transmit(self, payload: bytes | memoryview, mark: int, number: int, stamp: int, now: float) -> None:
@@ -365,24 +363,9 @@ class RtpSender:
         """The far end tells which share of the packets it lost."""
         self.far_fraction = fraction
         if self.line is not None and self.line.red:
-            self.need.reported(fraction)
+            self.redundancy.reported(fraction)
         elif self.bridge is not None:
             self.bridge.expect_loss(fraction)
-
-    def _with_past(self, payload: bytes | memoryview, pt: int, stamp: int) -> bytes:
-        """The payload behind those that were sent last from the same source."""
-        if self._past_of is not self.active_source:
-            self._past_of = self.active_source
-            self._past.clear()
-        if self._past and (stamp - self._past[-1][0]) & 0xFFFFFFFF >= 0x80000000:
-            return written(pt, payload, ())  # a late packet
-        if self.need.distance == 1 and self._past:
-            at, data = self._past[-1]
-            past = [((stamp - at) & 0xFFFFFFFF, data)]
-        else:
-            past = [((stamp - at) & 0xFFFFFFFF, data) for at, data in self._past]
-        self._past.append((stamp, bytes(payload)))
-        return written(pt, payload, past)
 
     def _add_redundancy(
         self, view: memoryview, size: int, pt: int, mark: int, number: int, stamp: int
@@ -391,7 +374,8 @@ class RtpSender:
         at = payload_offset(view, size)
         if at is None or self.line is None:
             return size
-        payload = self._with_past(view[at : payload_end(view, size)], pt, stamp)
+        sound = view[at : payload_end(view, size)]
+        payload = self.redundancy.payload(self.active_source, sound, pt, stamp)
         view[0] &= 0xDF
         view[at : at + len(payload)] = payload
         pack_fields(view, FIELDS_AT, self.line.red[pt] | mark & 0x80, number, stamp, self.ssrc)
