@@ -160,7 +160,8 @@ BEGUN: Final[dict[str, dict[str, Field]]] = {
     "stream": {"stream_id": text("`streamSid` of the Media Streams protocol", "MZ01a1fcbe", required=False)},
 }
 PRESSED: Final = (
-    "what was pressed: `type` is `digit` (with `params.digits`), `no_input`, `no_match` or `stopped`"
+    "what was entered: `type` is `digit` (with `params.digits`), `speech` (with `params.text` and "
+    "`params.confidence`), `no_input`, `no_match` or `stopped`"
 )
 DONE: Final[dict[str, dict[str, Field]]] = {
     "play": {"reason": text("`stopped` where it did not play to its end", "stopped", required=False)},

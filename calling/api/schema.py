@@ -252,6 +252,18 @@ Collect = shape(
     **OPERATION,
     **DIGITS,
     digits=inline_serializer("CollectDigits", dict(DIGITS), required=False),
+    speech=inline_serializer(
+        "CollectSpeech",
+        {
+            "model": s.ChoiceField(["accurate", "quick"], required=False),
+            "language": maybe(max_length=20, help_text="such as en-US"),
+            "hints": s.ListField(child=text(max_length=100), required=False, max_length=100),
+            "end_silence_timeout": s.FloatField(required=False, min_value=0.2, max_value=5),
+            "speech_timeout": s.FloatField(required=False, min_value=1, max_value=600),
+        },
+        required=False,
+        help_text="the first words end it, too; needs a speech worker",
+    ),
     initial_timeout=s.FloatField(required=False, min_value=0, max_value=3600),
     partial_results=s.BooleanField(required=False),
     start_input_timers=s.BooleanField(required=False),

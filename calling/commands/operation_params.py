@@ -6,7 +6,8 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 * play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
 * record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
-* collect {digits: {max, terminators, digit_timeout}, initial_timeout, partial_results, start_input_timers}
+* collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, partial_results,
+           start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
 * transcribe, detect: `speech_params`
@@ -231,7 +232,7 @@ def collect(form: Params) -> dict[str, Any]:
     digits = nested(form, "digits")
     most, pause = digits.integer("max", 1, 64), digits.number("digit_timeout", 0.1, 600)
     first = form.number("initial_timeout", 0, 3600)
-    params = {
+    params: dict[str, Any] = {
         "digits": {
             "max": most or 1,
             "terminators": terminators(digits, "#"),
@@ -242,6 +243,15 @@ def collect(form: Params) -> dict[str, Any]:
         "start_input_timers": form.boolean("start_input_timers") is not False,
     }
     adopt_faults(form, digits)
+    if form.given("speech"):
+        spoken = nested(form, "speech")
+        if spoken is form:
+            form.fail("speech", "speech must be an object.")
+        else:
+            params["speech"] = speech_params.collected(spoken)
+            adopt_faults(form, spoken)
+        if not form.given("digits") and not form.given("max"):
+            params["digits"] = None  # words alone
     return params
 
 

@@ -1,6 +1,7 @@
 """What `transcribe` and `detect` may carry, and whether this instance can do them: 422 by name where not.
 
 * transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
+* speech of collect {the same but partial, speech_timeout}
 * detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
               machine_words_threshold, machine_ready_timeout, wait_for_beep}
 """
@@ -62,6 +63,13 @@ def transcribe(form: Params) -> dict[str, Any]:
             raise errors.Unprocessable(UNAVAILABLE, words, "language")
         form.fail("language", words)
     return {"model": chosen, **params}
+
+
+def collected(form: Params) -> dict[str, Any]:
+    """The `speech` of a `collect`: how long a text may take, beside what `transcribe` takes."""
+    longest = form.number("speech_timeout", 1, 600)
+    params = transcribe(form)
+    return {**params, "partial": False, "speech_timeout": 60 if longest is None else longest}
 
 
 def hints(form: Params) -> list[str]:

@@ -60,7 +60,7 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
 
 
 class Transcriber:
-    """`hear` takes the sound, `tell` gets `partial` and `final` with times in ms of the sound."""
+    """`hear` takes the sound, `tell` gets `voice`, `partial` and `final` with times in ms of the sound."""
 
     def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
         self.wish = wish
@@ -72,6 +72,7 @@ class Transcriber:
         self._scored = 0  # samples of it that have a score
         self._next = 0
         self._partial_ms = 0
+        self._voice_ms = -1  # where the utterance began that was told last
         self._jobs: set[asyncio.Task[None]] = set()
         self._asked: Utterance | None = None  # whose partial words are being asked for
 
@@ -106,7 +107,11 @@ class Transcriber:
             found = self._utterances.window(self._score.process(window.data))
             if found is None:
                 self._partial_ms = 0
-            elif found.whole:
+                continue
+            if found.start_ms != self._voice_ms:  # who waits for a first word knows that it has begun
+                self._voice_ms = found.start_ms
+                self._tell({"say": "voice", "start_ms": found.start_ms})
+            if found.whole:
                 self._whole(found)
             else:
                 self._begun(found)

@@ -32,6 +32,31 @@ def test_what_is_wanted_of_a_transcript_is_kept(cast):
     }
 
 
+def test_a_collect_takes_words_alone_or_beside_digits(cast):
+    call_id = fake_worker.talking(cast)
+    spoken = {"language": "en-GB", "hints": ["sales"], "speech_timeout": 5}
+    for number, digits in enumerate(({}, {"digits": {"max": 2}})):
+        body = {"leg": "caller", "control_id": f"c{number}", "speech": spoken, **digits}
+        assert cast.rest.post(f"/api/calls/{call_id}/collect", body).status_code == 200
+    alone, beside = (models.Operation.objects.get(control_id=f"c{n}").params for n in (0, 1))
+    assert alone["digits"] is None and beside["digits"]["max"] == 2
+    assert alone["speech"] == {
+        "model": "accurate",
+        "language": "en-GB",
+        "hints": ["sales"],
+        "partial": False,
+        "end_silence_ms": 700,
+        "speech_timeout": 5,
+    }
+
+
+def test_a_collect_of_words_needs_a_worker(cast, settings: Any):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 0
+    call_id = fake_worker.talking(cast)
+    refused = cast.rest.post(f"/api/calls/{call_id}/collect", {"leg": "caller", "speech": {}})
+    assert rest_client.error_of(refused, 422)["code"] == "speech_unavailable"
+
+
 def test_without_a_leg_everybody_is_heard(cast):
     call_id = fake_worker.talking(cast)
     assert cast.rest.post(f"/api/calls/{call_id}/transcribe", {}).json()["leg_id"] is None
@@ -70,6 +95,10 @@ def test_words_are_told_with_their_leg_and_never_to_a_party(cast):
         ("detect", {"leg": "callee", "wait_for_beep": "yes"}, "wait_for_beep"),
         ("detect", {"leg": "callee", "beep": True}, "beep"),
         ("detect", {}, "leg"),
+        ("collect", {"speech": "yes"}, "speech"),
+        ("collect", {"speech": {"language": "english!"}}, "language"),
+        ("collect", {"speech": {"speech_timeout": 0}}, "speech_timeout"),
+        ("collect", {"speech": {"langauge": "de"}}, "speech.langauge"),
     ],
 )
 def test_a_wrong_field_is_named(cast, verb: str, body: dict[str, Any], attribute: str):

@@ -111,6 +111,67 @@ async def test_what_each_party_says_is_told_with_its_leg(
     server.close()
 
 
+async def speak_after_a_second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A speech worker that hears a voice after a second and knows its words half a second later."""
+    incoming, heard = frames.FrameReader(), 0
+    while data := await reader.read(65536):
+        for frame in incoming.feed(data):
+            if isinstance(frame, frames.Sound):
+                heard += 1
+                if heard == 50:
+                    writer.write(frames.of_words({"say": "voice", "start_ms": 1000}))
+                if heard == 75:
+                    said = {"say": "final", "text": "Sales, please.", "confidence": 0.9}
+                    writer.write(frames.of_words({**said, "start_ms": 1000, "end_ms": 1400}))
+            elif frame.get("job") == "transcribe":
+                writer.write(frames.of_words({"say": "ready"}))
+
+
+async def test_words_or_digits_end_a_collect_whichever_come_first(
+    cast: Cast, start_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "speech").mkdir()
+    server = await asyncio.start_unix_server(speak_after_a_second, tmp_path / "speech" / "1.sock")
+    await asyncio.to_thread(start_worker, wait=False, CALLWRIGHT_SPEECH_WORKERS="1")
+    await callers.in_thread(wait_for, models.MediaWorker.objects.exists, 60, "the worker")
+    alice, bob = Phone(500), Phone(2100)
+    device = await callers.come_online(cast.bob)
+    call_id = await callers.dial(cast.alice, alice, cast.bob.address)
+    await callers.pick_up(cast.bob, bob, call_id, device)
+    await callers.hears(alice, 2100)
+    leg_id = (await callers.leg(call_id, "caller")).id
+    spoken = {**TRANSCRIBE, "partial": False, "speech_timeout": 5}
+    digits = {"max": 1, "terminators": "#", "digit_timeout": 1}
+
+    async def collected(name: str, pressed: str = "", **params: Any) -> dict[str, Any]:
+        asked = {"digits": digits, "speech": spoken, "initial_timeout": 1.2, **params}
+        await callers.in_thread(operations.operate, call_id, leg_id, "collect", name, asked)
+        if pressed:
+            await asyncio.sleep(0.5)
+            keys = {"digits": pressed}
+            answer = await callers.in_thread(cast.alice.rest.post, f"/api/calls/{call_id}/dtmf", keys)
+            assert answer.status_code == 200
+        row = await callers.in_thread(ended, call_id, name)
+        assert row.state == "finished", row.result
+        result: dict[str, Any] = row.result["result"]
+        return result
+
+    words = {"type": "speech", "params": {"text": "Sales, please.", "confidence": 0.9}}
+    assert await collected("words") == words
+    assert await collected("alone", pressed="7", digits=None) == words
+    pressed = await collected("digits", pressed="7")
+    assert (pressed["type"], pressed["params"]["digits"]) == ("digit", "7")
+    assert await collected("nothing", initial_timeout=0.3) == {"type": "no_input", "params": {}}
+    await asyncio.gather(alice.close(), bob.close())
+    server.close()
+
+
+def ended(call_id: str, name: str) -> models.Operation:
+    rows = models.Operation.objects.filter(call_id=call_id, control_id=name)
+    wait_for(lambda: rows.exclude(state__in=operations.LIVE).exists(), 15, f"the end of {name}")
+    return rows.get()
+
+
 async def test_a_party_is_heard_and_a_killed_worker_is_told_while_the_call_goes_on(
     cast: Cast, hearing: subprocess.Popen[bytes]
 ) -> None:

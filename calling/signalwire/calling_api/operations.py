@@ -63,14 +63,16 @@ def record(request: Request) -> dict[str, Any]:
 
 
 def collect(request: Request) -> dict[str, Any]:
-    """`calling.collect`: digits. Speech has no provider here."""
-    for name in ("speech", "continuous"):
-        if request.form.data.get(name):
-            raise not_supported(f"{name} in calling.collect", name)
-    if not request.form.given("digits"):
-        request.form.fail("digits", "digits is required.", "missing_required_parameter")
+    """`calling.collect`: digits, or words where there is a speech worker."""
+    if request.form.data.get("continuous"):
+        raise not_supported("continuous in calling.collect", "continuous")
+    if not request.form.given("digits") and not request.form.given("speech"):
+        request.form.fail("digits", "digits or speech is required.", "missing_required_parameter")
     request.form.check()
-    return begin(request, "collect", request.form.data)
+    data, spoken = request.form.data, request.form.data.get("speech")
+    if isinstance(spoken, Mapping):  # engines and their models are SignalWire's
+        data = {**data, "speech": {name: spoken[name] for name in spoken if name not in ("engine", "model")}}
+    return begin(request, "collect", data)
 
 
 def stream(request: Request) -> dict[str, Any]:
