@@ -206,6 +206,8 @@ export interface Collect {
   terminators?: string;
   digit_timeout?: number;
   digits?: CollectDigits;
+  /** the first words end it, too; needs a speech worker */
+  speech?: CollectSpeech;
   initial_timeout?: number;
   partial_results?: boolean;
   start_input_timers?: boolean;
@@ -215,6 +217,15 @@ export interface CollectDigits {
   max?: number;
   terminators?: string;
   digit_timeout?: number;
+}
+
+export interface CollectSpeech {
+  model?: ModelEnum;
+  /** such as en-US */
+  language?: string;
+  hints?: Array<string>;
+  end_silence_timeout?: number;
+  speech_timeout?: number;
 }
 
 export interface ConferenceRoom {

@@ -249,6 +249,8 @@ class Collect(TypedDict):
     terminators: NotRequired[str]
     digit_timeout: NotRequired[float]
     digits: NotRequired[CollectDigits]
+    # the first words end it, too; needs a speech worker
+    speech: NotRequired[CollectSpeech]
     initial_timeout: NotRequired[float]
     partial_results: NotRequired[bool]
     start_input_timers: NotRequired[bool]
@@ -258,6 +260,15 @@ class CollectDigits(TypedDict):
     max: NotRequired[int]
     terminators: NotRequired[str]
     digit_timeout: NotRequired[float]
+
+
+class CollectSpeech(TypedDict):
+    model: NotRequired[ModelEnum]
+    # such as en-US
+    language: NotRequired[str]
+    hints: NotRequired[list[str]]
+    end_silence_timeout: NotRequired[float]
+    speech_timeout: NotRequired[float]
 
 
 class ConferenceRoom(TypedDict):
