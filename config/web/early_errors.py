@@ -47,7 +47,7 @@ def base_of_head(head: bytes, scheme: str, server: tuple[str, int | None] | None
 
 def base_of_scope(scope: MutableMapping[str, Any]) -> str | None:
     """The same of a request whose head was read; its scheme is the socket's or a trusted proxy's."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    host = next((value for name, value in scope.get("headers", ()) if name == b"host"), b"")
     head = b"host: " + host if host else b""
     return base_of_head(head, scope.get("scheme", "http"), scope.get("server"))
 

@@ -97,6 +97,11 @@ def furnish(cast: Cast) -> dict[str, str]:
     own = {"project": project, "conversation": talk, "subscriber": alice}
     models.Participation.objects.create(identity=alice.pk, **own)
     models.TextMessage.objects.create(text=CANARY, name=CANARY, created_at=timezone.now(), **own)
+    invite = models.StaffInvite.objects.create(
+        project=project, role="viewer", note=CANARY, digest=CANARY, expires_at=timezone.now()
+    )
+    lead = User.objects.create_user(f"{CANARY}-lead")
+    models.StaffRole.objects.create(project=project, user=lead, role="viewer")
     issued = IssuedToken.objects.filter(project=project).earliest("issued_at")
     return {
         "call": call_id, "leg": leg.id, "room": str(room.pk), "room_name": room.name,
@@ -105,7 +110,7 @@ def furnish(cast: Cast) -> dict[str, str]:
         "webhook": str(hook.pk), "delivery": str(delivery.pk), "recording": str(recording.pk),
         "embed": str(embed.pk), "project": str(project.pk), "control": "c1", "jti": str(issued.jti),
         "rate": str(rate.pk), "meeting": str(meeting.pk), "alert": str(alert.pk),
-        "conversation": str(talk.pk),
+        "conversation": str(talk.pk), "invite": str(invite.pk), "user": str(lead.pk),
         "key": str(ApiToken.objects.get(project=project).pk), "embed_token": embed.token,
     }  # fmt: skip
 
@@ -114,7 +119,7 @@ def nothing(ids: dict[str, str]) -> dict[str, str]:
     """Ids of the same shapes that nothing has."""
     absent = {name: str(uuid7() if name in ("call", "leg") else uuid4()) for name in ids}
     embed = "c2c_" + "0" * 32
-    return absent | {"room_name": "no-such-room", "control": "c1", "embed_token": embed}
+    return absent | {"room_name": "no-such-room", "control": "c1", "embed_token": embed, "user": "999999"}
 
 
 @dataclass

@@ -39,13 +39,17 @@ NAMES = {  # what stands in a path, by the name of its place
     "alert_id": "alert",
     "number_id": "number", "room_id": "room", "subscriber_id": "subscriber", "name": "room_name",
     "account": "project", "rate_id": "rate",
-    "key": "room",
+    "key": "room", "invite_id": "invite", "user_id": "user",
+}  # fmt: skip
+ROWS = {  # of a staff page's kind, the row that it edits
+    "subscribers": "subscriber", "rooms": "room", "numbers": "number", "gateways": "gateway",
+    "endpoints": "sip_endpoint", "scripts": "script",
 }  # fmt: skip
 CHOICES = {  # places that are no ids: every word of them is tried
     "verb": ("play", "record", "lock", "unlock", "end", "mute", "unmute", "deafen", "remove", "volume"),
     "wish": ("stop", "pause", "resume", "volume"),
     "action": ("hangup", "hold", "resume", "transfer", "test", "replay", "rotate", "disable", "enable"),
-    "what": ("calls", "events"), "form": ("csv", "jsonl"),
+    "what": ("calls", "events"), "form": ("csv", "jsonl"), "kind_name": tuple(ROWS),
 }  # fmt: skip
 # Open to everybody, and the same for all of them.
 OPEN = {
@@ -61,7 +65,10 @@ OPEN = {
     "static/callwright-<str:version>/<path:name>",
 }
 # The door of the staff pages, and what is about the person at it.
-DOOR = {f"dashboard/{page}" for page in ("login", "login/code", "logout", "choose", "second-factor")}
+DOOR = {
+    f"dashboard/{page}"
+    for page in ("login", "login/code", "logout", "choose", "second-factor", "join/<str:text>")
+}
 # Trades a public string for a token by design; what it gives is asked for by name below.
 PUBLIC_TRADES = {"api/fabric/embeds/tokens", "api/embeds/tokens"}
 BODIES: dict[str, list[dict[str, str]]] = {  # fields that name rows, by path; values are keys of `furnish`
@@ -101,8 +108,8 @@ def placed(template: str) -> bool:
     found = places(template)
     if not found:
         return template.startswith(("api/", "dashboard/"))
-    named = all(place in CHOICES or place in NAMES or place == "id" for place in found)
-    return named and all(place in CHOICES or key_of(template, place) for place in found)
+    named = all(place in CHOICES or place in NAMES or place in ("id", "row_id") for place in found)
+    return named and all(place in CHOICES or place == "row_id" or key_of(template, place) for place in found)
 
 
 def words_of(template: str) -> list[dict[str, str]]:
@@ -115,6 +122,8 @@ def filled(template: str, ids: dict[str, str], words: dict[str, str]) -> str:
     """The path of a template with these ids and words."""
 
     def value(place: re.Match[str]) -> str:
+        if place[1] == "row_id":
+            return ids[ROWS[words["kind_name"]]]
         return words.get(place[1]) or ids[key_of(template, place[1])]
 
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", value, template)
@@ -123,7 +132,9 @@ def filled(template: str, ids: dict[str, str], words: dict[str, str]) -> str:
 OWNED = [
     each
     for each in TEMPLATES
-    if any(place not in CHOICES for place in places(each)) and not each.startswith(("admin/", "^"))
+    if any(place not in CHOICES for place in places(each))
+    and not each.startswith(("admin/", "^"))
+    and each not in DOOR | OPEN
 ]
 LISTS = [each for each in TEMPLATES if not places(each) and each.startswith(("api/", "dashboard/"))]
 

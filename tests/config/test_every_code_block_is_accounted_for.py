@@ -48,6 +48,7 @@ ELSEWHERE = {
     ("docs/media.md", " socket"): "a drawing",
     ("docs/operations.md", "$ curl localhost"): "asked by a test of the health paths",
     ("docs/operations.md", "$ .venv/bin/python manage.py doctor"): "what a command prints on one machine",
+    ("docs/operations.md", "docker compose stop"): "needs a Docker engine",
     ("docs/operations.md", "BIN="): "a backup of the reader's own instance",
     ("docs/operations.md", "$BIN/psql"): "replaces the reader's database",
     ("docs/operations.md", "CREATE ROLE"): "needs a superuser; a test makes these logins",

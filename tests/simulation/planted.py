@@ -75,17 +75,26 @@ def two_numbers_at_once() -> Iterator[None]:
         yield
 
 
-HEADS = "SELECT DISTINCT ON (endpoint_id, stream) id"
-LAPSED = "(h.claimed_until IS NULL OR h.claimed_until < clock_timestamp())"
-LAPSED_ROW = "(d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())"
+# That only the oldest delivery of a stream is claimed.
+OLDEST = """
+         AND d.id = (
+             SELECT o.id FROM calling_delivery o
+             WHERE o.state = 'pending' AND (o.endpoint_id, o.stream) >= (d.endpoint_id, d.stream)
+             ORDER BY o.endpoint_id, o.stream, o.event_id, o.id LIMIT 1)"""
+HEADS = "d.state = 'pending' AND d.head" + "\n"
+LAPSED = "(d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())"
+
+
+def any_of_a_stream() -> str:
+    assert OLDEST in delivery_queue.CLAIM and HEADS in delivery_queue.CLAIM
+    return delivery_queue.CLAIM.replace(OLDEST, "").replace(HEADS, "d.state = 'pending'\n")
+
 
 PLANTED: dict[str, Callable[[], Any]] = {
     "lost fence check": in_place_of(control, "check_fence", lambda fence: None),
     "a session is claimed without a look": in_place_of(lease, "claim", claim_without_a_look),
-    "order broken": without(delivery_queue, "CLAIM", HEADS, "SELECT id"),
-    "claim without lease": in_place_of(
-        delivery_queue, "CLAIM", delivery_queue.CLAIM.replace(LAPSED, "true").replace(LAPSED_ROW, "true")
-    ),
+    "order broken": in_place_of(delivery_queue, "CLAIM", any_of_a_stream()),
+    "claim without lease": without(delivery_queue, "CLAIM", LAPSED, "true"),
     "publish in two halves": in_place_of(publish, "publish_waiting", publish_in_two_halves),
     "timer not cleared": timers_stay,
     "numbers with gaps": two_numbers_at_once,
