@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _beyond_the_sample(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
-    """What `sample(count)` leaves to `make soak`. On a file (`pytestmark`) it draws among all of its tests."""
+    """What `sample(count)` leaves to `make soak`; on a file (`pytestmark`) it draws among all its tests."""
     marked: list[pytest.Item] = []
     cases: list[tuple[str, int]] = []
     for item in items:
