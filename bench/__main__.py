@@ -1,4 +1,4 @@
-"""`make bench`: idle cost, set-up, webhooks, growth, playing, SIP, then the media table, which arguments go to."""
+"""`make bench`: idle cost, set-up, webhooks, growth, playing, SIP, then media, where arguments go to."""
 
 from __future__ import annotations
 
