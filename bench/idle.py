@@ -1,7 +1,7 @@
-"""What an instance costs that carries no call: CPU by process, transactions, statements and WAL per second.
+"""What an instance costs that carries no call: CPU by process, transactions and WAL per second.
 
 CPU is read from the process accounts, so it holds on a busy machine too, if a little high. Transactions are
-counted by PostgreSQL, statements by the processes' own sessions (`pg_stat_statements` is not needed).
+counted by PostgreSQL.
 Run alone with `python -m bench.idle [--seconds N]`.
 """
 

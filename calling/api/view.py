@@ -91,14 +91,10 @@ def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
 
     No connection of the pool is held while it sleeps.
     """
-    if not isinstance(subject, TokenHolder):
-        return
-
-    def waits() -> bool:
+    if isinstance(subject, TokenHolder):
         _, leg = leg_selection.locate(subject, call_id)
-        return leg is not None and leg.answer is None and leg.live and leg.offer is not None
-
-    wait_while(waits)
+        if leg is not None and leg.answer is None and leg.live and leg.offer is not None:
+            wait_for_leg(leg.id)
 
 
 def wait_while(waits: Callable[[], bool]) -> None:

@@ -215,8 +215,7 @@ def open_call(
         setattr(row, name, value)
     row.deadline = row.created_at
     row.save(force_insert=True)
-    for position, leg in enumerate(call.legs):
-        store.create_leg(call.id, position, leg)
+    store.create_legs(call.id, enumerate(call.legs))
     world, rows = first or ({}, {})
     return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open())
 

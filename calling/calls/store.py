@@ -195,11 +195,10 @@ def save_world(
             row.save(update_fields=[*changed, *(["sequence"] if call.id in counted else [])])
         elif call.id in counted:
             rows[call.id].save(update_fields=["sequence"])
+        create_legs(call.id, ((at, leg) for at, leg in enumerate(call.legs) if leg.id not in known))
         for position, leg in enumerate(call.legs):
             was = known.get(leg.id)
-            if was is None:
-                create_leg(call.id, position, leg)
-            elif was != leg or homes[leg.id] != call.id:
+            if was is not None and (was != leg or homes[leg.id] != call.id):
                 columns = differing(leg_columns(was), leg_columns(leg))
                 if columns or homes[leg.id] != call.id:
                     models.Leg.objects.filter(pk=leg.id).update(call_id=call.id, position=position, **columns)
@@ -211,10 +210,17 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, 
     return {name: value for name, value in after.items() if name not in before or before[name] != value}
 
 
-def create_leg(call_id: str, position: int, leg: Leg) -> None:
-    models.Leg.objects.create(id=leg.id, call_id=call_id, position=position, **leg_columns(leg))
+def create_legs(call_id: str, fresh: Iterable[tuple[int, Leg]]) -> None:
+    """Insert legs of a call, each with its place in it, and their attempts: two statements at most."""
+    fresh = list(fresh)
+    models.Leg.objects.bulk_create(
+        models.Leg(id=leg.id, call_id=call_id, position=position, **leg_columns(leg))
+        for position, leg in fresh
+    )
     models.Attempt.objects.bulk_create(
-        models.Attempt(id=attempt.id, leg_id=leg.id, **attempt_columns(attempt)) for attempt in leg.attempts
+        models.Attempt(id=attempt.id, leg_id=leg.id, **attempt_columns(attempt))
+        for _, leg in fresh
+        for attempt in leg.attempts
     )
 
 

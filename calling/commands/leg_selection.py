@@ -37,13 +37,16 @@ def locate(subject: Subject, call_id: UUID | str) -> tuple[models.Call, Leg | No
     leg_row = max(legs, key=lambda leg: (leg.state != "ended", leg.call_id != asked, leg.id))
     if leg_row.call_id != asked:
         row = models.Call.objects.get(pk=leg_row.call_id)
-    leg = leg_value(leg_row, list(leg_row.attempts.order_by("id")))
-    return row, leg
+    return row, leg_value(leg_row, store.attempts_of(leg_row))
 
 
 def own_legs(holder: TokenHolder, where: Q) -> list[models.Leg]:
-    """The legs of a token's holder: its subscriber's, or for a guest those of its own identity."""
-    return list(models.Leg.objects.filter(where, legs_of(holder)))
+    """The legs of a token's holder: its subscriber's, or for a guest those of its own identity.
+
+    Each with its attempts (`store.attempts_of`).
+    """
+    rows = models.Leg.objects.filter(where, legs_of(holder))
+    return list(rows.defer("stats").annotate(tries=store.ATTEMPTS))
 
 
 def legs_of(holder: TokenHolder) -> Q:
@@ -95,7 +98,7 @@ def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str
     """The token's own leg; from a socket, the one that its device carries or is rung by."""
     row, leg = locate(subject, call_id)
     assert leg is not None  # `locate` raises NotFound for a token without a leg
-    call = store.snapshot(row.id)
+    call = store.values([row])[0]
     if device_id is not None:
         leg = next((each for each in call.legs if rings_or_carries(each, device_id)), leg)
         if leg.live and leg.device_id not in (None, device_id):
@@ -137,7 +140,7 @@ def select_leg(
         call, leg = own_leg(subject, call_id, name, device_id)
         return call.id, leg
     row, _ = locate(subject, call_id)
-    call = store.snapshot(row.id)
+    call = store.values([row])[0]
     found = call.leg(pick_leg(call, name, acting=acting))
     assert found is not None
     return call.id, found
@@ -149,7 +152,7 @@ def implied_leg(subject: Subject, call_id: str, data: Json, device_id: str | Non
     if isinstance(subject, ApiKey) and not form.given("leg"):
         form.check()
         row, _ = locate(subject, call_id)
-        call = store.snapshot(row.id)
+        call = store.values([row])[0]
         return call.id, (consulting_leg(call) or (call.live_legs or call.legs)[0]).id
     found, leg = select_leg(subject, call_id, form, device_id)
     return found, leg.id
