@@ -10,7 +10,7 @@ from typing import Any
 import clock
 from calling.commands.params import invalid
 from calling.runtime.db_threads import run_for_socket
-from calling.signalwire.browser import commands, moderation, rpc
+from calling.signalwire.browser import answer_order, commands, moderation, rpc
 from calling.signalwire.browser.rpc import Message, Request
 from calling.signalwire.browser.session import BrowserSession
 from calling.signalwire.browser.translate import ClientView
@@ -77,7 +77,7 @@ async def bye(line: BrowserSession, client_id: str, told: ClientView | None) -> 
     """Version 4 is told of the end before its own request for it is answered; version 3 never waits for
     an answer that comes after the event, so it is told by the answer alone."""
     if told is not None:
-        with contextlib.nullcontext() if line.goodbye_first else line.leaving(told):
+        with line.leaving(told) if line.version_3 else contextlib.nullcontext():
             await run_for_socket(commands.bye, line.holder, line.device_id, told)
         line.over(told, "hangup")
     return {"message": "CALL ENDED", "callID": client_id, "cause": "NORMAL_CLEARING", "causeCode": "16"}
@@ -98,7 +98,8 @@ async def modify(line: BrowserSession, client_id: str, told: ClientView, fields:
         case "updateMedia":
             serial = await run_for_socket(commands.update, line.holder, line.device_id, told, fields)
             sdp = await platform_answer(line, told.leg_id, serial)
-            return answer | {"holdState": "active", "sdp": sdp}
+            ordered = answer_order.audio_first(sdp) if line.version_3 else sdp
+            return answer | {"holdState": "active", "sdp": ordered}
         case _:
             raise invalid("action", "There is no such action.")
 
