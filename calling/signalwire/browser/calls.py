@@ -10,7 +10,7 @@ from typing import Any
 import clock
 from calling.commands.params import invalid
 from calling.runtime.db_threads import run_for_socket
-from calling.signalwire.browser import answer_order, commands, moderation, rpc
+from calling.signalwire.browser import commands, moderation, rpc, version_3
 from calling.signalwire.browser.rpc import Message, Request
 from calling.signalwire.browser.session import BrowserSession
 from calling.signalwire.browser.translate import ClientView
@@ -98,7 +98,7 @@ async def modify(line: BrowserSession, client_id: str, told: ClientView, fields:
         case "updateMedia":
             serial = await run_for_socket(commands.update, line.holder, line.device_id, told, fields)
             sdp = await platform_answer(line, told.leg_id, serial)
-            ordered = answer_order.audio_first(sdp) if line.version_3 else sdp
+            ordered = version_3.audio_first(sdp) if line.version_3 else sdp
             return answer | {"holdState": "active", "sdp": ordered}
         case _:
             raise invalid("action", "There is no such action.")

@@ -1,14 +1,17 @@
-"""The order in which version 3 of the SDK takes the sections of an answer. Pure.
+"""What version 3 of the SDK must be told otherwise than version 4. Pure.
 
 An answer has the sections of its offer in their order (RFC 3264 section 6). Version 3 offers the picture
-before the sound for a shared screen, expects the sound first all the same, and exchanges the two itself.
+before the sound for a shared screen, expects the sound first all the same, and exchanges the two itself. Its
+`startScreenShare` resolves when a member joins whose `parent_id` is its own.
 """
 
 from __future__ import annotations
 
 import re
 
+from calling.signalwire.browser import rpc
 from calling.signalwire.browser.rpc import Message
+from calling.signalwire.browser.translate import ClientView
 
 _SECTION = re.compile(r"(?=^m=)", re.MULTILINE)
 
@@ -20,7 +23,7 @@ def audio_first(sdp: str) -> str:
     return head + sections[1] + sections[0] if kinds == ["video", "audio"] else sdp
 
 
-def for_version_3(event: Message) -> Message:
+def fitted(event: Message) -> Message:
     """The event, with the answer in it, if it brings one, in that order."""
     params = event["params"]
     inner = params["params"]
@@ -28,3 +31,11 @@ def for_version_3(event: Message) -> Message:
         return event
     answer = {**inner["params"], "sdp": audio_first(inner["params"]["sdp"])}
     return {**event, "params": {**params, "params": {**inner, "params": answer}}}
+
+
+def part_joined(part: ClientView, whole: ClientView) -> Message:
+    """The shared screen or further camera `part` of the call `whole` has begun."""
+    here = whole.here
+    member = {"id": part.leg_id, "parent_id": whole.leg_id, "call_id": part.client_id}
+    room = {"room_id": here.room_id, "room_session_id": here.session_id} if here is not None else {}
+    return rpc.event("video.member.joined", {"call_id": whole.client_id, **room, "member": member})

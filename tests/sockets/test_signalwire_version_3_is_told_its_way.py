@@ -1,11 +1,12 @@
-"""The order of an answer's sections, as version 3 of the SDK expects it."""
+"""What version 3 of the SDK is told otherwise: the order of answers, and that its screen has begun."""
 
 from __future__ import annotations
 
 import pytest
 
 from calling.signalwire.browser import rpc
-from calling.signalwire.browser.answer_order import audio_first, for_version_3
+from calling.signalwire.browser.translate import ClientView
+from calling.signalwire.browser.version_3 import audio_first, fitted, part_joined
 
 HEAD = "v=0\r\ns=-\r\na=group:BUNDLE 0 1\r\n"
 SOUND = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\n"
@@ -25,7 +26,7 @@ def test_any_other_answer_stays_as_it_is(sections: str) -> None:
 
 def test_of_events_only_the_answer_changes() -> None:
     answer = rpc.verto_event("verto.answer", {"callID": "C1", "sdp": HEAD + PICTURE + SOUND})
-    changed = for_version_3(answer)
+    changed = fitted(answer)
     assert changed["params"]["params"]["params"] == {"callID": "C1", "sdp": HEAD + SOUND + PICTURE}
     assert changed["id"] == answer["id"]
     for other in (
@@ -33,4 +34,13 @@ def test_of_events_only_the_answer_changes() -> None:
         rpc.verto_event("verto.invite", {"callID": "C1", "sdp": HEAD + PICTURE + SOUND}),
         rpc.event("call.joined", {"call_id": "C1"}),
     ):
-        assert for_version_3(other) == other
+        assert fitted(other) == other
+
+
+def test_a_screen_that_has_begun_is_a_member_of_its_party() -> None:
+    screen = ClientView("c2", "l2", "S1", part_of="l1")
+    event = part_joined(screen, ClientView("c1", "l1", "C1"))["params"]
+    assert event["event_type"] == "video.member.joined"
+    assert event["params"] == {
+        "call_id": "C1", "member": {"id": "l2", "parent_id": "l1", "call_id": "S1"}
+    }  # fmt: skip
