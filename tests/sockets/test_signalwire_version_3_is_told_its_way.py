@@ -6,7 +6,7 @@ import pytest
 
 from calling.signalwire.browser import rpc
 from calling.signalwire.browser.translate import ClientView
-from calling.signalwire.browser.version_3 import audio_first, fitted, part_joined
+from calling.signalwire.browser.version_3 import audio_first, fitted, in_levels, in_percent, part_joined
 
 HEAD = "v=0\r\ns=-\r\na=group:BUNDLE 0 1\r\n"
 SOUND = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\n"
@@ -44,3 +44,22 @@ def test_a_screen_that_has_begun_is_a_member_of_its_party() -> None:
     assert event["params"] == {
         "call_id": "C1", "member": {"id": "l2", "parent_id": "l1", "call_id": "S1"}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("level", "percent"), [(-50, 0), (-25, 50), (0, 100), (50, 200)])
+def test_its_volumes_are_levels(level: int, percent: int) -> None:
+    request = rpc.Request("r1", "call.microphone.volume.set", {"volume": level, "self": {}})
+    assert in_percent(request).params == {"volume": percent, "self": {}}
+    told = {"room_session": {"members": [{"input_volume": percent, "output_volume": percent, "name": "a"}]}}
+    own = {"room_session": {"members": [{"input_volume": level, "output_volume": level, "name": "a"}]}}
+    assert in_levels(told) == own
+
+
+def test_what_is_no_volume_stays_what_it_is() -> None:
+    for given in ({}, {"volume": True}, {"volume": "5"}, {"volume": None}, {"value": 5}):
+        request = rpc.Request("r1", "call.lock", given)
+        assert in_percent(request) == request
+    event = rpc.event(
+        "member.updated", {"member": {"input_sensitivity": 40, "deaf": True, "input_volume": None}}
+    )
+    assert fitted(event) == event

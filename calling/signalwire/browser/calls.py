@@ -126,7 +126,8 @@ async def end_parts(line: BrowserSession, parts: list[ClientView]) -> None:
 
 async def direct(line: BrowserSession, request: Request) -> Message:
     """`call.*`: done, told to everybody by events, or refused by name."""
-    asked = moderation.read(request, line.told.values())
+    asked = moderation.read(version_3.in_percent(request) if line.version_3 else request, line.told.values())
     answer = await run_for_socket(moderation.handle, line.holder, line.device_id, asked)
+    answer = version_3.in_levels(answer) if line.version_3 else answer
     hub.the_hub().look(line)
     return rpc.result(request.id, {"code": "200", "message": "OK", **answer})
