@@ -270,8 +270,11 @@ def test_every_method_of_version_4_does_what_its_row_says(
 def test_what_ends_a_client_ends_it(tab: Tab, instance: Instance) -> None:
     alice, bob = tab("erin"), tab("frank")
     assert "error" not in alice.run("invoke", "", "SignalWire", "unregister", [])
-    gone = bob.dial("/private/erin", audio=True)
-    bob.reaches(gone, "destroyed")
+    unheard = bob.dial("/private/erin", audio=True)
+    bob.page.wait_for_timeout(2500)
+    assert alice.run("incoming") == []
+    bob.run("hangup", unheard)
+    bob.reaches(unheard, "destroyed")
     assert "error" not in alice.run("invoke", "", "SignalWire", "register", [])
     found = alice.run("invoke", "", "SignalWire", "preflight", ["/public/echo", {}], 30_000)
     assert "error" not in found, found
