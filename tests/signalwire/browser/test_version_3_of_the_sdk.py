@@ -35,7 +35,13 @@ def test_it_is_called_and_answers(tab: Tab) -> None:
     bob.hears(ringing)
 
 
-@pytest.mark.parametrize("wish", [{"audio": True}, {"audio": True, "video": True, "receiveVideo": True}])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"audio": True},
+        pytest.param({"audio": True, "video": True, "receiveVideo": True}, marks=pytest.mark.soak_only),
+    ],
+)
 def test_it_answers_with_its_own_defaults(tab: Tab, wish: dict[str, bool]) -> None:
     """With the camera, whether somebody asked for a picture or not."""
     alice, bob = tab("alice"), tab("bob", query=THREE)
