@@ -8,11 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from calling.commands import dial as place_call
+from calling.commands.routing import DialRequest
 from calling.media.sources import tones
 from calling.media.worker import warmth
 from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import script
 from tests.e2e.workers import WorkerProcess
+from tests.media.files.made import media
+from tests.media.files.test_media_are_fetched_once import server
 from tests.media.phones import Phone
 from tests.support.people import Cast
 
@@ -30,6 +34,16 @@ async def first_sound(cast: Cast, to: str) -> float:
     """Seconds from the connection to the first 40 ms that are not silent."""
     phone = Phone(400.0)
     await callers.dial(cast.alice, phone, to)
+    return await connected_to_sound(phone)
+
+
+async def answered_to_sound(cast: Cast, call_id: str, device: str) -> float:
+    phone = Phone(400.0)
+    await callers.pick_up(cast.bob, phone, call_id, device)
+    return await connected_to_sound(phone)
+
+
+async def connected_to_sound(phone: Phone) -> float:
     try:
         await callers.until(lambda: phone.pc.connectionState == "connected", 8, "the connection")
         began = time.monotonic()
@@ -54,6 +68,24 @@ async def test_the_first_sound_comes_soon(
     await callers.in_thread(start_worker)
     seconds = await first_sound(cast, f"/public/{what}")
     print(f"first {what}: {seconds:.2f} s")
+    assert seconds <= MOST
+
+
+@pytest.mark.soak_only
+async def test_a_film_is_ready_when_the_party_that_rang_answers(
+    cast: Cast, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    """Twenty seconds of film, which take longer to decode than the first sound may."""
+    await callers.in_thread(start_worker)
+    device = await callers.come_online(cast.bob)
+    async with server({"/film.mp4": media("mp4", 20.0, hertz=700.0)}) as (url, asked):
+        script = {"version": "1.0.0", "sections": {"main": [{"play": f"{url}/film.mp4"}]}}
+        request = DialRequest(to="/private/bob", from_="/private/alice", script=script)
+        call = await callers.in_thread(place_call.place, cast.key, request)
+        await callers.until(lambda: asked, 8, "the film fetched while it rings")
+        await callers.pause(5)
+        seconds = await answered_to_sound(cast, str(call.id), device)
+    print(f"first film: {seconds:.2f} s")
     assert seconds <= MOST
 
 

@@ -176,6 +176,35 @@ def test_events_that_were_not_acknowledged_are_said_again(port, cast):
     assert again.event("verto.invite") == before
 
 
+VERSION_3 = {"agent": "@signalwire/js/browser/3.30.0"}
+
+
+def test_version_3_comes_back_with_its_protocol_alone(port, cast):
+    alice = Client(port, cast.alice.token, **VERSION_3)
+    alice.invite("C1", "/private/bob")
+    alice.drop()
+    again = Client(port, cast.alice.token, **VERSION_3, protocol=alice.protocol)
+    assert again.protocol == alice.protocol
+    assert again.verto("verto.bye", "C1")["message"] == "CALL ENDED"
+
+
+@pytest.mark.parametrize("named", ["alice's", "signalwire_x", "signalwire_" + "0" * 32, "x"])
+def test_a_session_that_is_only_named_is_given_to_its_holder_alone(port, cast, named):
+    alice = Client(port, cast.alice.token, **VERSION_3)
+    protocol = alice.protocol if named == "alice's" else named
+    other = Client(port, cast.bob.token, **VERSION_3, protocol=protocol)
+    assert other.protocol not in (alice.protocol, protocol)
+
+
+def test_an_expired_token_does_not_come_back_to_a_session_that_is_only_named(port, cast):
+    short = people.subscriber(cast.project, "alice", timezone.now() + timedelta(seconds=2))
+    alice = Client(port, short.token, **VERSION_3)
+    alice.invite("C1", "/private/bob")
+    time.sleep(max(0.0, (short.holder.expires_at - timezone.now()).total_seconds()) + 0.2)
+    answer = Client(port).come_in(short.token, **VERSION_3, protocol=alice.protocol)
+    assert answer["error"]["code"] == -32002
+
+
 @pytest.mark.parametrize("wrong", ["state", "owner"])
 def test_a_session_is_given_to_nobody_else(port, cast, wrong):
     alice = Client(port, cast.alice.token)

@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from calling import models
 from calling.machine import inputs
 from calling.machine.plan import ScriptRunPlan
-from calling.machine.states import LegState
+from calling.machine.states import Call, CallState, LegState
+from calling.media.operations.playback import asker_of
 from calling.media.session.context import SessionContext
+from calling.media.swml_host import first_sound
 from calling.media.swml_host.host import ScriptHost
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 from calling.swml import load
 from calling.swml.checks import BadScript
+from calling.swml.parse import Document
 from calling.swml.run import End, Runner
 
 log = logging.getLogger(__name__)
@@ -28,9 +33,11 @@ log = logging.getLogger(__name__)
 class ScriptRunTask:
     """One script run at work."""
 
-    def __init__(self, plan: ScriptRunPlan, session: SessionContext) -> None:
+    def __init__(
+        self, plan: ScriptRunPlan, session: SessionContext, bring: Callable[[Document, str], None]
+    ) -> None:
         self.session = session
-        self._plan = plan
+        self._plan, self._bring = plan, bring
         self._host: ScriptHost | None = None
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -86,6 +93,7 @@ class ScriptRunTask:
             urls = tuple(url for url in (row.url, row.fallback_url) if url)
             body = {"call": call, "vars": {}, "envs": envs, "params": {}}
             document = await load.first_of(urls, body, signing_key=key)
+        self._bring(document, self._plan.call_id)
         return await Runner.begin(document, self._host, call=call, envs=envs, signing_key=key).run()
 
     async def _read(self) -> tuple[models.ScriptRun, dict[str, Any], str] | None:
@@ -143,6 +151,8 @@ class ScriptRunTasks:
     def __init__(self, session: SessionContext) -> None:
         self._session = session
         self._running: dict[str, ScriptRunTask] = {}
+        self._foreseen: dict[str, str] = {}  # call: its run to come
+        self._bringing: set[asyncio.Task[None]] = set()
 
     def start(self, plan: ScriptRunPlan) -> None:
         """Begin a run, or tell a running one whom it talks with now."""
@@ -150,7 +160,30 @@ class ScriptRunTasks:
         if program is not None:
             program.plan = plan
         else:
-            self._running[plan.run_id] = ScriptRunTask(plan, self._session)
+            self._running[plan.run_id] = ScriptRunTask(plan, self._session, self.bring)
+
+    def foresee(self, calls: Iterable[Call]) -> None:
+        """Have what a ringing party will hear first ready when it answers."""
+        live = {call.id: call.program for call in calls if call.program and call.live}
+        ringing = {call.id for call in calls if call.live and call.state is not CallState.ANSWERED}
+        for call_id, run_id in live.items():
+            if call_id in ringing and self._foreseen.get(call_id) != run_id:
+                self._spawn(self._foresee(call_id, run_id))
+        self._foreseen = live
+
+    async def _foresee(self, call_id: str, run_id: str) -> None:
+        with contextlib.suppress(BadScript, *DATABASE_UNAVAILABLE):
+            found = await self._session.desk.run(read, run_id, call_id)
+            if found is not None and found[0].document is not None:
+                self.bring(load.stored(found[0].document), call_id)
+
+    def bring(self, document: Document, call_id: str) -> None:
+        self._spawn(first_sound.bring(document, partial(self._session.desk.run, asker_of, call_id)))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._bringing.add(task)
+        task.add_done_callback(self._bringing.discard)
 
     def stop(self, run_id: str) -> None:
         program = self._running.pop(run_id, None)
@@ -165,3 +198,5 @@ class ScriptRunTasks:
         for program in self._running.values():
             program.stop()
         self._running.clear()
+        for task in self._bringing:
+            task.cancel()

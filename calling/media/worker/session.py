@@ -161,6 +161,7 @@ class Session:
             peer = self.peers.get(peer_id)
             if peer is not None and serial >= peer.plan.serial:
                 await peer.candidate(row_id, words, done)
+        self.script_runs.foresee(look.calls)
         self.operations.reconcile(look.operations)
         self.stir()
 

@@ -10,7 +10,7 @@ from typing import Any
 import clock
 from calling.commands.params import invalid
 from calling.runtime.db_threads import run_for_socket
-from calling.signalwire.browser import commands, moderation, rpc
+from calling.signalwire.browser import commands, moderation, rpc, version_3
 from calling.signalwire.browser.rpc import Message, Request
 from calling.signalwire.browser.session import BrowserSession
 from calling.signalwire.browser.translate import ClientView
@@ -77,7 +77,7 @@ async def bye(line: BrowserSession, client_id: str, told: ClientView | None) -> 
     """Version 4 is told of the end before its own request for it is answered; version 3 never waits for
     an answer that comes after the event, so it is told by the answer alone."""
     if told is not None:
-        with contextlib.nullcontext() if line.goodbye_first else line.leaving(told):
+        with line.leaving(told) if line.version_3 else contextlib.nullcontext():
             await run_for_socket(commands.bye, line.holder, line.device_id, told)
         line.over(told, "hangup")
     return {"message": "CALL ENDED", "callID": client_id, "cause": "NORMAL_CLEARING", "causeCode": "16"}
@@ -98,7 +98,8 @@ async def modify(line: BrowserSession, client_id: str, told: ClientView, fields:
         case "updateMedia":
             serial = await run_for_socket(commands.update, line.holder, line.device_id, told, fields)
             sdp = await platform_answer(line, told.leg_id, serial)
-            return answer | {"holdState": "active", "sdp": sdp}
+            ordered = version_3.audio_first(sdp) if line.version_3 else sdp
+            return answer | {"holdState": "active", "sdp": ordered}
         case _:
             raise invalid("action", "There is no such action.")
 
@@ -125,7 +126,8 @@ async def end_parts(line: BrowserSession, parts: list[ClientView]) -> None:
 
 async def direct(line: BrowserSession, request: Request) -> Message:
     """`call.*`: done, told to everybody by events, or refused by name."""
-    asked = moderation.read(request, line.told.values())
+    asked = moderation.read(version_3.in_percent(request) if line.version_3 else request, line.told.values())
     answer = await run_for_socket(moderation.handle, line.holder, line.device_id, asked)
+    answer = version_3.in_levels(answer) if line.version_3 else answer
     hub.the_hub().look(line)
     return rpc.result(request.id, {"code": "200", "message": "OK", **answer})

@@ -101,7 +101,7 @@ class FabricConsumer(DeviceConsumer[BrowserSession]):
         the_hub = hub.the_hub()
         line = BrowserSession(session.device_id, session.holder, self.out)
         line.names = dict(session.names)
-        line.goodbye_first = not session_auth.is_version_3(request.params)
+        line.version_3 = session_auth.is_version_3(request.params)
         before = the_hub.former(session.device_id)
         if isinstance(before, BrowserSession):
             before.on_expiry = before.on_parts_left = None

@@ -17,7 +17,7 @@ from uuid import UUID
 import clock
 from calling.models import TextMessage
 from calling.signalwire import messages
-from calling.signalwire.browser import rpc, translate
+from calling.signalwire.browser import rpc, translate, version_3
 from calling.signalwire.browser.translate import ClientView
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.device_session import DeviceSession
@@ -39,7 +39,7 @@ class BrowserSession(DeviceSession[ClientView]):
         self.unacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.updates: dict[tuple[str, int], asyncio.Future[str]] = {}  # (leg id, serial) → platform's answer
         self.left: str | None = None  # the leg that its client is hanging up
-        self.goodbye_first = True  # before its own hang-up is answered
+        self.version_3 = False  # of the SDK
         self.rooms = 0  # how many of its calls are in rooms
         self.read: OrderedDict[UUID, None] = OrderedDict()  # messages that it was told
         self.since = clock.now() - CLOCKS_APART
@@ -62,7 +62,10 @@ class BrowserSession(DeviceSession[ClientView]):
             subscriber = self.holder.subscriber_id is not None
             after, messages = translate.messages_for(told, about, self.device_id, subscriber)
             for message in messages:
-                self.tell(message)
+                self.tell(version_3.fitted(message) if self.version_3 else message)
+            whole = self.told.get(after.part_of or "")
+            if self.version_3 and whole is not None and after.answered and not told.answered:
+                self.tell(version_3.part_joined(after, whole))
             again |= after.call_id != told.call_id
             self.settle(about, leg_id)
             if after.ended:

@@ -6,6 +6,7 @@ so that a client may come back to calls that have outlived its token.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -87,9 +88,19 @@ def is_version_3(params: dict[str, Any]) -> bool:
 
 
 def former_session(params: dict[str, Any]) -> dict[str, Any] | None:
-    """What `authorization_state` says, if it was made here and is for the session that is named."""
+    """The session that is named, with what its `authorization_state` says where that was made here.
+
+    Version 3 keeps no state: it names the session alone, whose id nobody else knows, and its token says who
+    it is.
+    """
     state, protocol = params.get("authorization_state"), params.get("protocol")
-    if not isinstance(state, str) or not isinstance(protocol, str) or len(state) > 4000:
+    if not isinstance(protocol, str) or not protocol.startswith(PROTOCOL):
+        return None
+    if state is None and is_version_3(params):
+        with contextlib.suppress(ValueError):
+            return {"device": str(UUID(protocol.removeprefix(PROTOCOL)))}
+        return None
+    if not isinstance(state, str) or len(state) > 4000:
         return None
     try:
         value: dict[str, Any] = signing.loads(state, salt=SALT)
@@ -115,7 +126,7 @@ def seal(holder: TokenHolder, device_id: str) -> str:
 
 def resting_holder(former: dict[str, Any] | None) -> TokenHolder | None:
     """The bearer of an expired token that still has calls: it may go on with those, and dial nothing."""
-    if former is None:
+    if former is None or "project" not in former:
         return None
     if not models.Leg.objects.filter(device_id=former["device"]).exclude(state="ended").exists():
         return None
@@ -150,7 +161,8 @@ def connect_result(holder: TokenHolder, device_id: str) -> dict[str, Any]:
         "identity": f"{device_id}@callwright",
         "protocol": PROTOCOL + device_id,
         "authorization": {
-            "jti": str(holder.jti),
+            # Version 3 takes a lost socket's session up again only where this is the id in `protocol`.
+            "jti": device_id,
             "project_id": str(holder.project_id),
             "scope": [],
             "fabric_subscriber": {

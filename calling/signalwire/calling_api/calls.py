@@ -19,7 +19,7 @@ from calling.signalwire.calling_api.envelope import Request, not_supported
 from subscribers import addressing
 from tokens.subjects import ApiKey
 
-REFUSED_IN_DIAL = ("to_script",)
+REFUSED_IN_DIAL = ("to_script", "region")  # one instance has no regions to choose from
 MAX_EVENT = 4096  # bytes as JSON
 
 

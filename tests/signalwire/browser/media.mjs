@@ -1,4 +1,4 @@
-// What a page hears and sees of its calls, measured; the same for every version of the SDK.
+// What a page hears and sees of its calls, measured, and its sockets; the same for every version of the SDK.
 export const calls = new Map();
 
 export function attach(one, stream) {
@@ -57,4 +57,28 @@ window.colour = (name) => {
   paper.drawImage(element, 0, 0, 8, 8);
   const { data } = paper.getImageData(0, 0, 8, 8);
   return [0, 1, 2].map((at) => data.filter((_, i) => i % 4 === at).reduce((sum, one) => sum + one, 0) / 64);
+};
+
+// Forget the TCP connection under the SDK, as a lost network would.
+const sockets = [];
+const Native = window.WebSocket;
+window.WebSocket = class extends Native {
+  constructor(...given) { super(...given); sockets.push(this); }
+};
+window.drop = () => sockets.at(-1).close();
+window.socketCount = () => sockets.length;
+
+// A headless browser has no screen: what is shared is a red picture with a moving bar.
+navigator.mediaDevices.getDisplayMedia = async () => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [320, 240];
+  const paper = canvas.getContext('2d');
+  let at = 0;
+  setInterval(() => {
+    paper.fillStyle = 'rgb(255,0,0)';
+    paper.fillRect(0, 0, 320, 240);
+    paper.fillStyle = 'rgb(160,0,0)';
+    paper.fillRect(at = (at + 8) % 320, 0, 8, 240);
+  }, 66);
+  return canvas.captureStream(15);
 };

@@ -1,7 +1,9 @@
 // What a page of an integrator would do with the SDK, with everything written down for the tests.
-import { SignalWire, StaticCredentialProvider, embeddableCall } from '/bundle.js';
+import * as sdk from '/bundle.js';
 import { attach, calls } from '/media.mjs';
+import { walkable } from '/walk.mjs';
 
+const { SignalWire, StaticCredentialProvider, embeddableCall } = sdk;
 const seen = { errors: [], incoming: [] };
 let client;
 let next = 0;
@@ -114,24 +116,23 @@ window.talk = async (uri) => {
   address.textMessages$.subscribe((list) => list.values$.subscribe(async (all) => { talk.texts = await named(all); }));
   address.history$.subscribe((list) => list.values$.subscribe(async (all) => { talk.history = await named(all); }));
 };
+// Dial an address of the directory that `talk` has looked up.
+window.dialAddress = (uri, options) => window.dial(talks.get(uri).address, options);
 window.say = async (uri, text) => talks.get(uri).address.sendText(text).then(() => null, (error) => String(error.message ?? error));
 window.texts = (uri) => talks.get(uri).texts.map(({ text, from }) => [from, text]);
 window.callsWith = (uri) => talks.get(uri).history.map(({ from, kind, status, started, ended }) => ({ from, kind, status, long: ended - started }));
 
-// A headless browser has no screen: what is shared is a red picture with a moving bar.
-navigator.mediaDevices.getDisplayMedia = async () => {
-  const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [320, 240];
-  const paper = canvas.getContext('2d');
-  let at = 0;
-  setInterval(() => {
-    paper.fillStyle = 'rgb(255,0,0)';
-    paper.fillRect(0, 0, 320, 240);
-    paper.fillStyle = 'rgb(160,0,0)';
-    paper.fillRect(at = (at + 8) % 320, 0, 8, 240);
-  }, 66);
-  return canvas.captureStream(15);
-};
+// The SDK's objects by type, for `walk.mjs`.
+walkable((name) => {
+  const call = calls.get(name)?.call;
+  const others = call?.participants.filter((each) => each.id !== call.self?.id) ?? [];
+  return {
+    SignalWire: client, ClientSession: client.session, Directory: client.directory, User: client.user,
+    Address: client.directory?.addresses.find((each) => each.name !== client.user.addresses[0]?.name),
+    ClientPreferences: client.preferences, Call: call, SelfParticipant: call?.self, Participant: others[0],
+    SelfCapabilities: call?.self?.capabilities, exports: sdk,
+  };
+});
 
 // Chromium keeps its ICE credentials at a restart as long as it has a pool of candidates.
 const Peer = window.RTCPeerConnection;
@@ -141,12 +142,4 @@ if (new URLSearchParams(location.search).has('nopool')) {
   };
 }
 
-// Forget the TCP connection under the SDK, as a lost network would.
-const sockets = [];
-const Native = window.WebSocket;
-window.WebSocket = class extends Native {
-  constructor(...given) { super(...given); sockets.push(this); }
-};
-window.drop = () => sockets.at(-1).close();
-window.socketCount = () => sockets.length;
 window.loaded = true;

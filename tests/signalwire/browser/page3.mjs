@@ -1,6 +1,9 @@
 // A page of an integrator with version 3 of the SDK, under the names that `page.mjs` has for version 4.
-import { SignalWire } from '/bundle3.js';
+import * as sdk from '/bundle3.js';
 import { attach, calls } from '/media.mjs';
+import { walkable } from '/walk.mjs';
+
+const { SignalWire } = sdk;
 
 const seen = { errors: [], incoming: [], invites: new Map() };
 let client;
@@ -77,4 +80,5 @@ window.about = async () => {
   return { email: info.email, addresses: data.map((each) => each.name) };
 };
 window.offline = () => client.offline();
+walkable((name) => ({ SignalWire: client, FabricRoomSession: calls.get(name)?.call, exports: sdk }));
 window.loaded = true;

@@ -14,6 +14,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
+
 from bench.instance import Instance
 from tests.support.ports import free_pair, free_port
 
@@ -32,15 +34,26 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 SECONDS = 12.0
+# Whether the page has its permissions already: with them Chromium needs TURN, without them STUN is enough.
+# One call of every run goes without (`test_the_sdk_dials.py`); the others repeat it.
+WITH_TURN_OR_STUN = [
+    pytest.param(True, id="TURN"),
+    pytest.param(False, id="STUN", marks=pytest.mark.soak_only),
+]
 WHOLE = ["new", "trying", "connecting", "connected", "disconnecting", "disconnected", "destroyed"]
+
+
+def install() -> None:
+    """The packages of `package-lock.json`, once."""
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of one test run
+        if not (HERE / "node_modules" / "typescript").exists():
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
 
 
 def bundle(into: Path) -> None:
     """The real package as one browser file, and the page that uses it."""
-    with (HERE / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes of one test run
-        if not (HERE / "node_modules" / "signalwire-js-3").exists():
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, timeout=120)
+    install()
     esbuild = HERE / "node_modules" / ".bin" / "esbuild"
     options = ["--bundle", "--format=esm", "--platform=browser", "--target=es2022", "--log-level=error"]
     for page, version in (("index", ""), ("version3", "3")):
@@ -54,7 +67,8 @@ def bundle(into: Path) -> None:
         script = f'<!doctype html><script type="module" src="/page{version}.mjs"></script>'
         (into / f"{page}.html").write_text(script)
         (into / f"page{version}.mjs").write_text((HERE / f"page{version}.mjs").read_text())
-    (into / "media.mjs").write_text((HERE / "media.mjs").read_text())
+    for part in ("media", "walk"):
+        (into / f"{part}.mjs").write_text((HERE / f"{part}.mjs").read_text())
 
 
 class Files(SimpleHTTPRequestHandler):

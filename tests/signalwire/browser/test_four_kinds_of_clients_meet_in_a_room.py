@@ -60,7 +60,7 @@ def tones(sound: Any, rate: int, heard_at: float) -> list[float]:
     return [hertz for hertz, at in places.items() if spectrum[at - 2 : at + 3].max() > 100]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def meet(instance: Instance) -> str:
     """A room, and a script at `/public/meet` that leads into it; the room's REST path."""
     instance.api("POST", "/api/fabric/resources/conference_rooms", {"name": "four"})
@@ -70,16 +70,17 @@ def meet(instance: Instance) -> str:
     return "/api/rooms/four"
 
 
-def endpoint(instance: Instance, reference: str) -> str:
+def endpoint(instance: Instance, reference: str, desk: str = "room") -> str:
     """A desk phone's account of that subscriber; its user name."""
     found = instance.api("GET", "/api/fabric/resources/subscribers?page_size=100")["data"]
     owner = next(each["id"] for each in found if reference in json.dumps(each))
-    username = f"{reference}-room-desk"
+    username = f"{reference}-{desk}-desk"
     body = {"username": username, "password": PASSWORD}
     instance.api("POST", f"/api/fabric/resources/subscribers/{owner}/sip_endpoints", body)
     return username
 
 
+@pytest.mark.soak_only
 def test_each_hears_exactly_the_other_three(
     instance: Instance,
     meet: str,
@@ -129,3 +130,37 @@ def test_each_hears_exactly_the_other_three(
 async def dial_in(desk: Desk) -> None:
     call = desk.dial("four")
     desk.sound.agree((await notice(call, Answered)).sdp)
+
+
+@pytest.mark.soak_only
+def test_two_versions_of_the_sdk_and_a_desk_phone_hear_each_other(
+    instance: Instance,
+    meet: str,
+    tab: Callable[..., Page],
+    phone: Callable[..., Any],
+    token: Callable[[str], str],
+) -> None:
+    first, third = tab("alice"), tab("carol", query="version3.html")
+    for page, name in ((first, "alice"), (third, "carol")):
+        page.page.evaluate(f"({SCENE})({TONES[name]})")
+    first.dial("/public/four", audio=True)
+    third.reaches(third.dial("/public/four", audio=True), "started")
+    token("bob")
+    port = int(instance.environment["CALLWRIGHT_SIP_PORT"])
+    loop = phone("dave", TONES["dave"])  # its event loop carries the desk phone, too
+    desk = Desk(port, endpoint(instance, "bob", "second"), PASSWORD, TONES["bob"])
+    loop.run(desk.__aenter__())
+    try:
+        loop.run(dial_in(desk))
+        ears: dict[str, Callable[[], list[float]]] = {
+            "alice": lambda: list(first.run("tones", list(TONES.values()))),
+            "bob": lambda: tones(desk.sound.heard, 8000, desk.sound.heard_at),
+            "carol": lambda: list(third.run("tones", list(TONES.values()))),
+        }
+        for name, ear in ears.items():
+            wanted = [TONES[other] for other in ("alice", "bob", "carol") if other != name]
+            first.until(lambda ear=ear, wanted=wanted: ear() == wanted, f"{name} of {wanted}", SECONDS)
+        assert len(instance.api("GET", meet)["members"]) == 3
+        instance.api("POST", f"{meet}/end")
+    finally:
+        loop.run(desk.__aexit__(None, None, None))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.signalwire.browser.stage import Page
+from tests.signalwire.browser.stage import WITH_TURN_OR_STUN, Page
 
 Tab = Callable[..., Page]
 
 
-@pytest.mark.parametrize("permitted", [True, False], ids=["TURN", "STUN"])
+@pytest.mark.parametrize("permitted", WITH_TURN_OR_STUN)
 def test_a_browser_calls_a_browser_and_both_hear(tab: Tab, permitted: bool) -> None:
     alice, bob = tab("alice", permitted=permitted), tab("bob", permitted=permitted)
     call = alice.dial("/private/bob", audio=True)

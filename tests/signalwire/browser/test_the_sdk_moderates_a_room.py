@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from bench.instance import Instance
 from tests.signalwire.browser.stage import Page
 
@@ -41,6 +43,7 @@ def test_a_member_rules_others_where_the_room_allows_it(instance: Instance, tab:
     alice.run("hangup", first)
 
 
+@pytest.mark.soak_only
 def test_pictures_sounds_volumes_and_hands_are_what_they_are_set_to(instance: Instance, tab: Tab) -> None:
     instance.api(
         "POST", "/api/fabric/resources/conference_rooms", {"name": "set", "moderator": "subscribers"}

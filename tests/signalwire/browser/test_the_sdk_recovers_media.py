@@ -11,7 +11,13 @@ from tests.signalwire.browser.stage import Page
 Tab = Callable[..., Page]
 
 
-@pytest.mark.parametrize("media", [{"audio": True}, {"audio": True, "video": True}], ids=["sound", "picture"])
+@pytest.mark.parametrize(
+    "media",
+    [
+        pytest.param({"audio": True}, id="sound", marks=pytest.mark.soak_only),
+        pytest.param({"audio": True, "video": True}, id="picture"),
+    ],
+)
 def test_an_ice_restart_of_the_caller_is_answered_and_sound_goes_on(tab: Tab, media: dict[str, bool]) -> None:
     alice = tab("alice", permitted=False, query="?nopool")
     call = alice.dial("/public/tone?channel=video" if "video" in media else "/public/tone", **media)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from bench.instance import Instance
 from tests.signalwire.browser.stage import Page
 
@@ -37,6 +39,7 @@ def test_a_screen_is_shared_and_stopped_in_a_call_between_two(tab: Tab) -> None:
     alice.reaches(call, "destroyed")
 
 
+@pytest.mark.soak_only
 def test_a_screen_is_shared_and_stopped_in_a_room_that_is_locked(instance: Instance, tab: Tab) -> None:
     body = {"name": "shared", "moderator": "subscribers"}
     instance.api("POST", "/api/fabric/resources/conference_rooms", body)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.signalwire.browser.stage import Page
 
 Tab = Callable[..., Page]
 THREE = "version3.html"
 
 
+@pytest.mark.soak_only
 def test_it_dials_and_hangs_up(tab: Tab) -> None:
     alice = tab("alice", query=THREE)
     call = alice.dial("/public/tone", audio=True)
@@ -20,6 +23,7 @@ def test_it_dials_and_hangs_up(tab: Tab) -> None:
     assert alice.run("errors") == []
 
 
+@pytest.mark.soak_only
 def test_it_is_called_and_answers(tab: Tab) -> None:
     alice, bob = tab("alice"), tab("bob", query=THREE)
     call = alice.dial("/private/bob", audio=True)
@@ -31,13 +35,43 @@ def test_it_is_called_and_answers(tab: Tab) -> None:
     bob.hears(ringing)
 
 
-def test_it_answers_with_its_own_defaults(tab: Tab) -> None:
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"audio": True},
+        pytest.param({"audio": True, "video": True, "receiveVideo": True}, marks=pytest.mark.soak_only),
+    ],
+)
+def test_it_answers_with_its_own_defaults(tab: Tab, wish: dict[str, bool]) -> None:
+    """With the camera, whether somebody asked for a picture or not."""
     alice, bob = tab("alice"), tab("bob", query=THREE)
-    call = alice.dial("/private/bob", audio=True)
+    call = alice.dial("/private/bob", **wish)
     ringing = bob.rings()
-    bob.run("answer", ringing, {})  # with the camera, though nobody asked for a picture
+    bob.run("answer", ringing, {})
     alice.reaches(call, "connected")
     bob.reaches(ringing, "call.joined")
+    alice.hears(call)
+    bob.hears(ringing)
+    if "video" in wish:
+        alice.sees(call)
+        bob.sees(ringing)
+    assert bob.run("errors") == []
+
+
+@pytest.mark.soak_only
+@pytest.mark.parametrize("picture", [True, False])
+def test_it_dials_with_microphone_and_camera(tab: Tab, picture: bool) -> None:
+    """And is heard by one who answers with or without a picture."""
+    alice, bob = tab("alice", query=THREE), tab("bob")
+    call = alice.dial("/private/bob?channel=video", audio=True, video=True)
+    ringing = bob.rings()
+    bob.run("answer", ringing, {"audio": True, "video": picture})
+    alice.reaches(call, "started")
+    alice.hears(call)
+    bob.hears(ringing)
+    bob.sees(ringing)
+    if picture:
+        alice.sees(call)
 
 
 def test_two_of_them_talk(tab: Tab) -> None:

@@ -32,6 +32,7 @@ WRONG = [
      "too_many_custom_variables"),
     ({"extras": {"custom_variables": {"a": 7}}}, "custom_variables", "invalid_parameter"),
     ({"extras": {"to_script": "x"}}, "to_script", "not_supported"),
+    ({"extras": {"region": "eu-west"}}, "region", "not_supported"),
     ({"extras": {"send_digits": "xyz"}}, "send_digits", "invalid_digits"),
     ({"url_method": "GET"}, "url_method", "not_supported"),
 ]  # fmt: skip
