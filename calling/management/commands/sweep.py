@@ -19,7 +19,9 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
 from calling.alerts import watch
+from calling.alerts.telling import Teller
 from calling.push import rings
+from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all
 from calling.runtime import db_threads, nudge
@@ -35,6 +37,7 @@ LEAST_SECONDS = 0.02  # between two looks at the deadlines
 PUBLISH_SECONDS = 0.5
 FORGET_SECONDS = 3600.0
 WATCH_SECONDS = 5.0
+TELL_SECONDS = 1.0
 PUSH_SECONDS = 0.5
 REVOKED_SECONDS = 10.0
 LEAVE_SECONDS = 0.8
@@ -73,6 +76,7 @@ async def run() -> None:
         *(asyncio.create_task(sweep_forever(broom, pause)) for broom, pause in BROOMS),
         asyncio.create_task(forget_forever()),
         asyncio.create_task(watch_forever()),
+        asyncio.create_task(tell_forever()),
         asyncio.create_task(push_forever()),
         asyncio.create_task(drop_revoked_forever()),
         asyncio.create_task(hear_nudges(wake, deliverer)),
@@ -130,10 +134,17 @@ async def watch_forever() -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
+async def tell_forever() -> None:
+    teller = Teller(partial(db_threads.run, watch.settle))
+    while True:
+        teller.tell(await guarded(partial(watch.take_due, dict(teller.busy)), []))
+        await asyncio.sleep(TELL_SECONDS)
+
+
 async def push_forever() -> None:
     sender = Sender()
     while True:
-        sender.send(await guarded(partial(rings.take, sender.room), rings.News()))
+        sender.send(await guarded(partial(rings.take, MOST_LEGS, dict(sender.busy)), rings.News()))
         await asyncio.sleep(PUSH_SECONDS)
 
 

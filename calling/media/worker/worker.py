@@ -31,6 +31,7 @@ from calling.media.worker.admission import Holding, Load, Refused, refusal
 from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
 from calling.models.ids import uuid7
+from calling.outbound_http import lookups
 from calling.runtime import nudge
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 
@@ -156,6 +157,7 @@ class Worker:
             self._considered.discard(asked)
         if isinstance(session, bool):
             return session
+        lookups.act_for(session.project)
         try:
             await session.run()
         except Exception:
