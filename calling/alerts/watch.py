@@ -70,7 +70,7 @@ def judge(alert: Alert, now: datetime) -> int:
 
 
 def take_due(busy: Mapping[str, int] = NOBODY, most: int = MOST_AT_ONCE) -> list[Alert]:
-    """Alerts that somebody is to be told of now, each project in its turn; two sweeps do not get the same one.
+    """Alerts that somebody is to be told of now, each project in its turn; no two sweeps get the same one.
 
     `busy`: how many of a project are being told already.
     """

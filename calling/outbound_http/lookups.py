@@ -1,8 +1,8 @@
 """The threads in which names are looked up, and how projects share them.
 
-A name server that does not answer holds its thread for many seconds, and whoever writes a URL chooses the name
-server. So nobody gets more threads than half of those that are free then: however many names others have
-looked up in vain, there are free ones (dynamic thresholds, Choudhury and Hahne 1998). Standard library only.
+A name server that does not answer holds its thread for many seconds, and whoever writes a URL chooses the
+name server. So nobody gets more threads than half of those that are free then: however many names others look
+up in vain, there are free ones (dynamic thresholds, Choudhury and Hahne 1998). Standard library only.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Lookups:
                 del self._held[whose]
 
     async def in_turn(self, work: Callable[[], T]) -> T:
-        """The result of blocking `work`. Who stops waiting leaves it at work, and its thread counts so long."""
+        """The result of blocking `work`. Who stops waiting leaves it at work, and its thread still counts."""
         whose = _whose.get()
-        while not self.take(whose):
+        while not self.take(whose):  # noqa: ASYNC110 - an event would be of one loop; several ask here
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
         try:

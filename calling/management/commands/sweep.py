@@ -20,6 +20,7 @@ from django.db import DatabaseError
 
 from calling.alerts import watch
 from calling.alerts.telling import Teller
+from calling.models.alert import Alert
 from calling.push import rings
 from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
@@ -134,8 +135,12 @@ async def watch_forever() -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
+async def settle_alert(alert: Alert, told: bool) -> None:
+    await db_threads.run(watch.settle, alert, told)
+
+
 async def tell_forever() -> None:
-    teller = Teller(partial(db_threads.run, watch.settle))
+    teller = Teller(settle_alert)
     while True:
         teller.tell(await guarded(partial(watch.take_due, dict(teller.busy)), []))
         await asyncio.sleep(TELL_SECONDS)
