@@ -21,6 +21,7 @@ import psycopg
 from django.conf import settings
 
 import clock
+from calling.media.files import decoders
 from calling.media.rtp.config import MediaConfig, stands_privately
 from calling.media.session.handover import Handover
 from calling.media.session.journal import Journal, leftovers
@@ -117,6 +118,7 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.wait(list(self._tasks), timeout=1)
+        await decoders.of_this_loop().close()
         await self._disconnect()  # first: a beat under way would write the row anew
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
