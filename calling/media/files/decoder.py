@@ -1,4 +1,4 @@
-"""The decoder's process: one media file in, one prepared file out. `python -m calling.media.files.decoder`.
+"""The decoder's process: one media file in, one prepared file out; `decoder_process` runs it.
 
 Loads everything, then takes one message from the socket that is its standard input: the descriptors of the
 input and of the output, and as JSON the demuxer (from `sniff`), 'vp8', 'h264' or 'none' for the picture, and
@@ -277,7 +277,3 @@ def main() -> int:
         found = {"error": {"message": "the file could not be decoded"}}
     os.write(1, b"\n" + json.dumps(found).encode() + b"\n")
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

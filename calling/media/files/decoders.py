@@ -48,7 +48,7 @@ async def start() -> Decoder:
     try:
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "calling.media.files.decoder", cwd=ROOT,
+                sys.executable, "-m", "calling.media.files.decoder_process", cwd=ROOT,
                 stdin=theirs.fileno(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 env={
                     "PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1",

@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 from calling.media.files import decoders, turns
 from calling.media.files.prepared import About
+from calling.media.files.sandbox import TIED
 from calling.media.files.sniff import HEAD, sniff
 from calling.media.files.turns import Asker, GivenUp, Turn
 
@@ -111,11 +112,13 @@ async def _listen(process: asyncio.subprocess.Process, stall: float, turn: Turn)
                 piece = reading.result()
                 if not piece:
                     return said
-                said, patience = (said + piece)[-8192:], stall
+                if piece != TIED:  # it has begun to decode
+                    patience = stall
+                said = (said + piece)[-8192:]
                 reading = asyncio.ensure_future(process.stdout.read(4096))
             if patience <= 0 or left <= 0:
                 raise Unplayable("decoding the file takes too long")
-            if line.is_over(turn) and _tell(process, signal.SIGSTOP):
+            if said and line.is_over(turn) and _tell(process, signal.SIGSTOP):
                 await line.again(turn)
                 _tell(process, signal.SIGCONT)
     finally:

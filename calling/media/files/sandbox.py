@@ -71,6 +71,14 @@ MACHINES: Final = {
 NICENESS = 5  # what the phones hear goes before what is made ready
 
 
+TIED: Final = b","
+
+
+def end_with_parent() -> None:
+    """Be killed when the thread that started this process ends, also while it is stopped."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def give_up_rights() -> None:
     """Everything above, in this process, for good. Call it with all imports done and all files open.
 
@@ -90,7 +98,7 @@ def give_up_rights() -> None:
     _leave_files(libc)
     _leave_root()
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # after the user: changing it sets this anew
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # also one that is stopped while others have turns
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # so does this
     _no_more()
     _filter(libc, machine)
 

@@ -89,7 +89,7 @@ async def run():
     one = await decoders.start()
     with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as target:
         one.give(source.fileno(), target.fileno(), ("wav", "none", "3600"))
-    await one.process.stdout.readexactly(1)  # it is confined, and at work
+    await one.process.stdout.readexactly(int(sys.argv[3]))
     os.kill(one.process.pid, signal.SIGSTOP)
     print(one.process.pid, flush=True)
     os._exit(0)
@@ -98,9 +98,10 @@ asyncio.run(run())
 """
 
 
-def test_one_that_is_stopped_ends_with_its_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [1, 2])  # it has begun to load; it is confined, and at work
+def test_one_that_is_stopped_ends_with_its_worker(tmp_path: Path, said: int) -> None:
     (tmp_path / "long").write_bytes(media("wav", 600))
-    command = [sys.executable, "-c", PARENT, str(tmp_path / "long"), str(tmp_path / "made")]
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "long"), str(tmp_path / "made"), str(said)]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
     status = Path(f"/proc/{int(told.stdout)}/status")
     wait_for(lambda: not status.exists() or "State:\tZ" in status.read_text(), 10)
