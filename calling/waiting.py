@@ -41,6 +41,7 @@ CONDITIONS = {
     "recordings": "EXISTS (SELECT 1 FROM calling_recording WHERE state = 'recording')",
     "parking": "EXISTS (SELECT 1 FROM calling_webhookendpoint WHERE park_before IS NOT NULL)",
     "events": "EXISTS (SELECT 1 FROM calling_event WHERE position IS NULL AND type <> %(test)s)",
+    "alerts": "EXISTS (SELECT 1 FROM calling_alert WHERE telling AND next_at <= %(now)s)",
     "deliveries": "EXISTS (SELECT 1 FROM calling_delivery WHERE state = 'pending' AND head)",
     "rings": """EXISTS (SELECT 1 FROM calling_pushring)
         OR EXISTS (SELECT 1 FROM calling_pushsubscription) AND EXISTS (

@@ -1,4 +1,4 @@
-"""Looks at every alert, raises those whose condition has begun to hold, and has somebody told.
+"""Looks at every alert, raises those whose condition has begun to hold, and says whom to tell.
 
 An alert is raised once: as the event `alert.raised`, and to its address. It rests when its condition no
 longer holds, and may be raised again then. What is still to be told is in the row, so a restart forgets
@@ -8,7 +8,7 @@ nobody.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,13 +16,15 @@ from django.db import transaction
 from django.db.models import Q
 
 import clock
-from calling.alerts import conditions, telling
+from calling.alerts import conditions
 from calling.calls import control
 from calling.models.alert import Alert
+from calling.runtime import fair_slots
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE: Final = 50
+NOBODY: Final[Mapping[str, int]] = {}
+MOST_AT_ONCE: Final = 50  # being told, of all projects
 PAGE: Final = 200
 # Waits between tries to tell somebody, in seconds; then it is given up.
 WAITS: Final = (5, 30, 120, 600, 3600)
@@ -30,14 +32,14 @@ CLAIM_SECONDS: Final = 60
 
 
 def look() -> int:
-    """One round over every project's alerts. Returns how many were raised or told."""
+    """One round over every project's alerts: raises those whose condition has begun to hold. How many."""
     now, done = clock.now(), 0
     for alert in every_alert():
         try:
             done += judge(alert, now)
         except Exception:  # one project's alert must not keep the watch from the others
             log.exception("An alert could not be judged", extra={"alert_id": str(alert.pk)})
-    return done + tell_waiting(now)
+    return done
 
 
 def every_alert() -> Iterator[Alert]:
@@ -67,20 +69,26 @@ def judge(alert: Alert, now: datetime) -> int:
     return raised
 
 
-def tell_waiting(now: datetime) -> int:
-    """Tell those who are due; each is claimed first, so that two sweeps do not tell one twice."""
+def take_due(busy: Mapping[str, int] = NOBODY, most: int = MOST_AT_ONCE) -> list[Alert]:
+    """Alerts that somebody is to be told of now, each project in its turn; no two sweeps get the same one.
+
+    `busy`: how many of a project are being told already.
+    """
+    now = clock.now()
     due = Q(telling=True, next_at__lte=now)
-    told = 0
-    for alert in list(Alert.objects.filter(due).order_by("next_at")[:MOST_AT_ONCE]):
-        later = now + timedelta(seconds=CLAIM_SECONDS)
-        if not Alert.objects.filter(due, pk=alert.pk).update(next_at=later):
-            continue
-        if telling.tell(alert):
-            Alert.objects.filter(pk=alert.pk).update(telling=False)
-            told += 1
-        else:
-            keep_for_later(alert, now)
-    return told
+    waiting = Alert.objects.filter(due).order_by("next_at").values_list("project_id", "pk")
+    mine = fair_slots.chosen([(str(project), key) for project, key in waiting], busy, most)
+    later = now + timedelta(seconds=CLAIM_SECONDS)
+    taken = [key for key in mine if Alert.objects.filter(due, pk=key).update(next_at=later)]
+    return list(Alert.objects.filter(pk__in=taken).select_related("project"))
+
+
+def settle(alert: Alert, told: bool) -> None:
+    """Write down what telling it came to."""
+    if told:
+        Alert.objects.filter(pk=alert.pk).update(telling=False)
+    else:
+        keep_for_later(alert, clock.now())
 
 
 def keep_for_later(alert: Alert, now: datetime) -> None:

@@ -3,7 +3,8 @@
 Everything that leaves the platform because somebody else wrote a URL (webhooks, script and media URLs,
 media-stream sockets) is judged here: the text first (`parse_url`), then every address its host resolves to
 (`is_allowed_address`), and callers connect to exactly the addresses `resolve` gave back, never to the name
-again. Nothing here opens a connection to a judged host or reads settings. Standard library only.
+again. Nothing here opens a connection to a judged host or reads settings. Only the standard library and the
+threads of `lookups`.
 
 Addresses are judged after unwrapping the forms that carry an IPv4 address inside an IPv6 one; an allow
 rule (global unicast) decides, not `ipaddress.is_global`, whose answers for NAT64, 6to4, multicast and a few
@@ -13,14 +14,15 @@ clouds' metadata addresses are wrong and change between Python releases.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import ipaddress
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+
+from calling.outbound_http import lookups
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -240,27 +242,13 @@ def _literal(host: str, port: int) -> list[str] | None:
         return None
 
 
-_threads: concurrent.futures.ThreadPoolExecutor | None = None
-_threads_lock = threading.Lock()
-
-
-def _resolver_threads() -> concurrent.futures.ThreadPoolExecutor:
-    """Own threads: a name server that hangs must not starve the loop's default executor."""
-    global _threads
-    with _threads_lock:
-        if _threads is None:
-            _threads = concurrent.futures.ThreadPoolExecutor(16, thread_name_prefix="resolve")
-        return _threads
-
-
 async def resolve(host: str, port: int, *, allow_private: bool = False) -> tuple[str, ...]:
     """The vetted addresses of a host, in the resolver's order. Raises UnsafeUrl; takes at most 4 s."""
     answers = _literal(host, port)
     if answers is None:
-        loop = asyncio.get_running_loop()
         try:
-            lookup = loop.run_in_executor(_resolver_threads(), _lookup, host, port)
-            answers = await asyncio.wait_for(lookup, RESOLVE_SECONDS)
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                answers = await lookups.in_turn(partial(_lookup, host, port))
         except (OSError, UnicodeError, TimeoutError):
             raise UnsafeUrl from None
     return vet_addresses(answers, allow_private=allow_private)

@@ -8,19 +8,23 @@ and sending has told nobody of those legs. Nothing here sends.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 import clock
 from calling import models
 from calling.calls import store
 from calling.machine.states import Call, Role, TimerKind
+from calling.runtime import fair_slots
 from tokens.models import IssuedToken
 
+NOBODY: Final[Mapping[str, int]] = {}
 CANCEL_SECONDS: Final = 60  # how long a push service keeps the end for a browser that is away
 
 
@@ -28,6 +32,7 @@ CANCEL_SECONDS: Final = 60  # how long a push service keeps the end for a browse
 class Notice:
     """One message for the browsers of one subscriber; `ttl` in seconds from `at`."""
 
+    project_id: UUID
     leg_id: UUID
     call_id: UUID
     body: dict[str, str]
@@ -42,10 +47,11 @@ class News:
     over: tuple[Notice, ...] = ()
 
 
-def take(most: int) -> News:
-    """What is to be told now: of at most `most` legs that ring and as many that ring no more."""
+def take(most: int, busy: Mapping[str, int] = NOBODY) -> News:
+    """What is to be told now: of at most `most` legs that ring and as many that ring no more, each project in
+    its turn. `busy`: of how many legs a project's messages are on their way already."""
     now = clock.now()
-    return News(tuple(_take_begun(now, most)), tuple(_take_over(now, most)))
+    return News(tuple(_take_begun(now, most, busy)), tuple(_take_over(now, most, busy)))
 
 
 def drop_revoked() -> int:
@@ -57,14 +63,22 @@ def _revoked() -> Exists:
     return Exists(IssuedToken.objects.filter(family=OuterRef("family"), revoked_at__isnull=False))
 
 
-def _take_begun(now: datetime, most: int) -> list[Notice]:
+def oldest(rows: QuerySet[Any], project: str, most: int) -> list[tuple[str, Any]]:
+    """(project, id) of the oldest rows; of no project more than `most`, whose field that is."""
+    place = Window(RowNumber(), partition_by=[F(project)], order_by=["pk"])
+    first = rows.annotate(place=place).filter(place__lte=most).order_by("place", "pk")
+    return [(str(whose), key) for whose, key in first.values_list(project, "pk")[: most * 10]]
+
+
+def _take_begun(now: datetime, most: int, busy: Mapping[str, int]) -> list[Notice]:
     woken = models.PushSubscription.objects.filter(
         subscriber_id=OuterRef("subscriber_id"), project_id=OuterRef("call__project_id")
     )
     told = models.PushRing.objects.filter(leg_id=OuterRef("pk"))
-    legs = ringing().filter(Exists(woken)).exclude(Exists(told)).select_related("call")
+    waiting = ringing().filter(Exists(woken)).exclude(Exists(told))
+    mine = fair_slots.chosen(oldest(waiting, "call__project_id", most), busy, most)
     found = []
-    for leg in legs.order_by("id")[:most]:
+    for leg in models.Leg.objects.filter(pk__in=mine).select_related("call").order_by("id"):
         facts = {
             "project_id": leg.call.project_id,
             "call_id": leg.call_id,
@@ -77,15 +91,17 @@ def _take_begun(now: datetime, most: int) -> list[Notice]:
     return found
 
 
-def _take_over(now: datetime, most: int) -> list[Notice]:
+def _take_over(now: datetime, most: int, busy: Mapping[str, int]) -> list[Notice]:
     still = ringing().filter(pk=OuterRef("leg_id"))
-    rings = models.PushRing.objects.exclude(Exists(still)).order_by("created_at")
+    rings = models.PushRing.objects.exclude(Exists(still))
+    mine = fair_slots.chosen(oldest(rings, "project_id", most), busy, most)
     found = []
-    for ring in list(rings[:most]):
+    for ring in models.PushRing.objects.filter(pk__in=mine).order_by("created_at"):
         if models.PushRing.objects.filter(pk=ring.pk).delete()[0]:
             body = {"type": "call.cancelled", "call_id": str(ring.call_id)}
             browsers = browsers_of(ring.project_id, ring.subscriber_id)
-            found.append(Notice(ring.leg_id, ring.call_id, body, CANCEL_SECONDS, now, browsers))
+            told = (ring.project_id, ring.leg_id, ring.call_id)
+            found.append(Notice(*told, body, CANCEL_SECONDS, now, browsers))
     return found
 
 
@@ -122,7 +138,7 @@ def _begun(row: models.Leg, now: datetime) -> Notice | None:
         "from_name": shown[1],
     }
     browsers = browsers_of(row.call.project_id, row.subscriber_id)
-    return Notice(row.pk, row.call_id, body, math.ceil(left), now, browsers)
+    return Notice(row.call.project_id, row.pk, row.call_id, body, math.ceil(left), now, browsers)
 
 
 def seconds_left(call: Call, leg_id: str, now: datetime) -> float:

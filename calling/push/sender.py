@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+from collections import Counter
 from typing import Final
 from uuid import UUID
 
@@ -17,16 +18,18 @@ from django.conf import settings
 
 import clock
 from calling.models import PushSubscription
+from calling.outbound_http import lookups
 from calling.outbound_http.client import Client, FetchFailed
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url
 from calling.push import vapid
 from calling.push.encryption import SALT_BYTES, decode, encode, encrypt
 from calling.push.rings import News, Notice
 from calling.runtime import db_threads
+from calling.runtime.fair_slots import FairSlots
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 200  # legs whose messages are on their way; more wait in their rows
+MOST: Final = 200  # legs whose messages are on their way, of all projects; more wait in their rows
 AT_ONCE: Final = 32  # requests
 SECONDS: Final = 5.0  # for one request
 WAITS: Final = (0.0, 1.0, 3.0)  # before each try
@@ -39,14 +42,10 @@ class Sender:
 
     def __init__(self) -> None:
         self.client = Client(allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
-        self.slots = asyncio.Semaphore(AT_ONCE)
+        self.slots = FairSlots(AT_ONCE)
         self.jobs: dict[UUID, asyncio.Task[None]] = {}
+        self.busy: Counter[str] = Counter()  # jobs by project
         self.over: set[UUID] = set()
-
-    @property
-    def room(self) -> int:
-        """How many legs more may be taken now."""
-        return max(0, MOST - len(self.jobs))
 
     def send(self, news: News) -> None:
         for notice in news.begun:
@@ -63,16 +62,19 @@ class Sender:
     def _begin(self, notice: Notice, before: asyncio.Task[None] | None) -> None:
         job = asyncio.create_task(self._tell(notice, before))
         self.jobs[notice.leg_id] = job
-        job.add_done_callback(lambda _: self._end(notice.leg_id, job))
+        self.busy[str(notice.project_id)] += 1
+        job.add_done_callback(lambda _: self._end(notice, job))
 
-    def _end(self, leg_id: UUID, job: asyncio.Task[None]) -> None:
-        if self.jobs.get(leg_id) is job:
-            del self.jobs[leg_id]
-            self.over.discard(leg_id)
+    def _end(self, notice: Notice, job: asyncio.Task[None]) -> None:
+        self.busy[str(notice.project_id)] -= 1
+        if self.jobs.get(notice.leg_id) is job:
+            del self.jobs[notice.leg_id]
+            self.over.discard(notice.leg_id)
 
     async def _tell(self, notice: Notice, before: asyncio.Task[None] | None) -> None:
         if before is not None:  # the end is said after the beginning
             await asyncio.wait([before])
+        lookups.act_for(notice.project_id)
         sent = (self._deliver(browser, notice) for browser in notice.browsers)
         for problem in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(problem, Exception):
@@ -81,7 +83,7 @@ class Sender:
     async def _deliver(self, browser: PushSubscription, notice: Notice) -> None:
         for wait in WAITS:
             await asyncio.sleep(wait)
-            async with self.slots:
+            async with self.slots.of(str(notice.project_id)):
                 ttl = notice.ttl - int((clock.now() - notice.at).total_seconds())
                 outdated = notice.body["type"] == "call.incoming" and notice.leg_id in self.over
                 if ttl <= 0 or outdated:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 import clock
+from calling.outbound_http import lookups
 from calling.outbound_http.client import FetchFailed, fetch, signalwire_signature
 from calling.outbound_http.url_guard import UnsafeUrl
 from calling.runtime import db_threads, tracing
@@ -97,6 +98,7 @@ class Deliverer:
 
     async def attempt(self, claimed: ClaimedDelivery) -> None:
         """One HTTP try; every outcome, the unforeseen too, is an outcome and is written down."""
+        lookups.act_for(claimed.project_id)
         at, started = clock.now(), clock.monotonic()
         headers = signing.headers(claimed.secrets, claimed.message_id, int(at.timestamp()), claimed.body)
         headers["content-type"] = "application/json"

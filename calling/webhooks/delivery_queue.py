@@ -152,6 +152,7 @@ class ClaimedDelivery:
     signing_key: str | None = field(default=None, repr=False)  # status_url: SignalWire's header too
     event: str = ""
     call_id: UUID | None = None
+    project_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,7 @@ def claimed_value(row: models.Delivery) -> ClaimedDelivery:
         key if own else None,
         row.event.type,
         row.event.call_id,
+        endpoint.project_id,
     )
 
 

@@ -146,6 +146,9 @@ def askers(victim: Cast, other: Cast) -> list[Asker]:
     """The kinds of principals that have no business with the victim's rows."""
     guest = people.guest(other.project, (Entry("context", "private"),))
     stranger = people.subscriber(victim.project, "stranger", None, ())
+    assert victim.alice.subscriber is not None
+    refresh = people.pair_for(victim.alice.subscriber).refresh_token
+    embed = EmbedToken.objects.get(project=victim.project, name=CANARY).token
     return [
         Asker("key of another project", other.rest),
         Asker("subscriber of another project", other.mallory.rest),
@@ -153,6 +156,8 @@ def askers(victim: Cast, other: Cast) -> list[Asker]:
         Asker("nobody", rest_client.client()),
         Asker("subscriber beside it", stranger.rest),
         Asker("guest beside it", people.guest(victim.project, ()).rest),
+        Asker("refresh token of the victim's subscriber", rest_client.client(f"Bearer {refresh}")),
+        Asker("embed token of the victim's page", rest_client.client(f"Bearer {embed}")),
         staff(other, "owner"),
         staff(other, "viewer"),
         staff(None, "no role"),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import json
 import socketserver
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.utils import timezone
 
 from calling import models
 from calling.alerts import watch
+from calling.alerts.telling import Teller
 from tests.support import fake_worker, rest_client
 from tests.webhooks.receivers import Receiver
 
@@ -74,6 +77,33 @@ def make(cast, kind: str, to: str, **more) -> dict:
     return answer.json()
 
 
+def look() -> None:
+    """One round of the sweep: who is to be told has been."""
+    watch.look()
+    tell()
+
+
+def tell(later: timedelta = timedelta()) -> int:
+    """Tells whoever is due then. How many took it."""
+    came: list[tuple[models.Alert, bool]] = []
+
+    async def settle(alert: models.Alert, told: bool) -> None:
+        came.append((alert, told))
+
+    async def run(due: list[models.Alert]) -> None:
+        teller = Teller(settle)
+        teller.tell(due)
+        await teller.finish()
+        await teller.client.aclose()
+        assert not +teller.busy
+
+    with mock.patch("clock.now", return_value=timezone.now() + later):
+        asyncio.run(run(watch.take_due()))
+        for alert, told in came:
+            watch.settle(alert, told)
+    return sum(told for _, told in came)
+
+
 def raised(cast) -> list[dict]:
     rows = models.Event.objects.filter(project_id=cast.project.id, type="alert.raised").order_by("id")
     return [json.loads(row.body)["data"] for row in rows]
@@ -109,21 +139,21 @@ def go_right(cast) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_alert_is_raised_once_while_its_condition_holds_and_again_after_it_rested(cast, receiver, kind):
     made = make(cast, kind, receiver.url)
-    watch.look()
+    look()
     assert raised(cast) == [] and receiver.got == []
     go_wrong(cast, kind)
-    watch.look()
-    watch.look()
+    look()
+    look()
     assert [(each["alert_id"], each["kind"]) for each in raised(cast)] == [(made["id"], kind)]
     (told,) = receiver.got
     assert told.json["kind"] == kind and told.json["text"] and told.json["detail"]
     (shown,) = cast.rest.get("/api/alerts").json()["data"]
     assert shown["raised_at"] is not None
     go_right(cast)
-    watch.look()
+    look()
     assert cast.rest.get("/api/alerts").json()["data"][0]["raised_at"] is None
     go_wrong(cast, kind)
-    watch.look()
+    look()
     assert len(raised(cast)) == 2 and len(receiver.got) == 2
 
 
@@ -131,14 +161,14 @@ def test_a_threshold_says_what_is_bad(cast, receiver):
     make(cast, "quality", receiver.url, threshold="2.0")
     make(cast, "quality", receiver.url, threshold=4)
     go_wrong(cast, "quality")
-    watch.look()
+    look()
     assert len(receiver.got) == 1, "2.1 is worse than 4, and better than 2"
 
 
 def test_other_projects_are_neither_watched_nor_told(cast, mallory, receiver):
     make(mallory, "worker_lost", receiver.url)
     go_wrong(cast, "worker_lost")
-    watch.look()
+    look()
     assert receiver.got == [] and raised(mallory) == []
     (made,) = mallory.rest.get("/api/alerts").json()["data"]
     assert cast.rest.get("/api/alerts").json()["data"] == []
@@ -152,17 +182,16 @@ def test_whoever_cannot_be_told_is_tried_again_and_then_given_up(cast):
     receiver = Receiver(lambda number, headers, body: next(answers, "ok"))
     make(cast, "worker_lost", receiver.url)
     go_wrong(cast, "worker_lost")
-    now = timezone.now()
-    watch.look()
-    assert watch.tell_waiting(now) == 0 and len(receiver.got) == 1, "it is not yet time"
-    for minutes in (1, 3, 30):
-        watch.tell_waiting(now + timedelta(minutes=minutes))
+    look()
+    assert tell() == 0 and len(receiver.got) == 1, "it is not yet time"
+    for minutes in (1, 4, 40):
+        tell(timedelta(minutes=minutes))
     assert sum(got.acked for got in receiver.got) == 1
     receiver.close()
-    models.Alert.objects.update(telling=True, tries=0, next_at=now)
+    models.Alert.objects.update(telling=True, tries=0)
     for _ in range(10):
-        models.Alert.objects.update(next_at=now)
-        watch.tell_waiting(now)
+        models.Alert.objects.update(next_at=timezone.now())
+        tell()
     assert not models.Alert.objects.get().telling
 
 
@@ -170,10 +199,10 @@ def test_an_alert_comes_by_mail(cast, smtp):
     make(cast, "worker_lost", "lead@example.com")
     go_wrong(cast, "worker_lost")
     smtp.refuses = True
-    watch.look()
+    look()
     assert smtp.mails == [] and models.Alert.objects.get().telling
     smtp.refuses = False
-    watch.tell_waiting(timezone.now() + timedelta(minutes=5))
+    tell(timedelta(minutes=5))
     (mail,) = smtp.mails
     message = email.message_from_string(mail)
     assert message["To"] == "lead@example.com" and "worker lost" in message["Subject"]
@@ -225,3 +254,23 @@ def test_a_project_has_at_most_fifty(cast):
         make(cast, "balance", "https://example.com/")
     answer = cast.rest.post("/api/alerts", {"kind": "balance", "to": "https://example.com/"})
     assert rest_client.error_of(answer, 409)["code"] == "too_many_alerts"
+
+
+def test_slow_addresses_of_one_project_leave_places_for_others(cast, mallory):
+    """Of what is due each project has its turn, and however many one has being told, another's is taken."""
+    now = timezone.now()
+    for number in range(50):
+        owner = {"project": mallory.project, "to": f"https://tar.example.com/{number}"}
+        models.Alert.objects.create(kind="balance", telling=True, next_at=now, raised_at=now, **owner)
+    first = watch.take_due()
+    assert len(first) == 25, "half of the places, though nobody else has anything"
+    models.Alert.objects.create(
+        kind="balance",
+        telling=True,
+        next_at=now,
+        raised_at=now,
+        project=cast.project,
+        to="https://example.com/",
+    )
+    busy = {str(mallory.project.pk): len(first)}
+    assert [alert.project_id for alert in watch.take_due(busy)] == [cast.project.pk]

@@ -6,10 +6,12 @@ import asyncio
 import base64
 import json
 import os
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -475,3 +477,51 @@ def test_a_sweep_that_dies_while_it_rings_leaves_the_end_to_the_next(
     assert told[0] == ("call.incoming", True)
     assert sorted(told[1:]) == [("call.cancelled", True), ("call.incoming", False)]
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_slow_push_services_of_one_project_leave_places_for_others(cast, mallory, browser):
+    """Of legs that begin to ring, and of those that ring no more, each project has its turn."""
+    subscribe(mallory.mallory, browser)
+    owner = {"project": mallory.project, "subscriber_id": mallory.mallory.subscriber.pk}
+    for _ in range(20):
+        models.PushRing.objects.create(leg_id=uuid4(), call_id=uuid4(), **owner)
+    assert len(rings.take(10).over) == 5, "half of the places, though nobody else has anything"
+    subscribe(cast.bob, browser)
+    call_id = call(cast)
+    busy = {str(mallory.project.pk): 5}
+    news = rings.take(10, busy)
+    assert [str(notice.call_id) for notice in news.begun] == [call_id]
+    assert news.over == ()
+    assert len(rings.take(20, busy).over) == 5
+
+
+def test_a_push_service_that_does_not_answer_delays_its_own_project(cast, mallory, browser):
+    stuck = Browser()
+    held = threading.Event()
+    stuck.receiver.behave = lambda number, headers, body: held.wait(20) and 201
+    own, wait = notice_for(mallory.mallory, stuck), notice_for(cast.bob, browser)
+
+    async def run() -> float:
+        sending = sender.Sender()
+        sending.send(rings.News(begun=tuple(replace(own, leg_id=uuid4()) for _ in range(60))))
+        await asyncio.sleep(0.3)
+        began = asyncio.get_running_loop().time()
+        sending.send(rings.News(begun=(wait,)))
+        await asyncio.wait_for(sending.jobs[wait.leg_id], 10)
+        took = asyncio.get_running_loop().time() - began
+        held.set()
+        await sending.settle()
+        await sending.client.aclose()
+        assert not +sending.busy
+        return took
+
+    assert asyncio.run(run()) < 3
+    assert len(browser.messages) == 1
+    stuck.receiver.close()
+
+
+def notice_for(person, browser: Browser) -> rings.Notice:
+    subscribe(person, browser)
+    row = models.PushSubscription.objects.get(subscriber_id=person.subscriber.pk)
+    body = {"type": "call.cancelled", "call_id": "c"}
+    return rings.Notice(person.project.pk, uuid4(), uuid4(), body, 60, timezone.now(), (row,))

@@ -11,6 +11,7 @@ import pytest
 import clock
 from calling import models, sweep, waiting
 from calling.management.commands.sweep import BROOM_SECONDS, LEAST_SECONDS, QUIET_SECONDS, pause_before
+from calling.models.alert import Alert
 from calling.models.push import PushRing, PushSubscription
 from calling.retention import erasure
 from calling.webhooks.publish import publish_waiting
@@ -116,6 +117,12 @@ CASES: dict[str, tuple[str, Callable[[Cast], object]]] = {
     ),
     "an endpoint with a backlog to park": ("parking", lambda cast: an_endpoint(cast, park_before=ago(1))),
     "an event without its position": ("events", lambda cast: fake_worker.ringing(cast)),
+    "an alert that nobody was told of": (
+        "alerts",
+        lambda cast: Alert.objects.create(
+            project=cast.project, kind="webhook_failing", telling=True, next_at=ago(1)
+        ),
+    ),
     "a delivery": ("deliveries", a_delivery),
     "a subscriber's browser while it rings": ("rings", a_ring),
     "a browser that was told of a ringing": (

@@ -14,11 +14,16 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
+from calling import models
+from calling.alerts.telling import Teller
 from calling.media.files.library import Library
 from calling.media.files.prepare import Unplayable
 from calling.media.operations.media_stream import MediaStream, StreamFailed, StreamSettings
 from calling.outbound_http import url_guard
+from calling.push.rings import Notice
+from calling.push.sender import Sender
 from calling.swml import load
 from calling.swml.checks import BadScript
 from calling.swml.parse import check_document
@@ -33,6 +38,11 @@ from tests.webhooks.conftest import make_hook
 from tests.webhooks.url_forms import canary, urls
 
 __all__ = ["_nothing_left_open"]
+PUSH = "/api/push/subscription"
+PUSH_KEYS = {  # RFC 8291, Appendix A
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
 
 
 class Idle:
@@ -76,6 +86,31 @@ async def stream(url: str) -> None:
         await MediaStream(StreamSettings(url, "c", "a")).run()
 
 
+async def wake(url: str) -> None:
+    """A push service, as a browser named it."""
+    sending = Sender()
+    keys = {"p256dh": PUSH_KEYS["p256dh"], "auth": PUSH_KEYS["auth"]}
+    browser = models.PushSubscription(project_id=uuid4(), subscriber_id=uuid4(), endpoint=url, **keys)
+    body = {"type": "call.cancelled", "call_id": "c"}
+    notice = Notice(browser.project_id, uuid4(), uuid4(), body, 60, timezone.now(), (browser,))
+    assert await sending._post(browser, notice, 60) is None, url
+    await sending.client.aclose()
+
+
+async def alert(url: str) -> None:
+    came: list[bool] = []
+
+    async def settle(row: models.Alert, told: bool) -> None:
+        came.append(told)
+
+    teller = Teller(settle)
+    facts = {"project_id": uuid4(), "raised_at": timezone.now(), "detail": {"calls": 1}}
+    teller.tell([models.Alert(kind="worker_lost", to=url, **facts)])
+    await teller.finish()
+    await teller.client.aclose()
+    assert came == [False], url
+
+
 def socket_url(url: str) -> str:
     return url.replace("https:", "wss:", 1).replace("http:", "ws:", 1)
 
@@ -97,13 +132,15 @@ def ask_every_edge(cast: Cast, call_id: str, hook_id: str, url: str) -> int:
         ("post", "/api/calling/calls", {"command": "dial", "params": {**swml, "status_url": url}}),
         ("post", f"/api/calls/{call_id}/play", {"leg": "caller", "url": url}),
         ("post", f"/api/calls/{call_id}/stream", {"leg": "caller", "url": socket_url(url)}),
+        ("post", "/api/alerts", {"kind": "worker_lost", "to": url}),
+        ("put", PUSH, {"endpoint": url, "keys": PUSH_KEYS}),
     ]
     for method, path, body in asked:
-        answer = getattr(rest, method)(path, body)
+        answer = getattr(cast.alice.rest if path == PUSH else rest, method)(path, body)
         assert answer.status_code in (200, 201, 400, 422), (path, url, answer.status_code, answer.content)
         passed += answer.status_code < 400
-        if path == "/api/webhooks" and answer.status_code == 201:
-            rest.delete(f"/api/webhooks/{answer.json()['id']}")
+        if path in ("/api/webhooks", "/api/alerts") and answer.status_code == 201:
+            rest.delete(f"{path}/{answer.json()['id']}")
     return passed
 
 
@@ -140,5 +177,8 @@ async def test_no_sink_ever_touches_an_inside_address(
             with pytest.raises(Unplayable):
                 await library.get(url)
             await stream(socket_url(url))
+            await wake(url)
+            if "://" in url:  # else it is a mail address
+                await alert(url)
         print(f"{len(chosen)} forms: {passed} passed an edge by their text; canary touched {len(touched)}")
         assert touched == []

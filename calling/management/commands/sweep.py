@@ -21,7 +21,10 @@ from django.db import DatabaseError
 import clock
 from calling import presence
 from calling.alerts import watch
+from calling.alerts.telling import Teller
+from calling.models.alert import Alert
 from calling.push import rings
+from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all
 from calling.runtime import db_threads, nudge
@@ -41,6 +44,7 @@ IDLE_SECONDS = 30.0
 LEAST_SECONDS = 0.02  # between two looks at the deadlines
 FORGET_SECONDS = 3600.0
 WATCH_SECONDS = 5.0
+TELL_SECONDS = 1.0
 PUSH_SECONDS = 0.5
 FORGET_DEVICES_SECONDS = 60.0
 REVOKED_SECONDS = 10.0
@@ -96,6 +100,7 @@ async def run() -> None:
         asyncio.create_task(keep_deadlines(gates)),
         *(asyncio.create_task(sweep_forever(gates, name, broom, pause)) for name, broom, pause in BROOMS),
         asyncio.create_task(push_forever(gates)),
+        asyncio.create_task(tell_forever(gates)),
         asyncio.create_task(every(FORGET_SECONDS, forget_all)),
         asyncio.create_task(every(FORGET_DEVICES_SECONDS, presence.forget_devices)),
         asyncio.create_task(every(WATCH_SECONDS, watch.look)),
@@ -190,8 +195,20 @@ async def push_forever(gates: Gates) -> None:
     sender = Sender()
     while True:
         await gates.passed("rings")
-        sender.send(await guarded(partial(rings.take, sender.room), rings.News()))
+        sender.send(await guarded(partial(rings.take, MOST_LEGS, dict(sender.busy)), rings.News()))
         await asyncio.sleep(PUSH_SECONDS)
+
+
+async def settle_alert(alert: Alert, told: bool) -> None:
+    await db_threads.run(watch.settle, alert, told)
+
+
+async def tell_forever(gates: Gates) -> None:
+    teller = Teller(settle_alert)
+    while True:
+        await gates.passed("alerts")
+        teller.tell(await guarded(partial(watch.take_due, dict(teller.busy)), []))
+        await asyncio.sleep(TELL_SECONDS)
 
 
 async def every(seconds: float, work: Callable[[], int]) -> None:

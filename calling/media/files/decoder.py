@@ -1,9 +1,10 @@
-"""The decoder's process: one media file in, one prepared file out. `python -m calling.media.files.decoder`.
+"""The decoder's process: one media file in, one prepared file out; `decoder_process` runs it.
 
-Arguments: number of the input's descriptor, of the output's, the demuxer (from `sniff`), 'vp8', 'h264' or
-'none' for the picture, and the longest duration in seconds. Prints one `.` per second of media (the parent
-kills it when they stop coming) and ends with one line of JSON, `{"ok": …}` or `{"error": …}`. Never run in
-a worker.
+Loads everything, then takes one message from the socket that is its standard input: the descriptors of the
+input and of the output, and as JSON the demuxer (from `sniff`), 'vp8', 'h264' or 'none' for the picture, and
+the longest duration in seconds. Ends where the socket is closed instead. Prints one `.` per second of media
+(the parent kills it when they stop coming) and ends with one line of JSON, `{"ok": …}` or `{"error": …}`.
+Never run in a worker.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
-import sys
+import socket
 from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
@@ -30,6 +31,7 @@ FRAME: Final = 960
 MAX_PIXELS: Final = 4096 * 2304
 MAX_SIDE: Final = 1280
 KEY_EVERY: Final = 60
+LONGEST_MESSAGE: Final = 1024
 MICRO: Final = Fraction(1, 1_000_000)
 UNCONFINED: Final = "this machine cannot confine a decoder: files from outside are not played"
 
@@ -251,9 +253,13 @@ def warm() -> None:
 
 
 def main() -> int:
-    source_fd, target_fd, demuxer, picture, seconds = sys.argv[1:6]
-    source, target = os.fdopen(int(source_fd), "rb"), os.fdopen(int(target_fd), "wb")
     warm()
+    with socket.socket(fileno=0) as line:
+        message, descriptors, _, _ = socket.recv_fds(line, LONGEST_MESSAGE, 2)
+    if len(descriptors) != 2:
+        os._exit(0)  # nobody needs it any more
+    source, target = os.fdopen(descriptors[0], "rb"), os.fdopen(descriptors[1], "wb")
+    demuxer, picture, seconds = json.loads(message)
     try:
         give_up_rights()
     except Unconfined:
@@ -271,7 +277,3 @@ def main() -> int:
         found = {"error": {"message": "the file could not be decoded"}}
     os.write(1, b"\n" + json.dumps(found).encode() + b"\n")
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,19 +12,17 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
-from calling.media.files import turns
+from calling.media.files import decoders, turns
 from calling.media.files.prepared import About
-from calling.media.files.sandbox import NICENESS
+from calling.media.files.sandbox import TIED
 from calling.media.files.sniff import HEAD, sniff
 from calling.media.files.turns import Asker, GivenUp, Turn
 
 Picture = Literal["vp8", "h264", "none"]
-ROOT: Final = Path(__file__).resolve().parents[3]
 START_SECONDS: Final = 20.0  # a busy machine needs its time to start a process
 STALL_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 180.0
@@ -79,18 +77,14 @@ async def prepare(
 async def _decode(
     source: int, target: int, demuxer: str, picture: Picture, stall: float, turn: Turn
 ) -> About:
-    command = ("-m", "calling.media.files.decoder", str(source), str(target), demuxer, picture)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, str(LONGEST_SECONDS), pass_fds=(source, target), cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )  # fmt: skip
-    with contextlib.suppress(OSError):  # it has ended already; its beginning is work too
-        os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    decoder = await decoders.of_this_loop().take(soon=turns.of_this_loop().has_had_little(turn))
+    process = decoder.process
     try:
+        with contextlib.suppress(OSError):  # it has ended: what it said tells
+            decoder.give(source, target, (demuxer, picture, str(LONGEST_SECONDS)))
         said = await _listen(process, stall, turn)
     finally:
-        end_process(process)
+        decoder.end()
         await process.wait()
     try:
         found = json.loads(said.rsplit(b"\n", 2)[-2])
@@ -100,14 +94,6 @@ async def _decode(
     except (ValueError, LookupError, TypeError):
         message = "the file could not be decoded"
     raise Unplayable(message)
-
-
-def end_process(process: asyncio.subprocess.Process) -> None:
-    """Kill it where it still lives. Not `Process.kill`: that reaps a child that has just ended, behind the
-    back of asyncio's own watcher."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
 
 
 async def _listen(process: asyncio.subprocess.Process, stall: float, turn: Turn) -> bytes:
@@ -126,11 +112,13 @@ async def _listen(process: asyncio.subprocess.Process, stall: float, turn: Turn)
                 piece = reading.result()
                 if not piece:
                     return said
-                said, patience = (said + piece)[-8192:], stall
+                if piece != TIED:  # it has begun to decode
+                    patience = stall
+                said = (said + piece)[-8192:]
                 reading = asyncio.ensure_future(process.stdout.read(4096))
             if patience <= 0 or left <= 0:
                 raise Unplayable("decoding the file takes too long")
-            if line.is_over(turn) and _tell(process, signal.SIGSTOP):
+            if said and line.is_over(turn) and _tell(process, signal.SIGSTOP):
                 await line.again(turn)
                 _tell(process, signal.SIGCONT)
     finally:

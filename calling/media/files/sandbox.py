@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ USER: Final = 60811
 """Nobody else's: no file belongs to it, neither `nobody` nor an engine of config.embedded runs as it."""
 
 _CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
-_PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 38, 4
+_PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE, _PR_SET_PDEATHSIG = 38, 4, 1
 _PROT_EXEC, _MAP_ANONYMOUS = 0x4, 0x20
 _EPERM = 1
 
@@ -70,6 +71,14 @@ MACHINES: Final = {
 NICENESS = 5  # what the phones hear goes before what is made ready
 
 
+TIED: Final = b","
+
+
+def end_with_parent() -> None:
+    """Be killed when the thread that started this process ends, also while it is stopped."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def give_up_rights() -> None:
     """Everything above, in this process, for good. Call it with all imports done and all files open.
 
@@ -89,6 +98,7 @@ def give_up_rights() -> None:
     _leave_files(libc)
     _leave_root()
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # after the user: changing it sets this anew
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # so does this
     _no_more()
     _filter(libc, machine)
 

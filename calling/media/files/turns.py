@@ -99,6 +99,10 @@ class Turns:
         self._leave(turn)
         self._deal()
 
+    def has_had_little(self, turn: Turn) -> bool:
+        """Whether its project has had less than one turn that others waited for."""
+        return self.had(turn.asker.project) < QUANTUM
+
     def had(self, project: str) -> float:
         """Seconds of turns that a project has had while others waited, the older ones counting less."""
         self._count_up()

@@ -14,6 +14,7 @@ import tempfile
 import wave
 from pathlib import Path
 
+from calling.media.files import decoders
 from calling.media.files.prepare import prepare
 from calling.media.sources import test_pattern, tones
 from calling.media.tts import tts
@@ -41,7 +42,7 @@ def make_pictures() -> None:
 
 
 async def start_programs() -> None:
-    """A film decoder on a fifth of a second of silence, and the voice on one word."""
+    """A film decoder on a fifth of a second of silence, then a spare one, and the voice on one word."""
     with (
         contextlib.suppress(Exception),
         tempfile.TemporaryDirectory() as place,
@@ -51,5 +52,6 @@ async def start_programs() -> None:
             box.setparams((1, 2, 8000, 1600, "NONE", ""))
             box.writeframes(bytes(3200))
         await prepare(sound, Path(place) / "silence.cwp")
+        await decoders.of_this_loop().keep_one()
     with contextlib.suppress(Exception):
         await tts.provider.synthesise("one", language="en-US", voice="", gender="")

@@ -21,6 +21,7 @@ import psycopg
 from django.conf import settings
 
 import clock
+from calling.media.files import decoders
 from calling.media.rtp.config import MediaConfig, stands_privately
 from calling.media.session.handover import Handover
 from calling.media.session.journal import Journal, leftovers
@@ -31,6 +32,7 @@ from calling.media.worker.admission import Holding, Load, Refused, refusal
 from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
 from calling.models.ids import uuid7
+from calling.outbound_http import lookups
 from calling.runtime import nudge
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 
@@ -116,6 +118,7 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.wait(list(self._tasks), timeout=1)
+        await decoders.of_this_loop().close()
         await self._disconnect()  # first: a beat under way would write the row anew
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
@@ -156,6 +159,7 @@ class Worker:
             self._considered.discard(asked)
         if isinstance(session, bool):
             return session
+        lookups.act_for(session.project)
         try:
             await session.run()
         except Exception:

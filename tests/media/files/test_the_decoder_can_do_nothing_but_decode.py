@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -191,12 +192,14 @@ decoder.main()
 
 def test_without_the_filter_a_file_from_outside_is_refused_and_the_doctor_says_so(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(media("wav", 0.3))
-    with (tmp_path / "a").open("rb") as source, (tmp_path / "b").open("wb") as target:
-        numbers = (source.fileno(), target.fileno())
+    mine, theirs = socket.socketpair()
+    with (tmp_path / "a").open("rb") as source, (tmp_path / "b").open("wb") as target, mine:
+        words = json.dumps(["wav", "none", "60"]).encode()
+        socket.send_fds(mine, [words], [source.fileno(), target.fileno()])
         done = subprocess.run(
-            [sys.executable, "-c", UNCONFINABLE, *map(str, numbers), "wav", "none", "60"],
-            cwd=ROOT, pass_fds=numbers, capture_output=True, timeout=60,
-        )  # fmt: skip
+            [sys.executable, "-c", UNCONFINABLE], cwd=ROOT, stdin=theirs, capture_output=True, timeout=60
+        )
+    theirs.close()
     assert "cannot confine a decoder" in json.loads(done.stdout)["error"]["message"]
     assert (tmp_path / "b").read_bytes() == b""
     finding = findings.decoder("there is no filter for linux on another")
