@@ -217,6 +217,8 @@ class Linphone(Foreign):
         (self.directory / "rc").write_text(
             f"[sip]\nsip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port={ports[2]}\nuse_ipv6=0\n"
             f"root_ca={authority}\nverify_server_certs=1\nverify_server_cn=1\n"
+            f"media_encryption={'srtp' if self.encrypted else 'none'}\n"
+            f"media_encryption_mandatory={int(self.encrypted)}\n"
             "guess_hostname=0\nbind_address=127.0.0.1\ndefault_proxy=0\n[rtp]\naudio_rtp_port=-1\n"
             "[sound]\nechocancellation=0\n"
             f"[proxy_0]\nreg_proxy=<sip:{self.address}>\nreg_route=<sip:{self.address};lr>\n"

@@ -121,6 +121,7 @@ PHONES = [
         marks=pytest.mark.skipif(pjsip_missing(), reason="needs the wheel pjsua2-python, not installed here"),
         id="pjsip",
     ),
+    pytest.param(Linphone, marks=pytest.mark.needs("linphonec"), id="linphone"),
 ]
 
 
