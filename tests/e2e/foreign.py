@@ -130,6 +130,25 @@ class Foreign(ABC):
     @abstractmethod
     async def over(self, after: int = 0) -> None: ...
 
+    @abstractmethod
+    def hold(self) -> None: ...
+
+    @abstractmethod
+    def resume(self) -> None: ...
+
+    @abstractmethod
+    def press(self, digit: str) -> None: ...
+
+    @abstractmethod
+    async def pressed(self, digit: str) -> None: ...
+
+    @abstractmethod
+    def transfer(self, user: str) -> None: ...
+
+    @abstractmethod
+    def join(self) -> None:
+        """Give the party of the first call to that of the second."""
+
     def form(self, data: bytes) -> tuple[int, int]:
         """Channels and samples per second of the file."""
         channels, rate = struct.unpack_from("<HI", data, 22)
@@ -193,6 +212,24 @@ class Pjsip(Foreign):
     async def over(self, after: int = 0) -> None:
         await self.says('"DISCONNECTED"', after=after)
 
+    def hold(self) -> None:
+        self.do("hold")
+
+    def resume(self) -> None:
+        self.do("resume")
+
+    def press(self, digit: str) -> None:
+        self.do("digit", digit=digit)
+
+    async def pressed(self, digit: str) -> None:
+        await self.says(f'"digit", "digit": "{digit}"')
+
+    def transfer(self, user: str) -> None:
+        self.do("transfer", uri=f"sip:{user}@{self.address}")
+
+    def join(self) -> None:
+        self.do("join")
+
 
 class Linphone(Foreign):
     """linphonec of Debian's linphone-cli; it plays and records WAV files."""
@@ -248,6 +285,25 @@ class Linphone(Foreign):
 
     async def over(self, after: int = 0) -> None:
         await self.says("to .*Call(State)?(End|Error)", after=after)
+
+    def hold(self) -> None:
+        self.write("pause")
+
+    def resume(self) -> None:
+        self.write("resume")
+
+    def press(self, digit: str) -> None:
+        self.write(digit)
+
+    async def pressed(self, digit: str) -> None:
+        """Its log says that a key came, and not which one."""
+        await self.says("notified .dtmf_received")
+
+    def transfer(self, user: str) -> None:
+        self.write(f"transfer sip:{user}@{self.address}")
+
+    def join(self) -> None:
+        self.write("transfer 1 --to-call 2")
 
     def form(self, data: bytes) -> tuple[int, int]:
         """As its log says every few seconds: Opus has 48 kHz, G.711 8 kHz.
