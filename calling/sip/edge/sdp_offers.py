@@ -42,7 +42,8 @@ def direction_of(sdp: str) -> str:
 def limited(sdp: str, codecs: Sequence[str], *, strictly: bool = False) -> str:
     """An offer with only these codecs (upper case names), in this order; unchanged where none would be left.
 
-    Digits stay if a codec with their clock does, those of 8 kHz beside any. strictly: where none would be left, the section is closed.
+    Digits stay if a codec with their clock does, those of 8 kHz beside any.
+    strictly: where none would be left, the section is closed.
     """
     if not codecs:
         return sdp
