@@ -103,6 +103,7 @@ class SoftPhone:
             async for text in socket:
                 message = json.loads(text)
                 if message["type"] == "call.update" and message.get("reason") == "media_moved":
+                    self.call_id = message["call_id"]  # its leg may have gone over to another call
                     self._spawn(self._offer_again())
                 async with self._news:
                     self.heard.append(message)

@@ -110,9 +110,9 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         )
         row = new_row(subject, request, target, call.id, number)
         room = str(target.resource_id) if target.kind == "room" else None
-        beside = None
-        if request.webrtc and room is None:
-            beside = placement.session_beside(subject.project_id, request.device_id)
+        phones = {request.device_id} if request.webrtc and request.device_id else set()
+        phones |= {each.device_id for each in callee.attempts if each.kind == "sip"}
+        beside = placement.session_beside(subject.project_id, phones) if room is None else None
         row.session = beside or placement.session_for(subject.project_id, room)
         call_limits.admit(subject, call)
         keep_status_url(row)

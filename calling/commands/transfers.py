@@ -23,8 +23,9 @@ from calling.commands.routing import DialRequest
 from calling.commands.sip_wishes import SipWishes
 from calling.machine import inputs
 from calling.machine.states import Call, Leg, LegState, Media, MediaState, Party, Role
-from calling.media_sessions.placement import require_redis
+from calling.media_sessions.placement import require_redis, session_of_joined
 from calling.models.ids import uuid7
+from calling.runtime import nudge
 from rest import errors
 from subscribers.addressing import Target
 from tokens.subjects import Subject
@@ -180,7 +181,10 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
 
 
 def join_calls(first_id: str, leg_id: str, second_id: str, other_leg_id: str) -> control.Outcome:
-    """Attended transfer of two calls of one party that were dialled apart (a desk phone's REFER)."""
+    """Attended transfer of two calls of one party that began apart (a desk phone's REFER).
+
+    Refused where two workers carry them and the media of neither far end can be moved.
+    """
 
     def work() -> control.Outcome:
         world: dict[str, Call] = {}
@@ -189,10 +193,26 @@ def join_calls(first_id: str, leg_id: str, second_id: str, other_leg_id: str) ->
             more = store.lock_world(each)
             world |= more[0]
             rows |= more[1]
-        command = inputs.Join(leg_id, str(UUID(str(second_id))), other_leg_id)
-        return control.commit_turn(world, rows, str(UUID(str(first_id))), command)
+        one, other = str(UUID(str(first_id))), str(UUID(str(second_id)))
+        waiting, target = world[one].counterpart(leg_id), world[other].counterpart(other_leg_id)
+        if waiting is not None and target is not None:
+            carry_together(rows[one], rows[other], waiting, target)
+        return control.commit_turn(world, rows, one, inputs.Join(leg_id, other, other_leg_id))
 
     return control.in_transaction(work)
+
+
+def carry_together(first: models.Call, second: models.Call, waiting: Leg, target: Leg) -> None:
+    """Give both calls to the worker that can carry what becomes of them."""
+    session = session_of_joined(first, second, waiting, target)
+    if session is None:
+        raise inputs.Refused(
+            "Two media workers carry these calls, and no party's media can move.", "answered"
+        )
+    if first.session is not None and session.pk != first.session.pk:
+        nudge.wake_session(first.session.pk)  # its worker lets the call go
+        first.session = session
+        first.save(update_fields=["session"])
 
 
 def consultation_leg(own: Leg, request: DialRequest) -> Leg:

@@ -9,6 +9,7 @@ then goes to another worker, and a trunk joins the two (docs/architecture.md#rul
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,11 +19,13 @@ from django.db import transaction
 
 import clock
 from calling import models
+from calling.machine.states import Leg, Party
 from calling.runtime import nudge
 from calling.runtime.locks import lock_room
 from rest import errors
 
 FRESH_SECONDS = 5  # a worker whose heartbeat is older is not given anybody
+MOST_BESIDE = 4
 
 
 def session_for(project_id: UUID, room_id: str | None) -> models.MediaSession:
@@ -37,19 +40,46 @@ def session_for(project_id: UUID, room_id: str | None) -> models.MediaSession:
     return models.MediaSession.objects.create(project_id=project_id, room=room_id, wanted_at=clock.now())
 
 
-def session_beside(project_id: UUID, device_id: str | None) -> models.MediaSession | None:
-    """The session of a device's other live call, if it takes one more. In the transaction of a dial.
+def session_beside(project_id: UUID, devices: Collection[str]) -> models.MediaSession | None:
+    """The session of a live call of one of these devices, if it takes one more. In the transaction of a dial.
 
-    A browser that calls somebody by SIP while it talks may mean to join both calls; its media stay then.
+    Who calls, or is called, by SIP during a call may mean to join both calls; their media stay then. A device
+    with more than `MOST_BESIDE` calls is an exchange, whose calls are spread.
     """
-    if device_id is None:
+    if not devices:
         return None
-    legs = models.Leg.objects.filter(device_id=device_id, call__project_id=project_id)
-    first = legs.exclude(state="ended").exclude(call__state="ended").order_by("id").first()
-    if first is None:
+    legs = models.Leg.objects.filter(device_id__in=devices, call__project_id=project_id)
+    live = list(legs.exclude(state="ended").exclude(call__state="ended").order_by("id")[: MOST_BESIDE + 1])
+    if not live or len(live) > MOST_BESIDE:
         return None
-    session = models.MediaSession.objects.select_for_update(of=("self",)).filter(calls=first.call_id).first()
+    found = models.MediaSession.objects.select_for_update(of=("self",)).filter(calls=live[0].call_id)
+    session = found.first()
     return session if session is not None and session.state != "ended" and has_place(session) else None
+
+
+def session_of_joined(
+    first: models.Call, second: models.Call, waiting: Leg, target: Leg
+) -> models.MediaSession | None:
+    """Who carries two calls that become one: `waiting` of the first talks with `target` of the second.
+
+    The party whose worker does not go on must be asked for its media afresh. Where only `waiting` can be, the
+    second call's session carries both; else the first one's. None: neither party can be asked.
+    """
+    one, other = first.session, second.session
+    together = one == other or (one and other and one.worker_id and one.worker_id == other.worker_id)
+    if one is None or other is None or together or can_be_asked(target):
+        return one
+    return other if can_be_asked(waiting) else None
+
+
+def can_be_asked(leg: Leg) -> bool:
+    """Whether the leg's far end can be asked for a fresh offer, or be given one, in the middle of a call.
+
+    SignalWire's clients have no message for it, and a party that came over REST has no device.
+    """
+    if leg.kind == "sip" or leg.party is Party.APP:
+        return True
+    return leg.device_id is not None and models.Device.objects.filter(pk=leg.device_id, kind="phone").exists()
 
 
 def has_place(session: models.MediaSession) -> bool:

@@ -83,11 +83,10 @@ def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int,
     if section.kind == "audio":
         known = _ordered(_spoken(section), prefer)
         clocks = {codec.clock for codec in known}
-        events = {
-            codec.clock: codec.pt
-            for codec in reversed(section.codecs)
-            if codec.name.lower() == "telephone-event" and codec.clock in clocks
-        }
+        listed = [codec for codec in reversed(section.codecs) if codec.name.lower() == "telephone-event"]
+        events = {codec.clock: codec.pt for codec in listed if codec.clock in clocks}
+        if known and not events:  # Asterisk lists events of 8 kHz beside Opus alone, and sends them
+            events = {codec.clock: codec.pt for codec in listed if codec.clock == 8000}
         return known, events, {}
     known = [codec for codec in section.codecs if codec.name.lower() in VIDEO_NAMES and codec.clock == 90000]
     simple = [codec for codec in known if codec.name.lower() == "vp8" or codec.key[2].startswith("42")]
@@ -144,7 +143,7 @@ def translation(source: Transceiver, target: Transceiver) -> tuple[dict[int, int
         if own is not None:
             pts[codec.pt] = own.pt
     for clock, pt in source.events.items():
-        if clock in target.events and any(codec.clock == clock for codec in target.codecs):
+        if clock in target.events:
             pts[pt] = target.events[clock]
     numbers = {
         number: target.extensions[uri]

@@ -27,13 +27,15 @@ _SECTION = re.compile(
     r"((?:[ \t]+[\x21-\x7e]{1,64})*)[ \t]*"
 )
 _LINE = re.compile(r"[A-Za-z]=")
+_GROUP = re.compile(r"a=group:\s*BUNDLE\b")
 _MID = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,255}")
 _WEBRTC_PROFILES = {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "UDP/DTLS/SCTP", "DTLS/SCTP"}
 _DTLS_PROFILES = {"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
 _PLAIN_PROFILES = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", *_DTLS_PROFILES}
 _UNSIGNED = "sdp must carry a fingerprint of sha-256 or stronger."
 _KINDS = ("audio", "video", "application")
-_ICE_TEXT = re.compile(r"[A-Za-z0-9+/]+")
+# RFC 8839 knows letters, digits, + and /; libwebrtc takes the other four too, because clients write them.
+_ICE_TEXT = re.compile(r"[A-Za-z0-9+/=#_-]+")
 _FOUNDATION = re.compile(r"[\x21-\x7e]{1,256}")
 _CANDIDATE_TYPES = {"host", "srflx", "prflx", "relay"}
 # RFC 9143 section 7.1.3: what a bundled section takes from the tagged one when it does not repeat it.
@@ -87,7 +89,8 @@ def admit(
     leader = next((block for mid in group for block in blocks if block.mid == mid and not block.off), None)
     faults: list[str] = []
     used = 0
-    kept = [line for line in session if sound(line)]
+    kept = [line for line in session if sound(line) and not _GROUP.match(line)]
+    kept += [f"a=group:BUNDLE {' '.join(group)}"] if group else []
     for block in blocks:
         if not block.off:
             if block.bundled and leader is not None and leader is not block and not plain:
@@ -162,7 +165,11 @@ def _block(line: str) -> _Block:
 
 
 def _bundle(own: dict[str, list[str]], blocks: list[_Block]) -> list[str]:
-    """Fill in what each section says of itself; returns the mids of the BUNDLE group. A mid counts once."""
+    """Fill in what each section says of itself; returns the mids of the BUNDLE group. A mid counts once.
+
+    Of several groups (RFC 9143 section 7.2) it is the one with the most sound and pictures; the sections of
+    the others have transports of their own, as if they were in no group.
+    """
     taken: set[str] = set()
     for block in blocks:
         block.facts = _facts(block.lines)
@@ -171,7 +178,9 @@ def _bundle(own: dict[str, list[str]], blocks: list[_Block]) -> list[str]:
         if block.mid is not None:
             taken.add(block.mid)
     groups = [value.split()[1:] for value in own.get("group", []) if value.split()[:1] == ["BUNDLE"]]
-    group = [mid for mid in groups[-1] if mid in taken] if groups else []
+    flowing = {block.mid for block in blocks if block.kind in ("audio", "video")}
+    group = max(groups, key=lambda mids: len(flowing.intersection(mids)), default=[])
+    group = [mid for mid in group if mid in taken]
     for block in blocks:
         block.bundled = block.mid in group
     return group
@@ -200,6 +209,8 @@ def _fault(block: _Block, session: dict[str, list[str]], plain: bool) -> str | N
     """Why this section cannot be used, None if it can."""
     if block.kind not in _KINDS or not block.formats:
         return "The sdp describes no audio and no video."
+    if block.port > 65535:
+        return "A media section of the sdp has a port beyond 65535."
     if plain:
         profile = block.profile.upper()
         if profile not in _PLAIN_PROFILES or block.kind == "application":
@@ -239,7 +250,7 @@ def _strong(value: str) -> bool:
 
 _SOUND: dict[str, Callable[[str], bool]] = {
     "fingerprint": _strong,
-    # RFC 8839 section 5.4: 4-256 and 22-256 ice-chars.
+    # RFC 8839 section 5.4: 4-256 and 22-256 characters.
     "ice-ufrag": lambda value: 4 <= len(value) <= 256 and _ICE_TEXT.fullmatch(value) is not None,
     "ice-pwd": lambda value: 22 <= len(value) <= 256 and _ICE_TEXT.fullmatch(value) is not None,
     "setup": lambda value: value in ("active", "passive", "actpass"),

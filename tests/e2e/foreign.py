@@ -130,6 +130,25 @@ class Foreign(ABC):
     @abstractmethod
     async def over(self, after: int = 0) -> None: ...
 
+    @abstractmethod
+    def hold(self) -> None: ...
+
+    @abstractmethod
+    def resume(self) -> None: ...
+
+    @abstractmethod
+    def press(self, digit: str) -> None: ...
+
+    @abstractmethod
+    async def pressed(self, digit: str) -> None: ...
+
+    @abstractmethod
+    def transfer(self, user: str) -> None: ...
+
+    @abstractmethod
+    def join(self) -> None:
+        """Give the party of the first call to that of the second."""
+
     def form(self, data: bytes) -> tuple[int, int]:
         """Channels and samples per second of the file."""
         channels, rate = struct.unpack_from("<HI", data, 22)
@@ -193,6 +212,24 @@ class Pjsip(Foreign):
     async def over(self, after: int = 0) -> None:
         await self.says('"DISCONNECTED"', after=after)
 
+    def hold(self) -> None:
+        self.do("hold")
+
+    def resume(self) -> None:
+        self.do("resume")
+
+    def press(self, digit: str) -> None:
+        self.do("digit", digit=digit)
+
+    async def pressed(self, digit: str) -> None:
+        await self.says(f'"digit", "digit": "{digit}"')
+
+    def transfer(self, user: str) -> None:
+        self.do("transfer", uri=f"sip:{user}@{self.address}")
+
+    def join(self) -> None:
+        self.do("join")
+
 
 class Linphone(Foreign):
     """linphonec of Debian's linphone-cli; it plays and records WAV files."""
@@ -217,6 +254,8 @@ class Linphone(Foreign):
         (self.directory / "rc").write_text(
             f"[sip]\nsip_port={ports[0]}\nsip_tcp_port={ports[1]}\nsip_tls_port={ports[2]}\nuse_ipv6=0\n"
             f"root_ca={authority}\nverify_server_certs=1\nverify_server_cn=1\n"
+            f"media_encryption={'srtp' if self.encrypted else 'none'}\n"
+            f"media_encryption_mandatory={int(self.encrypted)}\n"
             "guess_hostname=0\nbind_address=127.0.0.1\ndefault_proxy=0\n[rtp]\naudio_rtp_port=-1\n"
             "[sound]\nechocancellation=0\n"
             f"[proxy_0]\nreg_proxy=<sip:{self.address}>\nreg_route=<sip:{self.address};lr>\n"
@@ -246,6 +285,25 @@ class Linphone(Foreign):
 
     async def over(self, after: int = 0) -> None:
         await self.says("to .*Call(State)?(End|Error)", after=after)
+
+    def hold(self) -> None:
+        self.write("pause")
+
+    def resume(self) -> None:
+        self.write("resume")
+
+    def press(self, digit: str) -> None:
+        self.write(digit)
+
+    async def pressed(self, digit: str) -> None:
+        """Its log says that a key came, and not which one."""
+        await self.says("notified .dtmf_received")
+
+    def transfer(self, user: str) -> None:
+        self.write(f"transfer sip:{user}@{self.address}")
+
+    def join(self) -> None:
+        self.write("transfer 1 --to-call 2")
 
     def form(self, data: bytes) -> tuple[int, int]:
         """As its log says every few seconds: Opus has 48 kHz, G.711 8 kHz.

@@ -86,6 +86,8 @@ def obey(phone: Phone, words: dict[str, Any]) -> bool:
             call.sendDtmf(how)
         case "transfer" if call is not None:
             call.xfer(words["uri"], pj.CallOpParam(True))
+        case "join" if call is not None:  # the last call's party gets that of the call before it
+            phone.calls[-2].xferReplaces(call, pj.CallOpParam(True))
         case "hangup" if call is not None:
             call.hangup(pj.CallOpParam(True))
         case "quit":

@@ -116,12 +116,14 @@ async def test_a_phone_without_encryption_is_refused_where_it_is_required(
         assert await callers.in_thread(lambda: models.Call.objects.count()) == 1
 
 
+WHOLE = [pytest.mark.soak_only, pytest.mark.family]  # `make test` takes one of them
 PHONES = [
     pytest.param(
         Pjsip,
         marks=pytest.mark.skipif(pjsip_missing(), reason="needs the wheel pjsua2-python, not installed here"),
         id="pjsip",
     ),
+    pytest.param(Linphone, marks=[pytest.mark.needs("linphonec"), *WHOLE], id="linphone"),
 ]
 
 
@@ -140,6 +142,7 @@ async def test_other_phones_with_mandatory_srtp_are_called_and_call(
         await callers.hears(alice, 660.0, 25)
         await phone.hears(440.0)
         await callers.apply(call_id, inputs.Hangup())
+        await phone.over()
         await alice.close()
 
         device = await callers.come_online(cast.carol)

@@ -159,6 +159,8 @@ async def test_a_worker_s_offer_takes_the_forms_of_its_party(
             assert ("a=crypto" in text) is ("crypto" in form.keys)
             assert ("a=fingerprint" in text) is ("a=setup" in text) is ("fingerprint" in form.keys)
             assert re.search(rf"m=audio \d+ {form.profile} ", text)
+            for section in re.split(r"(?m)^(?=m=)", text)[1:]:  # RFC 8866 section 9: attributes stand last
+                assert re.fullmatch("m(i?)(c*)(b*)(k?)(a*)", "".join(re.findall(r"(?m)^([a-z])=", section)))
         one = offered(whole, SECURE, policy(encryption, True, "AEAD_AES_256_GCM", "AEAD_AES_128_GCM"))
         if encryption != "disabled":
             assert re.findall(r"a=crypto:\d+ (\S+)", one) == ["AEAD_AES_256_GCM", "AEAD_AES_128_GCM"]

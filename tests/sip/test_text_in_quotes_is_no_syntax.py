@@ -149,7 +149,7 @@ def test_parameters_and_options_are_read_by_name() -> None:
     assert tokens_of(["x100rel, Timer", " replaces ,,"]) == {"x100rel", "timer", "replaces"}
     asked = request("INVITE", ("Session-Expires", '1800;x=";refresher=uac";norefresher=1;refresher = UAS'))
     assert interval(asked, "Session-Expires") == (1800, "uas")
-    assert first_of('refer;x="id=9";id=7;=;y=') == ("refer", {"x": "id=9", "id": "7"})
+    assert first_of('refer;x="id=9";id=7;=;y=') == ("refer", {"x": "id=9", "id": "7", "y": None})
 
 
 def test_a_replaces_with_an_at_sign_is_still_a_header_of_the_uri() -> None:

@@ -33,6 +33,14 @@ STRONGEST = """
   }
   return found;
 """
+# What the browser counts of the sound that comes and goes.
+SOUND = """
+  const call = phone.activeCalls[0];
+  const stats = [...(await call.peerConnection.getStats()).values()];
+  const names = ['type', 'packetsReceived', 'packetsSent', 'concealedSamples', 'totalAudioEnergy'];
+  return stats.filter((one) => one.kind === 'audio' && /^(in|out)bound-rtp$/.test(one.type))
+    .map((one) => Object.fromEntries(names.map((name) => [name, one[name]])));
+"""
 # Widths of the pictures of others that are shown now, and how many pictures of them were decoded.
 PICTURES = """
   const call = phone.activeCalls[0];
@@ -142,7 +150,8 @@ class BrowserPhone(ABC):
         """The strongest of what arrives are these frequencies."""
         deadline = time.monotonic() + seconds
         while not _alike(found := self.evaluate(STRONGEST, len(hertz)), hertz):
-            assert time.monotonic() < deadline, f"wanted {hertz} Hz, hears {found}; {self.state()}"
+            words = f"wanted {hertz} Hz, hears {found}"
+            assert time.monotonic() < deadline, f"{words}; {self.state()}; {self.evaluate(SOUND)}"
 
     def hears_no(self, hertz: int, seconds: float = 20.0) -> None:
         """Silence, or the tune for who is on hold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
@@ -66,10 +67,11 @@ def test_firefox_and_chromium_hear_and_see_each_other(
 @pytest.mark.soak_only
 @pytest.mark.family
 def test_three_firefoxes_meet_in_a_room(firefox: Open, instance: MakeRun) -> None:
-    instance.api("POST", "/api/fabric/resources/conference_rooms", {"name": "standup"})
+    room = f"standup-{uuid4().hex[:6]}"
+    instance.api("POST", "/api/fabric/resources/conference_rooms", {"name": room})
     phones = [firefox(name, hertz) for name, hertz in (("alice", 500), ("bob", 750), ("carol", 1100))]
     for phone in phones:
-        phone.dial("/public/standup", video=True)
+        phone.dial(f"/public/{room}", video=True)
         phone.connected()
     for phone in phones:
         phone.sees(2)

@@ -122,7 +122,9 @@ def _shaped(section: str, form: Form, policy: MediaPolicy) -> str:
     if "fingerprint" in form.keys and policy.dtls:
         keys += [line for line in lines if _of_dtls(line)]
     rest = [line for line in lines[1:] if not line.startswith("a=crypto:") and not _of_dtls(line)]
-    return "\r\n".join([" ".join([kind, port, form.profile, *formats]), *keys, *rest])
+    # Attributes stand last (RFC 8866 section 9): Linphone finds no c= behind one.
+    place = next((at for at, line in enumerate(rest) if line.startswith("a=")), 0)
+    return "\r\n".join([" ".join([kind, port, form.profile, *formats]), *rest[:place], *keys, *rest[place:]])
 
 
 def form_of(sdp: str) -> Form | None:

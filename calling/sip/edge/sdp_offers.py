@@ -42,7 +42,8 @@ def direction_of(sdp: str) -> str:
 def limited(sdp: str, codecs: Sequence[str], *, strictly: bool = False) -> str:
     """An offer with only these codecs (upper case names), in this order; unchanged where none would be left.
 
-    Digits stay if a codec with their clock does. strictly: where none would be left, the section is closed.
+    Digits stay if a codec with their clock does, those of 8 kHz beside any.
+    strictly: where none would be left, the section is closed.
     """
     if not codecs:
         return sdp
@@ -67,7 +68,8 @@ def _narrowed(section: str, codecs: list[str], strictly: bool) -> str:
         return section
     clocks = {known[number][1] for number in voices}
     events = [number for number in formats if known.get(number, ("", ""))[0] == "TELEPHONE-EVENT"]
-    kept = voices + [number for number in events if known[number][1] in clocks]
+    timed = [number for number in events if known[number][1] in clocks]
+    kept = voices + (timed or [number for number in events if known[number][1] == "8000"])
     about = {number for number in formats if number not in kept}
     rest = [line for line in lines[1:] if not ((found := _ABOUT.match(line)) and found[1] in about)]
     return "\r\n".join([" ".join([kind, port, profile, *kept]), *rest])

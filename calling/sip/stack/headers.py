@@ -69,19 +69,21 @@ def unquote_string(text: str) -> str:
 
 
 def parameters_of(parts: list[str]) -> dict[str, str | None]:
-    """`;name=value` parts, already split, as a dict with lower-case names; the first of a name wins."""
+    """`;name=value` parts, already split, as a dict with lower-case names; the first value of a name wins.
+
+    An empty value is none: `;rport=` and `;x=` are written, though RFC 3261 25.1 has no such form.
+    """
     if len(parts) > MAX_PARAMETERS:
         raise ValueError("too many parameters")
     found: dict[str, str | None] = {}
     for part in parts:
-        name, equals, value = part.partition("=")
+        name, _, value = part.partition("=")
         name = name.strip().lower()
         if not _TOKEN.match(name):
             raise ValueError("bad parameter name")
         value = value.strip()
-        if equals and not value:
-            raise ValueError("empty parameter value")
-        found.setdefault(name, unquote_string(value) if equals else None)
+        if found.get(name) is None:
+            found[name] = unquote_string(value) if value else None
     return found
 
 
@@ -279,6 +281,8 @@ def auth_parameters(text: str) -> tuple[str, Mapping[str, str]]:
         raise ValueError("bad scheme")
     found: dict[str, str] = {}
     for part in split_outside(rest, ","):
+        if not part.strip():
+            continue  # a list may have empty places (RFC 9110 5.6.1)
         name, equals, value = part.partition("=")
         name = name.strip().lower()
         if not equals or not _TOKEN.match(name) or name in found or len(found) >= MAX_PARAMETERS:

@@ -127,7 +127,7 @@ def parse(data: bytes) -> Request | Response:
     if len(data) > MAX_MESSAGE:
         raise BadSipMessage(513, "Message Too Large")
     clean = _clean(data)
-    is_response = clean.first.startswith("SIP/")
+    is_response = clean.first[:4].upper() == "SIP/"  # the version is of any case (RFC 3261 7.1)
     try:
         if not is_response:
             _check_version(clean.first)
@@ -141,7 +141,12 @@ def parse(data: bytes) -> Request | Response:
 
 
 def _clean(data: bytes) -> _Clean:
-    head, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    data = data.lstrip(b"\r\n")
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank or (b"\r" not in head and b"\n\n" in head):
+        # Some devices end their lines with LF alone; a message that mixes the two stays malformed.
+        head, blank, body = data.partition(b"\n\n")
+        head, blank = head.replace(b"\n", b"\r\n"), b"" if b"\r" in head else blank
     if not blank:
         raise BadSipMessage(400, "Bad Request: no end of headers")
     text = head.decode("utf-8", "replace")
@@ -245,7 +250,9 @@ def _length(clean: _Clean) -> None:
             raise ValueError("Content-Length is larger than the body")
         clean.body = clean.body[:length]
     if clean.body and not clean.all("content-type"):
-        raise ValueError("body without Content-Type")
+        if clean.body.strip(b"\r\n"):
+            raise ValueError("body without Content-Type")
+        clean.body = b""  # line ends that fill a datagram up
 
 
 def _bytes(clean: _Clean, first: str) -> bytes:

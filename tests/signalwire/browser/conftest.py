@@ -14,6 +14,7 @@ import pytest
 
 from bench.instance import Instance
 from bench.softphone import SoftPhone, stay_on_loopback
+from tests.e2e.desk import Desk
 from tests.signalwire.browser import stage
 from tests.signalwire.browser.stage import Page
 
@@ -115,3 +116,50 @@ def phone(instance: Instance, token: Callable[[str], str]) -> Iterator[Callable[
     yield come
     for each in phones:
         each.close()
+
+
+class Phones:
+    """Desk phones and trunks beside the browser, in an event loop of their own thread."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.edge_port = int(instance.environment["CALLWRIGHT_SIP_PORT"])
+        self.loop = asyncio.new_event_loop()
+        self.open: list[Desk] = []
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def run(self, work: Any, seconds: float = 20.0) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    def desk(self, username: str, password: str) -> Desk:
+        desk = Desk(self.edge_port, username, password, 660.0)
+        self.run(desk.__aenter__())
+        self.open.append(desk)
+        return desk
+
+    def hears(self, desk: Desk, page: Page) -> None:
+        """Chromium's fake microphone beeps once a second."""
+        page.until(lambda: (desk.sound.loudest() or 0) > 100, "a beep at the desk phone")
+
+    def close(self) -> None:
+        for desk in self.open:
+            self.run(desk.__aexit__(None, None, None))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+@pytest.fixture
+def phones(instance: Instance) -> Iterator[Phones]:
+    made = Phones(instance)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def desk(instance: Instance, phones: Phones) -> Desk:
+    """The registered desk phone of dave."""
+    given = instance.api("POST", "/api/fabric/subscribers/tokens", {"reference": "dave"})
+    path = f"/api/fabric/resources/subscribers/{given['subscriber_id']}/sip_endpoints"
+    if not instance.api("GET", path)["data"]:
+        instance.api("POST", path, {"username": "dave-desk", "password": "a long secret"})
+    phone = phones.desk("dave-desk", "a long secret")
+    assert phones.run(phone.register()) == 200
+    return phone

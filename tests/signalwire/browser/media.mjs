@@ -30,6 +30,24 @@ window.peak = async (name, ms) => {
   return peak;
 };
 
+// The strongest frequency of the far end's sound, in Hz; 0 for silence.
+window.pitch = async (name) => {
+  const one = calls.get(name);
+  if (!one.stream?.getAudioTracks().length) return 0;
+  const context = new AudioContext();
+  await context.resume();
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 8192;
+  context.createMediaStreamSource(new MediaStream(one.stream.getAudioTracks())).connect(analyser);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const levels = new Float32Array(analyser.frequencyBinCount);
+  analyser.getFloatFrequencyData(levels);
+  const loudest = levels.indexOf(Math.max(...levels));
+  const hertz = levels[loudest] > -80 ? loudest * context.sampleRate / analyser.fftSize : 0;
+  await context.close();
+  return hertz;
+};
+
 // What the far end's picture is like within `ms`: frames decoded, how its parts differ, how much it moves.
 window.picture = async (name, ms) => {
   const { element } = calls.get(name);

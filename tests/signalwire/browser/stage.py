@@ -84,10 +84,9 @@ def serve(directory: Path) -> ThreadingHTTPServer:
     return server
 
 
-def start_instance() -> Instance:
-    return Instance(
-        CALLWRIGHT_TURN_PORT=str(free_port(socket.SOCK_DGRAM)), CALLWRIGHT_SIP_PORT=str(free_pair())
-    )
+def start_instance(**variables: str) -> Instance:
+    turn, sip = str(free_port(socket.SOCK_DGRAM)), str(free_pair())
+    return Instance(CALLWRIGHT_TURN_PORT=turn, CALLWRIGHT_SIP_PORT=sip, **variables)
 
 
 def spki_of(instance: Instance) -> str:
@@ -133,6 +132,9 @@ class Page:
 
     def hears(self, call: str, seconds: float = SECONDS) -> float:
         return float(self.until(lambda: (p := self.run("peak", call, 400)) > 0.01 and p, "sound", seconds))
+
+    def hears_tone(self, call: str, hertz: float, seconds: float = SECONDS) -> None:
+        self.until(lambda: abs(self.run("pitch", call) - hertz) < 15, f"{hertz:g} Hz", seconds)
 
     def sees(self, call: str, seconds: float = SECONDS) -> dict[str, int]:
         """A picture of the far end: decoded frames that hold something, and move."""

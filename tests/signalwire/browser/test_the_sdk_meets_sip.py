@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,57 +10,10 @@ import pytest
 from bench.instance import Instance
 from calling.sip.stack.events import Answered, Confirmed, Finished, Progress
 from tests.e2e.desk import Desk, notice
+from tests.signalwire.browser.conftest import Phones
 from tests.signalwire.browser.stage import Page
 
 Tab = Callable[..., Page]
-HERTZ = 660.0
-
-
-class Phones:
-    """Desk phones and trunks beside the browser, in an event loop of their own thread."""
-
-    def __init__(self, instance: Instance) -> None:
-        self.edge_port = int(instance.environment["CALLWRIGHT_SIP_PORT"])
-        self.loop = asyncio.new_event_loop()
-        self.open: list[Desk] = []
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-
-    def run(self, work: Any, seconds: float = 20.0) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
-
-    def desk(self, username: str, password: str) -> Desk:
-        desk = Desk(self.edge_port, username, password, HERTZ)
-        self.run(desk.__aenter__())
-        self.open.append(desk)
-        return desk
-
-    def hears(self, desk: Desk, page: Page) -> None:
-        """Chromium's fake microphone beeps once a second."""
-        page.until(lambda: (desk.sound.loudest() or 0) > 100, "a beep at the desk phone")
-
-    def close(self) -> None:
-        for desk in self.open:
-            self.run(desk.__aexit__(None, None, None))
-        self.loop.call_soon_threadsafe(self.loop.stop)
-
-
-@pytest.fixture
-def phones(instance: Instance) -> Iterator[Phones]:
-    made = Phones(instance)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def desk(instance: Instance, phones: Phones) -> Desk:
-    """The registered desk phone of dave."""
-    given = instance.api("POST", "/api/fabric/subscribers/tokens", {"reference": "dave"})
-    path = f"/api/fabric/resources/subscribers/{given['subscriber_id']}/sip_endpoints"
-    if not instance.api("GET", path)["data"]:
-        instance.api("POST", path, {"username": "dave-desk", "password": "a long secret"})
-    phone = phones.desk("dave-desk", "a long secret")
-    assert phones.run(phone.register()) == 200
-    return phone
 
 
 @pytest.mark.parametrize("video", [False, True], ids=["sound", "picture"])

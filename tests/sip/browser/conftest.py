@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.instance import Instance
-from tests.signalwire.browser.stage import CHROMIUM, FLAGS, serve
+from tests.signalwire.browser.stage import CHROMIUM, FLAGS, serve, spki_of
 from tests.sip.browser import stage
 from tests.sip.browser.stage import WebPhone
 
@@ -44,24 +44,30 @@ def page_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 # Not for the session: between its calls Playwright's loop counts as running in this thread, and no
 # asynchronous test of a later module could run.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(instance: Instance) -> Iterator[Any]:
+    trust = f"--ignore-certificate-errors-spki-list={spki_of(instance)}"
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS, trust])
         yield chromium
         chromium.close()
 
 
 @pytest.fixture
 def tab(browser: Any, page_url: str, instance: Instance) -> Iterator[Tab]:
-    """`tab("JsSIP", "alice", 440)`: a page whose phone is registered as alice and sends that tone."""
+    """`tab("JsSIP", "alice", 440)`: a page whose phone is registered as alice and sends that tone.
+
+    secure: over wss://, with the certificate that the instance made.
+    """
     contexts = []
 
-    def open_tab(library: str, who: str, hertz: float, *, wait: bool = True) -> WebPhone:
+    def open_tab(
+        library: str, who: str, hertz: float, *, wait: bool = True, secure: bool = False
+    ) -> WebPhone:
         context = browser.new_context(permissions=["microphone"])
         context.set_default_timeout(15_000)
         contexts.append(context)
         phone = WebPhone(context.new_page(), page_url, library, hertz)
-        phone.start(instance.url.replace("http", "ws") + "/ws/sip", stage.endpoint(instance, who))
+        phone.start(stage.socket(instance, secure), stage.endpoint(instance, who))
         if wait:
             phone.registered()
         return phone

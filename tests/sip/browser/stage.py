@@ -37,6 +37,13 @@ def start_instance() -> Instance:
     return Instance(CALLWRIGHT_SIP_PORT=str(free_pair()))
 
 
+def socket(instance: Instance, secure: bool = False) -> str:
+    """Where SIP over WebSocket is spoken, over TLS or not."""
+    if secure:
+        return f"wss://localhost:{instance.environment['CALLWRIGHT_HTTPS_PORT']}/ws/sip"
+    return instance.url.replace("http", "ws") + "/ws/sip"
+
+
 def endpoint(instance: Instance, reference: str) -> str:
     """A SIP endpoint of that subscriber; its user name."""
     given = instance.api("POST", "/api/fabric/subscribers/tokens", {"reference": reference})
@@ -45,6 +52,14 @@ def endpoint(instance: Instance, reference: str) -> str:
     if not any(each["username"] == username for each in instance.api("GET", path)["data"]):
         instance.api("POST", path, {"username": username, "password": PASSWORD})
     return username
+
+
+def demand_encryption(instance: Instance, reference: str) -> None:
+    """From now on that subscriber's endpoint takes and makes encrypted calls alone."""
+    given = instance.api("POST", "/api/fabric/subscribers/tokens", {"reference": reference})
+    path = f"/api/fabric/resources/subscribers/{given['subscriber_id']}/sip_endpoints"
+    for each in instance.api("GET", path)["data"]:
+        instance.api("PATCH", f"{path}/{each['id']}", {"encryption": "required"})
 
 
 class WebPhone:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bench.instance import Instance
+from tests.sip.browser import stage
 from tests.sip.browser.conftest import Tab
 from tests.sip.browser.stage import WebPhone, talk
 
@@ -52,6 +53,20 @@ def test_they_talk_hold_resume_and_hang_up(tab: Tab, caller: str, callee: str) -
     hers, his = connected(alice, bob, "bob", 2)
     alice.run("end", hers)
     bob.reaches(his, "ended")
+
+
+@pytest.mark.soak_only
+@pytest.mark.family
+@either
+def test_over_tls_each_registers_calls_and_is_called(tab: Tab, instance: Instance, library: str) -> None:
+    """The endpoints demand encryption, so neither their media nor their signalling is in clear text."""
+    erin, dave = tab(library, "erin", 440.0, secure=True), tab(library, "dave", 620.0, secure=True)
+    for each in ("erin", "dave"):
+        stage.demand_encryption(instance, each)
+    for one, other, name in ((erin, dave, "dave"), (dave, erin, "erin")):
+        its, others = connected(one, other, name)
+        one.run("end", its)
+        other.reaches(others, "ended")
 
 
 @pytest.mark.soak_only
