@@ -20,7 +20,6 @@ from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
 from calling.webhooks import delivery_queue, redelivery, shapes
-from calling.webhooks.fanout import is_pattern
 from calling.webhooks.signing import new_secret
 from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
@@ -115,7 +114,7 @@ def read_endpoint(data: Json, *, partial: bool) -> dict[str, Any]:
             form.fail("url", str(refusal), "url_is_unsafe")
     events = form.value("events", required=not partial)
     if events is not None:
-        if isinstance(events, list) and 1 <= len(events) <= 50 and all(is_pattern(each) for each in events):
+        if isinstance(events, list) and 1 <= len(events) <= 50 and all(map(event_params.is_name, events)):
             event_params.refuse_unknown_types(form, "events", events)
             values["events"] = list(dict.fromkeys(events))
         else:

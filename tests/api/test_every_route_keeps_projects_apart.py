@@ -62,6 +62,8 @@ OPEN = {
     "",
     "phone",
     "phone-push.js",
+    "favicon.ico",
+    "robots.txt",
     "static/callwright-<str:version>/<path:name>",
 }
 # The door of the staff pages, and what is about the person at it.
