@@ -104,6 +104,7 @@ def refused(answer: Any) -> bool:
     return any(each["code"] == "unknown_parameter" and each["attribute"] == "colour" for each in found)
 
 
+@pytest.mark.family
 def test_every_native_route_refuses_a_query_parameter_and_a_field_that_it_does_not_know(
     asking: Asking,
 ) -> None:
@@ -122,6 +123,7 @@ def test_every_native_route_that_a_token_may_use_refuses_them_too(cast: Cast) ->
     assert refused(alice.get("/api/calls?colour=1")) and refused(alice.get(f"/api/calls/{call_id}?colour=1"))
 
 
+@pytest.mark.family
 def test_every_native_route_refuses_a_query_parameter_that_is_given_twice(asking: Asking) -> None:
     wrong, asked = [], 0
     for _, sent, answer in asking.everywhere("?page_size=5&page_size=6"):
