@@ -16,6 +16,7 @@ import pytest
 from django.db import connection
 
 from tests.run import find_program
+from tests.samples import left_out
 from tests.support import two_logins
 
 _PROGRAMS = {"browser": ("chromium",), "sip_peer": ("sipp",)}
@@ -55,7 +56,7 @@ _REAL_TIME_FIXTURES = {"browser", "child_environment", "live_server", "page", "t
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    dropped = []
+    dropped = [] if config.option.soak else _beyond_the_sample(items, config.option.seed)
     for item in items:
         if config.option.quick and _is_not_pure(item):
             dropped.append(item)
@@ -68,8 +69,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for program in _missing_programs(item):
             item.add_marker(pytest.mark.skip(reason=f"needs {program}, which is not installed"))
     if dropped:
-        config.hook.pytest_deselected(items=dropped)
+        config.hook.pytest_deselected(items=list(dict.fromkeys(dropped)))
         items[:] = [item for item in items if item not in set(dropped)]
+
+
+def _beyond_the_sample(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """What `sample(count)` leaves to `make soak`; on a file (`pytestmark`) it draws among all its tests."""
+    marked: list[pytest.Item] = []
+    cases: list[tuple[str, int]] = []
+    for item in items:
+        for node, mark in item.iter_markers_with_node("sample"):
+            marked.append(item)
+            cases.append((node.nodeid.partition("[")[0], mark.args[0]))
+            break  # the nearest mark counts
+    return [marked[place] for place in sorted(left_out(cases, seed))]
 
 
 def _waits_for_others(item: pytest.Item) -> bool:

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.suite == "quick":
         command += ["--quick", "--timeout=20"]
     elif chosen.suite == "soak":
-        command += ["--soak", "-m", "family", "-s", "--timeout=0"]
+        command += ["--soak", "-m", "family or sample or soak_only", "-s", "--timeout=0"]
     try:
         return run_suite([*command, *chosen.rest], again=chosen.suite == "all", parent=parent)
     except watchdog.Ended as ended:

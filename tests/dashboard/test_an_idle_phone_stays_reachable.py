@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytestmark = pytest.mark.sample(4)
+
 RENEWING = """
   window.made = (refreshToken = 'r0') => {
     const one = new Phone({ token: 'good', refreshToken });

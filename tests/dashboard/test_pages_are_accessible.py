@@ -47,6 +47,7 @@ def serious(page, axe: str) -> list[str]:
     return found
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_staff_page_has_no_serious_finding(desk, furnished, axe, name):  # noqa: F811
     assert serious(desk(path_of(name, furnished), "root"), axe) == []

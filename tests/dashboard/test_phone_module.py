@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytestmark = pytest.mark.sample(6)
+
 
 def test_a_dialled_call_tells_trying_ringing_answered_in_order(module):
     heard = module.evaluate(

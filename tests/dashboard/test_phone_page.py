@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.sample(7)
+
 INCOMING = {
     "type": "call.incoming",
     "from": "/private/bob",

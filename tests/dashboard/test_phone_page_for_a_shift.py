@@ -9,6 +9,8 @@ import pytest
 from tests.dashboard.conftest import ADDRESSES
 from tests.dashboard.test_phone_page import dial, ring
 
+pytestmark = pytest.mark.sample(6)
+
 BOB = "/private/bob"
 ENTRY = {
     "id": "h1", "direction": "inbound", "missed": True, "seen": False, "state": "ended", "kind": "subscriber",

@@ -12,7 +12,7 @@ from tests.dashboard.platform import WebProcess
 from tests.e2e.conftest import start_worker, worker  # noqa: F401 the same workers as other whole calls
 from tests.support.people import Cast, make_cast
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.sample(3)]
 
 # The energy that arrived in the last half second: sound that flows, not a connection that claims to.
 HEARS = """async ({ peer, least }) => {

@@ -186,6 +186,7 @@ console.log(calls.length, calls[0] === call, ['active', 'held', 'ringing'].inclu
 }
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_a_snippet_runs(module, name):
     before, snippet, proof = SNIPPETS[name]

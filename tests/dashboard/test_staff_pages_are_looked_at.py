@@ -59,6 +59,7 @@ def furnished(world, settings):
     return furnish(world)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_every_width_and_breaks_no_rule_of_its_policy(desk, furnished, name):
     page = desk(path_of(name, furnished), "root")

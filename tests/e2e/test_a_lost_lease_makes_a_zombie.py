@@ -20,7 +20,12 @@ from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timing,
+    pytest.mark.sample(1),
+]
 
 
 def session_of(call_id: str) -> models.MediaSession:

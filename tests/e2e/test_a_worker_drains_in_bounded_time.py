@@ -18,7 +18,12 @@ from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timing,
+    pytest.mark.sample(2),
+]
 
 
 def test_a_worker_without_calls_ends_at_once(worker: WorkerProcess) -> None:

@@ -24,7 +24,7 @@ from tests.media.phones import Phone
 from tests.support.people import Cast, subscriber
 from tokens.subjects import Entry
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(3)]
 
 FAX = "m=image {port} udptl t38\r\na=T38FaxVersion:0\r\n"
 AT_ONCE = 4.0  # seconds; an edge that waits for its worker's time to be over needs 8

@@ -18,7 +18,7 @@ from tests.media.phones import Phone
 from tests.sip.user_agent import refer
 from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(2)]
 
 ANSWERS = [
     (404, "failed", 404), (480, "no-answer", 480), (486, "busy", 486), (488, "failed", 488),

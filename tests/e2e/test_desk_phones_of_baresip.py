@@ -20,6 +20,7 @@ from tests.support.people import Cast
 from tests.support.wait import until
 
 pytestmark = [
+    pytest.mark.sample(1),
     pytest.mark.django_db(transaction=True),
     pytest.mark.processes,
     pytest.mark.needs("baresip"),

@@ -16,7 +16,7 @@ from tests.media.phones import Phone
 from tests.support.people import Cast, make_mallory, subscriber
 from tokens.subjects import Entry
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(1)]
 
 
 def gateway(cast: Cast, port: int, priority: int) -> SipGateway:

@@ -21,6 +21,7 @@ from tests.media.phones import Phone
 from tests.support.people import Cast
 
 pytestmark = [
+    pytest.mark.sample(2),
     pytest.mark.django_db(transaction=True),
     pytest.mark.processes,
     pytest.mark.timeout(240),

@@ -19,7 +19,12 @@ from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(150)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timeout(150),
+    pytest.mark.sample(1),
+]
 START = Callable[..., WorkerProcess]
 
 

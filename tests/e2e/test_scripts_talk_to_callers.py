@@ -30,7 +30,7 @@ from tests.media.phones import Phone
 from tests.media.test_digits_pass_and_are_noticed import with_events
 from tests.support.people import Cast, Person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(5)]
 
 
 @sync_to_async

@@ -22,7 +22,12 @@ from tests.media.phones import Phone
 from tests.support.people import Cast
 from tests.support.wait import wait_for
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timeout(180),
+    pytest.mark.sample(1),
+]
 TRANSCRIBE = {"model": "quick", "language": "en-US", "hints": [], "partial": True, "end_silence_ms": 700}
 PARAMS = {"timeout": 60, "wait_for_beep": True, "initial_timeout": 60}
 

@@ -19,7 +19,12 @@ from tests.media.phones import Phone
 from tests.media.test_recordings_hold_what_was_said import samples
 from tests.support.people import Cast
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timeout(240),
+    pytest.mark.sample(1),
+]
 
 SUPERVISOR = 1100.0
 SILENT_DB = -60.0

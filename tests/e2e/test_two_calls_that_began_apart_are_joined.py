@@ -15,7 +15,7 @@ from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.support.people import Cast, Person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(1)]
 
 
 async def workers_of(*calls: str) -> set[str]:

@@ -23,7 +23,7 @@ from tests.sockets.conftest import start_web, stop_web
 from tests.support.people import Cast, Person
 from tests.support.rest_client import basic
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(1)]
 
 
 @pytest.fixture

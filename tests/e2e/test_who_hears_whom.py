@@ -24,7 +24,12 @@ from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
 from tests.support.people import Cast, Person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.timeout(240),
+    pytest.mark.sample(2),
+]
 
 ALICE, BOB, CAROL = 400.0, 600.0, 850.0
 LOUD = 200.0

@@ -91,6 +91,7 @@ def talking(port: int, cast: people.Cast, sdp: str = SDP) -> tuple[Client, Clien
     return alice, bob, call_id
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("method", WORDS)
 def test_an_unknown_word_is_refused_by_name_and_ends_nothing(port, cast, method):
     alice, _, call_id = talking(port, cast)
@@ -104,6 +105,7 @@ def test_an_unknown_word_is_refused_by_name_and_ends_nothing(port, cast, method)
     assert alice.verto("verto.pong", "A")["message"] == "OK"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("method", TARGETED)
 def test_a_stranger_s_leg_is_never_touched(port, cast, method):
     two_in_a_room(port, cast)

@@ -66,6 +66,7 @@ def facts(answer: Any) -> tuple[Any, ...]:
     return answer.status_code, answer.content, headers
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("template", [t for t in TEMPLATES if "<uuid" in t])
 def test_a_foreign_object_looks_like_none(ids: list[uuid.UUID], mallory: Cast, template: str) -> None:
     nobody = uuid.uuid4()
