@@ -33,9 +33,8 @@ from tests.support.fake_worker import SDP
 from tests.support.ports import free_port
 from tests.support.wait import wait_for
 
-pytestmark = [
-    pytest.mark.sample(4), pytest.mark.slow, pytest.mark.processes, pytest.mark.timing, pytest.mark.timeout(300)
-]  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timing, pytest.mark.timeout(300)]
+pytestmark += [pytest.mark.sample(4)]
 PIPECAT = os.environ.get("CALLWRIGHT_TEST_PIPECAT", sys.executable)  # a Python that has pipecat-ai
 TONE = 440.0
 Phones = Callable[..., AnsweringPhone]
