@@ -226,7 +226,7 @@ class WebhookView(RestView):
 class RotateView(RestView):
     @extend_schema(
         operation_id="webhooks_rotate",
-        summary="A new secret; the old one signs along for 24 h",
+        summary="Create a new signing secret",
         tags=["webhooks"],
         request=None,
         responses={200: shapes.WebhookWithSecret},
@@ -254,7 +254,7 @@ class TestView(RestView):
 class DeliveriesView(RestView):
     @extend_schema(
         operation_id="webhooks_deliveries",
-        summary="The delivery log",
+        summary="List deliveries",
         tags=["webhooks"],
         responses={200: shapes.Deliveries},
     )
@@ -274,7 +274,7 @@ class DeliveriesView(RestView):
 class ResendView(RestView):
     @extend_schema(
         operation_id="webhooks_resend",
-        summary="Send one delivery again",
+        summary="Send a delivery again",
         tags=["webhooks"],
         request=None,
         responses={202: shapes.Delivery},
@@ -291,7 +291,7 @@ class ResendView(RestView):
 class ReplayView(RestView):
     @extend_schema(
         operation_id="webhooks_replay",
-        summary="Deliver again what followed a cursor or a time",
+        summary="Replay the events after a cursor or a time",
         tags=["webhooks"],
         request=shapes.Replay,
         responses={202: shapes.Replayed},
