@@ -31,7 +31,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "",
         (
             "A device's token sends `sdp` and `to`. An API key sends `to` and exactly one of `script`, "
-            "`script_url` and `connect`, which says what happens after the callee answers. The response is the "
+            "`script_url` and `connect`, which says what happens after the callee answers. The answer is the "
             "new call; events report its progress."
         ),
     ),
