@@ -1,4 +1,4 @@
-"""`make bench`: call set-up, webhooks, growth, playing, SIP, then the media table, which arguments go to."""
+"""`make bench`: idle cost, set-up, webhooks, growth, playing, SIP, then media, where arguments go to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from bench.media.__main__ import main
 if __name__ == "__main__":
     failed = 0
     if "--only" not in sys.argv:  # a choice of media rows is a choice of media rows
-        for part in ("bench.calls", "bench.webhooks", "bench.growth", "bench.playing", "bench.sip"):
+        for part in (
+            "bench.idle",
+            "bench.calls",
+            "bench.webhooks",
+            "bench.growth",
+            "bench.playing",
+            "bench.sip",
+        ):
             failed |= subprocess.run([sys.executable, "-m", part], check=False).returncode
     sys.exit(main() or failed)

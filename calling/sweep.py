@@ -24,14 +24,13 @@ from calling.media.recording.rows import close_abandoned
 from calling.media_sessions import failover, placement
 from calling.retention import erasure
 from calling.telephony import billing, policy
+from calling.waiting import UNSENT_SECONDS, UNTAKEN_SECONDS
 from calling.webhooks.disabling import park_waiting
 from rest import errors
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-UNTAKEN_SECONDS = 1.5
-UNSENT_SECONDS = 0.7  # its web process died before it asked: with a round and the dispatch carried within 2 s
 GAP_SECONDS = 2.0
 LEASE_SECONDS = 5.0
 
@@ -53,15 +52,20 @@ class Rounds:
         cls.last = -math.inf
 
     @classmethod
-    def leases_count(cls) -> bool:
-        """Note this round; whether an expired lease means a dead worker now."""
+    def note(cls) -> float:
+        """PostgreSQL has answered now."""
         now = clock.monotonic()
         if cls.last is not None and now - cls.last > GAP_SECONDS:
             cls.quiet_until = now + LEASE_SECONDS
             if cls.last > -math.inf:
                 log.warning("PostgreSQL was away", extra={"away_seconds": round(now - cls.last, 1)})
         cls.last = now
-        return now >= cls.quiet_until
+        return now
+
+    @classmethod
+    def leases_count(cls) -> bool:
+        """Note this round; whether an expired lease means a dead worker now."""
+        return cls.note() >= cls.quiet_until
 
 
 def sweep_deadlines() -> int:
@@ -139,18 +143,18 @@ def sweep_charges() -> int:
     return done
 
 
-BROOMS: tuple[tuple[Callable[[], int], float], ...] = (
-    (sweep_sessions, 0.25),
-    (sweep_charges, 0.25),
-    (presence.expire_devices, 0.25),
-    (room_sessions.sweep, 0.5),
-    (close_abandoned, 1.0),
-    (erasure.sweep, 1.0),
-    (park_waiting, 0.25),
-    (presence.forget_devices, 60.0),
+BROOMS: tuple[tuple[str, Callable[[], int], float], ...] = (
+    ("sessions", sweep_sessions, 0.25),
+    ("charges", sweep_charges, 0.25),
+    ("devices", presence.expire_devices, 0.25),
+    ("meetings", room_sessions.sweep, 0.5),
+    ("recordings", close_abandoned, 1.0),
+    ("erasures", erasure.sweep, 1.0),
+    ("parking", park_waiting, 0.25),
 )
-"""Every broom but that of the deadlines, with the seconds between two rounds. Each has a loop of its own:
-a slow one must not keep a dead worker's calls or a due charge waiting."""
+"""Every broom but that of the deadlines: the condition of `calling.waiting` under which it runs, and the
+least seconds between two rounds. Each has a loop of its own: a slow one must not keep a dead worker's calls
+or a due charge waiting."""
 
 
 def sweep_all() -> int:
@@ -159,4 +163,4 @@ def sweep_all() -> int:
 
 
 def sweep_others() -> int:
-    return sum(broom() for broom, _ in BROOMS)
+    return sum(broom() for _, broom, _ in BROOMS) + presence.forget_devices()

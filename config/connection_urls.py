@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from rest import redis_clients
+
 
 def give_back(connection: Any) -> None:
     """Nothing of a project's role stays on a connection that goes back (`subscribers.row_security`)."""
@@ -58,6 +60,9 @@ def _login(url: str) -> dict[str, Any]:
 
 def celery_broker(url: str) -> str:
     """A Redis URL as kombu spells it: unix sockets are redis+socket:// with virtual_host for the number."""
+    sentinels = redis_clients.sentinel_url(url)
+    if sentinels is not None:
+        return sentinels.broker
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from calling.speech import installed as speech
+from rest import redis_clients
 
 ROOT = Path(__file__).resolve().parent.parent
 WILDCARDS = frozenset({"0.0.0.0", "::"})
@@ -157,6 +158,16 @@ class _Reader:
         return value
 
 
+def _redis_url(take: _Reader) -> str | None:
+    value = take.text("REDIS_URL") or ""
+    try:
+        if redis_clients.sentinel_url(value) is not None:
+            return value
+    except redis_clients.WrongUrl as wrong:
+        raise WrongVariable("REDIS_URL", str(wrong)) from None
+    return take.url("REDIS_URL", ("redis", "rediss", "unix", *redis_clients.SCHEMES))
+
+
 def read(mapping: Mapping[str, str]) -> Environment:
     """Checks every variable of `mapping`; raises WrongVariable for the first that is wrong."""
     take = _Reader(mapping)
@@ -179,7 +190,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
         requests_database_url=_requests_database_url(take, database_url),
-        redis_url=take.url("REDIS_URL", ("redis", "rediss", "unix")),
+        redis_url=_redis_url(take),
         web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
         speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", int(speech.anything()), 0, 64),

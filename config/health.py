@@ -21,7 +21,7 @@ from redis.retry import Retry
 import clock
 from calling.metrics import Switchboard
 from calling.models import MediaWorker
-from rest import errors
+from rest import errors, redis_clients
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -81,7 +81,7 @@ def database_answers() -> bool:
 
 
 def redis_answers() -> bool:
-    client = redis.Redis.from_url(
+    client = redis_clients.client(
         settings.REDIS_URL,
         socket_connect_timeout=_PATIENCE,
         socket_timeout=_PATIENCE,

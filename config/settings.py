@@ -11,6 +11,7 @@ from config import privacy
 from config.connection_urls import celery_broker, django_database
 from config.embedded import paths
 from config.secret_key import older_keys, secret_key
+from rest import redis_clients
 
 # Whatever runs on these settings: the web, workers, beat, every command of manage.py.
 privacy.keep_private()
@@ -166,6 +167,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **redis_clients.broker_options(REDIS_URL),
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
     "socket_keepalive": True,

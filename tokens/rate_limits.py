@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 import clock
-from rest import errors, rate_headers
+from rest import errors, rate_headers, redis_clients
 from rest.rate_headers import Quota
 from tokens.subjects import ApiKey, name_of
 
@@ -144,7 +144,7 @@ def _drop_full(now: float) -> None:
 
 @lru_cache(maxsize=1)
 def _script() -> redis.commands.core.Script:
-    client = redis.Redis.from_url(
+    client = redis_clients.client(
         settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.3, max_connections=200
     )
     return client.register_script(_SCRIPT)

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 import clock
+from rest import redis_clients
 from tokens.models import ApiToken, IssuedToken
 from tokens.subjects import TokenHolder
 
@@ -107,4 +108,4 @@ def _publish(message: dict[str, object]) -> None:
 
 @lru_cache(maxsize=1)
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    return redis_clients.client(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5)

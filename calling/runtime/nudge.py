@@ -16,11 +16,11 @@ from typing import Any
 from uuid import UUID
 
 import redis
-import redis.asyncio
 from django.conf import settings
 from django.db import transaction
 
 import clock
+from rest import redis_clients
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ LOOK_SECONDS = 2.0
 
 @lru_cache(maxsize=1)
 def client() -> redis.Redis:
-    return redis.Redis.from_url(
+    return redis_clients.client(
         settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, max_connections=1000
     )
 
@@ -79,7 +79,7 @@ async def listen(
     None means "look at the rows": whatever was nudged meanwhile may have been lost.
     """
     while True:
-        connection = redis.asyncio.Redis.from_url(
+        connection = redis_clients.async_client(
             settings.REDIS_URL, socket_connect_timeout=1.0, socket_timeout=None
         )
         subscription = connection.pubsub(ignore_subscribe_messages=True)

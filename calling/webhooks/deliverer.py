@@ -29,9 +29,13 @@ STOP_SECONDS = 0.3
 
 
 class Deliverer:
-    """One deliverer on one event loop. `wake()` from its own loop; `run()` until cancelled."""
+    """One deliverer on one event loop. `wake()` from its own loop; `run()` until cancelled.
 
-    def __init__(self) -> None:
+    `look_seconds`: how long it waits for a `wake()` before it looks by itself.
+    """
+
+    def __init__(self, look_seconds: float = LOOK_SECONDS) -> None:
+        self.look_seconds = look_seconds
         self.looking = asyncio.Event()
         self.trying: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self.done: asyncio.Queue[DeliveryResult] = asyncio.Queue()
@@ -55,7 +59,7 @@ class Deliverer:
                     task.add_done_callback(lambda gone: self.trying.pop(gone, None))
                 if not claimed and self.behind is None:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.looking.wait(), LOOK_SECONDS)
+                        await asyncio.wait_for(self.looking.wait(), self.look_seconds)
         finally:
             settler.cancel()
             await self.stop()

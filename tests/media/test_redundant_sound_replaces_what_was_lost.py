@@ -291,6 +291,8 @@ async def concealed(with_red: bool) -> float:
 
 
 @pytest.mark.browser
+@pytest.mark.family
+@pytest.mark.soak_only
 async def test_a_browser_that_loses_packets_makes_up_a_fraction_of_what_it_did_without_red() -> None:
     without = await concealed(False)
     for _ in range(3):  # a browser that gets no processor makes sound up, too: the best of three counts

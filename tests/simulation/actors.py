@@ -25,6 +25,7 @@ from calling.management.commands import sweep as sweep_command
 from calling.media.session import rows as session_rows
 from calling.media.worker import lease
 from calling.runtime import nudge
+from calling.waiting import Waiting
 from calling.webhooks import delivery_queue
 from calling.webhooks.publish import publish_waiting
 from rest import errors
@@ -63,10 +64,16 @@ class Sweep:
         sweep.Rounds.begin()
         others = 0.0
         while True:
-            left = guarded(self.world, sweep_command.sweep_due, 0.02)
+            found = guarded(self.world, partial(sweep_command.look_once, True), Waiting())
+            if "deadlines" in found.names:
+                guarded(self.world, sweep_command.sweep_due, 0.02)
             if self.world.now >= others:
-                guarded(self.world, sweep.sweep_others, 0)
+                for name, broom, _ in sweep.BROOMS:
+                    if name in found.names:
+                        guarded(self.world, broom, 0)
+                guarded(self.world, presence.forget_devices, 0)
                 others = self.world.now + OTHERS_SECONDS
+            left = sweep_command.pause_before(found.deadline)
             self.world.pause(left if left < sweep_command.BROOM_SECONDS else IDLE_SECONDS, "waits")
 
 
@@ -80,7 +87,7 @@ class Publisher:
         while True:
             actor.inbox.clear()
             if not guarded(self.world, publish_waiting, 0):
-                self.world.pause(sweep_command.PUBLISH_SECONDS, "waits", waits=True)
+                self.world.pause(sweep_command.BROOM_SECONDS, "waits", waits=True)
 
 
 class Receiver:

@@ -6,11 +6,11 @@ Needs PostgreSQL alone. With Redis gone it looks every half second instead of be
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -18,12 +18,15 @@ from typing import TypeVar
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
+import clock
+from calling import presence
 from calling.alerts import watch
 from calling.push import rings
 from calling.push.sender import Sender
 from calling.retention import forget_all
 from calling.runtime import db_threads, nudge
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
+from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
 from calling.webhooks.publish import publish_waiting
 
@@ -31,11 +34,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BROOM_SECONDS = 0.25
+QUIET_SECONDS = 0.5  # no call is live: a new one's first deadline is further ahead than this
+SEARCH_SECONDS = 1.0
+DELIVER_SECONDS = 0.5
+IDLE_SECONDS = 30.0
 LEAST_SECONDS = 0.02  # between two looks at the deadlines
-PUBLISH_SECONDS = 0.5
 FORGET_SECONDS = 3600.0
 WATCH_SECONDS = 5.0
 PUSH_SECONDS = 0.5
+FORGET_DEVICES_SECONDS = 60.0
 REVOKED_SECONDS = 10.0
 LEAVE_SECONDS = 0.8
 
@@ -57,6 +64,22 @@ def leave_soon() -> None:
     end.start()
 
 
+class Gates:
+    """One gate for every condition of `calling.waiting`; the look opens those whose condition holds."""
+
+    def __init__(self) -> None:
+        self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def open(self, *names: str) -> None:
+        for name in names:
+            self._gates[name].set()
+
+    async def passed(self, name: str) -> None:
+        """Wait until the gate is open, and close it behind."""
+        await self._gates[name].wait()
+        self._gates[name].clear()
+
+
 async def run() -> None:
     """All loops until SIGTERM or SIGINT."""
     Rounds.begin()
@@ -64,18 +87,20 @@ async def run() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    deliverer = Deliverer()
-    wake = asyncio.Event()
+    deliverer, gates = Deliverer(look_seconds=IDLE_SECONDS), Gates()
     tasks = [
         asyncio.create_task(deliverer.run()),
-        asyncio.create_task(publish_forever(wake, deliverer)),
-        asyncio.create_task(keep_deadlines()),
-        *(asyncio.create_task(sweep_forever(broom, pause)) for broom, pause in BROOMS),
-        asyncio.create_task(forget_forever()),
-        asyncio.create_task(watch_forever()),
-        asyncio.create_task(push_forever()),
-        asyncio.create_task(drop_revoked_forever()),
-        asyncio.create_task(hear_nudges(wake, deliverer)),
+        asyncio.create_task(look_forever(gates)),
+        asyncio.create_task(deliver_forever(gates, deliverer)),
+        asyncio.create_task(publish_forever(gates, deliverer)),
+        asyncio.create_task(keep_deadlines(gates)),
+        *(asyncio.create_task(sweep_forever(gates, name, broom, pause)) for name, broom, pause in BROOMS),
+        asyncio.create_task(push_forever(gates)),
+        asyncio.create_task(every(FORGET_SECONDS, forget_all)),
+        asyncio.create_task(every(FORGET_DEVICES_SECONDS, presence.forget_devices)),
+        asyncio.create_task(every(WATCH_SECONDS, watch.look)),
+        asyncio.create_task(every(REVOKED_SECONDS, rings.drop_revoked)),
+        asyncio.create_task(hear_nudges(gates, deliverer)),
     ]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -89,30 +114,60 @@ async def run() -> None:
     os._exit(0)  # threads and the connection pool would be waited for, seconds long, to no use
 
 
-async def hear_nudges(wake: asyncio.Event, deliverer: Deliverer) -> None:
+async def look_forever(gates: Gates) -> None:
+    """One statement a round tells every other loop what waits for it."""
+    searched = -SEARCH_SECONDS
+    while True:
+        search = clock.monotonic() - searched >= SEARCH_SECONDS
+        waiting = await guarded(partial(look_once, search), Waiting())
+        if search:
+            searched = clock.monotonic()
+        gates.open(*waiting.names)
+        await asyncio.sleep(pause_before(waiting.deadline))
+
+
+def look_once(search: bool) -> Waiting:
+    found = look(search=search)
+    Rounds.note()
+    return found
+
+
+def pause_before(deadline: float | None) -> float:
+    """Seconds until the next look: until the next deadline of a live call, a round at most."""
+    if deadline is None:
+        return QUIET_SECONDS
+    if deadline <= 0:  # what has passed is being told now
+        return BROOM_SECONDS
+    return min(BROOM_SECONDS, max(LEAST_SECONDS, deadline))
+
+
+async def hear_nudges(gates: Gates, deliverer: Deliverer) -> None:
     async for heard in nudge.listen(nudge.PUBLISH):
         if heard is not None:
-            wake.set()
+            gates.open("events")
             if not heard[1]:  # a resend, replay or test: nothing to publish, something to deliver
                 deliverer.wake()
 
 
-async def publish_forever(wake: asyncio.Event, deliverer: Deliverer) -> None:
+async def publish_forever(gates: Gates, deliverer: Deliverer) -> None:
     while True:
-        wake.clear()
-        published = await guarded(publish_waiting, 0)
-        if published:
+        await gates.passed("events")
+        while await guarded(publish_waiting, 0):
             deliverer.wake()
-            continue
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), PUBLISH_SECONDS)
 
 
-async def keep_deadlines() -> None:
-    """Wake when the next deadline passes, and every BROOM_SECONDS for those that came meanwhile."""
+async def deliver_forever(gates: Gates, deliverer: Deliverer) -> None:
+    """What pends may be a try of tomorrow, so the deliverer asks for what is due at its own pace."""
     while True:
-        left = await guarded(sweep_due, LEAST_SECONDS)
-        await asyncio.sleep(left)
+        await gates.passed("deliveries")
+        deliverer.wake()
+        await asyncio.sleep(DELIVER_SECONDS)
+
+
+async def keep_deadlines(gates: Gates) -> None:
+    while True:
+        await gates.passed("deadlines")
+        await asyncio.sleep(await guarded(sweep_due, LEAST_SECONDS))
 
 
 def sweep_due() -> float:
@@ -124,35 +179,25 @@ def sweep_due() -> float:
     return min(BROOM_SECONDS, max(LEAST_SECONDS, due))
 
 
-async def watch_forever() -> None:
+async def sweep_forever(gates: Gates, name: str, broom: Callable[[], int], pause: float) -> None:
     while True:
-        await guarded(watch.look, 0)
-        await asyncio.sleep(WATCH_SECONDS)
-
-
-async def push_forever() -> None:
-    sender = Sender()
-    while True:
-        sender.send(await guarded(partial(rings.take, sender.room), rings.News()))
-        await asyncio.sleep(PUSH_SECONDS)
-
-
-async def drop_revoked_forever() -> None:
-    while True:
-        await guarded(rings.drop_revoked, 0)
-        await asyncio.sleep(REVOKED_SECONDS)
-
-
-async def sweep_forever(broom: Callable[[], int], pause: float) -> None:
-    while True:
+        await gates.passed(name)
         await guarded(broom, 0)
         await asyncio.sleep(pause)
 
 
-async def forget_forever() -> None:
+async def push_forever(gates: Gates) -> None:
+    sender = Sender()
     while True:
-        await asyncio.sleep(FORGET_SECONDS)
-        await guarded(forget_all, 0)
+        await gates.passed("rings")
+        sender.send(await guarded(partial(rings.take, sender.room), rings.News()))
+        await asyncio.sleep(PUSH_SECONDS)
+
+
+async def every(seconds: float, work: Callable[[], int]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await guarded(work, 0)
 
 
 async def guarded(work: Callable[[], T], otherwise: T) -> T:

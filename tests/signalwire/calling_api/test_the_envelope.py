@@ -57,6 +57,7 @@ def test_the_sdk_has_the_commands_that_are_known_here():
     assert len(METHODS) >= 37 and set(METHODS) >= NOT_SUPPORTED | set(BEFORE)
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling, settings, monkeypatch):
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
@@ -81,6 +82,7 @@ def test_without_a_speech_worker_its_commands_are_refused_by_name(name, cast, ca
     assert name in error["message"]
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     ("body", "status"),
     [
