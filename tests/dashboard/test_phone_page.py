@@ -133,7 +133,7 @@ def test_decline_and_busy_say_so(softphone):
     softphone.get_by_role("button", name="Decline").click()
     softphone.get_by_role("dialog").wait_for(state="hidden")
     ring(softphone, "in-2")
-    softphone.get_by_role("button", name="Decline as busy").click()
+    softphone.get_by_role("button", name="Send busy").click()
     softphone.get_by_role("dialog").wait_for(state="hidden")
     assert softphone.evaluate("platform.of('call.reject').map((m) => m.reason)") == ["rejected", "busy"]
 
