@@ -47,6 +47,12 @@ def house(db: None, settings: Any) -> tuple[Cast, dict[str, str]]:
     return cast, ids
 
 
+def words_of(template: str) -> list[dict[str, str]]:
+    """Every choice of words for the places that are no ids; those of no meaning there are answered 404."""
+    found = [place for place in places(template) if place in CHOICES]
+    return [dict(zip(found, words, strict=True)) for words in itertools.product(*(CHOICES[p] for p in found))]
+
+
 @dataclass(frozen=True)
 class Asking:
     """Asks each method of each native route; where a path has words, for `few` choices of some meaning."""
@@ -60,7 +66,7 @@ class Asking:
         """(template, what was sent, answer), with `query`, and where `bodies` also with a wrong field."""
         for template in NATIVE:
             met = 0
-            for words in self.words_of(template):
+            for words in self.shuffled(template):
                 path = filled(template, self.ids, words)
                 answers = [
                     (f"{method} {path} {kind}", answer)
@@ -74,11 +80,8 @@ class Asking:
                 if met == self.few:
                     break
 
-    def words_of(self, template: str) -> list[dict[str, str]]:
-        """Every choice of words for the places that are no ids, in any order."""
-        found = [place for place in places(template) if place in CHOICES]
-        choices = itertools.product(*(CHOICES[place] for place in found))
-        words = [dict(zip(found, each, strict=True)) for each in choices]
+    def shuffled(self, template: str) -> list[dict[str, str]]:
+        words = words_of(template)
         self.dice.shuffle(words)
         return words
 
