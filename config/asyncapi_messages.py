@@ -29,6 +29,13 @@ SERVERS: Final[Schema] = {
     "description": "for RTCPeerConnection's iceServers",
 }
 TOKEN: Final[Schema] = {"type": "string", "description": "a subscriber access token"}
+DEVICE: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 100,
+    "description": "the device_id of an earlier auth.ok, a UUID of your own, or a name of your own, of which "
+    "the platform makes a UUID",
+}
 BY: Final[Schema] = {"enum": ["local", "remote"]}
 
 
@@ -63,7 +70,7 @@ CREATE: Final = {
 SENT: Final[dict[str, Message]] = {
     "auth": Message(
         "The first frame, within 5 s; on an open socket it renews the token.",
-        {"token": TOKEN, "device_id?": UUID},
+        {"token": TOKEN, "device_id?": DEVICE},
         {"token": "eyJ0eXAiOiJTQVQi…"},
     ),
     "token.refresh": Message(

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config import api_docs, asyncapi, health
+from config import api_docs, asyncapi, front, health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema", api_docs.Schema.as_view(), name="schema"),
     path("api/asyncapi", asyncapi.document, name="asyncapi"),
     path("api/docs", api_docs.Reference.as_view(), name="docs"),
+    path("favicon.ico", front.favicon, name="favicon"),
+    path("robots.txt", front.robots, name="robots"),
     path("", RedirectView.as_view(url="/dashboard/"), name="front"),
     path("admin/", admin.site.urls),
 ]

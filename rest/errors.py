@@ -110,7 +110,7 @@ class Conflict(ApiError):
 
 
 class Gone(ApiError):
-    status, type, code, words = 410, "gone", "gone", "What was asked for is kept no longer."
+    status, type, code, words = 410, "gone", "gone", "The requested data is no longer kept."
 
 
 class TooLarge(ApiError):
@@ -151,7 +151,7 @@ class Unavailable(ApiError):
     """503; `retry_after` in seconds, rounded up to at least 1."""
 
     status, type, code = 503, "unavailable", "unavailable"
-    words = "A part that this needs is away; try again."
+    words = "A service that the request needs is unavailable; try again later."
 
     def __init__(self, message: str = "", retry_after: float = 1, code: str = "") -> None:
         super().__init__(code, message)

@@ -42,7 +42,7 @@ def unknown(given: Iterable[str], known: Iterable[str], what: str = "field") -> 
 def words(name: str, known: Iterable[str], what: str = "field") -> str:
     """`There is no field colour here; the nearest is color.`"""
     shown = name[:LONGEST]
-    near = get_close_matches(shown, list(known), n=1, cutoff=0.0)
+    near = get_close_matches(shown.lower(), list(known), n=1, cutoff=0.0)
     then = f"; the nearest is {near[0]}." if near else ", nor any other."
     return f"There is no {what} {shown} here{then}"
 

@@ -63,7 +63,7 @@ def alert_json(row: Alert) -> dict[str, Any]:
 class AlertsView(SwitchboardView):
     @extend_schema(
         operation_id="alerts_list",
-        summary="The project's alerts",
+        summary="List alerts",
         parameters=schema.PAGING,
         responses={200: Alerts, **schema.ERRORS},
         tags=["alerts"],
@@ -74,7 +74,7 @@ class AlertsView(SwitchboardView):
 
     @extend_schema(
         operation_id="alerts_create",
-        summary="Be told when something goes wrong",
+        summary="Create an alert",
         request=NewAlert,
         responses={201: AlertShape, **schema.ERRORS},
         tags=["alerts"],
@@ -87,7 +87,7 @@ class AlertsView(SwitchboardView):
 class AlertView(SwitchboardView):
     @extend_schema(
         operation_id="alerts_delete",
-        summary="No longer be told",
+        summary="Delete an alert",
         request=None,
         responses={204: None, **schema.ERRORS},
         tags=["alerts"],

@@ -76,7 +76,7 @@ class CallView(SwitchboardView):
 
     @extend_schema(
         operation_id="calls_delete",
-        summary="Remove an ended call with its events, figures and recordings",
+        summary="Delete an ended call with its events, statistics and recordings",
         request=None,
         responses={204: None, **schema.ERRORS},
         tags=["calls"],
@@ -89,7 +89,7 @@ class CallView(SwitchboardView):
 class CallEventsView(SwitchboardView):
     @extend_schema(
         operation_id="calls_events",
-        summary="What happened in a call, by sequence",
+        summary="List the events of a call",
         parameters=[schema.query("after", "a sequence", int), schema.PAGE_SIZE],
         responses={200: schema.Events, **schema.ERRORS},
         tags=["calls"],

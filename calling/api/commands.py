@@ -42,7 +42,7 @@ def verb_view(name: str, verb: Verb, summary: str, body: object, *, waits: bool 
 class ConsultView(SwitchboardView):
     @extend_schema(
         operation_id="calls_consult",
-        summary="Ask a third party first (attended transfer): a second call, the first held meanwhile",
+        summary="Consult a third party before a transfer (attended transfer)",
         request=schema.Consult,
         responses={201: schema.Call, **schema.ERRORS},
         tags=["calls"],

@@ -25,7 +25,7 @@ def asker_of(view: SwitchboardView, request: Request) -> erasure.Asker:
 class EraseView(SwitchboardView):
     @extend_schema(
         operation_id="erase_subscriber",
-        summary="Remove a subscriber, and its calls with their events and recordings",
+        summary="Erase a subscriber and all its calls, with events and recordings",
         request=None,
         responses={202: Erasure, **schema.ERRORS},
         tags=["directory"],

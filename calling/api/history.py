@@ -93,7 +93,7 @@ class HistoryView(SwitchboardView):
 class SeenView(SwitchboardView):
     @extend_schema(
         operation_id="history_seen",
-        summary="The missed calls up to now have been seen",
+        summary="Mark missed calls as seen",
         request=None,
         responses={200: Seen, **schema.ERRORS},
         tags=["history"],

@@ -15,13 +15,13 @@ from calling.commands import leg_selection, operation_params, operations, speech
 from rest import errors
 
 SUMMARIES = {
-    "play": "Play files, speech, silence or ringing to a leg",
+    "play": "Play files, speech, silence or a ringing tone to a leg",
     "say": "Speak a text to a leg",
     "record": "Record a leg, or the whole call",
-    "collect": "Collect a leg's digits",
-    "stream": "Stream a leg's sound to a WebSocket",
-    "transcribe": "Put into words what a leg, or everybody in the call, says",
-    "detect": "Tell whether a person, a machine or a fax is at a leg",
+    "collect": "Collect digits or words from a leg",
+    "stream": "Stream the audio of a leg to a WebSocket",
+    "transcribe": "Transcribe a leg, or the whole call",
+    "detect": "Detect whether a person, a machine or a fax answered",
 }
 
 
@@ -54,11 +54,11 @@ def operation_view(verb: str) -> Any:
 
 
 class WishView(SwitchboardView):
-    """What the owner of a long operation wants of it now."""
+    """Stop, pause, resume or volume of a running operation."""
 
     @extend_schema(
         operation_id="calls_operation_control",
-        summary="Stop, pause, resume a long operation, or change its volume",
+        summary="Stop, pause or resume an operation, or change its volume",
         request=schema.Wish,
         parameters=[
             schema.word("verb", operation_params.WISHES, "what was begun"),

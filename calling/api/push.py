@@ -47,7 +47,7 @@ Key = schema.shape("PushKey", key=s.CharField(help_text="base64url: an uncompres
 class KeyView(SwitchboardView):
     @extend_schema(
         operation_id="push_key",
-        summary="The instance's public key for Web Push",
+        summary="Read the public key for Web Push",
         responses={200: Key, **schema.ERRORS},
         tags=["push"],
     )
@@ -61,7 +61,7 @@ class SubscriptionView(SwitchboardView):
 
     @extend_schema(
         operation_id="push_subscribe",
-        summary="Wake this browser when its subscriber is called",
+        summary="Subscribe a browser to push messages about calls",
         request=NewSubscription,
         responses={200: Subscription, 201: Subscription, **schema.ERRORS},
         tags=["push"],
@@ -79,7 +79,7 @@ class SubscriptionView(SwitchboardView):
 
     @extend_schema(
         operation_id="push_unsubscribe",
-        summary="No longer wake this browser, or any of the subscriber's",
+        summary="End the push subscription of a browser, or all of them",
         request=Ending,
         responses={204: None, **schema.ERRORS},
         tags=["push"],

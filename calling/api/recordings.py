@@ -95,7 +95,7 @@ class DownloadView(SwitchboardView):
 
     @extend_schema(
         operation_id="recordings_download",
-        summary="The sound itself, with credentials or a signature",
+        summary="Download a recording",
         parameters=[schema.query("signature", "from the recording's url, valid for 5 minutes")],
         responses={**{(200, kind): bytes for kind in TYPES.values()}, **schema.ERRORS},
         tags=["recordings"],

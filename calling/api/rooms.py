@@ -15,7 +15,7 @@ from calling.commands import moderation
 class RoomView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_get",
-        summary="A room and who is in it",
+        summary="Read a room and its members",
         responses={200: schema.RoomState, **schema.ERRORS},
         tags=["rooms"],
     )
@@ -26,7 +26,7 @@ class RoomView(SwitchboardView):
 class RoomVerbView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_verb",
-        summary="lock, unlock, end, play or record a room",
+        summary="Lock, unlock or end a room, or play, speak or record in it",
         parameters=[schema.word("verb", ("lock", "unlock", "end", "play", "say", "record"), "what to do")],
         request=schema.RoomVerb,
         responses={200: schema.RoomAnswer, **schema.ERRORS},
@@ -45,7 +45,7 @@ class RoomVerbView(SwitchboardView):
 class MemberVerbView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_member_verb",
-        summary="mute, unmute, deafen, undeafen, remove a member, or change its volume",
+        summary="Mute, unmute, deafen, undeafen or remove a member, or change its volume",
         parameters=[
             schema.word(
                 "verb", ("mute", "unmute", "deafen", "undeafen", "remove", "volume"), "what to do with it"

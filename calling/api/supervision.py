@@ -40,7 +40,7 @@ class ListenView(SwitchboardView):
 class LegView(SwitchboardView):
     @extend_schema(
         operation_id="calls_leg",
-        summary="One leg of a call; of a supervisor with its SDP answer",
+        summary="Read a leg; a supervisor's leg includes its SDP answer",
         responses={200: schema.Leg, **schema.ERRORS},
         tags=["calls"],
     )

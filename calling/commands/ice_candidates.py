@@ -28,7 +28,7 @@ def trickle(call_id: UUID | str, leg: Leg, candidate: Candidate | None) -> None:
     if not leg.live:
         return
     if leg.peer_id is None:
-        raise Refused("The leg has no media that candidates could be for.", leg.state.value)
+        raise Refused("The leg has no media session that accepts candidates.", leg.state.value)
     if models.IceCandidate.objects.filter(peer_id=leg.peer_id).count() >= MAX_PER_PEER:
         raise invalid("candidate", f"At most {MAX_PER_PEER} candidates.", "too_many_candidates")
     done = candidate is None or not candidate.candidate

@@ -71,7 +71,9 @@ def play(form: Params) -> dict[str, Any]:
     if value is None:
         value, field = play_urls(form), "url" if form.given("url") and not form.given("urls") else "urls"
     items: list[dict[str, Any]] = []
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
+    if value is None:
+        form.fail("play", "Send play, url or urls.", "missing_required_parameter")
+    elif not isinstance(value, list) or not 1 <= len(value) <= MAX_ITEMS:
         form.fail(field, f"{field} must be a list of 1 to {MAX_ITEMS} items.")
     else:
         read = (play_item(form, each, field, number) for number, each in enumerate(value))
@@ -85,9 +87,6 @@ DIRECTIONS = ("listen", "speak", "both")
 def play_urls(form: Params) -> Json:
     """`url` or `urls` as in SWML: http(s) files, `say:text`, `silence:seconds`, `ring:[seconds:]cc`."""
     urls = form.value("urls") if form.given("urls") else [form.value("url")] if form.given("url") else None
-    if urls is None:
-        form.fail("play", "Send play, or url.", "missing_required_parameter")
-        return []
     if not isinstance(urls, list):
         return urls
     return [play_url(each) if isinstance(each, str) else each for each in urls]

@@ -6,7 +6,6 @@ So each event meets each endpoint exactly once, whatever is killed when.
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -70,14 +69,6 @@ def endpoints_by_call(calls: set[UUID]) -> dict[UUID, list[models.WebhookEndpoin
         assert row.call_id is not None
         found[row.call_id].append(row)
     return found
-
-
-PATTERN = re.compile(r"\*|[a-z][a-z_]*(\.[a-z][a-z_]*)*(\.\*)?")
-
-
-def is_pattern(text: object) -> bool:
-    """`*`, `call.*`, `call.ended`: dotted lower-case words, a star only at the end."""
-    return isinstance(text, str) and len(text) <= 60 and PATTERN.fullmatch(text) is not None
 
 
 def wants(patterns: Iterable[str], type: str) -> bool:

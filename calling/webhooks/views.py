@@ -20,7 +20,6 @@ from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
 from calling.webhooks import delivery_queue, redelivery, shapes
-from calling.webhooks.fanout import is_pattern
 from calling.webhooks.signing import new_secret
 from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
@@ -115,7 +114,7 @@ def read_endpoint(data: Json, *, partial: bool) -> dict[str, Any]:
             form.fail("url", str(refusal), "url_is_unsafe")
     events = form.value("events", required=not partial)
     if events is not None:
-        if isinstance(events, list) and 1 <= len(events) <= 50 and all(is_pattern(each) for each in events):
+        if isinstance(events, list) and 1 <= len(events) <= 50 and all(map(event_params.is_name, events)):
             event_params.refuse_unknown_types(form, "events", events)
             values["events"] = list(dict.fromkeys(events))
         else:
@@ -227,7 +226,7 @@ class WebhookView(RestView):
 class RotateView(RestView):
     @extend_schema(
         operation_id="webhooks_rotate",
-        summary="A new secret; the old one signs along for 24 h",
+        summary="Create a new signing secret",
         tags=["webhooks"],
         request=None,
         responses={200: shapes.WebhookWithSecret},
@@ -255,7 +254,7 @@ class TestView(RestView):
 class DeliveriesView(RestView):
     @extend_schema(
         operation_id="webhooks_deliveries",
-        summary="The delivery log",
+        summary="List deliveries",
         tags=["webhooks"],
         responses={200: shapes.Deliveries},
     )
@@ -275,7 +274,7 @@ class DeliveriesView(RestView):
 class ResendView(RestView):
     @extend_schema(
         operation_id="webhooks_resend",
-        summary="Send one delivery again",
+        summary="Send a delivery again",
         tags=["webhooks"],
         request=None,
         responses={202: shapes.Delivery},
@@ -292,7 +291,7 @@ class ResendView(RestView):
 class ReplayView(RestView):
     @extend_schema(
         operation_id="webhooks_replay",
-        summary="Deliver again what followed a cursor or a time",
+        summary="Replay the events after a cursor or a time",
         tags=["webhooks"],
         request=shapes.Replay,
         responses={202: shapes.Replayed},

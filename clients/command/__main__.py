@@ -23,9 +23,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Credentials: --key or CALLWRIGHT_API_KEY, written project-id:key; without either, those that "
         "`make run` made on this machine.",
     )
-    top.add_argument("--url", help="the instance; default: CALLWRIGHT_URL, else http://localhost:8000")
+    top.add_argument("--url", help="URL of the instance; default: CALLWRIGHT_URL, else http://localhost:8000")
     top.add_argument(
-        "--key", help="project-id:key; better in CALLWRIGHT_API_KEY, which no process list shows"
+        "--key", help="project-id:key; better set CALLWRIGHT_API_KEY, which process lists do not show"
     )
     top.add_argument("--json", action="store_true", help="print JSON lines instead of text")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -13,13 +13,13 @@ from clients.command.instance import Instance
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("call", help="dial somebody, say or connect something, follow the call")
+    parser = commands.add_parser("call", help="place a call and show its events")
     parser.add_argument("to", help="/context/name, an extension, +E.164 or sip:user@host")
     parser.add_argument("--from", dest="caller", help="who calls: /context/name or a number of the project")
-    parser.add_argument("--name", help="the caller's name, as devices show it")
+    parser.add_argument("--name", help="the caller's name that devices show")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--say", metavar="TEXT", help="say this when answered, then hang up")
-    what.add_argument("--play", metavar="URL", help="play this when answered, then hang up")
+    what.add_argument("--say", metavar="TEXT", help="speak this after the answer, then hang up")
+    what.add_argument("--play", metavar="URL", help="play this file after the answer, then hang up")
     what.add_argument("--connect", metavar="TO", help="connect the answered call to this destination")
     parser.add_argument("--no-follow", action="store_true", help="do not wait for the end")
     parser.set_defaults(run=run)

@@ -9,7 +9,7 @@ from clients.command.instance import Instance
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("completion", help="a completion script for bash, zsh or fish")
+    parser = commands.add_parser("completion", help="print a completion script for bash, zsh or fish")
     parser.add_argument("shell", choices=["bash", "zsh", "fish"])
     parser.set_defaults(run=run)
 

@@ -12,11 +12,13 @@ from clients.command.instance import Instance, WrongUsage
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("events", help="the event log: list it, or tail what comes")
+    parser = commands.add_parser("events", help="list the event log, or follow it")
     parser.add_argument("mode", nargs="?", choices=["list", "tail"], default="list")
-    parser.add_argument("--type", dest="types", help="like call.*,recording.finished")
-    parser.add_argument("--call", help="the id of one call")
-    parser.add_argument("--after", help="a cursor; default: list from the oldest event, tail from now on")
+    parser.add_argument("--type", dest="types", help="event types, like call.*,record.finished; default: all")
+    parser.add_argument("--call", help="only events of the call with this id")
+    parser.add_argument(
+        "--after", help="start after this cursor; default: list from the oldest event, tail from now on"
+    )
     parser.set_defaults(run=run)
 
 

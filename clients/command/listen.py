@@ -42,10 +42,17 @@ MOST_SHOWN = 200
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("listen", help="forward live events to a program on this machine")
-    parser.add_argument("--forward-to", required=True, metavar="URL", help="like http://localhost:9000/hooks")
-    parser.add_argument("--type", dest="types", help="like call.*,recording.finished; default: every event")
-    parser.add_argument("--after", help="a cursor to begin at; default: from now on")
-    parser.add_argument("--secret", help="whsec_…; default: CALLWRIGHT_WEBHOOK_SECRET, else a new one")
+    parser.add_argument(
+        "--forward-to",
+        required=True,
+        metavar="URL",
+        help="where events are sent, like http://localhost:9000/hooks",
+    )
+    parser.add_argument("--type", dest="types", help="event types, like call.*,record.finished; default: all")
+    parser.add_argument("--after", help="start after this cursor; default: from now on")
+    parser.add_argument(
+        "--secret", help="the signing secret (whsec_…); default: CALLWRIGHT_WEBHOOK_SECRET, else a new one"
+    )
     parser.set_defaults(run=run)
 
 

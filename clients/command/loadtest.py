@@ -27,7 +27,7 @@ NUMBERS = {
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("loadtest", help="place many real calls, and say how they went")
+    parser = commands.add_parser("loadtest", help="place many real calls and report the results")
     for name, (default, least, most, words) in NUMBERS.items():
         text = f"{words}: {least} to {most}, default {default}"
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=text)

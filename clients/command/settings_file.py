@@ -18,10 +18,12 @@ NAME = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("init", help="write docker/.env with fresh secrets, for docker compose")
+    parser = commands.add_parser("init", help="write docker/.env with new secrets, for docker compose")
     parser.add_argument("--domain", default="localhost", help="the name that browsers and SDKs use")
-    parser.add_argument("--media-ip", help="own address, or own/advertised behind NAT; default: found")
-    parser.add_argument("--file", type=Path, default=Path("docker/.env"))
+    parser.add_argument(
+        "--media-ip", help="address of this machine, or own/public behind NAT; default: its primary address"
+    )
+    parser.add_argument("--file", type=Path, default=Path("docker/.env"), help="default: docker/.env")
     parser.set_defaults(run=run)
 
 
@@ -58,7 +60,7 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     print(f"Wrote {given.file} (readable by you alone). Now:")
-    print(f"  docker compose -f docker/compose.yml --env-file {given.file} up -d")
+    print(f"  docker compose -f docker/compose.yml --env-file {given.file} up -d --build")
     return 0
 
 

@@ -12,10 +12,12 @@ from clients.command.instance import Instance
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("token", help="an access token for a subscriber, made where it is new")
-    parser.add_argument("reference", help="your own name of the subscriber, like alice or an e-mail address")
+    parser = commands.add_parser(
+        "token", help="print an access token for a subscriber, who is created if unknown"
+    )
+    parser.add_argument("reference", help="your name for the subscriber, like alice or an e-mail address")
     parser.add_argument("--name", help="the display name")
-    parser.add_argument("--minutes", type=int, help="how long it lasts")
+    parser.add_argument("--minutes", type=int, help="lifetime in minutes; default 120")
     parser.set_defaults(run=run)
 
 

@@ -29,7 +29,7 @@ _KINDS = {word: kind for kind, word in TYPES.items()}
 class Addresses(APIView):
     @extend_schema(operation_id="list_addresses", tags=["directory"], responses=answers.Addresses)
     def get(self, request: Request) -> Response:
-        """Addresses the asker may find; `name` is a name or `/context/name`."""
+        """The addresses that the requester may see; `name` is a name or `/context/name`."""
         rows = visible(holder_of(request))
         query = request.query_params
         if (name := query.get("name")) is not None:

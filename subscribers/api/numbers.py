@@ -131,6 +131,9 @@ def _by_text(rows: QuerySet[Address], text: str) -> Address | None:
         wanted = addressing.parse_destination(text)
     except addressing.MalformedDestination as error:
         raise errors.Unprocessable("invalid_parameter", str(error), "address") from error
+    if wanted.test is not None:
+        words = "A number leads to an address of the project: make a script that connects to this one."
+        raise errors.Unprocessable("unrecognized_fabric_addresses", words, "address")
     return rows.filter(context=wanted.context, name=wanted.name).first()
 
 

@@ -25,6 +25,8 @@ from tokens.models import IssuedToken
 # What tells of a call by its id, in text or in a column, is looked for in every table but these.
 KEPT = {"StaffAction", "LogEntry", "StoredAnswer", "Session"}
 
+pytestmark = pytest.mark.sample(4)
+
 
 @pytest.fixture(autouse=True)
 def files(settings: Any, tmp_path: Path) -> Path:

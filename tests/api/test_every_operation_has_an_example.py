@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,16 @@ def _a_speech_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
 
 
+@cache
+def made() -> bytes:
+    """The document of this version is always the same, and takes seconds to make."""
+    content: bytes = rest_client.client().get("/api/schema").content
+    return content
+
+
 @pytest.fixture
 def document(db: None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(rest_client.client().get("/api/schema").content)
+    found: dict[str, Any] = json.loads(made())
     return found
 
 

@@ -41,6 +41,14 @@ def test_an_operation_is_asked_for_under_its_control_id(cast, verb):
     assert cast.rest.post(f"/api/calls/{call_id}/{verb}", body).status_code == 200
 
 
+def test_what_is_missing_is_said_once(cast):
+    call_id = fake_worker.talking(cast)
+    for verb, field in (("play", "play"), ("say", "text"), ("stream", "url")):
+        answer = cast.rest.post(f"/api/calls/{call_id}/{verb}", {"leg": "caller"})
+        found = [(each["code"], each["attribute"]) for each in answer.json()["errors"]]
+        assert found == [("missing_required_parameter", field)]
+
+
 def test_a_record_without_a_leg_takes_all(cast):
     call_id = fake_worker.talking(cast)
     made = cast.rest.post(f"/api/calls/{call_id}/record", {})

@@ -10,6 +10,18 @@ import requests
 from config.error_codes import ERRORS, SOCKET
 from tests.support.people import Cast, make_cast
 
+BROKEN = {"version": "1.0.0", "sections": {"main": [{"plya": {"url": "say:Hello"}}]}}
+NOBODY = "01a1fcbe-0ee0-7e3b-929e-4e3b5fbd5bb2"
+
+
+class Bearer(requests.auth.AuthBase):
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
 
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
@@ -17,12 +29,19 @@ def cast(transactional_db: None) -> Cast:
 
 
 def test_the_link_of_every_error_opens(live_server: Any, cast: Cast) -> None:
-    auth = (str(cast.project.id), cast.api_token)
+    auth, bearer = (str(cast.project.id), cast.api_token), Bearer(cast.alice.token)
     asked = (
         ("get", "/api/calls/none", auth, None, 404),
         ("get", "/api/calls", None, None, 401),
         ("post", "/api/calls", auth, {"to": "nowhere", "colour": "red"}, 422),
+        ("post", "/api/calls", auth, {"to": "/public/echo", "script": BROKEN}, 422),
+        ("get", "/api/keys", bearer, None, 403),
         ("get", "/api/relay/rest/queues", auth, None, 422),
+        ("post", "/api/calling/calls", auth, {"command": "calling.end"}, 422),
+        ("post", "/api/calling/calls", auth, {"command": "calling.end", "id": NOBODY, "params": {}}, 404),
+        ("post", "/api/fabric/resources/swml_scripts", auth, {"name": "menu", "contents": BROKEN}, 422),
+        ("post", "/api/fabric/guests/tokens", auth, {}, 422),
+        ("get", "/no/such/page", None, None, 404),
         ("delete", "/api/calls", auth, None, 405),
     )
     for method, path, who, body, status in asked:

@@ -62,6 +62,7 @@ def expected(block: Block) -> list[int]:
     return found
 
 
+@pytest.mark.sample(5)
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_a_shell_block(block: Block, running: Instance, phone: Phones, tmp_path: Path) -> None:

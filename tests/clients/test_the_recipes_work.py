@@ -34,6 +34,7 @@ from tests.support.ports import free_port
 from tests.support.wait import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes, pytest.mark.timing, pytest.mark.timeout(300)]
+pytestmark += [pytest.mark.sample(4)]
 PIPECAT = os.environ.get("CALLWRIGHT_TEST_PIPECAT", sys.executable)  # a Python that has pipecat-ai
 TONE = 440.0
 Phones = Callable[..., AnsweringPhone]
@@ -243,6 +244,7 @@ def test_a_bot_of_pipecat_hears_and_is_heard(running: Instance, phone: Phones) -
         ole.send("call.hangup", call_id=call)
 
 
+@pytest.mark.sample(1)  # always
 def test_every_recipe_is_short_has_its_page_and_a_test() -> None:
     here = Path(__file__).read_text()
     programs = sorted(RECIPES.glob("*.py"))

@@ -18,7 +18,7 @@ from config.embedded import directories, paths, postgres, valkey
 from config.embedded.engine import OWNERS, Engine, EngineError, runnable
 from config.process import Owner
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.sample(4), pytest.mark.processes]
 
 
 @pytest.fixture

@@ -29,6 +29,14 @@ def test_healthz_asks_nobody(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
 
 
+def test_what_browsers_and_crawlers_ask_for_is_there(client: Client) -> None:
+    icon = client.get("/favicon.ico")
+    assert icon.status_code == 302 and icon["Location"].endswith("mark.svg")
+    robots = client.get("/robots.txt")
+    assert (robots.status_code, robots["Content-Type"]) == (200, "text/plain")
+    assert robots.content.splitlines() == [b"User-agent: *", b"Disallow: /"]
+
+
 @pytest.mark.django_db
 def test_readyz_counts_media_workers_with_a_fresh_heart_that_are_not_draining(client: Client) -> None:
     worker(age=60)

@@ -45,7 +45,7 @@ def test_it_has_every_page_event_and_operation_and_needs_no_network(site: Path) 
     answered = (site / "events" / "call.answered.html").read_text()
     assert "duration_ms" in answered and "leg_id" in answered
     collected = (site / "events" / "collect.finished.html").read_text()
-    assert all(word in collected for word in ("control_id", "what was pressed", "Example", "no_input"))
+    assert all(word in collected for word in ("control_id", "what was entered", "Example", "no_input"))
     recipe = (site / "recipes" / "ivr_menu.html").read_text()
     assert "def" in recipe and "initial_timeout" in recipe  # the program itself
     fetched = {page: found[0] for page in there if (found := _FETCHED.findall((site / page).read_text()))}

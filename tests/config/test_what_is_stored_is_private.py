@@ -77,6 +77,7 @@ ENTRIES = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_every_entry_makes_private_files(entry: str, data_dir: Path) -> None:
     with socket.socket() as taken, socket.socket(type=socket.SOCK_DGRAM) as taken_too:

@@ -75,8 +75,8 @@ class Life:
     def second_factor(self, desk: Page) -> None:
         secret = desk.locator("p.note.mono").inner_text().strip()
         desk.get_by_label("Code").fill(totp.code(secret, int(time.time()) // totp.STEP_SECONDS))
-        desk.get_by_role("button", name="Switch it on").click()
-        desk.get_by_role("button", name="Switch it off").wait_for()
+        desk.get_by_role("button", name="Turn on").click()
+        desk.get_by_role("button", name="Turn off").wait_for()
 
     # --- what is there before anybody speaks
 

@@ -86,7 +86,7 @@ def test_a_video_call_shows_both_pictures(softphone):
 
 def test_receive_only_sends_nothing(softphone):
     softphone.get_by_label("Microphone", exact=True).first.uncheck()
-    softphone.get_by_label("Receive picture").check()
+    softphone.get_by_label("Receive video").check()
     dial(softphone, "/public/tone")
     softphone.get_by_role("article").get_by_text("Connected").wait_for()
     media = softphone.evaluate("platform.of('call.create')[0].media")
@@ -133,7 +133,7 @@ def test_decline_and_busy_say_so(softphone):
     softphone.get_by_role("button", name="Decline").click()
     softphone.get_by_role("dialog").wait_for(state="hidden")
     ring(softphone, "in-2")
-    softphone.get_by_role("button", name="Say busy").click()
+    softphone.get_by_role("button", name="Send busy").click()
     softphone.get_by_role("dialog").wait_for(state="hidden")
     assert softphone.evaluate("platform.of('call.reject').map((m) => m.reason)") == ["rejected", "busy"]
 
@@ -157,7 +157,7 @@ def test_both_transfers_are_offered(softphone):
     card.get_by_text("Connected").wait_for()
     card.get_by_role("button", name="Transfer", exact=True).click()
     card.get_by_label("Transfer to").fill("105")
-    card.get_by_role("button", name="Ask first").click()
+    card.get_by_role("button", name="Consult first").click()
     softphone.get_by_role("article", name="Call with 105").get_by_text("Connected").wait_for()
     card.get_by_role("button", name="Connect them").click()
     softphone.wait_for_function("platform.of('call.transfer.complete').length === 1")

@@ -187,7 +187,7 @@ def test_an_attended_transfer_asks_first_and_then_connects(phone):
     hers.get_by_text("Connected").wait_for()
     hers.get_by_role("button", name="Transfer", exact=True).click()
     hers.get_by_label("Transfer to").fill("/private/carol")
-    hers.get_by_role("button", name="Ask first").click()
+    hers.get_by_role("button", name="Consult first").click()
     answer(carol)
     card(alice, "/private/carol").get_by_text("Connected").wait_for()
     card(bob, "Alice").get_by_text("On hold by them").wait_for()

@@ -6,7 +6,7 @@ import contextlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
@@ -95,6 +95,20 @@ def test_the_device_of_another_subscriber_is_refused(port, cast):
 def test_a_device_id_of_the_clients_own_is_kept(port, cast):
     mine = str(uuid4())
     assert Phone(port, cast.alice, mine).device_id == mine
+
+
+def test_a_device_may_have_a_name_of_the_clients_own(port, cast):
+    alice = Phone(port, cast.alice, "desk 1")
+    assert str(UUID(alice.device_id)) == alice.device_id
+    assert Phone(port, cast.alice, "desk 1").device_id == alice.device_id
+    assert Phone(port, cast.alice, "desk 2").device_id != alice.device_id
+    for other in (cast.bob, cast.gus):  # the same name is another device there
+        assert Phone(port, other, "desk 1").device_id != alice.device_id
+    for wrong in ("", "x" * 101, 5, "a\nb"):
+        phone = Phone(port)
+        phone.send("auth", token=cast.alice.token, device_id=wrong)
+        phone.refused("invalid_parameter")
+        assert phone.closed_with() == 4401
 
 
 def test_auth_on_an_open_socket_renews_it(port, cast):

@@ -30,6 +30,13 @@ def test_a_blind_transfer_ends_for_the_transferor_when_the_target_answers(three)
     bob.expect("call.parties", call_id=call_id, **{"from": "/private/carol", "to": "/private/bob"})
     bob.quiet()
     carol.quiet()
+    for phone, caller, callee in (
+        (bob, "/private/carol", "/private/bob"),
+        (carol, "/private/bob", "/private/carol"),
+    ):
+        phone.send("calls.list", req_id="l")
+        (listed,) = phone.expect("calls", req_id="l")["calls"]
+        assert (listed["from"], listed["to"], listed["direction"]) == (caller, callee, "inbound")
     bob.send("call.hold", call_id=call_id)
     bob.expect("call.held", held_by="local")
     carol.expect("call.held", held_by="remote")

@@ -58,6 +58,7 @@ def test_deleting_the_subscriber_leaves_the_number(house: Cast, bob: Subscriber)
         ({"number": 15551234567}, ("invalid_parameter", "number")),
         ({"number": "+46000000000"}, ("already_taken", "number")),
         ({"number": "+15550001", "address": "/private/nobody"}, ("unrecognized_fabric_addresses", "address")),
+        ({"number": "+15550001", "address": "/public/echo"}, ("unrecognized_fabric_addresses", "address")),
         ({"number": "+15550001", "address": "nonsense"}, ("invalid_parameter", "address")),
         ({"number": "+15550001", "address_id": "x"}, ("invalid_parameter", "address_id")),
     ],

@@ -58,7 +58,7 @@ class KeysView(RestView):
 
     @extend_schema(
         operation_id="keys_create",
-        summary="A new API key; it is shown this once",
+        summary="Create an API key, shown only once",
         tags=["keys"],
         request=KeyFields,
         responses={201: NewKey},

@@ -61,9 +61,9 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
 def examination(request: HttpRequest, staff: Staff) -> HttpResponse:
     """What `manage.py doctor` prints. For superusers: it tells of the whole installation."""
     if not staff.user.is_superuser:
-        raise PermissionDenied("The examination tells of the whole installation: only superusers may see it.")
+        raise PermissionDenied("Diagnostics cover the whole installation: only superusers may see them.")
     if not _ONE_AT_A_TIME.acquire(timeout=20):
-        raise PermissionDenied("Another examination is running; try again in some seconds.")
+        raise PermissionDenied("Diagnostics are already running; try again in a few seconds.")
     try:
         findings = list(import_string(settings.CALLWRIGHT_EXAMINATION)())
     finally:

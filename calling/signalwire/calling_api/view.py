@@ -50,7 +50,7 @@ CallLeg = schema.shape(
 class CallingView(SwitchboardView):
     @extend_schema(
         operation_id="calling_command",
-        summary="A calling command of SignalWire's API",
+        summary="Run a command of SignalWire's calling API",
         request=Envelope,
         responses={200: CallLeg, **schema.ERRORS},
         tags=["SignalWire"],

@@ -191,7 +191,7 @@ class PhoneNumbers(RestView):
 
     @extend_schema(
         operation_id="relay_phone_numbers_create",
-        summary="SignalWire: give the project a number",
+        summary="SignalWire: add a number to the project",
         request=shapes.NewNumber,
         responses={201: shapes.PhoneNumber},
         tags=["SignalWire"],
@@ -222,7 +222,7 @@ class PhoneNumberItem(RestView):
 
     @extend_schema(
         operation_id="relay_phone_numbers_update",
-        summary="SignalWire: say where a number's calls go",
+        summary="SignalWire: change where calls to a number go",
         request=HandlerFields,
         responses={200: shapes.PhoneNumber},
         tags=["SignalWire"],

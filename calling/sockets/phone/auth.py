@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -21,6 +21,8 @@ from subscribers.api.address_shape import address_payload
 from subscribers.models import Address, Subscriber
 from tokens.authentication import InvalidToken, subject_from_token
 from tokens.subjects import TokenHolder
+
+MAX_DEVICE_NAME = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ def read_token(fields: dict[str, Any]) -> TokenHolder:
     return subject_from_token(token)
 
 
+def device_named(holder: TokenHolder, name: str) -> str:
+    """The id of the device that its client calls `name`: a UUID is the id itself; of any other name each
+    subscriber or guest has a device of its own."""
+    try:
+        return str(UUID(name))
+    except ValueError:
+        return str(uuid5(holder.project_id, f"{holder.identity} {name}"))
+
+
 def return_online(holder: TokenHolder, device_id: str, connection: UUID, user_agent: str) -> None:
     """A device whose token had run out has a new one: it is rung again."""
     presence.device_online(
@@ -61,8 +72,9 @@ def welcome(fields: dict[str, Any], connection: UUID, user_agent: str) -> Welcom
     """Check the first frame and bring the device online. Raises InvalidToken, InvalidParams, Forbidden."""
     holder = read_token(fields)
     form = Params(fields)
-    wanted = form.uuid("device_id")
+    named = form.text("device_id", MAX_DEVICE_NAME)
     form.check()
+    wanted = device_named(holder, named) if named else None
     known = models.Device.objects.filter(pk=wanted).first() if wanted else None
     if known is not None and holder.subscriber_id is None and not presence.is_device_of(known, holder):
         raise errors.Forbidden("device_not_yours", "That device belongs to somebody else.", "device_id")

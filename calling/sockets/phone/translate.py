@@ -282,10 +282,15 @@ def parties(call_id: str, news: CallUpdate, leg: Leg) -> list[Message]:
     other = news.call.counterpart(leg.id)
     if other is None:
         return []
-    ends = [shown(news, leg), shown(news, other)]
-    (caller, caller_name), (callee, callee_name) = ends if leg.role is Role.CALLER else ends[::-1]
+    (caller, caller_name), (callee, callee_name) = ends(news, leg, other)
     message: Message = {"type": "call.parties", "call_id": call_id}
     return [message | {"from": caller, "from_name": caller_name, "to": callee, "to_name": callee_name}]
+
+
+def ends(news: CallUpdate, leg: Leg, other: Leg) -> list[tuple[str, str]]:
+    """What is shown of a leg and of who talks with it, in the order of the leg's direction."""
+    both = [shown(news, leg), shown(news, other)]
+    return both if leg.role is Role.CALLER else both[::-1]
 
 
 def shown(news: CallUpdate, leg: Leg) -> tuple[str, str]:
@@ -311,12 +316,16 @@ def ended(call_id: str, reason: str | None, cause: str, call: Mapping[str, Any] 
 
 
 def summary(news: CallUpdate, leg: Leg, call_id: str) -> Message:
-    """One entry of the message `calls`."""
+    """One entry of `calls`. After a transfer it names those who talk now, as `call.parties` did."""
     held = news.call.held_by(leg.id) is not None
+    caller, callee = news.from_address, news.to_address
+    other = news.call.counterpart(leg.id)
+    if other is not None and Role.TARGET in (leg.role, other.role) and news.call.role(Role.CALLER):
+        (caller, _), (callee, _) = ends(news, leg, other)
     return {
         "id": call_id,
-        "from": news.from_address,
-        "to": news.to_address,
+        "from": caller,
+        "to": callee,
         "state": "held" if held else "active" if leg.answered else "ringing",
         "direction": "outbound" if leg.role is Role.CALLER else "inbound",
     }

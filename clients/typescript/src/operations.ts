@@ -6,17 +6,17 @@ import type * as types from './types.js';
 export class Alerts {
   constructor(private readonly sender: Sender) {}
 
-  /** Be told when something goes wrong: `POST /api/alerts`. */
+  /** Create an alert: `POST /api/alerts`. */
   create(body: types.NewAlert, options: Post = {}): Promise<types.Alert> {
     return this.sender.send('POST', '/api/alerts', { body, ...options });
   }
 
-  /** No longer be told: `DELETE /api/alerts/{alert_id}`. */
+  /** Delete an alert: `DELETE /api/alerts/{alert_id}`. */
   delete(alertId: string): Promise<void> {
     return this.sender.send('DELETE', pathOf('/api/alerts/{alert_id}', alertId), {  });
   }
 
-  /** The project's alerts: `GET /api/alerts`. */
+  /** List alerts: `GET /api/alerts`. */
   list(query: { page_size?: number; page_token?: string } = {}): Promise<types.Alerts> {
     return this.sender.send('GET', '/api/alerts', { query });
   }
@@ -31,22 +31,22 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/answer', callId), { body, ...options });
   }
 
-  /** Collect a leg's digits: `POST /api/calls/{call_id}/collect`. */
+  /** Collect digits or words from a leg: `POST /api/calls/{call_id}/collect`. */
   collect(callId: string, body?: types.Collect, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/collect', callId), { body, ...options });
   }
 
-  /** Ask a third party first (attended transfer): a second call, the first held meanwhile: `POST /api/calls/{call_id}/consult`. */
+  /** Consult a third party before a transfer (attended transfer): `POST /api/calls/{call_id}/consult`. */
   consult(callId: string, body: types.Consult, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/consult', callId), { body, ...options });
   }
 
-  /** Remove an ended call with its events, figures and recordings: `DELETE /api/calls/{call_id}`. */
+  /** Delete an ended call with its events, statistics and recordings: `DELETE /api/calls/{call_id}`. */
   delete(callId: string): Promise<void> {
     return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
   }
 
-  /** Tell whether a person, a machine or a fax is at a leg: `POST /api/calls/{call_id}/detect`. */
+  /** Detect whether a person, a machine or a fax answered: `POST /api/calls/{call_id}/detect`. */
   detect(callId: string, body?: types.Detect, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/detect', callId), { body, ...options });
   }
@@ -61,7 +61,7 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/dtmf', callId), { body, ...options });
   }
 
-  /** What happened in a call, by sequence: `GET /api/calls/{call_id}/events`. */
+  /** List the events of a call: `GET /api/calls/{call_id}/events`. */
   events(callId: string, query: { after?: number; page_size?: number } = {}): Promise<types.Events> {
     return this.sender.send('GET', pathOf('/api/calls/{call_id}/events', callId), { query });
   }
@@ -81,7 +81,7 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/hold', callId), { body, ...options });
   }
 
-  /** One leg of a call; of a supervisor with its SDP answer: `GET /api/calls/{call_id}/legs/{leg_id}`. */
+  /** Read a leg; a supervisor's leg includes its SDP answer: `GET /api/calls/{call_id}/legs/{leg_id}`. */
   leg(callId: string, legId: string): Promise<types.Leg> {
     return this.sender.send('GET', pathOf('/api/calls/{call_id}/legs/{leg_id}', callId, legId), {  });
   }
@@ -106,12 +106,12 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/mute', callId), { body, ...options });
   }
 
-  /** Stop, pause, resume a long operation, or change its volume: `POST /api/calls/{call_id}/{verb}/{control_id}/{wish}`. */
+  /** Stop, pause or resume an operation, or change its volume: `POST /api/calls/{call_id}/{verb}/{control_id}/{wish}`. */
   operationControl(callId: string, verb: string, controlId: string, wish: string, body?: types.Wish, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/{verb}/{control_id}/{wish}', callId, verb, controlId, wish), { body, ...options });
   }
 
-  /** Play files, speech, silence or ringing to a leg: `POST /api/calls/{call_id}/play`. */
+  /** Play files, speech, silence or a ringing tone to a leg: `POST /api/calls/{call_id}/play`. */
   play(callId: string, body?: types.Play, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/play', callId), { body, ...options });
   }
@@ -141,12 +141,12 @@ export class Calls {
     return this.sender.send('GET', pathOf('/api/calls/{call_id}/stats', callId), {  });
   }
 
-  /** Stream a leg's sound to a WebSocket: `POST /api/calls/{call_id}/stream`. */
+  /** Stream the audio of a leg to a WebSocket: `POST /api/calls/{call_id}/stream`. */
   stream(callId: string, body: types.Stream, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/stream', callId), { body, ...options });
   }
 
-  /** Put into words what a leg, or everybody in the call, says: `POST /api/calls/{call_id}/transcribe`. */
+  /** Transcribe a leg, or the whole call: `POST /api/calls/{call_id}/transcribe`. */
   transcribe(callId: string, body?: types.Transcribe, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/transcribe', callId), { body, ...options });
   }
@@ -176,7 +176,7 @@ export class Calls {
 export class Directory {
   constructor(private readonly sender: Sender) {}
 
-  /** Lead a phone number to a resource: `POST /api/fabric/resources/{id}/phone_routes`. */
+  /** Route a phone number to a resource: `POST /api/fabric/resources/{id}/phone_routes`. */
   assignPhoneRoute(id: string, body: types.RouteFields, options: Post = {}): Promise<types.Address> {
     return this.sender.send('POST', pathOf('/api/fabric/resources/{id}/phone_routes', id), { body, ...options });
   }
@@ -216,37 +216,37 @@ export class Directory {
     return this.sender.send('PATCH', pathOf('/api/fabric/resources/swml_scripts/{id}', id), { body });
   }
 
-  /** Make a conference room: `POST /api/fabric/resources/conference_rooms`. */
+  /** Create a conference room: `POST /api/fabric/resources/conference_rooms`. */
   createConferenceRoom(body: types.RoomFields, options: Post = {}): Promise<types.ConferenceRoom> {
     return this.sender.send('POST', '/api/fabric/resources/conference_rooms', { body, ...options });
   }
 
-  /** Make a phone number: `POST /api/phone_numbers`. */
+  /** Create a phone number: `POST /api/phone_numbers`. */
   createPhoneNumber(body: types.NumberFields, options: Post = {}): Promise<types.PhoneNumber> {
     return this.sender.send('POST', '/api/phone_numbers', { body, ...options });
   }
 
-  /** Make a SIP endpoint: `POST /api/fabric/resources/sip_endpoints`. */
+  /** Create a SIP endpoint: `POST /api/fabric/resources/sip_endpoints`. */
   createSipEndpoint(body: types.EndpointFields, options: Post = {}): Promise<types.SipEndpoint> {
     return this.sender.send('POST', '/api/fabric/resources/sip_endpoints', { body, ...options });
   }
 
-  /** Make a SIP gateway: `POST /api/fabric/resources/sip_gateways`. */
+  /** Create a SIP gateway: `POST /api/fabric/resources/sip_gateways`. */
   createSipGateway(body: types.GatewayFields, options: Post = {}): Promise<types.SipGateway> {
     return this.sender.send('POST', '/api/fabric/resources/sip_gateways', { body, ...options });
   }
 
-  /** Make a subscriber: `POST /api/fabric/resources/subscribers`. */
+  /** Create a subscriber: `POST /api/fabric/resources/subscribers`. */
   createSubscriber(body?: types.SubscriberFields, options: Post = {}): Promise<types.Subscriber> {
     return this.sender.send('POST', '/api/fabric/resources/subscribers', { body, ...options });
   }
 
-  /** Make a subscriber's SIP endpoint: `POST /api/fabric/resources/subscribers/{id}/sip_endpoints`. */
+  /** Create a subscriber's SIP endpoint: `POST /api/fabric/resources/subscribers/{id}/sip_endpoints`. */
   createSubscriberSipEndpoint(id: string, body: types.EndpointFields, options: Post = {}): Promise<types.SubscriberSipEndpoint> {
     return this.sender.send('POST', pathOf('/api/fabric/resources/subscribers/{id}/sip_endpoints', id), { body, ...options });
   }
 
-  /** Make a SWML script: `POST /api/fabric/resources/swml_scripts`. */
+  /** Create a SWML script: `POST /api/fabric/resources/swml_scripts`. */
   createSwmlScript(body: types.ScriptFields, options: Post = {}): Promise<types.SwmlScript> {
     return this.sender.send('POST', '/api/fabric/resources/swml_scripts', { body, ...options });
   }
@@ -291,7 +291,7 @@ export class Directory {
     return this.sender.send('DELETE', pathOf('/api/fabric/resources/swml_scripts/{id}', id), {  });
   }
 
-  /** Remove a subscriber, and its calls with their events and recordings: `POST /api/fabric/resources/subscribers/{id}/erase`. */
+  /** Erase a subscriber and all its calls, with events and recordings: `POST /api/fabric/resources/subscribers/{id}/erase`. */
   eraseSubscriber(id: string, options: Post = {}): Promise<types.Erasure> {
     return this.sender.send('POST', pathOf('/api/fabric/resources/subscribers/{id}/erase', id), { ...options });
   }
@@ -456,7 +456,7 @@ export class Directory {
     return this.sender.send('PUT', pathOf('/api/fabric/resources/swml_scripts/{id}', id), { body });
   }
 
-  /** Who the token's holder is: `GET /api/fabric/subscriber/info`. */
+  /** Read the subscriber of the token: `GET /api/fabric/subscriber/info`. */
   subscriberInfo(): Promise<types.SubscriberInfo> {
     return this.sender.send('GET', '/api/fabric/subscriber/info', {  });
   }
@@ -481,7 +481,7 @@ export class History {
     return this.sender.send('GET', '/api/history', { query });
   }
 
-  /** The missed calls up to now have been seen: `POST /api/history/seen`. */
+  /** Mark missed calls as seen: `POST /api/history/seen`. */
   seen(options: Post = {}): Promise<types.HistorySeen> {
     return this.sender.send('POST', '/api/history/seen', { ...options });
   }
@@ -491,7 +491,7 @@ export class History {
 export class Keys {
   constructor(private readonly sender: Sender) {}
 
-  /** A new API key; it is shown this once: `POST /api/keys`. */
+  /** Create an API key, shown only once: `POST /api/keys`. */
   create(body: types.KeyFields, options: Post = {}): Promise<types.NewKey> {
     return this.sender.send('POST', '/api/keys', { body, ...options });
   }
@@ -521,17 +521,17 @@ export class PhoneCalls {
 export class Push {
   constructor(private readonly sender: Sender) {}
 
-  /** The instance's public key for Web Push: `GET /api/push/key`. */
+  /** Read the public key for Web Push: `GET /api/push/key`. */
   key(): Promise<types.PushKey> {
     return this.sender.send('GET', '/api/push/key', {  });
   }
 
-  /** Wake this browser when its subscriber is called: `PUT /api/push/subscription`. */
+  /** Subscribe a browser to push messages about calls: `PUT /api/push/subscription`. */
   subscribe(body: types.NewPushSubscription): Promise<types.PushSubscription> {
     return this.sender.send('PUT', '/api/push/subscription', { body });
   }
 
-  /** No longer wake this browser, or any of the subscriber's: `DELETE /api/push/subscription`. */
+  /** End the push subscription of a browser, or all of them: `DELETE /api/push/subscription`. */
   unsubscribe(): Promise<void> {
     return this.sender.send('DELETE', '/api/push/subscription', {  });
   }
@@ -546,7 +546,7 @@ export class Recordings {
     return this.sender.send('DELETE', pathOf('/api/recordings/{recording_id}', recordingId), {  });
   }
 
-  /** The sound itself, with credentials or a signature: `GET /api/recordings/{recording_id}/download`. */
+  /** Download a recording: `GET /api/recordings/{recording_id}/download`. */
   download(recordingId: string, query: { signature?: string } = {}): Promise<Uint8Array> {
     return this.sender.fetch('GET', pathOf('/api/recordings/{recording_id}/download', recordingId), { query });
   }
@@ -566,17 +566,17 @@ export class Recordings {
 export class Rooms {
   constructor(private readonly sender: Sender) {}
 
-  /** A room and who is in it: `GET /api/rooms/{name}`. */
+  /** Read a room and its members: `GET /api/rooms/{name}`. */
   get(name: string): Promise<types.RoomState> {
     return this.sender.send('GET', pathOf('/api/rooms/{name}', name), {  });
   }
 
-  /** mute, unmute, deafen, undeafen, remove a member, or change its volume: `POST /api/rooms/{name}/members/{leg_id}/{verb}`. */
+  /** Mute, unmute, deafen, undeafen or remove a member, or change its volume: `POST /api/rooms/{name}/members/{leg_id}/{verb}`. */
   memberVerb(name: string, legId: string, verb: string, body?: types.MemberVerb, options: Post = {}): Promise<types.RoomState> {
     return this.sender.send('POST', pathOf('/api/rooms/{name}/members/{leg_id}/{verb}', name, legId, verb), { body, ...options });
   }
 
-  /** lock, unlock, end, play or record a room: `POST /api/rooms/{name}/{verb}`. */
+  /** Lock, unlock or end a room, or play, speak or record in it: `POST /api/rooms/{name}/{verb}`. */
   verb(name: string, verb: string, body?: types.RoomVerb, options: Post = {}): Promise<types.RoomAnswer> {
     return this.sender.send('POST', pathOf('/api/rooms/{name}/{verb}', name, verb), { body, ...options });
   }
@@ -586,22 +586,22 @@ export class Rooms {
 export class Tokens {
   constructor(private readonly sender: Sender) {}
 
-  /** Make an embed token: `POST /api/fabric/embeds`. */
+  /** Create an embed token: `POST /api/fabric/embeds`. */
   createEmbed(body?: types.EmbedFields, options: Post = {}): Promise<types.Embed> {
     return this.sender.send('POST', '/api/fabric/embeds', { body, ...options });
   }
 
-  /** A token for a guest: `POST /api/fabric/guests/tokens`. */
+  /** Create a guest token: `POST /api/fabric/guests/tokens`. */
   createGuestToken(body: types.GuestFields, options: Post = {}): Promise<types.TokenPair> {
     return this.sender.send('POST', '/api/fabric/guests/tokens', { body, ...options });
   }
 
-  /** A token that may call one address: `POST /api/fabric/subscriber/invites`. */
+  /** Create an invite token for one address: `POST /api/fabric/subscriber/invites`. */
   createInvite(body: types.InviteFields, options: Post = {}): Promise<types.Token> {
     return this.sender.send('POST', '/api/fabric/subscriber/invites', { body, ...options });
   }
 
-  /** A token for a subscriber: `POST /api/fabric/subscribers/tokens`. */
+  /** Create a subscriber token: `POST /api/fabric/subscribers/tokens`. */
   createSubscriberToken(body: types.TokenFields, options: Post = {}): Promise<types.SubscriberToken> {
     return this.sender.send('POST', '/api/fabric/subscribers/tokens', { body, ...options });
   }
@@ -621,7 +621,7 @@ export class Tokens {
     return this.sender.send('GET', '/api/fabric/embeds', {  });
   }
 
-  /** A new pair of tokens: `POST /api/fabric/subscribers/tokens/refresh`. */
+  /** Refresh a token: `POST /api/fabric/subscribers/tokens/refresh`. */
   refreshToken(body: types.RefreshFields, options: Post = {}): Promise<types.TokenPair> {
     return this.sender.send('POST', '/api/fabric/subscribers/tokens/refresh', { body, ...options });
   }
@@ -631,7 +631,7 @@ export class Tokens {
     return this.sender.send('POST', '/api/tokens/revoke', { body, ...options });
   }
 
-  /** A guest's token for an embed token: `POST /api/fabric/embeds/tokens`. */
+  /** Exchange an embed token for a guest token: `POST /api/fabric/embeds/tokens`. */
   tradeEmbedToken(body: types.TradeFields, options: Post = {}): Promise<types.Token> {
     return this.sender.send('POST', '/api/fabric/embeds/tokens', { body, ...options });
   }
@@ -656,7 +656,7 @@ export class Webhooks {
     return this.sender.send('DELETE', pathOf('/api/webhooks/{webhook_id}', webhookId), {  });
   }
 
-  /** The delivery log: `GET /api/webhooks/{webhook_id}/deliveries`. */
+  /** List deliveries: `GET /api/webhooks/{webhook_id}/deliveries`. */
   deliveries(webhookId: string): Promise<types.Deliveries> {
     return this.sender.send('GET', pathOf('/api/webhooks/{webhook_id}/deliveries', webhookId), {  });
   }
@@ -671,17 +671,17 @@ export class Webhooks {
     return this.sender.send('GET', '/api/webhooks', {  });
   }
 
-  /** Deliver again what followed a cursor or a time: `POST /api/webhooks/{webhook_id}/replay`. */
+  /** Replay the events after a cursor or a time: `POST /api/webhooks/{webhook_id}/replay`. */
   replay(webhookId: string, body?: types.Replay, options: Post = {}): Promise<types.Replayed> {
     return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/replay', webhookId), { body, ...options });
   }
 
-  /** Send one delivery again: `POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend`. */
+  /** Send a delivery again: `POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend`. */
   resend(webhookId: string, deliveryId: string, options: Post = {}): Promise<types.Delivery> {
     return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend', webhookId, deliveryId), { ...options });
   }
 
-  /** A new secret; the old one signs along for 24 h: `POST /api/webhooks/{webhook_id}/rotate_secret`. */
+  /** Create a new signing secret: `POST /api/webhooks/{webhook_id}/rotate_secret`. */
   rotate(webhookId: string, options: Post = {}): Promise<types.WebhookWithSecret> {
     return this.sender.send('POST', pathOf('/api/webhooks/{webhook_id}/rotate_secret', webhookId), { ...options });
   }

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             worst[finding.level] += 1
             self.stdout.write(json.dumps(finding.as_json()) if options["json"] else _line(finding, colours))
         if not options["json"]:
-            self.stdout.write(f"\n{worst['good']} well, {worst['note']} to note, {worst['bad']} failing")
+            self.stdout.write(f"\n{worst['good']} ok, {worst['note']} to note, {worst['bad']} failed")
         if worst["bad"]:
             sys.exit(1)
 

@@ -72,7 +72,7 @@ export function card(call, announce, take, change, book) {
     show(transfer, pass);
   } } }, make('div', { className: 'row' }, destination), make('div', { className: 'row' },
     make('button', { type: 'submit' }, icon('transfer'), 'Transfer now'),
-    button('ask', 'Ask first', () => transfer.reportValidity() && ask())));
+    button('ask', 'Consult first', () => transfer.reportValidity() && ask())));
 
   /** @returns {string} what is typed as an address; empty, and told, where it is none */
   function wanted() {

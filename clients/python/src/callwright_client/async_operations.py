@@ -17,7 +17,7 @@ class AsyncAlerts:
         self._sender = sender
 
     async def create(self, body: shapes.NewAlert, *, idempotency_key: str | None = None) -> shapes.Alert:
-        """Be told when something goes wrong.
+        """Create an alert.
 
         `POST /api/alerts`
         """
@@ -29,14 +29,14 @@ class AsyncAlerts:
         )
 
     async def delete(self, alert_id: str) -> None:
-        """No longer be told.
+        """Delete an alert.
 
         `DELETE /api/alerts/{alert_id}`
         """
         await self._sender.send("DELETE", path_of("/api/alerts/{alert_id}", alert_id))
 
     async def list(self, *, page_size: int | None = None, page_token: str | None = None) -> shapes.Alerts:
-        """The project's alerts.
+        """List alerts.
 
         `GET /api/alerts`
         """
@@ -72,7 +72,7 @@ class AsyncCalls:
     async def collect(
         self, call_id: str, body: shapes.Collect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Collect a leg's digits.
+        """Collect digits or words from a leg.
 
         `POST /api/calls/{call_id}/collect`
         """
@@ -89,7 +89,7 @@ class AsyncCalls:
     async def consult(
         self, call_id: str, body: shapes.Consult, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Ask a third party first (attended transfer): a second call, the first held meanwhile.
+        """Consult a third party before a transfer (attended transfer).
 
         `POST /api/calls/{call_id}/consult`
         """
@@ -104,7 +104,7 @@ class AsyncCalls:
         )
 
     async def delete(self, call_id: str) -> None:
-        """Remove an ended call with its events, figures and recordings.
+        """Delete an ended call with its events, statistics and recordings.
 
         `DELETE /api/calls/{call_id}`
         """
@@ -113,7 +113,7 @@ class AsyncCalls:
     async def detect(
         self, call_id: str, body: shapes.Detect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Tell whether a person, a machine or a fax is at a leg.
+        """Detect whether a person, a machine or a fax answered.
 
         `POST /api/calls/{call_id}/detect`
         """
@@ -159,7 +159,7 @@ class AsyncCalls:
     async def events(
         self, call_id: str, *, after: int | None = None, page_size: int | None = None
     ) -> shapes.Events:
-        """What happened in a call, by sequence.
+        """List the events of a call.
 
         `GET /api/calls/{call_id}/events`
         """
@@ -214,7 +214,7 @@ class AsyncCalls:
         )
 
     async def leg(self, call_id: str, leg_id: str) -> shapes.Leg:
-        """One leg of a call; of a supervisor with its SDP answer.
+        """Read a leg; a supervisor's leg includes its SDP answer.
 
         `GET /api/calls/{call_id}/legs/{leg_id}`
         """
@@ -319,7 +319,7 @@ class AsyncCalls:
         *,
         idempotency_key: str | None = None,
     ) -> shapes.Operation:
-        """Stop, pause, resume a long operation, or change its volume.
+        """Stop, pause or resume an operation, or change its volume.
 
         `POST /api/calls/{call_id}/{verb}/{control_id}/{wish}`
         """
@@ -336,7 +336,7 @@ class AsyncCalls:
     async def play(
         self, call_id: str, body: shapes.Play | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Play files, speech, silence or ringing to a leg.
+        """Play files, speech, silence or a ringing tone to a leg.
 
         `POST /api/calls/{call_id}/play`
         """
@@ -430,7 +430,7 @@ class AsyncCalls:
     async def stream(
         self, call_id: str, body: shapes.Stream, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Stream a leg's sound to a WebSocket.
+        """Stream the audio of a leg to a WebSocket.
 
         `POST /api/calls/{call_id}/stream`
         """
@@ -447,7 +447,7 @@ class AsyncCalls:
     async def transcribe(
         self, call_id: str, body: shapes.Transcribe | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Put into words what a leg, or everybody in the call, says.
+        """Transcribe a leg, or the whole call.
 
         `POST /api/calls/{call_id}/transcribe`
         """
@@ -537,7 +537,7 @@ class AsyncDirectory:
     async def assign_phone_route(
         self, id: str, body: shapes.RouteFields, *, idempotency_key: str | None = None
     ) -> shapes.Address:
-        """Lead a phone number to a resource.
+        """Route a phone number to a resource.
 
         `POST /api/fabric/resources/{id}/phone_routes`
         """
@@ -666,7 +666,7 @@ class AsyncDirectory:
     async def create_conference_room(
         self, body: shapes.RoomFields, *, idempotency_key: str | None = None
     ) -> shapes.ConferenceRoom:
-        """Make a conference room.
+        """Create a conference room.
 
         `POST /api/fabric/resources/conference_rooms`
         """
@@ -683,7 +683,7 @@ class AsyncDirectory:
     async def create_phone_number(
         self, body: shapes.NumberFields, *, idempotency_key: str | None = None
     ) -> shapes.PhoneNumber:
-        """Make a phone number.
+        """Create a phone number.
 
         `POST /api/phone_numbers`
         """
@@ -697,7 +697,7 @@ class AsyncDirectory:
     async def create_sip_endpoint(
         self, body: shapes.EndpointFields, *, idempotency_key: str | None = None
     ) -> shapes.SipEndpoint:
-        """Make a SIP endpoint.
+        """Create a SIP endpoint.
 
         `POST /api/fabric/resources/sip_endpoints`
         """
@@ -714,7 +714,7 @@ class AsyncDirectory:
     async def create_sip_gateway(
         self, body: shapes.GatewayFields, *, idempotency_key: str | None = None
     ) -> shapes.SipGateway:
-        """Make a SIP gateway.
+        """Create a SIP gateway.
 
         `POST /api/fabric/resources/sip_gateways`
         """
@@ -731,7 +731,7 @@ class AsyncDirectory:
     async def create_subscriber(
         self, body: shapes.SubscriberFields | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Subscriber:
-        """Make a subscriber.
+        """Create a subscriber.
 
         `POST /api/fabric/resources/subscribers`
         """
@@ -748,7 +748,7 @@ class AsyncDirectory:
     async def create_subscriber_sip_endpoint(
         self, id: str, body: shapes.EndpointFields, *, idempotency_key: str | None = None
     ) -> shapes.SubscriberSipEndpoint:
-        """Make a subscriber's SIP endpoint.
+        """Create a subscriber's SIP endpoint.
 
         `POST /api/fabric/resources/subscribers/{id}/sip_endpoints`
         """
@@ -765,7 +765,7 @@ class AsyncDirectory:
     async def create_swml_script(
         self, body: shapes.ScriptFields, *, idempotency_key: str | None = None
     ) -> shapes.SwmlScript:
-        """Make a SWML script.
+        """Create a SWML script.
 
         `POST /api/fabric/resources/swml_scripts`
         """
@@ -839,7 +839,7 @@ class AsyncDirectory:
         await self._sender.send("DELETE", path_of("/api/fabric/resources/swml_scripts/{id}", id))
 
     async def erase_subscriber(self, id: str, *, idempotency_key: str | None = None) -> shapes.Erasure:
-        """Remove a subscriber, and its calls with their events and recordings.
+        """Erase a subscriber and all its calls, with events and recordings.
 
         `POST /api/fabric/resources/subscribers/{id}/erase`
         """
@@ -1295,7 +1295,7 @@ class AsyncDirectory:
         )
 
     async def subscriber_info(self) -> shapes.SubscriberInfo:
-        """Who the token's holder is.
+        """Read the subscriber of the token.
 
         `GET /api/fabric/subscriber/info`
         """
@@ -1352,7 +1352,7 @@ class AsyncHistory:
         )
 
     async def seen(self, *, idempotency_key: str | None = None) -> shapes.HistorySeen:
-        """The missed calls up to now have been seen.
+        """Mark missed calls as seen.
 
         `POST /api/history/seen`
         """
@@ -1366,7 +1366,7 @@ class AsyncKeys:
         self._sender = sender
 
     async def create(self, body: shapes.KeyFields, *, idempotency_key: str | None = None) -> shapes.NewKey:
-        """A new API key; it is shown this once.
+        """Create an API key, shown only once.
 
         `POST /api/keys`
         """
@@ -1409,14 +1409,14 @@ class AsyncPush:
         self._sender = sender
 
     async def key(self) -> shapes.PushKey:
-        """The instance's public key for Web Push.
+        """Read the public key for Web Push.
 
         `GET /api/push/key`
         """
         return cast("shapes.PushKey", await self._sender.send("GET", "/api/push/key"))
 
     async def subscribe(self, body: shapes.NewPushSubscription) -> shapes.PushSubscription:
-        """Wake this browser when its subscriber is called.
+        """Subscribe a browser to push messages about calls.
 
         `PUT /api/push/subscription`
         """
@@ -1428,7 +1428,7 @@ class AsyncPush:
         )
 
     async def unsubscribe(self) -> None:
-        """No longer wake this browser, or any of the subscriber's.
+        """End the push subscription of a browser, or all of them.
 
         `DELETE /api/push/subscription`
         """
@@ -1447,7 +1447,7 @@ class AsyncRecordings:
         await self._sender.send("DELETE", path_of("/api/recordings/{recording_id}", recording_id))
 
     async def download(self, recording_id: str, *, signature: str | None = None) -> bytes:
-        """The sound itself, with credentials or a signature.
+        """Download a recording.
 
         `GET /api/recordings/{recording_id}/download`
         """
@@ -1489,7 +1489,7 @@ class AsyncRooms:
         self._sender = sender
 
     async def get(self, name: str) -> shapes.RoomState:
-        """A room and who is in it.
+        """Read a room and its members.
 
         `GET /api/rooms/{name}`
         """
@@ -1504,7 +1504,7 @@ class AsyncRooms:
         *,
         idempotency_key: str | None = None,
     ) -> shapes.RoomState:
-        """mute, unmute, deafen, undeafen, remove a member, or change its volume.
+        """Mute, unmute, deafen, undeafen or remove a member, or change its volume.
 
         `POST /api/rooms/{name}/members/{leg_id}/{verb}`
         """
@@ -1521,7 +1521,7 @@ class AsyncRooms:
     async def verb(
         self, name: str, verb: str, body: shapes.RoomVerb | None = None, *, idempotency_key: str | None = None
     ) -> shapes.RoomAnswer:
-        """lock, unlock, end, play or record a room.
+        """Lock, unlock or end a room, or play, speak or record in it.
 
         `POST /api/rooms/{name}/{verb}`
         """
@@ -1543,7 +1543,7 @@ class AsyncTokens:
     async def create_embed(
         self, body: shapes.EmbedFields | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Embed:
-        """Make an embed token.
+        """Create an embed token.
 
         `POST /api/fabric/embeds`
         """
@@ -1557,7 +1557,7 @@ class AsyncTokens:
     async def create_guest_token(
         self, body: shapes.GuestFields, *, idempotency_key: str | None = None
     ) -> shapes.TokenPair:
-        """A token for a guest.
+        """Create a guest token.
 
         `POST /api/fabric/guests/tokens`
         """
@@ -1574,7 +1574,7 @@ class AsyncTokens:
     async def create_invite(
         self, body: shapes.InviteFields, *, idempotency_key: str | None = None
     ) -> shapes.Token:
-        """A token that may call one address.
+        """Create an invite token for one address.
 
         `POST /api/fabric/subscriber/invites`
         """
@@ -1591,7 +1591,7 @@ class AsyncTokens:
     async def create_subscriber_token(
         self, body: shapes.TokenFields, *, idempotency_key: str | None = None
     ) -> shapes.SubscriberToken:
-        """A token for a subscriber.
+        """Create a subscriber token.
 
         `POST /api/fabric/subscribers/tokens`
         """
@@ -1629,7 +1629,7 @@ class AsyncTokens:
     async def refresh_token(
         self, body: shapes.RefreshFields, *, idempotency_key: str | None = None
     ) -> shapes.TokenPair:
-        """A new pair of tokens.
+        """Refresh a token.
 
         `POST /api/fabric/subscribers/tokens/refresh`
         """
@@ -1660,7 +1660,7 @@ class AsyncTokens:
     async def trade_embed_token(
         self, body: shapes.TradeFields, *, idempotency_key: str | None = None
     ) -> shapes.Token:
-        """A guest's token for an embed token.
+        """Exchange an embed token for a guest token.
 
         `POST /api/fabric/embeds/tokens`
         """
@@ -1717,7 +1717,7 @@ class AsyncWebhooks:
         await self._sender.send("DELETE", path_of("/api/webhooks/{webhook_id}", webhook_id))
 
     async def deliveries(self, webhook_id: str) -> shapes.Deliveries:
-        """The delivery log.
+        """List deliveries.
 
         `GET /api/webhooks/{webhook_id}/deliveries`
         """
@@ -1746,7 +1746,7 @@ class AsyncWebhooks:
     async def replay(
         self, webhook_id: str, body: shapes.Replay | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Replayed:
-        """Deliver again what followed a cursor or a time.
+        """Replay the events after a cursor or a time.
 
         `POST /api/webhooks/{webhook_id}/replay`
         """
@@ -1763,7 +1763,7 @@ class AsyncWebhooks:
     async def resend(
         self, webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None
     ) -> shapes.Delivery:
-        """Send one delivery again.
+        """Send a delivery again.
 
         `POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend`
         """
@@ -1781,7 +1781,7 @@ class AsyncWebhooks:
     async def rotate(
         self, webhook_id: str, *, idempotency_key: str | None = None
     ) -> shapes.WebhookWithSecret:
-        """A new secret; the old one signs along for 24 h.
+        """Create a new signing secret.
 
         `POST /api/webhooks/{webhook_id}/rotate_secret`
         """

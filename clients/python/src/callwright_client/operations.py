@@ -17,7 +17,7 @@ class Alerts:
         self._sender = sender
 
     def create(self, body: shapes.NewAlert, *, idempotency_key: str | None = None) -> shapes.Alert:
-        """Be told when something goes wrong.
+        """Create an alert.
 
         `POST /api/alerts`
         """
@@ -29,14 +29,14 @@ class Alerts:
         )
 
     def delete(self, alert_id: str) -> None:
-        """No longer be told.
+        """Delete an alert.
 
         `DELETE /api/alerts/{alert_id}`
         """
         self._sender.send("DELETE", path_of("/api/alerts/{alert_id}", alert_id))
 
     def list(self, *, page_size: int | None = None, page_token: str | None = None) -> shapes.Alerts:
-        """The project's alerts.
+        """List alerts.
 
         `GET /api/alerts`
         """
@@ -70,7 +70,7 @@ class Calls:
     def collect(
         self, call_id: str, body: shapes.Collect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Collect a leg's digits.
+        """Collect digits or words from a leg.
 
         `POST /api/calls/{call_id}/collect`
         """
@@ -87,7 +87,7 @@ class Calls:
     def consult(
         self, call_id: str, body: shapes.Consult, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Ask a third party first (attended transfer): a second call, the first held meanwhile.
+        """Consult a third party before a transfer (attended transfer).
 
         `POST /api/calls/{call_id}/consult`
         """
@@ -102,7 +102,7 @@ class Calls:
         )
 
     def delete(self, call_id: str) -> None:
-        """Remove an ended call with its events, figures and recordings.
+        """Delete an ended call with its events, statistics and recordings.
 
         `DELETE /api/calls/{call_id}`
         """
@@ -111,7 +111,7 @@ class Calls:
     def detect(
         self, call_id: str, body: shapes.Detect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Tell whether a person, a machine or a fax is at a leg.
+        """Detect whether a person, a machine or a fax answered.
 
         `POST /api/calls/{call_id}/detect`
         """
@@ -155,7 +155,7 @@ class Calls:
     def events(
         self, call_id: str, *, after: int | None = None, page_size: int | None = None
     ) -> shapes.Events:
-        """What happened in a call, by sequence.
+        """List the events of a call.
 
         `GET /api/calls/{call_id}/events`
         """
@@ -210,7 +210,7 @@ class Calls:
         )
 
     def leg(self, call_id: str, leg_id: str) -> shapes.Leg:
-        """One leg of a call; of a supervisor with its SDP answer.
+        """Read a leg; a supervisor's leg includes its SDP answer.
 
         `GET /api/calls/{call_id}/legs/{leg_id}`
         """
@@ -315,7 +315,7 @@ class Calls:
         *,
         idempotency_key: str | None = None,
     ) -> shapes.Operation:
-        """Stop, pause, resume a long operation, or change its volume.
+        """Stop, pause or resume an operation, or change its volume.
 
         `POST /api/calls/{call_id}/{verb}/{control_id}/{wish}`
         """
@@ -332,7 +332,7 @@ class Calls:
     def play(
         self, call_id: str, body: shapes.Play | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Play files, speech, silence or ringing to a leg.
+        """Play files, speech, silence or a ringing tone to a leg.
 
         `POST /api/calls/{call_id}/play`
         """
@@ -422,7 +422,7 @@ class Calls:
     def stream(
         self, call_id: str, body: shapes.Stream, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Stream a leg's sound to a WebSocket.
+        """Stream the audio of a leg to a WebSocket.
 
         `POST /api/calls/{call_id}/stream`
         """
@@ -439,7 +439,7 @@ class Calls:
     def transcribe(
         self, call_id: str, body: shapes.Transcribe | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Put into words what a leg, or everybody in the call, says.
+        """Transcribe a leg, or the whole call.
 
         `POST /api/calls/{call_id}/transcribe`
         """
@@ -529,7 +529,7 @@ class Directory:
     def assign_phone_route(
         self, id: str, body: shapes.RouteFields, *, idempotency_key: str | None = None
     ) -> shapes.Address:
-        """Lead a phone number to a resource.
+        """Route a phone number to a resource.
 
         `POST /api/fabric/resources/{id}/phone_routes`
         """
@@ -658,7 +658,7 @@ class Directory:
     def create_conference_room(
         self, body: shapes.RoomFields, *, idempotency_key: str | None = None
     ) -> shapes.ConferenceRoom:
-        """Make a conference room.
+        """Create a conference room.
 
         `POST /api/fabric/resources/conference_rooms`
         """
@@ -675,7 +675,7 @@ class Directory:
     def create_phone_number(
         self, body: shapes.NumberFields, *, idempotency_key: str | None = None
     ) -> shapes.PhoneNumber:
-        """Make a phone number.
+        """Create a phone number.
 
         `POST /api/phone_numbers`
         """
@@ -689,7 +689,7 @@ class Directory:
     def create_sip_endpoint(
         self, body: shapes.EndpointFields, *, idempotency_key: str | None = None
     ) -> shapes.SipEndpoint:
-        """Make a SIP endpoint.
+        """Create a SIP endpoint.
 
         `POST /api/fabric/resources/sip_endpoints`
         """
@@ -706,7 +706,7 @@ class Directory:
     def create_sip_gateway(
         self, body: shapes.GatewayFields, *, idempotency_key: str | None = None
     ) -> shapes.SipGateway:
-        """Make a SIP gateway.
+        """Create a SIP gateway.
 
         `POST /api/fabric/resources/sip_gateways`
         """
@@ -723,7 +723,7 @@ class Directory:
     def create_subscriber(
         self, body: shapes.SubscriberFields | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Subscriber:
-        """Make a subscriber.
+        """Create a subscriber.
 
         `POST /api/fabric/resources/subscribers`
         """
@@ -740,7 +740,7 @@ class Directory:
     def create_subscriber_sip_endpoint(
         self, id: str, body: shapes.EndpointFields, *, idempotency_key: str | None = None
     ) -> shapes.SubscriberSipEndpoint:
-        """Make a subscriber's SIP endpoint.
+        """Create a subscriber's SIP endpoint.
 
         `POST /api/fabric/resources/subscribers/{id}/sip_endpoints`
         """
@@ -757,7 +757,7 @@ class Directory:
     def create_swml_script(
         self, body: shapes.ScriptFields, *, idempotency_key: str | None = None
     ) -> shapes.SwmlScript:
-        """Make a SWML script.
+        """Create a SWML script.
 
         `POST /api/fabric/resources/swml_scripts`
         """
@@ -831,7 +831,7 @@ class Directory:
         self._sender.send("DELETE", path_of("/api/fabric/resources/swml_scripts/{id}", id))
 
     def erase_subscriber(self, id: str, *, idempotency_key: str | None = None) -> shapes.Erasure:
-        """Remove a subscriber, and its calls with their events and recordings.
+        """Erase a subscriber and all its calls, with events and recordings.
 
         `POST /api/fabric/resources/subscribers/{id}/erase`
         """
@@ -1278,7 +1278,7 @@ class Directory:
         )
 
     def subscriber_info(self) -> shapes.SubscriberInfo:
-        """Who the token's holder is.
+        """Read the subscriber of the token.
 
         `GET /api/fabric/subscriber/info`
         """
@@ -1335,7 +1335,7 @@ class History:
         )
 
     def seen(self, *, idempotency_key: str | None = None) -> shapes.HistorySeen:
-        """The missed calls up to now have been seen.
+        """Mark missed calls as seen.
 
         `POST /api/history/seen`
         """
@@ -1347,7 +1347,7 @@ class Keys:
         self._sender = sender
 
     def create(self, body: shapes.KeyFields, *, idempotency_key: str | None = None) -> shapes.NewKey:
-        """A new API key; it is shown this once.
+        """Create an API key, shown only once.
 
         `POST /api/keys`
         """
@@ -1390,14 +1390,14 @@ class Push:
         self._sender = sender
 
     def key(self) -> shapes.PushKey:
-        """The instance's public key for Web Push.
+        """Read the public key for Web Push.
 
         `GET /api/push/key`
         """
         return cast("shapes.PushKey", self._sender.send("GET", "/api/push/key"))
 
     def subscribe(self, body: shapes.NewPushSubscription) -> shapes.PushSubscription:
-        """Wake this browser when its subscriber is called.
+        """Subscribe a browser to push messages about calls.
 
         `PUT /api/push/subscription`
         """
@@ -1407,7 +1407,7 @@ class Push:
         )
 
     def unsubscribe(self) -> None:
-        """No longer wake this browser, or any of the subscriber's.
+        """End the push subscription of a browser, or all of them.
 
         `DELETE /api/push/subscription`
         """
@@ -1426,7 +1426,7 @@ class Recordings:
         self._sender.send("DELETE", path_of("/api/recordings/{recording_id}", recording_id))
 
     def download(self, recording_id: str, *, signature: str | None = None) -> bytes:
-        """The sound itself, with credentials or a signature.
+        """Download a recording.
 
         `GET /api/recordings/{recording_id}/download`
         """
@@ -1468,7 +1468,7 @@ class Rooms:
         self._sender = sender
 
     def get(self, name: str) -> shapes.RoomState:
-        """A room and who is in it.
+        """Read a room and its members.
 
         `GET /api/rooms/{name}`
         """
@@ -1483,7 +1483,7 @@ class Rooms:
         *,
         idempotency_key: str | None = None,
     ) -> shapes.RoomState:
-        """mute, unmute, deafen, undeafen, remove a member, or change its volume.
+        """Mute, unmute, deafen, undeafen or remove a member, or change its volume.
 
         `POST /api/rooms/{name}/members/{leg_id}/{verb}`
         """
@@ -1500,7 +1500,7 @@ class Rooms:
     def verb(
         self, name: str, verb: str, body: shapes.RoomVerb | None = None, *, idempotency_key: str | None = None
     ) -> shapes.RoomAnswer:
-        """lock, unlock, end, play or record a room.
+        """Lock, unlock or end a room, or play, speak or record in it.
 
         `POST /api/rooms/{name}/{verb}`
         """
@@ -1522,7 +1522,7 @@ class Tokens:
     def create_embed(
         self, body: shapes.EmbedFields | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Embed:
-        """Make an embed token.
+        """Create an embed token.
 
         `POST /api/fabric/embeds`
         """
@@ -1536,7 +1536,7 @@ class Tokens:
     def create_guest_token(
         self, body: shapes.GuestFields, *, idempotency_key: str | None = None
     ) -> shapes.TokenPair:
-        """A token for a guest.
+        """Create a guest token.
 
         `POST /api/fabric/guests/tokens`
         """
@@ -1551,7 +1551,7 @@ class Tokens:
         )
 
     def create_invite(self, body: shapes.InviteFields, *, idempotency_key: str | None = None) -> shapes.Token:
-        """A token that may call one address.
+        """Create an invite token for one address.
 
         `POST /api/fabric/subscriber/invites`
         """
@@ -1568,7 +1568,7 @@ class Tokens:
     def create_subscriber_token(
         self, body: shapes.TokenFields, *, idempotency_key: str | None = None
     ) -> shapes.SubscriberToken:
-        """A token for a subscriber.
+        """Create a subscriber token.
 
         `POST /api/fabric/subscribers/tokens`
         """
@@ -1606,7 +1606,7 @@ class Tokens:
     def refresh_token(
         self, body: shapes.RefreshFields, *, idempotency_key: str | None = None
     ) -> shapes.TokenPair:
-        """A new pair of tokens.
+        """Refresh a token.
 
         `POST /api/fabric/subscribers/tokens/refresh`
         """
@@ -1637,7 +1637,7 @@ class Tokens:
     def trade_embed_token(
         self, body: shapes.TradeFields, *, idempotency_key: str | None = None
     ) -> shapes.Token:
-        """A guest's token for an embed token.
+        """Exchange an embed token for a guest token.
 
         `POST /api/fabric/embeds/tokens`
         """
@@ -1692,7 +1692,7 @@ class Webhooks:
         self._sender.send("DELETE", path_of("/api/webhooks/{webhook_id}", webhook_id))
 
     def deliveries(self, webhook_id: str) -> shapes.Deliveries:
-        """The delivery log.
+        """List deliveries.
 
         `GET /api/webhooks/{webhook_id}/deliveries`
         """
@@ -1720,7 +1720,7 @@ class Webhooks:
     def replay(
         self, webhook_id: str, body: shapes.Replay | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Replayed:
-        """Deliver again what followed a cursor or a time.
+        """Replay the events after a cursor or a time.
 
         `POST /api/webhooks/{webhook_id}/replay`
         """
@@ -1737,7 +1737,7 @@ class Webhooks:
     def resend(
         self, webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None
     ) -> shapes.Delivery:
-        """Send one delivery again.
+        """Send a delivery again.
 
         `POST /api/webhooks/{webhook_id}/deliveries/{delivery_id}/resend`
         """
@@ -1753,7 +1753,7 @@ class Webhooks:
         )
 
     def rotate(self, webhook_id: str, *, idempotency_key: str | None = None) -> shapes.WebhookWithSecret:
-        """A new secret; the old one signs along for 24 h.
+        """Create a new signing secret.
 
         `POST /api/webhooks/{webhook_id}/rotate_secret`
         """
