@@ -17,7 +17,8 @@ from tests.support.people import Cast, Person, make_cast
 
 
 @pytest.fixture
-def cast(db) -> Cast:
+def cast(db, settings) -> Cast:
+    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     return make_cast()
 
 
