@@ -1,5 +1,5 @@
 """What the `data` of every event type holds, with an example of each: for the OpenAPI document, the AsyncAPI
-document and the pages of the events. The shape around it is docs/contract.md#events.
+document and the pages of the events. Pure. The shape around it is docs/contract.md#events.
 
 A type that stands here alone, or in `calling.calls.event_types` alone, fails a test; so does an event of the
 test suite that does not fit.

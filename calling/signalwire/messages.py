@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from calling import models
 from calling.machine.reasons import EndReason
+
+if TYPE_CHECKING:
+    from calling import models
 
 Message = dict[str, Any]
 

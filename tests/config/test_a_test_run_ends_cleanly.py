@@ -17,7 +17,7 @@ import pytest
 from config.env import ROOT
 from tests import watchdog
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.sample(4)]
 
 MARK = "CALLWRIGHT_RUN_MARK"
 BUSY = """

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calling.signalwire.browser import rpc
 from calling.signalwire.browser.rpc import Message, Request
-from calling.signalwire.browser.translate import ClientView
+
+if TYPE_CHECKING:
+    from calling.signalwire.browser.translate import ClientView
 
 VOLUMES = ("input_volume", "output_volume")
 _SECTION = re.compile(r"(?=^m=)", re.MULTILINE)
