@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -35,7 +36,7 @@ def test_an_answer_between_two_queries_is_not_half_seen(cast) -> None:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(between):
-        look = rows.read(str(session), frozenset(), frozenset())
+        look = rows.read(str(session), uuid4(), frozenset(), frozenset())
     assert seen
     (call,) = look.calls
     assert call.leg(str(leg.pk)).held is False

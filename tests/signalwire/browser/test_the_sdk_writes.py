@@ -27,9 +27,9 @@ def test_two_pages_write_to_each_other_and_see_their_calls(tab: Tab) -> None:
     alice.until(lambda: sorted(alice.run("texts", "/private/bob")) == both, "his message", 3)
     for page, whom in ((alice, "/private/bob"), (bob, "/private/alice")):
         page.until(lambda page=page, whom=whom: page.run("callsWith", whom), "the call before", 3)
-        (entry,) = page.run("callsWith", whom)
-        assert (entry["from"], entry["kind"], entry["status"]) == ("alice", "call", "answered")
-        assert entry["long"] >= 0
+        entries = page.run("callsWith", whom)  # other tests' calls of the two among them
+        assert ("alice", "call", "answered") in [(e["from"], e["kind"], e["status"]) for e in entries]
+        assert all(entry["long"] >= 0 for entry in entries)
 
     late = tab("bob")  # what was said is there for a page that comes later
     late.run("talk", "/private/alice")
