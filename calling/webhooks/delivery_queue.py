@@ -190,6 +190,9 @@ def claim_behind(
         "walk": WALK,
     }
     with transaction.atomic(), connection.cursor() as cursor:
+        # Taken in the index's order, a claim reads as many heads as it has room for; a bitmap of them all is
+        # what the planner prefers until it knows how many there are.
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
         cursor.execute(CLAIM, values)
         ids, last = cursor.fetchone()
     if not ids:
