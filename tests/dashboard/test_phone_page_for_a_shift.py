@@ -92,6 +92,19 @@ def test_a_name_is_dialled(softphone, typed):
     assert created(softphone)[-1]["destination"] == BOB
 
 
+def test_somebody_who_joined_meanwhile_is_dialled_by_name(softphone):
+    softphone.get_by_label("Addresses").get_by_text("Bob Builder").wait_for()
+    entry = {**ADDRESSES["data"][0], "id": "n", "name": "nora", "display_name": "Nora New"}
+    newcomer = {**entry, "channels": {"audio": "/private/nora?channel=audio"}}
+    softphone.route(
+        "http://localhost/api/fabric/addresses?*",
+        lambda route: route.fulfill(json={"data": [*ADDRESSES["data"], newcomer], "links": {}}),
+    )
+    dial(softphone, "nora new")
+    softphone.get_by_role("article", name="Call with /private/nora").get_by_text("Connected").wait_for()
+    assert created(softphone)[-1]["destination"] == "/private/nora"
+
+
 def test_a_name_of_several_or_of_nobody_is_told_and_not_dialled(softphone):
     softphone.get_by_label("Addresses").get_by_text("Bob Builder").wait_for()
     dial(softphone, "s")

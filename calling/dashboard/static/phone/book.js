@@ -5,6 +5,9 @@ import { icon, make } from './elements.js';
 
 const PAGES = 10; // of 200: a book longer than that is searched by typing its address
 
+/** What is dialled as it was typed. */
+const ADDRESS = /^(\/|\+|sips?:|[0-9*#]+$)/i;
+
 /** What a user reads for the presence of an address. @type {Record<string, string>} */
 const PRESENCE = { available: 'Available', busy: 'On a call', dnd: 'Do not disturb', offline: 'Offline' };
 
@@ -81,10 +84,16 @@ export class Book {
     return this.#all.find((each) => dialled(each) === address)?.type === 'room';
   }
 
+  /** Whether it needs no name of the book, or is one, or a part of one. @param {string} text */
+  knows(text) {
+    const wanted = text.toLowerCase();
+    return ADDRESS.test(text) || this.#all.some((entry) => [entry.display_name, entry.name].some((name) => name?.toLowerCase().includes(wanted)));
+  }
+
   /** What to dial for what somebody typed: a name, or the only one that begins so, becomes its address. Throws where
    * several people have it. @param {string} text @returns {string} */
   find(text) {
-    if (/^(\/|\+|sips?:|[0-9*#]+$)/i.test(text)) return text;
+    if (ADDRESS.test(text)) return text;
     const wanted = text.toLowerCase();
     /** @param {(name: string) => boolean} fits */
     const those = (fits) => [...new Set(this.#all.filter((entry) => [entry.display_name, entry.name].some((name) => name && fits(name.toLowerCase()))).map(dialled))];

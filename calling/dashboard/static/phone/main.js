@@ -170,6 +170,7 @@ function start(token) {
   async function dial(to, video) {
     if (!to) return byId('destination').focus();
     try {
+      if (!book.knows(to)) await readBook(); // somebody may have joined since it was read
       to = book.find(to);
     } catch (error) {
       return announce(/** @type {Error} */ (error).message, true);
