@@ -178,7 +178,9 @@ async def test_a_menu_takes_keys_that_are_commands(cast: Cast, worker: WorkerPro
     await script(cast, "menu", prompt, choose)
     alice = Phone(440.0)
     call_id = await callers.dial(cast.alice, alice, "/public/menu")
-    await callers.state(call_id, lambda call: call.legs[0].media_state == "connected")
+    await callers.state(
+        call_id, lambda call: call.legs[0].media_state == "connected" and call.legs[0].answered
+    )
     leg = await callers.leg(call_id, "caller")
     await callers.apply(call_id, inputs.SendDigits(leg.id, "4w2"))
     await callers.apply(call_id, inputs.SendDigits(leg.id, "7"))
