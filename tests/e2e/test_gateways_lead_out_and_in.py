@@ -30,6 +30,8 @@ async def test_numbers_go_out_over_the_next_gateway_and_come_in_to_their_address
     cast: Cast, edge: EdgeProcess, worker: WorkerProcess
 ) -> None:
     async with Desk(edge.port, "one", "-", 500.0) as broken, Desk(edge.port, "two", "-", 660.0) as trunk:
+        shown = {"project": cast.project, "number": "+15550001111"}  # only own numbers are shown outside
+        await callers.in_thread(lambda: PhoneNumber.objects.create(**shown))
         await callers.in_thread(gateway, cast, broken.port, 1)
         await callers.in_thread(gateway, cast, trunk.port, 2)
         dave = await callers.in_thread(subscriber, cast.project, "dave", None, (Entry("prefix", "+1"),))
