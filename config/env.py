@@ -186,7 +186,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         secret_key=take.text("CALLWRIGHT_SECRET_KEY"),
         old_secret_keys=tuple((take.text("CALLWRIGHT_OLD_SECRET_KEYS") or "").replace(",", " ").split()),
         project_id=_project_id(take),
-        api_token=_api_token(take),
+        api_token=_api_token(take, bind),
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
         requests_database_url=_requests_database_url(take, database_url),
@@ -325,10 +325,16 @@ def _mail_from(take: _Reader) -> str:
     return value
 
 
-def _api_token(take: _Reader) -> str | None:
+def _api_token(take: _Reader, bind: str) -> str | None:
+    """A short one can be guessed, so it is taken only where nobody else can reach the instance."""
     value = take.text("CALLWRIGHT_API_TOKEN")
-    if value is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", value):
-        raise WrongVariable("CALLWRIGHT_API_TOKEN", "must be 1 to 200 printable ASCII characters, no space")
+    if value is None:
+        return None
+    least = 1 if ipaddress.ip_address(bind).is_loopback else 32
+    if not re.fullmatch(rf"[\x21-\x7e]{{{least},200}}", value):
+        where = "" if least == 1 else f" where CALLWRIGHT_BIND is {bind}"
+        what = f"must be {least} to 200 printable ASCII characters, no space{where}"
+        raise WrongVariable("CALLWRIGHT_API_TOKEN", what)
     return value
 
 

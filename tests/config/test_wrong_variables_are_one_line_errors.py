@@ -115,6 +115,19 @@ def test_the_domain_follows_the_https_port() -> None:
     assert env.read({"CALLWRIGHT_DOMAIN": "Calls.Example.com"}).domain == "calls.example.com"
 
 
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.5", "2001:db8::5"])
+@pytest.mark.parametrize("length", [1, 31])
+def test_a_short_api_token_is_refused_where_others_reach_the_instance(bind: str, length: int) -> None:
+    with pytest.raises(env.WrongVariable, match="32 to 200"):
+        env.read({"CALLWRIGHT_BIND": bind, "CALLWRIGHT_API_TOKEN": "x" * length})
+    assert env.read({"CALLWRIGHT_BIND": bind, "CALLWRIGHT_API_TOKEN": "x" * 32}).api_token == "x" * 32
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.8.8", "::1"])
+def test_a_short_api_token_will_do_on_loopback(bind: str) -> None:
+    assert env.read({"CALLWRIGHT_BIND": bind, "CALLWRIGHT_API_TOKEN": "x"}).api_token == "x"
+
+
 def test_media_is_bound_to_one_address_and_known_by_another() -> None:
     found = env.read({"CALLWRIGHT_MEDIA_IP": "10.0.0.5/203.0.113.9"})
     assert found.media_places == (("10.0.0.5", "203.0.113.9"),)

@@ -50,6 +50,21 @@ PICTURES = """
   const shown = [...document.querySelectorAll('.stage video:not(.own)')];
   return { decoded, widths: shown.map((one) => one.videoWidth).filter(Boolean) };
 """
+# Each section with a picture of another: what was agreed, what came, and where it is shown.
+SECTIONS = """
+  const pc = phone.activeCalls[0].peerConnection;
+  const stats = [...(await pc.getStats()).values()].filter((one) => one.type === 'inbound-rtp' && one.kind === 'video');
+  const names = ['mid', 'ssrc', 'packetsReceived', 'framesReceived', 'framesDecoded', 'keyFramesDecoded', 'pliCount'];
+  const shown = [...document.querySelectorAll('.stage video:not(.own)')];
+  return {
+    signaling: pc.signalingState,
+    sections: pc.getTransceivers().filter((one) => one.receiver.track.kind === 'video').map((one) =>
+      [one.mid, one.direction, one.currentDirection, one.receiver.track.muted, one.receiver.track.id.slice(0, 8)]),
+    came: stats.map((one) => Object.fromEntries(names.map((name) => [name, one[name]]))),
+    shown: shown.map((one) => [one.videoWidth, one.readyState, one.paused,
+      one.srcObject?.getVideoTracks().map((track) => [track.id.slice(0, 8), track.muted, track.readyState])]),
+  };
+"""
 # How many different colours the middle of the picture had within a second: a still or black one has one.
 COLOURS = """
   const video = [...document.querySelectorAll('.stage video:not(.own)')].find((one) => one.videoWidth);
@@ -163,12 +178,15 @@ class BrowserPhone(ABC):
         """Pictures of others are shown, at least so many, and they move."""
         deadline = time.monotonic() + seconds
         while len((found := self.evaluate(PICTURES))["widths"]) < pictures:
-            assert time.monotonic() < deadline, f"wanted {pictures} pictures, shows {found}; {self.state()}"
+            assert time.monotonic() < deadline, self._pictures(pictures, found)
             time.sleep(0.1)
         before = found["decoded"]
         colours = self.evaluate(COLOURS)
         after = self.evaluate(PICTURES)["decoded"]
         assert after > before and colours > 1, f"the picture stands still: {before}, {after}, {colours}"
+
+    def _pictures(self, wanted: int, found: object) -> str:
+        return f"wanted {wanted} pictures, shows {found}; {self.evaluate(SECTIONS)}; {self.state()}"
 
     def is_over(self, seconds: float = 10.0) -> None:
         self.until("phone.activeCalls.length === 0", seconds=seconds)
