@@ -60,6 +60,8 @@ SECTIONS = """
     signaling: pc.signalingState,
     sections: pc.getTransceivers().filter((one) => one.receiver.track.kind === 'video').map((one) =>
       [one.mid, one.direction, one.currentDirection, one.receiver.track.muted, one.receiver.track.id.slice(0, 8)]),
+    told: pc.remoteDescription.sdp.split('m=').slice(1).map((one) =>
+      [...one.matchAll(/^a=(mid:.*|sendrecv|sendonly|recvonly|inactive|ssrc:\\d+|msid:.*)/gm)].map(([, found]) => found.trim())),
     came: stats.map((one) => Object.fromEntries(names.map((name) => [name, one[name]]))),
     shown: shown.map((one) => [one.videoWidth, one.readyState, one.paused,
       one.srcObject?.getVideoTracks().map((track) => [track.id.slice(0, 8), track.muted, track.readyState])]),
