@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 import struct
 
+import pytest
+
 from calling.media.rtp.header import (
+    add_extension,
+    element,
     extension,
     h264_key,
     payload_end,
@@ -46,6 +50,34 @@ def test_extensions_get_their_new_numbers_and_unknown_ones_vanish() -> None:
     assert bytes(view[-3:]) == b"abc"
 
 
+@pytest.mark.parametrize("elements", [b"", b"\x10\x55", b"\x10\x55\x32abc", b"\x10\x55\x00\x00\x41xy"])
+@pytest.mark.parametrize("mid", [b"2", b"video-17", b"sixteen letters!"])
+@pytest.mark.parametrize(("csrc", "padding"), [(0, 0), (2, 0), (0, 5), (3, 4)])
+def test_an_extension_is_added_and_all_else_is_as_it_was(
+    elements: bytes, mid: bytes, csrc: int, padding: int
+) -> None:
+    data = packet(elements, b"payload", csrc, padding)
+    size = len(data)
+    before = bytes(data)
+    data += bytes(100)
+    view = memoryview(data)
+    longer = add_extension(view, size, element(9, mid))
+    assert bytes(extension(view, longer, 9) or b"") == mid
+    for number in (1, 3, 4):
+        there = extension(memoryview(bytearray(before)), size, number)
+        assert extension(view, longer, number) == there
+    at = payload_offset(view, longer)
+    assert at is not None and bytes(view[at : payload_end(view, longer)]) == b"payload"
+    assert bytes(view[1 : 12 + 4 * csrc]) == before[1 : 12 + 4 * csrc]
+    again = bytes(view)
+    assert add_extension(view, longer, element(9, b"other")) == longer and bytes(view) == again
+
+
+@pytest.mark.parametrize(("number", "data"), [(9, b""), (9, b"seventeen letters"), (0, b"2"), (15, b"2")])
+def test_what_has_no_room_in_a_one_byte_header_is_no_element(number: int, data: bytes) -> None:
+    assert element(number, data) == b""
+
+
 def test_broken_headers_are_survived() -> None:
     dice = random.Random(11)
     for _ in range(20_000):
@@ -55,6 +87,8 @@ def test_broken_headers_are_survived() -> None:
         at = payload_offset(view, size)
         extension(view, size, 3)
         renumber_extensions(view, size, {1: 2, 2: 3, 3: 1})
+        grown = memoryview(bytearray(bytes(view) + bytes(8)))
+        assert add_extension(grown, size, element(5, b"2")) <= size + 8
         if at is not None:
             vp8(view, at, payload_end(view, size))
             h264_key(view, at, payload_end(view, size))

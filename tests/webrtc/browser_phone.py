@@ -53,18 +53,20 @@ PICTURES = """
 # Each section with a picture of another: what was agreed, what came, and where it is shown.
 SECTIONS = """
   const pc = phone.activeCalls[0].peerConnection;
-  const stats = [...(await pc.getStats()).values()].filter((one) => one.type === 'inbound-rtp' && one.kind === 'video');
-  const names = ['mid', 'ssrc', 'packetsReceived', 'framesReceived', 'framesDecoded', 'keyFramesDecoded', 'pliCount'];
-  const shown = [...document.querySelectorAll('.stage video:not(.own)')];
+  const stats = [...(await pc.getStats()).values()];
+  const came = stats.filter((one) => one.type === 'inbound-rtp' && one.kind === 'video');
+  const names = ['mid', 'ssrc', 'packetsReceived', 'framesReceived', 'framesDecoded', 'pliCount'];
+  const short = (track) => [track.id.slice(0, 8), track.muted, track.readyState];
+  const places = pc.getTransceivers().filter((one) => one.receiver.track.kind === 'video');
+  const said = /^a=(mid:.*|sendrecv|sendonly|recvonly|inactive|ssrc:\\d+)/gm;
   return {
     signaling: pc.signalingState,
-    sections: pc.getTransceivers().filter((one) => one.receiver.track.kind === 'video').map((one) =>
-      [one.mid, one.direction, one.currentDirection, one.receiver.track.muted, one.receiver.track.id.slice(0, 8)]),
-    told: pc.remoteDescription.sdp.split('m=').slice(1).map((one) =>
-      [...one.matchAll(/^a=(mid:.*|sendrecv|sendonly|recvonly|inactive|ssrc:\\d+|msid:.*)/gm)].map(([, found]) => found.trim())),
-    came: stats.map((one) => Object.fromEntries(names.map((name) => [name, one[name]]))),
-    shown: shown.map((one) => [one.videoWidth, one.readyState, one.paused,
-      one.srcObject?.getVideoTracks().map((track) => [track.id.slice(0, 8), track.muted, track.readyState])]),
+    agreed: places.map((one) => [one.mid, one.direction, one.currentDirection, short(one.receiver.track)]),
+    told: pc.remoteDescription.sdp.split('m=').slice(1)
+      .map((one) => [...one.matchAll(said)].map(([, found]) => found.trim())),
+    came: came.map((one) => Object.fromEntries(names.map((name) => [name, one[name]]))),
+    shown: [...document.querySelectorAll('.stage video:not(.own)')].map((one) =>
+      [one.videoWidth, one.readyState, one.paused, one.srcObject?.getVideoTracks().map(short)]),
   };
 """
 # How many different colours the middle of the picture had within a second: a still or black one has one.

@@ -84,6 +84,41 @@ def renumber_extensions(view: memoryview, size: int, numbers: dict[int, int]) ->
         at = stop
 
 
+MAX_ELEMENT = 16
+"""Bytes of data that an element of a one-byte header block holds (RFC 8285 section 4.2)."""
+
+
+def element(number: int, data: bytes) -> bytes:
+    """A one-byte header element, padded to whole words; empty where `data` has no room in one."""
+    if not 0 < len(data) <= MAX_ELEMENT or not 0 < number < 15:
+        return b""
+    return (bytes([number << 4 | len(data) - 1]) + data).ljust(-(-(len(data) + 1) // 4) * 4, b"\0")
+
+
+def add_extension(view: memoryview, size: int, added: bytes) -> int:
+    """Put what `element` made into a packet, in place; the packet's size then.
+
+    One that has an element of that number, or another kind of block, stays as it is. `view` has room.
+    """
+    at = 12 + 4 * (view[0] & 15)
+    if not view[0] & 0x10:
+        if at > size:
+            return size
+        view[at + 4 + len(added) : size + 4 + len(added)] = bytes(view[at:size])
+        view[at : at + 4] = bytes((0xBE, 0xDE, 0, len(added) // 4))
+        view[at + 4 : at + 4 + len(added)] = added
+        view[0] |= 0x10
+        return size + 4 + len(added)
+    end = payload_offset(view, size)
+    if end is None or view[at] != 0xBE or view[at + 1] != 0xDE or extension(view, size, added[0] >> 4):
+        return size
+    words = ((view[at + 2] << 8) | view[at + 3]) + len(added) // 4
+    view[end + len(added) : size + len(added)] = bytes(view[end:size])
+    view[end : end + len(added)] = added
+    view[at + 2], view[at + 3] = words >> 8, words & 0xFF
+    return size + len(added)
+
+
 class Vp8Descriptor:
     """Where the changeable fields of a VP8 payload descriptor stand (RFC 7741 section 4.2)."""
 

@@ -17,6 +17,8 @@ from calling.media.rtp.events import UndecodableVideo
 from calling.media.rtp.header import (
     FIELDS,
     FIELDS_AT,
+    add_extension,
+    element,
     payload_end,
     payload_offset,
     renumber_extensions,
@@ -26,13 +28,14 @@ from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter, is_key
-from calling.sdp.model import Codec
+from calling.sdp.model import MID, Codec
 from calling.sdp.negotiation import Transceiver, translation
 
 # seconds of silence of a newer stream of the same device after which an older one counts again
 RETURNS = {"audio": 0.1, "video": 2.0}
 YOUNG = 2000  # packets after a switch among which one from before it could still come late
 RESENDS_PER_SECOND = 600
+ROOM = 1400  # bytes of a packet to which an extension is still added
 pack_fields = FIELDS.pack_into
 
 
@@ -91,6 +94,10 @@ class RtpSender:
         self._pts: dict[int, int] = {}
         self._clocks: dict[int, int] = {}  # payload type -> clock, of what is pushed
         self._extensions: dict[int, int] | None = None
+        # The MID of every packet, until the far end reports on this SSRC (RFC 8843 section 15): the answer
+        # that tells it the SSRC travels on another way than the packets, and may come after them.
+        self._mid = b""
+        self._known: tuple[int, str | None] | None = None  # the SSRC and MID that it has reported on
         # whose pictures cannot be shown here, once that was said
         self._unseen: RtpReceiveStream | None = None
         self._reorder_guard = 0
@@ -115,6 +122,9 @@ class RtpSender:
         if line is not None:
             self.ssrc = line.ssrc
         self._clocks = {codec.pt: codec.clock for codec in line.codecs} if line is not None else {}
+        self._mid = b""
+        if line is not None and line.mid and MID in line.extensions and self._known != (line.ssrc, line.mid):
+            self._mid = element(line.extensions[MID], line.mid.encode())
         self._serial = -1
         self.drop_bridge()
 
@@ -190,6 +200,8 @@ class RtpSender:
         pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
+        if self._mid and size < ROOM:
+            size = add_extension(view, size, self._mid)
         if self.redundancy.distance and self.line is not None and pt in self.line.red:
             size = self._add_redundancy(view, size, pt, mark, number, stamp)
         self.packets += 1
@@ -350,6 +362,8 @@ class RtpSender:
         view[0] = 0x80
         pack_fields(view, FIELDS_AT, mark, number, stamp, self.ssrc)
         view[12:size] = payload
+        if self._mid and size < ROOM:
+            size = add_extension(view, size, self._mid)
         self.last_seq, self.last_ts, self.last_at = number, stamp, now
         self.packets += 1
         self.octets += size
@@ -362,6 +376,7 @@ class RtpSender:
     def reported(self, fraction: float) -> None:
         """The far end tells which share of the packets it lost."""
         self.far_fraction = fraction
+        self._mid, self._known = b"", (self.ssrc, self.line.mid if self.line is not None else None)
         if self.line is not None and self.line.red:
             self.redundancy.reported(fraction)
         elif self.bridge is not None:
@@ -477,6 +492,8 @@ class RtpSender:
             self._pictures.rewrite(view, size)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
+        if self._mid and size < ROOM:
+            size = add_extension(view, size, self._mid)
         stamp = (timestamp + self.ts_off) & 0xFFFFFFFF
         rtx = self.line.rtx.get(pt)
         if rtx is None:
