@@ -11,41 +11,69 @@ export function attach(one, stream) {
   document.body.append(one.element);
 }
 
-// The greatest amplitude of the far end's sound within `ms`.
-window.peak = async (name, ms) => {
+// One ear per call: a context of its own for each look would be silent until the machine has opened it.
+async function ear(name) {
   const one = calls.get(name);
-  if (!one.stream?.getAudioTracks().length) return 0;
-  const context = new AudioContext();
-  await context.resume();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(new MediaStream(one.stream.getAudioTracks())).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  let peak = 0;
-  for (const end = performance.now() + ms; performance.now() < end;) {
-    analyser.getFloatTimeDomainData(samples);
-    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const tracks = one.stream?.getAudioTracks() ?? [];
+  const heard = tracks.map(({ id }) => id).join();
+  if (one.ear && one.ear.heard !== heard) {
+    await one.ear.context.close();
+    one.ear = null;
   }
-  await context.close();
-  return peak;
+  if (!tracks.length) return null;
+  if (!one.ear) {
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 32768; // as long as it can be: no moment is missed between two looks
+    analyser.smoothingTimeConstant = 0; // only what is heard now
+    context.createMediaStreamSource(new MediaStream(tracks)).connect(analyser);
+    one.ear = { context, analyser, heard };
+    await context.resume();
+  }
+  return one.ear;
+}
+
+// Waits until the ear has taken in `ms` of sound by its own clock, which stands still on a busy machine.
+async function listen({ context }, ms) {
+  const until = context.currentTime + ms / 1000;
+  for (const end = performance.now() + 5000; context.currentTime < until && performance.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+// The greatest amplitude of the far end's sound within `ms`, at most 650.
+window.peak = async (name, ms) => {
+  const found = await ear(name);
+  if (!found) return 0;
+  await listen(found, ms);
+  const samples = new Float32Array(found.analyser.fftSize);
+  found.analyser.getFloatTimeDomainData(samples);
+  const last = Math.min(samples.length, Math.round(ms / 1000 * found.context.sampleRate));
+  return samples.slice(-last).reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
 };
 
 // The strongest frequency of the far end's sound, in Hz; 0 for silence.
 window.pitch = async (name) => {
-  const one = calls.get(name);
-  if (!one.stream?.getAudioTracks().length) return 0;
-  const context = new AudioContext();
-  await context.resume();
-  const analyser = context.createAnalyser();
-  analyser.fftSize = 8192;
-  context.createMediaStreamSource(new MediaStream(one.stream.getAudioTracks())).connect(analyser);
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  const levels = new Float32Array(analyser.frequencyBinCount);
-  analyser.getFloatFrequencyData(levels);
+  const found = await ear(name);
+  if (!found) return 0;
+  await listen(found, 650);
+  const levels = new Float32Array(found.analyser.frequencyBinCount);
+  found.analyser.getFloatFrequencyData(levels);
   const loudest = levels.indexOf(Math.max(...levels));
-  const hertz = levels[loudest] > -80 ? loudest * context.sampleRate / analyser.fftSize : 0;
-  await context.close();
-  return hertz;
+  return levels[loudest] > -80 ? loudest * found.context.sampleRate / found.analyser.fftSize : 0;
+};
+
+// What the browser counts of the sound that its connections got.
+const peers = [];
+const Peer = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Peer {
+  constructor(...given) { super(...given); peers.push(this); }
+};
+window.counted = async () => {
+  const names = ['packetsReceived', 'packetsDiscarded', 'concealedSamples', 'totalAudioEnergy', 'codecId'];
+  const found = await Promise.all(peers.map(async (peer) => [peer.connectionState, ...[...(await peer.getStats()).values()]
+    .filter((one) => one.type === 'inbound-rtp' && one.kind === 'audio')
+    .map((one) => names.map((each) => one[each]))]));
+  return JSON.stringify(found);
 };
 
 // What the far end's picture is like within `ms`: frames decoded, how its parts differ, how much it moves.

@@ -131,7 +131,11 @@ class Page:
         return self.statuses(call)
 
     def hears(self, call: str, seconds: float = SECONDS) -> float:
-        return float(self.until(lambda: (p := self.run("peak", call, 400)) > 0.01 and p, "sound", seconds))
+        deadline = time.monotonic() + seconds
+        while (peak := float(self.run("peak", call, 600))) <= 0.01:
+            words = f"sound: {peak} {self.run('counted')} {self.run('errors')} {self.logged[-10:]}"
+            assert time.monotonic() < deadline, words
+        return peak
 
     def hears_tone(self, call: str, hertz: float, seconds: float = SECONDS) -> None:
         self.until(lambda: abs(self.run("pitch", call) - hertz) < 15, f"{hertz:g} Hz", seconds)
