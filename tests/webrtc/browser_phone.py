@@ -184,10 +184,12 @@ class BrowserPhone(ABC):
         while len((found := self.evaluate(PICTURES))["widths"]) < pictures:
             assert time.monotonic() < deadline, self._pictures(pictures, found)
             time.sleep(0.1)
-        before = found["decoded"]
-        colours = self.evaluate(COLOURS)
-        after = self.evaluate(PICTURES)["decoded"]
-        assert after > before and colours > 1, f"the picture stands still: {before}, {after}, {colours}"
+        before, colours = found["decoded"], 0
+        while colours < 2:
+            words = f"the picture stands still: {before}, {self.evaluate(PICTURES)}, {colours}"
+            assert time.monotonic() < deadline + 10, words
+            colours = self.evaluate(COLOURS)
+        assert self.evaluate(PICTURES)["decoded"] > before
 
     def _pictures(self, wanted: int, found: object) -> str:
         return f"wanted {wanted} pictures, shows {found}; {self.evaluate(SECTIONS)}; {self.state()}"
