@@ -23,6 +23,7 @@ SUMMARIES = {
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
 }
+WHOLE_CALL = ("record", "transcribe")  # without a leg they are of every party
 
 
 def operation_view(verb: str) -> Any:
@@ -42,7 +43,7 @@ def operation_view(verb: str) -> Any:
                 leg_selection.locate(key, call_id)
                 speech_params.require_worker()
             control_id, params = operation_params.read(verb, form)
-            if verb in ("record", "transcribe") and not form.given("leg"):
+            if verb in WHOLE_CALL and not form.given("leg"):
                 found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
             else:
                 found, leg = leg_selection.select_leg(key, call_id, form, acting=False)

@@ -62,17 +62,18 @@ window.pitch = async (name) => {
   return levels[loudest] > -80 ? loudest * found.context.sampleRate / found.analyser.fftSize : 0;
 };
 
-// What the browser counts of the sound that its connections got.
+// What the browser counts of what its connections got.
 const peers = [];
 const Peer = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Peer {
   constructor(...given) { super(...given); peers.push(this); }
 };
 window.counted = async () => {
-  const names = ['packetsReceived', 'packetsDiscarded', 'concealedSamples', 'totalAudioEnergy', 'codecId'];
-  const found = await Promise.all(peers.map(async (peer) => [peer.connectionState, ...[...(await peer.getStats()).values()]
-    .filter((one) => one.type === 'inbound-rtp' && one.kind === 'audio')
-    .map((one) => names.map((each) => one[each]))]));
+  const names = ['kind', 'mid', 'ssrc', 'packetsReceived', 'concealedSamples', 'totalAudioEnergy', 'framesDecoded', 'pliCount'];
+  const found = await Promise.all(peers.map(async (peer) => [peer.connectionState, peer.signalingState,
+    peer.getTransceivers().map((one) => [one.mid, one.receiver.track.kind, one.currentDirection, one.receiver.track.muted]),
+    ...[...(await peer.getStats()).values()].filter((one) => one.type === 'inbound-rtp')
+      .map((one) => names.map((each) => one[each]))]));
   return JSON.stringify(found);
 };
 

@@ -143,12 +143,13 @@ class Page:
     def sees(self, call: str, seconds: float = SECONDS) -> dict[str, int]:
         """A picture of the far end: decoded frames that hold something, and move."""
 
-        def look() -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
             seen = self.run("picture", call, 500)
-            moving = seen["frames"] > 3 and seen["contrast"] > 20 and seen["movement"] > 5
-            return seen if moving else None
-
-        return dict(self.until(look, "a moving picture", seconds))
+            if seen["frames"] > 3 and seen["contrast"] > 20 and seen["movement"] > 5:
+                return dict(seen)
+            words = f"a moving picture: {seen} {self.run('counted')} {self.run('errors')}"
+            assert time.monotonic() < deadline, words
 
     def sees_red(self, call: str, seconds: float = SECONDS) -> None:
         """The shared screen of `page.mjs`, and no camera."""
