@@ -165,10 +165,13 @@ async def test_late_and_doubled_packets_leave_the_numbering_alone() -> None:
     async with called(0, 0) as [(alice, a), (bob, b)]:
         b.port.set_audio_source(a.port)
         alice.send(0, 0)
+        numbers = []
         for number in range(1, 301, 3):
             for sequence in (number + 2, number, number + 1, number + 1):
                 alice.send(sequence, sequence * 160)
-        numbers = [number for _, number, _, _ in await bob.settled()]
+            if number % 75 == 1:  # a socket's buffer holds some 250 packets
+                numbers += [each for _, each, _, _ in await bob.settled()]
+        numbers += [each for _, each, _, _ in await bob.settled()]
         assert len(numbers) == 401 and len(set(numbers)) == 301
         assert a.port.audio_in.current().top == 300
 
