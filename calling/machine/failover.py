@@ -50,7 +50,7 @@ def move_media(turn: Turn, call_id: str, leg: Leg) -> None:
     if waiting or (leg.kind == "sip" and not leg.answered):
         changes = {"answer": None}  # an offer, or an INVITE, is still open: the new worker answers it
     elif leg.kind != "sip" and leg.device_id is None:
-        fail_moved_leg(turn, call_id, leg.id)  # over REST nobody can be asked
+        fail_moved_leg(turn, call_id, leg.id)  # dialled over REST: no device makes an offer
         return
     if not waiting and not shared_with_first(turn, call_id, leg):
         changes["serial"] = leg.serial + 1

@@ -246,7 +246,7 @@ def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
 
 
 class Kept(NamedTuple):
-    """A secret that was replaced, and until when it signs along."""
+    """A replaced secret, and until when deliveries are also signed with it."""
 
     sealed: str
     until: datetime

@@ -159,7 +159,7 @@ def change_endpoint(row: models.WebhookEndpoint, data: Json) -> None:
 
 
 def rotate_secret(row: models.WebhookEndpoint) -> str:
-    """A new secret, shown once; the old one signs along for a while."""
+    """A new secret, shown once; deliveries are also signed with the old one for a while."""
     secret = new_secret()
     until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
     kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]

@@ -1,4 +1,4 @@
-"""One call: its parties, the ladder of what happened, quality, recordings, and where its events went."""
+"""One call: its parties, the ladder of what happened, quality, recordings, deliveries of its events."""
 
 from __future__ import annotations
 
