@@ -1,12 +1,14 @@
 """A support lead's tasks on `make run`'s own processes, in the dashboard alone and by keyboard.
 
 Invite an agent · make a room · route a number · add a webhook and see it verified · find a call by the
-callee's name · hear its recording · see why a delivery waits.
+callee's name · hear its recording · see why a delivery waits · listen in · move a call · export a month.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,20 @@ pytestmark = [
 
 PASSWORD = "a long enough password"
 TOKENS = "/api/fabric/subscribers/tokens"
+PEERS = """
+  window.peers = [];
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    constructor(...given) { super(...given); peers.push(this); }
+  };
+"""
+HEARD = """
+  async () => {
+    const stats = await Promise.all(peers.map((one) => one.getStats()));
+    return stats.flatMap((one) => [...one.values()]).filter((one) => one.type === 'inbound-rtp')
+      .reduce((sum, one) => sum + (one.totalAudioEnergy ?? 0), 0);
+  }
+"""
 
 
 @pytest.fixture
@@ -65,10 +81,11 @@ def begin_call(caller: Any, to: str, callee: Any) -> None:
     caller.get_by_role("article").get_by_text("Connected").wait_for()
 
 
-def test_seven_tasks_are_done_by_keyboard(browser, instance, receiver) -> None:
+def test_ten_tasks_are_done_by_keyboard(browser, instance, receiver) -> None:
     context = browser.new_context(permissions=["microphone"])
     context.set_default_timeout(30_000)
     desk = context.new_page()
+    desk.add_init_script(PEERS)
     desk.goto(instance.url + "/dashboard/login")
     desk.get_by_label("Name").fill("admin")
     desk.get_by_label("Password").fill(PASSWORD)
@@ -152,3 +169,34 @@ def test_seven_tasks_are_done_by_keyboard(browser, instance, receiver) -> None:
     desk.goto(away)
     desk.get_by_role("row", name="call.ringing").get_by_text("waits for call.created #1").wait_for()
     desk.get_by_role("row", name="call.created").get_by_text("next attempt at").wait_for()
+
+    # 8: she listens in on a call, unheard
+    begin_call(alice, "bob builder", bob)
+    go("Live calls")
+    press(desk.get_by_role("row", name="Bob Builder").get_by_role("link").first)
+    press(desk.get_by_role("button", name="Listen in"))
+    desk.get_by_text("You hear the call. Nobody hears you.").wait_for()
+    wait_for(lambda: desk.evaluate(HEARD) > 0, 20, "the sound of the call")
+    press(desk.get_by_role("button", name="Stop listening"))
+    desk.get_by_text("You no longer hear the call.").wait_for()
+
+    # 9: she moves one of the two to the room
+    desk.get_by_label("Transfer Bob Builder to").fill("/public/standup")
+    desk.get_by_label("Transfer Bob Builder to").press("Enter")
+    alice.get_by_role("article").wait_for(state="detached")
+    bob.get_by_role("article").get_by_text("Connected").wait_for()
+    members = instance.api("GET", "/api/rooms/standup")["members"]
+    assert [each["address"] for each in members] == ["/private/bob"]
+    bob.get_by_role("article").get_by_role("button", name="Hang up").press("Enter")
+
+    # 10: and exports the month
+    go("Search")
+    month_ago = datetime.now(UTC) - timedelta(days=30)
+    desk.get_by_label("From (UTC)").fill(month_ago.strftime("%Y-%m-%dT%H:%M"))
+    desk.get_by_label("From (UTC)").press("Enter")
+    desk.get_by_role("row", name="Bob Builder").first.wait_for()
+    with desk.expect_download() as waiting:
+        press(desk.get_by_role("link", name="These calls, CSV"))
+    head, *rows = Path(waiting.value.path()).read_text().splitlines()
+    assert "from_name,to_address,to_name,duration_ms" in head and len(rows) == 2
+    assert all("Bob Builder" in row for row in rows)

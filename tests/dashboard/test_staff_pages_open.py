@@ -180,6 +180,8 @@ def test_exports_carry_every_row_and_no_formula(world):
     text = b"".join(answer.streaming_content).decode()
     assert answer["X-Total-Rows"] == "5" and text.count("\r\n") == 6
     assert "'=cmd" in text and ",=cmd" not in text and "mallory" not in text
+    head = text.split("\r\n")[0].split(",")
+    assert {"from_name", "to_name", "duration_ms"} <= set(head) and "supervises" not in head
     events = signed_in(world, "vera").get("/dashboard/export/events.jsonl")
     assert len(b"".join(events.streaming_content).splitlines()) == int(events["X-Total-Rows"])
     assert signed_in(world, "vera").get("/dashboard/export/secrets.csv").status_code == 404

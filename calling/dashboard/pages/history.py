@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Q, QuerySet
+from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Extract, Trunc
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -17,6 +17,7 @@ from django.utils import timezone
 import clock
 from calling import models
 from calling.calls import event_log
+from calling.calls.payloads import spoken_ms
 from calling.dashboard.access import Staff, page, record
 from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
 from calling.dashboard.charts import Chart, chart
@@ -34,8 +35,9 @@ EXPORTED = 1_000_000
 PAGE = 1000
 R = TypeVar("R")
 COLUMNS = (
-    "id", "from_address", "to_address", "kind", "state", "created_at", "ringing_at", "answered_at",
-    "ended_at", "end_reason", "end_cause", "ended_by", "sip_code", "consult_of", "metadata",
+    "id", "from_address", "from_name", "to_address", "to_name", "duration_ms", "kind", "state",
+    "created_at", "ringing_at", "answered_at", "ended_at", "end_reason", "end_cause", "ended_by",
+    "sip_code", "consult_of", "metadata",
 )  # fmt: skip
 
 
@@ -125,7 +127,7 @@ def in_pages(rows: QuerySet[Any, R], key: str, key_of: Callable[[R], Any]) -> It
 
 
 def calls_in_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
+    for row in map(with_duration, rows):
         yield json.dumps({name: plain(row[name]) for name in COLUMNS}, ensure_ascii=False) + "\n"
 
 
@@ -133,9 +135,13 @@ def calls_in_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     line = csv.writer(echo := Echo())
     line.writerow(COLUMNS)
     yield echo.text
-    for row in rows:
+    for row in map(with_duration, rows):
         line.writerow([cell(plain(row[name])) for name in COLUMNS])
         yield echo.text
+
+
+def with_duration(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "duration_ms": spoken_ms(row["answered_at"], row["ended_at"])}
 
 
 class Echo:
@@ -171,9 +177,13 @@ def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResp
         rows = models.Call.objects.filter(
             project=staff.project,
             pk__in=models.Call.objects.filter(wanted(request.GET).where, project=staff.project).values("pk"),
+            supervises=None,
         ).order_by("pk")
         total = rows.count()
-        values = in_pages(rows.values(*COLUMNS), "pk", lambda row: row["id"])
+        callee = models.Leg.objects.filter(call=OuterRef("pk"), role="callee").order_by("pk")
+        named = rows.annotate(to_name=Subquery(callee.values("name")[:1]))
+        kept = [name for name in COLUMNS if name != "duration_ms"]
+        values = in_pages(named.values(*kept), "pk", lambda row: row["id"])
         body = calls_in_csv(values) if form == "csv" else calls_in_lines(values)
     elif what == "events" and form == "jsonl":
         start, end = event_log.before_oldest(staff.project.pk), event_log.head(staff.project.pk)
