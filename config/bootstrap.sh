@@ -63,10 +63,16 @@ total=$(grep -c '==' "$lock")
 echo "Installing the $total pinned packages of $lock (once; about a minute on an idle machine) ..."
 # What pip is at, every ten seconds; never longer than this script runs.
 told=$venv/install.log
+began=$(date +%s)
 rm -f "$told"
 while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
   found=$(grep -c ' Collecting ' "$told" 2>/dev/null || true)
-  echo "  ${found:-0} of $total packages fetched ..."
+  spent=$(($(date +%s) - began))
+  if grep -q 'Installing collected packages' "$told" 2>/dev/null; then
+    echo "  installing them, $spent s so far ..."
+  else
+    echo "  ${found:-0} of $total packages fetched, $spent s so far ..."
+  fi
 done &
 telling=$!
 trap 'kill "$telling" 2>/dev/null; rm -f "$told"' EXIT

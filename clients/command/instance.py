@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TIMEOUT = 30.0
+TIMEOUT = 10.0
 LONGEST_ANSWER = 16_000_000
 AWAY_SECONDS = 1.0
 

@@ -68,7 +68,7 @@ def ready(
         rows.append(("SIP in browsers", f"ws://{host}:{env.http_port}/ws/sip"))
     if certificate is not None:
         rows.append(("browser SDK", f"wss://fabric.{env.domain}/"))
-    rows.append(("sound", sound(env)))
+    rows.append(("media addresses", sound(env)))
     kept = env.data_dir / CREDENTIALS
     rows.append(("project id", who.project_id))
     if secrets:
@@ -87,4 +87,4 @@ def ready(
         '    -H "content-type: application/json" -d \'{"reference": "alice"}\''
     )
     title = f"Callwright is ready ({seconds:.1f} s). Ctrl-C stops it."
-    return "\n".join(["", title, "", *lines, "", "A token for a first device:", f"  {curl}", ""])
+    return "\n".join(["", title, "", *lines, "", "An access token for a subscriber alice, for the phone page:", f"  {curl}", ""])

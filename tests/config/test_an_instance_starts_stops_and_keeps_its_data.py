@@ -190,7 +190,7 @@ def test_a_start_a_death_a_stop_and_a_second_start(start: Start) -> None:
     all_gone(first, 1.0)
 
     second = start()
-    second.wait_for(r"Callwright is ready.*\n\n.*A token for a first device")
+    second.wait_for(r"Callwright is ready.*\n\n.*An access token for a subscriber alice")
     assert credentials.read(second.data_dir) == who
     assert who.api_token not in second.said() and who.admin_password not in second.said()
     assert str(second.data_dir / credentials.FILE) in second.said()

@@ -54,7 +54,7 @@ def test_the_printed_command_reads_the_token_out_of_its_file(tmp_path: Path) -> 
     data = tmp_path / "it's my data"
     write(data, WHO)
     here = env.read({"CALLWRIGHT_DATA_DIR": str(data)})
-    printed = console.ready(here, WHO, None, 1.0, secrets=False).partition("first device:")[2]
+    printed = console.ready(here, WHO, None, 1.0, secrets=False).partition("the phone page:")[2]
     script = 'curl() { printf "%s\\n" "$2"; }\n' + printed
     ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=20)
     assert ran.stdout.strip() == f"{WHO.project_id}:{WHO.api_token}"
