@@ -87,4 +87,5 @@ def ready(
         '    -H "content-type: application/json" -d \'{"reference": "alice"}\''
     )
     title = f"Callwright is ready ({seconds:.1f} s). Ctrl-C stops it."
-    return "\n".join(["", title, "", *lines, "", "An access token for a subscriber alice, for the phone page:", f"  {curl}", ""])
+    intro = "An access token for a subscriber alice, for the phone page:"
+    return "\n".join(["", title, "", *lines, "", intro, f"  {curl}", ""])
