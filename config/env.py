@@ -58,6 +58,7 @@ class Environment:
     speech_workers: int
     media_places: tuple[tuple[str, str], ...]  # (bind, advertised), the first where one must be named
     media_ports: tuple[int, int]
+    media_mux: bool  # browsers' legs of a media worker share one port
     sip_port: int
     sip_edge: tuple[str, int]  # (host, port) where web processes reach an edge
     audio_red: bool
@@ -196,6 +197,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", int(speech.anything()), 0, 64),
         media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
+        media_mux=take.flag("CALLWRIGHT_MEDIA_MUX", True),
         sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),
         sip_edge=_sip_edge(take, bind),
         smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),

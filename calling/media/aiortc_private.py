@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aioice import Candidate
 from aioice import stun as aioice_stun
@@ -180,11 +180,25 @@ def host_candidate(sock: socket.socket, advertised: str, rank: int) -> Candidate
     )
 
 
+class Seat(Protocol):
+    """What an agent tells the port that it shares with others, so that its datagrams are found there."""
+
+    name: str  # the agent's user fragment
+    tag: bytes  # what the transactions of its checks begin with
+
+    def told(self, host: str, port: int) -> None:
+        """The far end has named that address as one of its candidates."""
+
+    def heard(self, address: tuple[str, int], sock: socket.socket, *, proven: bool) -> None:
+        """A check with our password came from there to that socket; proven: an answer to ours."""
+
+
 class IceAgent(Connection):
     """aioice's agent on given sockets, without its gathering, its sleeps and its consent task.
 
     places: each socket with the address it is known by. `on_selected(address, sock)` is called at each
     nomination, also when the other side moves later. `judge(address)`: whether checks may go there at all.
+    seat: on sockets that other agents have too; None: they are this one's own.
     """
 
     def __init__(
@@ -193,8 +207,10 @@ class IceAgent(Connection):
         controlling: bool,
         on_selected: Callable[[tuple[str, int], socket.socket], None],
         judge: Callable[[str], bool],
+        seat: Seat | None = None,
     ) -> None:
-        super().__init__(ice_controlling=controlling)
+        super().__init__(ice_controlling=controlling, local_username=seat.name if seat else None)
+        self._seat = seat
         self._wires = {
             sock: IceSocket(self, sock, host_candidate(sock, advertised, rank))
             for rank, (sock, advertised) in enumerate(places)
@@ -257,11 +273,27 @@ class IceAgent(Connection):
         self._allowance += (AMPLIFICATION - 1) * len(bytes(message))
         if "USE-CANDIDATE" in message.attributes and len(self._nominated_by_other) < MAX_PAIRS:
             self._nominated_by_other.add(addr[:2])
+        self._heard(addr, protocol, proven=False)
         super().check_incoming(message, addr, protocol)
+
+    def _heard(self, address: tuple[str, int], protocol: StunProtocol, *, proven: bool) -> None:
+        if self._seat is not None:
+            self._seat.heard(address, cast(IceSocket, protocol).sock, proven=proven)
+
+    def build_request(self, pair: CandidatePair, nominate: bool) -> aioice_stun.Message:
+        request = super().build_request(pair, nominate)
+        request.transaction_id = self._new_transaction()
+        return request
+
+    def _new_transaction(self) -> bytes:
+        """12 bytes; the answer bears them and the password, and is found by how they begin."""
+        tag = self._seat.tag if self._seat is not None else b""
+        return tag + secrets.token_bytes(12 - len(tag))
 
     def check_complete(self, pair: CandidatePair) -> None:
         if pair.state == CandidatePair.State.SUCCEEDED:
             self._answered.add(pair.remote_addr[0])
+            self._heard(pair.remote_addr, pair.protocol, proven=True)
         super().check_complete(pair)
         chosen = self._nominated.get(1)
         if chosen is not None:
@@ -280,6 +312,8 @@ class IceAgent(Connection):
         # One spelling for each address, or its candidates would be counted apart.
         candidate.host = candidate._network_host = str(ipaddress.ip_address(candidate.host))
         if not self._too_many_at(candidate.host):
+            if self._seat is not None:
+                self._seat.told(candidate.host, candidate.port)
             await self.add_remote_candidate(candidate)
 
     def may_send_from(self, address: tuple[Any, ...]) -> bool:
@@ -349,7 +383,7 @@ class IceAgent(Connection):
         pair = self._nominated.get(1)
         if pair is None or self.remote_password is None:
             return
-        transaction = secrets.token_bytes(12)
+        transaction = self._new_transaction()
         self._consents[transaction] = clock.monotonic()
         while len(self._consents) > 4:
             del self._consents[next(iter(self._consents))]
@@ -369,6 +403,9 @@ class IceAgent(Connection):
             self.consent_at = now
             self.stun_rtt = now - sent
             self._consents.clear()
+            pair = self._nominated.get(1)
+            if pair is not None:
+                self._heard(pair.remote_addr, pair.protocol, proven=True)
 
 
 # --- DTLS -------------------------------------------------------------------------------------------

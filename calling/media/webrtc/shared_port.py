@@ -1,0 +1,212 @@
+"""One UDP port of a media worker for all its WebRTC legs, at each address that media stand at.
+
+Reads the sockets, in turns of at most BUDGET datagrams, and hands each datagram to the path that it belongs
+to (`sorter.py`). All legs use one buffer: a packet is done with before the next is read. What is nobody's is
+counted and gets no answer. Plain RTP has no user fragment to be sorted by and keeps its own ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import clock
+from calling.media import stun
+from calling.media.aiortc_private import PacketBuffer
+from calling.media.rtp import udp_ports
+from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Sorter, spelled
+
+if TYPE_CHECKING:
+    from calling.media.rtp.config import MediaConfig
+    from calling.media.webrtc.ice_path import IcePath
+
+log = logging.getLogger(__name__)
+# Datagrams of one socket between two looks at timers and the other sockets: a flood gets that much of a turn.
+BUDGET = 32
+
+
+class Place:
+    """The sockets of one address, and how others know it."""
+
+    def __init__(self, number: int, advertised: str, socks: list[socket.socket]) -> None:
+        self.number, self.advertised, self.socks = number, advertised, socks
+        self.port: int = socks[0].getsockname()[1]
+
+
+class SharedPort:
+    """The port of one loop. It is open while a leg or the worker itself holds it."""
+
+    def __init__(self, config: MediaConfig) -> None:
+        self.config = config
+        self.buffer = PacketBuffer()
+        self.sorter: Sorter[IcePath] = Sorter()
+        self.places: list[Place] = []
+        self._port: int | None = None
+        self._holders = 0
+        self._seated = 0
+        self._loop = asyncio.get_running_loop()
+
+    # --- who holds it
+
+    def hold(self) -> None:
+        """Open the port, if it is not; raises NoPort, or another OSError where the first address has gone."""
+        self._holders += 1
+        try:
+            self._open()
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Undo one `hold`; after the last the sockets are closed."""
+        self._holders -= 1
+        if self._holders == 0:
+            for place in self.places:
+                for sock in place.socks:
+                    self._loop.remove_reader(sock.fileno())
+                    sock.close()
+            self.places.clear()
+            self.sorter = Sorter()
+
+    def _open(self) -> None:
+        """Open what is not open yet: an address may have come back."""
+        standing = {place.advertised for place in self.places}
+        for host, advertised in self.config.places:
+            if advertised in standing:
+                continue
+            try:
+                socks = udp_ports.bind_shared(self.config, host, self._port)
+            except OSError:
+                if not self.places:
+                    raise
+                continue
+            place = Place(self.sorter.add_place(), advertised, socks)
+            self._port = self._port or place.port
+            self.places.append(place)
+            for sock in socks:
+                self._loop.add_reader(sock.fileno(), self._readable, sock, place.number)
+
+    # --- legs
+
+    def seat(self, path: IcePath) -> SharedSeat:
+        """A seat for a path, which is admitted; to be given up with `leave`."""
+        self.hold()
+        self._seated += 1
+        return SharedSeat(self, path, self._seated)
+
+    def spoken_for(self, candidates: Iterable[tuple[str, int]]) -> bool:
+        """Whether a far end that names those addresses could not be told by its address: it is this port
+        itself, or it has one port for several legs as we do."""
+        ours = {(place.advertised, place.port) for place in self.places}
+        return any(each in ours or self.sorter.spoken_for(*each) for each in candidates)
+
+    # --- datagrams
+
+    def _readable(self, sock: socket.socket, number: int) -> None:
+        view, receive = self.buffer.view, sock.recvfrom_into
+        routes = self.sorter.routes[number]
+        for _ in range(BUDGET):
+            try:
+                size, address = receive(view)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # the kernel tells of what one far end refused; the others are not concerned
+            path = routes.get(address)
+            if path is not None and view[0] > 3:
+                path.datagram(size, address)
+            else:
+                self._check(size, address, number)
+
+    def _check(self, size: int, address: Address, number: int) -> None:
+        """Not of an address that is known: a check, an answer to one, or a stranger's."""
+        sorter = self.sorter
+        if size < stun.HEADER or self.buffer.view[0] > 1:
+            sorter.strangers += 1
+            return
+        path = sorter.of_stun(self.buffer.view, size)
+        if path is None or number >= len(path.socks):
+            sorter.strangers += 1
+            return
+        data = bytes(self.buffer.view[:size])
+        # Who has the name and not the password is a stranger too; nothing is answered to him.
+        if data[0] == 0 and not stun.authentic(data, path.agent.local_password.encode()):
+            sorter.strangers += 1
+            return
+        path.agent.feed(data, address, path.socks[number])
+
+
+class SharedSeat:
+    """The place of one path at the shared port; see aiortc_private.Seat."""
+
+    def __init__(self, shared: SharedPort, path: IcePath, turn: int) -> None:
+        self.shared, self.path = shared, path
+        self.name, self.tag = shared.sorter.free_name(), shared.sorter.free_tag()
+        # Each leg sends from another of the sockets: their buffers are limited as those for receiving are.
+        self.places = [(place.socks[turn % len(place.socks)], place.advertised) for place in shared.places]
+        self._numbers = {sock: number for number, (sock, _) in enumerate(self.places)}
+        self._left = False
+        shared.sorter.admit(path, self.name, self.tag)
+
+    def told(self, host: str, port: int) -> None:
+        self.shared.sorter.told(self.path, host, port)
+
+    def heard(self, address: tuple[str, int], sock: socket.socket, *, proven: bool) -> None:
+        self._claim(address, sock, PROVEN if proven else HEARD)
+
+    def chosen(self, address: tuple[str, int], sock: socket.socket) -> None:
+        """The pair was selected."""
+        self._claim(address, sock, CHOSEN)
+
+    def _claim(self, address: tuple[str, int], sock: socket.socket, strength: int) -> None:
+        at = spelled(*address[:2])
+        self.shared.sorter.claim(self.path, self._numbers[sock], at, strength, clock.monotonic())
+
+    def quit(self) -> None:
+        """Get no further datagram; what is still sent goes out."""
+        self.shared.sorter.drop(self.path, self.name, self.tag)
+
+    def leave(self) -> None:
+        """Send nothing more either."""
+        if not self._left:
+            self._left = True
+            self.quit()
+            self.shared.release()
+
+
+def named_in(candidates: Iterable[str]) -> set[tuple[str, int]]:
+    """The addresses of candidate lines that passed the gate, in one spelling."""
+    words = (line.split() for line in candidates)
+    return {(str(ipaddress.ip_address(each[4])), int(each[5])) for each in words}
+
+
+_ports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, SharedPort]] = WeakKeyDictionary()
+
+
+def of_this_loop(config: MediaConfig) -> SharedPort:
+    """The running loop's port for legs that stand where the config says."""
+    ports = _ports.setdefault(asyncio.get_running_loop(), {})
+    key = (config.places, config.ports)
+    if key not in ports:
+        ports[key] = SharedPort(config)
+    return ports[key]
+
+
+def kept(config: MediaConfig) -> Callable[[], None]:
+    """Keep the running loop's port, if legs are to share one: it stays the same between calls. Returns what
+    gives it up."""
+    if not config.mux:
+        return lambda: None
+    port = of_this_loop(config)
+    try:
+        port.hold()
+    except OSError as error:  # each leg tries again
+        log.warning("The media port cannot be opened", extra={"error": str(error)[:200]})
+        return lambda: None
+    log.info("WebRTC legs share a port", extra={"port": port.places[0].port})
+    return port.release
