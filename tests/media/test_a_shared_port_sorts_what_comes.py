@@ -1,5 +1,5 @@
-"""Whose a datagram is where legs share a port: by its user fragment, by our transaction, by an address that was
-proven; nothing that a stranger or another leg sends gets a leg's traffic."""
+"""Whose a datagram is where legs share a port: by its user fragment, by our transaction, by an address that
+was proven; nothing that a stranger or another leg sends gets a leg's traffic."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_port_that_was_given_back_is_the_next_ones(board: Board) -> None:
 
 @pytest.mark.parametrize("strength", [HEARD, PROVEN, CHOSEN])
 def test_a_forged_source_takes_nothing_from_who_is_there(board: Board, strength: int) -> None:
-    """mallory has a leg of her own, so her checks are authentic; alice's address is not where she gets answers."""
+    """mallory has a leg of her own, so her checks are authentic, but no answers reach her at that address."""
     alice, mallory = board.leg(), board.leg()
     board.sorter.claim(alice, 0, HERE, strength, 0)
     assert not board.sorter.claim(mallory, 0, HERE, HEARD, STALE * 9)
@@ -224,7 +224,7 @@ def test_a_far_end_with_one_port_for_several_calls_is_known(board: Board) -> Non
 
 
 def test_legs_that_come_and_go_at_random_leave_nothing(board: Board, seed: int) -> None:
-    """Every address is held by a leg that is there and has claimed it, after each step; nothing stays at last."""
+    """Every address is held by a leg that is there and has claimed it, after each step; nothing stays."""
     dice = random.Random(seed)
     sorter, legs = board.sorter, [board.leg() for _ in range(5)]
     addresses = [(f"192.0.2.{n}", 4000) for n in range(6)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import sys
 from collections.abc import Iterator
 
 import clock
@@ -14,7 +13,7 @@ from calling.media.rtp.config import MediaConfig
 RECEIVE_BYTES = 512 * 1024
 # The kernel allows a socket net.core.rmem_max (208 KiB if nobody raised it), and a port that many legs share
 # needs more: several sockets are bound to it, and the kernel gives each far address to one of them.
-SHARDS = 8 if sys.platform == "linux" else 1
+SHARDS = 8
 TRIES = 400
 
 
@@ -53,12 +52,11 @@ def bind_shared(config: MediaConfig, host: str, wish: int | None = None) -> list
     """
     first = _bound(host, wish) if wish is not None else None
     found = [first or bind(config, host=host)]
-    if SHARDS > 1:
-        found[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        port = found[0].getsockname()[1]
-        for _ in range(SHARDS - 1):
-            with contextlib.suppress(OSError):  # out of descriptors: fewer do
-                found.append(_open(host, port, shared=True))
+    found[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    port = found[0].getsockname()[1]
+    for _ in range(SHARDS - 1):
+        with contextlib.suppress(OSError):  # out of descriptors: fewer do
+            found.append(_open(host, port, shared=True))
     return found
 
 

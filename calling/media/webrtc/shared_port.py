@@ -1,7 +1,7 @@
 """One UDP port of a media worker for all its WebRTC legs, at each address that media stand at.
 
-Reads the sockets, in turns of at most BUDGET datagrams, and hands each datagram to the path that it belongs
-to (`sorter.py`). All legs use one buffer: a packet is done with before the next is read. What is nobody's is
+Reads the sockets in turns, one datagram of each that has some, and hands each to the path that it belongs to
+(`sorter.py`). All legs use one buffer: a packet is done with before the next is read. What is nobody's is
 counted and gets no answer. Plain RTP has no user fragment to be sorted by and keeps its own ports.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import select
 import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from calling.media.webrtc.ice_path import IcePath
 
 log = logging.getLogger(__name__)
-# Datagrams of one socket between two looks at timers and the other sockets: a flood gets that much of a turn.
-BUDGET = 32
+Read = Callable[[memoryview], tuple[int, Address]]
+BUDGET = 64  # datagrams between two looks at the loop's timers and other sockets
 
 
 class Place:
@@ -47,6 +48,10 @@ class SharedPort:
         self.sorter: Sorter[IcePath] = Sorter()
         self.places: list[Place] = []
         self._port: int | None = None
+        # The sockets that have something, in one call for all of them: as many reads as datagrams, and no
+        # read in vain. A flood fills one socket (one far address, one socket) and gets one read of a round.
+        self._ready = select.epoll()
+        self._reads: dict[int, tuple[Read, int]] = {}
         self._holders = 0
         self._seated = 0
         self._loop = asyncio.get_running_loop()
@@ -66,15 +71,19 @@ class SharedPort:
         """Undo one `hold`; after the last the sockets are closed."""
         self._holders -= 1
         if self._holders == 0:
+            self._loop.remove_reader(self._ready.fileno())
+            self._ready.close()
             for place in self.places:
                 for sock in place.socks:
-                    self._loop.remove_reader(sock.fileno())
                     sock.close()
+            self._reads.clear()
             self.places.clear()
             self.sorter = Sorter()
 
     def _open(self) -> None:
         """Open what is not open yet: an address may have come back."""
+        if self._ready.closed:
+            self._ready = select.epoll()
         standing = {place.advertised for place in self.places}
         for host, advertised in self.config.places:
             if advertised in standing:
@@ -89,7 +98,9 @@ class SharedPort:
             self._port = self._port or place.port
             self.places.append(place)
             for sock in socks:
-                self._loop.add_reader(sock.fileno(), self._readable, sock, place.number)
+                self._reads[sock.fileno()] = sock.recvfrom_into, place.number
+                self._ready.register(sock.fileno(), select.EPOLLIN)
+        self._loop.add_reader(self._ready.fileno(), self._readable)
 
     # --- legs
 
@@ -107,21 +118,25 @@ class SharedPort:
 
     # --- datagrams
 
-    def _readable(self, sock: socket.socket, number: int) -> None:
-        view, receive = self.buffer.view, sock.recvfrom_into
-        routes = self.sorter.routes[number]
-        for _ in range(BUDGET):
-            try:
-                size, address = receive(view)
-            except BlockingIOError:
+    def _readable(self) -> None:
+        view, reads, routes = self.buffer.view, self._reads, self.sorter.routes
+        left = BUDGET
+        while left > 0:
+            found = self._ready.poll(0)
+            for descriptor, _ in found:
+                read, number = reads[descriptor]
+                try:
+                    size, address = read(view)
+                except OSError:
+                    continue  # the kernel tells of what one far end refused; the others are not concerned
+                path = routes[number].get(address)
+                if path is not None and view[0] > 3:
+                    path.datagram(size, address)
+                else:
+                    self._check(size, address, number)
+            if len(found) < 2:
                 return
-            except OSError:
-                continue  # the kernel tells of what one far end refused; the others are not concerned
-            path = routes.get(address)
-            if path is not None and view[0] > 3:
-                path.datagram(size, address)
-            else:
-                self._check(size, address, number)
+            left -= len(found)
 
     def _check(self, size: int, address: Address, number: int) -> None:
         """Not of an address that is known: a check, an answer to one, or a stranger's."""
