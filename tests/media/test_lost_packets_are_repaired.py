@@ -22,7 +22,7 @@ class Lossy:
         self._chance = random.Random(3)
         self.lost = 0
         self._send, self._take = transport.send, transport.path.datagram
-        transport.send, transport.path.datagram = self.send, self.take  # type: ignore[method-assign]
+        transport.send, transport.path.datagram = self.send, self.take
 
     def _loses(self, data: Any) -> bool:
         if 127 < data[0] < 192 and not 191 < data[1] < 224 and self._chance.random() < self._share:
