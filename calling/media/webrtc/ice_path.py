@@ -20,8 +20,9 @@ from calling.media.webrtc import shared_port
 from calling.sdp import validate
 
 if TYPE_CHECKING:
+    from calling.media.aiortc_private import DtlsPipe
     from calling.media.rtp.config import MediaConfig
-    from calling.media.webrtc.webrtc_transport import WebRtcTransport
+    from calling.media.rtp.transport import RtpTransport
 
 EARLY = 8  # DTLS datagrams kept until a pair is selected
 
@@ -30,10 +31,10 @@ class IcePath:
     """`sock`: the socket of the selected pair, `remote`: its far end, `socks`: one for each place of ours."""
 
     def __init__(
-        self, transport: WebRtcTransport, config: MediaConfig, controlling: bool, alone: bool
+        self, transport: RtpTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
     ) -> None:
         """alone: on sockets of its own, whatever the config says. Raises an OSError where there is none."""
-        self.transport = transport
+        self.transport, self.pipe = transport, pipe
         self.owner: object = transport
         self.remote: tuple[Any, ...] | None = None
         self.dropped = 0
@@ -75,7 +76,7 @@ class IcePath:
         early, self._early = self._early, []
         for data, sender in early:
             if sender[:2] == address or self.agent.may_send_from(sender):
-                self.transport.pipe.feed(data)
+                self.pipe.feed(data)
 
     def _readable(self, sock: socket.socket) -> None:
         """One datagram on a socket of our own."""
@@ -122,7 +123,7 @@ class IcePath:
             stream.receive(buffer, length[0], mark, sequence, timestamp)
         elif 19 < first < 64:
             if address == self.remote or (self.remote and self.agent.may_send_from(address)):
-                transport.pipe.feed(bytes(view[:size]))
+                self.pipe.feed(bytes(view[:size]))
             elif self.remote is None and len(self._early) < EARLY:
                 self._early.append((bytes(view[:size]), address))
             else:

@@ -13,22 +13,32 @@ import logging
 import select
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 import clock
 from calling.media import stun
 from calling.media.aiortc_private import PacketBuffer
 from calling.media.rtp import udp_ports
-from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Sorter, spelled
+from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Member, Sorter, spelled
 
 if TYPE_CHECKING:
+    from calling.media.aiortc_private import IceAgent
     from calling.media.rtp.config import MediaConfig
-    from calling.media.webrtc.ice_path import IcePath
 
 log = logging.getLogger(__name__)
 Read = Callable[[memoryview], tuple[int, Address]]
 BUDGET = 64  # datagrams between two looks at the loop's timers and other sockets
+
+
+class Path(Member, Protocol):
+    """One ICE agent of a leg and what is to be done with its datagrams."""
+
+    agent: IceAgent
+    socks: list[socket.socket]  # one of each place, from which it sends
+
+    def datagram(self, size: int, address: Address) -> None:
+        """One that is not STUN, in the port's buffer, from an address that the agent has heard from."""
 
 
 class Place:
@@ -45,7 +55,7 @@ class SharedPort:
     def __init__(self, config: MediaConfig) -> None:
         self.config = config
         self.buffer = PacketBuffer()
-        self.sorter: Sorter[IcePath] = Sorter()
+        self.sorter: Sorter[Path] = Sorter()
         self.places: list[Place] = []
         self._port: int | None = None
         # The sockets that have something, in one call for all of them: as many reads as datagrams, and no
@@ -104,7 +114,7 @@ class SharedPort:
 
     # --- legs
 
-    def seat(self, path: IcePath) -> SharedSeat:
+    def seat(self, path: Path) -> SharedSeat:
         """A seat for a path, which is admitted; to be given up with `leave`."""
         self.hold()
         self._seated += 1
@@ -159,7 +169,7 @@ class SharedPort:
 class SharedSeat:
     """The place of one path at the shared port; see aiortc_private.Seat."""
 
-    def __init__(self, shared: SharedPort, path: IcePath, turn: int) -> None:
+    def __init__(self, shared: SharedPort, path: Path, turn: int) -> None:
         self.shared, self.path = shared, path
         self.name, self.tag = shared.sorter.free_name(), shared.sorter.free_tag()
         # Each leg sends from another of the sockets: their buffers are limited as those for receiving are.

@@ -35,7 +35,7 @@ class WebRtcTransport(RtpTransport):
         self.config, self._alone = config, alone
         self.pipe = DtlsPipe(self._send_dtls)
         self.dtls = DtlsEnd(self.pipe, config.certificate)
-        self.path = IcePath(self, config, controlling, alone)
+        self.path = IcePath(self, self.pipe, config, controlling, alone)
         self.next_path: IcePath | None = None
         self.role: str | None = None  # client or server, once DTLS was asked for
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,7 +97,8 @@ class WebRtcTransport(RtpTransport):
         """Begin an ICE restart: a new agent; the old path carries on until the new one works."""
         if self.next_path is not None:
             self._run(self.next_path.close())
-        self.next_path = IcePath(self, self.config, self.path.agent.ice_controlling, self._alone)
+        old = self.path.agent
+        self.next_path = IcePath(self, self.pipe, self.config, old.ice_controlling, self._alone)
         return self.next_path.agent
 
     def connect_again(self, user: str, password: str, lite: bool) -> None:
