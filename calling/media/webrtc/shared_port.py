@@ -92,8 +92,10 @@ class SharedPort:
 
     def _open(self) -> None:
         """Open what is not open yet: an address may have come back."""
-        if self._ready.closed:
+        if not self.places:
+            self._ready.close()
             self._ready = select.epoll()
+            self._loop.add_reader(self._ready.fileno(), self._readable)
         standing = {place.advertised for place in self.places}
         for host, advertised in self.config.places:
             if advertised in standing:
@@ -110,7 +112,6 @@ class SharedPort:
             for sock in socks:
                 self._reads[sock.fileno()] = sock.recvfrom_into, place.number
                 self._ready.register(sock.fileno(), select.EPOLLIN)
-        self._loop.add_reader(self._ready.fileno(), self._readable)
 
     # --- legs
 
