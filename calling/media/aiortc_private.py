@@ -132,10 +132,17 @@ def new_certificate() -> WorkerCertificate:
 # --- ICE --------------------------------------------------------------------------------------------
 
 
+class Wire(Protocol):
+    """A UDP socket, or what takes its place for TCP."""
+
+    def sendto(self, data: bytes | memoryview, address: Any, /) -> int: ...
+    def getsockname(self) -> Any: ...
+
+
 class IceSocket(StunProtocol):
     """aioice's view of a UDP socket that the packet path reads itself."""
 
-    def __init__(self, agent: IceAgent, sock: socket.socket, candidate: Candidate) -> None:
+    def __init__(self, agent: IceAgent, sock: Wire, candidate: Candidate) -> None:
         super().__init__(agent)
         self.sock = sock
         self.local_candidate = candidate
@@ -166,17 +173,21 @@ class IceSocket(StunProtocol):
         """The owner of the socket closes it."""
 
 
-def host_candidate(sock: socket.socket, advertised: str, rank: int) -> Candidate:
-    """The candidate of a socket; rank 0 is preferred, loopback comes last (RFC 8445 section 5.1.2)."""
+def host_candidate(sock: Wire, advertised: str, rank: int) -> Candidate:
+    """The candidate of a socket; rank 0 is preferred, loopback comes last (RFC 8445 section 5.1.2), and TCP
+    after all of UDP (RFC 6544 section 4.2; 4 stands for passive)."""
     rank += LOOPBACK_RANK * ipaddress.ip_address(advertised).is_loopback
+    udp = isinstance(sock, socket.socket)
+    transport = "udp" if udp else "tcp"
     return Candidate(
-        foundation=candidate_foundation("host", "udp", advertised),
+        foundation=candidate_foundation("host", transport, advertised),
         component=1,
-        transport="udp",
-        priority=candidate_priority(1, "host", 65535 - rank),
+        transport=transport,
+        priority=candidate_priority(1, "host", (65535 if udp else 4 << 13) - rank),
         host=advertised,
         port=sock.getsockname()[1],
         type="host",
+        tcptype=None if udp else "passive",
     )
 
 
@@ -189,7 +200,7 @@ class Seat(Protocol):
     def told(self, host: str, port: int) -> None:
         """The far end has named that address as one of its candidates."""
 
-    def heard(self, address: tuple[str, int], sock: socket.socket, *, proven: bool) -> None:
+    def heard(self, address: tuple[str, int], sock: Wire, *, proven: bool) -> None:
         """A check with our password came from there to that socket; proven: an answer to ours."""
 
 
@@ -203,9 +214,9 @@ class IceAgent(Connection):
 
     def __init__(
         self,
-        places: Sequence[tuple[socket.socket, str]],
+        places: Sequence[tuple[Wire, str]],
         controlling: bool,
-        on_selected: Callable[[tuple[str, int], socket.socket], None],
+        on_selected: Callable[[tuple[str, int], Wire], None],
         judge: Callable[[str], bool],
         seat: Seat | None = None,
     ) -> None:
@@ -239,7 +250,7 @@ class IceAgent(Connection):
         if lite and not self.ice_controlling:
             self.ice_controlling = True  # RFC 8445 section 6.1.1: the full agent controls a lite one
 
-    def feed(self, data: bytes, addr: tuple[str, int], sock: socket.socket) -> None:
+    def feed(self, data: bytes, addr: tuple[Any, ...], sock: Wire) -> None:
         """One datagram that looks like STUN, from anyone, to one of our sockets. Never raises."""
         sent = self._consents.get(stun.transaction_of(data) or b"")
         if sent is not None:

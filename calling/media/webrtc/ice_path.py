@@ -12,7 +12,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import IceAgent, unprotect
+from calling.media.aiortc_private import IceAgent, Wire, unprotect
 from calling.media.rtp import udp_ports
 from calling.media.rtp.header import FIELDS_AT
 from calling.media.rtp.transport import unpack_fields
@@ -28,7 +28,7 @@ EARLY = 8  # DTLS datagrams kept until a pair is selected
 
 
 class IcePath:
-    """`sock`: the socket of the selected pair, `remote`: its far end, `socks`: one for each place of ours."""
+    """`sock`: the socket of the selected pair, `remote`: its far end."""
 
     def __init__(
         self, transport: RtpTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
@@ -44,11 +44,12 @@ class IcePath:
         self.seat: shared_port.SharedSeat | None = None
         if config.mux and not alone:
             shared = shared_port.of_this_loop(config)
-            self.seat = shared.seat(self)
+            # A device that offers is told where it may connect; to one that is to answer, TCP is no way in.
+            self.seat = shared.seat(self, tcp=not controlling)
             transport.buffer = shared.buffer
-        places = udp_ports.bind_all(config) if self.seat is None else self.seat.places
-        self.socks = [sock for sock, _ in places]
-        self.sock = self.socks[0]
+        self._own = udp_ports.bind_all(config) if self.seat is None else []
+        places = self._own if self.seat is None else self.seat.places
+        self.sock: Wire = places[0][0]
         self.agent = IceAgent(
             places,
             controlling,
@@ -57,15 +58,24 @@ class IcePath:
             self.seat,
         )
         if self.seat is None:
-            for sock in self.socks:
+            for sock, _ in self._own:
                 self._loop.add_reader(sock.fileno(), self._readable, sock)
+
+    def wire(self, number: int) -> Wire | None:
+        """The socket of ours at a place of the shared port, None where this path came before it."""
+        return self.seat.wires.get(number) if self.seat is not None else None
+
+    @property
+    def socks(self) -> list[socket.socket]:
+        """The sockets that are this path's own."""
+        return [sock for sock, _ in self._own]
 
     @property
     def proven_at(self) -> float:
         """When the far end last answered a check."""
         return self.agent.consent_at
 
-    def _selected(self, address: tuple[str, int], sock: socket.socket) -> None:
+    def _selected(self, address: tuple[str, int], sock: Wire) -> None:
         self.sock = sock
         if self.seat is not None:
             self.seat.chosen(address, sock)
@@ -139,9 +149,8 @@ class IcePath:
             return
         self.closed = True
         self.deafen()
-        if self.seat is None:
-            for sock in self.socks:
-                self._loop.remove_reader(sock.fileno())
+        for sock, _ in self._own:
+            self._loop.remove_reader(sock.fileno())
         try:
             await asyncio.wait_for(self.agent.close(), 2)
         except Exception:  # half-made agents may raise anything; the socket must go all the same
@@ -149,6 +158,5 @@ class IcePath:
         finally:
             if self.seat is not None:
                 self.seat.leave()
-            else:
-                for sock in self.socks:
-                    sock.close()
+            for sock, _ in self._own:
+                sock.close()

@@ -8,6 +8,7 @@ counted and gets no answer. Plain RTP has no user fragment to be sorted by and k
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import select
@@ -20,10 +21,11 @@ import clock
 from calling.media import stun
 from calling.media.aiortc_private import PacketBuffer
 from calling.media.rtp import udp_ports
+from calling.media.webrtc.ice_tcp import TcpDoor
 from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Member, Sorter, spelled
 
 if TYPE_CHECKING:
-    from calling.media.aiortc_private import IceAgent
+    from calling.media.aiortc_private import IceAgent, Wire
     from calling.media.rtp.config import MediaConfig
 
 log = logging.getLogger(__name__)
@@ -35,18 +37,22 @@ class Path(Member, Protocol):
     """One ICE agent of a leg and what is to be done with its datagrams."""
 
     agent: IceAgent
-    socks: list[socket.socket]  # one of each place, from which it sends
+
+    def wire(self, number: int) -> Wire | None:
+        """The socket from which it sends at that place."""
 
     def datagram(self, size: int, address: Address) -> None:
         """One that is not STUN, in the port's buffer, from an address that the agent has heard from."""
 
 
 class Place:
-    """The sockets of one address, and how others know it."""
+    """The sockets of one address, and how others know it. What came over TCP is numbered apart."""
 
     def __init__(self, number: int, advertised: str, socks: list[socket.socket]) -> None:
         self.number, self.advertised, self.socks = number, advertised, socks
         self.port: int = socks[0].getsockname()[1]
+        self.door: TcpDoor | None = None
+        self.door_number = -1
 
 
 class SharedPort:
@@ -86,6 +92,8 @@ class SharedPort:
             for place in self.places:
                 for sock in place.socks:
                     sock.close()
+                if place.door is not None:
+                    place.door.close()
             self._reads.clear()
             self.places.clear()
             self.sorter = Sorter()
@@ -112,14 +120,30 @@ class SharedPort:
             for sock in socks:
                 self._reads[sock.fileno()] = sock.recvfrom_into, place.number
                 self._ready.register(sock.fileno(), select.EPOLLIN)
+            with contextlib.suppress(OSError):  # somebody's TCP port has that number: UDP alone, then
+                self._open_door(place, host)
+
+    def _open_door(self, place: Place, host: str) -> None:
+        """Listen for TCP on the same number."""
+        number = self.sorter.add_place()
+
+        def take(frame: memoryview, address: Address) -> None:
+            size = len(frame)
+            self.buffer.view[:size] = frame
+            self._take(size, address, number)
+
+        def known(address: Address) -> bool:
+            return address in self.sorter.routes[number]
+
+        place.door, place.door_number = TcpDoor(host, place.port, take, known), number
 
     # --- legs
 
-    def seat(self, path: Path) -> SharedSeat:
-        """A seat for a path, which is admitted; to be given up with `leave`."""
+    def seat(self, path: Path, *, tcp: bool) -> SharedSeat:
+        """A seat for a path, which is admitted; to be given up with `leave`. tcp: also where TCP comes in."""
         self.hold()
         self._seated += 1
-        return SharedSeat(self, path, self._seated)
+        return SharedSeat(self, path, self._seated, tcp)
 
     def spoken_for(self, candidates: Iterable[tuple[str, int]]) -> bool:
         """Whether a far end that names those addresses could not be told by its address: it is this port
@@ -149,6 +173,14 @@ class SharedPort:
                 return
             left -= len(found)
 
+    def _take(self, size: int, address: Address, number: int) -> None:
+        """One datagram in the buffer."""
+        path = self.sorter.routes[number].get(address)
+        if path is not None and self.buffer.view[0] > 3:
+            path.datagram(size, address)
+        else:
+            self._check(size, address, number)
+
     def _check(self, size: int, address: Address, number: int) -> None:
         """Not of an address that is known: a check, an answer to one, or a stranger's."""
         sorter = self.sorter
@@ -156,7 +188,8 @@ class SharedPort:
             sorter.strangers += 1
             return
         path = sorter.of_stun(self.buffer.view, size)
-        if path is None or number >= len(path.socks):
+        wire = path.wire(number) if path is not None else None
+        if path is None or wire is None:
             sorter.strangers += 1
             return
         data = bytes(self.buffer.view[:size])
@@ -164,32 +197,42 @@ class SharedPort:
         if data[0] == 0 and not stun.authentic(data, path.agent.local_password.encode()):
             sorter.strangers += 1
             return
-        path.agent.feed(data, address, path.socks[number])
+        path.agent.feed(data, address, wire)
 
 
 class SharedSeat:
     """The place of one path at the shared port; see aiortc_private.Seat."""
 
-    def __init__(self, shared: SharedPort, path: Path, turn: int) -> None:
+    def __init__(self, shared: SharedPort, path: Path, turn: int, tcp: bool) -> None:
         self.shared, self.path = shared, path
         self.name, self.tag = shared.sorter.free_name(), shared.sorter.free_tag()
         # Each leg sends from another of the sockets: their buffers are limited as those for receiving are.
-        self.places = [(place.socks[turn % len(place.socks)], place.advertised) for place in shared.places]
-        self._numbers = {sock: number for number, (sock, _) in enumerate(self.places)}
+        self.wires: dict[int, Wire] = {}  # by the number of the place
+        self.places: list[tuple[Wire, str]] = []
+        for place in shared.places:
+            self._add(place.number, place.socks[turn % len(place.socks)], place.advertised)
+        for place in shared.places:
+            if tcp and place.door is not None:
+                self._add(place.door_number, place.door, place.advertised)
+        self._numbers = {wire: number for number, wire in self.wires.items()}
         self._left = False
         shared.sorter.admit(path, self.name, self.tag)
+
+    def _add(self, number: int, wire: Wire, advertised: str) -> None:
+        self.wires[number] = wire
+        self.places.append((wire, advertised))
 
     def told(self, host: str, port: int) -> None:
         self.shared.sorter.told(self.path, host, port)
 
-    def heard(self, address: tuple[str, int], sock: socket.socket, *, proven: bool) -> None:
+    def heard(self, address: tuple[str, int], sock: Wire, *, proven: bool) -> None:
         self._claim(address, sock, PROVEN if proven else HEARD)
 
-    def chosen(self, address: tuple[str, int], sock: socket.socket) -> None:
+    def chosen(self, address: tuple[str, int], sock: Wire) -> None:
         """The pair was selected."""
         self._claim(address, sock, CHOSEN)
 
-    def _claim(self, address: tuple[str, int], sock: socket.socket, strength: int) -> None:
+    def _claim(self, address: tuple[str, int], sock: Wire, strength: int) -> None:
         at = spelled(*address[:2])
         self.shared.sorter.claim(self.path, self._numbers[sock], at, strength, clock.monotonic())
 
