@@ -51,6 +51,7 @@ MAX_UNANSWERED = 12
 AMPLIFICATION = 3
 CONSENT_PRIORITY = candidate_priority(1, "prflx")
 LOOPBACK_RANK = 1000  # some browsers send nothing over it
+UDP_KEPT = 6.0  # seconds since an answer for which a pair of UDP is not left for one of TCP
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
 
 # AEAD only (docs/security.md#r26).
@@ -204,6 +205,10 @@ class Seat(Protocol):
         """A check with our password came from there to that socket; proven: an answer to ours."""
 
 
+def _is_tcp(pair: CandidatePair) -> bool:
+    return bool(pair.local_candidate.transport == "tcp")
+
+
 class IceAgent(Connection):
     """aioice's agent on given sockets, without its gathering, its sleeps and its consent task.
 
@@ -305,9 +310,12 @@ class IceAgent(Connection):
         if pair.state == CandidatePair.State.SUCCEEDED:
             self._answered.add(pair.remote_addr[0])
             self._heard(pair.remote_addr, pair.protocol, proven=True)
+        before, alive = self._nominated.get(1), clock.monotonic() - self.consent_at < UDP_KEPT
         super().check_complete(pair)
         chosen = self._nominated.get(1)
-        if chosen is not None:
+        if before is not None and chosen is not None and alive and _is_tcp(chosen) and not _is_tcp(before):
+            self._nominated[1] = before  # some nominate every pair that works (RFC 5245 section 8.1.1.2)
+        elif chosen is not None:
             self.consent_at = clock.monotonic()
             self._on_selected(chosen.remote_addr, cast(IceSocket, chosen.protocol).sock)
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+from aioice.ice import CandidatePair
 
 from calling.machine.states import Media
 from calling.media.sources import tones
@@ -62,15 +63,16 @@ class Shim:
 
 
 @contextlib.asynccontextmanager
-async def over_tcp() -> AsyncIterator[tuple[WebRtcPeer, WebRtcPeer, Shim]]:
-    """A device whose datagrams go by TCP, the leg that it calls, and what is between."""
+async def over_tcp(udp: bool = False) -> AsyncIterator[tuple[WebRtcPeer, WebRtcPeer, Shim]]:
+    """A device whose datagrams go by TCP, the leg that it calls, and what is between. udp: that works too."""
     device, ours, shim = WebRtcPeer(DEVICE), WebRtcPeer(SHARED), Shim()
     try:
         answer = await ours.answer(LINE.sub("", await device.offer(Media())))  # we cannot reach it either
         await shim.connect(next(int(found[4]) for found in LINE.finditer(answer) if found[1] == "tcp"))
         host, port = shim.sock.getsockname()
         only = f"a=candidate:1 1 udp 1 {host} {port} typ host\r\n"
-        await device.accept(LINE.sub("", answer).replace("a=end-of-candidates\r\n", only))
+        direct = LINE.sub(lambda found: found[0] if udp and found[1] == "udp" else "", answer)
+        await device.accept(direct.replace("a=end-of-candidates\r\n", only))
         await until(lambda: device.port.up and ours.port.up, 15, "connecting")
         device.port.set_audio_source(tones.tone())
         ours.port.set_audio_source(ours.port)
@@ -102,6 +104,22 @@ async def test_a_device_talks_and_hears_over_tcp_beside_one_of_udp() -> None:
         assert shim.frames > 30 and transport(ours).refused == transport(device).refused == 0
         assert transport(ours).path.sock is doors()[0]
         await bob.goes_on()
+
+
+async def test_of_several_pairs_that_are_nominated_one_of_udp_is_used_while_it_answers() -> None:
+    async with over_tcp(udp=True) as (device, ours, _):
+        agent, path = transport(device).agent, transport(ours).path
+        assert len(agent._remote_candidates) == 2
+        for _ in range(2):
+            for far in agent._remote_candidates:
+                await agent.check_start(CandidatePair(agent._protocols[0], far))
+        await asyncio.sleep(0.2)
+        assert path.sock is not doors()[0] and len(doors()[0].lines) == 1
+        path.agent.consent_at -= 60  # as where UDP is dropped from now on
+        shim = next(far for far in agent._remote_candidates if far.priority == 1)
+        await agent.check_start(CandidatePair(agent._protocols[0], shim))
+        await until(lambda: path.sock is doors()[0], 5, "the move to TCP")
+        await until(lambda: heard(device) > 30, 15, "the echo")
 
 
 async def test_a_connection_ends_with_its_leg(monkeypatch: pytest.MonkeyPatch) -> None:
