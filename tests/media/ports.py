@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
+
+import pytest
 
 from calling.media.webrtc.ice_path import IcePath
 from calling.media.webrtc.webrtc_transport import WebRtcTransport
-from tests.support.mux import MUX
+from tests.media.phones import CONFIG
 
-__all__ = ["MUX", "deafen", "dropped", "sockets"]
+__all__ = ["EITHER", "deafen", "dropped", "sockets"]
+# `config`: legs that share a port, and legs with a port each.
+EITHER = pytest.mark.parametrize(
+    "config", [replace(CONFIG, mux=True), replace(CONFIG, mux=False)], ids=["shared port", "port per leg"]
+)
 
 
 def sockets(path: IcePath) -> list[socket.socket]:

@@ -1,4 +1,7 @@
-"""ICE over TCP on the number of the shared port (RFC 6544): for a device from which no UDP gets through."""
+"""ICE over TCP on the number of the shared port (RFC 6544): for a device from which no UDP gets through.
+
+Proves docs/security.md#r1.
+"""
 
 from __future__ import annotations
 
