@@ -11,6 +11,7 @@ import json
 import os
 import re
 import socket
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Environment:
     speech_workers: int
     media_places: tuple[tuple[str, str], ...]  # (bind, advertised), the first where one must be named
     media_ports: tuple[int, int]
+    media_mux: bool  # browsers' legs of a media worker share one port
     sip_port: int
     sip_edge: tuple[str, int]  # (host, port) where web processes reach an edge
     audio_red: bool
@@ -196,6 +198,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", int(speech.anything()), 0, 64),
         media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
+        media_mux=_media_mux(take),
         sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),
         sip_edge=_sip_edge(take, bind),
         smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),
@@ -388,6 +391,14 @@ def _media_ports(take: _Reader) -> tuple[int, int]:
     if not (low >= 1024 and low + 9 <= high <= 65535):
         raise WrongVariable(name, f"must be low-high, 1024 to 65535, at least 10 ports, got {value[:40]!r}")
     return low, high
+
+
+def _media_mux(take: _Reader) -> bool:
+    name, linux = "CALLWRIGHT_MEDIA_MUX", sys.platform == "linux"
+    chosen = take.flag(name, linux)
+    if chosen and not linux:
+        raise WrongVariable(name, "takes Linux")  # epoll, and sockets that share a port by far address
+    return chosen
 
 
 def _ice_servers(take: _Reader) -> tuple[dict[str, Any], ...] | None:

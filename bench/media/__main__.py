@@ -64,14 +64,14 @@ class Run:
         return statistics.median(found) if found else None
 
 
-def groups(quick: bool) -> list[list[Run]]:
+def groups(most: int) -> list[list[Run]]:
     """Runs that belong side by side."""
-    most = 60 if quick else 200
     return [
         [Run("ours", "setup", 42), Run("relay", "setup", 42)],
         [Run("ours", "audio", 60), Run("relay", "audio", 4), Run("janus-echotest", "audio", 60),
          Run("janus-videocall", "audio", 60), Run("rtpengine", "audio", 60)],
-        [Run("ours", "audio", most), Run("ours", "audio", 40, "busy")],
+        [Run("ours", "audio", most), Run("ours-apart", "audio", most), Run("ours", "audio", 40, "busy"),
+         Run("ours-apart", "audio", 40, "busy")],
         [Run("ours", "video", 20), Run("janus-echotest", "video", 20), Run("janus-videocall", "video", 20)],
         [Run("ours", "room", 10), Run("janus-audiobridge", "room", 10)],
         [Run("ours", "room", 30), Run("janus-audiobridge", "room", 30)],
@@ -105,9 +105,16 @@ def table(runs: list[Run]) -> None:
         print(f"{run.name:34}" + " ".join(cells))
 
 
-def ratios(runs: dict[str, Run]) -> None:
+def ratios(runs: dict[str, Run], most: int) -> None:
     """The promises, each as a ratio of this run."""
     wanted = (
+        (
+            "one port / a port per leg",
+            "cpu_ms",
+            f"ours audio x{most}",
+            f"ours-apart audio x{most}",
+            1.05,
+        ),
         ("audio bridge / stock aiortc relay", "cpu_ms", "ours audio x60", "relay audio x4", 1 / 40),
         ("audio bridge / janus videocall", "cpu_ms", "ours audio x60", "janus-videocall audio x60", 1.0),
         ("audio bridge / janus echotest", "cpu_ms", "ours audio x60", "janus-echotest audio x60", 1.0),
@@ -149,7 +156,8 @@ def main() -> int:
     chosen = parser.parse_args()
     reasons = {"janus": janus.available(), "rtpengine": rtpengine.available()}
     every: list[Run] = []
-    for group in groups(chosen.quick):
+    most = 60 if chosen.quick else 200
+    for group in groups(most):
         if chosen.only and not any(chosen.only in run.name for run in group):
             continue
         for _ in range(1 if chosen.quick else 3):
@@ -161,7 +169,7 @@ def main() -> int:
         print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
     table(every)
-    ratios({run.name: run for run in every})
+    ratios({run.name: run for run in every}, most)
     hundred({run.name: run for run in every})
     return 0
 

@@ -2,7 +2,7 @@
 
 Packets are encrypted beforehand and sent on a schedule; what comes back is authenticated and timed.
 
-`python -m bench.media.load SERVER MODE LEGS SECONDS [busy]`; SERVER: ours relay janus rtpengine,
+`python -m bench.media.load SERVER MODE LEGS SECONDS [busy]`; SERVER: ours ours-apart relay janus rtpengine,
 MODE: audio video room. The server is this process's child, so its cost is never mixed with the load's.
 """
 
@@ -49,7 +49,7 @@ class Leg:
 
 
 def target(name: str) -> Target:
-    """ours · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
+    """ours · ours-apart · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
     if name.startswith("janus-"):
         return Janus(name.removeprefix("janus-"))
     return RtpEngine(name) if name == "rtpengine" else Target(name)
@@ -224,7 +224,7 @@ class Load:
         now = time.monotonic()
         first = view[0]
         if first < 4:
-            transport.path.agent.feed(bytes(view[:size]), address)
+            transport.path.agent.feed(bytes(view[:size]), address, leg.sock)
             return
         if not 127 < first < 192 or 191 < view[1] < 224:
             return

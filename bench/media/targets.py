@@ -13,7 +13,7 @@ from calling.media.webrtc.peer import WebRtcPeer
 
 
 class Target:
-    """A Python server of server.py (`ours`, `relay`)."""
+    """A Python server of server.py (`ours`, `ours-apart` with a port per leg, `relay`)."""
 
     address = "127.0.0.1"  # where the devices' sockets are bound
     decodes = False  # whether payloads must be real Opus

@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aioice import Candidate
 from aioice import stun as aioice_stun
@@ -51,6 +51,7 @@ MAX_UNANSWERED = 12
 AMPLIFICATION = 3
 CONSENT_PRIORITY = candidate_priority(1, "prflx")
 LOOPBACK_RANK = 1000  # some browsers send nothing over it
+UDP_KEPT = 6.0  # seconds since an answer for which a pair of UDP is not left for one of TCP
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
 
 # AEAD only (docs/security.md#r26).
@@ -132,10 +133,17 @@ def new_certificate() -> WorkerCertificate:
 # --- ICE --------------------------------------------------------------------------------------------
 
 
+class Wire(Protocol):
+    """A UDP socket, or what takes its place for TCP."""
+
+    def sendto(self, data: bytes | memoryview, address: Any, /) -> int: ...
+    def getsockname(self) -> Any: ...
+
+
 class IceSocket(StunProtocol):
     """aioice's view of a UDP socket that the packet path reads itself."""
 
-    def __init__(self, agent: IceAgent, sock: socket.socket, candidate: Candidate) -> None:
+    def __init__(self, agent: IceAgent, sock: Wire, candidate: Candidate) -> None:
         super().__init__(agent)
         self.sock = sock
         self.local_candidate = candidate
@@ -166,18 +174,39 @@ class IceSocket(StunProtocol):
         """The owner of the socket closes it."""
 
 
-def host_candidate(sock: socket.socket, advertised: str, rank: int) -> Candidate:
-    """The candidate of a socket; rank 0 is preferred, loopback comes last (RFC 8445 section 5.1.2)."""
+def host_candidate(sock: Wire, advertised: str, rank: int) -> Candidate:
+    """The candidate of a socket; rank 0 is preferred, loopback comes last (RFC 8445 section 5.1.2), and TCP
+    after all of UDP (RFC 6544 section 4.2; 4 stands for passive)."""
     rank += LOOPBACK_RANK * ipaddress.ip_address(advertised).is_loopback
+    udp = isinstance(sock, socket.socket)
+    transport = "udp" if udp else "tcp"
     return Candidate(
-        foundation=candidate_foundation("host", "udp", advertised),
+        foundation=candidate_foundation("host", transport, advertised),
         component=1,
-        transport="udp",
-        priority=candidate_priority(1, "host", 65535 - rank),
+        transport=transport,
+        priority=candidate_priority(1, "host", (65535 if udp else 4 << 13) - rank),
         host=advertised,
         port=sock.getsockname()[1],
         type="host",
+        tcptype=None if udp else "passive",
     )
+
+
+class Seat(Protocol):
+    """What an agent tells the port that it shares with others, so that its datagrams are found there."""
+
+    name: str  # the agent's user fragment
+    tag: bytes  # what the transactions of its checks begin with
+
+    def told(self, host: str, port: int) -> None:
+        """The far end has named that address as one of its candidates."""
+
+    def heard(self, address: tuple[str, int], sock: Wire, *, proven: bool) -> None:
+        """A check with our password came from there to that socket; proven: an answer to ours."""
+
+
+def _is_tcp(pair: CandidatePair) -> bool:
+    return bool(pair.local_candidate.transport == "tcp")
 
 
 class IceAgent(Connection):
@@ -185,16 +214,19 @@ class IceAgent(Connection):
 
     places: each socket with the address it is known by. `on_selected(address, sock)` is called at each
     nomination, also when the other side moves later. `judge(address)`: whether checks may go there at all.
+    seat: on sockets that other agents have too; None: they are this one's own.
     """
 
     def __init__(
         self,
-        places: Sequence[tuple[socket.socket, str]],
+        places: Sequence[tuple[Wire, str]],
         controlling: bool,
-        on_selected: Callable[[tuple[str, int], socket.socket], None],
+        on_selected: Callable[[tuple[str, int], Wire], None],
         judge: Callable[[str], bool],
+        seat: Seat | None = None,
     ) -> None:
-        super().__init__(ice_controlling=controlling)
+        super().__init__(ice_controlling=controlling, local_username=seat.name if seat else None)
+        self._seat = seat
         self._wires = {
             sock: IceSocket(self, sock, host_candidate(sock, advertised, rank))
             for rank, (sock, advertised) in enumerate(places)
@@ -223,7 +255,7 @@ class IceAgent(Connection):
         if lite and not self.ice_controlling:
             self.ice_controlling = True  # RFC 8445 section 6.1.1: the full agent controls a lite one
 
-    def feed(self, data: bytes, addr: tuple[str, int], sock: socket.socket) -> None:
+    def feed(self, data: bytes, addr: tuple[Any, ...], sock: Wire) -> None:
         """One datagram that looks like STUN, from anyone, to one of our sockets. Never raises."""
         sent = self._consents.get(stun.transaction_of(data) or b"")
         if sent is not None:
@@ -257,14 +289,33 @@ class IceAgent(Connection):
         self._allowance += (AMPLIFICATION - 1) * len(bytes(message))
         if "USE-CANDIDATE" in message.attributes and len(self._nominated_by_other) < MAX_PAIRS:
             self._nominated_by_other.add(addr[:2])
+        self._heard(addr, protocol, proven=False)
         super().check_incoming(message, addr, protocol)
+
+    def _heard(self, address: tuple[str, int], protocol: StunProtocol, *, proven: bool) -> None:
+        if self._seat is not None:
+            self._seat.heard(address, cast(IceSocket, protocol).sock, proven=proven)
+
+    def build_request(self, pair: CandidatePair, nominate: bool) -> aioice_stun.Message:
+        request = super().build_request(pair, nominate)
+        request.transaction_id = self._new_transaction()
+        return request
+
+    def _new_transaction(self) -> bytes:
+        """12 bytes; the answer bears them and the password, and is found by how they begin."""
+        tag = self._seat.tag if self._seat is not None else b""
+        return tag + secrets.token_bytes(12 - len(tag))
 
     def check_complete(self, pair: CandidatePair) -> None:
         if pair.state == CandidatePair.State.SUCCEEDED:
             self._answered.add(pair.remote_addr[0])
+            self._heard(pair.remote_addr, pair.protocol, proven=True)
+        before, alive = self._nominated.get(1), clock.monotonic() - self.consent_at < UDP_KEPT
         super().check_complete(pair)
         chosen = self._nominated.get(1)
-        if chosen is not None:
+        if before is not None and chosen is not None and alive and _is_tcp(chosen) and not _is_tcp(before):
+            self._nominated[1] = before  # some nominate every pair that works (RFC 5245 section 8.1.1.2)
+        elif chosen is not None:
             self.consent_at = clock.monotonic()
             self._on_selected(chosen.remote_addr, cast(IceSocket, chosen.protocol).sock)
 
@@ -280,6 +331,8 @@ class IceAgent(Connection):
         # One spelling for each address, or its candidates would be counted apart.
         candidate.host = candidate._network_host = str(ipaddress.ip_address(candidate.host))
         if not self._too_many_at(candidate.host):
+            if self._seat is not None:
+                self._seat.told(candidate.host, candidate.port)
             await self.add_remote_candidate(candidate)
 
     def may_send_from(self, address: tuple[Any, ...]) -> bool:
@@ -349,7 +402,7 @@ class IceAgent(Connection):
         pair = self._nominated.get(1)
         if pair is None or self.remote_password is None:
             return
-        transaction = secrets.token_bytes(12)
+        transaction = self._new_transaction()
         self._consents[transaction] = clock.monotonic()
         while len(self._consents) > 4:
             del self._consents[next(iter(self._consents))]
@@ -369,6 +422,9 @@ class IceAgent(Connection):
             self.consent_at = now
             self.stun_rtt = now - sent
             self._consents.clear()
+            pair = self._nominated.get(1)
+            if pair is not None:
+                self._heard(pair.remote_addr, pair.protocol, proven=True)
 
 
 # --- DTLS -------------------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ import struct
 import zlib
 
 COOKIE = 0x2112A442
-REQUEST, SUCCESS = 0x0001, 0x0101
+REQUEST, SUCCESS, ERROR = 0x0001, 0x0101, 0x0111
 USERNAME, INTEGRITY, PRIORITY, FINGERPRINT = 0x0006, 0x0008, 0x0024, 0x8028
 CONTROLLED, CONTROLLING = 0x8029, 0x802A
 FINGERPRINT_XOR = 0x5354554E
 HEADER = 20
+MOST_ATTRIBUTES = 16  # looked at before the name; no agent sends more than a few
+Octets = bytes | memoryview
 
 
 def consent_request(
@@ -40,6 +42,35 @@ def transaction_of(data: bytes) -> bytes | None:
     if len(data) < HEADER or data[0] != 1 or data[1] != 1:
         return None
     return data[8:HEADER]
+
+
+def addressee(data: Octets, size: int) -> bytes | None:
+    """The user fragment a binding request of `size` bytes is for: its USERNAME up to the colon (RFC 8445
+    section 7.1). None for all that is not such a request."""
+    if size < HEADER or data[0] != 0 or data[1] != 1 or not _is_whole(data, size):
+        return None
+    at = HEADER
+    for _ in range(MOST_ATTRIBUTES):
+        if at + 4 > size:
+            return None
+        kind, length = struct.unpack_from("!HH", data, at)
+        if kind == USERNAME:
+            name = bytes(data[at + 4 : min(at + 4 + length, size)])
+            return name[: name.find(b":")] if b":" in name else None
+        at += 4 + length + (-length % 4)
+    return None
+
+
+def answered(data: Octets, size: int) -> bytes | None:
+    """The transaction that a binding success or error of `size` bytes answers, None for anything else."""
+    if size < HEADER or data[0] != 1 or data[1] not in (SUCCESS & 0xFF, ERROR & 0xFF):
+        return None
+    return bytes(data[8:HEADER]) if _is_whole(data, size) else None
+
+
+def _is_whole(data: Octets, size: int) -> bool:
+    length, cookie = struct.unpack_from("!HI", data, 2)
+    return bool(cookie == COOKIE and length == size - HEADER)
 
 
 def authentic(data: bytes, key: bytes) -> bool:

@@ -78,7 +78,8 @@ def _media(env: environment.Environment) -> Iterator[Finding]:
         yield findings.media_address(bind, advertised, local)
     first, last = env.media_ports
     refused = (probes.can_bind(bind, first, last) for bind, _ in env.media_places)
-    yield findings.media_ports(first, last, next((why for why in refused if why is not None), None))
+    why = next((why for why in refused if why is not None), None)
+    yield findings.media_ports(first, last, why, env.media_workers if env.media_mux else 0)
 
 
 def _relays(env: environment.Environment) -> Iterator[Finding]:

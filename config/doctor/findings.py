@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Level = Literal["good", "note", "bad"]
-LEGS_PER_PORT = 1  # audio and video of a leg share one port (BUNDLE, rtcp-mux); plain RTP takes two
-FEW_PORTS = 200
+FEW_PORTS = 200  # where each leg has its own
+PER_WORKER = 2  # of a port that all legs share: one for a worker that drains, one for the next
 SKEW_SECONDS = 2.0
 FEW_FILES = 4096
 FREE_BYTES = 1 << 30
@@ -54,14 +54,19 @@ def media_address(bind: str, advertised: str, local: frozenset[str]) -> Finding:
     return Finding("good", "media address", told)
 
 
-def media_ports(first: int, last: int, refused: str | None) -> Finding:
-    """Whether the range can be bound and how many legs it holds."""
+def media_ports(first: int, last: int, refused: str | None, sharing: int = 0) -> Finding:
+    """Whether the range can be bound and how many legs it holds: audio and video of a WebRTC leg have one
+    port, plain RTP takes two. sharing: media workers here with one port for all WebRTC legs; 0: none."""
     count = last - first + 1
-    fact = f"UDP {first}-{last}, room for {count // LEGS_PER_PORT} browser or {count // 2} SIP legs"
+    if sharing:
+        room = max(0, count - PER_WORKER * sharing) // 2
+        fact = f"UDP {first}-{last}, one for all browser legs of a media worker, room for {room} SIP legs"
+    else:
+        fact = f"UDP {first}-{last}, room for {count} browser or {count // 2} SIP legs"
     if refused is not None:
         return Finding("bad", "media ports", f"{fact}; a port of it cannot be bound: {refused}",
                        "Check CALLWRIGHT_MEDIA_IP and that the range is not reserved.")  # fmt: skip
-    if count < FEW_PORTS:
+    if count < (PER_WORKER * sharing or FEW_PORTS):
         return Finding("note", "media ports", fact, "Widen CALLWRIGHT_MEDIA_PORTS and open it in firewalls.")
     return Finding("good", "media ports", fact)
 

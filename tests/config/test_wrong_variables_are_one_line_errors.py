@@ -39,6 +39,7 @@ WRONG = [
     ("CALLWRIGHT_MEDIA_IP", ",".join(f"10.0.0.{number}" for number in range(1, 10))),
     ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
     ("CALLWRIGHT_MEDIA_PORTS", "80-90"),
+    ("CALLWRIGHT_MEDIA_MUX", "both"),
     ("CALLWRIGHT_SIP_PORT", "sip"),
     ("CALLWRIGHT_SIP_EDGE", "host"),
     ("CALLWRIGHT_SIP_EDGE", "host:0"),
@@ -95,6 +96,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert found.domain == "localhost:8443"
     assert found.data_dir == env.ROOT / ".callwright"
     assert found.media_ports == (40000, 49999)
+    assert found.media_mux == (sys.platform == "linux")
     assert (found.sip_port, found.turn_port) == (5060, 3478)
     assert (found.ring_seconds, found.max_call_seconds, found.drain_seconds) == (45, 14400, 1800)
     assert (found.messages_per_second, found.messages_burst, found.dials_per_second) == (50, 200, 100)

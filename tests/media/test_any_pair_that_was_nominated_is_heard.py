@@ -11,6 +11,7 @@ from aioice import stun
 
 from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.phones import CONFIG, Phone
+from tests.media.ports import dropped
 from tests.support.wait import until
 
 ELSEWHERE = "127.0.0.2"
@@ -62,7 +63,7 @@ async def test_dtls_and_sound_come_over_whichever_pair_the_device_nominated(way:
             assert peer.port.transports[0].path.remote[0] != ELSEWHERE, "we still send over ours"
             return
         await asyncio.sleep(1.5)
-        assert not peer.port.up and peer.port.transports[0].path.dropped
+        assert not peer.port.up and dropped(peer.port.transports[0])
     finally:
         await asyncio.gather(peer.close(), phone.close())
         other.close()

@@ -185,7 +185,7 @@ async def test_an_ice_restart_of_the_browser_keeps_the_call() -> None:
         a = await tab.phone("alice", 440, "red")
         a.port.set_audio_source(a.port)
         await tab.hears("alice", 440)
-        before = a.port.transports[0].path.agent.candidate.port
+        before = a.port.transports[0].path.agent.local_username
         offer = await tab.page.evaluate(
             """async () => { alice.pc.restartIce();
                await alice.pc.setLocalDescription(await alice.pc.createOffer());
@@ -193,7 +193,7 @@ async def test_an_ice_restart_of_the_browser_keeps_the_call() -> None:
         )
         words = {"type": "answer", "sdp": await a.renegotiate(offer)}
         await tab.page.evaluate("a => alice.pc.setRemoteDescription(a)", words)
-        await until(lambda: a.port.transports[0].path.agent.candidate.port != before, 5, "the move")
+        await until(lambda: a.port.transports[0].path.agent.local_username != before, 5, "the move")
         stream = a.port.audio_in.current()
         assert stream is not None
         count = stream.packets

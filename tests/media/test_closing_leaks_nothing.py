@@ -11,10 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from calling.machine.states import Media
+from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.timer_wheel import wheel
 from calling.media.sources import tones
 from calling.media.webrtc.peer import BadSdp, WebRtcPeer
-from tests.media.phones import CONFIG, Phone
+from tests.media.phones import Phone
+from tests.media.ports import EITHER
 from tests.support.wait import until
 
 
@@ -22,8 +24,8 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-async def pair() -> None:
-    near, far = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG)
+async def pair(config: MediaConfig) -> None:
+    near, far = WebRtcPeer(config), WebRtcPeer(config)
     await near.accept(await far.answer(await near.offer(Media())))
     await until(lambda: near.port.up and far.port.up, what="connecting")
     near.port.set_audio_source(tones.tone())
@@ -33,9 +35,9 @@ async def pair() -> None:
     await near.close()
 
 
-async def given_up(offer: str) -> None:
+async def given_up(offer: str, config: MediaConfig) -> None:
     """Never answered, closed while checking, refused, closed at once."""
-    one, two, three = WebRtcPeer(CONFIG), WebRtcPeer(CONFIG), WebRtcPeer(CONFIG)
+    one, two, three = WebRtcPeer(config), WebRtcPeer(config), WebRtcPeer(config)
     await one.offer(Media(video=True, receive_video=True))
     await two.answer(offer)
     await asyncio.sleep(0.01)
@@ -45,17 +47,21 @@ async def given_up(offer: str) -> None:
 
 
 @pytest.mark.family
+@pytest.mark.sample(1)
+@EITHER
 @pytest.mark.timeout(3600)
-async def test_peers_closed_in_every_phase_leave_nothing(figure: Callable[[int, int], int]) -> None:
+async def test_peers_closed_in_every_phase_leave_nothing(
+    figure: Callable[[int, int], int], config: MediaConfig
+) -> None:
     phone = Phone(440)
     offer = await phone.offer()
-    await pair()  # what is made once is made now
+    await pair(config)  # what is made once is made now
     gc.collect()
     await asyncio.sleep(0.1)
     before, tasks = descriptors(), len(asyncio.all_tasks())
     for _ in range(figure(15, 2000)):
-        await pair()
-        await given_up(offer)
+        await pair(config)
+        await given_up(offer, config)
     gc.collect()
     await asyncio.sleep(0.3)
     assert descriptors() <= before + 1

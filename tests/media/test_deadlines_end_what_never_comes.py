@@ -14,7 +14,6 @@ from dataclasses import replace
 import pytest
 
 from calling.media.rtp import media_port
-from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Flood, MediaLost, PeerFailed, Signal
 from calling.media.webrtc import webrtc_transport
 from calling.media.webrtc.peer import WebRtcPeer
@@ -23,7 +22,7 @@ from tests.support.wait import until
 
 pytestmark = pytest.mark.timing
 
-QUICK = MediaConfig(ports=CONFIG.ports, first_packet_seconds=1.0, silence_seconds=1.0, consent_seconds=60.0)
+QUICK = replace(CONFIG, first_packet_seconds=1.0, silence_seconds=1.0, consent_seconds=60.0)
 
 
 @contextlib.asynccontextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from calling.machine.states import Media
-from calling.media.rtp.config import MediaConfig
 from calling.media.sources import tones
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
@@ -27,7 +27,7 @@ def has_ipv6() -> bool:
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 @pytest.mark.parametrize("kind", [WebRtcPeer, PlainRtpPeer])
 async def test_two_peers_talk_over_ipv6(kind: type[WebRtcPeer] | type[PlainRtpPeer]) -> None:
-    config = MediaConfig(bind="::1", advertised="::1", ports=CONFIG.ports)
+    config = replace(CONFIG, bind="::1", advertised="::1")
     near, far = kind(config), kind(config)
     try:
         offer = await near.offer(Media())

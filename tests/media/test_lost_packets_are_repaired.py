@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import random
-import socket
+from dataclasses import replace
 from typing import Any
 
 from calling.media.rtp import rtcp
-from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Quality, Signal
 from calling.media.webrtc.peer import WebRtcPeer
+from calling.media.webrtc.webrtc_transport import WebRtcTransport
 from tests.media.phones import CONFIG, Phone, joined
 from tests.support.wait import until
 
 
 class Lossy:
-    """A socket that loses a share of the RTP packets each way; everything else passes."""
+    """Loses a share of the RTP packets of a transport each way; everything else passes."""
 
-    def __init__(self, sock: socket.socket, share: float) -> None:
-        self._sock, self._share = sock, share
+    def __init__(self, transport: WebRtcTransport, share: float) -> None:
+        self._buffer, self._share = transport.buffer, share
         self._chance = random.Random(3)
         self.lost = 0
+        self._send, self._take = transport.send, transport.path.datagram
+        transport.send, transport.path.datagram = self.send, self.take
 
     def _loses(self, data: Any) -> bool:
         if 127 < data[0] < 192 and not 191 < data[1] < 224 and self._chance.random() < self._share:
@@ -28,26 +30,17 @@ class Lossy:
             return True
         return False
 
-    def sendto(self, data: Any, address: Any) -> int:
-        return len(data) if self._loses(data) else self._sock.sendto(data, address)
+    def send(self, data: memoryview | bytes) -> None:
+        if not self._loses(data):
+            self._send(data)
 
-    def recvfrom_into(self, view: memoryview) -> tuple[int, Any]:
-        found = self._sock.recvfrom_into(view)
-        if self._loses(view):
-            raise BlockingIOError
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
+    def take(self, size: int, address: tuple[Any, ...]) -> None:
+        if not self._loses(self._buffer.view):
+            self._take(size, address)
 
 
 def make_lossy(peer: WebRtcPeer, share: float) -> Lossy:
-    path = peer.port.transports[0].path
-    wire, lossy = path.agent._wires[path.sock], Lossy(path.sock, share)
-    path.agent._wires[lossy] = wire
-    path._loop.add_reader(lossy.fileno(), path._readable, lossy)  # instead of the socket itself
-    path.sock = wire.sock = lossy
-    return lossy
+    return Lossy(peer.port.transports[0], share)
 
 
 async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_sound_clear() -> None:
@@ -69,7 +62,7 @@ async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_soun
 
 async def test_quality_is_measured_and_grows_bad_with_loss() -> None:
     log: list[Signal] = []
-    config = MediaConfig(ports=CONFIG.ports, stats_seconds=1.0)
+    config = replace(CONFIG, stats_seconds=1.0)
     alice, a = Phone(440, codec="PCMU"), WebRtcPeer(config, log.append)
     try:
         await alice.take(await a.answer(await alice.offer()))

@@ -15,6 +15,7 @@ from calling.media.sources import tones
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from tests.media.phones import CONFIG, Phone
+from tests.media.ports import deafen, sockets
 from tests.media.test_ipv6_carries_calls import has_ipv6
 from tests.support.wait import until
 
@@ -44,8 +45,7 @@ async def test_a_device_that_reaches_one_of_them_talks_there(only: str) -> None:
             if not line.startswith("a=candidate:") or f" {only} " in line
         ]
         path = a.port.transports[0].path
-        deaf = next(sock for sock in path._socks if sock.getsockname()[0] != only)
-        path._loop.remove_reader(deaf.fileno())  # as where nothing gets through to it
+        deafen(path, except_at=only)
         await alice.take("\r\n".join(lines))
         await until(lambda: a.port.up, what="connecting")
         a.port.set_audio_source(a.port)
@@ -59,8 +59,8 @@ async def test_a_device_that_reaches_one_of_them_talks_there(only: str) -> None:
 async def test_every_socket_is_closed_in_the_end() -> None:
     alice, a = Phone(440), WebRtcPeer(SEVERAL)
     await a.answer(await alice.offer())
-    socks = list(a.port.transports[0].path._socks)
-    assert len(socks) == 2
+    socks = sockets(a.port.transports[0].path)
+    assert {sock.getsockname()[0] for sock in socks} == {"127.0.0.1", SECOND}
     await a.close()
     await alice.close()
     assert all(sock.fileno() == -1 for sock in socks)

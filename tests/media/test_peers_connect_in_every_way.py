@@ -87,7 +87,7 @@ async def test_an_ice_restart_moves_the_path_and_keeps_keys_and_sound() -> None:
         await near.accept(await far.answer(offer))
         await until(lambda: near.port.up and far.port.up, what="connecting")
         near.port.set_audio_source(tones.tone())
-        before = far.port.transports[0].path.agent.candidate.port
+        before = far.port.transports[0].path.agent.local_username
         transport = near.port.transports[0]
         agent = transport.restart()
         again = re.sub(r"a=ice-ufrag:.*", f"a=ice-ufrag:{agent.local_username}", offer)
@@ -102,7 +102,7 @@ async def test_an_ice_restart_moves_the_path_and_keeps_keys_and_sound() -> None:
         transport.connect_again(user[1], word[1], False)
         await until(lambda: sum(isinstance(one, Connected) for one in log) == 2, what="connecting again")
         await until(lambda: transport.next_path is None, what="moving")
-        assert far.port.transports[0].path.agent.candidate.port != before
+        assert far.port.transports[0].path.agent.local_username != before
         await until(lambda: far.port.audio_in.current() is not None, what="sound")
         stream = far.port.audio_in.current()
         assert stream is not None

@@ -22,6 +22,7 @@ class MediaConfig:
     whether those on private networks are, and networks: which of these are if not all.
     prefer, prefer_video: the codecs listed first (`opus` or `PCMU`, `VP8` or `H264`). Times in seconds.
     certificate: a peer's own for DTLS; None: the one of the process.
+    mux: WebRTC legs of one loop share a port; else each has its own.
     """
 
     bind: str = "127.0.0.1"
@@ -37,6 +38,7 @@ class MediaConfig:
     consent_seconds: float = 15.0
     sip_silence_seconds: float = 60.0  # of a SIP leg that should send; 0: for ever
     stats_seconds: float = 5.0
+    mux: bool = False
     redundancy: bool = True  # RED (RFC 2198) is agreed with WebRTC devices that know it
     more: tuple[tuple[str, str], ...] = ()
     certificate: WorkerCertificate | None = None

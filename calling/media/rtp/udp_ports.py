@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+from collections.abc import Iterator
 
 import clock
 from calling.media.rtp.config import MediaConfig
 
 RECEIVE_BYTES = 512 * 1024
+# The kernel allows a socket net.core.rmem_max (208 KiB if nobody raised it), and a port that many legs share
+# needs more: several sockets are bound to it, and the kernel gives each far address to one of them.
+SHARDS = 8
 TRIES = 400
 
 
@@ -32,26 +36,59 @@ def bind_all(config: MediaConfig) -> list[tuple[socket.socket, str]]:
 def bind(config: MediaConfig, *, even: bool = False, host: str | None = None) -> socket.socket:
     """A non-blocking UDP socket on a random free port of the range (RFC 6056, docs/security.md#r15)."""
     host = host or config.bind
+    for port in _ports(config.ports):
+        if even and port % 2:
+            continue
+        sock = _bound(host, port)
+        if sock is not None:
+            return sock
+    raise NoPort("No free media port was found in the configured range.")
+
+
+def bind_shared(config: MediaConfig, host: str, wish: int | None = None) -> list[socket.socket]:
+    """One port at that address for many legs: the sockets that stand there together. wish: tried first.
+
+    The first is bound alone, so that a port of another process is never joined; only then it lets others in.
+    """
+    first = _bound(host, wish) if wish is not None else None
+    found = [first or bind(config, host=host)]
+    found[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    port = found[0].getsockname()[1]
+    for _ in range(SHARDS - 1):
+        with contextlib.suppress(OSError):  # out of descriptors: fewer do
+            found.append(_open(host, port, shared=True))
+    return found
+
+
+def _ports(bounds: tuple[int, int]) -> Iterator[int]:
+    low, high = bounds
+    for attempt in range(TRIES):
+        port = clock.dice.randint(low, high)
+        if attempt >= TRIES // 2:
+            port = low + (port + attempt) % (high - low + 1)
+        yield port
+
+
+def _bound(host: str, port: int) -> socket.socket | None:
+    """A socket there, None where the port is taken; an address that is not ours is an OSError."""
+    try:
+        return _open(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise
+        return None
+
+
+def _open(host: str, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    low, high = config.ports
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-        for attempt in range(TRIES):
-            port = clock.dice.randint(low, high)
-            if attempt >= TRIES // 2:
-                port = low + (port + attempt) % (high - low + 1)
-            if even and port % 2:
-                continue
-            try:
-                sock.bind((host, port))
-                return sock
-            except OSError as error:
-                if error.errno == errno.EADDRNOTAVAIL:
-                    raise
-                continue
-        raise NoPort("No free media port was found in the configured range.")
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
     except BaseException:
         sock.close()
         raise
+    return sock

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -56,6 +56,13 @@ def maker(plan: PeerPlan) -> Callable[..., WebRtcPeer | PlainRtpPeer]:
     return WebRtcPeer if webrtc else partial(PlainRtpPeer, keys=True)
 
 
+def placed(plan: PeerPlan, config: MediaConfig) -> MediaConfig:
+    """An offer to SIP may meet a gateway that answers from one port for several calls, as we may ourselves;
+    two such ports tell one call from another by nothing, so ours is the leg's own."""
+    alone = plan.kind == "sip" and plan.mode is PeerMode.OFFER
+    return replace(config, mux=False) if alone else config
+
+
 @dataclass(frozen=True)
 class Settled:
     """The descriptions that hold: what the far end said, what we said, who offered, what may flow."""
@@ -72,7 +79,7 @@ class SessionPeer:
     def __init__(self, plan: PeerPlan, session: SessionContext) -> None:
         self.plan = plan
         self.session = session
-        self.peer = maker(plan)(session.config, self._signal)
+        self.peer = maker(plan)(placed(plan, session.config), self._signal)
         self.settled: Settled | None = None
         self._offer: str | None = None
         self.seen_candidates: set[int] = set()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from calling.machine.states import Media
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Signal
+from calling.media.webrtc import shared_port
 from calling.media.webrtc.media_peer import MediaPeer, answered_sections
 from calling.media.webrtc.webrtc_transport import WebRtcTransport
 from calling.sdp import model, negotiation, validate
@@ -100,6 +101,7 @@ class WebRtcPeer(MediaPeer):
         groups = [shared] if shared else []
         groups += [[index] for index in used if index not in shared]
         fresh: dict[int, WebRtcTransport] = {}
+        named: set[tuple[str, int]] = set()
         for group in groups:
             section = used[group[0]]
             standing = (self._transports.get(index) for index in group)
@@ -111,7 +113,9 @@ class WebRtcPeer(MediaPeer):
                     transport.restart()
                     starts.append(self._restarter(transport, section))
             else:
-                transport = self._fresh(fresh)
+                addresses = shared_port.named_in(section.candidates)
+                transport = self._fresh(fresh, bool(addresses & named) or self._spoken_for(addresses))
+                named |= addresses
                 starts.append(self._starter(transport, section))
             fresh |= dict.fromkeys(group, transport)
         self._spoken_to = {fresh[group[0]]: used[group[0]] for group in groups}
@@ -121,14 +125,18 @@ class WebRtcPeer(MediaPeer):
             asyncio.get_running_loop().create_task(transport.close())
         return starts
 
-    def _fresh(self, made: dict[int, WebRtcTransport]) -> WebRtcTransport:
+    def _fresh(self, made: dict[int, WebRtcTransport], alone: bool) -> WebRtcTransport:
         """A new transport; raises NoPort, after closing those `made` just before it."""
         try:
-            return WebRtcTransport(self.port, self.config, controlling=False)
+            return WebRtcTransport(self.port, self.config, controlling=False, alone=alone)
         except OSError:
             for transport in set(made.values()) - set(self._transports.values()):
                 asyncio.get_running_loop().create_task(transport.close())
             raise
+
+    def _spoken_for(self, addresses: set[tuple[str, int]]) -> bool:
+        """Whether the far end could not be told from another leg's on the port that legs share."""
+        return self.config.mux and shared_port.of_this_loop(self.config).spoken_for(addresses)
 
     def _starter(self, transport: WebRtcTransport, section: Section) -> Callable[[], None]:
         role = "server" if section.setup == "active" else "client"

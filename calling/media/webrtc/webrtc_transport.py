@@ -1,140 +1,41 @@
-"""One ICE + DTLS association of a leg and the reader of its socket: where datagrams are sorted.
+"""One ICE + DTLS association of a leg.
 
-A datagram under 13 bytes is dropped; what is not STUN is taken from the selected pair's address only, and
-from those that the device has nominated besides (docs/security.md#r1). Authentic RTP goes straight to its
-RtpReceiveStream; nothing is queued and no task runs per packet. An ICE restart opens a second socket
-and moves over when a pair on it is nominated; DTLS and SRTP go on.
+An ICE restart makes a second path and moves over when a pair on it is nominated; DTLS and SRTP go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import (
-    DtlsEnd,
-    DtlsPipe,
-    IceAgent,
-    unprotect,
-)
-from calling.media.rtp import rtcp, udp_ports
+from calling.media.aiortc_private import DtlsEnd, DtlsPipe, IceAgent
+from calling.media.rtp import rtcp
 from calling.media.rtp.events import PeerFailed
-from calling.media.rtp.header import FIELDS_AT
 from calling.media.rtp.receiver import monotonic
-from calling.media.rtp.transport import RtpTransport, unpack_fields
-from calling.sdp import validate
+from calling.media.rtp.transport import RtpTransport
+from calling.media.webrtc.ice_path import IcePath
 
 if TYPE_CHECKING:
     from calling.media.rtp.config import MediaConfig
     from calling.media.rtp.media_port import MediaPort
 
-EARLY = 8  # DTLS datagrams kept until a pair is selected
 ICE_SECONDS, DTLS_SECONDS = 15.0, 10.0
-
-
-class IcePath:
-    """The sockets of one ICE agent, one at each place of ours; `sock` is the one that was selected."""
-
-    def __init__(self, transport: WebRtcTransport, config: MediaConfig, controlling: bool) -> None:
-        self.transport = transport
-        places = udp_ports.bind_all(config)
-        self.sock = places[0][0]
-        self._socks = [sock for sock, _ in places]
-        self.remote: tuple[Any, ...] | None = None
-        self.agent = IceAgent(
-            places, controlling, self._selected, lambda host: validate.reachable(host, config.loopback)
-        )
-        self.dropped = 0
-        self._early: list[tuple[bytes, tuple[Any, ...]]] = []
-        self._loop = asyncio.get_running_loop()
-        for sock in self._socks:
-            self._loop.add_reader(sock.fileno(), self._readable, sock)
-        self.closed = False
-
-    def _selected(self, address: tuple[str, int], sock: socket.socket) -> None:
-        self.sock = sock
-        if self.remote is not None and self.remote[:2] == address:
-            return
-        # the kernel reports IPv6 senders as four-tuples
-        self.remote = address if ":" not in address[0] else (*address, 0, 0)
-        early, self._early = self._early, []
-        for data, sender in early:
-            if sender[:2] == address or self.agent.may_send_from(sender):
-                self.transport.pipe.feed(data)
-
-    def _readable(self, sock: socket.socket) -> None:
-        transport = self.transport
-        buffer = transport.buffer
-        view = buffer.view
-        try:
-            size, address = sock.recvfrom_into(view)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            return  # an ICMP error of an earlier send; the socket stays usable
-        if size < 13:
-            self.dropped += 1
-            return
-        first = view[0]
-        if 127 < first < 192:
-            if address != self.remote and not self.agent.may_send_from(address):
-                self.dropped += 1
-                return
-            rx = transport.rx
-            if rx is None:
-                return
-            if 191 < view[1] < 224:
-                transport.control(size)
-                return
-            length = buffer.length
-            length[0] = size
-            if unprotect(rx, buffer.c, length):
-                transport.refused += 1
-                return
-            mark, sequence, timestamp, ssrc = unpack_fields(view, FIELDS_AT)
-            stream = transport.streams.get(ssrc)
-            if stream is None:
-                stream = transport.new_stream(ssrc, mark & 0x7F, sequence, length[0])
-                if stream is None:
-                    return
-            stream.receive(buffer, length[0], mark, sequence, timestamp)
-        elif first < 4:
-            self.agent.feed(bytes(view[:size]), address, sock)
-        elif 19 < first < 64:
-            if address == self.remote or (self.remote and self.agent.may_send_from(address)):
-                transport.pipe.feed(bytes(view[:size]))
-            elif self.remote is None and len(self._early) < EARLY:
-                self._early.append((bytes(view[:size]), address))
-            else:
-                self.dropped += 1
-
-    async def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        for sock in self._socks:
-            self._loop.remove_reader(sock.fileno())
-        try:
-            await asyncio.wait_for(self.agent.close(), 2)
-        except Exception:  # half-made agents may raise anything; the socket must go all the same
-            pass
-        finally:
-            for sock in self._socks:
-                sock.close()
 
 
 class WebRtcTransport(RtpTransport):
     """ICE, DTLS and SRTP of one or several media sections."""
 
-    def __init__(self, port: MediaPort, config: MediaConfig, controlling: bool) -> None:
+    def __init__(
+        self, port: MediaPort, config: MediaConfig, controlling: bool, *, alone: bool = False
+    ) -> None:
+        """alone: on a port of its own, also where legs share one. Raises an OSError where there is none."""
         super().__init__(port)
-        self.config = config
+        self.config, self._alone = config, alone
         self.pipe = DtlsPipe(self._send_dtls)
         self.dtls = DtlsEnd(self.pipe, config.certificate)
-        self.path = IcePath(self, config, controlling)
+        self.path = IcePath(self, self.pipe, config, controlling, alone)
         self.next_path: IcePath | None = None
         self.role: str | None = None  # client or server, once DTLS was asked for
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,10 +94,11 @@ class WebRtcTransport(RtpTransport):
             self.port.failed(PeerFailed("closed_by_peer"))
 
     def restart(self) -> IceAgent:
-        """Begin an ICE restart: a new socket and agent; the old path carries on until the new one works."""
+        """Begin an ICE restart: a new agent; the old path carries on until the new one works."""
         if self.next_path is not None:
             self._run(self.next_path.close())
-        self.next_path = IcePath(self, self.config, self.path.agent.ice_controlling)
+        old = self.path.agent
+        self.next_path = IcePath(self, self.pipe, self.config, old.ice_controlling, self._alone)
         return self.next_path.agent
 
     def connect_again(self, user: str, password: str, lite: bool) -> None:
@@ -288,6 +190,9 @@ class WebRtcTransport(RtpTransport):
         if self.closed:
             return
         self.closed = True
+        self.path.deafen()
+        if self.next_path is not None:
+            self.next_path.deafen()
         ssrcs = [line.ssrc for line in self.lines if line.sends]
         with contextlib.suppress(Exception):
             if ssrcs and self.tx is not None:

@@ -27,6 +27,7 @@ from calling.media.session.handover import Handover
 from calling.media.session.journal import Journal, leftovers
 from calling.media.session.room_pipes import RoomPipes
 from calling.media.session.rooms import Rooms
+from calling.media.webrtc import shared_port
 from calling.media.worker import lease, warmth
 from calling.media.worker.admission import Holding, Load, Refused, refusal
 from calling.media.worker.loop_monitor import LoopMonitor
@@ -55,6 +56,7 @@ class Worker:
             advertised=settings.CALLWRIGHT_MEDIA_ADVERTISED,
             more=settings.CALLWRIGHT_MEDIA_PLACES[1:],
             ports=settings.CALLWRIGHT_MEDIA_PORTS,
+            mux=settings.CALLWRIGHT_MEDIA_MUX,
             loopback=settings.CALLWRIGHT_MEDIA_ADVERTISED.startswith(("127.", "::1")),
             redundancy=settings.CALLWRIGHT_AUDIO_RED,
             sip_silence_seconds=settings.CALLWRIGHT_SIP_SILENCE_SECONDS,
@@ -102,6 +104,7 @@ class Worker:
         with contextlib.suppress(OSError):
             self.journal = Journal(self.spool / f"{self.id}.jsonl")
         self.pulse.start(self.loop)
+        close_port = shared_port.kept(self.config)
         await warmth.make_sounds()
         self._spawn(self._beats())
         self._spawn(self._listen())
@@ -125,6 +128,7 @@ class Worker:
         if self.journal is not None:
             self.journal.close()
         self.desk.close()
+        close_port()
         self.pulse.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
