@@ -28,8 +28,8 @@ class Utterance:
 class Utterances:
     """Follows one party. `window` gives the utterance that goes on or has just ended."""
 
-    def __init__(self, end_silence_ms: int = 700) -> None:
-        self.end_silence_ms = end_silence_ms
+    def __init__(self, end_silence_ms: int = 700, begin_ms: int = BEGIN_MS) -> None:
+        self.end_silence_ms, self.begin_ms = end_silence_ms, begin_ms
         self._at = 0
         self._voiced = 0
         self._begun: int | None = None
@@ -45,7 +45,7 @@ class Utterances:
         elif self._begun is None:
             self._voiced = 0
         if self._begun is None:
-            if self._voiced < BEGIN_MS:
+            if self._voiced < self.begin_ms:
                 return None
             self._begun = max(0, self._at - self._voiced - LEAD_MS)
         silent = self._at - self._last_voice

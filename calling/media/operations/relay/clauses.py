@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-ENDS: Final = re.compile(r"[.!?…]+[\"'”’)\]»]*(?=\s)|[。！？]+[”’」』）]*|\n\s*")
-CLAUSES: Final = re.compile(r"[,;:–—][\"'”’)\]»]*(?=\s)|[，、；：]")
+ENDS: Final = re.compile(r"[.!?…]+[\"'”\u2019)\]»]*(?=\s)|[。\uff01\uff1f]+[”\u2019」』\uff09]*|\n\s*")
+CLAUSES: Final = re.compile(r"[,;:–—][\"'”\u2019)\]»]*(?=\s)|[\uff0c、\uff1b\uff1a]")
+# Words whose full stop ends no sentence.
 SHORT: Final = frozenset(
-    "mr mrs ms dr st prof no vs etc e.g i.e z.b bzw ca nr m mme mlle sr sra dña jr co inc approx".split()
-)  # words whose full stop ends no sentence
+    (
+        "mr", "mrs", "ms", "dr", "st", "prof", "no", "vs", "etc", "e.g", "i.e", "z.b", "bzw", "ca", "nr",
+        "m", "mme", "mlle", "sr", "sra", "jr", "co", "inc", "approx",
+    )
+)  # fmt: skip
 EAGER_WORDS: Final = 10
 LONGEST: Final = 300  # characters
 
@@ -58,7 +62,7 @@ class Clauses:
 def _sentence(text: str) -> int:
     for found in ENDS.finditer(text):
         before = text[: found.start()].split()
-        last = before[-1].lower().strip("(\"'“‘«") if before else ""
+        last = before[-1].lower().strip("(\"'“\u2018«") if before else ""
         if found.group().startswith(".") and (last in SHORT or (len(last) == 1 and last.isalpha())):
             continue
         if before and before[-1].strip():

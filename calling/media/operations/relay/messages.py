@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -153,7 +153,7 @@ def _end(given: Frame) -> End:
     return End(_clean(_words(given, "handoffData", MAX_HANDOFF, least=0)))
 
 
-_READERS: Final[Mapping[str, Any]] = {
+_READERS: Final[Mapping[str, Callable[[Frame], Message]]] = {
     "text": _text,
     "play": _play,
     "sendDigits": _digits,
@@ -191,9 +191,7 @@ def _mode(given: Frame) -> Mode | None:
 
 def _language(given: Frame, name: str) -> str | None:
     value = given.get(name)
-    if value is not None and (
-        not isinstance(value, str) or len(value) > 20 or not LANGUAGE.fullmatch(value)
-    ):
+    if value is not None and (not isinstance(value, str) or len(value) > 20 or not LANGUAGE.fullmatch(value)):
         raise BadMessage(f"{name} must be a language such as en-US")
     return value
 

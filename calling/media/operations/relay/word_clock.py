@@ -12,7 +12,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+WORD: Final = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)
 DIGIT: Final = 4.0  # letters that the name of a digit has
 CAPITAL: Final = 2.5  # and that of a letter which is spelled
 ONSET: Final = 1.2
@@ -68,4 +70,4 @@ def _letter(each: str, spelled: bool) -> float:
 
 
 def _pause(word: str) -> float:
-    return PAUSES.get(word.rstrip("\"'”’)]»")[-1:], 0.0)
+    return PAUSES.get(word.rstrip("\"'”\u2019)]»")[-1:], 0.0)
