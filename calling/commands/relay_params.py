@@ -1,8 +1,9 @@
 """What a `relay` may carry: read into flat params with every default filled in.
 
 Names are those of Twilio's ConversationRelay in snake case. A media worker reads from `Operation.params`:
-{url, parameters, voice, gender, greeting, greeting_interruptible, interruptible, report (none dtmf speech any),
-preemptible, digits, partial, debug, language (spoken), hear: {model, language, hints, end_silence_ms}}.
+{url, parameters, voice, gender, greeting, greeting_interruptible, interruptible, report (each none, dtmf,
+speech or any), preemptible, digits, partial, debug, language (spoken), hear: {model, language, hints,
+end_silence_ms}}.
 """
 
 from __future__ import annotations
@@ -56,15 +57,17 @@ def relay(form: Params) -> dict[str, Any]:
 
 
 def socket_url(form: Params) -> str | None:
+    """As it was given: the upgrade is signed over these characters. It is judged again when it is dialled."""
     url = form.text("url", 2000, required=True)
     if url is None:
         return None
     try:
         allow = settings.CALLWRIGHT_ALLOW_PRIVATE_URLS
-        return url_guard.parse_url(url, allow_private=allow, schemes=("wss", "ws")).url
+        url_guard.parse_url(url, allow_private=allow, schemes=("wss", "ws"))
     except url_guard.UnsafeUrl as error:
         form.fail("url", f"url: {error}", "url_is_unsafe")
         return None
+    return url
 
 
 def parameters(form: Params) -> dict[str, str]:

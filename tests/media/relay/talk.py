@@ -5,16 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from calling.media.operations.relay.conversation import (
-    Conversation,
-    Drop,
-    Effect,
-    Finish,
-    PlayFile,
-    Send,
-    Speak,
-    Wish,
-)
+from calling.media.operations.relay.conversation import Conversation, Wish
+from calling.media.operations.relay.effects import Drop, Effect, Finish, PlayFile, Send, Speak
 from calling.media.operations.relay.word_clock import Reach
 
 WORD_MS = 300

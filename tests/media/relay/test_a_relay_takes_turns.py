@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from calling.media.operations.relay.conversation import Drop, Listen, PlayFile, Press, Speak, Wish
+from calling.media.operations.relay.conversation import Wish
+from calling.media.operations.relay.effects import Drop, Listen, PlayFile, Press, Speak
 from calling.media.operations.relay.messages import MODES
 from tests.media.relay.talk import WORD_MS, Talk
 

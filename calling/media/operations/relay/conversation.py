@@ -15,7 +15,17 @@ from typing import Final
 
 from calling.media.operations.relay import messages
 from calling.media.operations.relay.clauses import Clauses
-from calling.media.operations.relay.messages import MODES, Frame, Mode
+from calling.media.operations.relay.effects import (
+    Drop,
+    Effect,
+    Finish,
+    Listen,
+    PlayFile,
+    Press,
+    Send,
+    Speak,
+)
+from calling.media.operations.relay.messages import MODES, Mode
 from calling.media.operations.relay.word_clock import Reach, heard
 
 IDLE_MS: Final = 400  # a token that nothing follows for so long is said without waiting for `last`
@@ -44,61 +54,6 @@ class Wish:
     partial: bool = False
     report: Mode = MODES["none"]
     debug: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A frame to the program."""
-
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """Say a text after what is being said."""
-
-    number: int
-    text: str
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlayFile:
-    number: int
-    url: str
-    loops: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """These pieces are not to be heard any more, the one that sounds included."""
-
-    numbers: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """Digits to the caller's line."""
-
-    digits: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Understand another language from now on."""
-
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The relay is over."""
-
-    reason: str
-    handoff: str | None = None
-
-
-Effect = Send | Speak | PlayFile | Drop | Press | Listen | Finish
 
 
 @dataclass(slots=True)

@@ -20,18 +20,8 @@ from calling.media.operations.hearing import Hearing
 from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.operations.playback import asker_of
 from calling.media.operations.relay import messages
-from calling.media.operations.relay.conversation import (
-    Conversation,
-    Drop,
-    Effect,
-    Finish,
-    Listen,
-    PlayFile,
-    Press,
-    Send,
-    Speak,
-    Wish,
-)
+from calling.media.operations.relay.conversation import Conversation, Wish
+from calling.media.operations.relay.effects import Drop, Effect, Finish, Listen, PlayFile, Press, Send, Speak
 from calling.media.operations.relay.messages import MODES, Frame
 from calling.media.operations.relay.mouth import Mouth, Sounded
 from calling.media.operations.relay.program import Program, ProgramFailed
