@@ -1005,16 +1005,18 @@ export interface Relay {
   end_silence_timeout?: number;
   welcome_greeting?: string;
   /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
-  welcome_greeting_interruptible?: ReportInputDuringAgentSpeechEnum;
+  welcome_greeting_interruptible?: RelayInputEnum;
   /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
-  interruptible?: ReportInputDuringAgentSpeechEnum;
+  interruptible?: RelayInputEnum;
   /** none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
-  report_input_during_agent_speech?: ReportInputDuringAgentSpeechEnum;
+  report_input_during_agent_speech?: RelayInputEnum;
   preemptible?: boolean;
   dtmf_detection?: boolean;
   partial_prompts?: boolean;
   debug?: Array<DebugEnum>;
 }
+
+export type RelayInputEnum = 'none' | 'dtmf' | 'speech' | 'any';
 
 export interface Replay {
   /** a cursor of the event log; or give `since` */
@@ -1025,8 +1027,6 @@ export interface Replay {
 export interface Replayed {
   replayed: number;
 }
-
-export type ReportInputDuringAgentSpeechEnum = 'none' | 'dtmf' | 'speech' | 'any';
 
 export interface Resource {
   created_at: string;

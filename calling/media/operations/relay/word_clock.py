@@ -15,9 +15,10 @@ from typing import Final
 WORD: Final = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
-DIGIT: Final = 4.0  # letters that the name of a digit has
+LATE_MS: Final = 100  # by which letters run ahead of the events, and a word is sent before it is heard
+DIGIT: Final = 8.0  # letters that a digit of a number sounds like
 CAPITAL: Final = 2.5  # and that of a letter which is spelled
-ONSET: Final = 1.2
+ONSET: Final = 0.6
 PAUSES: Final = {",": 4.0, ";": 5.0, ":": 5.0, "–": 4.0, "—": 4.0, ".": 6.0, "!": 6.0, "?": 6.0, "…": 6.0}
 
 
@@ -35,13 +36,14 @@ def heard(text: str, reach: Reach) -> str:
     """The beginning of `text` that was heard: a word counts when half of it was."""
     words = list(WORD.finditer(text))
     span = reach.last_ms - reach.first_ms
-    if not words or reach.ms <= reach.first_ms:
-        return ""
-    if span <= 0 or reach.ms >= reach.last_ms:
+    ms = reach.ms - LATE_MS
+    if not words or ms <= reach.first_ms:
+        return text.rstrip() if span <= 0 < reach.ms else ""
+    if span <= 0 or ms >= reach.last_ms:
         return text.rstrip()
     sizes = [_size(each.group()) for each in words]
     pauses = [_pause(each.group()) for each in words[:-1]] + [0.0]
-    at, share = 0.0, (reach.ms - reach.first_ms) / span * (sum(sizes) + sum(pauses))
+    at, share = 0.0, (ms - reach.first_ms) / span * (sum(sizes) + sum(pauses))
     end = 0
     for word, size, pause in zip(words, sizes, pauses, strict=True):
         if at + size / 2 > share:

@@ -1157,15 +1157,23 @@ class Relay(TypedDict):
     end_silence_timeout: NotRequired[float]
     welcome_greeting: NotRequired[str]
     # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
-    welcome_greeting_interruptible: NotRequired[ReportInputDuringAgentSpeechEnum]
+    welcome_greeting_interruptible: NotRequired[RelayInputEnum]
     # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
-    interruptible: NotRequired[ReportInputDuringAgentSpeechEnum]
+    interruptible: NotRequired[RelayInputEnum]
     # none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
-    report_input_during_agent_speech: NotRequired[ReportInputDuringAgentSpeechEnum]
+    report_input_during_agent_speech: NotRequired[RelayInputEnum]
     preemptible: NotRequired[bool]
     dtmf_detection: NotRequired[bool]
     partial_prompts: NotRequired[bool]
     debug: NotRequired[list[DebugEnum]]
+
+
+RelayInputEnum: TypeAlias = Literal[
+    "none",
+    "dtmf",
+    "speech",
+    "any",
+]
 
 
 class Replay(TypedDict):
@@ -1176,14 +1184,6 @@ class Replay(TypedDict):
 
 class Replayed(TypedDict):
     replayed: int
-
-
-ReportInputDuringAgentSpeechEnum: TypeAlias = Literal[
-    "none",
-    "dtmf",
-    "speech",
-    "any",
-]
 
 
 class Resource(TypedDict):
