@@ -16,7 +16,7 @@ import numpy as np
 
 from calling.speech.frames import FRAME, RATE, Pcm, Sound
 from calling.speech.recogniser import Heard
-from calling.speech.utterances import BEGIN_MS, WINDOW_MS, Utterance, Utterances
+from calling.speech.utterances import WINDOW_MS, Utterance, Utterances
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Wish:
     hints: tuple[str, ...] = ()
     partial: bool = True
     end_silence_ms: int = 700
-    begin_ms: int = BEGIN_MS
+    onset: bool = False  # the first 32 ms of a voice are told, whether more follows or not
 
 
 def wish_of(ask: Mapping[str, Any]) -> Wish:
@@ -57,18 +57,18 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
         tuple(str(each)[:100] for each in hints[:100]),
         bool(ask.get("partial", True)),
         min(5000, max(200, int(ask.get("end_silence_ms") or 700))),
-        min(500, max(WINDOW_MS, int(ask.get("begin_ms") or BEGIN_MS))),
+        bool(ask.get("onset")),
     )
 
 
 class Transcriber:
-    """`hear` takes the sound, `tell` gets `voice quiet partial final` with times in ms of the sound."""
+    """`hear` takes the sound, `tell` gets `onset voice quiet partial final` with times in ms of the sound."""
 
     def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
         self.wish = wish
         self.dropped = 0
         self._score, self._recognise, self._tell = score, recognise, tell
-        self._utterances = Utterances(wish.end_silence_ms, wish.begin_ms)
+        self._utterances = Utterances(wish.end_silence_ms)
         self._sound = np.zeros(0, np.int16)
         self._from_ms = 0  # where `_sound` begins
         self._scored = 0  # samples of it that have a score
@@ -107,6 +107,8 @@ class Transcriber:
             window = self._sound[self._scored : self._scored + WINDOW].astype(np.float32) / 32768
             self._scored += WINDOW
             found = self._utterances.window(self._score.process(window.data))
+            if self.wish.onset and self._utterances.maybe:
+                self._tell({"say": "onset"})
             if found is None:
                 self._partial_ms = 0
                 continue

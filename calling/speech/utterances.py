@@ -28,12 +28,17 @@ class Utterance:
 class Utterances:
     """Follows one party. `window` gives the utterance that goes on or has just ended."""
 
-    def __init__(self, end_silence_ms: int = 700, begin_ms: int = BEGIN_MS) -> None:
-        self.end_silence_ms, self.begin_ms = end_silence_ms, begin_ms
+    def __init__(self, end_silence_ms: int = 700) -> None:
+        self.end_silence_ms = end_silence_ms
         self._at = 0
         self._voiced = 0
         self._begun: int | None = None
         self._last_voice = 0
+
+    @property
+    def maybe(self) -> bool:
+        """Whether the last window was the first with a voice: an utterance may begin, or it was a click."""
+        return self._begun is None and self._voiced == WINDOW_MS
 
     def window(self, score: float) -> Utterance | None:
         """One more window: None while nobody speaks."""
@@ -45,7 +50,7 @@ class Utterances:
         elif self._begun is None:
             self._voiced = 0
         if self._begun is None:
-            if self._voiced < self.begin_ms:
+            if self._voiced < BEGIN_MS:
                 return None
             self._begun = max(0, self._at - self._voiced - LEAD_MS)
         silent = self._at - self._last_voice

@@ -167,6 +167,24 @@ def test_speech_does_not_begin_over_a_caller_to_whom_it_gives_way() -> None:
     assert len(talk.told("interrupt")) == 1
 
 
+def test_the_onset_of_a_voice_interrupts_and_its_certainty_does_not_again() -> None:
+    talk = Talk()
+    talk.text(SENTENCE + ".", last=True)
+    talk.hear(1000)
+    talk.do(talk.core.onset(talk.now))
+    talk.wait(64)
+    talk.voice()
+    talk.words("Stop.")
+    assert len(talk.told("interrupt")) == 1 and len(talk.told("prompt")) == 1
+    talk.text("A click stops this.", last=True)
+    talk.do(talk.core.quiet())
+    talk.hear(500)
+    talk.do(talk.core.onset(talk.now))
+    talk.text("And this is said all the same.", last=True)
+    talk.hear()
+    assert len(talk.told("interrupt")) == 2 and not talk.core.speaking
+
+
 def test_a_noise_without_end_does_not_silence_the_program_for_ever() -> None:
     talk = Talk()
     talk.voice()

@@ -210,6 +210,10 @@ class Conversation:
 
     # --- from the caller
 
+    def onset(self, now: int) -> list[Effect]:
+        """A voice, as it seems: what gives way to the caller does so before it is certain."""
+        return self._interrupted("speech", now)
+
     def voice(self, start_ms: int, now: int) -> list[Effect]:
         """The caller begins to speak; `start_ms` names the utterance."""
         self._voice_at = now

@@ -32,7 +32,6 @@ from calling.speech import installed
 from calling.speech.link import SpeechFailed
 
 TICK_SECONDS: Final = 0.1
-BEGIN_MS: Final = 64  # of voice: a caller who interrupts is heard sooner than one who is written down
 HEAR_AGAIN: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds after which another speech worker is asked
 GOODBYE_SECONDS: Final = 2.0
 CLOSED, STOPPED = "closed", "stopped"
@@ -174,7 +173,9 @@ class Relay(RunningOperation):
     def _heard(self, said: dict[str, Any], ear: int) -> None:
         talk, word = self._conversation, said.get("say")
         start = int(said.get("start_ms") or 0) + ear * NUMBERED
-        if word == "voice":
+        if word == "onset":
+            self._do(talk.onset(self._now()))
+        elif word == "voice":
             self._do(talk.voice(start, self._now()))
         elif word == "quiet":
             self._do(talk.quiet())
@@ -234,7 +235,7 @@ class Relay(RunningOperation):
 
     def _ask(self) -> dict[str, Any]:
         partial = bool(self.wanted.params["partial"])
-        return {"job": "transcribe", **self._hear_with, "partial": partial, "begin_ms": BEGIN_MS}
+        return {"job": "transcribe", **self._hear_with, "partial": partial, "onset": True}
 
     async def _hear(self, ask: dict[str, Any]) -> None:
         """Another ear in the place of the present one. Raises SpeechFailed, and then nothing changes."""
