@@ -1,4 +1,4 @@
-"""A relay's stage without a call: a party whose packets are seen and made here, and a real WebSocket server."""
+"""A relay's stage without a call: a party whose packets are seen and made here, and a real server."""
 
 from __future__ import annotations
 
