@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
@@ -44,7 +43,7 @@ class Relay(RunningOperation):
     def __init__(self, wanted: OperationRow, session: SessionContext) -> None:
         super().__init__(wanted, session)
         params = wanted.params
-        self.session_id = "VX" + secrets.token_hex(16)
+        self.session_id = "VX" + wanted.id.replace("-", "")  # another worker goes on under the same one
         self._leg_id = wanted.leg_id or ""
         self._hear_with = dict(params["hear"])
         ask = partial(session.desk.run, asker_of, wanted.call_id)
@@ -67,7 +66,7 @@ class Relay(RunningOperation):
         self._program = Program(
             str(self.wanted.params["url"]), signing_key=key, setup=lambda: setup, take=self._take
         )
-        holding = loop.create_task(self._program.run())
+        holding = loop.create_task(self._hold(self._program))
         working = [loop.create_task(each) for each in (self._listen(), self._keys(), self._time())]
         stopping = loop.create_task(self.stopped.wait())
         beginning = loop.create_task(self._begin())
@@ -88,13 +87,19 @@ class Relay(RunningOperation):
                 self._hearing.close()
             await self._goodbye(holding)
 
+    async def _hold(self, program: Program) -> None:
+        """An ear, then the program until that is gone. Raises SpeechFailed or ProgramFailed."""
+        await self._hear(self._ask())
+        await program.run()
+
     async def _begin(self) -> None:
-        """Both the program and the ear are there: the greeting. Raises SpeechFailed."""
+        """Both the ear and the program are there: the greeting, before anything that the program says."""
         assert self._program is not None
-        await asyncio.gather(self._program.connected.wait(), self._hear(self._ask()))
+        await self._program.connected.wait()
         about = {name: self._hear_with[name] for name in ("model", "language")}
         self.started({"session_id": self.session_id, **about})
-        self._do(self._conversation.begin())
+        if self.wanted.state == "wanted":  # a worker that takes over does not greet again
+            self._do(self._conversation.begin())
 
     def _of_leg(self) -> Frame:
         """What of `setup` the leg says."""
@@ -134,7 +139,7 @@ class Relay(RunningOperation):
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({holding}, timeout=GOODBYE_SECONDS)
         holding.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ProgramFailed):
+        with contextlib.suppress(asyncio.CancelledError, ProgramFailed, SpeechFailed):
             await holding
 
     # --- what comes in
