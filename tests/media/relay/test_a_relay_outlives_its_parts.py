@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -257,4 +258,20 @@ async def test_a_program_that_says_nothing_hears_everything(ears: Ears) -> None:
         await until(lambda: kinds(bot) == ["setup", "prompt"])
         relay.press("5")
         await until(lambda: kinds(bot) == ["setup", "prompt", "dtmf"])
+        await over(relay)
+
+
+@pytest.mark.needs("espeak-ng")
+@pytest.mark.parametrize(("state", "said"), [("wanted", ["One. ", "Two. "]), ("running", ["Two. "])])
+async def test_the_greeting_comes_before_all_else_and_from_the_first_worker_alone(
+    ears: Ears, state: str, said: list[str]
+) -> None:
+    async with a_bot() as (bot, url):
+        row = row_of(url, greeting="One. ", debug=["tokens-played"])
+        relay = Relay(dataclasses.replace(row, state=state), session_of(Party()))
+        relay.begin()
+        await until(lambda: bot.socket is not None)
+        await bot.say(type="text", token="Two. ", last=True)
+        await until(lambda: kinds(bot).count("info") == len(said), 15)
+        assert [each[1]["value"] for each in bot.told if each[1]["type"] == "info"] == said
         await over(relay)
