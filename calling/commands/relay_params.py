@@ -21,7 +21,7 @@ DEBUG: Final = ("speaker-events", "tokens-played")
 MAX_GREETING: Final = 4000
 MAX_PARAMETERS: Final = 4096
 MAX_HINTS: Final = 4000
-END_SILENCE_MS: Final = 600
+END_SILENCE_MS: Final = 500
 
 
 def relay(form: Params) -> dict[str, Any]:

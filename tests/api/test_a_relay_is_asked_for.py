@@ -40,7 +40,7 @@ def test_what_is_wanted_is_kept_with_every_default(cast):
         "digits": False,
         "partial": False,
         "debug": [],
-        "hear": {"language": "en-US", "hints": [], "end_silence_ms": 600, "model": "accurate"},
+        "hear": {"language": "en-US", "hints": [], "end_silence_ms": 500, "model": "accurate"},
     }
     assert wish_of(params).interruptible == {"speech", "dtmf"}
 

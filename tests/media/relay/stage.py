@@ -125,6 +125,6 @@ def row_of(url: str, model: str = "quick", **more: Any) -> OperationRow:
     params = {
         "url": url, "language": "en-US", "interruptible": "any", "digits": False, "preemptible": False,
         "greeting_interruptible": "any", "report": "none", "partial": False, "debug": [], "gender": "female",
-        "hear": {"model": model, "language": "en-US", "hints": [], "end_silence_ms": 600}, **more,
+        "hear": {"model": model, "language": "en-US", "hints": [], "end_silence_ms": 500}, **more,
     }  # fmt: skip
     return OperationRow("o", "c", "leg", "relay", "x", params, "wanted", "run", 0)
