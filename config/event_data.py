@@ -92,7 +92,7 @@ RESULT: Final[Schema] = {
     "required": ["type"],
 }
 
-OPERATIONS: Final = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "denoise")
+OPERATIONS: Final = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "denoise", "relay")
 
 OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     "call.created": {},
@@ -158,6 +158,11 @@ BEGUN: Final[dict[str, dict[str, Field]]] = {
         "channels": Field({"type": "integer"}, "2: caller left, callee right", 1, required=False),
     },
     "stream": {"stream_id": text("`streamSid` of the Media Streams protocol", "MZ01a1fcbe", required=False)},
+    "relay": {
+        "session_id": text("`sessionId` of the program's `setup`", "VX01a1fcbe", required=False),
+        "model": text("`accurate` or `quick`", "accurate", required=False),
+        "language": text("what it understands", "en-US", required=False),
+    },
 }
 PRESSED: Final = (
     "what was entered: `type` is `digit` (with `params.digits`), `speech` (with `params.text` and "
@@ -175,6 +180,14 @@ DONE: Final[dict[str, dict[str, Field]]] = {
         "url": text("a signed download, valid for 5 minutes", "https://…/download?…", required=False),
     },
     "stream": {},
+    "relay": {
+        "reason": text("`ended`, `closed`, `stopped` or `leg_ended`", "ended", required=False),
+        "handoff_data": text("of the program's `end`", '{"to": "sales"}', required=False),
+        "session_id": text("`sessionId` of the program's `setup`", "VX01a1fcbe", required=False),
+        "prompts": whole("what the caller said, in utterances", 4, required=False),
+        "interrupts": whole("how often the caller interrupted", 1, required=False),
+        "duration_ms": whole("from its beginning to its end", 48200, required=False),
+    },
 }
 NUMBER: Final[Schema] = {"type": ["number", "null"]}
 SPAN: Final = {

@@ -129,6 +129,7 @@ SPECTACULAR_SETTINGS = {
         "SessionStatusEnum": ["in-progress", "completed"],
         "AlertKindEnum": ["webhook_failing", "worker_lost", "quality", "balance"],
         "PlayItemTypeEnum": ["audio", "tts", "silence", "ringtone"],
+        "RelayInputEnum": ["none", "dtmf", "speech", "any"],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -101,7 +101,7 @@ class CallEventsView(SwitchboardView):
         events = models.Event.objects.filter(call_id=row.id, sequence__gt=after)
         if isinstance(self.subject(request), TokenHolder):
             # No party is told who supervises it, nor in words what the other said while it was on hold.
-            for hidden in ("leg.supervising", "transcribe.", "detect."):
+            for hidden in ("leg.supervising", "transcribe.", "detect.", "relay."):
                 events = events.exclude(type__startswith=hidden)
         found = list(events.order_by("sequence").values_list("sequence", "body")[: size + 1])
         more, found = len(found) > size, found[:size]

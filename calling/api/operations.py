@@ -22,6 +22,7 @@ SUMMARIES = {
     "stream": "Stream the audio of a leg to a WebSocket",
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
+    "relay": "Let a program talk with a leg by text (conversation relay)",
 }
 WHOLE_CALL = ("record", "transcribe")  # without a leg they are of every party
 

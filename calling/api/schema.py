@@ -298,6 +298,29 @@ DETECTION: dict[str, Any] = {
     "wait_for_beep": s.BooleanField(required=False, help_text="go on until a machine takes a message"),
 }
 Detect = shape("Detect", **OPERATION, **DETECTION)
+INPUT = ["none", "dtmf", "speech", "any"]
+Relay = shape(
+    "Relay",
+    **OPERATION,
+    url=text(max_length=2000, help_text="a wss or ws URL of the program"),
+    parameters=s.DictField(child=text(), required=False, help_text="`customParameters` of `setup`"),
+    language=maybe(max_length=20, help_text="spoken and understood, such as en-US"),
+    tts_language=maybe(max_length=20),
+    transcription_language=maybe(max_length=20),
+    voice=maybe(max_length=100),
+    gender=maybe(max_length=20),
+    model=s.ChoiceField(["accurate", "quick"], required=False, help_text="the best that is installed"),
+    hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
+    end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
+    welcome_greeting=maybe(max_length=4000),
+    welcome_greeting_interruptible=s.ChoiceField(INPUT, required=False, help_text="any where left out"),
+    interruptible=s.ChoiceField(INPUT, required=False, help_text="any where left out"),
+    report_input_during_agent_speech=s.ChoiceField(INPUT, required=False, help_text="none where left out"),
+    preemptible=s.BooleanField(required=False),
+    dtmf_detection=s.BooleanField(required=False),
+    partial_prompts=s.BooleanField(required=False),
+    debug=s.ListField(child=s.ChoiceField(["speaker-events", "tokens-played"]), required=False),
+)
 OPERATIONS = {
     "play": Play,
     "say": Say,
@@ -306,6 +329,7 @@ OPERATIONS = {
     "stream": Stream,
     "transcribe": Transcribe,
     "detect": Detect,
+    "relay": Relay,
 }
 RoomVerb = inline_serializer(
     "RoomVerb",

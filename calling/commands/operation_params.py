@@ -11,6 +11,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
 * transcribe, detect: `speech_params`
+* relay: `relay_params`
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import Any
 
 from django.conf import settings
 
-from calling.commands import speech_params
+from calling.commands import relay_params, speech_params
 from calling.commands.params import CONTROL_ID, Params, as_form, compact
 from calling.outbound_http import url_guard
 from calling.swml import rings
 from rest.json_bodies import Json
 
-VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect")
-SPEECH = ("transcribe", "detect")  # what needs a speech worker
+VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "relay")
+SPEECH = ("transcribe", "detect", "relay")  # what needs a speech worker
 WISHES = {
     "play": ("stop", "pause", "resume", "volume"),
     "say": ("stop", "pause", "resume", "volume"),
@@ -36,6 +37,7 @@ WISHES = {
     "stream": ("stop",),
     "transcribe": ("stop",),
     "detect": ("stop",),
+    "relay": ("stop",),
 }
 MAX_ITEMS = 50
 MAX_TEXT = 5000
@@ -288,4 +290,5 @@ READERS: dict[str, Callable[[Params], dict[str, Any]]] = {
     "stream": stream,
     "transcribe": speech_params.transcribe,
     "detect": speech_params.detect,
+    "relay": relay_params.relay,
 }

@@ -69,8 +69,11 @@ def expect(row: models.Call, leg_id: str, verb: str, params: dict[str, Any]) -> 
 
 
 def takes_keys(call: Call, leg_id: str) -> bool:
-    """Whether a script or a `collect` on that leg takes its party's keys, wherever else they go."""
-    collects = models.Operation.objects.filter(call_id=call.id, leg_id=leg_id, verb="collect", state__in=LIVE)
+    """Whether a script, a `collect` or a `relay` on that leg takes its party's keys, wherever they go."""
+    takers = ("collect", "relay")
+    collects = models.Operation.objects.filter(
+        call_id=call.id, leg_id=leg_id, verb__in=takers, state__in=LIVE
+    )
     return call.program is not None or any(leg.app == "script" for leg in call.live_legs) or collects.exists()
 
 

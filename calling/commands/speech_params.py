@@ -54,15 +54,19 @@ def transcribe(form: Params) -> dict[str, Any]:
     }
     if form.faults:
         return params
+    return {"model": chosen_model(form, model, language), **params}
+
+
+def chosen_model(form: Params, model: str | None, language: str, attribute: str = "language") -> str:
+    """The model asked for, or the best that is installed. Raises 422 `speech_unavailable`."""
     require_recogniser(model)
-    english = language.partition("-")[0].lower() == "en"
     chosen = model or installed.recognisers()[0]
-    if chosen == installed.QUICK and not english:
+    if chosen == installed.QUICK and language.partition("-")[0].lower() != "en":
         words = f"The model {chosen} understands English alone."
         if model is None:
-            raise errors.Unprocessable(UNAVAILABLE, words, "language")
-        form.fail("language", words)
-    return {"model": chosen, **params}
+            raise errors.Unprocessable(UNAVAILABLE, words, attribute)
+        form.fail(attribute, words)
+    return chosen
 
 
 def collected(form: Params) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 original Host and SNI, bounds everything (redirects, size after decompression, total time) and keeps
 connections alive per event loop. Proxies and other environment settings are ignored.
 
-Nothing else in the project may open a connection to a URL from outside; media-stream sockets take theirs
+Nothing else in the project may open a connection to a URL from outside; WebSockets (`web_socket`) take theirs
 from `open_socket`. What must not live here: retries, signing, schedules (`deliver`), files
 (`calling.media.files`).
 """

@@ -45,6 +45,7 @@ class Wish:
     hints: tuple[str, ...] = ()
     partial: bool = True
     end_silence_ms: int = 700
+    onset: bool = False  # the first 32 ms of a voice are told, whether more follows or not
 
 
 def wish_of(ask: Mapping[str, Any]) -> Wish:
@@ -56,11 +57,12 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
         tuple(str(each)[:100] for each in hints[:100]),
         bool(ask.get("partial", True)),
         min(5000, max(200, int(ask.get("end_silence_ms") or 700))),
+        bool(ask.get("onset")),
     )
 
 
 class Transcriber:
-    """`hear` takes the sound, `tell` gets `voice`, `partial` and `final` with times in ms of the sound."""
+    """`hear` takes the sound, `tell` gets `onset voice quiet partial final` with times in ms of the sound."""
 
     def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
         self.wish = wish
@@ -105,6 +107,8 @@ class Transcriber:
             window = self._sound[self._scored : self._scored + WINDOW].astype(np.float32) / 32768
             self._scored += WINDOW
             found = self._utterances.window(self._score.process(window.data))
+            if self.wish.onset and self._utterances.maybe:
+                self._tell({"say": "onset"})
             if found is None:
                 self._partial_ms = 0
                 continue
@@ -112,6 +116,7 @@ class Transcriber:
                 self._voice_ms = found.start_ms
                 self._tell({"say": "voice", "start_ms": found.start_ms})
             if found.whole:
+                self._tell({"say": "quiet", "end_ms": found.end_ms})
                 self._whole(found)
             else:
                 self._begun(found)

@@ -35,6 +35,11 @@ class Utterances:
         self._begun: int | None = None
         self._last_voice = 0
 
+    @property
+    def maybe(self) -> bool:
+        """Whether the last window was the first with a voice: an utterance may begin, or it was a click."""
+        return self._begun is None and self._voiced == WINDOW_MS
+
     def window(self, score: float) -> Utterance | None:
         """One more window: None while nobody speaks."""
         self._at += WINDOW_MS

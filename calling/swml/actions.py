@@ -73,14 +73,16 @@ class Play(Action):
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Action):
-    """Play and take keys; the first key stops the sound. Outcome {result:
-    match_digits|no_input|no_match|failed| match_speech, value, terminator}."""
+    """Play and take keys, or (`speech`: fields of a collect's) words; the first of either stops the sound.
+    Outcome {result: match_digits|match_speech|no_input|no_match|failed, value, terminator, confidence}."""
 
     playing: Playing
     max_digits: int = 1
     terminators: str = ""
     digit_timeout: float = 5
     initial_timeout: float = 5
+    digits: bool = True
+    speech: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,16 @@ class Connect(Action):
 
     groups: tuple[tuple[Device, ...], ...]
     ringback: Playing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRelay(Action):
+    """Let a program talk with the party by text, until it ends that. `asked`: fields of a `relay`; what
+    becomes of it is told to `status_url`. Outcome {result: connected|failed, reason, relay_result,
+    handoff_data, session_id}."""
+
+    asked: Mapping[str, Any]
+    status_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

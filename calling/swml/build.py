@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calling.swml import actions, live_transcribe
+from calling.swml import actions, conversation_relay, live_transcribe
 from calling.swml.actions import Action, Device, Item, Playing
 from calling.swml.checks import BadScript, is_template, only_fills
 from calling.swml.expressions import Scope, substitute
@@ -106,7 +106,21 @@ def _play(step: Step) -> Action:
 def _prompt(step: Step) -> Action:
     values = step.values()
     keys = ("max_digits", "terminators", "digit_timeout", "initial_timeout")
-    return actions.Prompt(step.path, _playing(step, values, step.given), **{key: values[key] for key in keys})
+    given: dict[str, Any] = {key: values[key] for key in keys}
+    spoken = {asked: values[name] for name, asked in SPOKEN.items() if values.get(name) not in (None, "")}
+    if any(name in step.given for name in (*SPOKEN, "speech_engine")):
+        # Words alone, where nothing is said of keys.
+        given |= {"speech": spoken, "digits": any(key in step.given for key in keys[:3])}
+    return actions.Prompt(step.path, _playing(step, values, step.given), **given)
+
+
+SPOKEN: Final = {
+    "speech_timeout": "speech_timeout",
+    "speech_end_timeout": "end_silence_timeout",
+    "speech_language": "language",
+    "speech_hints": "hints",
+}
+"""Parameters of a prompt, and the fields of a collect's `speech` that they are."""
 
 
 def _record(step: Step) -> Action:
@@ -118,6 +132,8 @@ def _record(step: Step) -> Action:
 
 def _connect(step: Step) -> Action:
     values = step.values()
+    if "conversation_relay" in values:
+        return _relay(step, values["conversation_relay"])
     groups = []
     for i, group in enumerate(step.given["groups"]):
         devices = [_device(step, f"{step.path}[{i}][{j}]", one) for j, one in enumerate(group)]
@@ -128,6 +144,14 @@ def _connect(step: Step) -> Action:
         tuple(groups),
         _playing(step, {**VERBS["play"].defaults, **ringback}, step.given["ringback"]) if ringback else None,
     )
+
+
+def _relay(step: Step, relay: Mapping[str, Any]) -> Action:
+    written = step.given["conversation_relay"]
+    for name in ("url", "status_url"):
+        if is_template(written.get(name)):
+            step.judge_url(f"{step.path}.conversation_relay.{name}", written[name], relay.get(name, ""))
+    return actions.ConnectRelay(step.path, conversation_relay.asks(relay), relay.get("status_url", ""))
 
 
 def _device(step: Step, path: str, given: dict[str, Any]) -> Device:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from calling.swml.actions import Action, Done, Fetch, Hangup, Transfer
 from calling.swml.build import BUILDERS, WAITING, Step
 from calling.swml.checks import BadScript
+from calling.swml.conversation_relay import AFTER
 from calling.swml.expressions import (
     ALL_VARIABLES,
     BadExpression,
@@ -46,8 +47,7 @@ def start(
     envs: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A run at the first step of `main`. `call` is SWML's call object (call_id, from, to, type, headers,
-    …)."""
+    """A run at the first step of `main`. `call` is SWML's call object (call_id, from, to, headers, …)."""
     return Run(
         documents=[document.as_json()],
         frames=[new_frame(0, ["sections", "main"], "section", dict(params or {}))],
@@ -57,8 +57,7 @@ def start(
 
 
 def advance(run: Run, outcome: Mapping[str, Any] | None = None) -> tuple[Run, Action]:
-    """Carry on after the last Action ended with `outcome`, up to the next Action. Changes `run` and gives
-    it back.
+    """Carry on after the last Action ended with `outcome`, up to the next Action. Changes `run` too.
 
     Never raises for anything a document or an outcome holds: what cannot go on ends in Done(error).
     """
@@ -117,6 +116,8 @@ class _Machine:
             return None
         for name, value, tainted in settle(verb, pending, outcome):
             self.set(name, value, tainted=tainted)
+        if verb == "connect" and (after := self._at(pending["at"]).get("action")):
+            return self._go_to("transfer", pending["at"], {"dest": after, "params": dict(AFTER)})
         if verb == "connect" and outcome.get("result") == "connected":
             after = self._at(pending["at"]).get("transfer_after_bridge")
             if after:

@@ -41,6 +41,10 @@ def settle(verb: str, pending: Mapping[str, Any], outcome: Mapping[str, Any]) ->
             yield "connect_result", result or "failed", False
             yield "connect_failed_reason", _text(outcome, "reason"), False
             yield "return_value", result or "failed", False
+            if "relay_result" in outcome:
+                yield "relay_result", _text(outcome, "relay_result"), False
+                yield "relay_handoff_data", to_text(outcome.get("handoff_data"))[:KEPT_BODY], False
+                yield "relay_session_id", _text(outcome, "session_id"), False
         case "join_room" | "join_conference":
             yield "join_result", result or "left", False
             yield "return_value", result or "left", False

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from calling.swml import conversation_relay
 from calling.swml.checks import BadScript, Check, check_template, condition, is_template
 from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS
 
@@ -23,6 +24,9 @@ MAX_NODES: Final = 50_000
 MAIN: Final = "main"
 BRANCHED: Final = ("connect", "execute", "join_conference")
 """Verbs whose `result` says what to do next, as a switch or a cond."""
+
+WAYS: Final = ("to", "serial", "parallel", "serial_parallel", "conversation_relay")
+"""What `connect` may lead to; one of them."""
 
 Steps = list[dict[str, Any]]
 
@@ -188,10 +192,15 @@ def _need_source(path: str, found: dict[str, Any]) -> None:
 
 
 def _connect(path: str, found: dict[str, Any]) -> None:
-    ways = [key for key in ("to", "serial", "parallel", "serial_parallel") if key in found]
+    ways = [key for key in WAYS if key in found]
     if len(ways) != 1:
         raise BadScript(f"{path}.to", "is missing" if not ways else f"only one of {' and '.join(ways)}")
     way = ways[0]
+    if way == "conversation_relay":
+        _relay(path, found)
+        return
+    if "action" in found:
+        raise BadScript(f"{path}.action", "goes with conversation_relay only")
     shared = {key: found.pop(key) for key in DEVICE if key in found and key != "to"}
     if way == "to":
         groups: list[list[object]] = [[{"to": found["to"]}]]
@@ -205,6 +214,15 @@ def _connect(path: str, found: dict[str, Any]) -> None:
     found["groups"] = [[_device(f"{path}.{way}", one, shared) for one in group] for group in groups]
     if "ringback" in found:
         _ringback(f"{path}.ringback", found)
+
+
+def _relay(path: str, found: dict[str, Any]) -> None:
+    """A program in the place of a destination: nothing of a destination applies to it."""
+    for key in found:
+        if key not in ("conversation_relay", "action", "result"):
+            raise BadScript(f"{path}.{key}", "does not go with conversation_relay")
+    here = f"{path}.conversation_relay"
+    found["conversation_relay"] = conversation_relay.written(here, found["conversation_relay"])
 
 
 def _listed(path: str, value: object) -> list[Any]:

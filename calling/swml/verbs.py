@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from calling.swml import conversation_relay
 from calling.swml.checks import (
     Check,
     anything,
@@ -103,7 +104,8 @@ DEVICE: Final[Mapping[str, Check]] = {
 }
 AS_OFFERED: Final = "is not supported: a call is answered as it was offered"
 BOTH: Final = "is not supported: a machine and both tones of a fax are always looked for"
-NO_SPEECH: Final = "is not supported: there is no speech input (speech_unavailable)"
+NO_ENGINE: Final = "is not supported: this instance understands speech by itself"
+LANGUAGE: Final = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 PLAIN_CONFERENCE: Final = "is not supported: a conference here is a room, which its own settings describe"
 VERBS: Final[Mapping[str, Verb]] = {
     "answer": Verb(
@@ -134,11 +136,11 @@ VERBS: Final[Mapping[str, Verb]] = {
             "terminators": RECORDING["terminators"],
             "digit_timeout": number(0.1, 600),
             "initial_timeout": number(0.1, 600),
-            "speech_timeout": only(why=NO_SPEECH),
-            "speech_end_timeout": only(why=NO_SPEECH),
-            "speech_language": only("", why=NO_SPEECH),
-            "speech_hints": only([], why=NO_SPEECH),
-            "speech_engine": only("", why=NO_SPEECH),
+            "speech_timeout": number(1, 600),
+            "speech_end_timeout": number(0.2, 5),
+            "speech_language": text(20, 2, LANGUAGE, "must be a language such as en-US"),
+            "speech_hints": many(text(100, 1), 100, 0),
+            "speech_engine": only("", why=NO_ENGINE),
         },
         scalar="play",
         defaults={
@@ -186,6 +188,8 @@ VERBS: Final[Mapping[str, Verb]] = {
             "ringback": anything,
             "result": anything,
             "transfer_after_bridge": text(4096),
+            "conversation_relay": conversation_relay.settled,
+            "action": text(4096),
         },
         scalar="to",
         defaults={"timeout": 60, "max_duration": 14400},

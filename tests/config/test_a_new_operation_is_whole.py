@@ -24,8 +24,10 @@ def missed(verb: str) -> set[str]:
     operations_told = set(re.findall(r"`(\w+)`", contract.partition('<a id="operations"></a>')[2][:400]))
     begins = {"started", "finished", "failed"}
     told = {each.partition(".")[2] for each in event_types.TYPES if each.startswith(f"{verb}.")}
-    # SignalWire has no `say`: its clients play a text.
-    signalwire = verb == "say" or (f"calling.{verb}" in COMMANDS and verb in status_callbacks.WORDS)
+    # SignalWire has no `say`: its clients play a text. It has no relay either.
+    signalwire = verb in ("say", "relay") or (
+        f"calling.{verb}" in COMMANDS and verb in status_callbacks.WORDS
+    )
     places = {
         "calling/commands/operation_params.py VERBS": verb in operation_params.VERBS,
         "calling/commands/operation_params.py WISHES": "stop" in operation_params.WISHES.get(verb, ()),

@@ -26,6 +26,14 @@ def test_a_click_is_no_word() -> None:
     assert whole(([0.9] * 2 + [0.0] * 30) * 5) == []
 
 
+def test_a_first_window_with_a_voice_may_begin_an_utterance() -> None:
+    following, maybe = Utterances(), []
+    for score in [0.0, 0.9, 0.0, 0.9, 0.9, 0.9, 0.9, 0.0]:
+        following.window(score)
+        maybe.append(following.maybe)
+    assert maybe == [False, True, False, True, False, False, False, False]
+
+
 def test_who_speaks_without_end_is_cut() -> None:
     cut = whole([0.9] * (2 * LONGEST_MS // WINDOW_MS + 10))
     assert [each.end_ms - each.start_ms <= LONGEST_MS for each in cut] == [True, True]

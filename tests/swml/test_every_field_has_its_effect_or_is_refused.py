@@ -55,6 +55,7 @@ SAMPLES: dict[str, Any] = {
     "codec": "L16",
     "codecs": "PCMA",
     "confirm": ["hangup"],
+    "conversation_relay": {"url": "wss://e.example/"},
     "custom_parameters": {"a": "b"},
     "default": ["hangup"],
     "dest": "third",
@@ -85,6 +86,7 @@ SAMPLES: dict[str, Any] = {
     "serial": ["/private/a", "/private/b"],
     "serial_parallel": [["/private/a"], ["/private/b"]],
     "speech_hints": ["yes"],
+    "speech_language": "de-DE",
     "start_on_enter": False,
     "status_callback_method": "GET",
     "recording_status_callback_method": "GET",
@@ -104,9 +106,19 @@ SAMPLES: dict[str, Any] = {
     "webrtc_media": True,
     "when": "false",
 }
-INSTEAD = {"to", "serial", "parallel", "serial_parallel", "url", "urls", "play"}  # one of them alone
+INSTEAD = {
+    "to",
+    "serial",
+    "parallel",
+    "serial_parallel",
+    "conversation_relay",
+    "url",
+    "urls",
+    "play",
+}  # one of them alone
 # SignalWire: "user data, ignored"; the others act later than the step (tests of stepping show it).
 LATER = {("goto", "max"), *((verb, "meta") for verb in ("transfer", "execute", "goto", "request"))}
+LATER |= {("connect", "action")}
 NUMBER = 7
 
 
@@ -172,7 +184,9 @@ def test_every_shared_parameter_of_a_device_is_among_those_of_connect() -> None:
         ("join_conference", {"name": "x", "status_callback": "https://e.example"}, "status_callback"),
         ("connect", {"to": "queue:support", "transfer_after_bridge": "x"}, "to"),
         ("connect", {"to": "sip:a@b", "session_timeout": 20}, "session_timeout"),
-        ("prompt", {"play": "say:a", "speech_hints": ["a"]}, "speech_hints"),
+        ("prompt", {"play": "say:a", "speech_engine": "Deepgram"}, "speech_engine"),
+        ("prompt", {"play": "say:a", "speech_language": "english!"}, "speech_language"),
+        ("connect", {"to": "sip:a@b", "action": "other"}, "action"),
         ("live_transcribe", {"action": {"summarize": {}}}, "action"),
         (
             "live_transcribe",

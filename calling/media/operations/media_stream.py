@@ -14,30 +14,26 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import hashlib
-import hmac
 import json
 import logging
 import secrets
-import ssl
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from calling.media.codecs import g711
 from calling.media.codecs.opus import Pcm
-from calling.outbound_http.client import open_socket, private_allowed, trusted_context
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.outbound_http import web_socket
+from calling.outbound_http.url_guard import UnsafeUrl
 
 log = logging.getLogger(__name__)
 
 BACKOFF: Final = (0.3, 1.0, 3.0)
-OPEN_SECONDS: Final = 8.0
 GOODBYE_SECONDS: Final = 1.0
 OUT_FRAMES: Final = 100  # 2 s of frames that could not be sent yet
 IN_SECONDS: Final = 120  # what a bot may send ahead of its playing
@@ -71,13 +67,6 @@ class StreamSettings:
     @property
     def encoding(self) -> str:
         return "audio/x-l16" if self.rate == 16000 else "audio/x-mulaw"
-
-
-class _Connect(connect):
-    """No redirects: where the URL leads was judged, not where it leads on to."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
 
 
 class MediaStream:
@@ -160,15 +149,7 @@ class MediaStream:
                 return
             except UnsafeUrl as problem:
                 raise StreamFailed(str(problem)) from None
-            except (
-                OSError,
-                TimeoutError,
-                InvalidHandshake,
-                InvalidURI,
-                ConnectionClosed,
-                ssl.SSLError,
-                EOFError,
-            ):
+            except web_socket.BROKEN:
                 self.started.clear()
             if self._stopping:
                 return
@@ -181,29 +162,17 @@ class MediaStream:
             self.reconnects += 1
 
     async def _once(self) -> None:
-        allowed = private_allowed() if self._allow_private is None else self._allow_private
-        target = parse_url(self.settings.url, allow_private=allowed, schemes=("wss", "ws"))
-        sock = await open_socket(target.host, target.port, allow_private=allowed)
-        secure: dict[str, Any] = {"ssl": trusted_context(), "server_hostname": target.host}
-        try:
-            connection = await _Connect(
-                target.url, sock=sock, proxy=None, compression=None, max_size=MAX_FRAME, max_queue=32,
-                open_timeout=OPEN_SECONDS, close_timeout=2, user_agent_header="Callwright/1",
-                additional_headers=self._headers(), **(secure if target.scheme == "wss" else {}),
-            )  # fmt: skip
-        except BaseException:
-            sock.close()
-            raise
+        connection = await web_socket.dial(
+            self.settings.url,
+            headers=self._headers(),
+            max_size=MAX_FRAME,
+            allow_private=self._allow_private,
+        )
         try:
             await self._begin(connection)
             await self._exchange(connection)
         except* ConnectionClosed as group:
-            closed = group.exceptions[0]
-            if (
-                not isinstance(closed, ConnectionClosed)
-                or closed.rcvd is None
-                or closed.rcvd.code not in (1000, 1001)
-            ):
+            if not web_socket.in_order(group.exceptions[0]):
                 raise ConnectionResetError from None
         finally:
             self.started.clear()
@@ -228,15 +197,8 @@ class MediaStream:
         await self._say(connection, "stop", {"stop": ids})
 
     def _headers(self) -> dict[str, str]:
-        found = {}
-        if self.settings.bearer:
-            found["Authorization"] = f"Bearer {self.settings.bearer}"
-        if self.settings.signing_key:
-            made = hmac.new(
-                self.settings.signing_key.encode(), self.settings.url.encode(), hashlib.sha1
-            ).digest()
-            found["X-Twilio-Signature"] = base64.b64encode(made).decode("ascii")
-        return found
+        bearer = {"Authorization": f"Bearer {self.settings.bearer}"} if self.settings.bearer else {}
+        return {**bearer, **web_socket.signed(self.settings.url, self.settings.signing_key)}
 
     async def _begin(self, connection: ClientConnection) -> None:
         self._sequence, self._chunks = 0, dict.fromkeys(self.settings.tracks, 0)

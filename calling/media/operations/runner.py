@@ -12,6 +12,7 @@ from calling.media.operations.digits import Collect, SendDigits
 from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.operations.play import Play
 from calling.media.operations.record import Record
+from calling.media.operations.relay.relay import Relay
 from calling.media.operations.stream import Stream
 from calling.media.operations.transcribe import Transcribe
 from calling.media.session.context import SessionContext
@@ -29,6 +30,7 @@ OPERATIONS: dict[str, Maker] = {
     "stream": Stream,
     "transcribe": Transcribe,
     "detect": Detect,
+    "relay": Relay,
 }
 
 

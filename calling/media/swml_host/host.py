@@ -17,12 +17,14 @@ from calling import models
 from calling.machine.plan import ScriptRunPlan
 from calling.machine.states import Leg, LegState
 from calling.media.files.prepare import Picture
+from calling.media.operations.hearing import Hearing
 from calling.media.operations.playback import Playback, PlaybackFailed, asker_of, picture_of
 from calling.media.operations.recording_job import RecordingJob
 from calling.media.session.context import SessionContext
 from calling.media.sources import tones
-from calling.media.swml_host.background import BackgroundActions, record_params
+from calling.media.swml_host.background import record_params
 from calling.media.swml_host.connect import FAILED, Outcome, item_of
+from calling.media.swml_host.spoken import SpokenActions, sentence, voice
 from calling.models.ids import uuid7
 from calling.outbound_http.client import FetchFailed
 from calling.outbound_http.url_guard import UnsafeUrl
@@ -34,9 +36,10 @@ from calling.swml.run import Runner
 
 log = logging.getLogger(__name__)
 CONFIRM_SECONDS: Final = 120.0
+SENTENCE_SECONDS: Final = 60.0
 
 
-class ScriptHost(BackgroundActions):
+class ScriptHost(SpokenActions):
     """One script run's hands."""
 
     def __init__(self, plan: ScriptRunPlan, session: SessionContext, row: models.ScriptRun) -> None:
@@ -90,33 +93,59 @@ class ScriptHost(BackgroundActions):
             return FAILED
 
     async def prompt(self, action: actions.Prompt) -> Outcome:
-        """Play and take keys; the first key stops the sound. Keys pressed before count."""
+        """Play and take keys or words; the first of them stops the sound. Keys pressed before count."""
         await self.answer(action)
         async with self._told("collect", action.playing.status_url) as end:
             outcome = await self._prompt(action)
             kind, params = str(outcome.get("result")), {}
             if kind == "match_digits":
                 kind, params = "digit", {"digits": outcome["value"], "terminator": outcome["terminator"]}
+            elif kind == "match_speech":
+                kind = "speech"
+                params = {"text": outcome["value"], "confidence": outcome["confidence"]}
             end(outcome, {"result": {"type": kind, "params": params}})
         return outcome
 
     async def _prompt(self, action: actions.Prompt) -> Outcome:
+        hearing = await self.listen(action.speech) if action.speech is not None else None
+        if action.speech is not None and hearing is None:
+            return FAILED
+        loop = asyncio.get_running_loop()
         sounding = self._sounding(action.playing)
-        playing = asyncio.get_running_loop().create_task(self._sound(sounding))
-        first = asyncio.get_running_loop().create_task(self.digits.get())
+        playing = loop.create_task(self._sound(sounding))
+        first = loop.create_task(self.digits.get())
+        speaking = loop.create_task(voice(hearing)) if hearing is not None else None
+        inputs: set[asyncio.Task[Any]] = {first} if action.digits else set()
+        inputs |= {speaking} if speaking is not None else set()
         try:
-            await asyncio.wait({playing, first}, return_when=asyncio.FIRST_COMPLETED)
-            if not first.done():
-                await asyncio.wait({first}, timeout=action.initial_timeout)
+            done, _ = await asyncio.wait({playing, *inputs}, return_when=asyncio.FIRST_COMPLETED)
+            if not done & inputs:
+                done, _ = await asyncio.wait(
+                    inputs, timeout=action.initial_timeout, return_when=asyncio.FIRST_COMPLETED
+                )
             sounding.stop()
             await playing
-            if not first.done():
-                return FAILED if playing.result() == FAILED else {"result": "no_input"}
-            return await self._digits(first.result(), action)
+            if first in done:
+                return await self._digits(first.result(), action)
+            if speaking in done and hearing is not None and action.speech is not None:
+                return await self._words(speaking, hearing, action)
+            return FAILED if playing.result() == FAILED else {"result": "no_input"}
         finally:
-            for task in (playing, first):
+            for task in (playing, first, *filter(None, (speaking,))):
                 task.cancel()
+            if hearing is not None:
+                hearing.close()
             self.give(None)
+
+    async def _words(self, speaking: asyncio.Task[None], hearing: Hearing, action: actions.Prompt) -> Outcome:
+        if speaking.exception() is not None:
+            return FAILED  # the speech worker was lost
+        longest = float((action.speech or {}).get("speech_timeout") or SENTENCE_SECONDS)
+        return await sentence(hearing, longest)
+
+    def forget_keys(self) -> None:
+        while not self.digits.empty():
+            self.digits.get_nowait()
 
     async def _digits(self, digit: str, action: actions.Prompt) -> Outcome:
         got, terminator = "", ""
@@ -273,6 +302,7 @@ PERFORMED: Final[Mapping[type[actions.Action], Callable[[ScriptHost, Any], Await
     actions.DetectMachine: ScriptHost.detect_machine,
     actions.StartTranscribe: ScriptHost.start_transcribe,
     actions.StopTranscribe: ScriptHost.stop_transcribe,
+    actions.ConnectRelay: ScriptHost.connect_relay,
     actions.JoinRoom: ScriptHost.join_room,
     actions.Transfer: ScriptHost.transfer,
     actions.Refer: ScriptHost.refer,

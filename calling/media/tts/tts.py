@@ -157,6 +157,27 @@ async def say(
     return open_prepared(path)
 
 
+async def speak(
+    words: str, *, language: str = "en-US", voice: str = "", gender: str = "", ask: Ask = nobody
+) -> Pcm:
+    """The sound of a piece of a conversation, mono at `RATE`, which is kept nowhere: what is said once is
+    not worth a file, and not every file's business. Empty where there is nothing to say. Raises
+    SpeechUnavailable."""
+    words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
+    if not any(c.isalnum() for c in words):
+        return np.zeros(0, np.int16)
+    line = turns.of_this_loop()
+    try:
+        turn = await line.begin(await ask())
+    except turns.GivenUp as given_up:
+        raise SpeechUnavailable(str(given_up)) from None
+    try:
+        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
+        return await asyncio.to_thread(_pcm, sound)
+    finally:
+        line.end(turn)
+
+
 async def _keep(sound: bytes, path: Path) -> None:
     """Encode a WAV of our own provider to a prepared file, letting other work run in between."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -126,6 +126,11 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/reject', callId), { body, ...options });
   }
 
+  /** Let a program talk with a leg by text (conversation relay): `POST /api/calls/{call_id}/relay`. */
+  relay(callId: string, body: types.Relay, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/relay', callId), { body, ...options });
+  }
+
   /** Take a held call up again: `POST /api/calls/{call_id}/resume`. */
   resume(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/resume', callId), { body, ...options });

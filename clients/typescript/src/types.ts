@@ -49,6 +49,9 @@ export type EventType =
   | 'record.paused'
   | 'record.resumed'
   | 'record.started'
+  | 'relay.failed'
+  | 'relay.finished'
+  | 'relay.started'
   | 'room.ended'
   | 'room.started'
   | 'say.failed'
@@ -309,6 +312,8 @@ export interface Consult {
 }
 
 export type ContextEnum = 'public' | 'private';
+
+export type DebugEnum = 'speaker-events' | 'tokens-played';
 
 export interface Deliveries {
   links: Links;
@@ -977,6 +982,41 @@ export interface Reject {
   leg?: string;
   reason?: ReasonEnum;
 }
+
+export interface Relay {
+  /** a leg's id, caller, callee or target; only from an API key */
+  leg?: string;
+  /** a name of your own for it; made where left out */
+  control_id?: string;
+  /** a wss or ws URL of the program */
+  url: string;
+  /** `customParameters` of `setup` */
+  parameters?: { [name: string]: string };
+  /** spoken and understood, such as en-US */
+  language?: string;
+  tts_language?: string;
+  transcription_language?: string;
+  voice?: string;
+  gender?: string;
+  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  model?: ModelEnum;
+  hints?: Array<string>;
+  /** seconds */
+  end_silence_timeout?: number;
+  welcome_greeting?: string;
+  /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  welcome_greeting_interruptible?: RelayInputEnum;
+  /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  interruptible?: RelayInputEnum;
+  /** none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  report_input_during_agent_speech?: RelayInputEnum;
+  preemptible?: boolean;
+  dtmf_detection?: boolean;
+  partial_prompts?: boolean;
+  debug?: Array<DebugEnum>;
+}
+
+export type RelayInputEnum = 'none' | 'dtmf' | 'speech' | 'any';
 
 export interface Replay {
   /** a cursor of the event log; or give `since` */

@@ -384,6 +384,23 @@ class AsyncCalls:
             ),
         )
 
+    async def relay(
+        self, call_id: str, body: shapes.Relay, *, idempotency_key: str | None = None
+    ) -> shapes.Operation:
+        """Let a program talk with a leg by text (conversation relay).
+
+        `POST /api/calls/{call_id}/relay`
+        """
+        return cast(
+            "shapes.Operation",
+            await self._sender.send(
+                "POST",
+                path_of("/api/calls/{call_id}/relay", call_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
     async def resume(
         self, call_id: str, body: shapes.OfLeg | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:

@@ -56,6 +56,9 @@ EventType: TypeAlias = Literal[
     "record.paused",
     "record.resumed",
     "record.started",
+    "relay.failed",
+    "relay.finished",
+    "relay.started",
     "room.ended",
     "room.started",
     "say.failed",
@@ -354,6 +357,11 @@ class Consult(TypedDict):
 ContextEnum: TypeAlias = Literal[
     "public",
     "private",
+]
+
+DebugEnum: TypeAlias = Literal[
+    "speaker-events",
+    "tokens-played",
 ]
 
 
@@ -1125,6 +1133,47 @@ class Reject(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
     reason: NotRequired[ReasonEnum]
+
+
+class Relay(TypedDict):
+    # a leg's id, caller, callee or target; only from an API key
+    leg: NotRequired[str]
+    # a name of your own for it; made where left out
+    control_id: NotRequired[str]
+    # a wss or ws URL of the program
+    url: str
+    # `customParameters` of `setup`
+    parameters: NotRequired[dict[str, str]]
+    # spoken and understood, such as en-US
+    language: NotRequired[str]
+    tts_language: NotRequired[str]
+    transcription_language: NotRequired[str]
+    voice: NotRequired[str]
+    gender: NotRequired[str]
+    # the best that is installed * `accurate` - accurate * `quick` - quick
+    model: NotRequired[ModelEnum]
+    hints: NotRequired[list[str]]
+    # seconds
+    end_silence_timeout: NotRequired[float]
+    welcome_greeting: NotRequired[str]
+    # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    welcome_greeting_interruptible: NotRequired[RelayInputEnum]
+    # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    interruptible: NotRequired[RelayInputEnum]
+    # none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    report_input_during_agent_speech: NotRequired[RelayInputEnum]
+    preemptible: NotRequired[bool]
+    dtmf_detection: NotRequired[bool]
+    partial_prompts: NotRequired[bool]
+    debug: NotRequired[list[DebugEnum]]
+
+
+RelayInputEnum: TypeAlias = Literal[
+    "none",
+    "dtmf",
+    "speech",
+    "any",
+]
 
 
 class Replay(TypedDict):
