@@ -204,6 +204,13 @@ OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
         "at_ms": Field(NUMBER, "since the operation began", 1800, required=False),
     },
     "detect.beep": {**SPAN, "hertz": Field(NUMBER, "its frequency", 1000, required=False)},
+    "denoise.finished": {
+        "denoised_ms": Field(NUMBER, "sound that was denoised", 61240, required=False),
+        "passed_ms": Field(
+            NUMBER, "sound that went on as it came, as the worker was late", 0, required=False
+        ),
+        "reason": text("`stopped` or `leg_ended`", "stopped", required=False),
+    },
     "detect.finished": {
         "result": text("as in `detect.result`, or `unknown`", "person", required=False),
         "reason": text("`detected`, `beep`, `message_over`, `timeout`, …", "detected", required=False),

@@ -76,6 +76,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         f"The events `transcribe.partial` and `transcribe.final` contain the text. {KEY}",
     ),
     "calls_detect": ("", f"The event `detect.result` contains the result. {KEY}"),
+    "calls_denoise": ("", f"For everybody who hears the leg. `denoise.*` events report it. {KEY}"),
     "calls_stream": ("", f"Uses Twilio's Media Streams protocol in both directions. {KEY}"),
     "calls_operation_control": ("", f"`control_id` is the one given when the operation was started. {KEY}"),
     "history_list": ("", f"{LIST} Needs the token of a subscriber or guest."),

@@ -22,6 +22,7 @@ SUMMARIES = {
     "stream": "Stream the audio of a leg to a WebSocket",
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
+    "denoise": "Take the noise out of what a leg says",
 }
 
 
@@ -76,15 +77,6 @@ class WishView(SwitchboardView):
         return Response(
             payloads.operation_payload(operations.control_operation(row.id, verb, control_id, wish, params))
         )
-
-
-class DenoiseView(SwitchboardView):
-    """`denoise` needs a speech worker that can do it, which no instance of this version has."""
-
-    @extend_schema(exclude=True)
-    def post(self, request: Request, call_id: str) -> Response:
-        leg_selection.locate(self.key(request), call_id)
-        raise errors.Unprocessable("speech_unavailable", "No speech worker of this instance takes noise out.")
 
 
 VIEWS = {verb: operation_view(verb) for verb in operation_params.VERBS}

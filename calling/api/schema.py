@@ -298,6 +298,7 @@ DETECTION: dict[str, Any] = {
     "wait_for_beep": s.BooleanField(required=False, help_text="go on until a machine takes a message"),
 }
 Detect = shape("Detect", **OPERATION, **DETECTION)
+Denoise = shape("Denoise", **OPERATION)
 OPERATIONS = {
     "play": Play,
     "say": Say,
@@ -306,6 +307,7 @@ OPERATIONS = {
     "stream": Stream,
     "transcribe": Transcribe,
     "detect": Detect,
+    "denoise": Denoise,
 }
 RoomVerb = inline_serializer(
     "RoomVerb",

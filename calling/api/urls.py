@@ -29,7 +29,6 @@ urlpatterns: list[URLPattern] = [
     path("api/calls/<str:call_id>/stats", calls.CallStatsView.as_view(), name="call-stats"),
     *(path(f"api/calls/<str:call_id>/{verb}", view) for verb, view in commands.VIEWS.items()),
     *(path(f"api/calls/<str:call_id>/{verb}", view) for verb, view in operations.VIEWS.items()),
-    path("api/calls/<str:call_id>/denoise", operations.DenoiseView.as_view()),
     path("api/calls/<str:call_id>/<str:verb>/<str:control_id>/<str:wish>", operations.WishView.as_view()),
     path("api/fabric/resources/subscribers/<uuid:id>/erase", erasure.EraseView.as_view()),
     path("api/alerts", alerts.AlertsView.as_view(), name="alerts"),

@@ -10,7 +10,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
            start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
-* transcribe, detect: `speech_params`
+* transcribe, detect, denoise: `speech_params`
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from calling.outbound_http import url_guard
 from calling.swml import rings
 from rest.json_bodies import Json
 
-VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect")
-SPEECH = ("transcribe", "detect")  # what needs a speech worker
+VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "denoise")
+SPEECH = ("transcribe", "detect", "denoise")  # what needs a speech worker
 WISHES = {
     "play": ("stop", "pause", "resume", "volume"),
     "say": ("stop", "pause", "resume", "volume"),
@@ -36,6 +36,7 @@ WISHES = {
     "stream": ("stop",),
     "transcribe": ("stop",),
     "detect": ("stop",),
+    "denoise": ("stop",),
 }
 MAX_ITEMS = 50
 MAX_TEXT = 5000
@@ -288,4 +289,5 @@ READERS: dict[str, Callable[[Params], dict[str, Any]]] = {
     "stream": stream,
     "transcribe": speech_params.transcribe,
     "detect": speech_params.detect,
+    "denoise": speech_params.denoise,
 }

@@ -1,9 +1,10 @@
-"""What `transcribe` and `detect` may carry, and whether this instance can do them: 422 by name where not.
+"""What `transcribe`, `detect` and `denoise` may carry, and whether this instance can do them: 422 where not.
 
 * transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
 * speech of collect {the same but partial, speech_timeout}
 * detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
               machine_words_threshold, machine_ready_timeout, wait_for_beep}
+* denoise    {}
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ def require_worker(attribute: str | None = None) -> None:
         raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.", attribute)
 
 
+def recognisers() -> tuple[str, ...]:
+    """The models of this instance, the better first."""
+    return installed.recognisers(settings.CALLWRIGHT_SPEECH_MODELS)
+
+
 def require_recogniser(model: str | None = None) -> None:
     """Raises 422 `speech_unavailable` where no recogniser is installed, or not that one."""
     require_worker()
-    there = installed.recognisers()
+    there = recognisers()
     if not there:
         words = f"No speech recogniser is installed: {installed.ADVICE}"
         raise errors.Unprocessable(UNAVAILABLE, words)
@@ -56,7 +62,7 @@ def transcribe(form: Params) -> dict[str, Any]:
         return params
     require_recogniser(model)
     english = language.partition("-")[0].lower() == "en"
-    chosen = model or installed.recognisers()[0]
+    chosen = model or recognisers()[0]
     if chosen == installed.QUICK and not english:
         words = f"The model {chosen} understands English alone."
         if model is None:
@@ -99,6 +105,15 @@ def detect(form: Params) -> dict[str, Any]:
     if not form.faults:
         require_worker()
     return params
+
+
+def denoise(form: Params) -> dict[str, Any]:
+    if not form.faults:
+        require_worker()
+        if not installed.denoiser(settings.CALLWRIGHT_SPEECH_MODELS):
+            words = f"No denoiser is installed: {installed.DENOISE_ADVICE}"
+            raise errors.Unprocessable(UNAVAILABLE, words)
+    return {}
 
 
 def machine_detection(form: Params) -> dict[str, Any] | None:

@@ -1,41 +1,46 @@
 """The speech worker's side of the local socket: who is let in, and what becomes of their sound.
 
-One connection is one party's sound. Recognition runs in one thread of the process; this loop only takes
-sound, so it always reads. A side that does not read what it asked for is let go.
+One connection is one party's sound. Recognition runs in one thread of the process; this loop takes sound and
+answers with sound (1.6 ms for 20 ms of it), so it always reads. A side that does not read what it asked for
+is let go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from calling.speech import frames
+from calling.speech import frames, rnnoise
+from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
-from calling.speech.frames import Pcm, Sound
+from calling.speech.frames import Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
 from calling.speech.transcriber import Transcriber, wish_of
+from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
 
 CAPACITY: Final = 8.0  # what one core does at once, in units of a party with the quick model
-COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25}
+COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25, "denoise": 1.25}
 MOST_UNREAD: Final = 256 * 1024
 ASK_SECONDS: Final = 5.0
 FINISH_SECONDS: Final = 20.0
 
 
 class Listener(Protocol):
-    """Who hears one party."""
+    """Who hears one party. `takes`: as what it comes."""
 
+    takes: ClassVar[type[Any]]
     dropped: int
 
-    def hear(self, sound: Sound) -> None: ...
+    def hear(self, sound: Any, /) -> None: ...
 
     async def finish(self) -> None: ...
 
@@ -55,6 +60,8 @@ class SpeechServer:
         self._recognisers = Recognisers(own)
         self._thread = ThreadPoolExecutor(1, "recognise")
         self._waiting = 0
+        self._own = own
+        self._rnnoise: ctypes.CDLL | None = None
 
     async def serve(self, socket: Path) -> None:
         make_way(socket)
@@ -66,7 +73,7 @@ class SpeechServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._session(reader, writer)
-        except (Refused, NoRecogniser) as why:
+        except (Refused, NoRecogniser, NoWeights) as why:
             send(writer, {"say": "failed", "reason": str(why)})
         except (frames.BadFrame, ConnectionError, TimeoutError):
             pass
@@ -89,7 +96,7 @@ class SpeechServer:
         self.load += cost
         listener: Listener | None = None
         try:
-            listener = await self._listener(ask, lambda words: send(writer, words))
+            listener = await self._listener(ask, writer)
             send(writer, {"say": "ready"})
             await self._follow(reader, incoming, listener)
             with contextlib.suppress(TimeoutError):  # what is not heard by then never will be
@@ -106,15 +113,24 @@ class SpeechServer:
         """Hear until the other side says `end`; a connection that only breaks is nobody's to answer."""
         while data := await reader.read(65536):
             for frame in incoming.feed(data):
-                if isinstance(frame, Sound):
+                if isinstance(frame, Sound | Piece):
+                    if not isinstance(frame, listener.takes):
+                        raise frames.BadFrame
                     listener.hear(frame)
                 elif frame.get("say") == "end":
                     return
         raise ConnectionResetError
 
-    async def _listener(self, ask: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> Listener:
+    async def _listener(self, ask: Mapping[str, Any], writer: asyncio.StreamWriter) -> Listener:
+        def tell(words: Mapping[str, Any]) -> None:
+            send(writer, words)
+
         if ask.get("job") == "detect":
             return Detector(ask, tell)
+        if ask.get("job") == "denoise":
+            if self._rnnoise is None:
+                self._rnnoise = await asyncio.to_thread(rnnoise.load, self._own)
+            return Denoiser(rnnoise.RnNoise(self._rnnoise), lambda frame: send_frame(writer, frame))
         try:
             wish = wish_of(ask)
         except (ValueError, KeyError, TypeError):
@@ -161,10 +177,14 @@ async def first_words(reader: asyncio.StreamReader, incoming: frames.FrameReader
 
 
 def send(writer: asyncio.StreamWriter, words: Mapping[str, Any]) -> None:
+    send_frame(writer, frames.of_words(words))
+
+
+def send_frame(writer: asyncio.StreamWriter, frame: bytes) -> None:
     transport = writer.transport
     if transport.is_closing():
         return
     if transport.get_write_buffer_size() > MOST_UNREAD:
         transport.abort()
         return
-    writer.write(frames.of_words(words))
+    writer.write(frame)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 
@@ -61,6 +61,8 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
 
 class Transcriber:
     """`hear` takes the sound, `tell` gets `voice`, `partial` and `final` with times in ms of the sound."""
+
+    takes: ClassVar[type[Sound]] = Sound
 
     def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
         self.wish = wish

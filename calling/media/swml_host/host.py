@@ -273,6 +273,8 @@ PERFORMED: Final[Mapping[type[actions.Action], Callable[[ScriptHost, Any], Await
     actions.DetectMachine: ScriptHost.detect_machine,
     actions.StartTranscribe: ScriptHost.start_transcribe,
     actions.StopTranscribe: ScriptHost.stop_transcribe,
+    actions.StartDenoise: ScriptHost.start_denoise,
+    actions.StopDenoise: ScriptHost.stop_denoise,
     actions.JoinRoom: ScriptHost.join_room,
     actions.Transfer: ScriptHost.transfer,
     actions.Refer: ScriptHost.refer,

@@ -46,6 +46,11 @@ export class Calls {
     return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
   }
 
+  /** Take the noise out of what a leg says: `POST /api/calls/{call_id}/denoise`. */
+  denoise(callId: string, body?: types.Denoise, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/denoise', callId), { body, ...options });
+  }
+
   /** Detect whether a person, a machine or a fax answered: `POST /api/calls/{call_id}/detect`. */
   detect(callId: string, body?: types.Detect, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/detect', callId), { body, ...options });

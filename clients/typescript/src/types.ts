@@ -22,6 +22,9 @@ export type EventType =
   | 'collect.paused'
   | 'collect.resumed'
   | 'collect.started'
+  | 'denoise.failed'
+  | 'denoise.finished'
+  | 'denoise.started'
   | 'detect.beep'
   | 'detect.failed'
   | 'detect.finished'
@@ -341,6 +344,13 @@ export interface DeliveryAttempt {
 }
 
 export type DeliveryStatusEnum = 'pending' | 'delivered' | 'parked' | 'cancelled';
+
+export interface Denoise {
+  /** a leg's id, caller, callee or target; only from an API key */
+  leg?: string;
+  /** a name of your own for it; made where left out */
+  control_id?: string;
+}
 
 export interface Detect {
   /** a leg's id, caller, callee or target; only from an API key */

@@ -108,6 +108,23 @@ class Calls:
         """
         self._sender.send("DELETE", path_of("/api/calls/{call_id}", call_id))
 
+    def denoise(
+        self, call_id: str, body: shapes.Denoise | None = None, *, idempotency_key: str | None = None
+    ) -> shapes.Operation:
+        """Take the noise out of what a leg says.
+
+        `POST /api/calls/{call_id}/denoise`
+        """
+        return cast(
+            "shapes.Operation",
+            self._sender.send(
+                "POST",
+                path_of("/api/calls/{call_id}/denoise", call_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
     def detect(
         self, call_id: str, body: shapes.Detect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:

@@ -29,6 +29,9 @@ EventType: TypeAlias = Literal[
     "collect.paused",
     "collect.resumed",
     "collect.started",
+    "denoise.failed",
+    "denoise.finished",
+    "denoise.started",
     "detect.beep",
     "detect.failed",
     "detect.finished",
@@ -393,6 +396,13 @@ DeliveryStatusEnum: TypeAlias = Literal[
     "parked",
     "cancelled",
 ]
+
+
+class Denoise(TypedDict):
+    # a leg's id, caller, callee or target; only from an API key
+    leg: NotRequired[str]
+    # a name of your own for it; made where left out
+    control_id: NotRequired[str]
 
 
 class Detect(TypedDict):
