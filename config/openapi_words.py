@@ -108,6 +108,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "events_list": ("", f"`links.next` is always present, so that you can poll with it. {KEY}"),
     "recordings_list": ("", f"{LIST} {KEY}"),
     "recordings_get": ("", f"`url` works without credentials for five minutes. {KEY}"),
+    "recordings_transcribe": (
+        "",
+        f"`GET` of the recording then contains the transcript; `transcribe.*` events report it. {KEY}",
+    ),
     "recordings_delete": ("", f"409 while the recording is running. {KEY}"),
     "recordings_download": ("", "Needs an API key, or the `signature` in the recording's `url`."),
     "rooms_get": (

@@ -288,6 +288,14 @@ Transcribe = shape(
     partial_results=s.BooleanField(required=False, help_text="true where left out"),
     end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
 )
+TranscribeRecording = shape(
+    "TranscribeRecording",
+    control_id=maybe(max_length=100),
+    **{
+        name: type(Transcribe)._declared_fields[name]
+        for name in ("model", "language", "hints", "end_silence_timeout")
+    },
+)
 DETECTION: dict[str, Any] = {
     "timeout": s.FloatField(required=False, min_value=1, max_value=300, help_text="seconds"),
     "initial_timeout": s.FloatField(required=False, min_value=0.5, max_value=60),
@@ -333,6 +341,14 @@ LegStats = shape(
     samples=s.ListField(child=s.DictField(child=s.JSONField())),
 )
 Stats = shape("Stats", call_id=s.UUIDField(), legs=s.ListField(child=LegStats))
+TranscriptSegment = shape(
+    "TranscriptSegment",
+    text=text(),
+    confidence=s.FloatField(),
+    start_ms=s.IntegerField(help_text="since the beginning of the recording"),
+    end_ms=s.IntegerField(),
+    channel=s.IntegerField(required=False, help_text="of two: 0 caller, 1 callee"),
+)
 Recording = shape(
     "Recording",
     id=s.UUIDField(),
@@ -345,6 +361,19 @@ Recording = shape(
     duration_ms=s.IntegerField(),
     size=s.IntegerField(),
     url=text(allow_null=True, help_text="signed download, valid for 5 minutes"),
+    transcript=inline_serializer(
+        "RecordingTranscript",
+        {
+            "state": s.ChoiceField(["wanted", "running", "finished", "failed"]),
+            "control_id": text(),
+            "model": text(),
+            "language": text(),
+            "reason": text(allow_null=True, help_text="why it failed"),
+            "text": s.CharField(required=False, help_text="all of it; not in lists"),
+            "segments": s.ListField(child=TranscriptSegment, required=False, help_text="not in lists"),
+        },
+        allow_null=True,
+    ),
 )
 Recordings = shape("Recordings", data=s.ListField(child=Recording), links=pagination.LINKS)
 Member = shape(

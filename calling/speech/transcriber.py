@@ -78,6 +78,11 @@ class Transcriber:
         self._jobs: set[asyncio.Task[None]] = set()
         self._asked: Utterance | None = None  # whose partial words are being asked for
 
+    async def catch_up(self) -> None:
+        """Wait until one utterance at most waits for its words: for sound that comes as fast as it may."""
+        while len(self._jobs) > 1:
+            await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
+
     def hear(self, sound: Sound) -> None:
         gap = sound.number - self._next
         if gap < 0:

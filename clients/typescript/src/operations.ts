@@ -566,6 +566,11 @@ export class Recordings {
     return this.sender.send('GET', '/api/recordings', { query });
   }
 
+  /** Transcribe a recording: `POST /api/recordings/{recording_id}/transcribe`. */
+  transcribe(recordingId: string, body?: types.TranscribeRecording, options: Post = {}): Promise<types.Recording> {
+    return this.sender.send('POST', pathOf('/api/recordings/{recording_id}/transcribe', recordingId), { body, ...options });
+  }
+
 }
 
 export class Rooms {

@@ -711,11 +711,9 @@ export interface Operation {
   leg_id: string | null;
   control_id: string;
   verb: string;
-  state: OperationStateEnum;
+  state: StateD9dEnum;
   result: { [name: string]: unknown };
 }
-
-export type OperationStateEnum = 'wanted' | 'running' | 'finished' | 'failed';
 
 export interface PatchedEndpointFields {
   username?: string;
@@ -969,9 +967,23 @@ export interface Recording {
   size: number;
   /** signed download, valid for 5 minutes */
   url: string | null;
+  transcript: RecordingTranscript | null;
 }
 
 export type RecordingStateEnum = 'recording' | 'finished' | 'partial' | 'failed';
+
+export interface RecordingTranscript {
+  state: StateD9dEnum;
+  control_id: string;
+  model: string;
+  language: string;
+  /** why it failed */
+  reason: string | null;
+  /** all of it; not in lists */
+  text?: string;
+  /** not in lists */
+  segments?: Array<TranscriptSegment>;
+}
 
 export interface Recordings {
   links: Links;
@@ -1250,6 +1262,8 @@ export interface SipGateways {
   data: Array<SipGateway>;
 }
 
+export type StateD9dEnum = 'wanted' | 'running' | 'finished' | 'failed';
+
 export interface Stats {
   call_id: string;
   legs: Array<LegStats>;
@@ -1476,6 +1490,27 @@ export interface Transcribe {
   partial_results?: boolean;
   /** seconds */
   end_silence_timeout?: number;
+}
+
+export interface TranscribeRecording {
+  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  model?: ModelEnum;
+  /** such as en-US */
+  language?: string;
+  hints?: Array<string>;
+  /** seconds */
+  end_silence_timeout?: number;
+  control_id?: string;
+}
+
+export interface TranscriptSegment {
+  text: string;
+  confidence: number;
+  /** since the beginning of the recording */
+  start_ms: number;
+  end_ms: number;
+  /** of two: 0 caller, 1 callee */
+  channel?: number;
 }
 
 export interface Transfer {

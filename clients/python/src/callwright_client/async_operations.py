@@ -1500,6 +1500,27 @@ class AsyncRecordings:
             ),
         )
 
+    async def transcribe(
+        self,
+        recording_id: str,
+        body: shapes.TranscribeRecording | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> shapes.Recording:
+        """Transcribe a recording.
+
+        `POST /api/recordings/{recording_id}/transcribe`
+        """
+        return cast(
+            "shapes.Recording",
+            await self._sender.send(
+                "POST",
+                path_of("/api/recordings/{recording_id}/transcribe", recording_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
 
 class AsyncRooms:
     def __init__(self, sender: AsyncSender) -> None:

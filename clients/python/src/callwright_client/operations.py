@@ -1479,6 +1479,27 @@ class Recordings:
             ),
         )
 
+    def transcribe(
+        self,
+        recording_id: str,
+        body: shapes.TranscribeRecording | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> shapes.Recording:
+        """Transcribe a recording.
+
+        `POST /api/recordings/{recording_id}/transcribe`
+        """
+        return cast(
+            "shapes.Recording",
+            self._sender.send(
+                "POST",
+                path_of("/api/recordings/{recording_id}/transcribe", recording_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
 
 class Rooms:
     def __init__(self, sender: Sender) -> None:

@@ -814,16 +814,8 @@ class Operation(TypedDict):
     leg_id: str | None
     control_id: str
     verb: str
-    state: OperationStateEnum
+    state: StateD9dEnum
     result: dict[str, Any]
-
-
-OperationStateEnum: TypeAlias = Literal[
-    "wanted",
-    "running",
-    "finished",
-    "failed",
-]
 
 
 class PatchedEndpointFields(TypedDict):
@@ -1112,6 +1104,7 @@ class Recording(TypedDict):
     size: int
     # signed download, valid for 5 minutes
     url: str | None
+    transcript: RecordingTranscript | None
 
 
 RecordingStateEnum: TypeAlias = Literal[
@@ -1120,6 +1113,19 @@ RecordingStateEnum: TypeAlias = Literal[
     "partial",
     "failed",
 ]
+
+
+class RecordingTranscript(TypedDict):
+    state: StateD9dEnum
+    control_id: str
+    model: str
+    language: str
+    # why it failed
+    reason: str | None
+    # all of it; not in lists
+    text: NotRequired[str]
+    # not in lists
+    segments: NotRequired[list[TranscriptSegment]]
 
 
 class Recordings(TypedDict):
@@ -1417,6 +1423,14 @@ class SipGateways(TypedDict):
     data: list[SipGateway]
 
 
+StateD9dEnum: TypeAlias = Literal[
+    "wanted",
+    "running",
+    "finished",
+    "failed",
+]
+
+
 class Stats(TypedDict):
     call_id: str
     legs: list[LegStats]
@@ -1648,6 +1662,27 @@ class Transcribe(TypedDict):
     partial_results: NotRequired[bool]
     # seconds
     end_silence_timeout: NotRequired[float]
+
+
+class TranscribeRecording(TypedDict):
+    # the best that is installed * `accurate` - accurate * `quick` - quick
+    model: NotRequired[ModelEnum]
+    # such as en-US
+    language: NotRequired[str]
+    hints: NotRequired[list[str]]
+    # seconds
+    end_silence_timeout: NotRequired[float]
+    control_id: NotRequired[str]
+
+
+class TranscriptSegment(TypedDict):
+    text: str
+    confidence: float
+    # since the beginning of the recording
+    start_ms: int
+    end_ms: int
+    # of two: 0 caller, 1 callee
+    channel: NotRequired[int]
 
 
 class Transfer(TypedDict):
