@@ -133,4 +133,4 @@ async def test_the_real_recogniser_puts_a_file_into_words(
     wish = wish_of({"model": model, "language": "en", "partial": False})
     await SpeechServer(tmp_path).transcribe(wish, transcription.sound_of(file, 0), said.append)
     (final,) = [each for each in said if each["say"] == "final"]
-    assert "hotel reception" in final["text"].lower() and 300 < final["start_ms"] < 900
+    assert "hotel reception" in final["text"].lower() and 100 < final["start_ms"] < 600

@@ -711,9 +711,11 @@ export interface Operation {
   leg_id: string | null;
   control_id: string;
   verb: string;
-  state: StateD9dEnum;
+  state: OperationStateEnum;
   result: { [name: string]: unknown };
 }
+
+export type OperationStateEnum = 'wanted' | 'running' | 'finished' | 'failed';
 
 export interface PatchedEndpointFields {
   username?: string;
@@ -973,7 +975,7 @@ export interface Recording {
 export type RecordingStateEnum = 'recording' | 'finished' | 'partial' | 'failed';
 
 export interface RecordingTranscript {
-  state: StateD9dEnum;
+  state: OperationStateEnum;
   control_id: string;
   model: string;
   language: string;
@@ -1261,8 +1263,6 @@ export interface SipGateways {
   links: Links;
   data: Array<SipGateway>;
 }
-
-export type StateD9dEnum = 'wanted' | 'running' | 'finished' | 'failed';
 
 export interface Stats {
   call_id: string;

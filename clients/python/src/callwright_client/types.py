@@ -814,8 +814,16 @@ class Operation(TypedDict):
     leg_id: str | None
     control_id: str
     verb: str
-    state: StateD9dEnum
+    state: OperationStateEnum
     result: dict[str, Any]
+
+
+OperationStateEnum: TypeAlias = Literal[
+    "wanted",
+    "running",
+    "finished",
+    "failed",
+]
 
 
 class PatchedEndpointFields(TypedDict):
@@ -1116,7 +1124,7 @@ RecordingStateEnum: TypeAlias = Literal[
 
 
 class RecordingTranscript(TypedDict):
-    state: StateD9dEnum
+    state: OperationStateEnum
     control_id: str
     model: str
     language: str
@@ -1421,14 +1429,6 @@ class SipGatewayOfResource(TypedDict):
 class SipGateways(TypedDict):
     links: Links
     data: list[SipGateway]
-
-
-StateD9dEnum: TypeAlias = Literal[
-    "wanted",
-    "running",
-    "finished",
-    "failed",
-]
 
 
 class Stats(TypedDict):
