@@ -7,6 +7,7 @@ import pytest
 from bench.rehearsal.conversation import Level, Stretch, measure, stretches
 from bench.rehearsal.report import findings
 from bench.rehearsal.scenario import BadScenario, Limits, Scenario, Step, parse
+from config.env import ROOT
 
 WHOLE = """
 name: booking
@@ -110,3 +111,9 @@ def test_words_count_where_there_was_a_recogniser() -> None:
 def test_a_call_that_ends_in_the_middle_is_a_finding() -> None:
     found = findings(Scenario("s", "/a", ()), measure([], [], 0, 0), digits=[], words=None, ended=True)
     assert [each.kind for each in found] == ["ended"]
+
+
+def test_the_scenario_of_the_page_is_one() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    found = parse(page.partition('```yaml title="elsewhere"\n')[2].partition("```")[0])
+    assert found.to == "/public/agent" and found.words == ("three",) and len(found.steps) == 7

@@ -55,6 +55,7 @@ ELSEWHERE = {
     ("docs/operations.md", "$ .venv/bin/python manage.py loadtest"): "what a command prints on one machine",
     ("docs/quick-start.md", "git clone"): "the address of the repository is the reader's",
     ("docs/recipes/index.md", "pip install"): "installs the package that the tests take from its folder",
+    ("docs/command-line.md", "name: booking"): "needs that agent; a rehearsal of another is tested",
     ("docs/speech.md", "CALLWRIGHT_SPEECH_WORKERS"): "a start with a speech worker; its process is tested",
     ("docs/speech.md", ".venv/bin/pip"): "installs 400 MB; the tests run with it where it is there",
     ("docs/speech.md", ".venv/bin/callwright speech"): "installs 400 MB; its parts are tested by themselves",
