@@ -287,13 +287,14 @@ Transcribe = shape(
     hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
     partial_results=s.BooleanField(required=False, help_text="true where left out"),
     end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
+    redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
 )
 TranscribeRecording = shape(
     "TranscribeRecording",
     control_id=maybe(max_length=100),
     **{
         name: type(Transcribe)._declared_fields[name]
-        for name in ("model", "language", "hints", "end_silence_timeout")
+        for name in ("model", "language", "hints", "end_silence_timeout", "redact")
     },
 )
 DETECTION: dict[str, Any] = {

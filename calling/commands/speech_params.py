@@ -1,6 +1,6 @@
 """What `transcribe`, `detect` and `denoise` may carry, and whether this instance can do them: 422 where not.
 
-* transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
+* transcribe {model: accurate|quick, language, hints, partial, end_silence_ms, redact: [digits, card_numbers]}
 * speech of collect {the same but partial, speech_timeout}
 * detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
               machine_words_threshold, machine_ready_timeout, wait_for_beep}
@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from calling.commands.params import Params
-from calling.speech import installed
+from calling.speech import installed, redaction
 from rest import errors
 
 MODELS: Final = (installed.ACCURATE, installed.QUICK)
@@ -58,6 +58,8 @@ def transcribe(form: Params) -> dict[str, Any]:
         "partial": form.boolean("partial_results") is not False,
         "end_silence_ms": 700 if silence is None else round(silence * 1000),
     }
+    if redactions := redact(form):
+        params["redact"] = redactions
     if form.faults:
         return params
     require_recogniser(model)
@@ -76,6 +78,17 @@ def collected(form: Params) -> dict[str, Any]:
     longest = form.number("speech_timeout", 1, 600)
     params = transcribe(form)
     return {**params, "partial": False, "speech_timeout": 60 if longest is None else longest}
+
+
+def redact(form: Params) -> list[str]:
+    """What leaves the text before anybody is told it."""
+    given = form.value("redact")
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(each in redaction.KINDS for each in given):
+        form.fail("redact", f"redact must be a list of {' and '.join(redaction.KINDS)}.")
+        return []
+    return sorted(set(given))
 
 
 def hints(form: Params) -> list[str]:

@@ -32,6 +32,14 @@ def test_what_is_wanted_of_a_transcript_is_kept(cast):
     }
 
 
+def test_numbers_leave_a_transcript_where_that_is_wished(cast):
+    call_id = fake_worker.talking(cast)
+    body = {"leg": "caller", "redact": ["digits", "card_numbers", "digits"]}
+    assert cast.rest.post(f"/api/calls/{call_id}/transcribe", body).status_code == 200
+    kept = models.Operation.objects.get(verb="transcribe").params
+    assert kept["redact"] == ["card_numbers", "digits"]
+
+
 def test_a_collect_takes_words_alone_or_beside_digits(cast):
     call_id = fake_worker.talking(cast)
     spoken = {"language": "en-GB", "hints": ["sales"], "speech_timeout": 5}
@@ -89,6 +97,8 @@ def test_words_are_told_with_their_leg_and_never_to_a_party(cast):
         ("transcribe", {"language": "english!"}, "language"),
         ("transcribe", {"model": "quick", "language": "fr"}, "language"),
         ("transcribe", {"hints": "Schmidt"}, "hints"),
+        ("transcribe", {"redact": "digits"}, "redact"),
+        ("transcribe", {"redact": ["names"]}, "redact"),
         ("transcribe", {"hints": ["x"] * 101}, "hints"),
         ("transcribe", {"end_silence_timeout": 0}, "end_silence_timeout"),
         ("detect", {"leg": "callee", "timeout": 0}, "timeout"),

@@ -20,6 +20,7 @@ from calling.models import Recording
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 from calling.speech.frames import FRAME, RATE, Pcm
 from calling.speech.recogniser import NoRecogniser
+from calling.speech.redaction import redact
 from calling.speech.server import SpeechServer
 from calling.speech.transcriber import wish_of
 
@@ -76,16 +77,18 @@ async def transcribed(server: SpeechServer, row: Recording) -> list[dict[str, An
     if file is None:
         raise FileNotFoundError
     segments: list[dict[str, Any]] = []
+    params = row.transcript["params"]
     with file:
         for channel in range(row.channels):
 
             def tell(words: Mapping[str, Any], channel: int = channel) -> None:
                 if words.get("say") == "final" and len(segments) < MOST_SEGMENTS:
                     found = {name: words[name] for name in TOLD if name in words}
+                    found["text"] = redact(found["text"], params.get("redact") or (), params["language"])
                     segments.append({**found, **({"channel": channel} if row.channels > 1 else {})})
 
             file.seek(0)
-            wish = wish_of({**row.transcript["params"], "partial": False})
+            wish = wish_of({**params, "partial": False})
             await server.transcribe(wish, sound_of(file, channel), tell)
     return sorted(segments, key=lambda each: int(each["start_ms"]))
 

@@ -992,6 +992,8 @@ export interface Recordings {
   data: Array<Recording>;
 }
 
+export type RedactEnum = 'digits' | 'card_numbers';
+
 export interface RefreshFields {
   refresh_token: string;
 }
@@ -1490,6 +1492,7 @@ export interface Transcribe {
   partial_results?: boolean;
   /** seconds */
   end_silence_timeout?: number;
+  redact?: Array<RedactEnum>;
 }
 
 export interface TranscribeRecording {
@@ -1500,6 +1503,7 @@ export interface TranscribeRecording {
   hints?: Array<string>;
   /** seconds */
   end_silence_timeout?: number;
+  redact?: Array<RedactEnum>;
   control_id?: string;
 }
 

@@ -1141,6 +1141,12 @@ class Recordings(TypedDict):
     data: list[Recording]
 
 
+RedactEnum: TypeAlias = Literal[
+    "digits",
+    "card_numbers",
+]
+
+
 class RefreshFields(TypedDict):
     refresh_token: str
 
@@ -1662,6 +1668,7 @@ class Transcribe(TypedDict):
     partial_results: NotRequired[bool]
     # seconds
     end_silence_timeout: NotRequired[float]
+    redact: NotRequired[list[RedactEnum]]
 
 
 class TranscribeRecording(TypedDict):
@@ -1672,6 +1679,7 @@ class TranscribeRecording(TypedDict):
     hints: NotRequired[list[str]]
     # seconds
     end_silence_timeout: NotRequired[float]
+    redact: NotRequired[list[RedactEnum]]
     control_id: NotRequired[str]
 
 
