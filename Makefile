@@ -56,6 +56,8 @@ lock:
 		--python-version 3.11 --extra tts --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(PY) -m uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --extra tts --extra stt -c requirements.lock pyproject.toml -o requirements-speech.lock
+	echo pyrnnoise==0.4.5 | $(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--no-deps --python-version 3.11 - -o requirements-denoise.lock
 
 # The documentation as a site with search, in site/: `python -m http.server -d site` shows it without a network.
 docs:

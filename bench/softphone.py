@@ -135,7 +135,7 @@ class SoftPhone:
 
     async def offer(self) -> str:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.pc.addTrack(Tone(self.hertz))
+        self.pc.addTrack(self.speaks())
 
         @self.pc.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -143,6 +143,10 @@ class SoftPhone:
 
         await self.pc.setLocalDescription(await self.pc.createOffer())
         return str(self.pc.localDescription.sdp)
+
+    def speaks(self) -> MediaStreamTrack:
+        """What it says: a tone."""
+        return Tone(self.hertz)
 
     async def take_answer(self) -> None:
         assert self.pc is not None
@@ -181,6 +185,10 @@ class SoftPhone:
                     self.longest_gap = max(self.longest_gap, now - self._sound_at)
                 self._sound.append(samples.astype(np.float64))
                 self._sound_at = now
+                self.listens(now, samples)
+
+    def listens(self, now: float, samples: np.ndarray) -> None:
+        """20 ms at 48 kHz have come."""
 
     def forget_sound(self) -> None:
         self._sound.clear()

@@ -179,12 +179,14 @@ def read(mapping: Mapping[str, str]) -> Environment:
     if http_port == https_port:
         raise WrongVariable("CALLWRIGHT_HTTPS_PORT", f"{https_port} is CALLWRIGHT_HTTP_PORT already")
     database_url = _database_url(take, "DATABASE_URL")
+    data_dir = _data_dir(take)
+    speech_workers = int(speech.anything(data_dir / "speech-models"))
     return Environment(
         http_port=http_port,
         https_port=https_port,
         bind=bind,
         domain=_domain(take, https_port),
-        data_dir=_data_dir(take),
+        data_dir=data_dir,
         secret_key=take.text("CALLWRIGHT_SECRET_KEY"),
         old_secret_keys=tuple((take.text("CALLWRIGHT_OLD_SECRET_KEYS") or "").replace(",", " ").split()),
         project_id=_project_id(take),
@@ -195,7 +197,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         redis_url=_redis_url(take),
         web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
-        speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", int(speech.anything()), 0, 64),
+        speech_workers=take.number("CALLWRIGHT_SPEECH_WORKERS", speech_workers, 0, 64),
         media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
         media_mux=_media_mux(take),

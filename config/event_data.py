@@ -200,14 +200,20 @@ HEARD_TEXT: Final = {
     **SPAN,
 }
 # Words of operations on speech.
+OF_RECORDING: Final = {
+    "recording_id": uuid("of the transcript of a recording: its words are in the recording", required=False)
+}
 OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
+    "transcribe.failed": {"reason": FAILED, **OF_RECORDING},
     "transcribe.started": {
+        **OF_RECORDING,
         "model": text("`accurate` or `quick`", "accurate", required=False),
         "language": text("its language", "en", required=False, null=True),
     },
     "transcribe.partial": HEARD_TEXT,
     "transcribe.final": HEARD_TEXT,
     "transcribe.finished": {
+        **OF_RECORDING,
         "segments": Field({}, "the final pieces", 12, required=False),
         "text": text("all of it", "I would like to change my order.", required=False, null=True),
         "dropped_ms": Field(NUMBER, "sound that was not heard", 0, required=False),
@@ -217,6 +223,13 @@ OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
         "at_ms": Field(NUMBER, "since the operation began", 1800, required=False),
     },
     "detect.beep": {**SPAN, "hertz": Field(NUMBER, "its frequency", 1000, required=False)},
+    "denoise.finished": {
+        "denoised_ms": Field(NUMBER, "sound that was denoised", 61240, required=False),
+        "passed_ms": Field(
+            NUMBER, "sound that went on as it came, as the worker was late", 0, required=False
+        ),
+        "reason": text("`stopped` or `leg_ended`", "stopped", required=False),
+    },
     "detect.finished": {
         "result": text("as in `detect.result`, or `unknown`", "person", required=False),
         "reason": text("`detected`, `beep`, `message_over`, `timeout`, …", "detected", required=False),

@@ -77,6 +77,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "calls_detect": ("", f"The event `detect.result` contains the result. {KEY}"),
     "calls_relay": ("", f"Uses Twilio's ConversationRelay protocol. {KEY}"),
+    "calls_denoise": ("", f"For everybody who hears the leg. `denoise.*` events report it. {KEY}"),
     "calls_stream": ("", f"Uses Twilio's Media Streams protocol in both directions. {KEY}"),
     "calls_operation_control": ("", f"`control_id` is the one given when the operation was started. {KEY}"),
     "history_list": ("", f"{LIST} Needs the token of a subscriber or guest."),
@@ -108,6 +109,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "events_list": ("", f"`links.next` is always present, so that you can poll with it. {KEY}"),
     "recordings_list": ("", f"{LIST} {KEY}"),
     "recordings_get": ("", f"`url` works without credentials for five minutes. {KEY}"),
+    "recordings_transcribe": (
+        "",
+        f"`GET` of the recording then contains the transcript; `transcribe.*` events report it. {KEY}",
+    ),
     "recordings_delete": ("", f"409 while the recording is running. {KEY}"),
     "recordings_download": ("", "Needs an API key, or the `signature` in the recording's `url`."),
     "rooms_get": (

@@ -127,6 +127,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatusEnum": ["pending", "delivered", "parked", "cancelled"],
         "RecordingStatusEnum": ["processing", "completed", "failed"],
         "SessionStatusEnum": ["in-progress", "completed"],
+        "OperationStateEnum": ["wanted", "running", "finished", "failed"],
         "AlertKindEnum": ["webhook_failing", "worker_lost", "quality", "balance"],
         "PlayItemTypeEnum": ["audio", "tts", "silence", "ringtone"],
         "RelayInputEnum": ["none", "dtmf", "speech", "any"],

@@ -23,6 +23,7 @@ SUMMARIES = {
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
     "relay": "Let a program talk with a leg by text (conversation relay)",
+    "denoise": "Take the noise out of what a leg says",
 }
 WHOLE_CALL = ("record", "transcribe")  # without a leg they are of every party
 
@@ -78,15 +79,6 @@ class WishView(SwitchboardView):
         return Response(
             payloads.operation_payload(operations.control_operation(row.id, verb, control_id, wish, params))
         )
-
-
-class DenoiseView(SwitchboardView):
-    """`denoise` needs a speech worker that can do it, which no instance of this version has."""
-
-    @extend_schema(exclude=True)
-    def post(self, request: Request, call_id: str) -> Response:
-        leg_selection.locate(self.key(request), call_id)
-        raise errors.Unprocessable("speech_unavailable", "No speech worker of this instance takes noise out.")
 
 
 VIEWS = {verb: operation_view(verb) for verb in operation_params.VERBS}

@@ -15,9 +15,10 @@ from calling import models
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
-from calling.commands import leg_selection
+from calling.commands import leg_selection, operation_params, speech_params
 from calling.commands.params import Params
 from calling.media.recording import store as recording_store
+from calling.media.recording import transcripts
 from rest import errors, links, pagination
 from rest.known_names import query_of
 from tokens.subjects import ApiKey
@@ -27,13 +28,14 @@ LINK_SECONDS = 300
 TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 
 
-def payload(row: models.Recording, request: Request) -> dict[str, Any]:
-    """`url` needs no credentials for five minutes; None while there is nothing to fetch."""
+def payload(row: models.Recording, request: Request, *, whole: bool = True) -> dict[str, Any]:
+    """`url` needs no credentials for five minutes; None while there is nothing to fetch. Not `whole`: without
+    the words of the transcript."""
     link = None
     if row.state in ("finished", "partial"):
         signature = signing.dumps({"recording": str(row.id), "project": str(row.project_id)}, salt=SALT)
         link = links.absolute(f"/api/recordings/{row.id}/download?signature={signature}")
-    return payloads.recording_payload(row, link)
+    return payloads.recording_payload(row, link, transcripts.shown(row, whole=whole))
 
 
 def recording(key: ApiKey, recording_id: str) -> models.Recording:
@@ -61,7 +63,7 @@ class RecordingsView(SwitchboardView):
         rows = models.Recording.objects.filter(project_id=key.project_id)
         if call_id is not None:
             rows = rows.filter(call_id=call_id)
-        return pagination.page(request, rows, lambda row: payload(row, request))
+        return pagination.page(request, rows, lambda row: payload(row, request, whole=False))
 
 
 class RecordingView(SwitchboardView):
@@ -88,6 +90,22 @@ class RecordingView(SwitchboardView):
         recording_store.forget(row)
         row.delete()
         return Response(status=204)
+
+
+class TranscribeView(SwitchboardView):
+    @extend_schema(
+        operation_id="recordings_transcribe",
+        summary="Transcribe a recording",
+        request=schema.TranscribeRecording,
+        responses={200: schema.Recording, **schema.ERRORS},
+        tags=["recordings"],
+    )
+    def post(self, request: Request, recording_id: str) -> Response:
+        row = recording(self.key(request), recording_id)
+        form = self.form(request)
+        speech_params.require_recogniser()
+        control_id, params = operation_params.read("transcribe", form)
+        return Response(payload(transcripts.ask(row, params, control_id), request))
 
 
 class DownloadView(SwitchboardView):

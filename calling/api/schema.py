@@ -287,6 +287,15 @@ Transcribe = shape(
     hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
     partial_results=s.BooleanField(required=False, help_text="true where left out"),
     end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
+    redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
+)
+TranscribeRecording = shape(
+    "TranscribeRecording",
+    control_id=maybe(max_length=100),
+    **{
+        name: type(Transcribe)._declared_fields[name]
+        for name in ("model", "language", "hints", "end_silence_timeout", "redact")
+    },
 )
 DETECTION: dict[str, Any] = {
     "timeout": s.FloatField(required=False, min_value=1, max_value=300, help_text="seconds"),
@@ -321,6 +330,7 @@ Relay = shape(
     partial_prompts=s.BooleanField(required=False),
     debug=s.ListField(child=s.ChoiceField(["speaker-events", "tokens-played"]), required=False),
 )
+Denoise = shape("Denoise", **OPERATION)
 OPERATIONS = {
     "play": Play,
     "say": Say,
@@ -330,6 +340,7 @@ OPERATIONS = {
     "transcribe": Transcribe,
     "detect": Detect,
     "relay": Relay,
+    "denoise": Denoise,
 }
 RoomVerb = inline_serializer(
     "RoomVerb",
@@ -355,6 +366,14 @@ LegStats = shape(
     samples=s.ListField(child=s.DictField(child=s.JSONField())),
 )
 Stats = shape("Stats", call_id=s.UUIDField(), legs=s.ListField(child=LegStats))
+TranscriptSegment = shape(
+    "TranscriptSegment",
+    text=text(),
+    confidence=s.FloatField(),
+    start_ms=s.IntegerField(help_text="since the beginning of the recording"),
+    end_ms=s.IntegerField(),
+    channel=s.IntegerField(required=False, help_text="of two: 0 caller, 1 callee"),
+)
 Recording = shape(
     "Recording",
     id=s.UUIDField(),
@@ -367,6 +386,19 @@ Recording = shape(
     duration_ms=s.IntegerField(),
     size=s.IntegerField(),
     url=text(allow_null=True, help_text="signed download, valid for 5 minutes"),
+    transcript=inline_serializer(
+        "RecordingTranscript",
+        {
+            "state": s.ChoiceField(["wanted", "running", "finished", "failed"]),
+            "control_id": text(),
+            "model": text(),
+            "language": text(),
+            "reason": text(allow_null=True, help_text="why it failed"),
+            "text": s.CharField(required=False, help_text="all of it; not in lists"),
+            "segments": s.ListField(child=TranscriptSegment, required=False, help_text="not in lists"),
+        },
+        allow_null=True,
+    ),
 )
 Recordings = shape("Recordings", data=s.ListField(child=Recording), links=pagination.LINKS)
 Member = shape(

@@ -29,7 +29,6 @@ urlpatterns: list[URLPattern] = [
     path("api/calls/<str:call_id>/stats", calls.CallStatsView.as_view(), name="call-stats"),
     *(path(f"api/calls/<str:call_id>/{verb}", view) for verb, view in commands.VIEWS.items()),
     *(path(f"api/calls/<str:call_id>/{verb}", view) for verb, view in operations.VIEWS.items()),
-    path("api/calls/<str:call_id>/denoise", operations.DenoiseView.as_view()),
     path("api/calls/<str:call_id>/<str:verb>/<str:control_id>/<str:wish>", operations.WishView.as_view()),
     path("api/fabric/resources/subscribers/<uuid:id>/erase", erasure.EraseView.as_view()),
     path("api/alerts", alerts.AlertsView.as_view(), name="alerts"),
@@ -42,6 +41,7 @@ urlpatterns: list[URLPattern] = [
     path("api/push/subscription", push.SubscriptionView.as_view(), name="push-subscription"),
     path("api/recordings", recordings.RecordingsView.as_view(), name="recordings"),
     path("api/recordings/<str:recording_id>", recordings.RecordingView.as_view(), name="recording"),
+    path("api/recordings/<str:recording_id>/transcribe", recordings.TranscribeView.as_view()),
     path(
         "api/recordings/<str:recording_id>/download",
         recordings.DownloadView.as_view(),

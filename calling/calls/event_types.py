@@ -17,6 +17,7 @@ _WORDS: Final = {
     "transcribe": ("started", "partial", "final", "finished", "failed"),
     "detect": ("started", "result", "beep", "finished", "failed"),
     "relay": ("started", "finished", "failed"),
+    "denoise": ("started", "finished", "failed"),
     "room": ("started", "ended"),
     "participant": ("joined", "left", "talking", "muted", "unmuted"),
     "webhook": ("disabled",),

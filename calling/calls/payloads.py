@@ -148,7 +148,9 @@ def operation_payload(row: models.Operation) -> dict[str, Any]:
     }
 
 
-def recording_payload(row: models.Recording, url: str | None) -> dict[str, Any]:
+def recording_payload(
+    row: models.Recording, url: str | None, transcript: dict[str, Any] | None
+) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "call_id": str(row.call_id),
@@ -160,4 +162,5 @@ def recording_payload(row: models.Recording, url: str | None) -> dict[str, Any]:
         "duration_ms": row.duration_ms,
         "size": row.size,
         "url": url,
+        "transcript": transcript,
     }

@@ -10,7 +10,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
            start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
-* transcribe, detect: `speech_params`
+* transcribe, detect, denoise: `speech_params`
 * relay: `relay_params`
 """
 
@@ -27,8 +27,8 @@ from calling.outbound_http import url_guard
 from calling.swml import rings
 from rest.json_bodies import Json
 
-VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "relay")
-SPEECH = ("transcribe", "detect", "relay")  # what needs a speech worker
+VERBS = ("play", "say", "record", "collect", "stream", "transcribe", "detect", "denoise", "relay")
+SPEECH = ("transcribe", "detect", "denoise", "relay")  # what needs a speech worker
 WISHES = {
     "play": ("stop", "pause", "resume", "volume"),
     "say": ("stop", "pause", "resume", "volume"),
@@ -38,6 +38,7 @@ WISHES = {
     "transcribe": ("stop",),
     "detect": ("stop",),
     "relay": ("stop",),
+    "denoise": ("stop",),
 }
 MAX_ITEMS = 50
 MAX_TEXT = 5000
@@ -291,4 +292,5 @@ READERS: dict[str, Callable[[Params], dict[str, Any]]] = {
     "transcribe": speech_params.transcribe,
     "detect": speech_params.detect,
     "relay": relay_params.relay,
+    "denoise": speech_params.denoise,
 }

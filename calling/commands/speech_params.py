@@ -1,9 +1,10 @@
-"""What `transcribe` and `detect` may carry, and whether this instance can do them: 422 by name where not.
+"""What `transcribe`, `detect` and `denoise` may carry, and whether this instance can do them: 422 where not.
 
-* transcribe {model: accurate|quick, language, hints, partial, end_silence_ms}
+* transcribe {model: accurate|quick, language, hints, partial, end_silence_ms, redact: [digits, card_numbers]}
 * speech of collect {the same but partial, speech_timeout}
 * detect     {timeout, initial_timeout, end_silence_timeout, machine_voice_threshold,
               machine_words_threshold, machine_ready_timeout, wait_for_beep}
+* denoise    {}
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from calling.commands.params import Params
-from calling.speech import installed
+from calling.speech import installed, redaction
 from rest import errors
 
 MODELS: Final = (installed.ACCURATE, installed.QUICK)
@@ -31,10 +32,15 @@ def require_worker(attribute: str | None = None) -> None:
         raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.", attribute)
 
 
+def recognisers() -> tuple[str, ...]:
+    """The models of this instance, the better first."""
+    return installed.recognisers(settings.CALLWRIGHT_SPEECH_MODELS)
+
+
 def require_recogniser(model: str | None = None) -> None:
     """Raises 422 `speech_unavailable` where no recogniser is installed, or not that one."""
     require_worker()
-    there = installed.recognisers()
+    there = recognisers()
     if not there:
         words = f"No speech recogniser is installed: {installed.ADVICE}"
         raise errors.Unprocessable(UNAVAILABLE, words)
@@ -52,6 +58,8 @@ def transcribe(form: Params) -> dict[str, Any]:
         "partial": form.boolean("partial_results") is not False,
         "end_silence_ms": 700 if silence is None else round(silence * 1000),
     }
+    if redactions := redact(form):
+        params["redact"] = redactions
     if form.faults:
         return params
     return {"model": chosen_model(form, model, language), **params}
@@ -60,8 +68,9 @@ def transcribe(form: Params) -> dict[str, Any]:
 def chosen_model(form: Params, model: str | None, language: str, attribute: str = "language") -> str:
     """The model asked for, or the best that is installed. Raises 422 `speech_unavailable`."""
     require_recogniser(model)
-    chosen = model or installed.recognisers()[0]
-    if chosen == installed.QUICK and language.partition("-")[0].lower() != "en":
+    english = language.partition("-")[0].lower() == "en"
+    chosen = model or recognisers()[0]
+    if chosen == installed.QUICK and not english:
         words = f"The model {chosen} understands English alone."
         if model is None:
             raise errors.Unprocessable(UNAVAILABLE, words, attribute)
@@ -74,6 +83,17 @@ def collected(form: Params) -> dict[str, Any]:
     longest = form.number("speech_timeout", 1, 600)
     params = transcribe(form)
     return {**params, "partial": False, "speech_timeout": 60 if longest is None else longest}
+
+
+def redact(form: Params) -> list[str]:
+    """What leaves the text before anybody is told it."""
+    given = form.value("redact")
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(each in redaction.KINDS for each in given):
+        form.fail("redact", f"redact must be a list of {' and '.join(redaction.KINDS)}.")
+        return []
+    return sorted(set(given))
 
 
 def hints(form: Params) -> list[str]:
@@ -103,6 +123,15 @@ def detect(form: Params) -> dict[str, Any]:
     if not form.faults:
         require_worker()
     return params
+
+
+def denoise(form: Params) -> dict[str, Any]:
+    if not form.faults:
+        require_worker()
+        if not installed.denoiser(settings.CALLWRIGHT_SPEECH_MODELS):
+            words = f"No denoiser is installed: {installed.DENOISE_ADVICE}"
+            raise errors.Unprocessable(UNAVAILABLE, words)
+    return {}
 
 
 def machine_detection(form: Params) -> dict[str, Any] | None:

@@ -65,9 +65,18 @@ class Recording(models.Model):
     duration_ms = models.IntegerField(default=0)
     size = models.BigIntegerField(default=0)
     path = models.CharField(max_length=500)
+    transcript = models.JSONField(default=dict, db_default={}, editable=False)
+    # wanted, running, finished, failed; empty where none was asked for
+    transcript_state = models.CharField(max_length=10, default="", db_default="", editable=False)
+    transcript_beat = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["call_id"], name="recording_open", condition=models.Q(state="recording")),
+            models.Index(
+                fields=["id"],
+                name="recording_to_transcribe",
+                condition=models.Q(transcript_state__in=["wanted", "running"]),
+            ),
         ]

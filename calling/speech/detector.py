@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -17,6 +17,8 @@ _SILENT: Final = np.zeros(FRAME, np.int16)
 
 class Detector:
     """One party's sound, frame by frame; lost frames count as silence."""
+
+    takes: ClassVar[type[Sound]] = Sound
 
     def __init__(self, ask: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> None:
         self.dropped = 0

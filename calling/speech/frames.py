@@ -1,14 +1,15 @@
 """The local protocol between media worker and speech worker: frames of words (JSON) and of sound. Pure.
 
-A frame is one byte of kind, four bytes of length, and as many bytes. Sound is 20 ms of 16 bit samples at
-16 kHz behind its number, so that what was dropped on the way is a gap and not a shift in time.
+A frame is one byte of kind, four bytes of length, and as many bytes. Sound to be heard is 20 ms of 16 bit
+samples at 16 kHz behind its number, so that what was dropped on the way is a gap and not a shift in time.
+Sound that comes back is a piece: what one packet carried, behind its number and its rate.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,9 +23,15 @@ FRAME: Final = RATE // 50
 FRAME_MS: Final = 20
 MAX_WORDS: Final = 64 * 1024
 _HEADER: Final = struct.Struct(">BI")
+MAX_PIECE: Final = 5760  # samples: 120 ms at 48 kHz, the longest packet of Opus
 _NUMBER: Final = struct.Struct(">I")
-_WORDS, _SOUND = 0, 1
-_LONGEST: Final = {_WORDS: MAX_WORDS, _SOUND: _NUMBER.size + FRAME * 2}
+_OF_PIECE: Final = struct.Struct(">IH")  # its number, its rate
+_WORDS, _SOUND, _PIECE = 0, 1, 2
+_LONGEST: Final = {
+    _WORDS: MAX_WORDS,
+    _SOUND: _NUMBER.size + FRAME * 2,
+    _PIECE: _OF_PIECE.size + MAX_PIECE * 2,
+}
 
 
 class BadFrame(Exception):
@@ -39,6 +46,18 @@ class Sound:
     pcm: Pcm
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The sound of one packet at `rate` Hz, and the answer to it, which has the same number and length."""
+
+    number: int
+    rate: int
+    pcm: Pcm
+
+
+Frame = dict[str, Any] | Sound | Piece
+
+
 def of_words(words: Mapping[str, Any]) -> bytes:
     body = json.dumps(words, ensure_ascii=False).encode()
     if len(body) > MAX_WORDS:
@@ -51,13 +70,20 @@ def of_sound(number: int, pcm: Pcm) -> bytes:
     return _HEADER.pack(_SOUND, len(body)) + body
 
 
+def of_piece(piece: Piece) -> bytes:
+    if not 0 < len(piece.pcm) <= MAX_PIECE:
+        raise ValueError("no sound, or too much for one packet")
+    body = _OF_PIECE.pack(piece.number, piece.rate) + piece.pcm.astype("<i2").tobytes()
+    return _HEADER.pack(_PIECE, len(body)) + body
+
+
 class FrameReader:
     """Bytes as they come, cut into frames. `feed` raises BadFrame."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[dict[str, Any] | Sound]:
+    def feed(self, data: bytes) -> Iterator[Frame]:
         self._rest += data
         while len(self._rest) >= _HEADER.size:
             kind, length = _HEADER.unpack_from(self._rest)
@@ -68,7 +94,7 @@ class FrameReader:
                 return
             body = bytes(self._rest[_HEADER.size : end])
             del self._rest[:end]
-            yield _words(body) if kind == _WORDS else _sound(body)
+            yield _READ[kind](body)
 
 
 def _words(body: bytes) -> dict[str, Any]:
@@ -85,3 +111,14 @@ def _sound(body: bytes) -> Sound:
     if len(body) != _LONGEST[_SOUND]:
         raise BadFrame
     return Sound(_NUMBER.unpack_from(body)[0], np.frombuffer(body, "<i2", offset=_NUMBER.size))
+
+
+def _piece(body: bytes) -> Piece:
+    size = len(body) - _OF_PIECE.size
+    if size < 2 or size % 2:
+        raise BadFrame
+    number, rate = _OF_PIECE.unpack_from(body)
+    return Piece(number, rate, np.frombuffer(body, "<i2", offset=_OF_PIECE.size))
+
+
+_READ: Final[dict[int, Callable[[bytes], Frame]]] = {_WORDS: _words, _SOUND: _sound, _PIECE: _piece}

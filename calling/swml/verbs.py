@@ -327,6 +327,8 @@ VERBS: Final[Mapping[str, Verb]] = {
         defaults={"detect_message_end": False, "timeout": 30, "wait": True},
     ),
     "live_transcribe": Verb({"action": live_transcript}, ("action",), "action"),
+    "denoise": Verb(),
+    "stop_denoise": Verb(),
 }
 UNSUPPORTED: Final = frozenset(
     {
@@ -334,8 +336,6 @@ UNSUPPORTED: Final = frozenset(
         "ai_sidecar",
         "amazon_bedrock",
         "bedrock",
-        "denoise",
-        "stop_denoise",
         "enter_queue",
         "live_translate",
         "pay",

@@ -23,6 +23,7 @@ WORDS = {
     "stream": "streaming",
     "transcribe": "transcribing",
     "detect": "detecting",
+    "denoise": "denoising",
 }
 DETECTED = {  # type and event of SignalWire's `detect`
     "person": ("machine", "HUMAN"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clients.command import call, completion, events, listen, loadtest, settings_file, token
+from clients.command import call, completion, events, listen, loadtest, rehearse, settings_file, speech, token
 from clients.command.instance import Away, Refused, WrongUsage, from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--json", action="store_true", help="print JSON lines instead of text")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (call, listen, events, token, settings_file, loadtest, completion):
+    for module in (call, listen, events, token, settings_file, loadtest, rehearse, speech, completion):
         module.add(commands)
     for each in commands.choices.values():  # after the command they mean the same
         for option in ("--url", "--key"):

@@ -131,6 +131,8 @@ ACTS: dict[str, Act] = {
     "calls_transcribe": Act({"leg": "callee", "language": "en-US"}),
     "calls_detect": Act({"leg": "callee", "wait_for_beep": True}),
     "calls_relay": Act({"leg": "callee", "url": "wss://bot.example.com/talk", "welcome_greeting": "Hello"}),
+    "calls_denoise": Act({"leg": "caller"}),
+    "recordings_transcribe": Act({"language": "en-US"}),
     "calls_operation_control": Act({}),
     "history_list": Act(by="alice"),
     "history_seen": Act({}, by="alice"),

@@ -29,7 +29,8 @@ NO_JSON = {"recordings_download"}
 @pytest.fixture(autouse=True)
 def _a_speech_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
+    monkeypatch.setattr(installed, "recognisers", lambda own: (installed.ACCURATE,))
+    monkeypatch.setattr(installed, "denoiser", lambda own: True)
 
 
 @cache

@@ -15,7 +15,7 @@ from tests.support import fake_worker, rest_client
 @pytest.fixture(autouse=True)
 def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda: ("accurate", "quick"))
+    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
 
 
 def test_what_is_wanted_of_a_transcript_is_kept(cast):
@@ -30,6 +30,14 @@ def test_what_is_wanted_of_a_transcript_is_kept(cast):
         "partial": True,
         "end_silence_ms": 1200,
     }
+
+
+def test_numbers_leave_a_transcript_where_that_is_wished(cast):
+    call_id = fake_worker.talking(cast)
+    body = {"leg": "caller", "redact": ["digits", "card_numbers", "digits"]}
+    assert cast.rest.post(f"/api/calls/{call_id}/transcribe", body).status_code == 200
+    kept = models.Operation.objects.get(verb="transcribe").params
+    assert kept["redact"] == ["card_numbers", "digits"]
 
 
 def test_a_collect_takes_words_alone_or_beside_digits(cast):
@@ -89,6 +97,8 @@ def test_words_are_told_with_their_leg_and_never_to_a_party(cast):
         ("transcribe", {"language": "english!"}, "language"),
         ("transcribe", {"model": "quick", "language": "fr"}, "language"),
         ("transcribe", {"hints": "Schmidt"}, "hints"),
+        ("transcribe", {"redact": "digits"}, "redact"),
+        ("transcribe", {"redact": ["names"]}, "redact"),
         ("transcribe", {"hints": ["x"] * 101}, "hints"),
         ("transcribe", {"end_silence_timeout": 0}, "end_silence_timeout"),
         ("detect", {"leg": "callee", "timeout": 0}, "timeout"),
@@ -108,17 +118,27 @@ def test_a_wrong_field_is_named(cast, verb: str, body: dict[str, Any], attribute
 
 
 def test_a_worker_without_a_recogniser_detects_and_does_not_transcribe(cast, monkeypatch):
-    monkeypatch.setattr(installed, "recognisers", lambda: ())
+    monkeypatch.setattr(installed, "recognisers", lambda own: ())
     call_id = fake_worker.talking(cast)
     error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/transcribe", {}), 422)
     assert error["code"] == "speech_unavailable" and "requirements-speech.lock" in error["message"]
     assert cast.rest.post(f"/api/calls/{call_id}/detect", {"leg": "callee"}).status_code == 200
 
 
-def test_denoise_is_refused_still(cast):
+def test_noise_is_taken_out_of_one_leg_where_a_denoiser_is_installed(cast, monkeypatch):
     call_id = fake_worker.talking(cast)
-    error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/denoise", {"leg": "caller"}), 422)
-    assert error["code"] == "speech_unavailable"
+    path = f"/api/calls/{call_id}/denoise"
+    monkeypatch.setattr(installed, "denoiser", lambda own: False)
+    error = rest_client.error_of(cast.rest.post(path, {"leg": "caller"}), 422)
+    assert error["code"] == "speech_unavailable" and "requirements-denoise.lock" in error["message"]
+    monkeypatch.setattr(installed, "denoiser", lambda own: True)
+    assert rest_client.error_of(cast.rest.post(path, {}), 422)["attribute"] == "leg"
+    made = cast.rest.post(path, {"leg": "caller", "control_id": "quiet"}).json()
+    assert (made["verb"], made["state"], made["control_id"]) == ("denoise", "wanted", "quiet")
+    assert made["leg_id"] == fake_worker.leg_of(call_id, "caller").id
+    assert cast.rest.post(f"{path}/quiet/stop").status_code == 200
+    assert models.Operation.objects.get(verb="denoise").wish == "stop"
+    assert cast.rest.post(f"{path}/quiet/pause").status_code == 404
 
 
 @pytest.mark.parametrize(

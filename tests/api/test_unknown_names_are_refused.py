@@ -30,7 +30,7 @@ from tests.support.rest_client import error_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # What needs a speech worker is refused whatever it says.
-SPOKEN = tuple(f"/{verb}" for verb in (*operation_params.SPEECH, "denoise"))
+SPOKEN = tuple(f"/{verb}" for verb in operation_params.SPEECH)
 NATIVE = [each for each in templates() if known_names.is_native("/" + each) and not each.endswith(SPOKEN)]
 DOCS = Path(__file__).parents[2] / "docs" / "contract.md"
 # What a body must hold so that nothing is missing before its names are judged.

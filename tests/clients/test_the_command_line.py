@@ -234,7 +234,18 @@ def test_credentials_of_this_machines_instance_are_found(environment, cast, tmp_
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_every_command(environment, shell):
     script = callwright(environment, "completion", shell).stdout
-    for word in ("call", "listen", "events", "token", "init", "doctor", "loadtest", "forward-to"):
+    for word in (
+        "call",
+        "listen",
+        "events",
+        "token",
+        "init",
+        "doctor",
+        "loadtest",
+        "rehearse",
+        "speech",
+        "forward-to",
+    ):
         assert word in script
     if shell == "bash":
         asked = f"{script}\nCOMP_WORDS=(callwright listen --f); COMP_CWORD=2; _callwright; echo $COMPREPLY"

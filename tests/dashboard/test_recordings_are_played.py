@@ -56,3 +56,17 @@ def test_the_call_page_offers_the_player(world, recording):
         f"/dashboard/recordings/{recording.pk}"
         in client.get(f"/dashboard/calls/{recording.call_id}").content.decode()
     )
+
+
+def test_the_call_page_shows_what_was_said_and_never_as_markup(world, recording):
+    said = [
+        {"text": "Hello <b>there</b>.", "start_ms": 100, "end_ms": 900, "confidence": 1, "channel": 0},
+        {"text": "Good day.", "start_ms": 1500, "end_ms": 2100, "confidence": 1, "channel": 1},
+    ]
+    models.Recording.objects.update(transcript_state="finished", transcript={"segments": said})
+    client = Client()
+    client.force_login(world.people["vera"])
+    page = client.get(f"/dashboard/calls/{recording.call_id}").content.decode()
+    assert "Caller: Hello &lt;b&gt;there&lt;/b&gt;." in page and "Callee: Good day." in page
+    client.force_login(world.people["mallory"])
+    assert client.get(f"/dashboard/calls/{recording.call_id}").status_code == 404

@@ -51,7 +51,7 @@ def hearing(
 
 
 def told(call_id: str) -> list[tuple[str, dict[str, Any]]]:
-    rows = models.Event.objects.filter(call_id=call_id, type__regex="^(detect|transcribe)[.]")
+    rows = models.Event.objects.filter(call_id=call_id, type__regex="^(detect|transcribe|denoise)[.]")
     return [(row.type.partition(".")[2], json.loads(row.body)["data"]) for row in rows.order_by("sequence")]
 
 
@@ -175,6 +175,67 @@ def ended(call_id: str, name: str) -> models.Operation:
     rows = models.Operation.objects.filter(call_id=call_id, control_id=name)
     wait_for(lambda: rows.exclude(state__in=operations.LIVE).exists(), 15, f"the end of {name}")
     return rows.get()
+
+
+async def speak_another_tone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A speech worker that answers each sound with 1,300 Hz instead of it, until it is cut off."""
+    incoming, at = frames.FrameReader(), 0
+    while data := await reader.read(65536):
+        for frame in incoming.feed(data):
+            if isinstance(frame, frames.Piece):
+                steps = np.arange(at, at + len(frame.pcm)) / frame.rate
+                wave = (np.sin(2 * np.pi * 1300 * steps) * 9000).astype(np.int16)
+                writer.write(frames.of_piece(frames.Piece(frame.number, frame.rate, wave)))
+                at += len(frame.pcm)
+            elif isinstance(frame, dict) and frame.get("job") == "denoise":
+                writer.write(frames.of_words({"say": "ready"}))
+                WRITERS.append(writer)
+
+
+WRITERS: list[asyncio.StreamWriter] = []
+
+
+async def test_a_leg_is_denoised_for_the_other_party_until_the_worker_is_lost(
+    cast: Cast, start_worker: Callable[..., WorkerProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "speech").mkdir()
+    server = await asyncio.start_unix_server(speak_another_tone, tmp_path / "speech" / "1.sock")
+    await asyncio.to_thread(start_worker, wait=False, CALLWRIGHT_SPEECH_WORKERS="1")
+    await callers.in_thread(wait_for, models.MediaWorker.objects.exists, 60, "the worker")
+    alice, bob = Phone(500), Phone(2100)
+    device = await callers.come_online(cast.bob)
+    call_id = await callers.dial(cast.alice, alice, cast.bob.address)
+    await callers.pick_up(cast.bob, bob, call_id, device)
+    await callers.hears(bob, 500)
+    leg_id = (await callers.leg(call_id, "caller")).id
+
+    async def denoise(name: str) -> None:
+        await callers.in_thread(operations.operate, call_id, leg_id, "denoise", name, {})
+
+    await denoise("first")
+    await callers.hears(bob, 1300)
+    await callers.hears(alice, 2100)
+    await denoise("second")  # one at a time
+    assert (await until_told(call_id, "failed"))["reason"] == "already_denoised"
+    await callers.in_thread(operations.control_operation, call_id, "denoise", "first", "stop")
+    finished = await until_told(call_id, "finished")
+    assert finished["reason"] == "stopped" and finished["denoised_ms"] > 0
+    await callers.hears(bob, 500)
+    await denoise("third")
+    await callers.hears(bob, 1300)
+    WRITERS[-1].close()
+    for _ in range(100):
+        reasons = [
+            data["reason"] for word, data in await callers.in_thread(told, call_id) if word == "failed"
+        ]
+        if "speech_worker_lost" in reasons:
+            break
+        await asyncio.sleep(0.1)
+    assert reasons == ["already_denoised", "speech_worker_lost"]
+    await callers.hears(bob, 500)
+    assert (await callers.snapshot(call_id)).state == "answered"
+    await asyncio.gather(alice.close(), bob.close())
+    server.close()
 
 
 async def test_a_party_is_heard_and_a_killed_worker_is_told_while_the_call_goes_on(

@@ -113,7 +113,7 @@ async def test_a_job_that_nobody_knows_is_refused(place: Path) -> None:
 async def test_a_recogniser_that_is_not_installed_says_what_to_add(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installed, "recognisers", lambda: ())
+    monkeypatch.setattr(installed, "recognisers", lambda own: ())
     serving = asyncio.create_task(SpeechServer(tmp_path).serve(tmp_path / "1.sock"))
     await until((tmp_path / "1.sock").exists)
     with pytest.raises(SpeechFailed, match=r"requirements-speech\.lock"):

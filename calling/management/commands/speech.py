@@ -1,4 +1,4 @@
-"""`manage.py speech`: one speech worker, which hears what media workers of this host send it."""
+"""`manage.py speech`: one speech worker, which hears what media workers of this host send, and recordings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from calling.media.recording import transcription
 from calling.speech.server import SpeechServer
 
 
@@ -31,7 +32,8 @@ class Command(BaseCommand):
 
 async def run(socket: Path, models: Path) -> None:
     """Until SIGTERM or SIGINT."""
-    serving = asyncio.create_task(SpeechServer(models).serve(socket))
+    server = SpeechServer(models)
+    serving = asyncio.ensure_future(asyncio.gather(server.serve(socket), transcription.serve(server)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)

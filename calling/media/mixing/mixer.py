@@ -8,7 +8,6 @@ alone. Who is seen is `gallery`; who may join, lock or mute is decided elsewhere
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from calling.media.codecs.audio_codecs import Decoder, Encoder, decoder
 from calling.media.codecs.jitter_buffer import LOST, JitterBuffer, Lost, Wait
 from calling.media.codecs.opus import Pcm
+from calling.media.codecs.sound_level import level_of
 from calling.media.mixing.active_speakers import ActiveSpeakers
 from calling.media.mixing.video_layout import VideoLayout
 from calling.media.rtp.media_port import MediaPort
@@ -236,7 +236,7 @@ class Mixer:
                     pcm = member.pcm()
                     if pcm is not None:
                         plain[member] = pcm
-                        self.talkers.level(member, _level(pcm))
+                        self.talkers.level(member, level_of(pcm))
         chosen = self.talkers.tick(muted)
         for member in self.members:
             member.chosen = member in chosen
@@ -306,14 +306,6 @@ class Mixer:
 def _clipped(total: NDArray[np.int32]) -> Pcm:
     """int32 to int16 without np.clip, which costs as much as an encode of silence."""
     return np.maximum(np.minimum(total, 32767), -32768).astype(np.int16)
-
-
-def _level(pcm: Pcm) -> int:
-    """RFC 6464 level of samples."""
-    power = float(np.dot(pcm.astype(np.float32), pcm.astype(np.float32))) / max(1, len(pcm))
-    if power < 1:
-        return 127
-    return max(0, min(127, round(-10 * math.log10(power / 32768.0**2))))
 
 
 __all__ = ["LOST", "Mixer", "MixerMember"]

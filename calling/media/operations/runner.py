@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from calling.media.operations.denoise import Denoise
 from calling.media.operations.detect import Detect
 from calling.media.operations.digits import Collect, SendDigits
 from calling.media.operations.operation import OperationFailed, RunningOperation
@@ -31,6 +32,7 @@ OPERATIONS: dict[str, Maker] = {
     "transcribe": Transcribe,
     "detect": Detect,
     "relay": Relay,
+    "denoise": Denoise,
 }
 
 

@@ -12,6 +12,7 @@ from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.session.context import SessionContext
 from calling.media.session.rows import OperationRow
 from calling.speech.link import SpeechFailed
+from calling.speech.redaction import redact
 
 LOOK_SECONDS: Final = 1.0
 LAST_WORDS_SECONDS: Final = 15.0
@@ -49,6 +50,10 @@ class Transcribe(RunningOperation):
             for hearing in self._legs.values():
                 hearing.close()
         return self.remains()
+
+    @property
+    def _language(self) -> str:
+        return str(self.wanted.params["language"])
 
     def remains(self) -> dict[str, Any]:
         dropped = self._dropped_ms + sum(each.dropped_ms for each in self._legs.values())
@@ -101,6 +106,8 @@ class Transcribe(RunningOperation):
             if word == "finished":
                 self._dropped_ms += max(0, int(said.get("dropped_ms", 0)) - hearing.dropped_ms)
                 return
+            if "text" in said and self.wanted.params.get("redact"):
+                said["text"] = redact(str(said["text"]), self.wanted.params["redact"], self._language)
             if word == "final":
                 self._segments += 1
                 self._text = f"{self._text} {said.get('text', '')}".strip()[:MOST_TEXT]

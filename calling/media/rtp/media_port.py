@@ -303,4 +303,5 @@ class MediaPort:
                 if listen is not None:
                     listen(None)
             inlet.sinks = inlet.taps = ()
+            inlet.filter = None
             inlet.streams.clear()

@@ -70,6 +70,25 @@ class Tap(Protocol):
         """level: RFC 6464 audio level in -dBov (0 loud, 127 silent), None if the device does not send it."""
 
 
+class Filter(Protocol):
+    """Gets each packet before the taps and sinks do, and may hand it to `deliver` later, and changed."""
+
+    def take(
+        self,
+        stream: RtpReceiveStream,
+        view: memoryview,
+        size: int,
+        mark: int,
+        sequence: int,
+        timestamp: int,
+        now: float,
+    ) -> bool:
+        """Whether it keeps the packet; must copy what it keeps. False: it goes on at once."""
+
+    def renew(self) -> None:
+        """Packets were held back and come again."""
+
+
 class Feedback(Protocol):
     """What goes back to the device that sends: its transport."""
 
@@ -197,8 +216,7 @@ class RtpReceiveStream:
         restarts = self.restarts = self.restarts or Restarts()
         found = restarts.judge(step, sequence, self.packets)
         if found is Order.RESTART:
-            for sink in self.inlet.sinks:
-                sink.renew()
+            self.inlet.renew()
             self.base = sequence - self.expected  # what was expected and lost until now stays counted
             self.cycles, self.top = 0, sequence
             self.arrivals = None
@@ -246,6 +264,7 @@ class RtpReceiver:
         self.muted = False
         self.sinks: tuple[Sink, ...] = ()
         self.taps: tuple[Tap, ...] = ()
+        self.filter: Filter | None = None
         self.line: Transceiver | None = None
         self.transport: Feedback | None = None
         self.streams: dict[int, RtpReceiveStream] = {}
@@ -342,11 +361,17 @@ class RtpReceiver:
     def mute(self, muted: bool) -> None:
         """Forward nothing while muted; digits are still noticed."""
         if self.muted and not muted:
-            for sink in self.sinks:
-                sink.renew()
+            self.renew()
             if self.kind == "video":
                 self.request_keyframe()
         self.muted = muted
+
+    def renew(self) -> None:
+        """What comes next follows nothing."""
+        if self.filter is not None:
+            self.filter.renew()
+        for sink in self.sinks:
+            sink.renew()
 
     def deliver(
         self,
@@ -360,6 +385,10 @@ class RtpReceiver:
     ) -> None:
         """One packet to all that hear this leg. What lies in `buffer` may be overwritten."""
         if self.muted:
+            return
+        if self.filter is not None and self.filter.take(
+            stream, buffer.view, size, mark, sequence, timestamp, now
+        ):
             return
         if self.taps:
             self.tap_packet(buffer.view, size, mark, sequence, timestamp)

@@ -106,6 +106,17 @@ class BackgroundActions(ConnectActions):
         row = await self._stop("transcribe", "")
         return FAILED if row is None else {"result": "success"}
 
+    async def start_denoise(self, action: actions.StartDenoise) -> Outcome:
+        await self.answer(action)
+        if self.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+            return FAILED
+        row = await self._start("denoise", "", {}, "")
+        return FAILED if row is None else {"result": "success"}
+
+    async def stop_denoise(self, action: actions.StopDenoise) -> Outcome:
+        row = await self._stop("denoise", "")
+        return FAILED if row is None else {"result": "success"}
+
     async def follow(self, verb: str, control_id: str, url: str) -> None:
         """What becomes of an operation is told to `url`, where there is one."""
         if url:

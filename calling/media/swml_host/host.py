@@ -303,6 +303,8 @@ PERFORMED: Final[Mapping[type[actions.Action], Callable[[ScriptHost, Any], Await
     actions.StartTranscribe: ScriptHost.start_transcribe,
     actions.StopTranscribe: ScriptHost.stop_transcribe,
     actions.ConnectRelay: ScriptHost.connect_relay,
+    actions.StartDenoise: ScriptHost.start_denoise,
+    actions.StopDenoise: ScriptHost.stop_denoise,
     actions.JoinRoom: ScriptHost.join_room,
     actions.Transfer: ScriptHost.transfer,
     actions.Refer: ScriptHost.refer,

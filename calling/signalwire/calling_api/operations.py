@@ -131,19 +131,36 @@ def live_transcribe(request: Request) -> dict[str, Any]:
         form.fail("action", str(problem))
         form.check()
     if action == "stop":
-        live = models.Operation.objects.filter(
-            call_id=request.call_id, verb="transcribe", state__in=operations.LIVE
-        )
-        last = live.order_by("-created_at").first()
-        if last is None:
-            raise errors.NotFound
-        operations.control_operation(request.row.id, "transcribe", last.control_id, "stop")
-        return {"control_id": last.control_id}
+        return stop_last(request, "transcribe")
     start = action["start"]
     asked = {**swml.asks(start), "control_id": form.value("control_id")}
     url = {"status_url": start["webhook"]} if "webhook" in start else {}
     telling = Request(request.key, request.command, request.row, Params({**form.data, **url}))
     return begin(telling, "transcribe", asked, of_all=swml.of_all(start))
+
+
+def stop_last(request: Request, verb: str) -> dict[str, Any]:
+    """Stop the one that began last. 404 where none goes on."""
+    live = models.Operation.objects.filter(call_id=request.call_id, verb=verb, state__in=operations.LIVE)
+    last = live.order_by("-created_at").first()
+    if last is None:
+        raise errors.NotFound
+    operations.control_operation(request.row.id, verb, last.control_id, "stop")
+    return {"control_id": last.control_id}
+
+
+def denoise(request: Request) -> dict[str, Any]:
+    """`calling.denoise`: the leg's sound without its noise, for everybody who hears it."""
+    require_speech(request)
+    return begin(request, "denoise", request.form.data)
+
+
+def denoise_stop(request: Request) -> dict[str, Any]:
+    """`calling.denoise.stop`: the one of that control_id, or without one the one that began last."""
+    if request.form.given("control_id"):
+        return control("denoise", "stop")(request)
+    request.form.check()
+    return stop_last(request, "denoise")
 
 
 DETECT = (

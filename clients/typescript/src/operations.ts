@@ -46,6 +46,11 @@ export class Calls {
     return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
   }
 
+  /** Take the noise out of what a leg says: `POST /api/calls/{call_id}/denoise`. */
+  denoise(callId: string, body?: types.Denoise, options: Post = {}): Promise<types.Operation> {
+    return this.sender.send('POST', pathOf('/api/calls/{call_id}/denoise', callId), { body, ...options });
+  }
+
   /** Detect whether a person, a machine or a fax answered: `POST /api/calls/{call_id}/detect`. */
   detect(callId: string, body?: types.Detect, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/detect', callId), { body, ...options });
@@ -564,6 +569,11 @@ export class Recordings {
   /** Recordings, newest first: `GET /api/recordings`. */
   list(query: { call_id?: string; page_size?: number; page_token?: string } = {}): Promise<types.Recordings> {
     return this.sender.send('GET', '/api/recordings', { query });
+  }
+
+  /** Transcribe a recording: `POST /api/recordings/{recording_id}/transcribe`. */
+  transcribe(recordingId: string, body?: types.TranscribeRecording, options: Post = {}): Promise<types.Recording> {
+    return this.sender.send('POST', pathOf('/api/recordings/{recording_id}/transcribe', recordingId), { body, ...options });
   }
 
 }

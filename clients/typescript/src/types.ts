@@ -22,6 +22,9 @@ export type EventType =
   | 'collect.paused'
   | 'collect.resumed'
   | 'collect.started'
+  | 'denoise.failed'
+  | 'denoise.finished'
+  | 'denoise.started'
   | 'detect.beep'
   | 'detect.failed'
   | 'detect.finished'
@@ -346,6 +349,13 @@ export interface DeliveryAttempt {
 }
 
 export type DeliveryStatusEnum = 'pending' | 'delivered' | 'parked' | 'cancelled';
+
+export interface Denoise {
+  /** a leg's id, caller, callee or target; only from an API key */
+  leg?: string;
+  /** a name of your own for it; made where left out */
+  control_id?: string;
+}
 
 export interface Detect {
   /** a leg's id, caller, callee or target; only from an API key */
@@ -964,14 +974,30 @@ export interface Recording {
   size: number;
   /** signed download, valid for 5 minutes */
   url: string | null;
+  transcript: RecordingTranscript | null;
 }
 
 export type RecordingStateEnum = 'recording' | 'finished' | 'partial' | 'failed';
+
+export interface RecordingTranscript {
+  state: OperationStateEnum;
+  control_id: string;
+  model: string;
+  language: string;
+  /** why it failed */
+  reason: string | null;
+  /** all of it; not in lists */
+  text?: string;
+  /** not in lists */
+  segments?: Array<TranscriptSegment>;
+}
 
 export interface Recordings {
   links: Links;
   data: Array<Recording>;
 }
+
+export type RedactEnum = 'digits' | 'card_numbers';
 
 export interface RefreshFields {
   refresh_token: string;
@@ -1506,6 +1532,29 @@ export interface Transcribe {
   partial_results?: boolean;
   /** seconds */
   end_silence_timeout?: number;
+  redact?: Array<RedactEnum>;
+}
+
+export interface TranscribeRecording {
+  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  model?: ModelEnum;
+  /** such as en-US */
+  language?: string;
+  hints?: Array<string>;
+  /** seconds */
+  end_silence_timeout?: number;
+  redact?: Array<RedactEnum>;
+  control_id?: string;
+}
+
+export interface TranscriptSegment {
+  text: string;
+  confidence: number;
+  /** since the beginning of the recording */
+  start_ms: number;
+  end_ms: number;
+  /** of two: 0 caller, 1 callee */
+  channel?: number;
 }
 
 export interface Transfer {

@@ -40,7 +40,7 @@ _PARTICIPANT = {
     **_all("isTalking name noiseSuppression outputVolume type userId videoMuted visible"),
     **_all("nodeId", note="always `callwright`"),
     **_all("isAudience lowbitrate", note="always false: the platform has no such state"),
-    **_all("denoise", note="always false: sound is not denoised"),
+    **_all("denoise", note="always false; an API key denoises a leg by REST"),
     **_all("meta", note=_NO_META),
     **_all("position", note=_NO_PLACE),
     **_all("setPosition", REFUSED),

@@ -154,7 +154,7 @@ def test_an_operation_tells_its_own_status_url(calling, answered):
 
 def test_a_live_transcript_is_asked_for_and_stopped(answered, calling, settings, monkeypatch):
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
+    monkeypatch.setattr(installed, "recognisers", lambda own: (installed.ACCURATE,))
     start = {"lang": "en-US", "direction": ["remote-caller"], "vad_silence_ms": 500, "live_events": True}
     calling.live_transcribe(answered, action={"start": start}, extras={"control_id": "c-1"})
     found = row(answered, "transcribe")
@@ -173,3 +173,18 @@ def test_a_detect_takes_signalwires_thresholds(answered, calling, settings):
     assert {name: found[name] for name in params} == params and found["timeout"] == 20
     error = refusal(422, calling.detect, answered, detect={"type": "digit"})
     assert (error["code"], error["attribute"]) == ("not_supported", "detect")
+
+
+def test_noise_is_taken_out_until_it_is_stopped_by_name_or_without(
+    answered, calling, cast, settings, monkeypatch
+):
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "denoiser", lambda own: True)
+    refusal(404, calling.denoise_stop, answered)
+    made = calling.denoise(answered)["control_id"]
+    assert row(answered, "denoise", made).leg_id
+    calling.denoise_stop(answered)
+    assert row(answered, "denoise", made).wish == "stop"
+    for name, status in ((made, 200), ("another", 404)):
+        body = {"command": "calling.denoise.stop", "id": answered, "params": {"control_id": name}}
+        assert cast.rest.post("/api/calling/calls", body).status_code == status

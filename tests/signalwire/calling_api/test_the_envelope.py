@@ -24,11 +24,12 @@ BEFORE = {  # what must go on before it can be steered
     "record_pause": "record", "record_resume": "record", "record_stop": "record",
     "collect_stop": "collect", "collect_start_input_timers": "collect",
     "stream_stop": "stream", "tap_stop": "tap", "transcribe_stop": "transcribe", "detect_stop": "detect",
+    "denoise_stop": "denoise",
 }  # fmt: skip
 OPTIONAL = {"collect": ("digits", "control_id"), "dial": ("swml",), "update": ("swml",)}
 NOT_SUPPORTED = {
     "ai_hold", "ai_unhold", "ai_message", "ai_stop", "live_translate",
-    "denoise", "denoise_stop", "send_fax_stop", "receive_fax_stop", "refer",
+    "send_fax_stop", "receive_fax_stop", "refer",
 }  # fmt: skip
 METHODS = sorted(
     name
@@ -61,7 +62,8 @@ def test_the_sdk_has_the_commands_that_are_known_here():
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling, settings, monkeypatch):
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda: (installed.ACCURATE,))
+    monkeypatch.setattr(installed, "recognisers", lambda own: (installed.ACCURATE,))
+    monkeypatch.setattr(installed, "denoiser", lambda own: True)
     call_id = fake_worker.talking(cast) if name == "disconnect" else answered_call(cast, calling)
     if name in BEFORE:
         do(calling, BEFORE[name], call_id)
@@ -74,7 +76,7 @@ def test_every_method_of_the_sdk_works_or_is_refused_by_name(name, cast, calling
     assert made["id"] if name == "dial" else made["id"] == call_id
 
 
-@pytest.mark.parametrize("name", ["transcribe", "live_transcribe", "detect"])
+@pytest.mark.parametrize("name", ["transcribe", "live_transcribe", "detect", "denoise"])
 def test_without_a_speech_worker_its_commands_are_refused_by_name(name, cast, calling, settings):
     settings.CALLWRIGHT_SPEECH_WORKERS = 0
     error = refusal(422, do, calling, name, answered_call(cast, calling))

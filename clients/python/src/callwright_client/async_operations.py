@@ -110,6 +110,23 @@ class AsyncCalls:
         """
         await self._sender.send("DELETE", path_of("/api/calls/{call_id}", call_id))
 
+    async def denoise(
+        self, call_id: str, body: shapes.Denoise | None = None, *, idempotency_key: str | None = None
+    ) -> shapes.Operation:
+        """Take the noise out of what a leg says.
+
+        `POST /api/calls/{call_id}/denoise`
+        """
+        return cast(
+            "shapes.Operation",
+            await self._sender.send(
+                "POST",
+                path_of("/api/calls/{call_id}/denoise", call_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
+            ),
+        )
+
     async def detect(
         self, call_id: str, body: shapes.Detect | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
@@ -1497,6 +1514,27 @@ class AsyncRecordings:
                 "GET",
                 "/api/recordings",
                 query={"call_id": call_id, "page_size": page_size, "page_token": page_token},
+            ),
+        )
+
+    async def transcribe(
+        self,
+        recording_id: str,
+        body: shapes.TranscribeRecording | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> shapes.Recording:
+        """Transcribe a recording.
+
+        `POST /api/recordings/{recording_id}/transcribe`
+        """
+        return cast(
+            "shapes.Recording",
+            await self._sender.send(
+                "POST",
+                path_of("/api/recordings/{recording_id}/transcribe", recording_id),
+                body=cast(Mapping[str, Any] | None, body),
+                key=idempotency_key,
             ),
         )
 

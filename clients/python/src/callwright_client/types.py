@@ -29,6 +29,9 @@ EventType: TypeAlias = Literal[
     "collect.paused",
     "collect.resumed",
     "collect.started",
+    "denoise.failed",
+    "denoise.finished",
+    "denoise.started",
     "detect.beep",
     "detect.failed",
     "detect.finished",
@@ -401,6 +404,13 @@ DeliveryStatusEnum: TypeAlias = Literal[
     "parked",
     "cancelled",
 ]
+
+
+class Denoise(TypedDict):
+    # a leg's id, caller, callee or target; only from an API key
+    leg: NotRequired[str]
+    # a name of your own for it; made where left out
+    control_id: NotRequired[str]
 
 
 class Detect(TypedDict):
@@ -1110,6 +1120,7 @@ class Recording(TypedDict):
     size: int
     # signed download, valid for 5 minutes
     url: str | None
+    transcript: RecordingTranscript | None
 
 
 RecordingStateEnum: TypeAlias = Literal[
@@ -1120,9 +1131,28 @@ RecordingStateEnum: TypeAlias = Literal[
 ]
 
 
+class RecordingTranscript(TypedDict):
+    state: OperationStateEnum
+    control_id: str
+    model: str
+    language: str
+    # why it failed
+    reason: str | None
+    # all of it; not in lists
+    text: NotRequired[str]
+    # not in lists
+    segments: NotRequired[list[TranscriptSegment]]
+
+
 class Recordings(TypedDict):
     links: Links
     data: list[Recording]
+
+
+RedactEnum: TypeAlias = Literal[
+    "digits",
+    "card_numbers",
+]
 
 
 class RefreshFields(TypedDict):
@@ -1687,6 +1717,29 @@ class Transcribe(TypedDict):
     partial_results: NotRequired[bool]
     # seconds
     end_silence_timeout: NotRequired[float]
+    redact: NotRequired[list[RedactEnum]]
+
+
+class TranscribeRecording(TypedDict):
+    # the best that is installed * `accurate` - accurate * `quick` - quick
+    model: NotRequired[ModelEnum]
+    # such as en-US
+    language: NotRequired[str]
+    hints: NotRequired[list[str]]
+    # seconds
+    end_silence_timeout: NotRequired[float]
+    redact: NotRequired[list[RedactEnum]]
+    control_id: NotRequired[str]
+
+
+class TranscriptSegment(TypedDict):
+    text: str
+    confidence: float
+    # since the beginning of the recording
+    start_ms: int
+    end_ms: int
+    # of two: 0 caller, 1 callee
+    channel: NotRequired[int]
 
 
 class Transfer(TypedDict):

@@ -1,0 +1,35 @@
+"""`callwright speech install`: the models of speech for this machine, by `manage.py speech_install`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from clients.command.instance import Instance
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ("stt", "denoise")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("speech", help="install the models of speech on this machine")
+    parser.add_argument("act", choices=["install"])
+    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"{' or '.join(EXTRAS)}; default: both")
+    parser.add_argument("--check", action="store_true", help="only show which are here")
+    parser.add_argument("--from", dest="address", metavar="URL", help="take the files from this address")
+    parser.set_defaults(run=run)
+
+
+def arguments(given: argparse.Namespace) -> list[str]:
+    found = ["speech_install", *given.extras]
+    found += ["--check"] if given.check else []
+    found += ["--from", given.address] if given.address else []
+    return [*found, "--json"] if given.json else found
+
+
+def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "manage.py", *arguments(given)])
