@@ -78,7 +78,13 @@ def rehearse(running: Instance, file: Path, *arguments: str) -> tuple[int, dict[
         pytest.param(
             "slow", {"wait": 9500}, "Hi.", {"dead_air", "turn_latency"}, marks=pytest.mark.soak_only
         ),
-        pytest.param("rude", {"wait": 1000}, LONG, {"talk_over", "dead_air"}, marks=pytest.mark.soak_only),
+        pytest.param(
+            "rude",
+            {"wait": 1000},
+            LONG,
+            {"talk_over", "dead_air", "turn_latency"},
+            marks=pytest.mark.soak_only,
+        ),
     ],
 )
 def test_what_is_planted_in_an_agent_is_found(
