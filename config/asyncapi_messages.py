@@ -171,6 +171,10 @@ TOLD: Final[dict[str, Message]] = {
     "call.muted": of_call("Muted.", channels=(CHANNELS, ["audio"]), by=(BY, "remote")),
     "call.unmuted": of_call("No longer muted.", channels=(CHANNELS, ["audio"]), by=(BY, "remote")),
     "call.dtmf": of_call("A digit.", digit=(TEXT, "5"), by=(BY, "remote")),
+    "call.caption": of_call(
+        "What a party says, while a transcript with `captions` goes on; a final one replaces partial ones.",
+        text=(TEXT, "I would like to change my order."), final=(FLAG, True), by=(BY, "remote"),
+    ),
     "call.user_event": of_call("What a back end sent to this leg.", event=(OBJECT, {"order": 7})),
     "call.transferring": of_call("The transfer has begun.", to=(TEXT, "/private/carol")),
     "call.transferred": of_call(

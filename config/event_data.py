@@ -198,6 +198,7 @@ HEARD_TEXT: Final = {
     "text": text("what was said", "I would like to change my order."),
     "confidence": Field(NUMBER, "from 0 to 1", 0.94, required=False),
     **SPAN,
+    "captions": Field({"type": "boolean"}, "whether the call's devices are told", True, required=False),
 }
 # Words of operations on speech.
 OF_RECORDING: Final = {

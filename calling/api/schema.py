@@ -288,6 +288,7 @@ Transcribe = shape(
     partial_results=s.BooleanField(required=False, help_text="true where left out"),
     end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
     redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
+    captions=s.BooleanField(required=False, help_text="send what is said to the call's devices"),
 )
 TranscribeRecording = shape(
     "TranscribeRecording",

@@ -60,6 +60,8 @@ def transcribe(form: Params) -> dict[str, Any]:
     }
     if redactions := redact(form):
         params["redact"] = redactions
+    if form.boolean("captions"):
+        params["captions"] = True
     if form.faults:
         return params
     return {"model": chosen_model(form, model, language), **params}

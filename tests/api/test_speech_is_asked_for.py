@@ -34,10 +34,10 @@ def test_what_is_wanted_of_a_transcript_is_kept(cast):
 
 def test_numbers_leave_a_transcript_where_that_is_wished(cast):
     call_id = fake_worker.talking(cast)
-    body = {"leg": "caller", "redact": ["digits", "card_numbers", "digits"]}
+    body = {"leg": "caller", "redact": ["digits", "card_numbers", "digits"], "captions": True}
     assert cast.rest.post(f"/api/calls/{call_id}/transcribe", body).status_code == 200
     kept = models.Operation.objects.get(verb="transcribe").params
-    assert kept["redact"] == ["card_numbers", "digits"]
+    assert kept["redact"] == ["card_numbers", "digits"] and kept["captions"] is True
 
 
 def test_a_collect_takes_words_alone_or_beside_digits(cast):

@@ -42,7 +42,14 @@ def agent(running: Instance, name: str, *, digits: int = 4, wait: int = 2500) ->
         {"answer": {}},
         {"play": "say:Hello. What can I do for you?"},
         {"sleep": wait},
-        {"prompt": {"play": "say:Please enter your code.", "max_digits": digits, "digit_timeout": 2}},
+        {
+            "prompt": {
+                "play": "say:Please enter your code.",
+                "max_digits": digits,
+                "digit_timeout": 2,
+                "initial_timeout": 40,
+            }
+        },
         {"user_event": {"event": {"digits": "${prompt_value}"}}},
         {"play": "say:Thank you very much. That is all."},
         {"sleep": 8000},
@@ -71,7 +78,13 @@ def rehearse(running: Instance, file: Path, *arguments: str) -> tuple[int, dict[
         pytest.param(
             "slow", {"wait": 9500}, "Hi.", {"dead_air", "turn_latency"}, marks=pytest.mark.soak_only
         ),
-        pytest.param("rude", {"wait": 1000}, LONG, {"talk_over"}, marks=pytest.mark.soak_only),
+        pytest.param(
+            "rude",
+            {"wait": 1000},
+            LONG,
+            {"talk_over", "dead_air", "turn_latency"},
+            marks=pytest.mark.soak_only,
+        ),
     ],
 )
 def test_what_is_planted_in_an_agent_is_found(

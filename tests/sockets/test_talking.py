@@ -6,6 +6,7 @@ import pytest
 
 from calling import models
 from calling.calls import control
+from calling.commands import operations
 from calling.machine import inputs
 from tests.sockets.phones import Phone
 from tests.support import fake_worker
@@ -191,3 +192,25 @@ def test_candidates_find_their_call_by_id_by_req_id_or_by_being_the_only_one(por
     assert rows[0].candidate == {"candidate": line, "sdp_mid": "0", "sdp_m_line_index": 0}
     alice.send("ice.candidate", candidate=line)  # nothing gathers any more
     alice.refused("call_id_required")
+
+
+def test_captions_are_shown_to_both_while_a_transcript_asks_for_them(pair):
+    alice, bob, call_id = pair
+    leg_id = fake_worker.leg_of(call_id, "caller").id
+    params = {"model": "quick", "language": "en"}
+    for captions in (False, True):
+        row = operations.operate(call_id, leg_id, "transcribe", f"c-{captions}", params)
+        words = {
+            "text": "Good morning.",
+            "start_ms": 0,
+            "end_ms": 900,
+            **({"captions": True} if captions else {}),
+        }
+        operations.told(row.id, "partial", words, leg_id=leg_id)
+        operations.told(row.id, "final", words, leg_id=leg_id)
+        if not captions:
+            alice.quiet()
+            bob.quiet()
+    for final in (False, True):
+        alice.expect("call.caption", call_id=call_id, text="Good morning.", final=final, by="local")
+        bob.expect("call.caption", call_id=call_id, text="Good morning.", final=final, by="remote")

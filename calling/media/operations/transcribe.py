@@ -116,6 +116,8 @@ class Transcribe(RunningOperation):
 
     def _tell(self, word: str, leg_id: str, data: dict[str, Any]) -> None:
         wanted, fence = self.wanted, (self.session.id, self.session.epoch)
+        if wanted.params.get("captions"):
+            data = {**data, "captions": True}  # the devices of the call are told too
         self.session.lane.work(
             wanted.call_id, lambda: operations.told(wanted.id, word, data, leg_id=leg_id, fence=fence)
         )

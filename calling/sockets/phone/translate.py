@@ -172,7 +172,7 @@ def tell_hold(told: ClientView, own: Mapping[str, Any], messages: list[Message])
 
 
 def talk_messages(told: ClientView, said: CallEvent, messages: list[Message]) -> None:
-    """Mute, digits and transfers. `by` says whose they are: this device's leg, or the other party's."""
+    """Mute, digits, captions and transfers. `by` says whose they are: this leg's, or the other party's."""
     own, facts, message = said.leg_id == told.leg_id, said.facts, {"call_id": told.call_id}
     by = "local" if own else "remote"
     match said.type:
@@ -180,6 +180,11 @@ def talk_messages(told: ClientView, said: CallEvent, messages: list[Message]) ->
             messages.append({"type": said.type, **message, "channels": facts["channels"], "by": by})
         case "call.dtmf" if not own or facts.get("source") == "command":
             messages.append({"type": "call.dtmf", **message, "digit": facts["digit"], "by": by})
+        case "transcribe.partial" | "transcribe.final" if facts.get("captions"):
+            final = said.type == "transcribe.final"
+            messages.append(
+                {"type": "call.caption", **message, "text": facts["text"], "final": final, "by": by}
+            )
         case "call.user_event" if own:
             messages.append({"type": "call.user_event", **message, "event": facts["event"]})
         case "call.transfer_requested" if own:

@@ -1533,6 +1533,8 @@ export interface Transcribe {
   /** seconds */
   end_silence_timeout?: number;
   redact?: Array<RedactEnum>;
+  /** send what is said to the call's devices */
+  captions?: boolean;
 }
 
 export interface TranscribeRecording {

@@ -15,7 +15,7 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').CallState} CallState @typedef {import('../callwright.js').Flow} Flow */
 
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
- * `dtmf` (digit, by), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+ * `dtmf` (digit, by), `caption` (text, by, final), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
  * `parties` ({from, fromName, to, toName}: a transfer changed who is at the other end),
  * `ended` (reason, cause, {sipCode, sipHeaders}). */
 export class Call extends Emitter {
@@ -220,6 +220,8 @@ export class Call extends Emitter {
       }
       case 'call.dtmf':
         return this.#tell('dtmf', message.digit, message.by ?? 'remote');
+      case 'call.caption':
+        return this.#tell('caption', message.text, message.by ?? 'remote', !!message.final);
       case 'call.transferred':
         if (message.new_call_id) this.identify(message.new_call_id); // the old id stays good
         return this.#tell('transferred');

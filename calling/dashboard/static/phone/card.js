@@ -87,9 +87,10 @@ export function card(call, announce, take, change, book) {
   const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
+  const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, state)), caller(call), pictures.element, quality, members(call, book.token, book, announce), keys, transfer, verbs);
+    make('div', { className: 'row' }, time, state)), caller(call), pictures.element, caption, quality, members(call, book.token, book, announce), keys, transfer, verbs);
   element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
@@ -159,6 +160,10 @@ export function card(call, announce, take, change, book) {
   call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
   call.on('dtmf', (digit, by) => by === 'remote' && announce(`${party(call)} pressed ${digit}`));
+  call.on('caption', (text, by) => {
+    caption.hidden = false;
+    say(caption, `${by === 'local' ? 'You' : party(call)}: ${text}`);
+  });
   call.on('transferring', () => announce('Transferring …'));
   call.on('transferred', () => announce('Transferred'));
   call.on('transferFailed', (reason) => announce(`Transfer failed: ${WORDS[reason] ?? reason}`, true));

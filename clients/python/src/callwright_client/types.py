@@ -1718,6 +1718,8 @@ class Transcribe(TypedDict):
     # seconds
     end_silence_timeout: NotRequired[float]
     redact: NotRequired[list[RedactEnum]]
+    # send what is said to the call's devices
+    captions: NotRequired[bool]
 
 
 class TranscribeRecording(TypedDict):
