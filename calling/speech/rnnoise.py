@@ -10,7 +10,7 @@ import ctypes
 import math
 from collections import deque
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class RnNoise:
 
     def __init__(self, lib: ctypes.CDLL) -> None:
         self.narrow = False  # whether the sound is a telephone's
-        self._lib: Any = lib
+        self._lib = lib
         self._state = lib.rnnoise_create(None)
         self._frame = np.zeros(FRAME, np.float32)
         self._at = self._frame.ctypes.data

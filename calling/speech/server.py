@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from calling.speech import frames, rnnoise
 from calling.speech.denoiser import Denoiser
@@ -27,6 +27,7 @@ from calling.speech.transcriber import Tell, Transcriber, Wish, wish_of
 from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
+Piece_contra = TypeVar("Piece_contra", contravariant=True)
 
 CAPACITY: Final = 8.0  # what one core does at once, in units of a party with the quick model
 COST: Final = {"quick": 1.0, "accurate": 2.0, "detect": 0.25, "denoise": 1.25}
@@ -36,13 +37,13 @@ FINISH_SECONDS: Final = 20.0
 PIECES: Final = 25  # of 20 ms of a file, heard in one go: 3 ms of this loop
 
 
-class Listener(Protocol):
+class Listener(Protocol[Piece_contra]):
     """Who hears one party. `takes`: as what it comes."""
 
     takes: ClassVar[type[Any]]
     dropped: int
 
-    def hear(self, sound: Any, /) -> None: ...
+    def hear(self, sound: Piece_contra, /) -> None: ...
 
     async def finish(self) -> None: ...
 
@@ -97,7 +98,7 @@ class SpeechServer:
         if self.load + cost > self._capacity:
             raise Refused("speech_full")
         self.load += cost
-        listener: Listener | None = None
+        listener: Listener[Any] | None = None
         try:
             listener = await self._listener(ask, writer)
             send(writer, {"say": "ready"})
@@ -112,7 +113,7 @@ class SpeechServer:
                 listener.close()
 
     async def _follow(
-        self, reader: asyncio.StreamReader, incoming: frames.FrameReader, listener: Listener
+        self, reader: asyncio.StreamReader, incoming: frames.FrameReader, listener: Listener[Any]
     ) -> None:
         """Hear until the other side says `end`; a connection that only breaks is nobody's to answer."""
         while data := await reader.read(65536):
@@ -125,7 +126,7 @@ class SpeechServer:
                     return
         raise ConnectionResetError
 
-    async def _listener(self, ask: Mapping[str, Any], writer: asyncio.StreamWriter) -> Listener:
+    async def _listener(self, ask: Mapping[str, Any], writer: asyncio.StreamWriter) -> Listener[Any]:
         def tell(words: Mapping[str, Any]) -> None:
             send(writer, words)
 

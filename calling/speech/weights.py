@@ -1,6 +1,8 @@
 """Where a model or a library of speech is, by its file's hash: in a directory, or in an installed package.
 
 A file with another hash is refused. No package is imported, and nothing is downloaded here.
+
+Pure apart from reading these files.
 """
 
 from __future__ import annotations

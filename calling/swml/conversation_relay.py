@@ -28,7 +28,7 @@ NO_PROVIDER: Final = "is not supported: speech is recognised and spoken by this 
 language: Final = text(20, 2, r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "must be a language such as en-US")
 
 
-def mode(path: str, value: object) -> Any:
+def mode(path: str, value: object) -> object:
     """`none dtmf speech any`; true and false stand for the last and the first."""
     if isinstance(value, bool) or value in ("true", "false"):
         return "any" if value in (True, "true") else "none"
@@ -43,7 +43,7 @@ def parameters(path: str, value: object) -> dict[str, str]:
     return {name: words(f"{path}.{name[:64]}", each) for name, each in table(path, value).items()}
 
 
-def hints(path: str, value: object) -> Any:
+def hints(path: str, value: object) -> object:
     """One text with commas, or a list of texts."""
     words = text(4000)
     if isinstance(value, list):

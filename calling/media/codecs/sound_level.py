@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from calling.media.codecs.opus import Pcm
 
-
-def level_of(pcm: Pcm) -> int:
+def level_of(pcm: NDArray[np.int16]) -> int:
     """The level in -dBov: 0 is the loudest sound, 127 silence."""
     power = float(np.dot(pcm.astype(np.float32), pcm.astype(np.float32))) / max(1, len(pcm))
     if power < 1:

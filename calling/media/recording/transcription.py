@@ -14,6 +14,8 @@ from uuid import UUID
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 
 from calling.media.recording import store, transcripts
 from calling.models import Recording
@@ -96,7 +98,7 @@ async def transcribed(server: SpeechServer, row: Recording) -> list[dict[str, An
 def sound_of(file: BinaryIO, channel: int) -> Iterator[Pcm]:
     """20 ms each of one channel at 16 kHz. Blocks. Raises OSError and ValueError."""
     rest = np.zeros(0, np.int16)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         if not container.streams.audio:
             raise ValueError("no sound")
         stream = container.streams.audio[0]
@@ -111,7 +113,7 @@ def sound_of(file: BinaryIO, channel: int) -> Iterator[Pcm]:
                 rest = rest[whole:]
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame | None]:
     """What is decoded, then None, which empties the resampler."""
     yield from container.decode(stream)
     yield None

@@ -45,7 +45,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(self, *args: object, **given: object) -> None:
+        options: dict[str, Any] = given
         try:
             scenario = parse(options["scenario"].read_text())
         except (OSError, UnicodeDecodeError, BadScenario) as why:

