@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 from uuid import UUID
@@ -26,6 +27,8 @@ from calling.speech.redaction import redact
 from calling.speech.server import SpeechServer
 from calling.speech.transcriber import wish_of
 
+log = logging.getLogger(__name__)
+
 LOOK_SECONDS: Final = 2.0
 BEAT_SECONDS: Final = 10.0
 MOST_SEGMENTS: Final = 20_000
@@ -35,15 +38,16 @@ TOLD: Final = ("text", "confidence", "start_ms", "end_ms")
 async def serve(server: SpeechServer) -> None:
     """Transcribe what is asked for, one recording at a time, until cancelled."""
     desk = DatabaseThreads(1)
-    while True:
-        try:
-            row = await desk.run(transcripts.claim)
-            if row is not None:
-                await one(server, desk, row)
-                continue
-        except DATABASE_UNAVAILABLE:
-            pass
-        await asyncio.sleep(LOOK_SECONDS)
+    try:
+        while True:
+            with contextlib.suppress(*DATABASE_UNAVAILABLE):
+                row = await desk.run(transcripts.claim)
+                if row is not None:
+                    await one(server, desk, row)
+                    continue
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        desk.close()
 
 
 async def one(server: SpeechServer, desk: DatabaseThreads, row: Recording) -> None:
@@ -59,6 +63,11 @@ async def one(server: SpeechServer, desk: DatabaseThreads, row: Recording) -> No
         await desk.run(transcripts.fail, row.pk, str(why))
     except (OSError, ValueError):  # PyAV's errors are both
         await desk.run(transcripts.fail, row.pk, "unreadable")
+    except DATABASE_UNAVAILABLE:
+        raise  # another claim begins again
+    except Exception:  # the worker's calls go on
+        log.exception("A recording could not be transcribed")
+        await desk.run(transcripts.fail, row.pk, "internal")
     finally:
         beating.cancel()
         working.cancel()
