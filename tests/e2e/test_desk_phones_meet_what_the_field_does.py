@@ -20,6 +20,7 @@ from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(2)]
 
+HERE = ["UDP", "127.0.0.1", 9, ""]
 ANSWERS = [
     (404, "failed", 404), (480, "no-answer", 480), (486, "busy", 486), (488, "failed", 488),
     (500, "failed", 500), (503, "failed", 503), (600, "busy", 486), (603, "rejected", 603),
@@ -69,9 +70,17 @@ async def test_a_caller_is_told_at_once_that_nobody_is_there_and_a_browser_waits
         await phone.close()
 
 
-@pytest.mark.parametrize("uri", ["urn:uuid:00000000-0000-1000-8000-000b82566bbb", "tel:+15551234567", "sip:"])
+@pytest.mark.parametrize(
+    ("uri", "hop"),
+    [
+        ("urn:uuid:00000000-0000-1000-8000-000b82566bbb", HERE),
+        ("tel:+15551234567", HERE),
+        ("sip:", HERE),
+        ("sip:bob@127.0.0.1:9", ["UDP"]),  # whatever fails at our own side ends it too
+    ],
+)
 async def test_a_place_that_cannot_be_called_ends_its_attempt_and_the_last_one_the_call(
-    cast: Cast, edge: EdgeProcess, worker: WorkerProcess, uri: str
+    cast: Cast, edge: EdgeProcess, worker: WorkerProcess, uri: str, hop: list[object]
 ) -> None:
     name = await callers.in_thread(endpoint, cast.bob)
 
@@ -79,8 +88,7 @@ async def test_a_place_that_cannot_be_called_ends_its_attempt_and_the_last_one_t
         models.Device.objects.create(
             project=cast.project, subscriber_id=cast.bob.subscriber.id, kind="sip",
             online_until=timezone.now() + timedelta(hours=1),
-            contact={"endpoint": "00000000-0000-0000-0000-000000000000", "uri": uri,
-                     "hop": ["UDP", "127.0.0.1", 9, ""]},
+            contact={"endpoint": "00000000-0000-0000-0000-000000000000", "uri": uri, "hop": hop},
         )  # fmt: skip
 
     await callers.in_thread(bind)

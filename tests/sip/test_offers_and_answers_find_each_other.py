@@ -10,6 +10,7 @@ from sipmessage import Request
 
 from calling.sip.stack.dialog import exact_uri
 from calling.sip.stack.events import Answered, Confirmed, Offer, Progress, Question
+from calling.sip.stack.headers import tag_of
 from calling.sip.stack.messages import make_request
 from calling.sip.ua.client_session import DialogClientSession
 from calling.sip.ua.session import sdp_of
@@ -63,15 +64,35 @@ class Late(DialogClientSession):
         self.prack = await self.agent.transact(request, await self.agent.hop_for(dialog))
 
 
-async def late(agent: MakeAgent, said: str) -> tuple[Any, Any]:
+class LateAnswer(Late):
+    """The offer comes in the 200, and the answer goes into its ACK (CUCM's way to call)."""
+
+    async def _on_success(self, response: Any) -> None:
+        self.dialog = self._new_dialog(tag_of(response.headers["To"]) or "", response)
+        assert self.dialog is not None
+        self.dialog.confirm(response)
+        await self._ack(response, body=self.said)
+
+
+async def late(agent: MakeAgent, said: str, kind: type[Late] = Late) -> tuple[Any, Any]:
     callee = Callee()
     bob, alice = await agent(on_invite=callee.on_invite, trunk=everybody), await agent(trunk=everybody)
     target = f"sip:bob@127.0.0.1:{port_of(bob)}"
-    call = Late(alice, exact_uri(target), "", from_="<sip:alice@callwright.test>", to=f"<{target}>")
+    call = kind(alice, exact_uri(target), "", from_="<sip:alice@callwright.test>", to=f"<{target}>")
     call.said = said
     alice.roster.live.add(call)
     alice.spawn(call.start())
     return call, await callee.calls.get()
+
+
+@pytest.mark.parametrize("said", [ANSWER, SDP.replace("\r\n", "\n"), ""])
+async def test_the_ack_of_our_first_2xx_has_the_answer_to_the_offer_in_it_or_none(
+    agent: MakeAgent, said: str
+) -> None:
+    _, other = await late(agent, said, LateAnswer)
+    assert await other.answer(OTHER)
+    assert (await next_notice(other, Confirmed)).sdp == (said or None)
+    assert (other.local_sdp, other.remote_sdp) == (OTHER, said or None)
 
 
 async def test_a_prack_without_the_answer_is_told_and_nothing_waits_for_it(agent: MakeAgent) -> None:

@@ -23,8 +23,8 @@ from calling.sip.stack.registrar import Binding, Change
 from calling.sip.stack.transaction import Hop
 from calling.sip.ua.user_agent import UserAgent
 from calling.sockets import strangers
-from calling.sockets.sip_consumer import SipConsumer
 from calling.sockets.strangers import Stranger
+from config.asgi import SOCKETS
 from tests.sip.conftest import REALM, SDP, next_notice
 from tests.sip.conftest import agent as agent
 from tests.support.wait import until
@@ -100,7 +100,7 @@ async def browser(
     headers = [(b"origin", origin.encode())] if origin else []
     scope = {"type": "websocket", "path": "/ws/sip", "headers": headers, "subprotocols": list(subprotocols),
              "scheme": scheme, "client": (SOURCE, 5555)}  # fmt: skip
-    one = Socket(SipConsumer.as_asgi(), scope)
+    one = Socket(SOCKETS, scope)
     yield one
     with contextlib.suppress(StopConsumer):
         await one.leave()
