@@ -45,6 +45,11 @@ def test_a_phones_final_status_is_the_calls_end(code: int, reason: str, shown: i
     assert status_of(LegView("C", "ended", "ended", reason, f"sip_{code}", code)) == shown, "a trunk's"
 
 
+@pytest.mark.parametrize("cause", ["normal", "no_device"])
+def test_a_call_that_nobody_took_in_its_time_is_480(cause: str) -> None:
+    assert status_of(LegView("C", "ended", "ended", "no-answer", cause)) == 480
+
+
 @pytest.mark.parametrize(
     ("code", "word", "status"),
     [(486, "busy", 486), (600, "busy", 486), (603, "rejected", 603), (403, "rejected", 603),

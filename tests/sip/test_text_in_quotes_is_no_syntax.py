@@ -41,6 +41,8 @@ ADDRESSES = [
     f'"Bob <the builder>" <{TARGET}>',
     f'"Bob, \\"<b>\\"; of <sip:mallory@203.0.113.9>" <{TARGET}>;{INSTANCE}',
     f'"\\\\" <{TARGET}>;x="\\\\"',
+    f'"19\\" <rack>, two" <{TARGET}>',
+    f'<{TARGET}>;x="19\\" <rack>, two"',
     f"Bob Builder <{TARGET}>",
     f"<  {TARGET} >;x",
     f"<{TARGET.replace('sip:', 'SIP:', 1)}>",
