@@ -18,7 +18,7 @@ URL = "wss://agent.example.com/talk"
 @pytest.fixture(autouse=True)
 def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda: ("accurate", "quick"))
+    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
 
 
 def test_what_is_wanted_is_kept_with_every_default(cast):
@@ -112,14 +112,14 @@ def test_it_needs_a_leg_a_worker_and_a_recogniser(cast, settings: Any, monkeypat
     call_id = fake_worker.talking(cast)
     where, body = f"/api/calls/{call_id}/relay", {"leg": "caller", "url": URL}
     assert rest_client.error_of(cast.rest.post(where, {"url": URL}), 422)["attribute"] == "leg"
-    monkeypatch.setattr(installed, "recognisers", lambda: ())
+    monkeypatch.setattr(installed, "recognisers", lambda own: ())
     assert rest_client.error_of(cast.rest.post(where, body), 422)["code"] == "speech_unavailable"
     settings.CALLWRIGHT_SPEECH_WORKERS = 0
     assert rest_client.error_of(cast.rest.post(where, body), 422)["code"] == "speech_unavailable"
 
 
 def test_a_model_of_english_alone_is_not_chosen_for_another_language(cast, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(installed, "recognisers", lambda: ("quick",))
+    monkeypatch.setattr(installed, "recognisers", lambda own: ("quick",))
     call_id = fake_worker.talking(cast)
     body = {"leg": "caller", "url": URL, "transcription_language": "de-DE", "tts_language": "en-US"}
     error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/relay", body), 422)

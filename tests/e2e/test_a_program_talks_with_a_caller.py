@@ -134,7 +134,7 @@ async def event(call_id: str, kind: str, seconds: float = 15) -> dict[str, Any]:
 @pytest.fixture
 def ears(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """This process, which stands for the web's, believes in a speech worker and a recogniser."""
-    monkeypatch.setattr(installed, "recognisers", lambda: ("quick",))
+    monkeypatch.setattr(installed, "recognisers", lambda own: ("quick",))
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
     settings.CALLWRIGHT_ALLOW_PRIVATE_URLS = True
 

@@ -1,4 +1,4 @@
-"""Deliveries as the `standardwebhooks` package and SignalWire's validators read them."""
+"""Deliveries as the packages `standardwebhooks` and `svix` and SignalWire's validators read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import hashlib
 import hmac
 import json
 
+import pytest
 from standardwebhooks import Webhook
+from svix.webhooks import Webhook as SvixWebhook
+from svix.webhooks import WebhookVerificationError
 
 from tests.support import fake_worker
 from tests.webhooks.conftest import emit_event, make_hook, turn_all
@@ -20,6 +23,25 @@ def test_a_delivery_is_the_event_of_the_log_signed(cast, hook, receiver) -> None
     (entry,) = cast.rest.get("/api/events").json()["data"]
     assert read == entry["event"] and got.id == str(event.event_id) == read["id"]
     assert got.headers["content-type"] == "application/json" and got.body.decode() == event.body
+
+
+@pytest.mark.parametrize("changed", ["the body", "the id", "the time", "the secret"])
+def test_svix_refuses_what_was_changed_on_the_way(cast, hook, receiver, changed) -> None:
+    emit_event(cast)
+    turn_all()
+    (got,) = receiver.got
+    secret, body, headers = hook["secret"], got.body, dict(got.headers)
+    SvixWebhook(secret).verify(body, headers)
+    if changed == "the body":
+        body = body.replace(b"room", b"zoom", 1)
+    elif changed == "the id":
+        headers["webhook-id"] += "0"
+    elif changed == "the time":
+        headers["webhook-timestamp"] = str(int(headers["webhook-timestamp"]) + 1)
+    else:
+        secret = "whsec_" + "A" * 43 + "="
+    with pytest.raises(WebhookVerificationError):
+        SvixWebhook(secret).verify(body, headers)
 
 
 def test_only_what_the_filter_wants_comes(cast, receiver) -> None:

@@ -23,11 +23,14 @@ from tests.media.relay.stage import Bot, Party, row_of, session_of
 from tests.speech import sounds
 from tests.support.wait import until
 
+NOWHERE = Path("/nonexistent")  # no directory of models
 pytestmark = [
     pytest.mark.soak_only,
     pytest.mark.needs("espeak-ng"),
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not installed.recognisers(), reason="needs the packages of requirements-speech.lock"),
+    pytest.mark.skipif(
+        not installed.recognisers(NOWHERE), reason="needs the packages of requirements-speech.lock"
+    ),
 ]
 TRIALS = 25
 SAID = ("Good morning, how can I help you today?", "Of course, let me look that up for you.")
@@ -45,7 +48,7 @@ async def talk(tmp_path: Path, settings: Any) -> AsyncIterator[tuple[Party, Bot]
     await until((tmp_path / "speech" / "1.sock").exists, 90, "the speech worker")
     party, program = Party(), Bot()
     living = asyncio.create_task(party.live())
-    model = installed.QUICK if installed.QUICK in installed.recognisers() else installed.ACCURATE
+    model = installed.QUICK if installed.QUICK in installed.recognisers(NOWHERE) else installed.ACCURATE
     async with serve(program.serve, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         row = row_of(f"ws://127.0.0.1:{port}/", model)
