@@ -27,6 +27,7 @@ RUN_BY = {
     "docs/operations.md": "tests/clients/test_the_curls_of_the_docs_run.py",
     "docs/webhooks.md": "tests/clients/test_the_curls_of_the_docs_run.py",
     "docs/sip.md": "tests/sip/browser/test_the_docs_phone_runs_as_written.py",
+    "docs/speech.md": "tests/media/relay/test_the_program_of_the_page_talks.py",
     "docs/concepts.md": "tests/config/test_diagrams_are_what_the_machine_does.py",
     "docs/recipes/": "tests/clients/test_the_recipes_work.py",
     "clients/python/README.md": "tests/clients/test_the_python_client_is_careful.py",
