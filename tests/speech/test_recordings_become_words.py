@@ -104,7 +104,7 @@ async def test_a_recording_waits_while_calls_need_all_that_the_worker_can(worker
     worker.load = 0.0
     worker._move()
     await asyncio.wait_for(working, 5)
-    assert [each["say"] for each in said] == ["voice", "final"]
+    assert [each["say"] for each in said] == ["voice", "quiet", "final"]
 
 
 async def test_a_file_that_breaks_off_frees_its_place(worker: SpeechServer) -> None:
