@@ -64,11 +64,11 @@ async def test_no_first_packet_then_sound_then_silence() -> None:
     alice = Phone(None)
     alice.pc.addTransceiver("audio")
     async with connected(alice, log) as a:
-        await until(lambda: MediaLost("no_first_rtp") in log, 4, "the missing first packet")
+        await until(lambda: MediaLost("no_first_rtp") in log, 15, "the missing first packet")
         alice.pc.getSenders()[0].replaceTrack(ToneTrack(440))
-        await until(lambda: a.port.audio_in.current() is not None, 4, "sound")
+        await until(lambda: a.port.audio_in.current() is not None, 15, "sound")
         alice.pc.getSenders()[0].replaceTrack(None)
-        await until(lambda: MediaLost("silence") in log, 5, "silence")
+        await until(lambda: MediaLost("silence") in log, 15, "silence")
 
 
 async def test_a_party_that_holds_may_be_silent() -> None:
