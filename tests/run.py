@@ -111,6 +111,8 @@ def run_suite(command: list[str], again: bool, parent: Parent | None = None) -> 
             return status
         print("\nThe failures above are tried once more by themselves:", flush=True)
         status = watchdog.run([*command, "--last-failed", *noting(second)], parent)
+        if status not in (0, PYTEST_FAILED):  # it did not run them: nothing is known to be flaky
+            return status
         flaky = {test: timing for test, timing in failed.items() if test not in outcomes(second)[0]}
     for test, timing in sorted(flaky.items()):
         print(f"flaky: {test}{' (timing)' if timing else ''}", flush=True)

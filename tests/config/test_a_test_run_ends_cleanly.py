@@ -216,6 +216,13 @@ def test_a_test_that_fails_twice_is_not_flaky(suite) -> None:
     assert status == 1 and "flaky" not in printed
 
 
+def test_a_second_try_that_does_not_come_so_far_calls_nothing_flaky(suite) -> None:
+    broken = "import pathlib\nplace = pathlib.Path(__file__).with_name('once')\n"
+    broken += "assert not place.exists(), 'no longer collected'\n"
+    status, printed = suite(f"{broken}def test_wrong():\n    place.touch()\n    assert False\n")
+    assert status not in (0, 1) and "flaky" not in printed
+
+
 def test_what_the_tests_leave_behind_is_named_and_killed(suite) -> None:
     text = (
         "import subprocess\n"
