@@ -69,10 +69,10 @@ window.RTCPeerConnection = class extends Peer {
   constructor(...given) { super(...given); peers.push(this); }
 };
 window.counted = async () => {
-  const names = ['kind', 'mid', 'ssrc', 'packetsReceived', 'concealedSamples', 'totalAudioEnergy', 'framesDecoded', 'pliCount'];
+  const names = ['kind', 'mid', 'ssrc', 'packetsReceived', 'packetsSent', 'concealedSamples', 'totalAudioEnergy', 'framesDecoded'];
   const found = await Promise.all(peers.map(async (peer) => [peer.connectionState, peer.signalingState,
     peer.getTransceivers().map((one) => [one.mid, one.receiver.track.kind, one.currentDirection, one.receiver.track.muted]),
-    ...[...(await peer.getStats()).values()].filter((one) => one.type === 'inbound-rtp')
+    ...[...(await peer.getStats()).values()].filter((one) => /^(in|out)bound-rtp$/.test(one.type))
       .map((one) => names.map((each) => one[each]))]));
   return JSON.stringify(found);
 };
