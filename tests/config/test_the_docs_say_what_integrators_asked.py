@@ -12,7 +12,7 @@ from config.env import ROOT
     [
         (
             "browser-phone",
-            "`from` and `to` are addresses (`/private/alice`), or numbers for phone and SIP parties",
+            "`from` and `to` are addresses (`/private/alice`), or numbers for phone",
         ),
         ("rooms", "A room must exist before it is dialled: no call creates one."),
         ("phone-calls", "`GET /api/balance` (with the API key; device tokens cannot read it)"),
