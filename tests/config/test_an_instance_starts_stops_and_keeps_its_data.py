@@ -287,10 +287,10 @@ def test_a_taken_port_is_one_line_and_nothing_is_started(start: Start) -> None:
 
 def test_a_second_instance_on_one_data_directory_is_refused(start: Start) -> None:
     first = start()
+    lock = first.data_dir / "lock"
     deadline = time.monotonic() + 20
-    while not (first.data_dir / "lock").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.2)  # the lock is taken right after its file is made
+    while not (lock.exists() and lock.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.02)  # the holder's number is written once the lock is held
     second = subprocess.run(
         [sys.executable, "-m", "config.supervisor"],
         cwd=ROOT,

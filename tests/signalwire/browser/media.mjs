@@ -73,7 +73,9 @@ window.counted = async () => {
   const found = await Promise.all(peers.map(async (peer) => [peer.connectionState, peer.signalingState,
     peer.getTransceivers().map((one) => [one.mid, one.receiver.track.kind, one.currentDirection, one.receiver.track.muted]),
     ...[...(await peer.getStats()).values()].filter((one) => /^(in|out)bound-rtp$/.test(one.type))
-      .map((one) => names.map((each) => one[each]))]));
+      .map((one) => names.map((each) => one[each])),
+    ...[...(await peer.getStats()).values()].filter((one) => one.type === 'transport')
+      .map((one) => [one.packetsSent, one.packetsReceived, one.dtlsState, one.srtpCipher, one.selectedCandidatePairChanges])]));
   return JSON.stringify(found);
 };
 
