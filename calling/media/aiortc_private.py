@@ -20,7 +20,7 @@ from typing import Any, Protocol, cast
 from aioice import Candidate
 from aioice import stun as aioice_stun
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol
+from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol, candidate_pair_priority
 from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_128_GCM,
     SRTP_AEAD_AES_256_GCM,
@@ -209,6 +209,11 @@ def _is_tcp(pair: CandidatePair) -> bool:
     return bool(pair.local_candidate.transport == "tcp")
 
 
+def _rank(pair: CandidatePair) -> int:
+    """The priority of a pair of which we are the controlling side."""
+    return candidate_pair_priority(pair.local_candidate, pair.remote_candidate, True)
+
+
 class IceAgent(Connection):
     """aioice's agent on given sockets, without its gathering, its sleeps and its consent task.
 
@@ -237,7 +242,7 @@ class IceAgent(Connection):
         self.stun_rtt: float | None = None
         self._judge = judge
         self._answered: set[str] = set()  # addresses a check has succeeded with
-        self._nominated_by_other: set[tuple[str, int]] = set()
+        self._nominated_at: set[tuple[str, int]] = set()  # far ends of pairs, by whoever
         self._unanswered: Counter[str] = Counter()  # checks sent to the others
         self._allowance = 0  # bytes that may still be sent to them
         self._consents: dict[bytes, float] = {}  # transaction -> when it was sent
@@ -287,8 +292,8 @@ class IceAgent(Connection):
         self._unanswered[addr[0]] = max(0, self._unanswered[addr[0]] - 1)
         # Three times the check less the answer that it got, which is no longer than the check.
         self._allowance += (AMPLIFICATION - 1) * len(bytes(message))
-        if "USE-CANDIDATE" in message.attributes and len(self._nominated_by_other) < MAX_PAIRS:
-            self._nominated_by_other.add(addr[:2])
+        if "USE-CANDIDATE" in message.attributes and len(self._nominated_at) < MAX_PAIRS:
+            self._nominated_at.add(addr[:2])
         self._heard(addr, protocol, proven=False)
         super().check_incoming(message, addr, protocol)
 
@@ -310,14 +315,23 @@ class IceAgent(Connection):
         if pair.state == CandidatePair.State.SUCCEEDED:
             self._answered.add(pair.remote_addr[0])
             self._heard(pair.remote_addr, pair.protocol, proven=True)
+            if pair.nominated and len(self._nominated_at) < MAX_PAIRS:
+                self._nominated_at.add(pair.remote_addr[:2])
         before, alive = self._nominated.get(1), clock.monotonic() - self.consent_at < UDP_KEPT
         super().check_complete(pair)
         chosen = self._nominated.get(1)
-        if before is not None and chosen is not None and alive and _is_tcp(chosen) and not _is_tcp(before):
-            self._nominated[1] = before  # some nominate every pair that works (RFC 5245 section 8.1.1.2)
+        if before is not None and chosen is not None and alive and self._stays(before, chosen):
+            self._nominated[1] = before
         elif chosen is not None:
             self.consent_at = clock.monotonic()
             self._on_selected(chosen.remote_addr, cast(IceSocket, chosen.protocol).sock)
+
+    def _stays(self, before: CandidatePair, chosen: CandidatePair) -> bool:
+        """Whether a pair that works is kept when another is nominated: some nominate every pair that works,
+        as we do ourselves, and the best of them counts (RFC 5245 section 8.1.1.2)."""
+        if self.ice_controlling:
+            return _rank(before) >= _rank(chosen)
+        return _is_tcp(chosen) and not _is_tcp(before)
 
     def heard(self, size: int) -> None:
         """The other side has sent so many bytes to bring this agent up: a description, a candidate."""
@@ -336,9 +350,10 @@ class IceAgent(Connection):
             await self.add_remote_candidate(candidate)
 
     def may_send_from(self, address: tuple[Any, ...]) -> bool:
-        """Whether the other side has nominated a pair there, by a check with our password. It may nominate
-        several and send over one that we have not selected (RFC 8445 sections 8.1.1 and 12.2)."""
-        return address[:2] in self._nominated_by_other
+        """Whether a pair there was nominated: by the other side, in a check with our password, or by us, and
+        it has answered. Where several are, the other side may send over one that we have not selected
+        (RFC 8445 sections 8.1.1 and 12.2)."""
+        return address[:2] in self._nominated_at
 
     def has_answered(self, address: str) -> bool:
         return address in self._answered

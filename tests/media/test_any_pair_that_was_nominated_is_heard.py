@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from dataclasses import replace
 
 import pytest
 from aioice import stun
+from aioice.ice import CandidatePair
 
+from calling.machine.states import Media
+from calling.media.sources import tones
 from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.phones import CONFIG, Phone
 from tests.media.ports import dropped
@@ -67,3 +71,24 @@ async def test_dtls_and_sound_come_over_whichever_pair_the_device_nominated(way:
     finally:
         await asyncio.gather(peer.close(), phone.close())
         other.close()
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["the best pair", "the other pair"])
+async def test_sound_comes_over_whichever_pair_we_nominated(place: int) -> None:
+    """We nominate each pair that works; Chromium, which is called, sends over the one that it likes best."""
+    ours = WebRtcPeer(CONFIG)
+    device = WebRtcPeer(replace(CONFIG, mux=False, more=((ELSEWHERE, ELSEWHERE),)))
+    try:
+        await ours.accept(await device.answer(await ours.offer(Media())))
+        path = ours.port.transports[0].path
+        far = device.port.transports[0].path
+        await until(lambda: ours.port.up and device.port.up, what="connecting")
+        for remote in path.agent._remote_candidates:  # as where the answers to both come at once
+            await path.agent.check_start(CandidatePair(path.agent._protocols[0], remote))
+        far.sock = far.socks[place]
+        device.port.set_audio_source(tones.tone())
+        await until(lambda: ours.port.audio_in.totals()[2] > 20, what="the sound")
+        assert path.remote == far.socks[0].getsockname(), "we send over the better one"
+        assert not dropped(ours.port.transports[0])
+    finally:
+        await asyncio.gather(ours.close(), device.close())
