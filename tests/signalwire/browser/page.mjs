@@ -128,7 +128,7 @@ walkable((name) => {
   const others = call?.participants.filter((each) => each.id !== call.self?.id) ?? [];
   return {
     SignalWire: client, ClientSession: client.session, Directory: client.directory, User: client.user,
-    Address: client.directory?.addresses.find((each) => each.name !== client.user.addresses[0]?.name),
+    Address: [...talks.values()][0]?.address, // the SDK lists in `addresses` only what it loaded by pages
     ClientPreferences: client.preferences, Call: call, SelfParticipant: call?.self, Participant: others[0],
     SelfCapabilities: call?.self?.capabilities, exports: sdk,
   };
