@@ -5,6 +5,7 @@ Apps reach this through `settings.CALLWRIGHT_ICE_SERVERS_FOR`: they may not impo
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import clock
@@ -27,14 +28,28 @@ def ice_servers(identity: str) -> list[dict[str, Any]]:
     host = turn_host(env)
     secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
     username, password = credentials.issue(secret, identity, expires_at)
+    urls = [f"turn:{host}:{env.turn_port}?transport=udp"]
+    behind_https = turn_at_https(env)
+    if behind_https is not None:
+        urls.append(f"turns:{behind_https}?transport=tcp")
     return [
         {"urls": [f"stun:{host}:{env.turn_port}"]},
-        {
-            "urls": [f"turn:{host}:{env.turn_port}?transport=udp"],
-            "username": username,
-            "credential": password,
-        },
+        {"urls": urls, "username": username, "credential": password},
     ]
+
+
+def turn_at_https(env: environment.Environment) -> str | None:
+    """host:port of TURN over TLS on the https port, for networks that let nothing else out; None where
+    nobody needs it (on loopback) or TLS ends elsewhere (a proxy in front, a name that no certificate has)."""
+    if not (env.turn_enabled and env.https_port):
+        return None
+    host, _, port = env.domain.partition(":")
+    if host != "localhost":
+        return f"{host}:{env.https_port}" if int(port or 443) == env.https_port else None
+    address = ipaddress.ip_address(env.bind)
+    if address.is_loopback or address.is_unspecified:
+        return None
+    return f"{turn_host(env)}:{env.https_port}"
 
 
 def turn_host(env: environment.Environment) -> str:

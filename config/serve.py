@@ -19,8 +19,9 @@ import uvicorn
 
 from config import env as environment
 from config import privacy
-from config.embedded import certificate
+from config.embedded import certificate, paths
 from config.web.header_limits import BoundedHead
+from config.web.turn_door import door_to
 
 _DAY = 86400.0
 
@@ -57,7 +58,9 @@ async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> 
     tasks: list[asyncio.Task[None]] = []
     if env.https_port:
         leaf = certificate.prepare(env.data_dir, names)
-        secured = _config(application, env, ssl_certfile=str(leaf.chain), ssl_keyfile=str(leaf.key))
+        keys = {"ssl_certfile": str(leaf.chain), "ssl_keyfile": str(leaf.key)}
+        door = door_to(paths.turn_socket(env.data_dir)) if env.turn_enabled else BoundedHead
+        secured = _config(application, env, door, **keys)
         servers.append(Server(secured))
         tasks.append(asyncio.create_task(_renew(env, names, secured)))
     loop = asyncio.get_running_loop()
@@ -74,14 +77,16 @@ async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> 
         task.cancel()
 
 
-def _config(application: object, env: environment.Environment, **ssl: str) -> uvicorn.Config:
+def _config(
+    application: object, env: environment.Environment, protocol: type[BoundedHead] = BoundedHead, **ssl: str
+) -> uvicorn.Config:
     return uvicorn.Config(
         application,  # type: ignore[arg-type]
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        http=BoundedHead,
+        http=protocol,
         ws="websockets-sansio",
         ws_max_size=256 * 1024,
         ws_max_queue=16,

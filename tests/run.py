@@ -56,6 +56,7 @@ GROUPS = (
     Group("SIP tests with Linphone", ("linphonec",), ("linphone-cli",)),
     Group("SIP tests through a proxy", ("kamailio",), ("kamailio",)),
     Group("TURN tests with coturn", ("turnserver",), ("coturn",)),
+    Group("tests of browsers that trust an authority", ("certutil",), ("libnss3-tools",)),
     Group("tests through PgBouncer", ("pgbouncer",), ("pgbouncer",)),
     Group("speech tests", ("espeak-ng",), ("espeak-ng",)),
     Group("tests with openapi-generator", ("java",), ("default-jre-headless",)),

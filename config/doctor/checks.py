@@ -13,6 +13,7 @@ from config import env as environment
 from config import ice
 from config.doctor import findings, probes, rows
 from config.doctor.findings import Finding
+from config.embedded import certificate
 
 
 def examine() -> Iterator[Finding]:
@@ -93,10 +94,16 @@ def _relays(env: environment.Environment) -> Iterator[Finding]:
             if scheme == "stun":
                 took = probes.stun_binding(address, port)
                 yield findings.answers("STUN", f"{host}:{port}", took, "Open UDP to it, or take it out.")
-            elif scheme == "turn" and "transport=tcp" not in str(url):
+            elif scheme in ("turn", "turns"):
                 who, secret = str(server.get("username", "")), str(server.get("credential", ""))
-                relayed, why = probes.turn_allocation(address, port, who, secret)
-                yield findings.allocation(f"{host}:{port}", relayed, why)
+                if scheme == "turns":
+                    authority = certificate.authority(env.data_dir)
+                    relayed, why = probes.turn_allocation(host, port, who, secret, trusts=authority)
+                else:
+                    tcp = "transport=tcp" in str(url)
+                    relayed, why = probes.turn_allocation(address, port, who, secret, tcp=tcp)
+                shown = f"turns:{host}:{port}" if scheme == "turns" else f"{host}:{port}"
+                yield findings.allocation(shown, relayed, why)
 
 
 def _listed(urls: object) -> list[object]:

@@ -169,8 +169,8 @@ def relay(urls: tuple[str, ...]) -> Finding:
 def allocation(address: str, relayed: str | None, why: str) -> Finding:
     """A TURN allocation made with the credentials a device would get."""
     if relayed is None:
-        return Finding("bad", "TURN", f"{address} gave no relay address: {why}",
-                       "Check the shared secret and that UDP reaches it.")  # fmt: skip
+        advice = "Check the shared secret, and that its port is reached (for turns: the certificate too)."
+        return Finding("bad", "TURN", f"{address} gave no relay address: {why}", advice)
     return Finding("good", "TURN", f"{address} relays from {relayed}")
 
 

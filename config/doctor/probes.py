@@ -139,13 +139,25 @@ def stun_binding(address: str, port: int) -> float | None:
     return None
 
 
-def turn_allocation(address: str, port: int, username: str, password: str) -> tuple[str | None, str]:
-    """(relayed address, '') of a TURN allocation that is given back at once, or (None, why not)."""
+def turn_allocation(
+    address: str, port: int, username: str, password: str, *, tcp: bool = False, trusts: Path | None = None
+) -> tuple[str | None, str]:
+    """(relayed address, '') of a TURN allocation that is given back at once, or (None, why not).
+
+    trusts: TLS over TCP, to a name; the file has an authority that is trusted beside the usual ones.
+    """
+
+    context = None
+    if trusts is not None:
+        context = ssl.create_default_context()
+        if trusts.exists():
+            context.load_verify_locations(trusts)
 
     async def allocate() -> str:
         transport, _ = await turn.create_turn_endpoint(
-            asyncio.DatagramProtocol, (address, port), username, password, lifetime=60
-        )
+            asyncio.DatagramProtocol, (address, port), username, password, lifetime=60, ssl=context,
+            transport="tcp" if tcp or context is not None else "udp",
+        )  # fmt: skip
         relayed = transport.get_extra_info("sockname")
         transport.close()
         await asyncio.sleep(0)

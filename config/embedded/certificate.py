@@ -40,12 +40,17 @@ class Certificate:
 
 
 def names_for(domain_host: str, bind: str) -> tuple[str, ...]:
-    """What the certificate is for: localhost and below, loopback, the domain, fabric.<domain>, the bind."""
-    names = ["localhost", "fabric.localhost", "*.localhost", "127.0.0.1", "::1"]
+    """What the certificate is for: localhost, loopback, the domain, fabric.<domain>, the bind."""
+    names = ["localhost", "fabric.localhost", "127.0.0.1", "::1"]
     extra = [domain_host] if _address(domain_host) else [domain_host, f"fabric.{domain_host}"]
     if bind not in {"0.0.0.0", "::"}:
         extra.append(bind)
     return tuple(dict.fromkeys([*names, *extra]))
+
+
+def authority(data_dir: Path) -> Path:
+    """The certificate of the authority, if it was made."""
+    return data_dir / "certificates" / "ca.pem"
 
 
 def prepare(data_dir: Path, names: tuple[str, ...], now: datetime.datetime | None = None) -> Certificate:
@@ -54,21 +59,21 @@ def prepare(data_dir: Path, names: tuple[str, ...], now: datetime.datetime | Non
     directory = data_dir / "certificates"
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    authority, authority_key = directory / "ca.pem", directory / "ca.key"
+    ca, authority_key = authority(data_dir), directory / "ca.key"
     chain, key = directory / "leaf.pem", directory / "leaf.key"
-    root = _load(authority, authority_key)
+    root = _load(ca, authority_key)
     if root is None or not _fresh(root, now) or not _may_sign(root, names):
         signing_key = ec.generate_private_key(ec.SECP256R1())
         root = _make_authority(signing_key, names, now)
         _write_key(authority_key, signing_key)
-        _write(authority, _pem(root))
+        _write(ca, _pem(root))
     leaf = _load(chain, key)
     if leaf is None or not _fresh(leaf, now) or _names(leaf) != set(names) or leaf.issuer != root.subject:
         leaf_key = ec.generate_private_key(ec.SECP256R1())
         leaf = _make_leaf(leaf_key, root, authority_key, names, now)
         _write_key(key, leaf_key)
         _write(chain, _pem(leaf) + _pem(root))
-    return Certificate(authority, chain, key, _spki(leaf))
+    return Certificate(ca, chain, key, _spki(leaf))
 
 
 def _make_authority(

@@ -68,6 +68,13 @@ def speech_sockets(data_dir: Path) -> Path:
     return socket_directory(data_dir) / "speech"
 
 
+def turn_socket(data_dir: Path) -> Path:
+    """Where the TURN server takes what came to the https port."""
+    beside = data_dir / "turn"
+    directory = beside if len(os.fsencode(beside)) <= LONGEST_SOCKET_DIRECTORY else socket_directory(data_dir)
+    return directory / "turn.sock"
+
+
 def beat_schedule(data_dir: Path) -> Path:
     """Celery beat's own memory of what ran when."""
     return data_dir / "beat-schedule"

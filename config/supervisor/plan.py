@@ -27,7 +27,7 @@ def ports(env: Environment) -> list[Port]:
             tls = "SIP over TLS, the SIP port + 1,"
             found.append(Port("CALLWRIGHT_SIP_PORT", env.bind, env.sip_port + 1, "tcp", tls))
     if env.turn_enabled:
-        found.append(Port("CALLWRIGHT_TURN_PORT", env.bind, env.turn_port, "udp"))
+        found += [Port("CALLWRIGHT_TURN_PORT", env.bind, env.turn_port, kind) for kind in ("udp", "tcp")]
     return found
 
 

@@ -40,6 +40,11 @@ class BoundedHead(HttpToolsProtocol):
             if self._bytes > BYTES:
                 self._refuse(431)
 
+    def leave(self) -> None:
+        """Another protocol takes the connection; no request ever came over it."""
+        self._have()
+        self.connections.discard(self)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._read = 0

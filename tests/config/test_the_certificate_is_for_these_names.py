@@ -30,7 +30,6 @@ def test_it_carries_local_names_and_those_of_the_domain(tmp_path: Path) -> None:
     assert sans(made.chain) == {
         "localhost",
         "fabric.localhost",
-        "*.localhost",
         "127.0.0.1",
         "::1",
         "calls.example.com",

@@ -135,8 +135,8 @@ class BrowserPhone(ABC):
           return { line, note, log, calls, faults: window.faults };
         """)
 
-    def come_online(self, token: str) -> None:
-        self.goto(f"{URL}/phone#token={token}")
+    def come_online(self, token: str, url: str = URL) -> None:
+        self.goto(f"{url}/phone#token={token}")
         self.until("window.phone?.ready === true")
         self.evaluate(FAULTS)
 

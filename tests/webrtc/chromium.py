@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.e2e.baresip import tone
 from tests.webrtc.browser_phone import BrowserPhone
+from tests.webrtc.https_alone import trust
 from tests.webrtc.own_network import Network
 
 FLAGS = [
@@ -25,16 +26,20 @@ FLAGS = [
 
 
 class Chromium(BrowserPhone):
-    """`Chromium(network, 600)`: its microphone says 600 Hz."""
+    """`Chromium(network, 600)`: its microphone says 600 Hz. authority: one that it trusts besides."""
 
-    def __init__(self, network: Network, hertz: int) -> None:
+    def __init__(self, network: Network, hertz: int, authority: Path | None = None) -> None:
         from playwright import sync_api
 
         self.hertz = hertz
         self._home = Path(tempfile.mkdtemp(prefix="callwright-chromium-"))
         tone(self._home / "tone.wav", hertz)
         program = self._home / "chromium"
-        program.write_text(f'#!/bin/sh\nexec {" ".join(network.command("chromium"))} "$@"\n')
+        if authority is not None:
+            trust(self._home / ".pki" / "nssdb", authority)
+        program.write_text(
+            f'#!/bin/sh\nHOME={self._home} exec {" ".join(network.command("chromium"))} "$@"\n'
+        )
         program.chmod(0o755)
         self._driver = sync_api.sync_playwright().start()
         microphone = f"--use-file-for-fake-audio-capture={self._home / 'tone.wav'}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.process import end_with_parent
 from tests.webrtc.browser_phone import BrowserPhone
+from tests.webrtc.https_alone import trust
 from tests.webrtc.loudspeaker import Loudspeaker
 from tests.webrtc.marionette import Marionette
 from tests.webrtc.own_network import Network
@@ -38,14 +39,19 @@ PREFERENCES: dict[str, bool | int | str] = {
 
 
 class Firefox(BrowserPhone):
-    """`Firefox(network, speaker, 500)`: a browser of its own whose microphone says 500 Hz."""
+    """`Firefox(network, speaker, 500)`: a browser of its own whose microphone says 500 Hz; `authority`: one
+    that it trusts besides."""
 
-    def __init__(self, network: Network, speaker: Loudspeaker, hertz: int) -> None:
+    def __init__(
+        self, network: Network, speaker: Loudspeaker, hertz: int, authority: Path | None = None
+    ) -> None:
         self.hertz = hertz
         self._profile = Path(tempfile.mkdtemp(prefix="callwright-firefox-"))
         wanted = {**PREFERENCES, "media.navigator.audio.fake_frequency": hertz}
         lines = (f"user_pref({name!r}, {_literal(value)});\n" for name, value in wanted.items())
         (self._profile / "user.js").write_text("".join(lines))
+        if authority is not None:
+            trust(self._profile, authority)
         self._log = (self._profile / "log").open("wb")
         words = ("firefox-esr", "--headless", "--no-remote", "--marionette", "--profile", str(self._profile))
         self.process = subprocess.Popen(

@@ -29,10 +29,13 @@ STOP_SECONDS = 20.0
 
 
 class MakeRun:
-    """`with MakeRun(network) as instance`: ready, media workers and all; stopped and wiped in the end."""
+    """`with MakeRun(network) as instance`: ready, media workers and all; stopped and wiped in the end.
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    host: where it answers, and `settings`: what its environment says, if not what a newcomer has.
+    """
+
+    def __init__(self, network: Network, host: str = "127.0.0.1", **settings: str) -> None:
+        self.network, self.host, self.settings = network, host, settings
         self.home = Path(tempfile.mkdtemp(prefix="callwright-run-"))
         self.home.chmod(0o755)  # PostgreSQL runs as a user of its own
         self.data = self.home / "data"
@@ -46,7 +49,8 @@ class MakeRun:
             self.process = subprocess.Popen(
                 self.network.command("make", "run"),
                 cwd=ROOT,
-                env={**kept, "VENV": str(self._installed()), "CALLWRIGHT_DATA_DIR": str(self.data)},
+                env={**kept, "VENV": str(self._installed()), "CALLWRIGHT_DATA_DIR": str(self.data)}
+                | self.settings,
                 stdin=subprocess.DEVNULL,
                 stdout=screen,
                 stderr=subprocess.STDOUT,
@@ -86,8 +90,8 @@ class MakeRun:
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """One REST request with the project's key; the answer's JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=15)
-        connection.sock = self.network.connect(PORT, seconds=15)
+        connection = http.client.HTTPConnection(self.host, PORT, timeout=15)
+        connection.sock = self.network.connect(PORT, self.host, seconds=15)
         try:
             headers = {"Authorization": f"Basic {self._key}", "Content-Type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)

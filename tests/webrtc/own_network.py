@@ -46,33 +46,33 @@ def obstacle() -> str | None:
     """None, or why there can be no such network here."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return "a network namespace needs root and iproute2"
-    probe = _name()
+    probe = new_name()
     made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
     if made.returncode:
         return f"no network namespace can be made: {made.stderr.strip()}"
-    _ip("netns", "del", probe)
+    ip("netns", "del", probe)
     return None
 
 
 @contextlib.contextmanager
 def network() -> Iterator[Network]:
-    name = _name()
-    _ip("netns", "add", name)
+    name = new_name()
+    ip("netns", "add", name)
     try:
-        _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", "far0")
-        _ip("-n", name, "addr", "add", f"{ADDRESS}/24", "dev", "eth0")
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", "far0")
+        ip("-n", name, "addr", "add", f"{ADDRESS}/24", "dev", "eth0")
         for link in ("eth0", "far0"):
-            _ip("-n", name, "link", "set", link, "up")
-        _ip("-n", name, "route", "add", "default", "via", "10.213.79.1")
+            ip("-n", name, "link", "set", link, "up")
+        ip("-n", name, "route", "add", "default", "via", "10.213.79.1")
         yield Network(name)
     finally:
-        _ip("netns", "del", name)
+        ip("netns", "del", name)
 
 
-def _name() -> str:
+def new_name() -> str:
     return f"cwown{os.getpid()}-{next(_serial)}"
 
 
-def _ip(*words: str) -> None:
+def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)

@@ -9,8 +9,10 @@ import sys
 
 from config import env as environment
 from config import privacy
+from config.embedded import paths
 from config.embedded.turn.allocation import Reach
 from config.embedded.turn.server import TurnServer
+from config.embedded.turn.stream import TurnStream
 from config.logs import JsonLine
 from config.secret_key import purpose_key, secret_key
 
@@ -33,7 +35,12 @@ async def _serve(env: environment.Environment) -> None:
         loop.add_signal_handler(number, stop.set)
     server = TurnServer(secret, REALM, reach(env))
     transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=(env.bind, env.turn_port))
+    over_tcp = await loop.create_server(lambda: TurnStream(server), env.bind, env.turn_port)
+    path = str(paths.turn_socket(env.data_dir))
+    behind_https = await loop.create_unix_server(lambda: TurnStream(server, handed_on=True), path)
     await stop.wait()
+    for listening in (over_tcp, behind_https):
+        listening.close()
     transport.close()
 
 
@@ -43,6 +50,9 @@ def main() -> int:
     handler.setFormatter(JsonLine())
     logging.basicConfig(handlers=[handler], level=logging.INFO)
     env = environment.load()
+    path = paths.turn_socket(env.data_dir)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     try:
         asyncio.run(_serve(env))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The listening socket: who is asking, may they, and to which allocation it goes."""
+"""Who is asking, may they, and to which allocation it goes: over UDP, and over the streams of `stream.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from aioice import stun
 
 import clock
 from config.embedded.turn import credentials, wire
-from config.embedded.turn.allocation import Address, Allocation, Reach
+from config.embedded.turn.allocation import Allocation, Reach
+from config.embedded.turn.stream import Client, Doors
 
 _UDP = 0x11000000
 _SWEEP_SECONDS = 5.0
@@ -28,7 +29,7 @@ class Refused(Exception):
 
 
 class TurnServer(asyncio.DatagramProtocol):
-    """One UDP socket. `per_user` and `total` bound the allocations at one time."""
+    """One UDP socket and the streams of `doors`. `per_user` and `total` bound the allocations at one time."""
 
     def __init__(
         self, secret: str, realm: str, reach: Reach, *, per_user: int = 100, total: int = 4000
@@ -38,8 +39,9 @@ class TurnServer(asyncio.DatagramProtocol):
         self.reach = reach
         self.per_user = per_user
         self.total = total
-        self.allocations: dict[Address, Allocation] = {}
-        self._opening: set[Address] = set()
+        self.allocations: dict[Client, Allocation] = {}
+        self.doors = Doors()
+        self._opening: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transport: asyncio.DatagramTransport | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -55,8 +57,17 @@ class TurnServer(asyncio.DatagramProtocol):
             allocation.close()
         self.allocations.clear()
 
+    def gone(self, client: Client) -> None:
+        """A stream has ended, and its allocation with it."""
+        allocation = self.allocations.pop(client, None)
+        if allocation is not None:
+            allocation.close()
+
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        client: Address = (str(addr[0]), int(addr[1]))
+        self.receive(data, (str(addr[0]), int(addr[1]), "udp"))
+
+    def receive(self, data: bytes, client: Client) -> None:
+        """One STUN message or ChannelData of a client."""
         if wire.is_channel_data(data):
             allocation = self._living(client)
             parsed = wire.read_channel_data(data)
@@ -77,18 +88,22 @@ class TurnServer(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """A client that is gone: its allocation ends by its lifetime."""
 
-    def _send(self, data: bytes, client: Address) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, client)
+    def _send(self, data: bytes, client: Client) -> None:
+        if client[2] == "tcp":
+            stream = self.doors.open.get(client)
+            if stream is not None:
+                stream.send(data)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, client[:2])
 
-    def _request(self, request: stun.Message, datagram: bytes, client: Address) -> None:
+    def _request(self, request: stun.Message, datagram: bytes, client: Client) -> None:
         unknown = wire.unknown_attributes(datagram)
         if unknown:
             self._send(wire.unknown_attribute_error(request, unknown), client)
             return
         if request.message_method == stun.Method.BINDING:
             answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
-            answer.attributes["XOR-MAPPED-ADDRESS"] = client
+            answer.attributes["XOR-MAPPED-ADDRESS"] = client[:2]
             if "FINGERPRINT" in request.attributes:
                 answer.add_fingerprint()
             self._send(bytes(answer), client)
@@ -100,14 +115,14 @@ class TurnServer(asyncio.DatagramProtocol):
         except Refused as refused:
             self._refuse(request, client, key, refused)
 
-    def _authenticate(self, request: stun.Message, client: Address) -> bytes:
+    def _authenticate(self, request: stun.Message, client: Client) -> bytes:
         """The integrity key of who asks (RFC 8489 section 9.2.4). Raises Refused 401, 438 or 400."""
         given = request.attributes
         if "MESSAGE-INTEGRITY" not in given:
             raise Refused(401, "Unauthorized")
         if not {"USERNAME", "REALM", "NONCE"} <= set(given):
             raise Refused(400, "Bad Request")
-        if not credentials.nonce_is_fresh(self.secret, client, given["NONCE"], clock.time()):
+        if not credentials.nonce_is_fresh(self.secret, client[:2], given["NONCE"], clock.time()):
             raise Refused(438, "Stale Nonce")
         username: str = given["USERNAME"]
         ends = credentials.expiry(username)
@@ -119,7 +134,7 @@ class TurnServer(asyncio.DatagramProtocol):
             raise Refused(401, "Unauthorized")
         return key
 
-    def _act(self, request: stun.Message, datagram: bytes, client: Address, key: bytes) -> None:
+    def _act(self, request: stun.Message, datagram: bytes, client: Client, key: bytes) -> None:
         username: str = request.attributes["USERNAME"]
         method = request.message_method
         allocation = self._living(client)
@@ -165,7 +180,7 @@ class TurnServer(asyncio.DatagramProtocol):
     def _allocate(
         self,
         request: stun.Message,
-        client: Address,
+        client: Client,
         key: bytes,
         username: str,
         existing: Allocation | None,
@@ -190,7 +205,7 @@ class TurnServer(asyncio.DatagramProtocol):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _open(self, request: stun.Message, client: Address, key: bytes, username: str) -> None:
+    async def _open(self, request: stun.Message, client: Client, key: bytes, username: str) -> None:
         allocation = Allocation(username, self.reach, lambda data: self._send(data, client))
         try:
             relayed = await allocation.open()
@@ -200,11 +215,14 @@ class TurnServer(asyncio.DatagramProtocol):
             return
         finally:
             self._opening.discard(client)
+        if client[2] == "tcp" and client not in self.doors.open:
+            allocation.close()  # it hung up meanwhile
+            return
         lifetime = allocation.extend(request.attributes.get("LIFETIME"))
         answer = self._success(
             request,
             key,
-            {"XOR-RELAYED-ADDRESS": relayed, "XOR-MAPPED-ADDRESS": client, "LIFETIME": lifetime},
+            {"XOR-RELAYED-ADDRESS": relayed, "XOR-MAPPED-ADDRESS": client[:2], "LIFETIME": lifetime},
         )
         allocation.first_answer = (request.transaction_id, answer)
         self.allocations[client] = allocation
@@ -215,17 +233,17 @@ class TurnServer(asyncio.DatagramProtocol):
         answer.add_message_integrity(key)
         return bytes(answer)
 
-    def _refuse(self, request: stun.Message, client: Address, key: bytes | None, refused: Refused) -> None:
+    def _refuse(self, request: stun.Message, client: Client, key: bytes | None, refused: Refused) -> None:
         answer = stun.Message(request.message_method, stun.Class.ERROR, request.transaction_id)
         answer.attributes["ERROR-CODE"] = (refused.code, refused.reason)
         if refused.code in (401, 438):
             answer.attributes["REALM"] = self.realm
-            answer.attributes["NONCE"] = credentials.nonce(self.secret, client, clock.time())
+            answer.attributes["NONCE"] = credentials.nonce(self.secret, client[:2], clock.time())
         if key is not None:
             answer.add_message_integrity(key)
         self._send(bytes(answer), client)
 
-    def _living(self, client: Address) -> Allocation | None:
+    def _living(self, client: Client) -> Allocation | None:
         allocation = self.allocations.get(client)
         if allocation is None or allocation.ends_at > clock.monotonic():
             return allocation

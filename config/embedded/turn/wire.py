@@ -17,6 +17,15 @@ def is_channel_data(datagram: bytes) -> bool:
     return len(datagram) >= 4 and datagram[0] & 0xC0 == 0x40
 
 
+def frame_size(stream: bytes) -> int | None:
+    """Bytes of the message that a stream begins with, without the padding behind ChannelData; None where it
+    begins with something else. `stream` has at least four bytes."""
+    kind, length = struct.unpack_from("!HH", stream)
+    if kind < 0x4000:
+        return stun.HEADER_LENGTH + length if length % 4 == 0 else None
+    return 4 + length if kind in CHANNELS else None
+
+
 def read_channel_data(datagram: bytes) -> tuple[int, bytes] | None:
     """(channel, payload) of a ChannelData message (RFC 5766 section 11.4); None where it is cut short."""
     number, length = struct.unpack_from("!HH", datagram)
