@@ -137,9 +137,12 @@ class Page:
         deadline = time.monotonic() + seconds
         while (peak := float(self.run("peak", call, 600))) <= 0.01:
             if time.monotonic() > deadline:
-                ends = [page.run("counted") for page in Page.latest if not page.page.is_closed()]
-                raise AssertionError(f"sound: {peak} {ends} {self.run('errors')} {self.logged[-10:]}")
+                raise AssertionError(f"sound: {peak} {self._ends()} {self.run('errors')} {self.logged[-10:]}")
         return peak
+
+    def _ends(self) -> list[str]:
+        """What each page counts of its connections."""
+        return [page.run("counted") for page in Page.latest if not page.page.is_closed()]
 
     def hears_tone(self, call: str, hertz: float, seconds: float = SECONDS) -> None:
         self.until(lambda: abs(self.run("pitch", call) - hertz) < 15, f"{hertz:g} Hz", seconds)
@@ -152,8 +155,9 @@ class Page:
             seen = self.run("picture", call, 500)
             if seen["frames"] > 3 and seen["contrast"] > 20 and seen["movement"] > 5:
                 return dict(seen)
-            words = f"a moving picture: {seen} {self.run('counted')} {self.run('errors')}"
-            assert time.monotonic() < deadline, words
+            assert time.monotonic() < deadline, (
+                f"a moving picture: {seen} {self._ends()} {self.run('errors')}"
+            )
 
     def sees_red(self, call: str, seconds: float = SECONDS) -> None:
         """The shared screen of `page.mjs`, and no camera."""
