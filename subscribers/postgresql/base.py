@@ -4,13 +4,15 @@ The second login owns nothing and stands under row-level security. Which project
 the statement that begins its transaction, in one message: nothing is kept in the session, so both logins work
 through PgBouncer in transaction mode, and no trip to the database is added.
 
-Lives here: which login a connection has, and the setting in front of a transaction. Must not live here: what
-the policies are and who asks for a project (`subscribers.row_security`). DATABASES["default"]["REQUESTS"]
-names the second login; without it this is Django's backend.
+Lives here: which login a connection has, the setting in front of a transaction, and whether a connection of
+the pool is still open. Must not live here: what the policies are and who asks for a project
+(`subscribers.row_security`). DATABASES["default"]["REQUESTS"] names the second login; without it this is
+Django's backend.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, Self
@@ -23,6 +25,7 @@ from psycopg.abc import Params, QueryNoTemplate
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.sql import Composable
+from psycopg_pool import ConnectionPool
 
 # The project of this context, as `subscribers.row_security` signed it: "uuid.proof". Hexadecimal and dashes.
 asking: ContextVar[str | None] = ContextVar("asking", default=None)
@@ -31,6 +34,22 @@ asking: ContextVar[str | None] = ContextVar("asking", default=None)
 def setting(project: str) -> str:
     """The statement that says, until the transaction ends, whom it is for."""
     return f"SELECT set_config('callwright.project', '{project}', true)"
+
+
+def still_open(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has not left a connection that was idle.
+
+    One that is well says nothing while it is idle: then no trip is made. Whatever has come (its farewell, the
+    end of the stream, a notice) is looked at by asking.
+    """
+    try:
+        heard = select.poll()
+        heard.register(connection.fileno(), select.POLLIN)
+        if heard.poll(0):
+            ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return False
+    return True
 
 
 class ProjectCursor(psycopg.ClientCursor[TupleRow]):
@@ -87,6 +106,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def connect(self) -> None:
         self._of_requests = self._wants_requests()
         super().connect()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+        """One of the pool that is still open; the pool makes new ones for those that are not."""
+        while True:
+            found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+            if not isinstance(self.pool, ConnectionPool) or still_open(found):
+                return found
+            found.close()
+            self.pool.putconn(found)
 
     @property
     def pool(self) -> object:
