@@ -17,12 +17,12 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q
+from django.db.models import Model, OuterRef, Q
 from django.db.models.functions import JSONObject
+from django.db.models.sql import InsertQuery, UpdateQuery
 from psycopg import IsolationLevel
 
 from calling import models
-from calling.calls.one_statement import OneStatement
 from calling.machine.reasons import EndedBy, EndReason
 from calling.machine.states import (
     Attempt,
@@ -114,12 +114,13 @@ def repeatable_read() -> Iterator[None]:
         return
     connection.ensure_connection()
     plain = connection.connection
-    plain.isolation_level, plain.read_only = IsolationLevel.REPEATABLE_READ, True  # BEGIN says so
+    if not plain.closed:  # one that is lost says so at the first statement
+        plain.isolation_level, plain.read_only = IsolationLevel.REPEATABLE_READ, True  # BEGIN says so
     try:
         with transaction.atomic():
             yield
     finally:
-        if not plain.closed:
+        if connection.connection is plain and not plain.closed:
             plain.isolation_level = plain.read_only = None
 
 
@@ -184,6 +185,50 @@ def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
     if not {other for row in rows for other in linked_ids(row)} <= wanted:
         raise LinksMoved
     return {call.id: call for call in values(rows)}, {str(row.id): row for row in rows}
+
+
+class OneStatement:
+    """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
+
+    All its parts see the rows as they were before it, so no part may need what another writes, and a row may
+    be in one part only.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._params: list[Any] = []
+
+    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any]) -> None:
+        """Set some columns of the row with that key; nothing where there are none to set."""
+        if not columns:
+            return
+        query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
+        query.add_update_values(dict(columns))
+        self._add(*query.get_compiler(connection=connection).as_sql())
+
+    def insert(self, rows: Sequence[Model]) -> None:
+        """Add rows of one model, in their order. They do not learn keys that PostgreSQL makes."""
+        if not rows:
+            return
+        model = type(rows[0])
+        query = InsertQuery(model)
+        made = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+        query.insert_values(made, list(rows))
+        for sql, params in query.get_compiler(connection=connection).as_sql():
+            self._add(sql, params)
+
+    def _add(self, sql: str, params: Sequence[Any]) -> None:
+        self._parts.append(sql)
+        self._params += params
+
+    def run(self) -> None:
+        """Send it, or nothing where there are no parts."""
+        if not self._parts:
+            return
+        *parts, last = self._parts
+        before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
+        with connection.cursor() as cursor:
+            cursor.execute(f"WITH {before} {last}" if parts else last, self._params)
 
 
 def save_world(

@@ -111,7 +111,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """One of the pool that is still open; the pool makes new ones for those that are not."""
         while True:
             found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
-            if not isinstance(self.pool, ConnectionPool) or still_open(found):
+            if not isinstance(self.pool, ConnectionPool):
+                return found
+            if still_open(found):
+                if found.read_only:  # it was lost in the midst of a look (`calling.calls.store`)
+                    found.isolation_level = found.read_only = None
                 return found
             found.close()
             self.pool.putconn(found)
