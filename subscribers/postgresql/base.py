@@ -15,7 +15,7 @@ from __future__ import annotations
 import select
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -25,7 +25,6 @@ from psycopg.abc import Params, QueryNoTemplate
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.sql import Composable
-from psycopg_pool import ConnectionPool
 
 # The project of this context, as `subscribers.row_security` signed it: "uuid.proof". Hexadecimal and dashes.
 asking: ContextVar[str | None] = ContextVar("asking", default=None)
@@ -46,10 +45,16 @@ def still_open(connection: psycopg.Connection[Any]) -> bool:
         heard = select.poll()
         heard.register(connection.fileno(), select.POLLIN)
         if heard.poll(0):
-            ConnectionPool.check_connection(connection)
+            connection.execute("")
     except psycopg.Error:
         return False
     return True
+
+
+class Pool(Protocol):
+    """What is asked here of Django's pool of connections."""
+
+    def putconn(self, conn: psycopg.Connection[Any], /) -> None: ...
 
 
 class ProjectCursor(psycopg.ClientCursor[TupleRow]):
@@ -111,18 +116,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """One of the pool that is still open; the pool makes new ones for those that are not."""
         while True:
             found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
-            if not isinstance(self.pool, ConnectionPool):
+            pool = self.pool
+            if pool is None:
                 return found
             if still_open(found):
                 if found.read_only:  # it was lost in the midst of a look (`calling.calls.store`)
                     found.isolation_level = found.read_only = None
                 return found
             found.close()
-            self.pool.putconn(found)
+            pool.putconn(found)
 
     @property
-    def pool(self) -> object:
-        return self._requests().pool if self._wants_requests() else super().pool
+    def pool(self) -> Pool | None:
+        found: Pool | None = self._requests().pool if self._wants_requests() else super().pool
+        return found
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = (

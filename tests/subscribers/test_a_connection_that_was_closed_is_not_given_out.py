@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connection
-from psycopg_pool import ConnectionPool
 
 from subscribers.postgresql.base import still_open
 
@@ -70,7 +69,7 @@ def test_the_pool_gives_another_connection_for_one_that_was_ended(settings) -> N
         with wrapper.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             (first,) = cursor.fetchone()
-        assert isinstance(wrapper.pool, ConnectionPool)
+        assert wrapper.pool is not None
         ended = wrapper.connection
         wrapper.close()
         end(ended)
