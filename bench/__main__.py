@@ -1,4 +1,8 @@
-"""`make bench`: idle cost, set-up, webhooks, growth, playing, SIP, then media, where arguments go to."""
+"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, playing, SIP, then media, where
+arguments go to.
+
+`python -m bench NAME …` runs one of them, with its own arguments.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,18 @@ import sys
 
 from bench.media.__main__ import main
 
+PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "sip")
+
+
+def run(part: str, *arguments: str) -> int:
+    return subprocess.run([sys.executable, "-m", f"bench.{part}", *arguments], check=False).returncode
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in PARTS:
+        sys.exit(run(*sys.argv[1:]))
     failed = 0
     if "--only" not in sys.argv:  # a choice of media rows is a choice of media rows
-        for part in (
-            "bench.idle",
-            "bench.calls",
-            "bench.webhooks",
-            "bench.growth",
-            "bench.playing",
-            "bench.sip",
-        ):
-            failed |= subprocess.run([sys.executable, "-m", part], check=False).returncode
+        for part in PARTS:
+            failed |= run(part)
     sys.exit(main() or failed)

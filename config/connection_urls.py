@@ -36,7 +36,7 @@ def django_database(url: str, pool_size: int, requests_url: str | None = None) -
         "ENGINE": "subscribers.postgresql",
         **login,
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": False,  # `subscribers.postgresql` looks, without asking the server
         "OPTIONS": {**login["OPTIONS"], "pool": pool},
         "REQUESTS": _login(requests_url) if requests_url is not None else None,
     }

@@ -29,6 +29,20 @@ _DAY = 86400.0
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers: two of them share this process."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether to end. This one is told, and wakes for the date."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
@@ -67,7 +81,7 @@ async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> 
 
     def stop() -> None:
         for server in servers:
-            server.should_exit = True
+            server.end()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -89,10 +89,15 @@ def check_fence(fence: Fence | None) -> None:
         raise StaleEpoch
 
 
-def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input) -> Outcome:
-    """Decide and write, inside the caller's transaction, with the rows already locked."""
+def commit_turn(
+    world: World, rows: dict[str, models.Call], call_id: str, input: Input, fresh: str | None = None
+) -> Outcome:
+    """Decide and write, inside the caller's transaction, with the rows already locked.
+
+    `fresh`: a call of the world that is not a row yet.
+    """
     with tracing.span(f"decide {type(input).__name__}", call_id) as span:
-        outcome = _turn(world, rows, call_id, input)
+        outcome = _turn(world, rows, call_id, input, fresh)
         if span is not None:
             span.set_attribute("events", [event.type for event in outcome.events])
             for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
@@ -100,7 +105,9 @@ def commit_turn(world: World, rows: dict[str, models.Call], call_id: str, input:
     return outcome
 
 
-def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input) -> Outcome:
+def _turn(
+    world: World, rows: dict[str, models.Call], call_id: str, input: Input, fresh: str | None
+) -> Outcome:
     now = clock.now()
     decision = machine.decide(world, call_id, input, now, limits())
     for seat in room_sessions.to_mute(world, decision.world):
@@ -110,10 +117,11 @@ def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input
             more, events=decision.events + more.events, effects=decision.effects + more.effects
         )
     changed = decision.world != world or bool(decision.events) or bool(decision.effects)
-    if changed:
+    if changed or fresh is not None:
         numbered = number_events(decision.events, rows, now)
         note_supervision(decision.events, rows)
-        store.save_world(world, decision.world, rows, numbered)
+        store.save_world(world, decision.world, rows, numbered, fresh)
+        event_log.announce(numbered)
         room_sessions.apply_turn(world, decision.world, now)
         billing.apply_turn(world, decision.world, now)
         for effect in decision.effects:
@@ -122,10 +130,12 @@ def _turn(world: World, rows: dict[str, models.Call], call_id: str, input: Input
     return Outcome(decision.world[call_id], decision.events)
 
 
-def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime) -> set[str]:
-    """Write the events under the next numbers of their calls; the ids of the calls that were counted on."""
+def number_events(
+    events: tuple[Event, ...], rows: dict[str, models.Call], now: datetime
+) -> list[models.Event]:
+    """The events as rows, not written yet, under the next numbers of their calls."""
     codecs = {leg: codec for row in rows.values() for leg, codec in (row.codecs or {}).items()}
-    waiting: list[models.Event] = []
+    made: list[models.Event] = []
     for event in events:
         row = rows[event.call_id]
         row.sequence += 1
@@ -135,7 +145,7 @@ def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: 
             data["leg_id"] = event.leg_id
         if event.type == "call.ended":
             data["quality"] = quality_of(event.call.id)
-        waiting.append(
+        made.append(
             event_log.event(
                 row.project_id,
                 str(row.id),
@@ -148,8 +158,7 @@ def number_events(events: tuple[Event, ...], rows: dict[str, models.Call], now: 
                 facts=event.data,
             )
         )
-    event_log.keep(waiting)
-    return {event.call_id for event in events}
+    return made
 
 
 def note_supervision(events: tuple[Event, ...], rows: dict[str, models.Call]) -> None:
@@ -211,13 +220,8 @@ def open_call(
 
     `first`: the locked call that a consultation is linked with.
     """
-    for name, value in store.call_columns(call).items():
-        setattr(row, name, value)
-    row.deadline = row.created_at
-    row.save(force_insert=True)
-    store.create_legs(call.id, enumerate(call.legs))
     world, rows = first or ({}, {})
-    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open())
+    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open(), fresh=call.id)
 
 
 def record_call_event(

@@ -57,6 +57,11 @@ def event(
 def keep(events: list[models.Event]) -> None:
     """Write events in their order, in one statement."""
     models.Event.objects.bulk_create(events)
+    announce(events)
+
+
+def announce(events: list[models.Event]) -> None:
+    """Let events that this transaction writes be published soon after its commit."""
     for project_id in {each.project_id for each in events}:
         nudge.on_commit(nudge.PUBLISH, {"project": str(project_id)})
 

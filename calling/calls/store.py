@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -17,8 +17,10 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q
+from django.db.models import Model, OuterRef, Q
 from django.db.models.functions import JSONObject
+from django.db.models.sql import InsertQuery, UpdateQuery
+from psycopg import IsolationLevel
 
 from calling import models
 from calling.machine.reasons import EndedBy, EndReason
@@ -106,11 +108,20 @@ def repeatable_read() -> Iterator[None]:
     A call is several rows: read one by one while a device answers, its leg was not answered yet and its
     attempt not live any more, and the media session closed the peer that had made the offer.
     """
-    with transaction.atomic():
-        if not connection.get_autocommit() and len(connection.savepoint_ids) == 0:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            yield
+        return
+    connection.ensure_connection()
+    plain = connection.connection
+    if not plain.closed:  # one that is lost says so at the first statement
+        plain.isolation_level, plain.read_only = IsolationLevel.REPEATABLE_READ, True  # BEGIN says so
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        if connection.connection is plain and not plain.closed:
+            plain.isolation_level = plain.read_only = None
 
 
 def session_calls(session_id: UUID | str) -> list[Call]:
@@ -176,33 +187,90 @@ def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
     return {call.id: call for call in values(rows)}, {str(row.id): row for row in rows}
 
 
-def save_world(
-    before: World, after: World, rows: dict[str, models.Call], counted: Iterable[str] = ()
-) -> None:
-    """Write what the machine changed: calls, legs (which may have moved between calls) and attempts.
+class OneStatement:
+    """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
 
-    `counted`: the calls whose `sequence` has grown.
+    All its parts see the rows as they were before it, so no part may need what another writes, and a row may
+    be in one part only.
     """
-    known = {leg.id: leg for call in before.values() for leg in call.legs}
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._params: list[Any] = []
+
+    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any]) -> None:
+        """Set some columns of the row with that key; nothing where there are none to set."""
+        if not columns:
+            return
+        query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
+        query.add_update_values(dict(columns))
+        self._add(*query.get_compiler(connection=connection).as_sql())
+
+    def insert(self, rows: Sequence[Model]) -> None:
+        """Add rows of one model, in their order. They do not learn keys that PostgreSQL makes."""
+        if not rows:
+            return
+        model = type(rows[0])
+        query = InsertQuery(model)
+        made = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+        query.insert_values(made, list(rows))
+        for sql, params in query.get_compiler(connection=connection).as_sql():
+            self._add(sql, params)
+
+    def _add(self, sql: str, params: Sequence[Any]) -> None:
+        self._parts.append(sql)
+        self._params += params
+
+    def run(self) -> None:
+        """Send it, or nothing where there are no parts."""
+        if not self._parts:
+            return
+        *parts, last = self._parts
+        before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
+        with connection.cursor() as cursor:
+            cursor.execute(f"WITH {before} {last}" if parts else last, self._params)
+
+
+def save_world(
+    before: World,
+    after: World,
+    rows: dict[str, models.Call],
+    events: Sequence[models.Event] = (),
+    fresh: str | None = None,
+) -> None:
+    """Write what the machine changed: calls, legs (which may have moved between calls) and attempts, and the
+    events that tell of it, under whose numbers the calls of `rows` are counted already.
+
+    `fresh`: the call that is not a row yet. New rows come first, everything else is one statement.
+    """
+    counted = {str(event.call_id) for event in events}
     homes = {leg.id: call.id for call in before.values() for leg in call.legs}
-    for call in after.values():
-        old = before.get(call.id)
-        if old != call:
-            row = rows[call.id]
-            changed = differing(call_columns(old) if old is not None else {}, call_columns(call))
-            for name, value in changed.items():
-                setattr(row, name, value)
-            row.save(update_fields=[*changed, *(["sequence"] if call.id in counted else [])])
-        elif call.id in counted:
-            rows[call.id].save(update_fields=["sequence"])
+    known = {leg.id: leg for call in before.values() for leg in call.legs if call.id != fresh}
+    rest = OneStatement()
+    for call in sorted(after.values(), key=lambda call: call.id != fresh):
+        row = rows[call.id]
+        old = before.get(call.id) if call.id != fresh else None
+        changed = {} if old == call else differing(call_columns(old) if old else {}, call_columns(call))
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if call.id == fresh:
+            row.save(force_insert=True)
+        else:
+            rest.update(
+                models.Call, row.id, changed | ({"sequence": row.sequence} if call.id in counted else {})
+            )
         create_legs(call.id, ((at, leg) for at, leg in enumerate(call.legs) if leg.id not in known))
         for position, leg in enumerate(call.legs):
             was = known.get(leg.id)
             if was is not None and (was != leg or homes[leg.id] != call.id):
                 columns = differing(leg_columns(was), leg_columns(leg))
-                if columns or homes[leg.id] != call.id:
-                    models.Leg.objects.filter(pk=leg.id).update(call_id=call.id, position=position, **columns)
-                save_attempts(was, leg)
+                if homes[leg.id] != call.id:
+                    columns["call_id"] = call.id
+                if columns:
+                    rest.update(models.Leg, leg.id, columns | {"position": position})
+                save_attempts(was, leg, rest)
+    rest.insert(events)
+    rest.run()
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +292,7 @@ def create_legs(call_id: str, fresh: Iterable[tuple[int, Leg]]) -> None:
     )
 
 
-def save_attempts(was: Leg, leg: Leg) -> None:
+def save_attempts(was: Leg, leg: Leg, rest: OneStatement) -> None:
     if was.attempts == leg.attempts:
         return
     old = {attempt.id: attempt for attempt in was.attempts}
@@ -233,7 +301,7 @@ def save_attempts(was: Leg, leg: Leg) -> None:
         if attempt.id not in old:
             models.Attempt.objects.create(id=attempt.id, leg_id=leg.id, **columns)
         elif old[attempt.id] != attempt:
-            models.Attempt.objects.filter(pk=attempt.id).update(**columns)
+            rest.update(models.Attempt, attempt.id, differing(attempt_columns(old[attempt.id]), columns))
 
 
 def text(value: UUID | None) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
+from django.db.models import Value
 
 from calling import models
 from calling.calls import room_sessions, store
@@ -145,15 +146,17 @@ def find_legs(device_ids: list[str]) -> list[DeviceLeg]:
     carried = (
         models.Leg.objects.filter(device_id__in=device_ids)
         .exclude(state="ended")
-        .values_list("device_id", "id", "call_id")
+        .values_list("device_id", "id", "call_id", Value(True))
     )
     rung = (
         models.Attempt.objects.filter(device_id__in=device_ids, state__in=RUNG)
         .exclude(leg__state="ended")
-        .values_list("device_id", "leg_id", "leg__call_id")
+        .values_list("device_id", "leg_id", "leg__call_id", Value(False))
     )
-    found = [DeviceLeg(str(device), str(leg), str(call), True) for device, leg, call in carried]
-    return found + [DeviceLeg(str(device), str(leg), str(call), False) for device, leg, call in rung]
+    return [
+        DeviceLeg(str(device), str(leg), str(call), carries)
+        for device, leg, call, carries in carried.union(rung, all=True)
+    ]
 
 
 EVENTS = """

@@ -124,8 +124,7 @@ class Hub:
     async def listen(self) -> None:
         async for heard in nudge.listen(nudge.EDGE, nudge.EVENTS, nudge.REVOKED):
             if heard is None:
-                self.look_all()
-                self.wake_readers(None)
+                self.look_if_due()
                 continue
             channel, message = heard
             if channel == nudge.EDGE:
@@ -206,14 +205,18 @@ class Hub:
         now = clock.monotonic()
         for line in list(self.lines.values()):
             line.tick(clock.time())
-        if self.due("look", LOOK_SECONDS, now):
-            self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
-            self.look_all()
-            self.wake_readers(None)
+        self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
+        self.look_if_due()
         if self.due("renew", RENEW_SECONDS, now) and self.lines:
             await run_for_socket(presence.renew, list(self.lines))
         if self.due("revoked", REVOKED_SECONDS, now):
             await self.close_revoked()
+
+    def look_if_due(self) -> None:
+        """One look at everything within two seconds of the last, whoever of beat and listener comes first."""
+        if self.due("look", LOOK_SECONDS - TICK_SECONDS, clock.monotonic()):
+            self.look_all()
+            self.wake_readers(None)
 
     def due(self, what: str, every: float, now: float) -> bool:
         if now - self.last[what] < every:

@@ -6,6 +6,8 @@ Within a call the order is the sequence's: rows are taken by id, and a call's id
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import connection, transaction
 
 from calling.calls.event_log import TEST
@@ -33,20 +35,39 @@ RETURNING e.project_id, e.id
 """
 
 
+@dataclass(frozen=True)
+class Published:
+    """How many events one round has published, and the deliveries written for them."""
+
+    events: int = 0
+    deliveries: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether more may wait than one round takes."""
+        return self.events == BATCH
+
+
 def publish_waiting() -> int:
-    """Give every waiting event its position. Returns how many; 0 also when another publisher is at it.
+    """Give every waiting event its position. Returns how many; 0 also when another publisher is at it."""
+    return publish_round().events
+
+
+def publish_round() -> Published:
+    """Give the events that wait their positions, BATCH at most. None when another publisher is at it.
 
     A transaction that took a lower id may commit after this ran; its events then get later positions,
     which is all a cursor needs. Within one call that cannot happen: its row lock orders its commits.
     """
+    deliveries = 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
-            return 0
+            return Published()
         cursor.execute(POSITIONS, [TEST, BATCH])
         published = cursor.fetchall()
         if published:
-            fan_out([event_id for _, event_id in published])
+            deliveries = fan_out([event_id for _, event_id in published])
     for project in {project for project, _ in published}:
         nudge.send(nudge.EVENTS, {"project": str(project)})
-    return len(published)
+    return Published(len(published), deliveries)

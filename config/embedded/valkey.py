@@ -30,6 +30,7 @@ def prepare(data_dir: Path) -> Launch:
     argv = [str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     argv += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", str(workplace)]
     argv += ["--maxclients", "10000", "--loglevel", "warning"]
+    argv += ["--hz", "2"]  # its housekeeping; keys expire on time whatever it is
     return Launch(
         name="valkey",
         argv=argv,

@@ -4,16 +4,18 @@ The second login owns nothing and stands under row-level security. Which project
 the statement that begins its transaction, in one message: nothing is kept in the session, so both logins work
 through PgBouncer in transaction mode, and no trip to the database is added.
 
-Lives here: which login a connection has, and the setting in front of a transaction. Must not live here: what
-the policies are and who asks for a project (`subscribers.row_security`). DATABASES["default"]["REQUESTS"]
-names the second login; without it this is Django's backend.
+Lives here: which login a connection has, the setting in front of a transaction, and whether a connection of
+the pool is still open. Must not live here: what the policies are and who asks for a project
+(`subscribers.row_security`). DATABASES["default"]["REQUESTS"] names the second login; without it this is
+Django's backend.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -31,6 +33,28 @@ asking: ContextVar[str | None] = ContextVar("asking", default=None)
 def setting(project: str) -> str:
     """The statement that says, until the transaction ends, whom it is for."""
     return f"SELECT set_config('callwright.project', '{project}', true)"
+
+
+def still_open(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has not left a connection that was idle.
+
+    One that is well says nothing while it is idle: then no trip is made. Whatever has come (its farewell, the
+    end of the stream, a notice) is looked at by asking.
+    """
+    try:
+        heard = select.poll()
+        heard.register(connection.fileno(), select.POLLIN)
+        if heard.poll(0):
+            connection.execute("")
+    except psycopg.Error:
+        return False
+    return True
+
+
+class Pool(Protocol):
+    """What is asked here of Django's pool of connections."""
+
+    def putconn(self, conn: psycopg.Connection[Any], /) -> None: ...
 
 
 class ProjectCursor(psycopg.ClientCursor[TupleRow]):
@@ -88,9 +112,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._of_requests = self._wants_requests()
         super().connect()
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+        """One of the pool that is still open; the pool makes new ones for those that are not."""
+        while True:
+            found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+            pool = self.pool
+            if pool is None:
+                return found
+            if still_open(found):
+                if found.read_only:  # it was lost in the midst of a look (`calling.calls.store`)
+                    found.isolation_level = found.read_only = None
+                return found
+            found.close()
+            pool.putconn(found)
+
     @property
-    def pool(self) -> object:
-        return self._requests().pool if self._wants_requests() else super().pool
+    def pool(self) -> Pool | None:
+        found: Pool | None = self._requests().pool if self._wants_requests() else super().pool
+        return found
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = (

@@ -64,7 +64,7 @@ def two_numbers_at_once() -> Iterator[None]:
     """Every tenth event takes two numbers."""
     real, seen = control.number_events, [0]
 
-    def numbered(events: Any, rows: Any, now: Any) -> set[str]:
+    def numbered(events: Any, rows: Any, now: Any) -> list[models.Event]:
         for event in events:
             seen[0] += 1
             if seen[0] % 10 == 0:

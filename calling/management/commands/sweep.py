@@ -31,7 +31,7 @@ from calling.runtime import db_threads, nudge
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import Published, publish_round
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -157,8 +157,12 @@ async def hear_nudges(gates: Gates, deliverer: Deliverer) -> None:
 async def publish_forever(gates: Gates, deliverer: Deliverer) -> None:
     while True:
         await gates.passed("events")
-        while await guarded(publish_waiting, 0):
-            deliverer.wake()
+        more = True
+        while more:  # what is written meanwhile opens the gate again
+            done = await guarded(publish_round, Published())
+            more = done.full
+            if done.deliveries:
+                deliverer.wake()
 
 
 async def deliver_forever(gates: Gates, deliverer: Deliverer) -> None:

@@ -14,12 +14,14 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import clock
 from calling.media.worker.admission import STUCK_MS
 
 log = logging.getLogger(__name__)
 EVERY = 0.05
+EVERY_IDLE = 0.25  # without a session: nothing that a late loop could hold up
 WINDOW = 5.0
 FROZEN = 5.0
 STATUS = 70  # EX_SOFTWARE
@@ -35,9 +37,12 @@ class LoopMonitor:
         self._lags: deque[float] = deque(maxlen=round(WINDOW / EVERY))
         self._stuck_since: float | None = None
         self._task: asyncio.Task[None] | None = None
+        self._idle: Callable[[], bool] = lambda: False
         self._stopped = threading.Event()
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, idle: Callable[[], bool]) -> None:
+        """`idle`: whether the loop carries nothing now; then it is looked at less often."""
+        self._idle = idle
         self._task = loop.create_task(self._beat())
 
     def stop(self) -> None:
@@ -52,10 +57,11 @@ class LoopMonitor:
         wall, used = clock.monotonic(), time.process_time()
         while True:
             before = clock.monotonic()
-            await asyncio.sleep(EVERY)
+            every = EVERY_IDLE if self._idle() else EVERY
+            await asyncio.sleep(every)
             now = clock.monotonic()
             self.beaten = now
-            late = max(0.0, (now - before - EVERY) * 1000)
+            late = max(0.0, (now - before - every) * 1000)
             self._lags.append(late)
             if late > STUCK_MS:
                 self._stuck_since = self._stuck_since or now

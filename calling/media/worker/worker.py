@@ -103,7 +103,7 @@ class Worker:
     async def _live(self) -> None:
         with contextlib.suppress(OSError):
             self.journal = Journal(self.spool / f"{self.id}.jsonl")
-        self.pulse.start(self.loop)
+        self.pulse.start(self.loop, idle=lambda: not self.sessions)
         close_port = shared_port.kept(self.config)
         await warmth.make_sounds()
         self._spawn(self._beats())

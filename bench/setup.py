@@ -1,0 +1,189 @@
+"""What a call costs the servers: CPU by process, SQL statements, transactions and WAL.
+
+One instance of `make run`, two software phones in this process, one call after the other, each with sound for
+some seconds. What the instance costs in the same time without a call is measured first and taken off. CPU is
+read from the process accounts, transactions and WAL from PostgreSQL: its records, without the page images
+that follow a checkpoint and without autovacuum, which tables of a few rows keep busy. Statements are counted
+in its log, in calls of their own, because writing that log costs CPU too.
+Run alone with `python -m bench setup [--calls N] [--talk S]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from bench.calls import phone
+from bench.idle import counted, cpu_seconds
+from bench.instance import Instance
+from bench.softphone import SoftPhone, stay_on_loopback
+from config.embedded import paths, postgres
+
+PROMISED_STATEMENTS = 330
+PROMISED_TRANSACTIONS = 90
+PROMISED_WAL_KB = 70
+SETTLED_SECONDS = 10.0
+FEW = 3  # calls whose statements are counted
+SOUND_SECONDS = 5.0
+STATEMENT = re.compile(rb"^[^\n]* LOG:  (?:statement|execute [^:\n]*): ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What has been spent until a moment."""
+
+    at: float
+    cpu: Counter[str]
+    transactions: int
+    wal: int
+    log: int
+
+    def spent(self, later: Account) -> Account:
+        cpu = Counter(later.cpu)
+        cpu.subtract(self.cpu)
+        return Account(
+            later.at - self.at,
+            cpu,
+            later.transactions - self.transactions,
+            later.wal - self.wal,
+            later.log - self.log,
+        )
+
+
+class Books:
+    """The accounts of one instance."""
+
+    def __init__(self, one: Instance, connection: psycopg.Connection) -> None:
+        assert one.process is not None
+        self.root, self.connection = one.process.pid, connection
+        self.log = Path(one.environment["CALLWRIGHT_DATA_DIR"]) / "logs" / "postgres.log"
+        self.connection.execute("CREATE EXTENSION pg_walinspect")
+        self.set("autovacuum", "off")
+        self.wal, self.wal_until = 0, self.position()
+
+    def now(self) -> Account:
+        at, cpu = time.monotonic(), cpu_seconds(self.root)  # before the looks, which cost some too
+        transactions, _ = counted(self.connection)
+        return Account(at, cpu, transactions, self.records(), len(STATEMENT.findall(self.log.read_bytes())))
+
+    def records(self) -> int:
+        """Bytes of WAL records since the beginning."""
+        until = self.position()
+        asked = "SELECT coalesce(sum(record_size), 0)::bigint FROM pg_get_wal_stats(%s, %s)"
+        if until != self.wal_until:
+            self.wal += one_value(self.connection.execute(asked, [self.wal_until, until]))
+        self.wal_until = until
+        return self.wal
+
+    def position(self) -> str:
+        return str(one_value(self.connection.execute("SELECT pg_current_wal_insert_lsn()::text")))
+
+    def set(self, name: str, value: str) -> None:
+        """A setting of PostgreSQL: the instance is ours and gone soon."""
+        self.connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.connection.execute("SELECT pg_reload_conf()")
+
+
+def one_value(cursor: psycopg.Cursor[TupleRow]) -> Any:
+    row = cursor.fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def one_call(alice: SoftPhone, bob: SoftPhone, talk: float) -> None:
+    """alice dials, bob answers, both hear each other for `talk` seconds, alice hangs up."""
+    await alice.send("call.create", req_id="dial", destination="/private/bob", sdp=await alice.offer())
+    bob.call_id = alice.call_id = (await bob.expect("call.incoming"))["call_id"]
+    await alice.take_answer()
+    offer = await bob.offer()
+    alice.forget_sound()
+    bob.forget_sound()
+    await bob.send("call.answer", call_id=bob.call_id, sdp=offer)
+    await bob.take_answer()
+    begun = time.monotonic()
+    while not (alice.has_sound and bob.has_sound):
+        if time.monotonic() - begun > SOUND_SECONDS:
+            raise TimeoutError("no sound both ways")
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(talk)
+    await alice.send("call.hangup", call_id=alice.call_id)
+    await asyncio.gather(alice.expect("call.ended"), bob.expect("call.ended"))
+    for each in (alice, bob):
+        if each.pc is not None:
+            await each.pc.close()
+
+
+async def costs(books: Books, pair: tuple[SoftPhone, SoftPhone], calls: int, talk: float) -> Account:
+    """What `calls` calls cost beyond what the same time costs without them."""
+    await asyncio.sleep(SETTLED_SECONDS)
+    before = await asyncio.to_thread(books.now)
+    await asyncio.sleep(max(20.0, talk * 2))
+    between = await asyncio.to_thread(books.now)
+    for _ in range(calls):
+        await one_call(*pair, talk)
+    await asyncio.sleep(1.0)  # the last looks and figures
+    quiet, busy = before.spent(between), between.spent(await asyncio.to_thread(books.now))
+    share = busy.at / quiet.at
+    cpu = Counter({role: used - quiet.cpu[role] * share for role, used in busy.cpu.items()})
+    return Account(
+        busy.at,
+        cpu,
+        round(busy.transactions - quiet.transactions * share),
+        round(busy.wal - quiet.wal * share),
+        round(busy.log - quiet.log * share),
+    )
+
+
+async def measure(one: Instance, books: Books, calls: int, talk: float) -> tuple[Account, Account]:
+    """The calls as they are, and a few more whose statements are logged."""
+    pair = (await phone(one, "alice", 425), await phone(one, "bob", 610))
+    for _ in range(2):  # the first calls warm the pools up
+        await one_call(*pair, 0.0)
+    plain = await costs(books, pair, calls, talk)
+    books.set("log_statement", "all")
+    logged = await costs(books, pair, FEW, talk)
+    for each in pair:
+        await each.close()
+    return plain, logged
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; 0 if every promise holds."""
+    parser = argparse.ArgumentParser(prog="bench setup", description=__doc__)
+    parser.add_argument("--calls", type=int, default=6, choices=range(1, 101), metavar="1-100")
+    parser.add_argument("--talk", type=float, default=10.0, help="seconds that each call talks")
+    options = parser.parse_args(arguments)
+    stay_on_loopback()
+    with Instance() as one:
+        url = paths.postgres_url(one.directory / "data", postgres.SUPERUSER)
+        with psycopg.connect(url, dbname=paths.DATABASE, autocommit=True) as connection:
+            books = Books(one, connection)
+            plain, logged = asyncio.run(measure(one, books, options.calls, options.talk))
+    print(f"\na call of {options.talk:g} s between two devices, load {os.getloadavg()[0]:.1f}")
+    for role, used in sorted(plain.cpu.items(), key=lambda each: -each[1]):
+        if used >= 0.0005 * options.calls:
+            print(f"{used / options.calls * 1000:8.0f} ms of CPU  {role}")
+    print(f"{sum(plain.cpu.values()) / options.calls * 1000:8.0f} ms of CPU  in all")
+    rows = (
+        ("statements", logged.log / FEW, PROMISED_STATEMENTS),
+        ("transactions", plain.transactions / options.calls, PROMISED_TRANSACTIONS),
+        ("kB of WAL", plain.wal / options.calls / 1000, PROMISED_WAL_KB),
+    )
+    for name, value, promise in rows:
+        print(f"{value:8.0f} {name} (promise {promise})")
+    return int(any(value > promise for _, value, promise in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
