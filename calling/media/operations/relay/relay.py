@@ -257,7 +257,7 @@ class Relay(RunningOperation):
 
     def _ask(self) -> dict[str, Any]:
         partial = bool(self.wanted.params["partial"])
-        return {"job": "transcribe", **self._hear_with, "partial": partial, "onset": True}
+        return {"job": "transcribe", **self._hear_with, "partial": partial, "onset": True, "early": True}
 
     async def _hear(self, ask: dict[str, Any]) -> None:
         """Another ear in the place of the present one. Raises SpeechFailed, and then nothing changes."""
