@@ -30,6 +30,7 @@ from calling.media.session.rows import OperationRow
 from calling.media.tts import tts
 from calling.speech import installed
 from calling.speech.link import SpeechFailed
+from calling.speech.redaction import redact
 
 TICK_SECONDS: Final = 0.1
 HEAR_AGAIN: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds after which another speech worker is asked
@@ -202,7 +203,10 @@ class Relay(RunningOperation):
         elif word == "quiet":
             self._do(talk.quiet())
         elif word in ("partial", "final"):
-            self._do(talk.words(str(said.get("text") or ""), start, last=word == "final"))
+            text = str(said.get("text") or "")
+            if kinds := self.wanted.params.get("redact"):
+                text = redact(text, kinds, str(self._hear_with["language"]))
+            self._do(talk.words(text, start, last=word == "final"))
 
     def _sounded(self, word: Sounded, number: int, why: str) -> None:
         """The mouth tells what became of a piece."""
