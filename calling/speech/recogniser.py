@@ -56,7 +56,7 @@ class Whisper:
         self._whole = self._model.encode
         self._model.encode = self._encode
 
-    def _encode(self, features: NDArray[np.float32]) -> Any:
+    def _encode(self, features: NDArray[np.float32]) -> object:
         """Without most of the silence that fills up 30 s, on which most of the time is spent."""
         return self._whole(np.ascontiguousarray(features[..., : self._frames]))
 
