@@ -1,4 +1,4 @@
-"""`make bench`: idle cost, set-up, webhooks, growth, playing, SIP, then media, where arguments go to."""
+"""`make bench`: idle cost, set-up, webhooks, growth, playing, speech, SIP, then media with the arguments."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if __name__ == "__main__":
             "bench.webhooks",
             "bench.growth",
             "bench.playing",
+            "bench.transcribing",
             "bench.sip",
         ):
             failed |= subprocess.run([sys.executable, "-m", part], check=False).returncode
