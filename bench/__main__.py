@@ -11,7 +11,7 @@ import sys
 
 from bench.media.__main__ import main
 
-PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "sip")
+PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "transcribing", "sip")
 
 
 def run(part: str, *arguments: str) -> int:

@@ -50,11 +50,14 @@ class Tone(AudioStreamTrack):
         self._begun = now if self._begun is None else self._begun
         await asyncio.sleep(max(0.0, self._begun + self._at / RATE - now))
         steps = np.arange(self._at, self._at + FRAME)
-        wave = (np.sin(2 * np.pi * self.hertz * steps / RATE) * 12000).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(wave.reshape(1, -1), format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(self.wave(steps).reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._at, fractions.Fraction(1, RATE)
         self._at += FRAME
         return frame
+
+    def wave(self, steps: np.ndarray) -> np.ndarray:
+        """The samples of those numbers, 16 bit."""
+        return (np.sin(2 * np.pi * self.hertz * steps / RATE) * 12000).astype(np.int16)
 
 
 class SoftPhone:

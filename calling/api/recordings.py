@@ -15,7 +15,7 @@ from calling import models
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
-from calling.commands import leg_selection, operation_params, speech_params
+from calling.commands import leg_selection, operation_params, redactions, speech_params
 from calling.commands.params import Params
 from calling.media.recording import store as recording_store
 from calling.media.recording import transcripts
@@ -105,6 +105,7 @@ class TranscribeView(SwitchboardView):
         form = self.form(request)
         speech_params.require_recogniser()
         control_id, params = operation_params.read("transcribe", form)
+        params = redactions.filled(row.project_id, "transcribe", params)
         return Response(payload(transcripts.ask(row, params, control_id), request))
 
 

@@ -329,6 +329,7 @@ Relay = shape(
     preemptible=s.BooleanField(required=False),
     dtmf_detection=s.BooleanField(required=False),
     partial_prompts=s.BooleanField(required=False),
+    redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
     debug=s.ListField(child=s.ChoiceField(["speaker-events", "tokens-played"]), required=False),
 )
 Denoise = shape("Denoise", **OPERATION)

@@ -11,6 +11,7 @@ from uuid import UUID
 import clock
 from calling import models
 from calling.calls import control, store
+from calling.commands import redactions
 from calling.machine.inputs import Refused
 from calling.machine.states import Call, Leg
 from calling.models.ids import uuid7
@@ -51,7 +52,7 @@ def operate(
             leg_id=leg_id,
             verb=verb,
             control_id=control_id,
-            params=params,
+            params=redactions.filled(row.project_id, verb, params),
             created_at=clock.now(),
         )
         if row.session_id:

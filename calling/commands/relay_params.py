@@ -2,7 +2,7 @@
 
 Names are those of Twilio's ConversationRelay in snake case. A media worker reads from `Operation.params`:
 {url, parameters, voice, gender, greeting, greeting_interruptible, interruptible, report (each none, dtmf,
-speech or any), preemptible, digits, partial, debug, language (spoken), hear: {model, language, hints,
+speech or any), preemptible, digits, partial, debug, redact, language (spoken), hear: {model, language, hints,
 end_silence_ms}}.
 """
 
@@ -45,6 +45,8 @@ def relay(form: Params) -> dict[str, Any]:
         "partial": form.boolean("partial_prompts") or False,
         "debug": debug(form),
     }
+    if form.given("redact"):
+        params["redact"] = speech_params.redact(form)
     hear: dict[str, Any] = {
         "language": heard,
         "hints": hints(form),

@@ -78,6 +78,7 @@ pages = [
     path("health/examination", platform.examination, name="examination"),
     path("audit", platform.audit, name="audit"),
     path("project", project.project, name="project"),
+    path("project/redaction", project.set_redaction, name="set_redaction"),
     path("project/keys", project.issue_key, name="issue_key"),
     path("project/keys/<str:key_id>/revoke", project.revoke_key, name="revoke_key"),
     path("alerts", alerts.alerts, name="alerts"),

@@ -1,5 +1,8 @@
 """One party's sound to utterances, and these to words: partial ones while it speaks, final ones after it.
 
+With `early`, the words are recognised during the pause that may end the utterance; they are its final ones
+where no voice follows, so that only the pause is waited for.
+
 Never blocks: voices are scored as the sound comes (0.2 ms a window); words are asked of a recogniser in the
 worker's one thread for that. What it cannot keep up with is dropped and counted.
 """
@@ -16,12 +19,15 @@ import numpy as np
 
 from calling.speech.frames import FRAME, RATE, Pcm, Sound
 from calling.speech.recogniser import Heard
-from calling.speech.utterances import WINDOW_MS, Utterance, Utterances
+from calling.speech.utterances import LEAD_MS, WINDOW_MS, Utterance, Utterances
 
 log = logging.getLogger(__name__)
 
 WINDOW: Final = RATE * WINDOW_MS // 1000
 PARTIAL_MS: Final = 1200  # of new speech between two partial results
+EARLY_MS: Final = (
+    224  # of silence, after which the words are recognised before it is certain that these are all
+)
 MOST_WAITING: Final = 3  # utterances of one party that wait for the recogniser
 MOST_GAP: Final = 50  # lost frames that are heard as silence; after more, the clock alone goes on
 KEPT_MS: Final = 30_000
@@ -46,6 +52,7 @@ class Wish:
     partial: bool = True
     end_silence_ms: int = 700
     onset: bool = False  # the first 32 ms of a voice are told, whether more follows or not
+    early: bool = False  # somebody waits for the words: more CPU, sooner
 
 
 def wish_of(ask: Mapping[str, Any]) -> Wish:
@@ -58,7 +65,16 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
         bool(ask.get("partial", True)),
         min(5000, max(200, int(ask.get("end_silence_ms") or 700))),
         bool(ask.get("onset")),
+        bool(ask.get("early")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The words up to the pause that began at `voice_ms`; None where the recogniser was busy."""
+
+    voice_ms: int
+    words: asyncio.Task[Heard | None]
 
 
 class Transcriber:
@@ -79,6 +95,7 @@ class Transcriber:
         self._voice_ms = -1  # where the utterance began that was told last
         self._jobs: set[asyncio.Task[None]] = set()
         self._asked: Utterance | None = None  # whose partial words are being asked for
+        self._foreseen: Foreseen | None = None
 
     async def catch_up(self) -> None:
         """Wait until one utterance at most waits for its words: for sound that comes as fast as it may."""
@@ -107,6 +124,8 @@ class Transcriber:
     def close(self) -> None:
         for job in self._jobs:
             job.cancel()
+        if self._foreseen is not None:
+            self._foreseen.words.cancel()
 
     def _take(self, pcm: Pcm) -> None:
         self._sound = np.concatenate((self._sound, pcm))
@@ -127,6 +146,7 @@ class Transcriber:
                 self._whole(found)
             else:
                 self._begun(found)
+                self._paused(found)
         self._forget(KEPT_MS)
 
     def _forget(self, most_ms: int) -> None:
@@ -160,12 +180,32 @@ class Transcriber:
             self._asked = utterance
             self._ask(self._partial(utterance, self._cut(utterance).copy()))
 
+    def _paused(self, utterance: Utterance) -> None:
+        """The words so far, once per pause: the utterance may be over."""
+        voice_ms = self._utterances.last_voice_ms
+        if not self.wish.early or utterance.end_ms - voice_ms < EARLY_MS:
+            return
+        if self._foreseen is None or self._foreseen.voice_ms != voice_ms:
+            rest = np.zeros(max(0, voice_ms + LEAD_MS - utterance.end_ms) * RATE // 1000, np.int16)
+            work = self._foresee(voice_ms, np.concatenate((self._cut(utterance), rest)))
+            self._foreseen = Foreseen(voice_ms, asyncio.get_running_loop().create_task(work))
+
+    async def _foresee(self, voice_ms: int, pcm: Pcm) -> Heard | None:
+        while self._asked is not None:  # the party's own partial words are on their way
+            await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
+        if self._utterances.last_voice_ms != voice_ms:
+            return None  # it has gone on meanwhile
+        return await self._recognise(pcm, False)
+
     def _whole(self, utterance: Utterance) -> None:
         self._partial_ms = 0
         if len(self._jobs) >= MOST_WAITING:
             self.dropped += (utterance.end_ms - utterance.start_ms) // 20
             return
-        self._ask(self._final(utterance, self._cut(utterance).copy()))
+        known, self._foreseen = self._foreseen, None
+        if known is not None and known.voice_ms != self._utterances.last_voice_ms:
+            known = None
+        self._ask(self._final(utterance, self._cut(utterance).copy(), known))
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.get_running_loop().create_task(work)
@@ -180,8 +220,10 @@ class Transcriber:
         if found is not None and found.text and self._partial_ms:
             self._say("partial", utterance, found)
 
-    async def _final(self, utterance: Utterance, pcm: Pcm) -> None:
-        found = await self._recognise(pcm, True)
+    async def _final(self, utterance: Utterance, pcm: Pcm, known: Foreseen | None) -> None:
+        found = await known.words if known is not None else None
+        if found is None:
+            found = await self._recognise(pcm, True)
         if found is not None and found.text:
             self._say("final", utterance, found)
 

@@ -40,6 +40,11 @@ class Utterances:
         """Whether the last window was the first with a voice: an utterance may begin, or it was a click."""
         return self._begun is None and self._voiced == WINDOW_MS
 
+    @property
+    def last_voice_ms(self) -> int:
+        """The end of the last window with a voice: of the utterance that goes on or has just ended."""
+        return self._last_voice
+
     def window(self, score: float) -> Utterance | None:
         """One more window: None while nobody speaks."""
         self._at += WINDOW_MS

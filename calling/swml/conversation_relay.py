@@ -51,6 +51,15 @@ def hints(path: str, value: object) -> object:
     return words(path, value)
 
 
+def kinds(path: str, value: object) -> object:
+    """What is taken out of the words: one text with commas, or a list; an empty list takes nothing."""
+    names = value.split(",") if isinstance(value, str) else value
+    known = choice("digits", "card_numbers")
+    if not isinstance(names, list):
+        raise BadScript(path, "must be a list of digits and card_numbers")
+    return [known(f"{path}[{i}]", str(each).strip()) for i, each in enumerate(names)]
+
+
 FIELDS: Final[Mapping[str, Check]] = {
     "url": text(2000, 6, r"wss?://[^\s]+", "must be a wss:// URL"),
     "welcome_greeting": text(4000),
@@ -69,6 +78,7 @@ FIELDS: Final[Mapping[str, Check]] = {
     "report_input_during_agent_speech": mode,
     "end_silence_timeout": number(0.2, 5),
     "debug": text(100),
+    "redact": kinds,
     "parameters": fitting(parameters, 4096),
     "status_url": text(2048, 8, r"https?://[^\s]+", "must be an http or https URL"),
     "tts_provider": only("", why=NO_PROVIDER),

@@ -25,6 +25,13 @@ class Project(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
     policy = models.JSONField(default=dict, blank=True, help_text="Telephone policy: countries, caps, risk.")
+    redact = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        editable=False,
+        help_text="Taken out of what is recognised, where an operation does not say: digits, card_numbers.",
+    )
     trusted = models.BooleanField(
         null=True,
         blank=True,

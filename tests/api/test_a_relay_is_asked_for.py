@@ -96,6 +96,8 @@ def test_every_field_has_its_effect(cast):
         ({"url": URL, "debug": "everything"}, "debug"),
         ({"url": URL, "debug": [{}]}, "debug"),
         ({"url": URL, "end_silence_timeout": 0}, "end_silence_timeout"),
+        ({"url": URL, "redact": ["names"]}, "redact"),
+        ({"url": URL, "redact": "digits"}, "redact"),
         ({"url": URL, "welcomeGreeting": "Hi"}, "welcomeGreeting"),
     ],
 )

@@ -95,6 +95,23 @@ def test_keys_are_shown_once_and_revoked(cast):
     assert ApiToken.objects.get(name="ci").revoked_at is not None
 
 
+def test_what_leaves_recognised_words_is_set_by_an_owner_and_audited(cast):
+    client = staff(cast.project)
+    page = client.post("/dashboard/project/redaction", {"redact": ["digits", "names"]}, follow=True)
+    assert page.context["redact"] == ["digits"]
+    assert 'value="digits" checked' in page.content.decode()
+    cast.project.refresh_from_db()
+    assert cast.project.redact == ["digits"]
+    client.post("/dashboard/project/redaction", {})
+    cast.project.refresh_from_db()
+    assert cast.project.redact == []
+    done = models.StaffAction.objects.filter(action="redaction.set").order_by("id")
+    assert [(row.subject, row.detail) for row in done] == [
+        (str(cast.project.pk), {"redact": ["digits"]}),
+        (str(cast.project.pk), {"redact": []}),
+    ]
+
+
 def test_roles_are_given_and_taken_but_never_to_oneself(cast):
     client = staff(cast.project)
     give = {"username": "nina", "password": "correct horse battery", "role": "viewer"}

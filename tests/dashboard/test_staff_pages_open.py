@@ -113,6 +113,7 @@ def test_each_part_of_another_project_is_not_there(world):
         ("otto", "subscribers/{alice}/revoke", 403),
         ("otto", "project/keys", 403),
         ("otto", "project/staff", 403),
+        ("otto", "project/redaction", 403),
         ("olga", "project/new", 403),
         ("vera", "rooms/{call}/lock", 403),
         ("olga", "subscribers/{alice}/token", 302),

@@ -28,15 +28,27 @@ def pids(one: Instance, *words: str) -> list[int]:
     return sorted(found)
 
 
+LISTENS, CONNECTED = "0A", "01"
+
+
 def listens(pid: int, port: int) -> bool:
     """Whether that very process accepts connections on the port, which others may share."""
-    listening = set()
+    return _has(pid, port, LISTENS)
+
+
+def connects_from(pid: int, port: int) -> bool:
+    """Whether that process has a connection whose own port it is."""
+    return _has(pid, port, CONNECTED)
+
+
+def _has(pid: int, port: int, state: str) -> bool:
+    sockets = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         column = line.split()
-        if column[3] == "0A" and int(column[1].rsplit(":", 1)[1], 16) == port:
-            listening.add(f"socket:[{column[9]}]")
+        if column[3] == state and int(column[1].rsplit(":", 1)[1], 16) == port:
+            sockets.add(f"socket:[{column[9]}]")
     try:
-        return any(os.readlink(each) in listening for each in Path(f"/proc/{pid}/fd").iterdir())
+        return any(os.readlink(each) in sockets for each in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
 

@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calling.speech import installed, server
 from calling.speech.link import open_link, sockets
+from calling.speech.recogniser import Recognisers
 from calling.speech.server import SpeechServer
 from tests.speech import sounds
 from tests.support.wait import until
@@ -52,3 +54,13 @@ async def test_two_sentences_come_as_two_finals_with_their_times(
     assert all(each["start_ms"] < each["end_ms"] for each in finals)
     session.close()
     serving.cancel()
+
+
+@pytest.mark.parametrize("model", installed.recognisers(NOWHERE) or ("none",))
+def test_a_short_utterance_is_heard_once(model: str) -> None:
+    """An encoder that is given too little repeats a word for as long as it may."""
+    recogniser = Recognisers(NOWHERE).get(model)
+    for said in ("Goodbye.", "Yes.", "No, thank you."):
+        sound = np.concatenate((sounds.silence(0.3), sounds.words(said, "en-us", 160, wide=True)))
+        found = recogniser.recognise(sound, "en", ()).text
+        assert 1 <= len(found.split()) <= len(said.split()) + 2, found

@@ -49,6 +49,13 @@ def test_names_of_ours_and_of_twilio_ask_for_the_same() -> None:
     assert asked(ours).asked["welcome_greeting_interruptible"] == "none"
 
 
+def test_numbers_are_taken_out_as_a_list_or_a_text_says() -> None:
+    assert asked(relay(redact="digits, card_numbers")).asked["redact"] == ["digits", "card_numbers"]
+    assert asked(relay(redact=["digits"])).asked["redact"] == ["digits"]
+    assert asked(relay(redact=[])).asked["redact"] == []
+    assert "redact" not in asked(relay()).asked
+
+
 def test_expressions_are_filled_when_the_step_runs() -> None:
     step = relay(
         welcome_greeting="Hello ${name}", parameters={"caller": "${call.from}"}, language="${language}",
@@ -77,6 +84,9 @@ def test_expressions_are_filled_when_the_step_runs() -> None:
         ({"parameters": "a"}, "parameters"),
         ({"parameters": {"a": "x" * 5000}}, "a"),
         ({"model": "best"}, "model"),
+        ({"redact": "names"}, "redact[0]"),
+        ({"redact": ["digits", {}]}, "redact[1]"),
+        ({"redact": True}, "redact"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_path(fields: dict[str, Any], path: str) -> None:

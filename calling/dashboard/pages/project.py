@@ -7,18 +7,25 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 import clock
+from calling.commands import redactions
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record
 from calling.models import StaffInvite, StaffRole
+from calling.speech import redaction
 from tokens import issue
 from tokens.api import keys
 from tokens.key_scopes import ADMIN, CALL, READ
 from tokens.models import ApiToken
 
 SHOWN_ONCE = "shown_once"
+REDACTIONS_SHOWN = (
+    (redaction.DIGITS, "digits: figures, and two or more number words in a row"),
+    (redaction.CARD_NUMBERS, "card_numbers: 13 to 19 digits with a valid check digit"),
+)
 SCOPES_SHOWN = (
     (READ, "read: look at everything"),
     (CALL, "call: dial and control calls, issue tokens for devices"),
@@ -35,6 +42,8 @@ def project(request: HttpRequest, staff: Staff) -> HttpResponse:
         "shown_once": request.session.pop(SHOWN_ONCE, None),
         "ranks": list(RANKS),
         "scopes": SCOPES_SHOWN,
+        "redact": redactions.of_project(staff.project.pk),
+        "redactions": REDACTIONS_SHOWN,
         "invites": StaffInvite.objects.filter(
             project=staff.project, used_at=None, expires_at__gt=clock.now()
         ).order_by("-created_at"),
@@ -68,6 +77,16 @@ def revoke_key(request: HttpRequest, staff: Staff, key_id: str) -> HttpResponse:
     keys.revoke_key(staff.project.pk, key.pk)
     record(request, staff, "api_token.revoke", key.hint)
     messages.success(request, "Revoked.")
+    return back()
+
+
+@page("owner", "POST")
+def set_redaction(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """What is taken out of recognised words, from the next operation on."""
+    with transaction.atomic():
+        kept = redactions.set_for(staff.project.pk, request.POST.getlist("redact"))
+        record(request, staff, "redaction.set", staff.project.pk, redact=kept)
+    messages.success(request, "Saved.")
     return back()
 
 

@@ -30,7 +30,7 @@ class Collect(RunningOperation):
         if spoken is not None and self.wanted.leg_id is not None:
             hearing = Hearing(self.session, self.wanted.leg_id)
             try:
-                await hearing.open({"job": "transcribe", **spoken})
+                await hearing.open({"job": "transcribe", **spoken, "early": True})
                 self.started()
                 return await self._listen(hearing, float(spoken["speech_timeout"]))
             except SpeechFailed as why:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,8 @@ class OperationRow:
     state: str
     control: str
     control_serial: int
+    result: dict[str, Any] = field(default_factory=dict)  # what was reported of it so far
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ def read_operations(calls: Sequence[Call]) -> tuple[OperationRow, ...]:
             row.state,
             row.wish,
             row.wish_serial,
+            row.result,
+            row.created_at,
         )
         for row in live.order_by("created_at", "id")
     )

@@ -85,7 +85,7 @@ class SpokenActions(BackgroundActions):
         try:
             _, params = operation_params.read("collect", {"speech": dict(spoken)})
             asked = params["speech"]
-            await hearing.open({"job": "transcribe", **asked})
+            await hearing.open({"job": "transcribe", **asked, "early": True})
         except (ApiError, InvalidParams, SpeechFailed):
             hearing.close()
             return None

@@ -1039,6 +1039,7 @@ export interface Relay {
   preemptible?: boolean;
   dtmf_detection?: boolean;
   partial_prompts?: boolean;
+  redact?: Array<RedactEnum>;
   debug?: Array<DebugEnum>;
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
 
+import clock
 from calling import models
 from calling.machine.states import Party
 from calling.media.codecs.opus import Pcm
@@ -29,6 +30,7 @@ from calling.media.session.rows import OperationRow
 from calling.media.tts import tts
 from calling.speech import installed
 from calling.speech.link import SpeechFailed
+from calling.speech.redaction import redact
 
 TICK_SECONDS: Final = 0.1
 HEAR_AGAIN: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds after which another speech worker is asked
@@ -55,12 +57,15 @@ class Relay(RunningOperation):
         self._finish: asyncio.Future[Finish] | None = None
         self._switching: asyncio.Task[None] | None = None
         self._began = 0.0
+        self._resumed = wanted.state != "wanted"  # another worker began it
+        self._before = wanted.result if self._resumed else {}
+        self._kept = self._counts()
 
     async def work(self) -> dict[str, Any]:
         if self.wanted.leg_id is None:
             raise OperationFailed("a relay needs a leg")
         loop = asyncio.get_running_loop()
-        self._began, self._finish = loop.time(), loop.create_future()
+        self._began, self._finish = loop.time() - self._age(), loop.create_future()
         about, key = await self.session.desk.run(setup_of, self.wanted.call_id)
         setup = {"type": "setup", "sessionId": self.session_id, **about, **self._of_leg()}
         self._program = Program(
@@ -98,7 +103,7 @@ class Relay(RunningOperation):
         await self._program.connected.wait()
         about = {name: self._hear_with[name] for name in ("model", "language")}
         self.started({"session_id": self.session_id, **about})
-        if self.wanted.state == "wanted":  # a worker that takes over does not greet again
+        if not self._resumed:  # a worker that takes over does not greet again
             self._do(self._conversation.begin())
 
     def _of_leg(self) -> Frame:
@@ -123,14 +128,26 @@ class Relay(RunningOperation):
         return {**self.remains(), "reason": CLOSED if holding in done else STOPPED}
 
     def remains(self) -> dict[str, Any]:
-        talk = self._conversation
         spent = asyncio.get_running_loop().time() - self._began if self._began else 0.0
-        return {
-            "session_id": self.session_id,
-            "prompts": talk.prompts,
-            "interrupts": talk.interrupts,
-            "duration_ms": round(spent * 1000),
-        }
+        return {"session_id": self.session_id, **self._counts(), "duration_ms": round(spent * 1000)}
+
+    def _age(self) -> float:
+        """How many seconds it has gone on, elsewhere."""
+        created = self.wanted.created_at if self._resumed else None
+        return 0.0 if created is None else max(0.0, (clock.now() - created).total_seconds())
+
+    def _counts(self) -> dict[str, int]:
+        """Of all its workers."""
+        talk = self._conversation
+        now = {"prompts": talk.prompts, "interrupts": talk.interrupts}
+        return {name: count + int(self._before.get(name) or 0) for name, count in now.items()}
+
+    def _keep(self) -> None:
+        """The counts into the row, so that a worker that takes over goes on from there."""
+        counts = self._counts()
+        if counts != self._kept and self.wanted.state == "running":
+            self._kept = counts
+            self.report("running", None, {**counts})
 
     async def _goodbye(self, holding: asyncio.Task[None]) -> None:
         """The last frames go out, where there is somebody to take them."""
@@ -156,6 +173,7 @@ class Relay(RunningOperation):
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._do(self._conversation.tick(self._now()))
+            self._keep()
 
     async def _listen(self) -> None:
         """The caller's voice and words, as long as there is a speech worker. Raises SpeechFailed."""
@@ -185,7 +203,10 @@ class Relay(RunningOperation):
         elif word == "quiet":
             self._do(talk.quiet())
         elif word in ("partial", "final"):
-            self._do(talk.words(str(said.get("text") or ""), start, last=word == "final"))
+            text = str(said.get("text") or "")
+            if kinds := self.wanted.params.get("redact"):
+                text = redact(text, kinds, str(self._hear_with["language"]))
+            self._do(talk.words(text, start, last=word == "final"))
 
     def _sounded(self, word: Sounded, number: int, why: str) -> None:
         """The mouth tells what became of a piece."""
@@ -240,7 +261,7 @@ class Relay(RunningOperation):
 
     def _ask(self) -> dict[str, Any]:
         partial = bool(self.wanted.params["partial"])
-        return {"job": "transcribe", **self._hear_with, "partial": partial, "onset": True}
+        return {"job": "transcribe", **self._hear_with, "partial": partial, "onset": True, "early": True}
 
     async def _hear(self, ask: dict[str, Any]) -> None:
         """Another ear in the place of the present one. Raises SpeechFailed, and then nothing changes."""

@@ -1195,6 +1195,7 @@ class Relay(TypedDict):
     preemptible: NotRequired[bool]
     dtmf_detection: NotRequired[bool]
     partial_prompts: NotRequired[bool]
+    redact: NotRequired[list[RedactEnum]]
     debug: NotRequired[list[DebugEnum]]
 
 
