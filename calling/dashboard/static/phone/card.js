@@ -88,10 +88,11 @@ export function card(call, announce, take, change, book) {
   const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
+  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, 'Recorded');
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, state)), caller(call), pictures.element, caption,
+    make('div', { className: 'row' }, time, recorded, state)), caller(call), pictures.element, caption,
     make('div', { className: 'meters' }, quality, microphone(call)), members(call, book.token, book, announce), keys, transfer, verbs);
   element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
@@ -177,6 +178,10 @@ export function card(call, announce, take, change, book) {
   call.on('caption', (text, by) => {
     caption.hidden = false;
     say(caption, `${by === 'local' ? 'You' : party(call)}: ${text}`);
+  });
+  call.on('recording', (on) => {
+    recorded.hidden = !on;
+    if (on) announce('This call is being recorded');
   });
   call.on('transferring', () => announce('Transferring …'));
   call.on('transferred', () => announce('Transferred'));
