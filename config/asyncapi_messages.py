@@ -175,6 +175,7 @@ TOLD: Final[dict[str, Message]] = {
         "What a party says, while a transcript with `captions` goes on; a final one replaces partial ones.",
         text=(TEXT, "I would like to change my order."), final=(FLAG, True), by=(BY, "remote"),
     ),
+    "call.recording": of_call("Whether the call, or its room, is being recorded.", recording=(FLAG, True)),
     "call.user_event": of_call("What a back end sent to this leg.", event=(OBJECT, {"order": 7})),
     "call.transferring": of_call("The transfer has begun.", to=(TEXT, "/private/carol")),
     "call.transferred": of_call(

@@ -50,7 +50,50 @@ def serious(page, axe: str) -> list[str]:
 @pytest.mark.sample(6)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_staff_page_has_no_serious_finding(desk, furnished, axe, name):  # noqa: F811
-    assert serious(desk(path_of(name, furnished), "root"), axe) == []
+    page = desk(path_of(name, furnished), "root")
+    for width, height in ((1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert serious(page, axe) == [], width
+
+
+# Whether what has the focus is on the page, in sight and marked; else what it is.
+UNMARKED = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+  const marked = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+  const seen = box.width > 2 && box.height > 2 && box.right > 0 && box.bottom > 0
+    && box.left < innerWidth && box.top < innerHeight;
+  const what = one.outerHTML.slice(0, 120);
+  return marked && seen ? '' : `${marked ? '' : 'no outline '}${seen ? '' : 'out of sight '}${what}`;
+}"""
+
+
+def unmarked(page) -> list[str]:
+    """Goes through a page by Tab; what takes the focus without a sign of it."""
+    found, steps = [], 0
+    while steps < 150 and (said := page.keyboard.press("Tab") or page.evaluate(UNMARKED)) is not None:
+        found += [said] if said else []
+        steps += 1
+    assert steps > 3
+    return found
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", PAGES)
+def test_who_uses_the_keyboard_sees_where_they_are(desk, furnished, name):  # noqa: F811
+    page = desk(path_of(name, furnished), "root")
+    for width, height in ((1280, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        assert unmarked(page) == [], width
+
+
+def test_who_uses_the_keyboard_on_the_phone_sees_where_they_are(softphone):
+    dial(softphone, "/private/bob")
+    softphone.get_by_role("article").get_by_text("Connected").wait_for()
+    softphone.evaluate("document.activeElement.blur()")
+    assert unmarked(softphone) == []
 
 
 def test_the_door_has_no_serious_finding(page, live_server, world, axe):

@@ -138,6 +138,20 @@ def test_decline_and_busy_say_so(softphone):
     assert softphone.evaluate("platform.of('call.reject').map((m) => m.reason)") == ["rejected", "busy"]
 
 
+def test_a_recorded_call_says_so_while_it_is_recorded(softphone):
+    dial(softphone, "/private/bob")
+    card = softphone.get_by_role("article")
+    card.get_by_text("Connected").wait_for()
+    sign = card.get_by_text("Recorded", exact=True)
+    assert not sign.is_visible()
+    told = "(on) => platform.tell({ type: 'call.recording', call_id: 'call-1', recording: on })"
+    softphone.evaluate(told, True)
+    sign.wait_for()
+    softphone.get_by_role("status").get_by_text("This call is being recorded").wait_for()
+    softphone.evaluate(told, False)
+    sign.wait_for(state="hidden")
+
+
 def test_keys_go_out_as_dtmf(softphone):
     dial(softphone, "/public/support")
     card = softphone.get_by_role("article")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,27 @@ def test_the_call_page_shows_what_was_said_and_never_as_markup(world, recording)
     assert "Caller: Hello &lt;b&gt;there&lt;/b&gt;." in page and "Callee: Good day." in page
     client.force_login(world.people["mallory"])
     assert client.get(f"/dashboard/calls/{recording.call_id}").status_code == 404
+
+
+def silence(seconds: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000 * seconds))
+    return file.getvalue()
+
+
+def test_a_recording_is_played_at_the_speed_that_was_chosen_before_or_meanwhile(desk, recording, tmp_path):
+    (tmp_path / "recordings" / "one.wav").write_bytes(silence(20))
+    page = desk(f"/dashboard/calls/{recording.call_id}", "vera")
+    player = page.locator("audio")
+    page.get_by_label("Speed").select_option("2")
+    player.evaluate("(one) => one.play()")
+    assert player.evaluate("(one) => one.playbackRate") == 2
+    before = player.evaluate("(one) => one.currentTime")
+    page.wait_for_timeout(1500)
+    assert player.evaluate("(one) => one.currentTime") - before > 2
+    page.get_by_label("Speed").select_option("0.75")
+    assert player.evaluate("(one) => [one.playbackRate, one.paused]") == [0.75, False]

@@ -24,7 +24,7 @@ def test_an_owner_tops_up_and_the_ledger_shows_it(world: Any) -> None:
     olga.post("/dashboard/balance/top-up", {"amount": "-0.5", "note": "typed wrong"})
     olga.post("/dashboard/balance/account", {"prepaid": "on", "currency": "eur"})
     text = olga.get("/dashboard/balance").content.decode()
-    assert "12.000000 EUR" in text and "invoice 7" in text and "prepaid" in text
+    assert "12.00 EUR" in text and "invoice 7" in text and "prepaid" in text
     account = models.Account.objects.get(pk=world.project.pk)
     assert (account.balance, account.prepaid, account.entries) == (12_000_000, True, 2)
     said = models.StaffAction.objects.filter(project=world.project).values_list("action", flat=True)

@@ -10,6 +10,7 @@ import pytest
 from tests.dashboard.fixtures import furnish
 
 PAGES = {
+    "glossary": "/dashboard/glossary",
     "live": "/dashboard/",
     "call": "/dashboard/calls/{live}",
     "search": "/dashboard/calls",
@@ -23,6 +24,12 @@ PAGES = {
     "scripts": "/dashboard/scripts",
     "new-subscriber": "/dashboard/new/subscribers",
     "new-script": "/dashboard/new/scripts",
+    "new-room": "/dashboard/new/rooms",
+    "new-number": "/dashboard/new/numbers",
+    "new-gateway": "/dashboard/new/gateways",
+    "new-endpoint": "/dashboard/new/endpoints",
+    "edit-subscriber": "/dashboard/edit/subscribers/{alice}",
+    "edit-webhook": "/dashboard/webhooks/{webhook}/edit",
     "room": "/dashboard/edit/rooms/{room}",
     "delete-room": "/dashboard/edit/rooms/{room}/delete",
     "new-webhook": "/dashboard/webhooks/new",

@@ -194,6 +194,24 @@ def test_candidates_find_their_call_by_id_by_req_id_or_by_being_the_only_one(por
     alice.refused("call_id_required")
 
 
+def test_both_are_told_while_the_call_is_recorded_and_who_comes_back_again(pair, port, cast):
+    alice, bob, call_id = pair
+    leg_id = fake_worker.leg_of(call_id, "caller").id
+    row = operations.operate(call_id, leg_id, "record", "r", {"format": "wav", "stereo": False})
+    operations.changed(row.id, "running", "started")
+    for phone in pair[:2]:
+        phone.expect("call.recording", call_id=call_id, recording=True)
+        phone.quiet()
+    alice.drop()
+    back = Phone(port, cast.alice, alice.device_id)
+    back.expect("calls")
+    back.expect("call.recording", call_id=call_id, recording=True)
+    operations.changed(row.id, "finished", "finished")
+    for phone in (back, bob):
+        phone.expect("call.recording", call_id=call_id, recording=False)
+        phone.quiet()
+
+
 def test_captions_are_shown_to_both_while_a_transcript_asks_for_them(pair):
     alice, bob, call_id = pair
     leg_id = fake_worker.leg_of(call_id, "caller").id

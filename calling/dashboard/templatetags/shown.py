@@ -49,6 +49,21 @@ def duration_ms(milliseconds: float | None) -> str:
 
 
 @register.filter
+def money(amount: str | None) -> str:
+    """An amount of six decimals without the zeros that say nothing: `24.50`, `0.012`, `-0.50`."""
+    if not amount:
+        return ""
+    whole, _, decimals = str(amount).partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+@register.filter
+def spaced(name: str) -> str:
+    """A stored word as people write it: `top_up` is `top up`."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def subject_page(row: StaffAction) -> str:
     """The page of what an audit line is about; empty where it has none."""
     kind, _, verb = row.action.partition(".")

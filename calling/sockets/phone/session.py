@@ -7,6 +7,7 @@ new.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 
 from calling.machine.states import Role
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
@@ -98,7 +99,8 @@ class PhoneSession(DeviceSession[ClientView]):
 
     def inherit(self, before: PhoneSession) -> None:
         """Go on where the device's former socket stopped: no message twice, none left out."""
-        self.told = dict(before.told)
+        # A client begins a new socket with no call recorded, as after a restart of the platform.
+        self.told = {leg: replace(told, recorded=False) for leg, told in before.told.items()}
         self.gathering = set(before.gathering)
         self.created = before.created.copy()
         self.aliases = dict(before.aliases)

@@ -34,6 +34,7 @@ class ClientView:
     rung: bool = False  # call.incoming, or call.ringing for a caller
     answered: bool = False
     held_by: str | None = None
+    recorded: bool = False
     serial: int = 0  # of the offer whose answer was told
     asked: int = 0  # the serial for which a fresh offer was asked
     other: tuple[str, int] | None = None  # the other party's leg and serial, to see its re-offers
@@ -80,6 +81,8 @@ def messages_for(told: ClientView, news: CallUpdate, device_id: str) -> tuple[Cl
     if leg is not None and leg.live:
         if regrouped and told.answered:
             messages.extend(parties(told.call_id, news, leg))
+        if told.answered:
+            told = tell_recording(told, news, messages)
         told = ask_for_offer(told, news.call, leg, device_id, messages)
         told = ask_for_lines(told, len(news.pictured - {leg.id}), leg, device_id, messages)
     return told, messages
@@ -169,6 +172,15 @@ def tell_hold(told: ClientView, own: Mapping[str, Any], messages: list[Message])
     else:
         messages.append({"type": "call.held", "call_id": told.call_id, "held_by": held_by})
     return replace(told, held_by=held_by)
+
+
+def tell_recording(told: ClientView, news: CallUpdate, messages: list[Message]) -> ClientView:
+    """Whether the call, or the room it is in, is being recorded now: everybody in it is told."""
+    recorded = bool(news.recordings or (news.room is not None and news.room.recordings))
+    if recorded == told.recorded:
+        return told
+    messages.append({"type": "call.recording", "call_id": told.call_id, "recording": recorded})
+    return replace(told, recorded=recorded)
 
 
 def talk_messages(told: ClientView, said: CallEvent, messages: list[Message]) -> None:

@@ -15,7 +15,7 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').CallState} CallState @typedef {import('../callwright.js').Flow} Flow */
 
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
- * `dtmf` (digit, by), `caption` (text, by, final), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+ * `dtmf` (digit, by), `caption` (text, by, final), `recording` (on), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
  * `parties` ({from, fromName, to, toName}: a transfer changed who is at the other end),
  * `ended` (reason, cause, {sipCode, sipHeaders}). */
 export class Call extends Emitter {
@@ -32,6 +32,7 @@ export class Call extends Emitter {
   reqId = '';
   /** @type {CallState} */ state = 'ringing';
   /** @type {'local'|'remote'|null} who holds */ heldBy = null;
+  isRecorded = false; // the call, or the room it is in
   startedAt = new Date(); // when it was dialled, or was announced here
   /** @type {Date | null} */ answeredAt = null;
   /** @type {Date | null} */ endedAt = null;
@@ -222,6 +223,9 @@ export class Call extends Emitter {
         return this.#tell('dtmf', message.digit, message.by ?? 'remote');
       case 'call.caption':
         return this.#tell('caption', message.text, message.by ?? 'remote', !!message.final);
+      case 'call.recording':
+        this.isRecorded = message.recording === true;
+        return this.#tell('recording', this.isRecorded);
       case 'call.transferred':
         if (message.new_call_id) this.identify(message.new_call_id); // the old id stays good
         return this.#tell('transferred');
@@ -248,6 +252,8 @@ export class Call extends Emitter {
   carryOn(state) {
     const before = this.state;
     this.state = state;
+    // That it is recorded is told to each new socket; that it is not, is not.
+    if (this.isRecorded) (this.isRecorded = false), this.#tell('recording', false);
     if (state === 'active' && before === 'ringing') (this.answeredAt ??= new Date()), this.#tell('answered');
     else if (state === 'active' && before === 'held') (this.heldBy = null), this.#tell('resumed');
     else if (state === 'held' && before !== 'held') (this.heldBy ??= 'remote'), this.#tell('held', this.heldBy);

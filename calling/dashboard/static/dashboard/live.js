@@ -126,6 +126,13 @@ function listen(wait = 1000) {
   };
 }
 
+/** The chosen speed of the recording beside it; before it plays, loading would set the speed back to the default one. */
+document.addEventListener('change', ({ target }) => {
+  if (!(target instanceof HTMLSelectElement) || !target.matches('[data-speed]')) return;
+  const player = target.closest('.row')?.querySelector('audio');
+  if (player) player.defaultPlaybackRate = player.playbackRate = Number(target.value);
+});
+
 /** @param {HTMLElement} part  someone listens to a recording in it */
 const playing = (part) => [...part.querySelectorAll('audio')].some((player) => !player.paused);
 

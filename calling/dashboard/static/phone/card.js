@@ -4,6 +4,7 @@
 import { button, icon, make, say } from './elements.js';
 import { caller } from './caller.js';
 import { keypad } from './keypad.js';
+import { microphone } from './level.js';
 import { members } from './members.js';
 import { Meter } from './quality.js';
 import { stage } from './stage.js';
@@ -59,7 +60,7 @@ export function card(call, announce, take, change, book) {
     sender.dtmf.insertDTMF(sender.dtmf.toneBuffer + digit);
     return say(sent, (sent.textContent ?? '') + digit);
   };
-  const keys = make('div', { hidden: true }, sent, keypad('In-call keypad', press));
+  const keys = make('div', { className: 'keys', hidden: true }, sent, keypad('In-call keypad', press));
 
   const destination = make('input', { 'aria-label': 'Transfer to', placeholder: 'Name, extension or number',
     required: true, autocomplete: 'off', spellcheck: false, maxLength: 300 });
@@ -87,10 +88,12 @@ export function card(call, announce, take, change, book) {
   const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
+  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, 'Recorded');
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, state)), caller(call), pictures.element, caption, quality, members(call, book.token, book, announce), keys, transfer, verbs);
+    make('div', { className: 'row' }, time, recorded, state)), caller(call), pictures.element, caption,
+    make('div', { className: 'meters' }, quality, microphone(call)), members(call, book.token, book, announce), keys, transfer, verbs);
   element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
@@ -103,9 +106,20 @@ export function card(call, announce, take, change, book) {
 
   /** @param {any} panel @param {any} opener */
   function show(panel, opener) {
-    panel.hidden = !panel.hidden;
-    opener.setAttribute('aria-expanded', String(!panel.hidden));
-    return !panel.hidden;
+    const open = panel.hidden;
+    fold();
+    panel.hidden = !open;
+    opener.setAttribute('aria-expanded', String(open));
+    if (open) panel.scrollIntoView({ block: 'nearest' });
+    return open;
+  }
+
+  /** Closes the panels: one is open at a time, and none of a call that waits. */
+  function fold() {
+    for (const [panel, opener] of [[keys, pad], [transfer, pass]]) {
+      panel.hidden = true;
+      opener.setAttribute('aria-expanded', 'false');
+    }
   }
 
   async function ask() {
@@ -158,11 +172,16 @@ export function card(call, announce, take, change, book) {
   call.on('ringing', () => ((ringing = true), refresh()));
   for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
   call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
+  call.on('held', fold);
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
   call.on('dtmf', (digit, by) => by === 'remote' && announce(`${party(call)} pressed ${digit}`));
   call.on('caption', (text, by) => {
     caption.hidden = false;
     say(caption, `${by === 'local' ? 'You' : party(call)}: ${text}`);
+  });
+  call.on('recording', (on) => {
+    recorded.hidden = !on;
+    if (on) announce('This call is being recorded');
   });
   call.on('transferring', () => announce('Transferring …'));
   call.on('transferred', () => announce('Transferred'));

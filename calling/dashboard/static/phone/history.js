@@ -39,12 +39,12 @@ export function callHistory(token, dial, nameOf, words) {
     const name = (out ? entry.to_name : entry.from_name) || nameOf(address) || address || 'Unknown caller';
     const what = entry.missed ? 'Missed' : entry.answered_at ? length(entry.duration_ms)
       : entry.ended_at ? words[entry.end_reason] ?? entry.end_reason : 'Now';
-    const label = `${entry.missed ? 'Missed call from' : out ? 'Call to' : 'Call from'} ${name}, ${when(entry.created_at)}`;
+    const label = entry.missed ? 'Missed call from' : out ? 'Call to' : 'Call from';
     const inside = [icon(entry.missed ? 'missed' : out ? 'outbound' : 'inbound'),
-      make('span', { className: 'name' }, name, ...(address && address !== name ? [make('br'), make('span', { className: 'small quiet' }, address)] : [])),
+      make('span', { className: 'name' }, make('span', { className: 'unseen' }, `${label} `), make('bdi', {}, name), ...(address && address !== name ? [make('br'), make('span', { className: 'small quiet' }, address)] : [])),
       make('span', { className: 'small quiet when' }, what, make('br'), when(entry.created_at),
-        make('span', { className: 'unseen' }, ` ${words[entry.end_reason] ?? ''}`))];
-    const shown = address ? make('button', { type: 'button', className: 'plain entry', title: `Call ${name}`, 'aria-label': `${label}. Call back.`,
+        make('span', { className: 'unseen' }, ` ${words[entry.end_reason] ?? ''}${address ? '. Call back.' : ''}`))];
+    const shown = address ? make('button', { type: 'button', className: 'plain entry', title: `Call ${name}`,
       on: { click: () => dial(address, false) } }, ...inside) : make('span', { className: 'entry' }, ...inside);
     return make('li', { className: entry.missed ? 'missed' : '' }, shown);
   }
