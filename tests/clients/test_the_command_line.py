@@ -160,8 +160,8 @@ def test_listen_signs_what_it_forwards_and_a_restart_loses_nothing(environment, 
         instance.start()
         happen(cast, 6)
         wait_for(lambda: len(receiver.got) >= 6)
+        shown = [json.loads(process.stdout.readline()) for _ in range(6)]  # told after the answer
         process.terminate()
-        shown = [json.loads(line) for line in process.stdout]
     for got in receiver.got:
         Webhook(secret).verify(got.body, got.headers)
     assert [got.json["data"]["n"] for got in receiver.got] == [1, 2, 3, 4, 5, 6]
