@@ -175,13 +175,19 @@ class Desk:
 
 async def notice(call: DialogSession, kind: type[SessionEvent], seconds: float = 8.0) -> Any:
     """The next notice of that kind; others are passed over, but an offer is agreed to."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = await call.notices.get()
-            if isinstance(found, kind):
-                return found
-            if isinstance(found, Offer):
-                await found.answer(call.local_sdp or "")
+    passed: list[str] = []
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                found = await call.notices.get()
+                if isinstance(found, kind):
+                    return found
+                passed.append(type(found).__name__)
+                if isinstance(found, Offer):
+                    await found.answer(call.local_sdp or "")
+    except TimeoutError as error:
+        error.add_note(f"no {kind.__name__} in {seconds:g} s, but {passed}")
+        raise
 
 
 def endpoint(person: Person, nat: bool = False) -> str:
