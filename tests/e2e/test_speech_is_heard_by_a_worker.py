@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,9 +43,10 @@ def hearing(
         "CALLWRIGHT_DATA_DIR": str(tmp_path),
         "CALLWRIGHT_SPEECH_WORKERS": "1",
     }
-    process = subprocess.Popen([sys.executable, "manage.py", "speech"], env=environment)
+    process = subprocess.Popen([sys.executable, "manage.py", "speech"], env=environment, start_new_session=True)
     start_worker(CALLWRIGHT_SPEECH_WORKERS="1")
     wait_for((tmp_path / "speech" / "1.sock").exists, 60, "the speech worker")
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0), "calls go first"
     yield process
     process.kill()
     process.wait(5)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from calling.media.recording import transcription
+from calling.runtime.priority import step_back
 from calling.speech.server import SpeechServer
 
 
@@ -22,8 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--number", type=int, default=1, help="which of the speech workers this is")
 
     def handle(self, *args: object, **options: object) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            os.nice(5)  # sound that is forwarded comes first
+        step_back(os.getpid())
         number = options["number"]
         socket = settings.CALLWRIGHT_SPEECH_SOCKETS / f"{number}.sock"
         asyncio.run(run(socket, settings.CALLWRIGHT_SPEECH_MODELS))

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from calling.media.files.aside import OWN_SESSION, end_process, step_back
+from calling.media.files.aside import OWN_SESSION, end_process
+from calling.runtime.priority import step_back
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 AGAIN_SECONDS: Final = 1.0  # after a spare was taken: its file is decoded first
@@ -59,7 +60,7 @@ async def start() -> Decoder:
     except BaseException:
         mine.close()
         raise
-    step_back(process)
+    step_back(process.pid)
     return Decoder(process, mine)
 
 

@@ -28,11 +28,12 @@ import numpy as np
 from calling.media.codecs.audio_codecs import resample
 from calling.media.codecs.opus import OpusEncoder, Pcm
 from calling.media.files import turns
-from calling.media.files.aside import OWN_SESSION, end_process, step_back
+from calling.media.files.aside import OWN_SESSION, end_process
 from calling.media.files.decoders import ROOT
 from calling.media.files.library import media_directory
 from calling.media.files.prepared import OPUS_STEP_US, NotPrepared, Prepared, Writer, open_prepared
 from calling.media.files.turns import Ask, nobody
+from calling.runtime.priority import step_back
 
 MAX_WORDS: Final = 4000
 SECONDS: Final = 20.0
@@ -88,7 +89,7 @@ async def _run(command: list[str], words: str) -> tuple[bytes, int]:
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         **OWN_SESSION,
     )
-    step_back(process)
+    step_back(process.pid)
     try:
         async with asyncio.timeout(SECONDS):
             sound, _ = await process.communicate(words.encode())

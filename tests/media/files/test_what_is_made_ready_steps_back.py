@@ -12,8 +12,8 @@ import pytest
 
 from calling.media.files import decoders
 from calling.media.files.decoders import ROOT, Decoder, Decoders
-from calling.media.files.sandbox import NICENESS
 from calling.media.files.turns import Asker, Turns
+from calling.runtime.priority import NICENESS
 from tests.media.files.made import media
 from tests.support.wait import wait_for
 
