@@ -275,3 +275,27 @@ async def test_the_greeting_comes_before_all_else_and_from_the_first_worker_alon
         await until(lambda: kinds(bot).count("info") == len(said), 15)
         assert [each[1]["value"] for each in bot.told if each[1]["type"] == "info"] == said
         await over(relay)
+
+
+async def test_languages_that_the_program_changed_outlive_the_worker(ears: Ears) -> None:
+    kept: list[dict[str, Any]] = []
+    async with a_bot() as (bot, url):
+        row = row_of(url, debug=["tokens-played"])
+        first = Relay(row, session_of(Party()))
+        first.report = lambda state, event, result: kept.extend([result] * (state == "running"))  # type: ignore[method-assign]
+        first.begin()
+        await until(lambda: len(ears.writers) == 1 and kinds(bot) == ["setup"])
+        await bot.say(type="language", ttsLanguage="es-ES", transcriptionLanguage="de-DE")
+        await until(lambda: len(ears.writers) == 2)
+        first.wanted = dataclasses.replace(row, state="running")
+        await until(lambda: bool(kept) and kept[-1].get("hears", {}).get("language") == "de-DE")
+        await over(first)
+        second = Relay(dataclasses.replace(row, state="running", result=kept[-1]), session_of(Party()))
+        second.begin()
+        await until(lambda: len(ears.writers) == 3)
+        assert (ears.asked[-1]["language"], ears.asked[-1]["model"]) == ("de-DE", "accurate")
+        assert second._conversation.language == "es-ES"
+        await until(lambda: kinds(bot).count("setup") == 2)
+        ears.say(say="final", text="Hallo.", start_ms=0)
+        await until(lambda: bot.told[-1][1].get("lang") == "de-DE")
+        await over(second)

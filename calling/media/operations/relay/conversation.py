@@ -110,6 +110,11 @@ class Conversation:
         self._sounding = False
 
     @property
+    def language(self) -> str:
+        """In which the program's text is spoken."""
+        return self._language
+
+    @property
     def speaking(self) -> bool:
         """Whether something is being said or is to be."""
         return bool(self._pieces or self._clauses.rest.strip())

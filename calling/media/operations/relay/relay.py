@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -47,19 +48,24 @@ class Relay(RunningOperation):
         params = wanted.params
         self.session_id = "VX" + wanted.id.replace("-", "")  # another worker goes on under the same one
         self._leg_id = wanted.leg_id or ""
-        self._hear_with = dict(params["hear"])
+        self._resumed = wanted.state != "wanted"  # another worker began it
+        self._before = dict(wanted.result) if self._resumed else {}
+        self._hear_with = {**params["hear"], **self._before.get("hears", {})}
         ask = partial(session.desk.run, asker_of, wanted.call_id)
         self._mouth = Mouth(session, self._leg_id, self._sounded, self._make, ask)
-        self._conversation = Conversation(wish_of(params), self._mouth.reach)
+        wish = replace(
+            wish_of(params),
+            language=str(self._before.get("speaks") or params["language"]),
+            heard_language=str(self._hear_with["language"]),
+        )
+        self._conversation = Conversation(wish, self._mouth.reach)
         self._program: Program | None = None
         self._hearing: Hearing | None = None
         self._ears = 0
         self._finish: asyncio.Future[Finish] | None = None
         self._switching: asyncio.Task[None] | None = None
         self._began = 0.0
-        self._resumed = wanted.state != "wanted"  # another worker began it
-        self._before = wanted.result if self._resumed else {}
-        self._kept = self._counts()
+        self._kept = self._state()
 
     async def work(self) -> dict[str, Any]:
         if self.wanted.leg_id is None:
@@ -142,12 +148,17 @@ class Relay(RunningOperation):
         now = {"prompts": talk.prompts, "interrupts": talk.interrupts}
         return {name: count + int(self._before.get(name) or 0) for name, count in now.items()}
 
+    def _state(self) -> dict[str, Any]:
+        """What another worker goes on with."""
+        hears = {name: self._hear_with[name] for name in ("model", "language")}
+        return {**self._counts(), "speaks": self._conversation.language, "hears": hears}
+
     def _keep(self) -> None:
-        """The counts into the row, so that a worker that takes over goes on from there."""
-        counts = self._counts()
-        if counts != self._kept and self.wanted.state == "running":
-            self._kept = counts
-            self.report("running", None, {**counts})
+        """The state into the row, once the operation runs."""
+        state = self._state()
+        if state != self._kept and self.wanted.state == "running":
+            self._kept = state
+            self.report("running", None, state)
 
     async def _goodbye(self, holding: asyncio.Task[None]) -> None:
         """The last frames go out, where there is somebody to take them."""
