@@ -11,7 +11,7 @@ import sys
 
 from bench.media.__main__ import main
 
-PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "transcribing", "sip")
+PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "recognising", "transcribing", "sip")
 
 
 def run(part: str, *arguments: str) -> int:
