@@ -1,6 +1,6 @@
 # `make run` is all a newcomer needs: Python 3.11 or newer, make and a network.
 .DEFAULT_GOAL := run
-.PHONY: run demo test quick lint soak simulate image bench lock clients docs clean
+.PHONY: run demo test quick lint soak simulate image bench lock clients docs messages clean
 VENV ?= .venv
 PY := $(VENV)/bin/python
 export VENV
@@ -70,6 +70,11 @@ clients:
 	@mkdir -p .callwright
 	CALLWRIGHT_SECRET_KEY=clients $(PY) -W ignore manage.py spectacular --format openapi-json --file .callwright/openapi.json
 	$(PY) -m clients.generate .callwright/openapi.json
+
+# Brings the catalogues of the pages up to date and compiles them; prints what is still to be translated.
+messages:
+	@config/bootstrap.sh dev
+	@$(PY) -m tests.words
 
 # Everything that can be made again; the data directory (.callwright) stays.
 clean:

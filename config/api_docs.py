@@ -5,6 +5,8 @@ The page needs nothing from another host: Swagger UI comes from a package's stat
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
@@ -14,7 +16,12 @@ from config.error_codes import ERRORS
 
 
 class Schema(SpectacularJSONAPIView):
-    """OpenAPI 3 as JSON (which every YAML parser reads too)."""
+    """OpenAPI 3 as JSON (which every YAML parser reads too). Clients are made from it: one language."""
+
+    def _get_schema_response(self, request: Request) -> Response:
+        with translation.override(settings.LANGUAGE_CODE):
+            response: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
+        return response
 
 
 class Reference(SpectacularSwaggerSplitView):

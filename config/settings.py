@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "calling.dashboard.content_security_policy.PagePolicy",
+    "calling.dashboard.language.PageLanguage",
     "subscribers.idempotency.IdempotencyMiddleware",
     "subscribers.row_security.RowSecurityMiddleware",
 ]
@@ -141,10 +142,18 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# Of pages alone: calling.dashboard.language. Whatever programs read is English.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "German"), ("es", "Spanish")]
+LOCALE_PATHS = [
+    BASE_DIR / "calling" / "dashboard" / "locale"
+]  # before those of packages, the admin's above all
+LANGUAGE_COOKIE_NAME = "callwright_language"
+LANGUAGE_COOKIE_AGE = 365 * 86400
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
 STATIC_URL = "/static/"
 # Served straight from the packages: nothing to collect before a start, `make run` stays one step.
 WHITENOISE_USE_FINDERS = True

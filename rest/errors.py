@@ -24,6 +24,7 @@ import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import get_language, gettext
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -286,8 +287,10 @@ def _page(request: HttpRequest, error: ApiError) -> HttpResponse:
     wants_html = "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
     if not wants_html:
         return answer(error)
+    # In the language of the page that was asked for; elsewhere that is English.
+    words = f"{error.status}: {gettext(error.message)}"
     return HttpResponse(
-        f"<!doctype html><title>{error.status}</title><p>{error.status}: {error.message}</p>",
+        f'<!doctype html><html lang="{get_language()}"><title>{error.status}</title><p>{words}</p>',
         status=error.status,
         headers=dict(error.headers),
     )

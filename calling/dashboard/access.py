@@ -19,9 +19,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from calling.commands import errors
 from calling.commands.params import InvalidParams
+from calling.dashboard import code_words
+from calling.dashboard.refusals import in_words
 from calling.machine.inputs import Refused
 from calling.models import StaffAction, StaffRole
 from rest.errors import ApiError
@@ -54,7 +57,7 @@ class Staff:
     def need(self, role: str) -> None:
         """Raises PermissionDenied for whoever is of less than `role`."""
         if not self.may(role):
-            raise PermissionDenied(f"This needs the role {role}; yours is {self.role}.")
+            raise PermissionDenied(needs(role, self.role))
 
     @property
     def operates(self) -> bool:
@@ -100,15 +103,17 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
                 return HttpResponseNotAllowed(allowed)
             staff = staff_of(request)
             if staff is None:
-                return refused(request, 403, "This account has no role in any project. Ask an owner for one.")
+                return refused(
+                    request, 403, gettext("This account has no role in any project. Ask an owner for one.")
+                )
             request.staff = staff  # type: ignore[attr-defined]
             if not staff.may(role):
-                return refused(request, 403, f"This needs the role {role}; yours is {staff.role}.")
+                return refused(request, 403, needs(role, staff.role))
             try:
                 with timezone.override(zone_of(request)):
                     return view(request, staff, *args, **kwargs)
             except (Http404, ValidationError):
-                return refused(request, 404, "There is nothing here, or nothing of this project.")
+                return refused(request, 404, gettext("There is nothing here, or nothing of this project."))
             except PermissionDenied as error:
                 return refused(request, 403, str(error))
             except (ApiError, InvalidParams, Refused) as error:
@@ -120,6 +125,11 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
 
 
 LOGIN = "/dashboard/login"
+
+
+def needs(role: str, own: str) -> str:
+    words = gettext("This needs the role {role}; yours is {own}.")
+    return words.format(role=code_words.in_words(role), own=code_words.in_words(own))
 
 
 def refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
@@ -137,7 +147,7 @@ def words_of(error: ApiError | InvalidParams | Refused) -> str:
         error = errors.refused(error)
     elif isinstance(error, InvalidParams):
         error = errors.invalid(error)
-    return "; ".join(problem.message for problem in error.problems)
+    return "; ".join(in_words(problem) for problem in error.problems)
 
 
 def came_from(request: HttpRequest) -> str:

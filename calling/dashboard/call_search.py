@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from calling import models
 from calling.machine.reasons import EndReason
@@ -40,14 +41,14 @@ def wanted(query: QueryDict) -> CallQuery:
         where &= matches(text)
     if state := query.get("state"):
         if state not in STATES:
-            wrong.append("no such state")
+            wrong.append(gettext("no such state"))
         else:
             where &= ~Q(state="ended") if state == "live" else Q(state=state)
     if reason := query.get("reason"):
         where &= Q(end_reason=reason) if reason in REASONS else Q(end_cause=reason[:64].replace("\0", ""))
     if given := query.get("direction"):
         if given not in DIRECTIONS:
-            wrong.append("no such direction")
+            wrong.append(gettext("no such direction"))
         else:
             where &= going(given)
     if text := query.get("longer", "").strip():
@@ -56,13 +57,13 @@ def wanted(query: QueryDict) -> CallQuery:
                 answered_at__isnull=False, ended_at__gte=F("answered_at") + timedelta(seconds=int(text))
             )
         else:
-            wrong.append(f"{text[:40]} is not a number of seconds")
+            wrong.append(gettext("{text} is not a number of seconds").format(text=text[:40]))
     for name, lookup in (("after", "created_at__gte"), ("before_time", "created_at__lt")):
         if value := query.get(name):
             try:
                 where &= Q(**{lookup: read_moment(value)})
             except ValueError:
-                wrong.append(f"{value[:40]} is not a time")
+                wrong.append(gettext("{text} is not a time").format(text=value[:40]))
     return CallQuery(where, tuple(wrong))
 
 

@@ -1,9 +1,13 @@
-"""Bar charts as plain numbers for inline SVG. Pure."""
+"""Bar charts for inline SVG: coordinates, and numbers as the language of the page writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+from calling.dashboard.templatetags.shown import number
 
 WIDTH, HEIGHT = 480.0, 120.0
 
@@ -43,13 +47,13 @@ def chart(
             f"{step - 2:.1f}",
             f"{value / most * HEIGHT:.1f}",
             label,
-            f"{value:.{digits}f}",
+            number(value, digits),
         )
         for index, (label, value) in enumerate(zip(labels, values, strict=True))
     )
     seen = [value for value in values if value]
     averages = averages or digits > 0
-    mean = f"average {sum(seen) / len(seen):.{digits}f}" if seen else "–"
+    mean = gettext("average {number}").format(number=number(sum(seen) / len(seen), digits)) if seen else "–"
     total = mean if averages else f"{sum(values):.0f}"
-    top = f"{max(values, default=0):.{digits}f}"
+    top = number(max(values, default=0), digits)
     return Chart(title, bars, top, total, labels[0] if labels else "", labels[-1] if labels else "")

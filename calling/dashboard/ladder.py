@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from calling import models
-from calling.dashboard.templatetags.shown import end_words
+from calling.dashboard.code_words import in_words
+from calling.dashboard.templatetags.shown import end_words, number, party
 
 # The facts of an event that a row shows beside its type; the call itself is on the page already.
 HIDDEN = {"call", "leg_id", "sequence"}
+# Facts whose values are codes; others may be words of a person that only look like one.
+CODED = {"now", "state", "status", "reason", "kind", "role", "mode", "channel"}
 
 
 @dataclass
@@ -46,21 +51,26 @@ def facts_of(event: models.Event) -> dict[str, Any]:
     return rest
 
 
-def in_words(facts: dict[str, Any]) -> str:
+def facts_in_words(facts: dict[str, Any]) -> str:
     """The facts that are words or numbers; what is nested is for `in_full`."""
     plain = {name: value for name, value in facts.items() if not isinstance(value, dict | list)}
     words = []
     if reason := plain.pop("end_reason", None):
         words.append(end_words(str(reason), plain.pop("end_cause", None)))
     if by := plain.pop("ended_by", None):
-        words.append(f"by {by}")
+        words.append(gettext("by {who}").format(who=party(str(by))))
     if (score := find(facts, "mos")) is not None:
         words.append(f"MOS {score}")
     for name, value in plain.items():
         if name.endswith("_ms") and isinstance(value, int | float):
-            words.append(f"{name.removesuffix('_ms').replace('_', ' ')}: {value / 1000:.1f} s")
+            seconds = number(value / 1000, 1)
+            words.append(f"{name.removesuffix('_ms').replace('_', ' ')}: {seconds} s")
         elif name != "mos":
-            shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+            shown = value
+            if isinstance(value, bool):
+                shown = gettext("yes") if value else gettext("no")
+            elif name in CODED:
+                shown = in_words(value)
             words.append(f"{name.replace('_', ' ')}: {shown}")
     return " · ".join(words)[:1000]
 
@@ -90,7 +100,7 @@ def ladder(
     """All rows in the order of time."""
     rows = [
         Row(event.created_at, "event", event.type, str(event.leg_id) if event.leg_id else None,
-            in_words(facts), in_full(facts), sequence=event.sequence)
+            facts_in_words(facts), in_full(facts), sequence=event.sequence)
         for event in events
         for facts in [facts_of(event)]
     ]  # fmt: skip
@@ -98,12 +108,14 @@ def ladder(
         result = {name: value for name, value in operation.result.items() if name != "url"}
         told = {"control_id": operation.control_id, "now": operation.state, **result}
         rows.append(
-            Row(operation.created_at, "operation", f"{operation.verb} requested",
-                str(operation.leg_id) if operation.leg_id else None, in_words(told), in_full(told))
+            Row(operation.created_at, "operation",
+                gettext("{operation} requested").format(operation=operation.verb),
+                str(operation.leg_id) if operation.leg_id else None, facts_in_words(told), in_full(told))
         )  # fmt: skip
     rows += [
-        Row(action.at, "staff", action.action, action.detail.get("leg"), f"by {action.name} "
-            + in_words({name: value for name, value in action.detail.items() if name != "leg"}))
+        Row(action.at, "staff", action.action, action.detail.get("leg"), 
+            gettext("by {who}").format(who=action.name) + " "
+            + facts_in_words({name: value for name, value in action.detail.items() if name != "leg"}))
         for action in actions
     ]  # fmt: skip
     rows.sort(key=lambda row: (row.at, row.sequence or 0))

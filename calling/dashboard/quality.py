@@ -8,14 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
+from calling.dashboard.templatetags.shown import number as shown_number
+
 WIDTH, HEIGHT = 320, 96
 
 # measure: (label, unit, least top of the scale, digits)
 MEASURES = {
     "mos": ("MOS", "", 5.0, 2),
-    "loss": ("Loss", "%", 2.0, 2),
-    "jitter_ms": ("Jitter", "ms", 20.0, 1),
-    "rtt_ms": ("Round trip", "ms", 100.0, 0),
+    "loss": (gettext_noop("Loss"), "%", 2.0, 2),
+    "jitter_ms": (gettext_noop("Jitter"), "ms", 20.0, 1),
+    "rtt_ms": (gettext_noop("Round trip"), "ms", 100.0, 0),
 }
 
 
@@ -76,7 +80,7 @@ def plots(samples: list[object] | None) -> list[Plot]:
         )
 
         def shown(value: float, digits: int = digits) -> str:
-            return f"{value:.{digits}f}"
+            return shown_number(value, digits)
 
         found.append(
             Plot(label, unit, points, shown(values[-1]), shown(min(values)), shown(max(values)),

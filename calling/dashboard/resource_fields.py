@@ -1,6 +1,7 @@
 """The forms of resources: which fields a page shows, and a posted form as the JSON that the API takes.
 
-What a value may be is decided by the API's own serializers (`subscribers.api`), never here. Pure.
+What a value may be is decided by the API's own serializers (`subscribers.api`), never here.
+Texts are marked here, and translated where they are shown.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Final
+
+from django.utils.translation import gettext_noop as _  # translated where a page shows it
 
 Choices = tuple[tuple[str, str], ...]
 
@@ -44,128 +47,147 @@ def choices(*pairs: tuple[str, str]) -> Choices:
 
 
 ENCRYPTION: Final = choices(
-    ("default", "default"), ("optional", "optional"), ("required", "required"), ("disabled", "disabled")
+    ("default", _("default")),
+    ("optional", _("optional")),
+    ("required", _("required")),
+    ("disabled", _("disabled")),
 )
 
 SUBSCRIBER: Final = (
-    Field("display_name", "Name", help="What others see when this person calls."),
-    Field("email", "Email", "email"),
+    Field("display_name", _("Name"), help=_("What others see when this person calls.")),
+    Field("email", _("Email"), "email"),
     Field(
-        "reference", "Reference",
-        help="How your own systems name this person. Where it is empty, the email address is used.",
+        "reference", _("Reference"),
+        help=_("How your own systems name this person. Where it is empty, the email address is used."),
     ),
-    Field("extension", "Extension", help="2 to 10 digits that colleagues can dial."),
-    Field("do_not_disturb", "Do not disturb", "flag", "Calls to this person do not ring."),
-    Field("first_name", "First name", more=True),
-    Field("last_name", "Last name", more=True),
-    Field("company_name", "Company", more=True),
-    Field("job_title", "Job title", more=True),
-    Field("timezone", "Time zone", help="Such as Europe/Stockholm.", more=True),
-    Field("country", "Country", more=True),
-    Field("region", "Region", more=True),
-    Field("max_calls", "Calls at once", "number", "Empty: the platform's limit.", more=True),
+    Field("extension", _("Extension"), help=_("2 to 10 digits that colleagues can dial.")),
+    Field("do_not_disturb", _("Do not disturb"), "flag", _("Calls to this person do not ring.")),
+    Field("first_name", _("First name"), more=True),
+    Field("last_name", _("Last name"), more=True),
+    Field("company_name", _("Company"), more=True),
+    Field("job_title", _("Job title"), more=True),
+    Field("timezone", _("Time zone"), help=_("Such as Europe/Stockholm."), more=True),
+    Field("country", _("Country"), more=True),
+    Field("region", _("Region"), more=True),
+    Field("max_calls", _("Calls at once"), "number", _("Empty: the platform's limit."), more=True),
     Field(
-        "password", "New password", "password", "8 to 72 characters. Empty: as before.", more=True,
+        "password", _("New password"), "password", _("8 to 72 characters. Empty: as before."), more=True,
     ),
 )  # fmt: skip
 
 ROOM: Final = (
-    Field("name", "Name in its address", required=True, help="Letters, digits, '-' and '_'."),
-    Field("display_name", "Title"),
-    Field("description", "Description"),
+    Field("name", _("Name in its address"), required=True, help=_("Letters, digits, '-' and '_'.")),
+    Field("display_name", _("Title")),
+    Field("description", _("Description")),
     Field(
-        "context", "Who can dial it", "choice", only_new=True, default="public",
-        choices=choices(("public", "anyone with its address (/public/…)"),
-                        ("private", "people of this project (/private/…)")),
+        "context", _("Who can dial it"), "choice", only_new=True, default="public",
+        choices=choices(("public", _("anyone with its address (/public/…)")),
+                        ("private", _("people of this project (/private/…)"))),
     ),
-    Field("max_members", "Most members", "number", default="20"),
-    Field("video", "Video", "flag", default="on"),
-    Field("locked", "Locked", "flag", "Nobody else can join."),
-    Field("join_muted", "Members join muted", "flag", more=True),
-    Field("entry_tone", "Tone when somebody joins or leaves", "flag", more=True),
-    Field("record_on_start", "Record from the first member on", "flag", more=True),
+    Field("max_members", _("Most members"), "number", default="20"),
+    Field("video", _("Video"), "flag", default="on"),
+    Field("locked", _("Locked"), "flag", _("Nobody else can join.")),
+    Field("join_muted", _("Members join muted"), "flag", more=True),
+    Field("entry_tone", _("Tone when somebody joins or leaves"), "flag", more=True),
+    Field("record_on_start", _("Record from the first member on"), "flag", more=True),
     Field(
-        "moderator", "Who can mute and remove others", "choice", more=True, default="project",
-        choices=choices(("project", "the project's back end and staff"), ("subscribers", "subscribers"),
-                        ("everyone", "everyone in the room")),
+        "moderator", _("Who can mute and remove others"), "choice", more=True, default="project",
+        choices=choices(("project", _("the project's back end and staff")), ("subscribers", _("subscribers")),
+                        ("everyone", _("everyone in the room"))),
     ),
-    Field("empty_timeout", "Seconds an empty room stays open", "number", more=True, default="0"),
-    Field("join_from", "Open from", "moment", more=True),
-    Field("join_until", "Open until", "moment", more=True),
+    Field("empty_timeout", _("Seconds an empty room stays open"), "number", more=True, default="0"),
+    Field("join_from", _("Open from"), "moment", more=True),
+    Field("join_until", _("Open until"), "moment", more=True),
 )  # fmt: skip
 
 NUMBER: Final = (
-    Field("number", "Phone number", required=True, help="With + and country code, such as +15551234567."),
-    Field("name", "Name"),
-    Field("address_id", "Calls to it ring", "address"),
     Field(
-        "subscriber_id", "Shown as caller by", "subscriber",
-        help="This subscriber's calls to phones show this number.",
+        "number", _("Phone number"), required=True, help=_("With + and country code, such as +15551234567."),
+    ),
+    Field("name", _("Name")),
+    Field("address_id", _("Calls to it ring"), "address"),
+    Field(
+        "subscriber_id", _("Shown as caller by"), "subscriber",
+        help=_("This subscriber's calls to phones show this number."),
     ),
 )  # fmt: skip
 
 GATEWAY: Final = (
-    Field("name", "Name", required=True),
-    Field("uri", "SIP address", required=True, help="sip:host, sips:host or sip:host:5080;transport=tcp"),
-    Field("prefixes", "Numbers it carries", "list", "Beginnings of numbers, such as +1 +44; + is every one."),
-    Field("register", "Register there", "flag", "The platform signs in with the user name and password."),
-    Field("username", "User name"),
-    Field("password", "Password", "password", "Empty: as before."),
-    Field("enabled", "Enabled", "flag", default="on"),
-    Field("caller_id", "Number shown as caller", help="Where a call has no other.", more=True),
-    Field("ip_addresses", "Calls come from", "list", "IP addresses or networks of the carrier.", more=True),
-    Field("priority", "Priority", "number", "The lowest is tried first.", more=True, default="10"),
+    Field("name", _("Name"), required=True),
     Field(
-        "encryption", "Encryption of media", "choice", choices=ENCRYPTION, more=True, default="default",
-        help="required needs the transport tls.",
+        "uri", _("SIP address"), required=True, help=_("sip:host, sips:host or sip:host:5080;transport=tcp"),
     ),
-    Field("codecs", "Codecs", "list", "Such as OPUS PCMU; empty: all.", more=True),
-    Field("realm", "Realm", help="Of its sign-in challenges; empty: its host.", more=True),
-    Field("names", "Names it can be sent", "list", "User parts besides numbers, such as sales.", more=True),
     Field(
-        "number_policy", "Numbers that calls may show", "choice", more=True, default="own",
-        choices=choices(("own", "only numbers of this project"), ("any", "any number")),
+        "prefixes", _("Numbers it carries"),
+        "list", _("Beginnings of numbers, such as +1 +44; + is every one."),
     ),
-    Field("nat", "Behind a NAT", "flag", "Send media where its media comes from.", more=True),
-    Field("trust_identity", "Trust its caller identity", "flag", "P-Asserted-Identity.", more=True),
+    Field(
+        "register", _("Register there"), "flag", _("The platform signs in with the user name and password."),
+    ),
+    Field("username", _("User name")),
+    Field("password", _("Password"), "password", _("Empty: as before.")),
+    Field("enabled", _("Enabled"), "flag", default="on"),
+    Field("caller_id", _("Number shown as caller"), help=_("Where a call has no other."), more=True),
+    Field(
+        "ip_addresses", _("Calls come from"), "list",
+        _("IP addresses or networks of the carrier."), more=True,
+    ),
+    Field("priority", _("Priority"), "number", _("The lowest is tried first."), more=True, default="10"),
+    Field(
+        "encryption", _("Encryption of media"), "choice", choices=ENCRYPTION, more=True, default="default",
+        help=_("required needs the transport tls."),
+    ),
+    Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
+    Field("realm", _("Realm"), help=_("Of its sign-in challenges; empty: its host."), more=True),
+    Field(
+        "names", _("Names it can be sent"), "list", _("User parts besides numbers, such as sales."),
+        more=True,
+    ),
+    Field(
+        "number_policy", _("Numbers that calls may show"), "choice", more=True, default="own",
+        choices=choices(("own", _("only numbers of this project")), ("any", _("any number"))),
+    ),
+    Field("nat", _("Behind a NAT"), "flag", _("Send media where its media comes from."), more=True),
+    Field("trust_identity", _("Trust its caller identity"), "flag", "P-Asserted-Identity.", more=True),
 )  # fmt: skip
 
 ENDPOINT: Final = (
-    Field("username", "User name", required=True, help="The phone registers with it."),
+    Field("username", _("User name"), required=True, help=_("The phone registers with it.")),
     Field(
-        "password", "Password", "password",
-        "8 to 72 characters. Empty: one is made for a new phone, and kept for an old one.",
+        "password", _("Password"), "password",
+        _("8 to 72 characters. Empty: one is made for a new phone, and kept for an old one."),
     ),
     Field(
-        "subscriber_id", "Belongs to", "subscriber", only_new=True,
-        help="Calls to this subscriber ring the phone. Empty: a subscriber with its user name is made.",
+        "subscriber_id", _("Belongs to"), "subscriber", only_new=True,
+        help=_("Calls to this subscriber ring the phone. Empty: a subscriber with its user name is made."),
     ),
-    Field("send_as", "Number shown as caller", help="A number of this project, or random."),
-    Field("caller_id", "Name shown as caller", more=True),
-    Field("encryption", "Encryption of media", "choice", choices=ENCRYPTION, more=True, default="default"),
-    Field("codecs", "Codecs", "list", "Such as OPUS PCMU; empty: all.", more=True),
+    Field("send_as", _("Number shown as caller"), help=_("A number of this project, or random.")),
+    Field("caller_id", _("Name shown as caller"), more=True),
+    Field("encryption", _("Encryption of media"), "choice", choices=ENCRYPTION, more=True, default="default"),
+    Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
     Field(
-        "call_handler", "Calls from it", "choice", more=True, default="default",
-        choices=choices(("default", "go where they are dialled"), ("block-pstn", "reach no phone numbers"),
-                        ("resource", "go to one resource")),
+        "call_handler", _("Calls from it"), "choice", more=True, default="default",
+        choices=choices(("default", _("go where they are dialled")),
+                        ("block-pstn", _("reach no phone numbers")),
+                        ("resource", _("go to one resource"))),
     ),
-    Field("calling_handler_resource_id", "That resource", "resource", more=True),
-    Field("nat", "Behind a NAT", "flag", "Send media where its media comes from.", more=True),
+    Field("calling_handler_resource_id", _("That resource"), "resource", more=True),
+    Field("nat", _("Behind a NAT"), "flag", _("Send media where its media comes from."), more=True),
 )  # fmt: skip
 
 SCRIPT: Final = (
-    Field("name", "Name", required=True),
+    Field("name", _("Name"), required=True),
     Field(
-        "context", "Who can dial it", "choice", only_new=True, default="public",
-        choices=choices(("public", "anyone with its address (/public/…)"),
-                        ("private", "people of this project (/private/…)")),
+        "context", _("Who can dial it"), "choice", only_new=True, default="public",
+        choices=choices(("public", _("anyone with its address (/public/…)")),
+                        ("private", _("people of this project (/private/…)"))),
     ),
     Field(
         "contents", "SWML", "code", required=True,
-        help="YAML or JSON. It is checked when you save; a script with a mistake is not saved.",
+        help=_("YAML or JSON. It is checked when you save; a script with a mistake is not saved."),
         default="version: 1.0.0\nsections:\n  main:\n    - answer\n    - play: say:Hello\n    - hangup\n",
     ),
-    Field("status_callback_url", "Status URL", help="Is sent the progress of its calls.", more=True),
+    Field("status_callback_url", _("Status URL"), help=_("Is sent the progress of its calls."), more=True),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from calling.dashboard.pages import (
     alerts,
@@ -98,5 +99,6 @@ urlpatterns = [
     path("phone", phone.phone, name="phone"),
     path("static/callwright-<str:version>/<path:name>", phone_module.module, name="phone_module"),
     path("phone-push.js", phone.push_worker, name="phone_push"),
+    path("dashboard/language", set_language, name="language"),
     path("dashboard/", include((pages, "dashboard"))),
 ]

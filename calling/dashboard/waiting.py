@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext
+
 import clock
 from calling import models
 
@@ -38,13 +40,16 @@ def explained(deliveries: Iterable[models.Delivery]) -> list[models.Delivery]:
 def why(row: models.Delivery, head: models.Delivery) -> None:
     now = clock.now()
     if row.endpoint.disabled_at is not None:
-        row.why = "the webhook is disabled"  # type: ignore[attr-defined]
+        row.why = gettext("the webhook is disabled")  # type: ignore[attr-defined]
     elif head.pk != row.pk:
         number = f" #{head.event.sequence}" if head.event.sequence else ""
-        row.why = f"waits for {head.event.type}{number}, which is sent first"  # type: ignore[attr-defined]
+        row.why = gettext("waits for {event}, which is sent first").format(  # type: ignore[attr-defined]
+            event=head.event.type + number
+        )
         row.waits_for = head  # type: ignore[attr-defined]
     elif row.next_at is not None and row.next_at > now:
-        row.why = "next attempt at" if row.tries else "first attempt at"  # type: ignore[attr-defined]
+        row.why = gettext("next attempt at") if row.tries else gettext("first attempt at")  # type: ignore[attr-defined]
         row.due = row.next_at  # type: ignore[attr-defined]
     else:
-        row.why = "is sent now" if row.claimed_until and row.claimed_until > now else "is due now"  # type: ignore[attr-defined]
+        sent = row.claimed_until and row.claimed_until > now
+        row.why = gettext("is sent now") if sent else gettext("is due now")  # type: ignore[attr-defined]

@@ -134,19 +134,26 @@ ADDRESSES = {
 @pytest.fixture
 def softphone(page) -> object:
     """The real `/phone` page with its real headers, on the fake platform, online as alice."""
+    open_softphone(page)
+    page.get_by_text("Online", exact=True).wait_for()
+    return page
+
+
+def open_softphone(page, language: str = "en") -> None:
+    """The same in another language, and not yet online."""
     from django.template.loader import render_to_string
+    from django.utils import translation
 
     from calling.dashboard.content_security_policy import CONTENT
 
     serve_static(page)
     page.add_init_script(path=HERE / "fake_platform.js")
-    body = render_to_string("dashboard/phone.html")
+    with translation.override(language):
+        body = render_to_string("dashboard/phone.html")
     headers = {"Content-Security-Policy": CONTENT, "Content-Type": "text/html; charset=utf-8"}
     page.route("http://localhost/phone", lambda route: route.fulfill(body=body, headers=headers))
     page.route("http://localhost/api/fabric/addresses?*", lambda route: route.fulfill(json=ADDRESSES))
     page.goto("http://localhost/phone#token=good")
-    page.get_by_text("Online", exact=True).wait_for()
-    return page
 
 
 # --- the staff pages, on the real application ---------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_noop
 
 from calling.api import alerts as api
 from calling.commands.params import Params
@@ -12,10 +13,10 @@ from calling.dashboard.access import Staff, as_uuid, ask, page, record
 from calling.models.alert import Alert
 
 KINDS = (
-    (Alert.Kind.WEBHOOK_FAILING, "A webhook has been failing for a minute, or was disabled"),
-    (Alert.Kind.WORKER_LOST, "Calls ended because their media worker was lost"),
-    (Alert.Kind.QUALITY, "A call sounded bad (MOS below the threshold)"),
-    (Alert.Kind.BALANCE, "The balance is at or below the threshold"),
+    (Alert.Kind.WEBHOOK_FAILING, gettext_noop("A webhook has been failing for a minute, or was disabled")),
+    (Alert.Kind.WORKER_LOST, gettext_noop("Calls ended because their media worker was lost")),
+    (Alert.Kind.QUALITY, gettext_noop("A call sounded bad (MOS below the threshold)")),
+    (Alert.Kind.BALANCE, gettext_noop("The balance is at or below the threshold")),
 )
 
 
@@ -34,7 +35,7 @@ def create(request: HttpRequest, staff: Staff) -> HttpResponse:
     given = {name: text for name in names if (text := request.POST.get(name, "").strip())}
     row = api.add_alert(staff.project.pk, Params(given, strict=True))
     record(request, staff, "alert.create", row.pk, kind=row.kind, to=row.to)
-    messages.success(request, f"{row.to} will be told.")
+    messages.success(request, gettext("{to} will be told.").format(to=row.to))
     return redirect("dashboard:alerts")
 
 
@@ -42,8 +43,9 @@ def create(request: HttpRequest, staff: Staff) -> HttpResponse:
 def delete(request: HttpRequest, staff: Staff, alert_id: str) -> HttpResponse:
     row = get_object_or_404(Alert, pk=as_uuid(alert_id), project=staff.project)
     if request.method == "GET":
-        return ask(request, "Delete this alert?", f"{row.to} is no longer told.", "Delete")
+        effect = gettext("{to} is no longer told.").format(to=row.to)
+        return ask(request, gettext("Delete this alert?"), effect, gettext("Delete"))
     row.delete()
     record(request, staff, "alert.delete", alert_id, kind=row.kind, to=row.to)
-    messages.success(request, "The alert was deleted.")
+    messages.success(request, gettext("The alert was deleted."))
     return redirect("dashboard:alerts")

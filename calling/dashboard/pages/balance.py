@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import sanitize_separators
+from django.utils.translation import gettext
 
 from calling.api.balance import balance_payload
 from calling.commands import suspension
@@ -92,11 +94,11 @@ def text_of(request: HttpRequest, name: str) -> str:
 
 def money_of(request: HttpRequest, name: str) -> int:
     try:
-        amount = rates.parse_amount(text_of(request, name) or "0")
+        amount = rates.parse_amount(sanitize_separators(text_of(request, name)) or "0")
     except rates.BadAmount as error:
-        raise Wrong(str(error)) from error
+        raise Wrong(gettext(str(error))) from error
     if abs(amount) > rates.MOST:
-        raise Wrong("That is more than an account can hold.")
+        raise Wrong(gettext("That is more than an account can hold."))
     return amount
 
 
@@ -105,7 +107,7 @@ def whole_of(request: HttpRequest, name: str, most: int = 100_000) -> int | None
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and int(text[:9]) <= most and len(text) < 9):
-        raise Wrong(f"A whole number from 0 to {most}, please.")
+        raise Wrong(gettext("A whole number from 0 to {most}, please.").format(most=most))
     return int(text)
 
 
@@ -115,7 +117,7 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
     try:
         amount = money_of(request, "amount")
         if amount == 0:
-            raise Wrong("An amount, please.")
+            raise Wrong(gettext("An amount, please."))
     except Wrong as error:
         messages.error(request, str(error))
         return back()
@@ -125,7 +127,7 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
         record(
             request, staff, f"balance.{kind}", staff.project.pk, amount=rates.format_amount(amount), note=note
         )
-    messages.success(request, f"{rates.format_amount(amount)} was entered.")
+    messages.success(request, gettext("{amount} was entered.").format(amount=rates.format_amount(amount)))
     return back()
 
 
@@ -134,13 +136,13 @@ def account(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Whether calls must be covered beforehand, and in what currency it is counted."""
     prepaid, currency = request.POST.get("prepaid") == "on", text_of(request, "currency").upper() or "USD"
     if not _CURRENCY.fullmatch(currency):
-        messages.error(request, "A currency has three letters.")
+        messages.error(request, gettext("A currency has three letters."))
         return back()
     with transaction.atomic():
         row = billing.locked_account(staff.project.pk)
         Account.objects.filter(pk=row.pk).update(prepaid=prepaid, currency=currency)
         record(request, staff, "balance.account", staff.project.pk, prepaid=prepaid, currency=currency)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     return back()
 
 
@@ -150,10 +152,10 @@ def add_rate(request: HttpRequest, staff: Staff) -> HttpResponse:
     prefix = text_of(request, "prefix")
     try:
         if not _PREFIX.fullmatch(prefix):
-            raise Wrong("A prefix is + and up to 15 digits.")
+            raise Wrong(gettext("A prefix is + and up to 15 digits."))
         per_minute, setup = money_of(request, "per_minute"), money_of(request, "setup")
         if per_minute < 0 or setup < 0:
-            raise Wrong("A rate is not negative.")
+            raise Wrong(gettext("A rate is not negative."))
         increment = whole_of(request, "increment", 3600) or 60
     except Wrong as error:
         messages.error(request, str(error))
@@ -161,7 +163,12 @@ def add_rate(request: HttpRequest, staff: Staff) -> HttpResponse:
     values = {"per_minute": per_minute, "setup": setup, "increment": increment}
     PhoneRate.objects.update_or_create(project=staff.project, prefix=prefix, defaults=values)
     record(request, staff, "rate.set", prefix, **values)
-    messages.success(request, f"{prefix} costs {rates.format_amount(per_minute)} a minute.")
+    messages.success(
+        request,
+        gettext("{prefix} costs {amount} a minute.").format(
+            prefix=prefix, amount=rates.format_amount(per_minute)
+        ),
+    )
     return back()
 
 
@@ -179,19 +186,19 @@ def read_policy(request: HttpRequest) -> dict[str, Any]:
     countries = text_of(request, "countries").upper().replace(",", " ").split()
     if countries and countries != ["EVERY"]:
         if not all(_COUNTRY.fullmatch(each) for each in countries):
-            raise Wrong("Countries are two letters each, or the word every.")
+            raise Wrong(gettext("Countries are two letters each, or the word every."))
         words["countries"] = countries
     if request.POST.get("risk") in phone_numbers.LEVELS:
         words["risk"] = request.POST["risk"]
     for name in ("allow_prefixes", "block_prefixes"):
         prefixes = text_of(request, name).replace(",", " ").split()
         if not all(_PREFIX.fullmatch(each) and len(each) > 1 for each in prefixes):
-            raise Wrong("A prefix is + and up to 15 digits.")
+            raise Wrong(gettext("A prefix is + and up to 15 digits."))
         if prefixes:
             words[name] = prefixes
     hosts = text_of(request, "sip_hosts").lower().replace(",", " ").split()
     if not all(_HOST.fullmatch(each) for each in hosts):
-        raise Wrong("SIP hosts are names or addresses, without ports.")
+        raise Wrong(gettext("SIP hosts are names or addresses, without ports."))
     if hosts:
         words["sip_hosts"] = hosts
     for name in ("concurrent", "per_minute", "refusals"):
@@ -214,7 +221,7 @@ def set_policy(request: HttpRequest, staff: Staff) -> HttpResponse:
         return back()
     Project.objects.filter(pk=staff.project.pk).update(policy=words)
     record(request, staff, "phone_policy.set", staff.project.pk, **words)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     return back()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext, ngettext
 
 from calling import models
 from calling.dashboard import waiting
@@ -30,7 +31,7 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
         leg.shown = shown_name(row, leg)  # type: ignore[attr-defined]
     for leg in legs:
         others = [other.shown for other in legs if other is not leg and other.state == "answered"]  # type: ignore[attr-defined]
-        leg.other = others[0] if len(others) == 1 else "the others"  # type: ignore[attr-defined]
+        leg.other = others[0] if len(others) == 1 else gettext("the others")  # type: ignore[attr-defined]
     rows = ladder(
         row,
         legs,
@@ -67,7 +68,7 @@ def shown_name(row: models.Call, leg: models.Leg) -> str:
 def sdp_facts(leg: models.Leg) -> list[str]:
     """What of an SDP helps to understand a call; never its addresses, keys or passwords."""
     found = []
-    for name, text in (("device", leg.offer), ("platform", leg.answer)):
+    for name, text in ((gettext("device"), leg.offer), (gettext("platform"), leg.answer)):
         lines = (text or "").splitlines()
         kinds = [line[2:].split()[0] for line in lines if line.startswith("m=")]
         codecs = [
@@ -78,8 +79,7 @@ def sdp_facts(leg: models.Leg) -> list[str]:
         if kinds:
             candidates = sum(line.startswith("a=candidate:") for line in lines)
             words = list(dict.fromkeys(codecs))[:12]
-            found.append(" · ".join(
-                each for each in (f"{name}: {', '.join(kinds)}", ", ".join(words),
-                                  f"{candidates} candidates" if candidates else "") if each
-            ))  # fmt: skip
+            ways = ngettext("{count} candidate", "{count} candidates", candidates).format(count=candidates)
+            parts = (f"{name}: {', '.join(kinds)}", ", ".join(words), ways if candidates else "")
+            found.append(" · ".join(each for each in parts if each))
     return found

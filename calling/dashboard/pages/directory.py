@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 import clock
 from calling import models
@@ -115,16 +116,18 @@ def revoke_tokens(request: HttpRequest, staff: Staff, subscriber_id: str) -> Htt
     """One token by its id, or all of the subscriber."""
     row = get_object_or_404(Subscriber, pk=as_uuid(subscriber_id), project=staff.project)
     if request.method == "GET":
-        effect = "Phones that use it are signed out within two seconds." if request.GET.get("jti") else (
-            "All devices of this subscriber are signed out within two seconds."
-        )  # fmt: skip
-        return ask(request, f"Revoke tokens of {row.shown_name}?", effect, "Revoke")
+        if request.GET.get("jti"):
+            effect = gettext("Phones that use it are signed out within two seconds.")
+        else:
+            effect = gettext("All devices of this subscriber are signed out within two seconds.")
+        question = gettext("Revoke tokens of {name}?").format(name=row.shown_name)
+        return ask(request, question, effect, gettext("Revoke"))
     if given := request.POST.get("jti"):
         revocation.revoke_token(staff.project.pk, as_uuid(given))
     else:
         revocation.revoke_subscriber(staff.project.pk, row.pk)
     record(request, staff, "token.revoke", row.address, jti=given or "all")
-    messages.success(request, "Revoked: refused everywhere within two seconds.")
+    messages.success(request, gettext("Revoked: refused everywhere within two seconds."))
     return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
 
 
@@ -153,10 +156,10 @@ def remove_member(request: HttpRequest, staff: Staff, leg_id: str) -> HttpRespon
     row = get_object_or_404(inside.select_related("meeting__room"), leg_id=as_uuid(leg_id))
     if request.method == "GET":
         leg = get_object_or_404(models.Leg, pk=row.leg_id)
-        question = (
-            f"Remove {leg.name or leg.address} from {row.meeting.room.display_name or row.meeting.room.name}?"
-        )
-        return ask(request, question, "Their call ends. They may dial the room again.", "Remove")
+        room = row.meeting.room.display_name or row.meeting.room.name
+        question = gettext("Remove {name} from {room}?").format(name=leg.name or leg.address, room=room)
+        effect = gettext("Their call ends. They may dial the room again.")
+        return ask(request, question, effect, gettext("Remove"))
     apply(row.call_id, Hangup(str(row.leg_id)))
     record(request, staff, "room.remove", row.call_id, room=row.meeting.room.name)
     return redirect("dashboard:rooms")
@@ -194,7 +197,11 @@ def route_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResp
     number.in_use = number.in_use or number.address is not None
     number.save(update_fields=["address", "in_use", "updated_at"])
     record(request, staff, "number.route", number.number, to=str(number.address or ""))
-    messages.success(request, f"{number.number} now leads to {number.address or 'nowhere'}.")
+    if number.address:
+        words = gettext("{number} now leads to {address}.")
+    else:
+        words = gettext("{number} now leads nowhere.")
+    messages.success(request, words.format(number=number.number, address=number.address))
     return redirect("dashboard:lines")
 
 
@@ -205,10 +212,11 @@ def assign_number(request: HttpRequest, staff: Staff) -> HttpResponse:
     try:
         row = assignment.assign(request.POST.get("number", "").strip()[:20], staff.project)
     except assignment.NotAssignable as error:
-        messages.error(request, str(error))
+        messages.error(request, gettext(str(error)))
         return redirect("dashboard:lines")
     record(request, staff, "number.assign", row.number)
-    messages.success(request, f"{row.number} is assigned to {staff.project.name}.")
+    words = gettext("{number} is assigned to {project}.")
+    messages.success(request, words.format(number=row.number, project=staff.project.name))
     return redirect("dashboard:lines")
 
 
@@ -218,14 +226,16 @@ def unassign_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpR
     platform_staff(staff)
     row = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
     if request.method == "GET":
-        effect = f"Calls to it no longer reach {staff.project.name}, and another project can have it."
-        return ask(request, f"Take back {row.number}?", effect, "Take back")
+        effect = gettext("Calls to it no longer reach {project}, and another project can have it.")
+        question = gettext("Take back {number}?").format(number=row.number)
+        return ask(request, question, effect.format(project=staff.project.name), gettext("Take back"))
     assignment.unassign(row.number)
     record(request, staff, "number.unassign", row.number)
-    messages.success(request, f"{row.number} is no longer assigned to {staff.project.name}.")
+    words = gettext("{number} is no longer assigned to {project}.")
+    messages.success(request, words.format(number=row.number, project=staff.project.name))
     return redirect("dashboard:lines")
 
 
 def platform_staff(staff: Staff) -> None:
     if not staff.user.is_superuser:
-        raise PermissionDenied("Numbers are assigned by the people who run the platform.")
+        raise PermissionDenied(gettext("Numbers are assigned by the people who run the platform."))

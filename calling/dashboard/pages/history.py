@@ -12,7 +12,9 @@ from django.db.models import Avg, Count, ExpressionWrapper, F, FloatField, Outer
 from django.db.models.functions import Extract, Trunc
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import date
 from django.utils import timezone
+from django.utils.translation import gettext_noop, pgettext
 
 import clock
 from calling import models
@@ -27,9 +29,9 @@ from rest.json_bodies import rfc3339
 
 # What a chart covers: how many bars, and what each is for.
 PERIODS = {
-    "day": ("The last 24 hours", 24, "hour"),
-    "week": ("The last 7 days", 7, "day"),
-    "month": ("The last 30 days", 30, "day"),
+    "day": (gettext_noop("The last 24 hours"), 24, "hour"),
+    "week": (gettext_noop("The last 7 days"), 7, "day"),
+    "month": (gettext_noop("The last 30 days"), 30, "day"),
 }
 EXPORTED = 1_000_000
 PAGE = 1000
@@ -93,11 +95,11 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
         return [float(per_bar.get(label, {}).get(name) or 0) for label in labels]
 
     plots: list[Chart] = [
-        chart("Calls", labels, series("all")),
-        chart("Answered", labels, series("answered")),
-        chart("Failed", labels, series("failed")),
-        chart("Time to the answer, s", labels, series("setup"), digits=2),
-        chart("Time talked, s", labels, series("talk"), digits=0, averages=True),
+        chart(gettext_noop("Calls"), labels, series("all")),
+        chart(gettext_noop("Answered"), labels, series("answered")),
+        chart(gettext_noop("Failed"), labels, series("failed")),
+        chart(gettext_noop("Time to the answer, s"), labels, series("setup"), digits=2),
+        chart(gettext_noop("Time talked, s"), labels, series("talk"), digits=0, averages=True),
     ]
     reasons = (
         calls.exclude(end_reason=None)
@@ -111,7 +113,8 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 
 def label_of(moment: datetime, each: str) -> str:
-    return timezone.localtime(moment).strftime("%a %H:00" if each == "hour" else "%Y-%m-%d")
+    local = timezone.localtime(moment)
+    return date(local, "D H:00") if each == "hour" else date(local, pgettext("format of a day", "Y-m-d"))
 
 
 def in_pages(rows: QuerySet[Any, R], key: str, key_of: Callable[[R], Any]) -> Iterator[R]:

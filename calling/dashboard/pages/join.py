@@ -18,11 +18,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 import clock
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record, source, zone_of
+from calling.dashboard.code_words import in_words
 from calling.dashboard.pages.login import welcomed
 from calling.models import StaffAction, StaffInvite, StaffRole
 from tokens import rate_limits
@@ -40,10 +42,11 @@ def invite(request: HttpRequest, staff: Staff) -> HttpResponse:
     now = clock.now()
     waiting = StaffInvite.objects.filter(project=staff.project, used_at=None, expires_at__gt=now)
     if role not in RANKS:
-        messages.error(request, "Choose a role.")
+        messages.error(request, gettext("Choose a role."))
         return redirect("dashboard:project")
     if waiting.count() >= MOST_OPEN:
-        messages.error(request, f"A project has at most {MOST_OPEN} open invitations. Withdraw one first.")
+        words = gettext("A project has at most {most} open invitations. Withdraw one first.")
+        messages.error(request, words.format(most=MOST_OPEN))
         return redirect("dashboard:project")
     text = secrets.token_urlsafe(32)
     row = StaffInvite.objects.create(
@@ -52,7 +55,8 @@ def invite(request: HttpRequest, staff: Staff) -> HttpResponse:
     )  # fmt: skip
     record(request, staff, "staff.invite", row.pk, role=role, note=note)
     link = request.build_absolute_uri(reverse("dashboard:join", args=[text]))
-    request.session[SHOWN_ONCE] = {f"Invitation link for {note or 'a new ' + role}": link}
+    named = note or gettext("a new {role}").format(role=in_words(role))
+    request.session[SHOWN_ONCE] = {gettext("Invitation link for {name}").format(name=named): link}
     return redirect("dashboard:project")
 
 
@@ -60,10 +64,11 @@ def invite(request: HttpRequest, staff: Staff) -> HttpResponse:
 def withdraw(request: HttpRequest, staff: Staff, invite_id: str) -> HttpResponse:
     row = get_object_or_404(StaffInvite, pk=as_uuid(invite_id), project=staff.project, used_at=None)
     if request.method == "GET":
-        return ask(request, "Withdraw this invitation?", "Its link stops working.", "Withdraw")
+        effect = gettext("Its link stops working.")
+        return ask(request, gettext("Withdraw this invitation?"), effect, gettext("Withdraw"))
     row.delete()
     record(request, staff, "staff.invite_withdraw", invite_id, role=row.role, note=row.note)
-    messages.success(request, "The invitation was withdrawn.")
+    messages.success(request, gettext("The invitation was withdrawn."))
     return redirect("dashboard:project")
 
 
@@ -74,7 +79,9 @@ def join(request: HttpRequest, text: str) -> HttpResponse:
     found = StaffInvite.objects.select_related("project").filter(digest=digest(text), used_at=None)
     row = found.filter(expires_at__gt=clock.now()).first()
     if row is None:
-        words = "This invitation was used, was withdrawn, or is older than a week. Ask for a new one."
+        words = gettext(
+            "This invitation was used, was withdrawn, or is older than a week. Ask for a new one."
+        )
         return render(request, "dashboard/refused.html", {"words": words}, status=404)
     with timezone.override(zone_of(request)):
         if request.method == "GET":
@@ -88,7 +95,7 @@ def join(request: HttpRequest, text: str) -> HttpResponse:
 def newcomer(request: HttpRequest, row: StaffInvite) -> HttpResponse:
     """Makes an account of the name and password given. A link is good for few guesses at names."""
     if rate_limits.take(f"join:{row.pk}", 1 / 60, 10) is not None:
-        return shown(request, row, "Too many tries. Wait a few minutes.", 429)
+        return shown(request, row, gettext("Too many tries. Wait a few minutes."), 429)
     name = request.POST.get("username", "").replace("\0", "").strip()[:150]
     password = request.POST.get("password", "").replace("\0", "")[:4096]
     user = User(username=name)
@@ -96,7 +103,9 @@ def newcomer(request: HttpRequest, row: StaffInvite) -> HttpResponse:
         User.username_validator(name)
         validate_password(password, user)
         if len(password) < LEAST_PASSWORD:
-            raise ValidationError(f"A password has at least {LEAST_PASSWORD} characters.")
+            raise ValidationError(
+                gettext("A password has at least {least} characters.").format(least=LEAST_PASSWORD)
+            )
     except ValidationError as error:
         return shown(request, row, " ".join(error.messages), 422)
     user.set_password(password)
@@ -108,7 +117,7 @@ def joined(request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool) -
         with transaction.atomic():
             # Conditional: of two who follow the link at once, one joins.
             if not StaffInvite.objects.filter(pk=row.pk, used_at=None).update(used_at=clock.now()):
-                return shown(request, row, "This invitation was used a moment ago.", 409)
+                return shown(request, row, gettext("This invitation was used a moment ago."), 409)
             if fresh:
                 user.save(force_insert=True)
             role, made = StaffRole.objects.get_or_create(
@@ -117,14 +126,14 @@ def joined(request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool) -
             if not made and RANKS[role.role] < RANKS[row.role]:
                 StaffRole.objects.filter(pk=role.pk).update(role=row.role)
     except IntegrityError:
-        return shown(request, row, "This name is taken. Choose another one.", 422)
+        return shown(request, row, gettext("This name is taken. Choose another one."), 422)
     StaffAction.objects.create(
         project=row.project, user=user, name=user.get_username()[:150], action="staff.join",
         subject=str(row.pk), detail={"role": row.role, "invited_by": row.invited_by}, source=source(request),
     )  # fmt: skip
     response = welcomed(request, user, "/dashboard/") if fresh else redirect("/dashboard/")
     request.session[CHOSEN] = str(row.project_id)
-    messages.success(request, f"Welcome to {row.project.name}.")
+    messages.success(request, gettext("Welcome to {project}.").format(project=row.project.name))
     return response
 
 

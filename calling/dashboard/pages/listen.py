@@ -20,7 +20,7 @@ from calling.api.view import wait_for_leg
 from calling.commands import errors as command_errors
 from calling.commands import supervision
 from calling.commands.params import InvalidParams, Params
-from calling.dashboard.access import Staff, as_uuid, page
+from calling.dashboard.access import Staff, as_uuid, page, words_of
 from calling.machine.inputs import Refused
 from rest.errors import ApiError
 
@@ -40,7 +40,7 @@ def as_json(view: Answer) -> Callable[..., HttpResponse]:
             error = command_errors.invalid(wrong)
         except ApiError as other:
             error = other
-        words = "; ".join(problem.message for problem in error.problems)
+        words = words_of(error)
         return JsonResponse({"error": words, "code": error.code}, status=error.status)
 
     return answered

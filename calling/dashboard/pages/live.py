@@ -10,6 +10,7 @@ from django.db.models import Prefetch
 from django.db.models.fields.json import KeyTransform
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_noop
 
 from calling import models
 from calling.commands import call_commands
@@ -25,7 +26,11 @@ STATES = ("created", "ringing", "answered")
 SHOWN = 200  # newest first; the count above the list is of all
 
 
-SORTS = {"": "newest first", "oldest": "longest first", "quality": "worst sound first"}
+SORTS = {
+    "": gettext_noop("newest first"),
+    "oldest": gettext_noop("longest first"),
+    "quality": gettext_noop("worst sound first"),
+}
 
 
 def live_calls(staff: Staff, given: QueryDict) -> list[models.Call]:
@@ -97,8 +102,8 @@ def act(request: HttpRequest, staff: Staff, call_id: str, action: str) -> HttpRe
         typed = "?" + urllib.parse.urlencode({"to": data["to"]}) if data.get("to") else ""
         return redirect(came_from(request) + typed)
     record(request, staff, f"call.{action}", call_id, **data)
-    words = {"hangup": "The call was ended.", "transfer": "The transfer has begun."}
-    messages.success(request, words.get(action, "Done."))
+    words = {"hangup": gettext("The call was ended."), "transfer": gettext("The transfer has begun.")}
+    messages.success(request, words.get(action, gettext("Done.")))
     return redirect(came_from(request))
 
 
@@ -106,8 +111,10 @@ def ask_to_hang_up(request: HttpRequest, staff: Staff, call_id: str) -> HttpResp
     """The question before a call between people ends by staff's hand."""
     row = get_object_or_404(models.Call, pk=as_uuid(call_id), project=staff.project)
     if row.state == "ended":
-        messages.success(request, "The call has ended already.")
+        messages.success(request, gettext("The call has ended already."))
         return redirect(came_from(request))
     described([row])
-    question = f"End the call of {row.from_shown} to {row.to_shown}?"  # type: ignore[attr-defined]
-    return ask(request, question, "The call ends for everybody in it. This cannot be undone.", "Hang up")
+    words = gettext("End the call of {caller} to {callee}?")
+    question = words.format(caller=row.from_shown, callee=row.to_shown)  # type: ignore[attr-defined]
+    effect = gettext("The call ends for everybody in it. This cannot be undone.")
+    return ask(request, question, effect, gettext("Hang up"))

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -53,7 +54,7 @@ def refused(
 
 
 def too_many(request: HttpRequest, template: str, wait: float) -> HttpResponse:
-    return refused(request, template, "Too many tries. Wait a few minutes.", 429, wait)
+    return refused(request, template, gettext("Too many tries. Wait a few minutes."), 429, wait)
 
 
 def onward(request: HttpRequest) -> str:
@@ -75,10 +76,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     try:
         user = passwords.owner_of(name, request.POST.get("password", "").replace("\0", "")[:MAX_PASSWORD])
     except errors.Unavailable as away:
-        return refused(request, LOGIN_FORM, away.message, 503, float(away.headers["Retry-After"]))
+        return refused(request, LOGIN_FORM, gettext(away.message), 503, float(away.headers["Retry-After"]))
     if user is None:
         failed(request, name)
-        return refused(request, LOGIN_FORM, "The name or the password is wrong.", 403)
+        return refused(request, LOGIN_FORM, gettext("The name or the password is wrong."), 403)
     tries.put_back(buckets)
     if SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
         request.session[WAITING] = {"user": user.pk, "at": clock.time(), "next": onward(request)}
@@ -109,7 +110,7 @@ def code(request: HttpRequest) -> HttpResponse:
         return too_many(request, CODE_FORM, wait)
     if not use_code(user, request.POST.get("code", "")):
         failed(request, user.get_username())
-        return refused(request, CODE_FORM, "This code is wrong or was already used.", 403)
+        return refused(request, CODE_FORM, gettext("This code is wrong or was already used."), 403)
     tries.put_back(buckets)
     del request.session[WAITING]
     return welcomed(request, user, waiting["next"])
@@ -170,10 +171,10 @@ def second_factor(request: HttpRequest, staff: Staff) -> HttpResponse:
 def change_factor(request: HttpRequest, staff: Staff, factor: SecondFactor | None) -> HttpResponse:
     buckets = tries.of_code(request, staff.user)
     if tries.take(buckets) is not None:
-        messages.error(request, "Too many tries. Wait a few minutes.")
+        messages.error(request, gettext("Too many tries. Wait a few minutes."))
         return redirect(came_from(request))
     if factor is None or not use_code(staff.user, request.POST.get("code", "")):
-        messages.error(request, "This code is wrong or was already used.")
+        messages.error(request, gettext("This code is wrong or was already used."))
         return redirect(came_from(request))
     tries.put_back(buckets)
     if factor.confirmed_at is None:
@@ -182,9 +183,9 @@ def change_factor(request: HttpRequest, staff: Staff, factor: SecondFactor | Non
         SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=clock.now(), recovery=kept)
         request.session[SHOWN_ONCE] = codes
         record(request, staff, "second_factor.on")
-        messages.success(request, "From now on signing in asks for a code.")
+        messages.success(request, gettext("From now on signing in asks for a code."))
     else:
         factor.delete()
         record(request, staff, "second_factor.off")
-        messages.success(request, "Signing in no longer asks for a code.")
+        messages.success(request, gettext("Signing in no longer asks for a code."))
     return redirect("dashboard:second_factor")

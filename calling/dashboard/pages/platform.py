@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 import clock
 from calling import models
@@ -61,9 +62,11 @@ def health(request: HttpRequest, staff: Staff) -> HttpResponse:
 def examination(request: HttpRequest, staff: Staff) -> HttpResponse:
     """What `manage.py doctor` prints. For superusers: it tells of the whole installation."""
     if not staff.user.is_superuser:
-        raise PermissionDenied("Diagnostics cover the whole installation: only superusers may see them.")
+        raise PermissionDenied(
+            gettext("Diagnostics cover the whole installation: only superusers may see them.")
+        )
     if not _ONE_AT_A_TIME.acquire(timeout=20):
-        raise PermissionDenied("Diagnostics are already running; try again in a few seconds.")
+        raise PermissionDenied(gettext("Diagnostics are already running; try again in a few seconds."))
     try:
         findings = list(import_string(settings.CALLWRIGHT_EXAMINATION)())
     finally:

@@ -10,10 +10,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_noop
 
 import clock
 from calling.commands import redactions
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record
+from calling.dashboard.code_words import in_words
 from calling.models import StaffInvite, StaffRole
 from calling.speech import redaction
 from tokens import issue
@@ -23,13 +25,13 @@ from tokens.models import ApiToken
 
 SHOWN_ONCE = "shown_once"
 REDACTIONS_SHOWN = (
-    (redaction.DIGITS, "digits: figures, and two or more number words in a row"),
-    (redaction.CARD_NUMBERS, "card_numbers: 13 to 19 digits with a valid check digit"),
+    (redaction.DIGITS, gettext_noop("digits: figures, and two or more number words in a row")),
+    (redaction.CARD_NUMBERS, gettext_noop("card_numbers: 13 to 19 digits with a valid check digit")),
 )
 SCOPES_SHOWN = (
-    (READ, "read: look at everything"),
-    (CALL, "call: dial and control calls, issue tokens for devices"),
-    (ADMIN, "admin: everything"),
+    (READ, gettext_noop("read: look at everything")),
+    (CALL, gettext_noop("call: dial and control calls, issue tokens for devices")),
+    (ADMIN, gettext_noop("admin: everything")),
 )
 
 
@@ -61,7 +63,7 @@ def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
     name = request.POST.get("name", "").replace("\0", "").strip()[:200] or "API token"
     scopes = request.POST.getlist("scopes") or [ADMIN]
     row, text = keys.create_key(staff.project.pk, {"name": name, "scopes": scopes})
-    request.session[SHOWN_ONCE] = {"API token": text}
+    request.session[SHOWN_ONCE] = {gettext_noop("API token"): text}
     record(request, staff, "api_token.issue", name, scopes=sorted(row.granted), hint=row.hint)
     return back()
 
@@ -70,13 +72,16 @@ def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
 def revoke_key(request: HttpRequest, staff: Staff, key_id: str) -> HttpResponse:
     key = get_object_or_404(ApiToken, pk=as_uuid(key_id), project=staff.project, revoked_at=None)
     if request.method == "GET":
-        effect = "Whatever uses it is refused within two seconds. A revoked token cannot be restored."
+        effect = gettext(
+            "Whatever uses it is refused within two seconds. A revoked token cannot be restored."
+        )
         last = not ApiToken.objects.filter(project=staff.project, revoked_at=None).exclude(pk=key.pk).exists()
-        effect += " It is the project's only API token." if last else ""
-        return ask(request, f"Revoke the API token {key.hint}… {key.name}?", effect, "Revoke")
+        effect += " " + gettext("It is the project's only API token.") if last else ""
+        question = gettext("Revoke the API token {token}?").format(token=f"{key.hint}… {key.name}")
+        return ask(request, question, effect, gettext("Revoke"))
     keys.revoke_key(staff.project.pk, key.pk)
     record(request, staff, "api_token.revoke", key.hint)
-    messages.success(request, "Revoked.")
+    messages.success(request, gettext("Revoked."))
     return back()
 
 
@@ -86,7 +91,7 @@ def set_redaction(request: HttpRequest, staff: Staff) -> HttpResponse:
     with transaction.atomic():
         kept = redactions.set_for(staff.project.pk, request.POST.getlist("redact"))
         record(request, staff, "redaction.set", staff.project.pk, redact=kept)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     return back()
 
 
@@ -94,13 +99,15 @@ def set_redaction(request: HttpRequest, staff: Staff) -> HttpResponse:
 def create(request: HttpRequest, staff: Staff) -> HttpResponse:
     """A new project with a first API token; who makes it owns it."""
     if not staff.user.is_superuser:
-        raise PermissionDenied("Only the platform's administrators make projects.")
+        raise PermissionDenied(gettext("Only the platform's administrators make projects."))
     name = request.POST.get("name", "").strip().replace("\0", "")[:200] or "New project"
     made = issue.create_project(name)
     request.session[CHOSEN] = str(made.pk)
     request.session[SHOWN_ONCE] = {
-        "Project id": str(made.pk), "API token": issue.issue_api_token(made), "Signing key": made.signing_key,
-    }  # fmt: skip
+        gettext_noop("Project id"): str(made.pk),
+        gettext_noop("API token"): issue.issue_api_token(made),
+        gettext_noop("Signing key"): made.signing_key,
+    }
     record(request, staff, "project.create", made.pk, name=name)
     return back()
 
@@ -120,15 +127,16 @@ def set_role(request: HttpRequest, staff: Staff) -> HttpResponse:
         if user is None:
             return back()
     if user == staff.user and not user.is_superuser:
-        messages.error(request, "Nobody changes their own role.")
+        messages.error(request, gettext("Nobody changes their own role."))
     elif role in RANKS:
         StaffRole.objects.update_or_create(user=user, project=staff.project, defaults={"role": role})
         record(request, staff, "staff.role", name, role=role)
-        messages.success(request, f"{name} is now {role}.")
+        words = gettext("{name} is now {role}.")
+        messages.success(request, words.format(name=name, role=in_words(role)))
     elif name:
         StaffRole.objects.filter(user=user, project=staff.project).delete()
         record(request, staff, "staff.remove", name)
-        messages.success(request, f"{name} has no role here any more.")
+        messages.success(request, gettext("{name} has no role here any more.").format(name=name))
     return back()
 
 
@@ -138,14 +146,17 @@ def remove_role(request: HttpRequest, staff: Staff, user_id: int) -> HttpRespons
     row = get_object_or_404(StaffRole.objects.select_related("user"), user_id=user_id, project=staff.project)
     name = row.user.get_username()
     if row.user == staff.user and not staff.user.is_superuser:
-        messages.error(request, "Nobody changes their own role.")
+        messages.error(request, gettext("Nobody changes their own role."))
         return back()
     if request.method == "GET":
-        effect = f"{name} can no longer open this project. The account itself stays."
-        return ask(request, f"Remove {name} from the staff?", effect, "Remove")
+        effect = gettext("{name} can no longer open this project. The account itself stays.").format(
+            name=name
+        )
+        question = gettext("Remove {name} from the staff?").format(name=name)
+        return ask(request, question, effect, gettext("Remove"))
     row.delete()
     record(request, staff, "staff.remove", name)
-    messages.success(request, f"{name} has no role here any more.")
+    messages.success(request, gettext("{name} has no role here any more.").format(name=name))
     return back()
 
 
@@ -155,9 +166,11 @@ def newcomer(request: HttpRequest, name: str, password: str) -> User | None:
         User.username_validator(name)
         validate_password(password)
         if len(password) < 12:
-            raise ValidationError("A password has at least 12 characters.")
+            raise ValidationError(gettext("A password has at least 12 characters."))
     except ValidationError as error:
-        messages.error(request, f"{name} is new here. " + " ".join(error.messages))
+        messages.error(
+            request, gettext("{name} is new here.").format(name=name) + " " + " ".join(error.messages)
+        )
         return None
     hashed = make_password(password)  # for somebody who exists too: it takes its time
     return User.objects.get_or_create(username=name, defaults={"password": hashed})[0]

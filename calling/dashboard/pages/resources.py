@@ -15,9 +15,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from calling.dashboard import resource_fields as forms
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.dashboard.refusals import in_words
 from calling.dashboard.script_lines import line_of
 from rest.errors import ApiError
 from subscribers import assignment
@@ -38,11 +40,22 @@ class Kind:
     """One kind of resource: who may change it, what its deletion does, and where to go after a change."""
 
     word: str
+    new: str
     shape: Resource[Any]
     fields: tuple[forms.Field, ...]
     role: str
     lost: str
     after: Callable[[Any], str]
+
+
+def told(words: str, kind: Kind, title: str) -> str:
+    return words.format(kind=gettext(kind.word), name=title)
+
+
+def named(kind: Kind, title: str) -> str:
+    """A heading: `Room standup`."""
+    word = gettext(kind.word)
+    return f"{word[:1].upper()}{word[1:]} {title}"
 
 
 def listed(name: str) -> Callable[[Any], str]:
@@ -55,29 +68,30 @@ def of_subscriber(row: Any) -> str:
 
 KINDS = {
     "subscribers": Kind(
-        "subscriber", SubscriberShape(), forms.SUBSCRIBER, "owner",
-        "Their devices go offline, their tokens stop working, and their SIP phones are deleted. "
-        "Past calls are kept.", of_subscriber,
+        gettext_noop("subscriber"), gettext_noop("New subscriber"),
+        SubscriberShape(), forms.SUBSCRIBER, "owner",
+        gettext_noop("Their devices go offline, their tokens stop working, and their SIP phones are deleted. "
+                     "Past calls are kept."), of_subscriber,
     ),
     "rooms": Kind(
-        "room", RoomShape(), forms.ROOM, "operator",
-        "Nobody can dial it any more. Recordings and past calls are kept.", listed("rooms"),
+        gettext_noop("room"), gettext_noop("New room"), RoomShape(), forms.ROOM, "operator",
+        gettext_noop("Nobody can dial it any more. Recordings and past calls are kept."), listed("rooms"),
     ),
     "numbers": Kind(
-        "phone number", NumberShape(), forms.NUMBER, "owner",
-        "Calls to this number no longer reach the project.", listed("lines"),
+        gettext_noop("phone number"), gettext_noop("New phone number"), NumberShape(), forms.NUMBER, "owner",
+        gettext_noop("Calls to this number no longer reach the project."), listed("lines"),
     ),
     "gateways": Kind(
-        "gateway", GatewayShape(), forms.GATEWAY, "owner",
-        "Calls no longer go through this gateway or come from it.", listed("lines"),
+        gettext_noop("gateway"), gettext_noop("New gateway"), GatewayShape(), forms.GATEWAY, "owner",
+        gettext_noop("Calls no longer go through this gateway or come from it."), listed("lines"),
     ),
     "endpoints": Kind(
-        "SIP phone", EndpointShape(), forms.ENDPOINT, "owner",
-        "The phone can no longer register. Its subscriber is kept.", listed("lines"),
+        gettext_noop("SIP phone"), gettext_noop("New SIP phone"), EndpointShape(), forms.ENDPOINT, "owner",
+        gettext_noop("The phone can no longer register. Its subscriber is kept."), listed("lines"),
     ),
     "scripts": Kind(
-        "script", ScriptShape(), forms.SCRIPT, "owner",
-        "Its address stops working. Calls that run it now go on.", listed("scripts"),
+        gettext_noop("script"), gettext_noop("New script"), ScriptShape(), forms.SCRIPT, "owner",
+        gettext_noop("Its address stops working. Calls that run it now go on."), listed("scripts"),
     ),
 }  # fmt: skip
 
@@ -104,14 +118,16 @@ def create(request: HttpRequest, staff: Staff, kind_name: str) -> HttpResponse:
             assignment.assign(checked["number"], staff.project)
         row = kind.shape.create(staff.project.pk, checked)
     except assignment.NotAssignable as error:
-        return form(request, staff, kind, data, {"number": str(error)}, None, 422)
+        return form(request, staff, kind, data, {"number": gettext(str(error))}, None, 422)
     except ApiError as error:
         return form(request, staff, kind, data, by_field(error, data), None, error.status)
     title = kind.shape.title(row)
     record(request, staff, f"{kind_name.removesuffix('s')}.create", row.pk, name=title)
-    messages.success(request, f"The {kind.word} {title} was created.")
+    messages.success(request, told(gettext("The {kind} {name} was created."), kind, title))
     if (password := getattr(row, "shown_once", "")) and not data.get("password"):
-        messages.success(request, f"Its password, shown this once: {password}")
+        messages.success(
+            request, gettext("Its password, shown this once: {password}").format(password=password)
+        )
     return redirect(kind.after(row))
 
 
@@ -131,7 +147,7 @@ def change(request: HttpRequest, staff: Staff, kind_name: str, row_id: str) -> H
         )
     changed = sorted(name for name in data if name != "contents")
     record(request, staff, f"{kind_name.removesuffix('s')}.change", row.pk, name=title, fields=changed)
-    messages.success(request, f"Saved: the {kind.word} {kind.shape.title(row)}.")
+    messages.success(request, told(gettext("Saved: the {kind} {name}."), kind, kind.shape.title(row)))
     return redirect(kind.after(row))
 
 
@@ -142,10 +158,11 @@ def delete(request: HttpRequest, staff: Staff, kind_name: str, row_id: str) -> H
     row = found(kind, staff, row_id)
     title = kind.shape.title(row)
     if request.method == "GET":
-        return ask(request, f"Delete the {kind.word} {title}?", kind.lost, "Delete")
+        question = told(gettext("Delete the {kind} {name}?"), kind, title)
+        return ask(request, question, gettext(kind.lost), gettext("Delete"))
     kind.shape.remove(row)
     record(request, staff, f"{kind_name.removesuffix('s')}.delete", row_id, name=title)
-    messages.success(request, f"The {kind.word} {title} was deleted.")
+    messages.success(request, told(gettext("The {kind} {name} was deleted."), kind, title))
     return redirect("dashboard:subscribers" if kind_name == "subscribers" else kind.after(row))
 
 
@@ -168,9 +185,9 @@ def by_field(error: ApiError, data: dict[str, Any]) -> dict[str, str]:
     """What was refused, by the field it is about; "" holds what is about none."""
     found: dict[str, str] = {}
     for problem in error.problems:
-        words = problem.message
-        if problem.attribute == "contents" and (line := line_of(str(data.get("contents")), words)):
-            words = f"Line {line}: {words}"
+        words = in_words(problem)
+        if problem.attribute == "contents" and (line := line_of(str(data.get("contents")), problem.message)):
+            words = gettext("Line {line}: {words}").format(line=line, words=words)
         name = (problem.attribute or "").partition(".")[0]
         found[name] = f"{found[name]} {words}" if name in found else words
     return found
@@ -188,13 +205,13 @@ def form(
     fields = forms.shown(kind.fields, values, errors, row is None, timezone.get_current_timezone())
     known = {field.name for field in fields}
     context = {
-        "heading": f"New {kind.word}" if row is None else f"{kind.word.capitalize()} {kind.shape.title(row)}",
+        "heading": gettext(kind.new) if row is None else named(kind, kind.shape.title(row)),
         "fields": [field for field in fields if not field.more],
         "more": [field for field in fields if field.more],
         "more_open": any(field.error for field in fields if field.more),
         "errors": [words for name, words in errors.items() if name not in known],
         "row": row,
-        "word": kind.word,
+        "word": gettext(kind.word),
         "kind": next(name for name, each in KINDS.items() if each is kind),
         "cancel": kind.after(row)
         if row is not None or kind.word != "subscriber"

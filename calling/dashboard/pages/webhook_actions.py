@@ -8,10 +8,15 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from calling import models
 from calling.dashboard.access import Staff, as_uuid, page, record
 from calling.webhooks import redelivery
+
+# Whether it was done, and words: English for the audit log, translated for the page.
+Done = tuple[bool, str, dict[str, object]]
+DISABLED = gettext_noop("The endpoint is disabled: enable it first.")
 
 
 def back(row: models.WebhookEndpoint) -> HttpResponse:
@@ -24,35 +29,38 @@ def act(request: HttpRequest, staff: Staff, webhook_id: str, action: str) -> Htt
     if doing is None:
         raise Http404
     row = get_object_or_404(models.WebhookEndpoint, pk=as_uuid(webhook_id), project=staff.project)
-    done, words = doing(request, row)
+    done, words, values = doing(request, row)
     if done:
-        record(request, staff, f"webhook.{action}", row.pk, said=words)
-    messages.add_message(request, messages.SUCCESS if done else messages.ERROR, words)
+        record(request, staff, f"webhook.{action}", row.pk, said=words.format(**values))
+    messages.add_message(
+        request, messages.SUCCESS if done else messages.ERROR, gettext(words).format(**values)
+    )
     return back(row)
 
 
-def test(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
+def test(request: HttpRequest, row: models.WebhookEndpoint) -> Done:
     if row.disabled_at is not None:
-        return False, "The endpoint is disabled: enable it first."
+        return False, DISABLED, {}
     redelivery.send_test(row)
-    return True, "A test is on its way."
+    return True, gettext_noop("A test is on its way."), {}
 
 
-def enable(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
+def enable(request: HttpRequest, row: models.WebhookEndpoint) -> Done:
     redelivery.enable(row)
-    return True, "Enabled; what was parked can be replayed."
+    return True, gettext_noop("Enabled; what was parked can be replayed."), {}
 
 
-def replay(request: HttpRequest, row: models.WebhookEndpoint) -> tuple[bool, str]:
+def replay(request: HttpRequest, row: models.WebhookEndpoint) -> Done:
     """Everything it wants since a time, in the log's order; the page shows how far it is."""
     if row.disabled_at is not None:
-        return False, "The endpoint is disabled: enable it first."
+        return False, DISABLED, {}
     try:
         since = datetime.fromisoformat(request.POST.get("since", ""))
     except ValueError:
-        return False, "That is not a time."
+        return False, gettext_noop("That is not a time."), {}
     since = since if since.tzinfo else since.replace(tzinfo=timezone.get_current_timezone())
-    return True, f"{redelivery.replay(row, since=since)} events are on their way again."
+    count = redelivery.replay(row, since=since)
+    return True, gettext_noop("{count} events are on their way again."), {"count": count}
 
 
 @page("operator", "POST")
@@ -63,9 +71,9 @@ def resend(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpResponse
         endpoint__project=staff.project,
     )
     if old.endpoint.disabled_at is not None:
-        messages.error(request, "The endpoint is disabled: enable it first.")
+        messages.error(request, gettext(DISABLED))
         return back(old.endpoint)
     redelivery.resend(old)
     record(request, staff, "delivery.resend", old.pk, event=str(old.event.event_id))
-    messages.success(request, f"{old.event.type} is on its way again.")
+    messages.success(request, gettext("{event} is on its way again.").format(event=old.event.type))
     return back(old.endpoint)

@@ -7,22 +7,24 @@ import re
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_noop
 
 from calling import models
 from calling.commands import errors as command_errors
 from calling.commands.params import InvalidParams
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
+from calling.dashboard.refusals import in_words
 from calling.webhooks import views as api
 from rest.errors import ApiError
 
 SHOWN_ONCE = "webhook_secret"
 FAMILIES = (
-    ("*", "every event"),
-    ("call.*", "calls: created, ringing, answered, ended"),
-    ("leg.*", "the parties of calls: connected, quality, supervising"),
-    ("record.*", "recordings"),
-    ("room.*", "rooms: started, ended"),
-    ("participant.*", "members of rooms: joined, left, talking"),
+    ("*", gettext_noop("every event")),
+    ("call.*", gettext_noop("calls: created, ringing, answered, ended")),
+    ("leg.*", gettext_noop("the parties of calls: connected, quality, supervising")),
+    ("record.*", gettext_noop("recordings")),
+    ("room.*", gettext_noop("rooms: started, ended")),
+    ("participant.*", gettext_noop("members of rooms: joined, left, talking")),
 )
 
 
@@ -49,7 +51,7 @@ def change(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     except (ApiError, InvalidParams) as error:
         return form(request, request.POST.dict(), by_field(error), row, 422)
     record(request, staff, "webhook.change", row.pk, url=row.url, events=row.events)
-    messages.success(request, "Saved.")
+    messages.success(request, gettext("Saved."))
     return redirect("dashboard:webhook", webhook_id=str(row.pk))
 
 
@@ -57,11 +59,12 @@ def change(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
 def delete(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     row = find(staff, webhook_id)
     if request.method == "GET":
-        effect = "Nothing more is sent there, and its list of deliveries is deleted."
-        return ask(request, f"Delete the webhook {row.url}?", effect, "Delete")
+        effect = gettext("Nothing more is sent there, and its list of deliveries is deleted.")
+        question = gettext("Delete the webhook {url}?").format(url=row.url)
+        return ask(request, question, effect, gettext("Delete"))
     row.delete()
     record(request, staff, "webhook.delete", webhook_id, url=row.url)
-    messages.success(request, f"The webhook {row.url} was deleted.")
+    messages.success(request, gettext("The webhook {url} was deleted.").format(url=row.url))
     return redirect("dashboard:webhooks")
 
 
@@ -69,8 +72,9 @@ def delete(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
 def rotate(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     row = find(staff, webhook_id)
     if request.method == "GET":
-        effect = f"Deliveries are signed with both for {api.OLD_SECRET_HOURS} hours, then with the new one."
-        return ask(request, "Make a new secret?", effect, "Make a new secret")
+        effect = gettext("Deliveries are signed with both for {hours} hours, then with the new one.")
+        effect = effect.format(hours=api.OLD_SECRET_HOURS)
+        return ask(request, gettext("Make a new secret?"), effect, gettext("Make a new secret"))
     secret = api.rotate_secret(row)
     record(request, staff, "webhook.rotate", row.pk, url=row.url)
     return with_secret(request, row, secret)
@@ -80,8 +84,11 @@ def rotate(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
 def disable(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     row = find(staff, webhook_id)
     if request.method == "GET":
-        effect = "Nothing is sent there until it is enabled again. Events meanwhile can be replayed then."
-        return ask(request, f"Disable the webhook {row.url}?", effect, "Disable")
+        effect = gettext(
+            "Nothing is sent there until it is enabled again. Events meanwhile can be replayed then."
+        )
+        question = gettext("Disable the webhook {url}?").format(url=row.url)
+        return ask(request, question, effect, gettext("Disable"))
     api.change_endpoint(row, {"enabled": False})
     record(request, staff, "webhook.disable", row.pk, url=row.url)
     return redirect("dashboard:webhook", webhook_id=str(row.pk))
@@ -106,7 +113,7 @@ def posted(request: HttpRequest) -> dict[str, object]:
 def by_field(error: ApiError | InvalidParams) -> dict[str, str]:
     if isinstance(error, InvalidParams):
         error = command_errors.invalid(error)
-    return {problem.attribute or "": problem.message for problem in error.problems}
+    return {problem.attribute or "": in_words(problem) for problem in error.problems}
 
 
 def form(

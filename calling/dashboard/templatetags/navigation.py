@@ -6,6 +6,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from calling.dashboard.glossary import WORDS
 
@@ -42,6 +43,7 @@ def help(anchor: str) -> SafeString:
     """
     word = WORDS[anchor]
     return format_html(
-        '&#8288;<a class="help" href="{}#{}" title="What is this?" aria-label="What is this: {}">?</a>',
-        reverse("dashboard:glossary"), word.anchor, word.word,
+        '&#8288;<a class="help" href="{}#{}" title="{}" aria-label="{}">?</a>',
+        reverse("dashboard:glossary"), word.anchor, gettext("What is this?"),
+        gettext("What is this: {word}").format(word=gettext(word.word)),
     )  # fmt: skip

@@ -9,7 +9,10 @@ from django import template
 from django.template.defaultfilters import date
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import get_format, number_format
+from django.utils.translation import gettext, gettext_noop, pgettext
 
+from calling.dashboard.code_words import in_words
 from calling.models import StaffAction
 
 register = template.Library()
@@ -29,7 +32,19 @@ def moment(value: datetime | None, empty: str = "–") -> str:
     """A time in the viewer's zone, which is named: `2026-11-28 13:18:57 CET`."""
     if value is None:
         return empty
-    return date(timezone.localtime(value), "Y-m-d H:i:s T")
+    # As in Django's filter `date`: https://docs.djangoproject.com/en/5.2/ref/templates/builtins/#date
+    return date(timezone.localtime(value), pgettext("format of a time", "Y-m-d H:i:s T"))
+
+
+@register.filter
+def day(value: datetime | None) -> str:
+    """The day of a time in the viewer's zone: `2026-11-28`, in German `28.11.2026`."""
+    return "" if value is None else date(timezone.localtime(value), pgettext("format of a day", "Y-m-d"))
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Rounded, with the decimal sign of the language; Django's own function would cut."""
+    return number_format(round(value, digits), digits)
 
 
 @register.filter
@@ -54,13 +69,7 @@ def money(amount: str | None) -> str:
     if not amount:
         return ""
     whole, _, decimals = str(amount).partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
-
-
-@register.filter
-def spaced(name: str) -> str:
-    """A stored word as people write it: `top_up` is `top up`."""
-    return name.replace("_", " ")
+    return f"{whole}{get_format('DECIMAL_SEPARATOR')}{decimals.rstrip('0').ljust(2, '0')}"
 
 
 @register.filter
@@ -87,7 +96,7 @@ def subject_words(row: StaffAction) -> str:
     """What an audit line is about, in words: a name where one was kept, else the kind and the id's begin."""
     if not is_id(row.subject):
         return row.subject
-    kind = row.action.partition(".")[0].replace("_", " ")
+    kind = in_words(row.action.partition(".")[0]).replace("_", " ")
     return str(row.detail.get("name") or row.detail.get("url") or f"{kind} {row.subject[:8]}…")
 
 
@@ -100,30 +109,36 @@ def is_id(text: str) -> bool:
 
 
 _REASONS = {
-    "hangup": "hung up",
-    "cancelled": "cancelled by the caller",
-    "busy": "busy",
-    "no-answer": "not answered",
-    "rejected": "declined",
-    "failed": "failed",
-    "transferred": "transferred",
+    "hangup": gettext_noop("hung up"),
+    "cancelled": gettext_noop("cancelled by the caller"),
+    "busy": gettext_noop("busy"),
+    "no-answer": gettext_noop("not answered"),
+    "rejected": gettext_noop("declined"),
+    "failed": gettext_noop("failed"),
+    "transferred": gettext_noop("transferred"),
 }
 _CAUSES = {
-    "answered_elsewhere": "answered on another device",
-    "no_device": "no device was online",
-    "unreachable": "the other side could not be reached",
-    "not_allowed": "not allowed",
-    "media_failed": "no media connection",
-    "worker_lost": "the media worker was lost",
-    "max_duration": "longest duration reached",
-    "drained": "the platform was restarted",
-    "no_capacity": "no capacity",
-    "media_flood": "too many packets",
-    "insufficient_balance": "no balance left",
-    "device_lost": "the device lost its connection",
-    "script_error": "an error in the script",
+    "answered_elsewhere": gettext_noop("answered on another device"),
+    "no_device": gettext_noop("no device was online"),
+    "unreachable": gettext_noop("the other side could not be reached"),
+    "not_allowed": gettext_noop("not allowed"),
+    "media_failed": gettext_noop("no media connection"),
+    "worker_lost": gettext_noop("the media worker was lost"),
+    "max_duration": gettext_noop("longest duration reached"),
+    "drained": gettext_noop("the platform was restarted"),
+    "no_capacity": gettext_noop("no capacity"),
+    "media_flood": gettext_noop("too many packets"),
+    "insufficient_balance": gettext_noop("no balance left"),
+    "device_lost": gettext_noop("the device lost its connection"),
+    "script_error": gettext_noop("an error in the script"),
 }
-_BY = {"api": "staff or API", "platform": "the platform"}
+_BY = {
+    "api": gettext_noop("staff or API"),
+    "platform": gettext_noop("the platform"),
+    "caller": gettext_noop("caller"),
+    "callee": gettext_noop("callee"),
+    "target": gettext_noop("target"),
+}
 
 
 @register.filter
@@ -134,14 +149,22 @@ def ended(row: object) -> str:
         return ""
     words = end_words(reason, getattr(row, "end_cause", None))
     by = getattr(row, "ended_by", None)
-    return f"{words} by {_BY.get(by, by)}" if by and reason == "hangup" and ":" not in words else words
+    if not by or reason != "hangup" or ":" in words:
+        return words
+    return gettext("{ended} by {who}").format(ended=words, who=party(by))
+
+
+def party(code: str) -> str:
+    """Who ended a call, in words."""
+    return gettext(_BY[code]) if code in _BY else code
 
 
 def end_words(reason: str, cause: str | None) -> str:
-    words = _REASONS.get(reason, reason)
+    words = gettext(_REASONS[reason]) if reason in _REASONS else reason
     if not cause or cause == "normal" or cause == reason:
         return words
-    shown = _CAUSES.get(cause) or (
-        f"SIP {cause[4:]}" if cause.startswith("sip_") else cause.replace("_", " ")
-    )
+    if cause in _CAUSES:
+        shown = gettext(_CAUSES[cause])
+    else:
+        shown = f"SIP {cause[4:]}" if cause.startswith("sip_") else cause.replace("_", " ")
     return f"{words}: {shown}"

@@ -1,6 +1,8 @@
 // @ts-check
 /** Listening in on a live call: one connection of its own, whose mode the platform enforces. */
 
+import { t } from '../words.js';
+
 const LOOK_MS = 2000;
 const GATHER_MS = 2000; // a candidate that comes later is one of a server that hardly answers
 
@@ -20,7 +22,7 @@ let now = null;
 async function ask(path, body, last = false) {
   const response = await fetch(base + path, { method: body ? 'POST' : 'GET', keepalive: last, redirect: 'error',
     headers: { 'X-CSRFToken': token, 'Content-Type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) });
-  const found = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
+  const found = await response.json().catch(() => ({ error: t('The server answered {status}.', { status: response.status }) }));
   if (!response.ok) throw new Error(found.error);
   return found;
 }
@@ -36,7 +38,7 @@ function gathered(pc) {
 
 async function begin() {
   start.disabled = true;
-  status.textContent = 'Connecting …';
+  status.textContent = t('Connecting …');
   /** @type {RTCPeerConnection | null} */ let pc = null;
   /** @type {MediaStream | null} */ let stream = null;
   try {
@@ -54,7 +56,7 @@ async function begin() {
     await gathered(pc);
     let leg = await ask('', { sdp: pc.localDescription?.sdp, mode: 'listen' });
     for (let tries = 0; !leg.answer && tries < 10; tries += 1) leg = await ask(`/${leg.id}`);
-    if (!leg.answer) throw new Error('The media worker did not answer.');
+    if (!leg.answer) throw new Error(t('The media worker did not answer.'));
     now = { pc, stream, leg: leg.id, timer: Number(setInterval(look, LOOK_MS)) };
     await pc.setRemoteDescription({ type: 'answer', sdp: leg.answer });
     show('listen');
@@ -76,8 +78,8 @@ function show(mode) {
     choice.disabled = !now.stream && !choice.value.startsWith('listen');
     if (choice.value.split(':')[0] === mode && (mode !== 'whisper' || choice.checked)) choice.checked = true;
   }
-  status.textContent = { listen: 'You hear the call. Nobody hears you.', whisper: 'Only the chosen party hears you.',
-    barge: 'Everybody in the call hears you.' }[mode] + (now.stream ? '' : ' This page may not use the microphone.');
+  status.textContent = { listen: t('You hear the call. Nobody hears you.'), whisper: t('Only the chosen party hears you.'),
+    barge: t('Everybody in the call hears you.') }[mode] + (now.stream ? '' : ` ${t('This page may not use the microphone.')}`);
 }
 
 async function change() {
@@ -97,7 +99,7 @@ async function look() {
   const was = now;
   if (!was) return;
   const found = await ask(`/${was.leg}`).catch(() => ({ state: 'ended' }));
-  if (now === was && (found.state === 'ended' || was.pc.connectionState === 'failed')) finish('The listening has ended.');
+  if (now === was && (found.state === 'ended' || was.pc.connectionState === 'failed')) finish(t('The listening has ended.'));
 }
 
 /** @param {string} words */
@@ -118,7 +120,7 @@ function finish(words) {
 start.addEventListener('click', begin);
 end.addEventListener('click', () => {
   const leg = now?.leg;
-  finish('You no longer hear the call.');
+  finish(t('You no longer hear the call.'));
   if (leg) ask(`/${leg}/stop`, {}).catch(() => {});
 });
 modes.addEventListener('change', change);

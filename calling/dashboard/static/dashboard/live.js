@@ -7,6 +7,8 @@
  * Without this script every page still works; it only stands still.
  */
 
+import { t } from '../words.js';
+
 /** @param {Element} old @param {Element} fresh  `old` becomes like `fresh`, touching only what differs */
 function merge(old, fresh) {
   if (old.isEqualNode(fresh)) return;
@@ -152,7 +154,7 @@ async function exported(link) {
   line.hidden = false;
   const response = await fetch(link.href);
   const total = Number(response.headers.get('X-Total-Rows')) || 0;
-  if (!response.ok || !response.body) return void (words.textContent = `The export failed (${response.status})`);
+  if (!response.ok || !response.body) return void (words.textContent = t('The export failed ({status})', { status: response.status }));
   const parts = [];
   let rows = 0;
   const reader = response.body.getReader();
@@ -160,7 +162,7 @@ async function exported(link) {
     parts.push(part.value);
     for (const byte of part.value) if (byte === 10) rows += 1;
     bar.value = total ? Math.min(1, rows / total) : 1;
-    words.textContent = `${Math.min(rows, total)} of ${total} rows`;
+    words.textContent = t('{count} of {total} rows', { count: Math.min(rows, total), total });
   }
   const address = URL.createObjectURL(new Blob(parts, { type: response.headers.get('Content-Type') ?? '' }));
   const save = document.createElement('a');
@@ -168,7 +170,7 @@ async function exported(link) {
   save.download = link.pathname.split('/').pop() ?? 'export';
   save.click();
   bar.value = 1;
-  words.textContent = `${total} rows saved`;
+  words.textContent = t('{total} rows saved', { total });
   setTimeout(() => URL.revokeObjectURL(address), 60000);
   return undefined;
 }

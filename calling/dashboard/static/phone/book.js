@@ -2,6 +2,7 @@
 /** The address book: what the directory lets this token see, with presence, filtered as one types; and dialling by name. */
 
 import { icon, make } from './elements.js';
+import { t } from '../words.js';
 
 const PAGES = 10; // of 200: a book longer than that is searched by typing its address
 
@@ -9,7 +10,7 @@ const PAGES = 10; // of 200: a book longer than that is searched by typing its a
 const ADDRESS = /^(\/|\+|sips?:|[0-9*#]+$)/i;
 
 /** What a user reads for the presence of an address. @type {Record<string, string>} */
-const PRESENCE = { available: 'Available', busy: 'On a call', dnd: 'Do not disturb', offline: 'Offline' };
+const PRESENCE = { available: t('Available'), busy: t('On a call'), dnd: t('Do not disturb'), offline: t('Offline') };
 
 /** @param {string} token @returns {Promise<any[]>} */
 export async function addresses(token) {
@@ -19,7 +20,7 @@ export async function addresses(token) {
     const url = new URL(next, location.href);
     // Links may name the platform by another of its names; the page talks to the one it came from.
     const response = await fetch(url.pathname + url.search, { headers: { Authorization: `Bearer ${token}` } });
-    if (!response.ok) throw new Error(`the directory answered ${response.status}`);
+    if (!response.ok) throw new Error(t('the directory answered {status}', { status: response.status }));
     const { data, links } = await response.json();
     all.push(...data);
     next = links?.next ?? '';
@@ -58,7 +59,7 @@ export class Book {
     const found = this.#all.filter((entry) => `${entry.display_name} ${dialled(entry)}`.toLowerCase().includes(wanted)).slice(0, 100);
     const inside = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
     this.list.replaceChildren(...found.map((entry) => this.#row(entry)));
-    if (!found.length) this.list.append(make('li', { className: 'quiet' }, wanted ? 'No name or address matches' : 'Nobody here yet'));
+    if (!found.length) this.list.append(make('li', { className: 'quiet' }, wanted ? t('No name or address matches') : t('Nobody here yet')));
     if (inside) this.list.querySelector(`[aria-label="${CSS.escape(inside)}"]`)?.focus();
   }
 
@@ -67,7 +68,7 @@ export class Book {
     const name = entry.display_name || entry.name;
     /** @param {boolean} video */
     const call = (video) => make('button', { type: 'button', className: 'tiny', on: { click: () => this.dial(dialled(entry), video) },
-      'aria-label': `${video ? 'Video call' : 'Call'} ${name}`, title: video ? 'Video call' : 'Call' }, icon(video ? 'camera' : 'call'));
+      'aria-label': video ? t('Video call {name}', { name }) : t('Call {name}', { name }), title: video ? t('Video call') : t('Call') }, icon(video ? 'camera' : 'call'));
     const presence = PRESENCE[entry.presence];
     const line = make('span', { className: 'small quiet' }, ...(presence ? [make('span', { className: 'presence', data: { presence: entry.presence } }, presence), ' · '] : []), dialled(entry));
     return make('li', {}, make('span', { className: 'name' }, name, make('br'), line), call(false), ...(entry.channels?.video ? [call(true)] : []));
@@ -99,8 +100,8 @@ export class Book {
     const those = (fits) => [...new Set(this.#all.filter((entry) => [entry.display_name, entry.name].some((name) => name && fits(name.toLowerCase()))).map(dialled))];
     for (const found of [those((name) => name === wanted), those((name) => name.startsWith(wanted)), those((name) => name.includes(wanted))]) {
       if (found.length === 1) return found[0];
-      if (found.length) throw new Error(`“${text}” could be ${found.slice(0, 4).map((each) => this.nameOf(each)).join(', ')}. Type more of the name.`);
+      if (found.length) throw new Error(t('“{text}” could be {names}. Type more of the name.', { text, names: found.slice(0, 4).map((each) => this.nameOf(each)).join(', ') }));
     }
-    throw new Error(`Nobody in the address book is called “${text}”. Type a name, an extension, a number with +, or an address.`);
+    throw new Error(t('Nobody in the address book is called “{text}”. Type a name, an extension, a number with +, or an address.', { text }));
   }
 }

@@ -3,6 +3,7 @@
  * shown as text, and a link says where it leads. */
 
 import { make } from './elements.js';
+import { t } from '../words.js';
 
 const MOST = 6;
 const LINKS = ['link', 'url', 'crm_url'];
@@ -11,7 +12,7 @@ const LINKS = ['link', 'url', 'crm_url'];
 export function caller(call) {
   const given = Object.entries(call.userVariables ?? {}).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && value !== '');
   const parts = given.slice(0, MOST).map(([name, value]) => part(name, String(value).slice(0, 300)));
-  return make('dl', { className: 'caller', hidden: !parts.length, 'aria-label': 'About the caller' }, ...parts);
+  return make('dl', { className: 'caller', hidden: !parts.length, 'aria-label': t('About the caller') }, ...parts);
 }
 
 /** @param {string} name @param {string} value */

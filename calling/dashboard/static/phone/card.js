@@ -7,18 +7,20 @@ import { keypad } from './keypad.js';
 import { microphone } from './level.js';
 import { members } from './members.js';
 import { Meter } from './quality.js';
+import { refusal } from './refusals.js';
 import { stage } from './stage.js';
+import { number, t } from '../words.js';
 
 /** @typedef {import('../callwright.js').Call} Call */
 
 /** What a user reads for the states and reasons of a call. @type {Record<string, string>} */
 export const WORDS = {
-  hangup: 'Ended', cancelled: 'Cancelled', busy: 'Busy', 'no-answer': 'No answer', rejected: 'Declined',
-  failed: 'Failed', transferred: 'Transferred',
+  hangup: t('Ended'), cancelled: t('Cancelled'), busy: t('Busy'), 'no-answer': t('No answer'), rejected: t('Declined'),
+  failed: t('Failed'), transferred: t('Transferred'),
 };
 
 /** What a user reads for a number of bars. */
-const SOUND = ['', 'Bad sound', 'Bad sound', 'Fair sound', 'Good sound', 'Good sound'];
+const SOUND = ['', t('Bad sound'), t('Bad sound'), t('Fair sound'), t('Good sound'), t('Good sound')];
 
 /** @param {Call} call @returns {string} the other party; a call that a back end placed has no address */
 export function party(call) {
@@ -43,26 +45,26 @@ export function card(call, announce, take, change, book) {
   const bars = make('span', { className: 'bars', 'aria-hidden': 'true' }, ...[1, 2, 3, 4, 5].map(() => make('i')));
   const quality = make('span', { className: 'quality', hidden: true }, bars, facts);
 
-  const mute = button('mic', 'Mute', () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
-  const camera = button('camera', 'Camera', () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
-  const hold = button('pause', 'Hold', () => (call.heldBy === 'local' ? call.resume() : call.hold()));
-  const pad = button('keypad', 'Keypad', () => show(keys, pad));
-  const pass = button('transfer', 'Transfer', () => show(transfer, pass) && destination.focus());
-  const end = button('end', 'Hang up', () => call.hangup(), 'bad');
-  const complete = button('join', 'Connect them', () => call.completeTransfer(), 'main');
-  const cancel = button('close', 'Back to this call', () => call.cancelTransfer());
+  const mute = button('mic', t('Mute'), () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
+  const camera = button('camera', t('Camera'), () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
+  const hold = button('pause', t('Hold'), () => (call.heldBy === 'local' ? call.resume() : call.hold()));
+  const pad = button('keypad', t('Keypad'), () => show(keys, pad));
+  const pass = button('transfer', t('Transfer'), () => show(transfer, pass) && destination.focus());
+  const end = button('end', t('Hang up'), () => call.hangup(), 'bad');
+  const complete = button('join', t('Connect them'), () => call.completeTransfer(), 'main');
+  const cancel = button('close', t('Back to this call'), () => call.cancelTransfer());
   const verbs = make('div', { className: 'verbs' }, mute, camera, hold, pad, pass, complete, cancel, end);
 
-  const sent = make('output', { className: 'mono', 'aria-label': 'Digits sent' });
+  const sent = make('output', { className: 'mono', 'aria-label': t('Digits sent') });
   const press = (/** @type {string} */ digit) => {
     const sender = call.peerConnection?.getSenders().find((one) => one.track?.kind === 'audio');
-    if (!sender?.dtmf?.canInsertDTMF) return announce('This call takes no digits', true);
+    if (!sender?.dtmf?.canInsertDTMF) return announce(t('This call takes no digits'), true);
     sender.dtmf.insertDTMF(sender.dtmf.toneBuffer + digit);
     return say(sent, (sent.textContent ?? '') + digit);
   };
-  const keys = make('div', { className: 'keys', hidden: true }, sent, keypad('In-call keypad', press));
+  const keys = make('div', { className: 'keys', hidden: true }, sent, keypad(t('In-call keypad'), press));
 
-  const destination = make('input', { 'aria-label': 'Transfer to', placeholder: 'Name, extension or number',
+  const destination = make('input', { 'aria-label': t('Transfer to'), placeholder: t('Name, extension or number'),
     required: true, autocomplete: 'off', spellcheck: false, maxLength: 300 });
   destination.setAttribute('list', 'addresses');
   const transfer = make('form', { className: 'transfer', hidden: true, on: { submit: (/** @type {Event} */ event) => {
@@ -72,8 +74,8 @@ export function card(call, announce, take, change, book) {
     call.transfer(to);
     show(transfer, pass);
   } } }, make('div', { className: 'row' }, destination), make('div', { className: 'row' },
-    make('button', { type: 'submit' }, icon('transfer'), 'Transfer now'),
-    button('ask', 'Consult first', () => transfer.reportValidity() && ask())));
+    make('button', { type: 'submit' }, icon('transfer'), t('Transfer now')),
+    button('ask', t('Consult first'), () => transfer.reportValidity() && ask())));
 
   /** @returns {string} what is typed as an address; empty, and told, where it is none */
   function wanted() {
@@ -88,7 +90,7 @@ export function card(call, announce, take, change, book) {
   const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
-  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, 'Recorded');
+  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, t('Recorded'));
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
@@ -99,8 +101,8 @@ export function card(call, announce, take, change, book) {
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
   function rename() {
     say(title, who());
-    say(ends, call.direction === 'inbound' ? `from ${call.from || 'the API'} to ${call.to}` : who() === call.to ? 'outgoing' : call.to);
-    element.setAttribute('aria-label', `Call with ${party(call)}`);
+    say(ends, call.direction === 'inbound' ? t('from {from} to {to}', { from: call.from || t('the API'), to: call.to }) : who() === call.to ? t('outgoing') : call.to);
+    element.setAttribute('aria-label', t('Call with {name}', { name: party(call) }));
   }
   rename();
 
@@ -131,7 +133,7 @@ export function card(call, announce, take, change, book) {
       consult.on('ended', () => ((consult = null), refresh()));
       take(consult);
     } catch (error) {
-      announce(`Consultation: ${/** @type {Error} */ (error).message}`, true);
+      announce(t('Consultation: {error}', { error: refusal(error) }), true);
     }
     refresh();
   }
@@ -139,18 +141,18 @@ export function card(call, announce, take, change, book) {
   function refresh() {
     const live = call.state === 'active' || call.state === 'held';
     element.dataset.state = call.state;
-    const held = call.heldBy === 'remote' ? 'On hold by them' : 'On hold';
-    const early = call.direction === 'inbound' ? 'Connecting' : ringing ? 'Ringing' : 'Calling';
-    say(state, call.state === 'held' ? held : call.state === 'active' ? 'Connected' : early);
+    const held = call.heldBy === 'remote' ? t('On hold by them') : t('On hold');
+    const early = call.direction === 'inbound' ? t('Connecting') : ringing ? t('Ringing') : t('Calling');
+    say(state, call.state === 'held' ? held : call.state === 'active' ? t('Connected') : early);
     state.className = `badge ${call.state === 'active' ? 'good' : call.state === 'held' ? 'warn' : ''}`;
     mute.setAttribute('aria-pressed', String(call.isMuted));
-    say(mute.lastChild, call.isMuted ? 'Muted' : 'Mute');
+    say(mute.lastChild, call.isMuted ? t('Muted') : t('Mute'));
     const pictured = !!call.localStream?.getVideoTracks().length;
     camera.hidden = !live || !pictured;
     camera.setAttribute('aria-pressed', String(call.isVideoMuted));
-    say(camera.lastChild, call.isVideoMuted ? 'Camera off' : 'Camera');
+    say(camera.lastChild, call.isVideoMuted ? t('Camera off') : t('Camera'));
     hold.setAttribute('aria-pressed', String(call.heldBy === 'local'));
-    say(hold.lastChild, call.heldBy === 'local' ? 'Resume' : 'Hold');
+    say(hold.lastChild, call.heldBy === 'local' ? t('Resume') : t('Hold'));
     for (const one of [mute, hold, pad]) one.hidden = !live;
     pass.hidden = !live || !!consult || !!call.consultOf;
     complete.hidden = cancel.hidden = !consult;
@@ -165,28 +167,28 @@ export function card(call, announce, take, change, book) {
     quality.hidden = !read;
     if (!read) return;
     quality.dataset.bars = String(read.bars);
-    say(facts, `${SOUND[read.bars]} · ${read.codec} · MOS ${read.mos.toFixed(1)} · loss ${(read.loss * 100).toFixed(1)} % · jitter ${Math.round(read.jitter * 1000)} ms`
-      + ` · round trip ${Math.round(read.rtt * 1000)} ms`);
+    say(facts, [SOUND[read.bars], read.codec, t('MOS {score}', { score: number(read.mos, 1) }), t('loss {percent} %', { percent: number(read.loss * 100, 1) }),
+      t('jitter {ms} ms', { ms: Math.round(read.jitter * 1000) }), t('round trip {ms} ms', { ms: Math.round(read.rtt * 1000) })].join(' · '));
   }, 1000);
 
   call.on('ringing', () => ((ringing = true), refresh()));
   for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
-  call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
+  call.on('parties', () => (rename(), announce(t('You are talking with {name} now', { name: party(call) }))));
   call.on('held', fold);
-  call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));
-  call.on('dtmf', (digit, by) => by === 'remote' && announce(`${party(call)} pressed ${digit}`));
+  call.on('held', (by) => announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) }) : t('On hold')));
+  call.on('dtmf', (digit, by) => by === 'remote' && announce(t('{name} pressed {digit}', { name: party(call), digit })));
   call.on('caption', (text, by) => {
     caption.hidden = false;
-    say(caption, `${by === 'local' ? 'You' : party(call)}: ${text}`);
+    say(caption, `${by === 'local' ? t('You') : party(call)}: ${text}`);
   });
   call.on('recording', (on) => {
     recorded.hidden = !on;
-    if (on) announce('This call is being recorded');
+    if (on) announce(t('This call is being recorded'));
   });
-  call.on('transferring', () => announce('Transferring …'));
-  call.on('transferred', () => announce('Transferred'));
-  call.on('transferFailed', (reason) => announce(`Transfer failed: ${WORDS[reason] ?? reason}`, true));
-  call.on('error', (error) => announce(error.message, true));
+  call.on('transferring', () => announce(t('Transferring …')));
+  call.on('transferred', () => announce(t('Transferred')));
+  call.on('transferFailed', (reason) => announce(t('Transfer failed: {reason}', { reason: WORDS[reason] ?? reason }), true));
+  call.on('error', (error) => announce(refusal(error), true));
   call.on('ended', () => {
     clearInterval(ticking);
     element.remove();

@@ -3,9 +3,10 @@
 
 import { Phone } from '../callwright.js';
 import { byId, make } from './elements.js';
+import { t } from '../words.js';
 
 const KEPT = 'callwright.devices';
-const KINDS = /** @type {const} */ ([['microphone', 'microphones'], ['camera', 'cameras'], ['speaker', 'speakers']]);
+const KINDS = /** @type {const} */ ([['microphone', 'microphones', t('Microphone')], ['camera', 'cameras', t('Camera')], ['speaker', 'speakers', t('Speaker')]]);
 
 /** @param {Phone} phone @param {(text: string, bad?: boolean) => void} announce */
 export function deviceChoice(phone, announce) {
@@ -17,18 +18,18 @@ export function deviceChoice(phone, announce) {
   }
   const fill = async () => {
     const known = await Phone.listDevices();
-    for (const [one, many] of KINDS) {
+    for (const [one, many, word] of KINDS) {
       const select = byId(`device-${one}`);
-      select.replaceChildren(make('option', { value: '' }, 'Automatic'), ...known[many].map((device, index) =>
-        make('option', { value: device.deviceId }, device.label || `${one} ${index + 1}`)));
+      select.replaceChildren(make('option', { value: '' }, t('Automatic')), ...known[many].map((device, index) =>
+        make('option', { value: device.deviceId }, device.label || `${word} ${index + 1}`)));
       select.value = phone.devices[one] ?? '';
     }
   };
-  for (const [one] of KINDS) {
+  for (const [one, , word] of KINDS) {
     byId(`device-${one}`).addEventListener('change', (/** @type {any} */ event) => {
       phone.useDevices({ [one]: event.target.value || undefined })
         .then(() => localStorage.setItem(KEPT, JSON.stringify(phone.devices)))
-        .catch((error) => announce(`${one}: ${error.message}`, true));
+        .catch((error) => announce(`${word}: ${error.message}`, true));
     });
   }
   byId('open-devices').addEventListener('click', () => (fill(), dialog.showModal()));

@@ -2,6 +2,7 @@
 /** The calls of this phone's owner: made, received and missed, as the platform keeps them. A click calls back. */
 
 import { byId, icon, make, say } from './elements.js';
+import { locale, t } from '../words.js';
 
 const SHOWN = 30;
 const SEEN_MS = 3000; // a missed call that was on the screen for so long has been seen
@@ -13,7 +14,7 @@ const length = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000)
 function when(iso) {
   const date = new Date(iso);
   const today = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString([], { ...(today ? {} : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit' });
+  return date.toLocaleString(locale, { ...(today ? {} : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit' });
 }
 
 /** Reads and shows the history; returns what reads it again.
@@ -36,15 +37,15 @@ export function callHistory(token, dial, nameOf, words) {
   function row(entry) {
     const out = entry.direction === 'outbound';
     const address = out ? entry.to : entry.from;
-    const name = (out ? entry.to_name : entry.from_name) || nameOf(address) || address || 'Unknown caller';
-    const what = entry.missed ? 'Missed' : entry.answered_at ? length(entry.duration_ms)
-      : entry.ended_at ? words[entry.end_reason] ?? entry.end_reason : 'Now';
-    const label = entry.missed ? 'Missed call from' : out ? 'Call to' : 'Call from';
+    const name = (out ? entry.to_name : entry.from_name) || nameOf(address) || address || t('Unknown caller');
+    const what = entry.missed ? t('Missed') : entry.answered_at ? length(entry.duration_ms)
+      : entry.ended_at ? words[entry.end_reason] ?? entry.end_reason : t('Now');
+    const label = entry.missed ? t('Missed call from') : out ? t('Call to') : t('Call from');
     const inside = [icon(entry.missed ? 'missed' : out ? 'outbound' : 'inbound'),
       make('span', { className: 'name' }, make('span', { className: 'unseen' }, `${label} `), make('bdi', {}, name), ...(address && address !== name ? [make('br'), make('span', { className: 'small quiet' }, address)] : [])),
       make('span', { className: 'small quiet when' }, what, make('br'), when(entry.created_at),
-        make('span', { className: 'unseen' }, ` ${words[entry.end_reason] ?? ''}${address ? '. Call back.' : ''}`))];
-    const shown = address ? make('button', { type: 'button', className: 'plain entry', title: `Call ${name}`,
+        make('span', { className: 'unseen' }, ` ${words[entry.end_reason] ?? ''}${address ? `. ${t('Call back.')}` : ''}`))];
+    const shown = address ? make('button', { type: 'button', className: 'plain entry', title: t('Call {name}', { name }),
       on: { click: () => dial(address, false) } }, ...inside) : make('span', { className: 'entry' }, ...inside);
     return make('li', { className: entry.missed ? 'missed' : '' }, shown);
   }
@@ -67,7 +68,7 @@ export function callHistory(token, dial, nameOf, words) {
   function count() {
     const badge = byId('missed');
     badge.hidden = !unseen;
-    say(badge, unseen ? `${unseen} missed` : '');
+    say(badge, unseen ? t('{count} missed', { count: unseen }) : '');
   }
 
   async function look() {

@@ -2,6 +2,7 @@
 /** How loud one's own microphone is in a call, and a word where nothing comes from it. Nothing of the sound is kept or sent. */
 
 import { icon, make, say } from './elements.js';
+import { t } from '../words.js';
 
 const EVERY_MS = 100;
 const FALLS = 0.7; // of the shown level per step: a word is seen, not each of its syllables
@@ -18,7 +19,7 @@ export function loudness(samples) {
 
 /** @param {import('../callwright.js').Call} call @returns {any} an element that shows itself while a microphone is in the call */
 export function microphone(call) {
-  const bar = make('meter', { min: 0, max: 1, value: 0, 'aria-label': 'Your microphone' });
+  const bar = make('meter', { min: 0, max: 1, value: 0, 'aria-label': t('Your microphone') });
   const words = make('span', { className: 'small quiet', role: 'status' });
   const element = make('span', { className: 'level', hidden: true }, icon('mic'), bar, words);
   /** @type {AudioContext | null} */ let context = null;
@@ -52,7 +53,7 @@ export function microphone(call) {
     shown = Math.max(now, shown * FALLS);
     bar.value = shown;
     if (now > 0.05 || quiet || context?.state !== 'running') loudAt = Date.now();
-    say(words, call.isMuted ? 'Muted' : Date.now() - loudAt > SILENT_MS ? 'No sound from your microphone: look at Devices' : '');
+    say(words, call.isMuted ? t('Muted') : Date.now() - loudAt > SILENT_MS ? t('No sound from your microphone: look at Devices') : '');
   }, EVERY_MS);
   call.on('ended', () => {
     clearInterval(timer);

@@ -11,7 +11,9 @@ import { callHistory } from './history.js';
 import { keypad } from './keypad.js';
 import { noticeChoice, notify } from './notices.js';
 import { pushChoice } from './push.js';
+import { cause as causeWords, refusal } from './refusals.js';
 import { play } from './tones.js';
+import { locale, t } from '../words.js';
 
 /** @typedef {import('../callwright.js').Call} Call */
 
@@ -141,7 +143,7 @@ function start(token) {
     byId('swap').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
     const active = talking.find((call) => call.state === 'active');
-    say(byId('keypad-for'), active ? `Keypad: digits go to ${nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active)}` : 'Keypad');
+    say(byId('keypad-for'), active ? t('Keypad: digits go to {name}', { name: nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active) }) : t('Keypad'));
     byId('no-calls').hidden = phone.activeCalls.length > 0 || byId('calls').childElementCount > 0;
     name();
   }
@@ -149,16 +151,16 @@ function start(token) {
   /** What the tab is called: the most urgent thing there is to say. */
   function name() {
     const talks = phone.activeCalls.some((call) => call.answeredAt);
-    document.title = ringing.length ? `${party(ringing[0])} is calling`
-      : byId('offline').hidden ? (talks ? 'On a call · Phone' : 'Phone') : 'Offline · Phone';
+    document.title = ringing.length ? t('{name} is calling', { name: party(ringing[0]) })
+      : byId('offline').hidden ? (talks ? t('On a call · Phone') : t('Phone')) : t('Offline · Phone');
   }
 
   /** @param {Call} call @param {string} reason @param {string} cause */
   function record(call, reason, cause) {
     const word = WORDS[reason] ?? reason;
-    const why = cause && cause !== 'normal' ? ` (${cause.replaceAll('_', ' ')})` : '';
-    announce(`${party(call)}: ${word.toLowerCase()}${why}`, reason === 'failed');
-    const when = new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    const why = cause && cause !== 'normal' ? ` (${causeWords(cause)})` : '';
+    announce(`${party(call)}: ${word.charAt(0).toLowerCase()}${word.slice(1)}${why}`, reason === 'failed');
+    const when = new Date().toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
     byId('log').prepend(make('li', {}, make('span', {}, `${call.direction === 'inbound' ? '←' : '→'} ${party(call)}`),
       make('span', { className: 'small quiet' }, `${word}${why} ${when}`)));
     byId('log-empty').hidden = true;
@@ -179,14 +181,14 @@ function start(token) {
     const receiveVideo = video || byId('receive-video').checked;
     try {
       for (const call of phone.activeCalls) if (call.state === 'active') call.hold();
-      line('ready', 'Calling …');
+      line('ready', t('Calling …'));
       take(await phone.call(to, { audio: byId('send-audio').checked, video, receiveVideo }));
     } catch (error) {
-      const { code, name, message } = /** @type {any} */ (error);
-      announce(name === 'NotAllowedError' ? 'The browser does not let this page use the microphone or camera'
-        : `${to}: ${code === 'address_not_allowed' ? 'this token may not call it' : message}`, true);
+      const { code, name } = /** @type {any} */ (error);
+      announce(name === 'NotAllowedError' ? t('The browser does not let this page use the microphone or camera')
+        : `${to}: ${code === 'address_not_allowed' ? t('this token may not call it') : refusal(error)}`, true);
     } finally {
-      line(phone.ready ? 'ready' : 'lost', phone.ready ? 'Online' : 'Reconnecting …');
+      line(phone.ready ? 'ready' : 'lost', phone.ready ? t('Online') : t('Reconnecting …'));
     }
     return undefined;
   }
@@ -202,8 +204,8 @@ function start(token) {
     say(byId('ringing-who'), known || party(call));
     say(byId('ringing-from'), known ? call.from : '');
     byId('ringing-about').replaceChildren(caller(call));
-    say(byId('ringing-kind'), `${call.media.video ? 'Video call' : 'Incoming call'} for ${call.to}`);
-    say(byId('answer').lastElementChild, talking ? 'Hold and answer' : 'Answer');
+    say(byId('ringing-kind'), (call.media.video ? t('Video call for {to}', { to: call.to }) : t('Incoming call for {to}', { to: call.to })));
+    say(byId('answer').lastElementChild, talking ? t('Hold and answer') : t('Answer'));
     if (!dialog.open) dialog.showModal();
     swappable();
     return undefined;
@@ -249,31 +251,31 @@ function start(token) {
 
   let asked = false;
   phone.on('ready', async (info) => {
-    line('ready', 'Online');
+    line('ready', t('Online'));
     if (!asked && info.subscriber) pushChoice(byId('push'), () => String(phone.token), announce).catch((error) => announce(String(error.message), true));
     asked = true;
     const subscriber = info.subscriber ?? {};
-    say(byId('who'), subscriber.display_name || subscriber.email || 'Guest');
+    say(byId('who'), subscriber.display_name || subscriber.email || t('Guest'));
     own = (info.addresses ?? []).map((/** @type {any} */ one) => one.name?.startsWith('/') ? one.name : one.channels?.audio?.split('?')[0]).filter(Boolean);
-    say(byId('own'), own.join(' · ') || 'can call out only');
+    say(byId('own'), own.join(' · ') || t('can call out only'));
     await readBook(); // the history takes names from it
     await remember();
   });
   phone.on('closed', (code, reason, again) => {
-    if (again) return line('lost', 'Reconnecting …');
-    line('lost', 'Offline');
+    if (again) return line('lost', t('Reconnecting …'));
+    line('lost', t('Offline'));
     if (code === 4401) {
       for (const kept of [KEPT, REFRESH]) sessionStorage.removeItem(kept);
-      refuse(asked ? 'You are signed out: the access token has expired or was revoked. Nobody can call this phone. Open it with a new link or token.'
-        : 'The token was refused: it is not a valid access token of this server, or it has expired or was revoked.');
+      refuse(asked ? t('You are signed out: the access token has expired or was revoked. Nobody can call this phone. Open it with a new link or token.')
+        : t('The token was refused: it is not a valid access token of this server, or it has expired or was revoked.'));
       byId('entry-page').hidden = false;
       byId('phone').hidden = true;
     }
     return undefined;
   });
-  phone.on('token.expiring', (renews) => renews || announce('The token expires within a minute; open the page with a new one.', true));
+  phone.on('token.expiring', (renews) => renews || announce(t('The token expires within a minute; open the page with a new one.'), true));
   phone.on('token.refreshed', ({ token: fresh, refreshToken }) => keep(fresh, refreshToken));
-  phone.on('error', (error) => announce(error.message, true));
+  phone.on('error', (error) => announce(refusal(error), true));
 
   byId('dial').addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
@@ -289,7 +291,7 @@ function start(token) {
     if (shown) shown.dispatchEvent(new CustomEvent('phone:digit', { detail: digit }));
     else byId('destination').value += digit;
   }
-  byId('keypad').replaceWith(keypad('Keypad', press));
+  byId('keypad').replaceWith(keypad(t('Keypad'), press));
   addEventListener('keydown', (event) => {
     const at = event.target instanceof Element ? event.target : null;
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !/^[0-9*#]$/.test(event.key)) return;
@@ -312,10 +314,14 @@ function start(token) {
   Object.assign(window, { phone }); // for the console of whoever tries things out
 }
 
+for (const select of document.querySelectorAll('[data-submit]')) {
+  select.addEventListener('change', () => /** @type {HTMLSelectElement} */ (select).form?.submit());
+}
+
 byId('entry').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   const { token, refreshToken } = pasted(byId('token').value);
-  if (!token) return refuse('There is no token in this text. Paste the value of "token", or the whole answer in JSON.');
+  if (!token) return refuse(t('There is no token in this text. Paste the value of "token", or the whole answer in JSON.'));
   keep(token, refreshToken);
   if ('phone' in window) location.reload(); // the listeners of a phone that was refused are on this page
   else start(token);

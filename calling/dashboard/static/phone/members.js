@@ -2,6 +2,7 @@
 /** Who is in a room, on its call's card, with mute and remove: for whom the room lets moderate, as it also says who sees. */
 
 import { make, say } from './elements.js';
+import { t } from '../words.js';
 
 const EVERY_MS = 3000;
 
@@ -9,8 +10,8 @@ const EVERY_MS = 3000;
  * @param {(text: string, bad?: boolean) => void} announce @returns {any} an element that shows itself in rooms */
 export function members(call, token, book, announce) {
   const list = make('ul', {});
-  const title = make('h3', {}, 'In this room');
-  const element = make('section', { className: 'members', hidden: true, 'aria-label': 'In this room' }, title, list);
+  const title = make('h3', {}, t('In this room'));
+  const element = make('section', { className: 'members', hidden: true, 'aria-label': t('In this room') }, title, list);
   const there = ((call.direction === 'outbound' ? call.to : call.from) || '').split('?')[0];
   const name = /^\/[^/]+\/([^/]+)$/.exec(there)?.[1];
   let timer = 0;
@@ -29,16 +30,16 @@ export function members(call, token, book, announce) {
     const muted = member.muted === true || member.muted?.includes?.('audio');
     /** @param {string} verb @param {string} words */
     const act = (verb, words) => make('button', { type: 'button', className: 'tiny', 'aria-label': `${words} ${who}`, on: {
-      click: () => ask(`/members/${member.leg_id}/${verb}`, 'POST').then(draw).catch(() => announce(`${who} could not be changed`, true)) } }, words);
-    return make('li', {}, make('span', { className: 'name' }, who, member.call_id === call.id ? ' (you)' : '',
-      ...(muted ? [' ', make('span', { className: 'badge warn' }, 'muted')] : member.talking ? [' ', make('span', { className: 'badge good' }, 'talking')] : [])),
-      act(muted ? 'unmute' : 'mute', muted ? 'Unmute' : 'Mute'), act('remove', 'Remove'));
+      click: () => ask(`/members/${member.leg_id}/${verb}`, 'POST').then(draw).catch(() => announce(t('{name} could not be changed', { name: who }), true)) } }, words);
+    return make('li', {}, make('span', { className: 'name' }, who, member.call_id === call.id ? ` ${t('(you)')}` : '',
+      ...(muted ? [' ', make('span', { className: 'badge warn' }, t('muted'))] : member.talking ? [' ', make('span', { className: 'badge good' }, t('talking'))] : [])),
+      act(muted ? 'unmute' : 'mute', muted ? t('Unmute') : t('Mute')), act('remove', t('Remove')));
   }
 
   /** @param {any} room */
   function draw(room) {
     element.hidden = false;
-    say(title, `In this room: ${room.members.length}${room.locked ? ', locked' : ''}`);
+    say(title, (room.locked ? t('In this room: {count}, locked', { count: room.members.length }) : t('In this room: {count}', { count: room.members.length })));
     const focused = list.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
     list.replaceChildren(...room.members.map((/** @type {any} */ each) => row(each)));
     if (focused) list.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
@@ -52,7 +53,7 @@ export function members(call, token, book, announce) {
     } catch (error) {
       if (!(/** @type {any} */ (error).status)) return void (timer = Number(setTimeout(look, EVERY_MS)));
       element.hidden = false;
-      list.replaceChildren(make('li', { className: 'quiet' }, 'The settings of this room do not show its members.'));
+      list.replaceChildren(make('li', { className: 'quiet' }, t('The settings of this room do not show its members.')));
       return undefined;
     }
     timer = Number(setTimeout(look, EVERY_MS));

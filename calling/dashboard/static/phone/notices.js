@@ -1,6 +1,8 @@
 // @ts-check
 /** A notice of the system for a call that rings in a tab nobody looks at. Browsers show it only where permitted. */
 
+import { t } from '../words.js';
+
 /** @typedef {import('../callwright.js').Call} Call */
 
 /** Offers to permit notices, where that is still open. @param {HTMLButtonElement} button
@@ -11,7 +13,7 @@ export function noticeChoice(button, announce) {
   button.onclick = async () => {
     const said = await Notification.requestPermission();
     button.hidden = !open();
-    announce(said === 'granted' ? 'Calls are shown while this tab is in the background' : 'The browser shows no notices of this page',
+    announce(said === 'granted' ? t('Calls are shown while this tab is in the background') : t('The browser shows no notices of this page'),
       said !== 'granted');
   };
 }
@@ -20,7 +22,7 @@ export function noticeChoice(button, announce) {
  * @param {Call} call @param {string} who @returns {() => void} */
 export function notify(call, who) {
   if (!document.hidden || !('Notification' in window) || Notification.permission !== 'granted') return () => {};
-  const notice = new Notification(`${who} is calling`, { body: call.to, tag: call.id, requireInteraction: true });
+  const notice = new Notification(t('{name} is calling', { name: who }), { body: call.to, tag: call.id, requireInteraction: true });
   notice.onclick = () => (window.focus(), notice.close());
   return () => notice.close();
 }

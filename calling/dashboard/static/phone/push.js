@@ -1,6 +1,8 @@
 // @ts-check
 /** Has this browser woken when its subscriber is called while the page is closed (docs/contract.md#push). */
 
+import { t } from '../words.js';
+
 const WORKER = '/phone-push.js';
 const SCOPE = '/phone';
 
@@ -22,7 +24,7 @@ function same(left, right) {
 async function ask(method, path, token, body) {
   const response = await fetch(path, { method, body: body && JSON.stringify(body),
     headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' } });
-  if (!response.ok) throw new Error(`push messages: the platform answered ${response.status}`);
+  if (!response.ok) throw new Error(t('push messages: the platform answered {status}', { status: response.status }));
   return response.status === 204 ? undefined : response.json();
 }
 
@@ -58,9 +60,9 @@ export async function pushChoice(choice, token, announce) {
   choice.onchange = async () => {
     const wanted = choice.checked;
     try {
-      if (wanted && await Notification.requestPermission() !== 'granted') throw new Error('The browser shows no notices of this page');
+      if (wanted && await Notification.requestPermission() !== 'granted') throw new Error(t('The browser shows no notices of this page'));
       await (wanted ? subscribe(token()) : unsubscribe(token()));
-      announce(wanted ? 'Calls ring here also while this page is closed' : 'Calls ring only while this page is open');
+      announce(wanted ? t('Calls ring here also while this page is closed') : t('Calls ring only while this page is open'));
     } catch (error) {
       choice.checked = !wanted;
       announce(String(/** @type {Error} */ (error).message), true);

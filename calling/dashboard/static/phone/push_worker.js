@@ -3,6 +3,9 @@
 
 const worker = /** @type {any} */ (self);
 
+/** As in words.js; the server puts the catalogue before this script. @param {string} text @param {Record<string, string>} [values] @returns {string} */
+const t = (text, values = {}) => String(worker.words?.[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 /** @param {any} message  `call.incoming` or `call.cancelled`, see docs/contract.md#push */
 async function hear(message) {
   const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
@@ -10,10 +13,10 @@ async function hear(message) {
   if (message.type === 'call.cancelled') return shown.forEach((/** @type {Notification} */ each) => each.close());
   // A page that is looked at rings by itself.
   if (pages.some((/** @type {any} */ page) => isPhone(page.url) && page.visibilityState === 'visible')) return undefined;
-  const who = message.from_name || message.from || 'Somebody';
-  return worker.registration.showNotification(`${who} is calling`, {
+  const who = message.from_name || message.from || t('Somebody');
+  return worker.registration.showNotification(t('{name} is calling', { name: who }), {
     body: message.from_name ? message.from : '', tag: message.call_id, requireInteraction: true,
-    actions: [{ action: 'answer', title: 'Answer' }],
+    actions: [{ action: 'answer', title: t('Answer') }],
   });
 }
 

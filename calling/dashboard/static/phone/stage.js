@@ -2,12 +2,13 @@
 /** The pictures of a call: one tile per arriving picture, the own one small in the corner. */
 
 import { make } from './elements.js';
+import { t } from '../words.js';
 
 const STILL_MS = 5000; // a place that shows nothing new for so long has nobody in front of it any more
 
 /** @param {import('../callwright.js').Call} call */
 export function stage(call) {
-  const own = make('video', { className: 'own', muted: true, autoplay: true, playsInline: true, 'aria-label': 'Your picture' });
+  const own = make('video', { className: 'own', muted: true, autoplay: true, playsInline: true, 'aria-label': t('Your picture') });
   const element = make('div', { className: 'stage', hidden: true });
   /** @type {Map<string, HTMLVideoElement>} */
   const tiles = new Map();
@@ -25,7 +26,7 @@ export function stage(call) {
   call.on('track', (track) => {
     if (track.kind !== 'video') return;
     const tile = make('video', { muted: true, autoplay: true, playsInline: true, hidden: track.muted,
-      'aria-label': `Picture ${tiles.size + 1}` });
+      'aria-label': t('Picture {number}', { number: tiles.size + 1 }) });
     tile.srcObject = new MediaStream([track]);
     tiles.set(track.id, tile);
     element.prepend(tile);
