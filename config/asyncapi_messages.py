@@ -199,7 +199,8 @@ TOLD: Final[dict[str, Message]] = {
     ),
     "call.members": of_call(
         "Who is in the room, or in the conversation of three, that the call is in; nobody: it is in neither.",
-        count=({"type": "integer", "description": "of all; at most 50 are listed"}, 2),
+        room=({"type": ["string", "null"], "description": "its name; null in a conversation of three"}, "Stand-up"),
+        count=({"type": "integer", "description": "of all; at most 50 are listed"}, 1),
         members=({"type": "array", "items": {
             "type": "object",
             "properties": {"leg_id": UUID, "address": TEXT, "name": TEXT, "muted": FLAG, "hand_raised": FLAG,

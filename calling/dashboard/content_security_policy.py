@@ -36,7 +36,7 @@ CONTENT = content()
 ADMIN = content("'self' 'unsafe-eval'", "'self' 'unsafe-inline'", "'self'")
 # Swagger UI writes style attributes.
 REFERENCE = content(style="'self' 'unsafe-inline'", font="'self' data:")
-PERMISSIONS = "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(), display-capture=()"
+PERMISSIONS = "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(), display-capture=(self)"
 
 
 def policy_of(path: str) -> str:

@@ -101,7 +101,7 @@ class PhoneSession(DeviceSession[ClientView]):
         """Tell from now on who is in the room of a call; False where there is no such call here."""
         call_id = self.aliases.get(call_id, call_id)
         found = {leg: told for leg, told in self.told.items() if told.call_id == call_id}
-        self.told |= {leg: replace(told, follows=True, members=(0, ())) for leg, told in found.items()}
+        self.told |= {leg: replace(told, follows=True, members=(None, 0, ())) for leg, told in found.items()}
         return bool(found)
 
     def call_of_candidate(self, call_id: str | None, req_id: str | int | None) -> str | None:

@@ -49,6 +49,9 @@ class Member:
     you: bool
 
 
+Company = tuple[str | None, int, tuple[Member, ...]]  # name of the room, how many are there, who
+
+
 @dataclass(frozen=True)
 class ClientView:
     """What a device knows of one of its legs. `call_id` is the id by which it knows the call."""
@@ -64,7 +67,7 @@ class ClientView:
     asked: int = 0  # the serial for which a fresh offer was asked
     other: tuple[str, int] | None = None  # the other party's leg and serial, to see its re-offers
     follows: bool = False  # it wants to be told who is in the room
-    members: tuple[int, tuple[Member, ...]] = (0, ())
+    members: Company = (None, 0, ())  # that it was told of
     three: bool = False  # it is in a conversation of three
     part_of: str | None = None  # the leg of this device whose shared screen it is
     pictures: tuple[int, int] = (0, 0)  # lines offered and pictures to see, when more lines were asked for
@@ -224,11 +227,12 @@ def tell_members(told: ClientView, news: CallUpdate, leg: Leg, messages: list[Me
     if three != told.three:
         told = replace(told, three=three)
     people = members_of(news, leg) if told.follows else ()
-    now = (len(people), people[:MOST_MEMBERS])
+    room = news.room.name if news.room is not None and told.follows else None
+    now = (room, len(people), people[:MOST_MEMBERS])
     if now == told.members:
         return told
-    listed = [asdict(each) for each in now[1]]
-    messages.append({"type": "call.members", "call_id": told.call_id, "count": now[0], "members": listed})
+    listed = [asdict(each) for each in people[:MOST_MEMBERS]]
+    messages.append({"type": "call.members", "call_id": told.call_id, "room": room, "count": len(people), "members": listed})
     return replace(told, members=now)
 
 

@@ -45,13 +45,14 @@ export function card(call, announce, take, change, book) {
 
   const mute = button('mic', 'Mute', () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
   const camera = button('camera', 'Camera', () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
+  const screen = button('screen', 'Share screen', () => (call.isSharing ? call.stopSharing() : shareScreen()));
   const hold = button('pause', 'Hold', () => (call.heldBy === 'local' ? call.resume() : call.hold()));
   const pad = button('keypad', 'Keypad', () => show(keys, pad));
   const pass = button('transfer', 'Transfer', () => show(transfer, pass) && destination.focus());
   const end = button('end', 'Hang up', () => call.hangup(), 'bad');
   const complete = button('join', 'Connect them', () => call.completeTransfer(), 'main');
   const cancel = button('close', 'Back to this call', () => call.cancelTransfer());
-  const verbs = make('div', { className: 'verbs' }, mute, camera, hold, pad, pass, complete, cancel, end);
+  const verbs = make('div', { className: 'verbs' }, mute, camera, screen, hold, pad, pass, complete, cancel, end);
 
   const sent = make('output', { className: 'mono', 'aria-label': 'Digits sent' });
   const press = (/** @type {string} */ digit) => {
@@ -88,11 +89,12 @@ export function card(call, announce, take, change, book) {
   const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
+  const shared = make('span', { className: 'badge good', hidden: true }, 'You share your screen');
   const recorded = make('span', { className: 'badge bad recorded', hidden: true }, 'Recorded');
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, recorded, state)), caller(call), pictures.element, caption,
+    make('div', { className: 'row' }, time, shared, recorded, state)), caller(call), pictures.element, caption,
     make('div', { className: 'meters' }, quality, microphone(call)), members(call, book.token, book, announce), keys, transfer, verbs);
   element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
@@ -119,6 +121,16 @@ export function card(call, announce, take, change, book) {
     for (const [panel, opener] of [[keys, pad], [transfer, pass]]) {
       panel.hidden = true;
       opener.setAttribute('aria-expanded', 'false');
+    }
+  }
+
+  async function shareScreen() {
+    try {
+      await call.shareScreen();
+    } catch (error) {
+      const { name, message } = /** @type {Error} */ (error);
+      if (name === 'NotAllowedError') announce('No screen was chosen');
+      else announce(`Your screen cannot be shared: ${message}`, true);
     }
   }
 
@@ -149,6 +161,10 @@ export function card(call, announce, take, change, book) {
     camera.hidden = !live || !pictured;
     camera.setAttribute('aria-pressed', String(call.isVideoMuted));
     say(camera.lastChild, call.isVideoMuted ? 'Camera off' : 'Camera');
+    screen.hidden = !live || !navigator.mediaDevices?.getDisplayMedia;
+    screen.setAttribute('aria-pressed', String(call.isSharing));
+    say(screen.lastChild, call.isSharing ? 'Stop sharing' : 'Share screen');
+    shared.hidden = !call.isSharing;
     hold.setAttribute('aria-pressed', String(call.heldBy === 'local'));
     say(hold.lastChild, call.heldBy === 'local' ? 'Resume' : 'Hold');
     for (const one of [mute, hold, pad]) one.hidden = !live;
@@ -170,7 +186,8 @@ export function card(call, announce, take, change, book) {
   }, 1000);
 
   call.on('ringing', () => ((ringing = true), refresh()));
-  for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
+  for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media', 'sharing']) call.on(type, refresh);
+  call.on('answered', () => call.followMembers());
   call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
   call.on('held', fold);
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));

@@ -1,10 +1,13 @@
 // @ts-check
-/** The choice of microphone, camera and speaker, remembered on this machine. */
+/** The choice of microphone, camera, speaker and what rings, and of noise suppression, remembered on this machine. */
 
 import { Phone } from '../callwright.js';
 import { byId, make } from './elements.js';
+import { play, ringAt } from './tones.js';
 
 const KEPT = 'callwright.devices';
+const RING = 'callwright.ring';
+const HEARD_S = 3; // of a ringtone that is tried
 const KINDS = /** @type {const} */ ([['microphone', 'microphones'], ['camera', 'cameras'], ['speaker', 'speakers']]);
 
 /** @param {Phone} phone @param {(text: string, bad?: boolean) => void} announce */
@@ -23,7 +26,25 @@ export function deviceChoice(phone, announce) {
         make('option', { value: device.deviceId }, device.label || `${one} ${index + 1}`)));
       select.value = phone.devices[one] ?? '';
     }
+    const ring = byId('device-ring');
+    ring.replaceChildren(make('option', { value: '' }, 'Automatic'), ...known.speakers.map((device, index) =>
+      make('option', { value: device.deviceId }, device.label || `speaker ${index + 1}`)));
+    ring.value = localStorage.getItem(RING) ?? '';
+    byId('noise').checked = phone.devices.noiseSuppression ?? true;
   };
+  /** @param {string} id */
+  const ringing = (id) => ringAt(id || undefined).catch((error) => announce(`Ringing: ${error.message}`, true));
+  ringing(localStorage.getItem(RING) ?? '');
+  byId('device-ring').addEventListener('change', (/** @type {any} */ event) => {
+    localStorage.setItem(RING, event.target.value);
+    ringing(event.target.value);
+  });
+  byId('try-ring').addEventListener('click', () => play('ringtone', HEARD_S));
+  byId('noise').addEventListener('change', (/** @type {any} */ event) => {
+    phone.useDevices({ noiseSuppression: event.target.checked })
+      .then(() => localStorage.setItem(KEPT, JSON.stringify(phone.devices)))
+      .catch((error) => announce(`microphone: ${error.message}`, true));
+  });
   for (const [one] of KINDS) {
     byId(`device-${one}`).addEventListener('change', (/** @type {any} */ event) => {
       phone.useDevices({ [one]: event.target.value || undefined })

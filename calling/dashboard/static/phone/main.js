@@ -138,7 +138,7 @@ function start(token) {
 
   function swappable() {
     const talking = phone.activeCalls.filter((call) => call.answeredAt);
-    byId('swap').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
+    byId('swap').hidden = byId('merge').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
     const active = talking.find((call) => call.state === 'active');
     say(byId('keypad-for'), active ? `Keypad: digits go to ${nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active)}` : 'Keypad');
@@ -305,6 +305,16 @@ function start(token) {
     active?.hold();
     held?.resume();
   };
+  byId('merge').onclick = () => {
+    const [active, held] = ['active', 'held'].map((state) => phone.activeCalls.find((call) => call.state === state));
+    if (!active || !held) return;
+    // With a room, the other party comes into the room.
+    const room = [active, held].find((call) => call.direction === 'outbound' && book.isRoom(call.to.split('?')[0]));
+    if (room) (room === active ? held : active).transfer(room.to);
+    else active.consultOf ? active.consultOf.merge(active) : active.merge(held);
+    if (room === held) held.resume();
+  };
+  byId('test-call').onclick = () => (byId('devices').close(), dial('/public/echo', false));
   deviceChoice(phone, announce);
   noticeChoice(byId('notices'), announce);
   swappable();

@@ -1,5 +1,6 @@
 // @ts-check
-/** Who is in a room, on its call's card, with mute and remove: for whom the room lets moderate, as it also says who sees. */
+/** Who is in the room, or conversation of three, of a call, on its card: with hands and shared screens for everybody in it,
+ * and with mute and remove for whom the room lets moderate. */
 
 import { make, say } from './elements.js';
 
@@ -10,10 +11,14 @@ const EVERY_MS = 3000;
 export function members(call, token, book, announce) {
   const list = make('ul', {});
   const title = make('h3', {}, 'In this room');
-  const element = make('section', { className: 'members', hidden: true, 'aria-label': 'In this room' }, title, list);
+  const hand = make('button', { type: 'button', className: 'tiny', hidden: true, on: { click: () => call.raiseHand(!raised()) } }, 'Raise hand');
+  const element = make('section', { className: 'members', hidden: true }, make('div', { className: 'row' }, title, hand), list);
   const there = ((call.direction === 'outbound' ? call.to : call.from) || '').split('?')[0];
   const name = /^\/[^/]+\/([^/]+)$/.exec(there)?.[1];
+  /** @type {any} what a moderator is told of the room; null for everybody else */ let room = null;
   let timer = 0;
+
+  const raised = () => call.members.some((each) => each.you && each.hand_raised);
 
   /** @param {string} path @param {string} [method] */
   const ask = async (path, method = 'GET') => {
@@ -23,42 +28,58 @@ export function members(call, token, book, announce) {
     return response.json();
   };
 
+  /** @param {string} kind @param {string} words */
+  const mark = (kind, words) => make('span', { className: `badge ${kind}` }, words);
+
   /** @param {any} member */
   function row(member) {
+    const seen = room?.members.find((/** @type {any} */ each) => each.leg_id === member.leg_id);
     const who = member.name || book.nameOf(member.address) || member.address;
-    const muted = member.muted === true || member.muted?.includes?.('audio');
+    const muted = [member, seen ?? {}].some((each) => each.muted === true || each.muted?.includes?.('audio'));
     /** @param {string} verb @param {string} words */
     const act = (verb, words) => make('button', { type: 'button', className: 'tiny', 'aria-label': `${words} ${who}`, on: {
-      click: () => ask(`/members/${member.leg_id}/${verb}`, 'POST').then(draw).catch(() => announce(`${who} could not be changed`, true)) } }, words);
-    return make('li', {}, make('span', { className: 'name' }, who, member.call_id === call.id ? ' (you)' : '',
-      ...(muted ? [' ', make('span', { className: 'badge warn' }, 'muted')] : member.talking ? [' ', make('span', { className: 'badge good' }, 'talking')] : [])),
-      act(muted ? 'unmute' : 'mute', muted ? 'Unmute' : 'Mute'), act('remove', 'Remove'));
+      click: () => ask(`/members/${member.leg_id}/${verb}`, 'POST').then(take).catch(() => announce(`${who} could not be changed`, true)) } }, words);
+    return make('li', {}, make('span', { className: 'name' }, make('bdi', {}, who), member.you || member.call_id === call.id ? ' (you)' : ''),
+      ...(member.hand_raised ? [mark('warn', 'Hand raised')] : []), ...(member.sharing ? [mark('good', 'Shares a screen')] : []),
+      ...(muted ? [mark('warn', 'muted')] : seen?.talking ? [mark('good', 'talking')] : []),
+      ...(seen ? [act(muted ? 'unmute' : 'mute', muted ? 'Unmute' : 'Mute'), act('remove', 'Remove')] : []));
   }
 
-  /** @param {any} room */
-  function draw(room) {
-    element.hidden = false;
-    say(title, `In this room: ${room.members.length}${room.locked ? ', locked' : ''}`);
+  /** Shows who is here: as everybody in it is told, else as a moderator sees it. */
+  function draw() {
+    const told = call.members.length > 0;
+    const people = told ? call.members : room?.members ?? [];
+    const where = !told || call.room ? 'In this room' : 'In this conversation';
+    element.hidden = !people.length;
+    element.setAttribute('aria-label', where);
+    say(title, `${where}: ${told ? call.memberCount : people.length}${room?.locked ? ', locked' : ''}`);
+    hand.hidden = !told || !call.room;
+    hand.setAttribute('aria-pressed', String(raised()));
+    say(hand, raised() ? 'Lower hand' : 'Raise hand');
     const focused = list.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
-    list.replaceChildren(...room.members.map((/** @type {any} */ each) => row(each)));
+    list.replaceChildren(...people.map((/** @type {any} */ each) => row(each)));
     if (focused) list.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** @param {any} answer  the room, as a moderator is told */
+  function take(answer) {
+    room = answer;
+    draw();
   }
 
   async function look() {
     clearTimeout(timer);
     if (call.state === 'ended' || !book.isRoom(there)) return undefined;
     try {
-      if (!document.hidden) draw(await ask(''));
+      if (!document.hidden) take(await ask(''));
     } catch (error) {
-      if (!(/** @type {any} */ (error).status)) return void (timer = Number(setTimeout(look, EVERY_MS)));
-      element.hidden = false;
-      list.replaceChildren(make('li', { className: 'quiet' }, 'The settings of this room do not show its members.'));
-      return undefined;
+      if (/** @type {any} */ (error).status) return undefined; // no moderator: what everybody is told is enough
     }
     timer = Number(setTimeout(look, EVERY_MS));
     return undefined;
   }
   if (name) call.on('answered', look);
+  call.on('members', draw);
   call.on('ended', () => clearTimeout(timer));
   return element;
 }
