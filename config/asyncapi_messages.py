@@ -199,7 +199,7 @@ TOLD: Final[dict[str, Message]] = {
     ),
     "call.members": of_call(
         "Who is in the room, or in the conversation of three, that the call is in; nobody: it is in neither.",
-        room=({"type": ["string", "null"], "description": "its name; null in a conversation of three"}, "Stand-up"),
+        room=({"type": ["string", "null"], "description": "its name; null: of three"}, "Stand-up"),
         count=({"type": "integer", "description": "of all; at most 50 are listed"}, 1),
         members=({"type": "array", "items": {
             "type": "object",

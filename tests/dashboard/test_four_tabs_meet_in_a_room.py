@@ -68,6 +68,7 @@ SCENE = """({ hertz, colour, alone }) => {
       return [...pen.getImageData(3, 2, 1, 1).data].slice(0, 3);
     });
   let ear;
+  window.freshEars = () => (ear = undefined); // another call than before is heard
   window.tones = (wanted) => {
     if (!ear) {
       const context = new AudioContext();

@@ -232,7 +232,15 @@ def tell_members(told: ClientView, news: CallUpdate, leg: Leg, messages: list[Me
     if now == told.members:
         return told
     listed = [asdict(each) for each in people[:MOST_MEMBERS]]
-    messages.append({"type": "call.members", "call_id": told.call_id, "room": room, "count": len(people), "members": listed})
+    messages.append(
+        {
+            "type": "call.members",
+            "call_id": told.call_id,
+            "room": room,
+            "count": len(people),
+            "members": listed,
+        }
+    )
     return replace(told, members=now)
 
 

@@ -83,6 +83,7 @@ function start(token) {
   const phone = new Phone({ token, refreshToken: sessionStorage.getItem(REFRESH) ?? undefined });
   /** @type {Map<Call, () => void>} what sounds for a call */ const tones = new Map();
   /** @type {Map<Call, HTMLElement>} */ const cards = new Map();
+  /** @type {Set<Call>} that go on in another one */ const merged = new Set();
   /** @type {Call[]} ringing here and not yet decided */ const ringing = [];
   byId('entry-page').hidden = true;
   byId('phone').hidden = false;
@@ -155,7 +156,7 @@ function start(token) {
 
   /** @param {Call} call @param {string} reason @param {string} cause */
   function record(call, reason, cause) {
-    const word = WORDS[reason] ?? reason;
+    const word = merged.has(call) && reason === 'transferred' ? 'Merged' : WORDS[reason] ?? reason;
     const why = cause && cause !== 'normal' ? ` (${cause.replaceAll('_', ' ')})` : '';
     announce(`${party(call)}: ${word.toLowerCase()}${why}`, reason === 'failed');
     const when = new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
@@ -310,8 +311,11 @@ function start(token) {
     if (!active || !held) return;
     // With a room, the other party comes into the room.
     const room = [active, held].find((call) => call.direction === 'outbound' && book.isRoom(call.to.split('?')[0]));
-    if (room) (room === active ? held : active).transfer(room.to);
-    else active.consultOf ? active.consultOf.merge(active) : active.merge(held);
+    const over = room ? (room === active ? held : active) : active.consultOf ? active : held;
+    const stays = over === held ? active : held;
+    merged.add(over);
+    if (room) over.transfer(room.to);
+    else stays.merge(over);
     if (room === held) held.resume();
   };
   byId('test-call').onclick = () => (byId('devices').close(), dial('/public/echo', false));
