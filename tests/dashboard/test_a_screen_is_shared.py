@@ -43,7 +43,7 @@ REMEMBER = """() => {
 def share(page, who: str) -> None:
     card(page, who).get_by_role("button", name="Share screen").click()
     card(page, who).get_by_role("button", name="Stop sharing").wait_for()
-    card(page, who).get_by_text("You share your screen").wait_for()
+    card(page, who).get_by_text("Sharing your screen").wait_for()
 
 
 def talk(tab, video: bool = True):  # noqa: F811

@@ -46,7 +46,7 @@ def two_calls(page) -> None:
 def test_a_screen_is_offered_as_one_line_and_taken_away_by_the_button(talking):
     card = talking.get_by_role("article")
     card.get_by_role("button", name="Share screen").click()
-    card.get_by_text("You share your screen").wait_for()
+    card.get_by_text("Sharing your screen").wait_for()
     [asked] = sent(talking, "call.share")
     assert asked["call_id"] == "call-1" and "destination" not in asked
     assert asked["sdp"].count("m=") == 1 and "m=video" in asked["sdp"] and "a=sendonly" in asked["sdp"]
@@ -57,7 +57,7 @@ def test_a_screen_is_offered_as_one_line_and_taken_away_by_the_button(talking):
     assert [one["call_id"] for one in sent(talking, "call.hangup")] == ["call-2"]
     assert (
         card.get_by_text("Connected").is_visible()
-        and not card.get_by_text("You share your screen").is_visible()
+        and not card.get_by_text("Sharing your screen").is_visible()
     )
 
 
@@ -77,7 +77,7 @@ def test_a_refused_screen_says_why_and_who_chooses_none_is_not_blamed(talking):
     talking.evaluate("platform.refuse['call.share'] = 'not_supported'")
     card.get_by_role("button", name="Share screen").click()
     talking.get_by_text("Your screen cannot be shared: no: not_supported").wait_for()
-    assert not card.get_by_text("You share your screen").is_visible()
+    assert not card.get_by_text("Sharing your screen").is_visible()
     talking.evaluate(
         """() => { navigator.mediaDevices.getDisplayMedia = async () => {
              throw new DOMException('Permission denied', 'NotAllowedError'); }; }"""
@@ -238,6 +238,9 @@ def test_no_button_leaves_the_screen_in_any_of_these_situations(softphone, axe, 
     softphone.get_by_role("button", name="Hold and answer").click()
     softphone.get_by_role("article", name=f"Call with {LONG}").get_by_text("Connected").wait_for()
     in_sight(softphone, size, softphone.get_by_role("article", name=f"Call with {LONG}"))
+    for name in ("Swap calls", "Merge calls"):
+        box = softphone.get_by_role("button", name=name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1], (name, box)
     assert softphone.get_by_role("button", name="Merge calls").is_visible()
     assert serious(softphone, axe) == []
     softphone.get_by_role("button", name="Devices").click()

@@ -61,7 +61,8 @@ def test_one_who_was_called_may_leave_too(tab):  # noqa: F811
     pages["bob"].get_by_role("button", name="Hang up").click()
     hears(pages["alice"], "carol")
     hears(pages["carol"], "alice")
-    card(pages["alice"], "/private/carol").get_by_role("button", name="Hold").click()
+    # Her page knows carol by the name that `call.parties` brought.
+    card(pages["alice"], "Carol").get_by_role("button", name="Hold").click()
     pages["carol"].get_by_text("On hold by them").wait_for()
 
 

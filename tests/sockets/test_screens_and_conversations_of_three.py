@@ -24,6 +24,7 @@ def share(phone: Phone, call_id: str) -> str:
     screen = str(phone.expect("call.trying", req_id="s", share_of=call_id)["call_id"])
     fake_worker.carry(screen)
     phone.expect("sdp.answer", call_id=screen)
+    phone.expect("call.ringing", call_id=screen)
     phone.expect("call.answered", call_id=screen)
     return screen
 

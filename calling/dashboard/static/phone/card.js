@@ -45,7 +45,7 @@ export function card(call, announce, take, change, book) {
 
   const mute = button('mic', 'Mute', () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
   const camera = button('camera', 'Camera', () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
-  const screen = button('screen', 'Share screen', () => (call.isSharing ? call.stopSharing() : shareScreen()));
+  const screen = button('screen', 'Share', () => (call.isSharing ? call.stopSharing() : shareScreen()));
   const hold = button('pause', 'Hold', () => (call.heldBy === 'local' ? call.resume() : call.hold()));
   const pad = button('keypad', 'Keypad', () => show(keys, pad));
   const pass = button('transfer', 'Transfer', () => show(transfer, pass) && destination.focus());
@@ -86,10 +86,13 @@ export function card(call, announce, take, change, book) {
     }
   }
 
-  const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
+  /** Whether three talk in this call, and in no room. */
+  const three = () => call.members.length > 0 && !call.room;
+  const others = () => call.members.filter((each) => !each.you).map((each) => each.name || book.nameOf(each.address) || each.address);
+  const who = () => three() ? others().join(', ') : (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
-  const shared = make('span', { className: 'badge good', hidden: true }, 'You share your screen');
+  const shared = make('span', { className: 'badge good', hidden: true }, 'Sharing your screen');
   const recorded = make('span', { className: 'badge bad recorded', hidden: true }, 'Recorded');
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
@@ -163,12 +166,13 @@ export function card(call, announce, take, change, book) {
     say(camera.lastChild, call.isVideoMuted ? 'Camera off' : 'Camera');
     screen.hidden = !live || !navigator.mediaDevices?.getDisplayMedia;
     screen.setAttribute('aria-pressed', String(call.isSharing));
-    say(screen.lastChild, call.isSharing ? 'Stop sharing' : 'Share screen');
+    say(screen.lastChild, call.isSharing ? 'Stop sharing' : 'Share');
+    screen.setAttribute('aria-label', call.isSharing ? 'Stop sharing' : 'Share screen');
     shared.hidden = !call.isSharing;
     hold.setAttribute('aria-pressed', String(call.heldBy === 'local'));
     say(hold.lastChild, call.heldBy === 'local' ? 'Resume' : 'Hold');
     for (const one of [mute, hold, pad]) one.hidden = !live;
-    pass.hidden = !live || !!consult || !!call.consultOf;
+    pass.hidden = !live || !!consult || !!call.consultOf || three();
     complete.hidden = cancel.hidden = !consult;
     pictures.arrange();
     change();
@@ -188,6 +192,7 @@ export function card(call, announce, take, change, book) {
   call.on('ringing', () => ((ringing = true), refresh()));
   for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media', 'sharing']) call.on(type, refresh);
   call.on('answered', () => call.followMembers());
+  call.on('members', () => (rename(), fold(), refresh()));
   call.on('parties', () => (rename(), announce(`You are talking with ${party(call)} now`)));
   call.on('held', fold);
   call.on('held', (by) => announce(by === 'remote' ? `${party(call)} put you on hold` : 'On hold'));

@@ -9,7 +9,7 @@ const EVERY_MS = 3000;
 /** @param {import('../callwright.js').Call} call @param {() => string} token @param {{nameOf: (address: string) => string, isRoom: (address: string) => boolean}} book
  * @param {(text: string, bad?: boolean) => void} announce @returns {any} an element that shows itself in rooms */
 export function members(call, token, book, announce) {
-  const list = make('ul', {});
+  const list = make('ul', { tabIndex: 0, 'aria-label': 'Members' });
   const title = make('h3', {}, 'In this room');
   const hand = make('button', { type: 'button', className: 'tiny', hidden: true, on: { click: () => call.raiseHand(!raised()) } }, 'Raise hand');
   const element = make('section', { className: 'members', hidden: true }, make('div', { className: 'row' }, title, hand), list);
