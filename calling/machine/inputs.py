@@ -413,6 +413,7 @@ Command: TypeAlias = (
     | StartConsult
     | CompleteTransfer
     | Join
+    | Merge
     | CancelTransfer
     | Supervise
     | SetSupervision

@@ -129,7 +129,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
     if not leg.live or leg.peer_id is None or mode is None:
         return None
     source = source_for(call, leg)
-    sees, *beside = pictures_of(call, leg, source)
+    seen = pictures_of(call, leg, source)
     other = call.counterpart(leg.id)
     far = call.legs[-1] if call.legs else leg
     return PeerPlan(
@@ -145,8 +145,8 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
         answered=leg.answer is not None,
         prefer_pcmu=far.id != leg.id and far.party is Party.SIP,
         hears=source if not leg.settings.deaf or is_room(source) else None,
-        sees=sees,
-        beside=tuple(beside),
+        sees=next(iter(seen), None),
+        beside=tuple(seen[1:]),
         muted=leg.muted,
         digits_to=other.peer_id if other is not None and call.transfer is None else None,
         part=leg.part,
@@ -154,12 +154,13 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
     )
 
 
-def pictures_of(call: Call, leg: Leg, source: str | None) -> list[str | None]:
+def pictures_of(call: Call, leg: Leg, source: str | None) -> list[str]:
     """What a leg that hears `source` sees, the first of it in its first line."""
-    if source is None or not source.startswith("mix:"):
-        return [source if source not in ("music", "ringback", "announcement") else None]
-    shown = [f"peer:{each.peer_id}" for each in call.company(leg.id) if each.media.video and not each.held]
-    return [*shown] or [None]
+    if source is None or source in ("music", "ringback", "announcement"):
+        return []
+    if not source.startswith("mix:"):
+        return [source]
+    return [f"peer:{each.peer_id}" for each in call.company(leg.id) if each.media.video and not each.held]
 
 
 def is_room(source: str | None) -> bool:

@@ -29,6 +29,16 @@ def sees_screens(page, wanted: int) -> None:
     page.wait_for_function(SEES_SCREEN, arg=wanted, timeout=SECONDS, polling=700)
 
 
+def sees_both(page, name: str) -> None:
+    """A screen, and beside it the colour of that person's camera."""
+    page.wait_for_function(
+        f"""(wanted) => ({SCREENS})().length === 1 && colours().length === 2 && colours().some((one) =>
+          wanted.reduce((sum, value, at) => sum + Math.abs(value - one[at]), 0) < 120)""",
+        arg=PEOPLE[name][1],
+        timeout=SECONDS,
+    )
+
+
 # The screen that the browser gave last.
 REMEMBER = """() => {
   const native = navigator.mediaDevices.getDisplayMedia.bind(navigator.mediaDevices);
@@ -62,10 +72,7 @@ def test_the_other_party_sees_it_beside_the_camera_until_the_button_stops_it(tab
     shows(bob, "alice")
     share(alice, "/private/bob")
     sees_screens(bob, 1)
-    pictures = bob.evaluate("colours()")
-    red = PEOPLE["alice"][1]
-    near = [one for one in pictures if sum(abs(a - b) for a, b in zip(one, red, strict=True)) < 120]
-    assert len(pictures) == 2 and near, f"screen and camera: {pictures}"
+    sees_both(bob, "alice")
     card(alice, "/private/bob").get_by_role("button", name="Stop sharing").click()
     card(alice, "/private/bob").get_by_role("button", name="Share screen").wait_for()
     shows(bob, "alice")
