@@ -128,7 +128,7 @@ def test_only_who_could_transfer_one_to_the_other_may_merge_them(port, cast):
             dave.expect("call.held")
     dave.send("call.merge", req_id="g", call_id=calls[0], other_call_id=calls[1])
     dave.refused("address_not_allowed", req_id="g")
-    assert models.Call.objects.filter(state="answered").count() == 2
+    assert {models.Call.objects.get(pk=each).state for each in calls} == {"answered"}
 
 
 def test_members_are_told_to_who_asks_with_hands_mutes_and_screens(cast, come_in):  # noqa: F811
@@ -161,3 +161,12 @@ def test_members_of_a_call_that_is_not_one_s_own_are_not_told(pair, cast, port):
     carol = Phone(port, cast.carol)
     carol.send("call.members", req_id="m", call_id=call_id)
     carol.refused("not_found", req_id="m")
+
+
+def test_who_waited_and_is_moved_hears_that_the_wait_is_over(two):
+    alice, bob, carol, first, second = two
+    alice.send("call.merge", call_id=second, other_call_id=first)
+    alice.expect("call.ended", call_id=first, reason="transferred")
+    bob.expect("call.transferred", call_id=first, new_call_id=second)
+    bob.expect("call.resumed", call_id=second)
+    carol.quiet()

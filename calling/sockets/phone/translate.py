@@ -110,8 +110,11 @@ def messages_for(told: ClientView, news: CallUpdate, device_id: str) -> tuple[Cl
     regrouped = False
     for said in news.after(told.sequence):
         regrouped = regrouped or joins_anew(said, told.leg_id, leg)
-        told = replace(tell_event(told, said, leg, device_id, messages), sequence=said.sequence)
-        if told.ended or told.call_id != news.call.id:
+        told = tell_event(told, said, leg, device_id, messages)
+        if told.call_id != news.call.id:
+            return told, messages  # it has moved: the events of the other call have numbers of their own
+        told = replace(told, sequence=said.sequence)
+        if told.ended:
             return told, messages
     if leg is not None and leg.live:
         if regrouped and told.answered:
