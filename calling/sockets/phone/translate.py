@@ -25,10 +25,10 @@ from calling.machine.states import (
 )
 from calling.sdp import model
 from calling.sdp.validate import BadSdp
-from calling.sockets.participants import person_of
 
 if TYPE_CHECKING:
     from calling.sockets.call_updates import CallEvent, CallUpdate
+    from calling.sockets.participants import Participant
 
 Message = dict[str, Any]
 MOST_PICTURES = 9  # of a room on one device; an SDP holds 12 sections
@@ -248,11 +248,12 @@ def tell_members(told: ClientView, news: CallUpdate, leg: Leg, messages: list[Me
 
 
 def members_of(news: CallUpdate, leg: Leg) -> tuple[Member, ...]:
+    people: tuple[Leg | Participant, ...]
     if news.room is not None:
         people = news.room.people
     elif len(news.call.company(leg.id)) > 1:
         answered = (each for each in news.call.live_legs if each.answered and each.party is not Party.APP)
-        people = (*(person_of(news.call.id, each) for each in answered), *news.parts)
+        people = (*answered, *news.parts)
     else:
         return ()
     share = {each.part_of for each in people if each.part}
@@ -260,7 +261,7 @@ def members_of(news: CallUpdate, leg: Leg) -> tuple[Member, ...]:
         Member(
             each.id,
             each.address,
-            each.name,
+            each.name or each.address,
             "audio" in each.muted,
             each.settings.hand_raised,
             each.id in share,
