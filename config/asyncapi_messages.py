@@ -86,6 +86,11 @@ SENT: Final[dict[str, Message]] = {
         {"call_id": UUID, "destination": TEXT, "sdp?": SDP, "media?": MEDIA},
         {"req_id": "2", "call_id": CALL_ID, "destination": "/private/carol"},
     ),
+    "call.share": Message(
+        "Shows a screen to the other party, or to the room: a call of its own, which call.hangup ends.",
+        {"call_id": UUID, "sdp": SDP},
+        {"req_id": "3", "call_id": CALL_ID, "sdp": "v=0…"},
+    ),
     "call.answer": of_call("Answers a ringing call.", sdp=(SDP, "v=0…"), media_OPT=(MEDIA, {"audio": True})),
     "call.reject": of_call("Declines.", reason_OPT=({"enum": ["rejected", "busy"]}, "busy")),
     "call.hangup": of_call("Hangs up."),
@@ -94,10 +99,13 @@ SENT: Final[dict[str, Message]] = {
     "call.mute": of_call("Mutes this device.", channels_OPT=(CHANNELS, ["audio"])),
     "call.unmute": of_call("Unmutes it.", channels_OPT=(CHANNELS, ["audio"])),
     "call.dtmf": of_call("Sends digits.", digits=(DIGITS, "12#")),
+    "call.raise_hand": of_call("Raises or lowers the hand of this device.", raised_OPT=(FLAG, True)),
     "call.update": of_call("A new offer: new tracks, or an ICE restart.", sdp=(SDP, "v=0…")),
     "call.transfer": of_call("Blind transfer.", destination=(TEXT, "/private/carol")),
     "call.transfer.complete": of_call("Connects the two others of a consultation."),
     "call.transfer.cancel": of_call("Ends the consultation."),
+    "call.members": of_call("Asks to be told who is in the room of this call, now and at every change."),
+    "call.merge": of_call("The other call's party comes into this one.", other_call_id=(UUID, CALL_ID)),
     "ice.candidate": Message(
         "A candidate of the device.",
         {"candidate": TEXT, "call_id?": UUID, "sdp_mid?": {"type": ["string", "null"]},
@@ -144,12 +152,14 @@ TOLD: Final[dict[str, Message]] = {
             "type": "object",
             "properties": {"id": UUID, "from": TEXT, "to": TEXT,
                            "state": {"enum": ["active", "held", "ringing"]},
-                           "direction": {"enum": ["inbound", "outbound"]}},
+                           "direction": {"enum": ["inbound", "outbound"]}, "share": FLAG},
         }}},
         {"req_id": "1", "calls": [{"id": CALL_ID, "from": "/private/alice", "to": "/private/bob",
                                    "state": "active", "direction": "outbound"}]},
     ),
-    "call.trying": of_call("The platform has the call.", consult_of_OPT=(UUID, CALL_ID)),
+    "call.trying": of_call(
+        "The platform has the call.", consult_of_OPT=(UUID, CALL_ID), share_of_OPT=(UUID, CALL_ID)
+    ),
     "call.incoming": of_call(
         "Rings.", **{"from": (TEXT, "/private/alice")}, from_name=(TEXT, "Alice"), to=(TEXT, "/private/bob"),
         media=(MEDIA, {"audio": True, "video": False}), user_variables_OPT=(OBJECT, {"order": "7"}),
@@ -186,6 +196,17 @@ TOLD: Final[dict[str, Message]] = {
     "call.parties": of_call(
         "Who the two parties are now.", **{"from": (TEXT, "/private/alice")}, from_name=(TEXT, "Alice"),
         to=(TEXT, "/private/carol"), to_name=(TEXT, "Carol"),
+    ),
+    "call.members": of_call(
+        "Who is in the room, or in the conversation of three, that the call is in; nobody: it is in neither.",
+        room=({"type": ["string", "null"], "description": "its name; null: of three"}, "Stand-up"),
+        count=({"type": "integer", "description": "of all; at most 50 are listed"}, 1),
+        members=({"type": "array", "items": {
+            "type": "object",
+            "properties": {"leg_id": UUID, "address": TEXT, "name": TEXT, "muted": FLAG, "hand_raised": FLAG,
+                           "sharing": FLAG, "you": FLAG},
+        }}, [{"leg_id": LEG_ID, "address": "/private/bob", "name": "Bob", "muted": False,
+              "hand_raised": False, "sharing": False, "you": False}]),
     ),
     "room": Message(
         "A room, after a command about it.",

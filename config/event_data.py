@@ -120,6 +120,11 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
         **BY_LEG, "to": TO, "reason": text(REASON.words, "busy"), "cause": CAUSE,
         "target_leg_id": uuid("the leg that was not reached"), "sip_code": CODE,
     },
+    "call.merged": {
+        **BY_LEG,
+        "merged_call_id": uuid("the call whose other party came into this one"),
+        "target_leg_id": uuid("that party's leg"),
+    },
     "call.user_event": {**BY_LEG, "event": Field({"type": "object"}, "what was sent", {"order": 7})},
     "call.expiring": {"seconds_left": whole("until the call reaches its `max_duration`", 60)},
     "call.ended": {

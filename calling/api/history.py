@@ -70,7 +70,7 @@ class HistoryView(SwitchboardView):
         query.know("page_size", "page_token")
         query.check()
         holder = bearer(self, request)
-        own = models.Leg.objects.filter(leg_selection.legs_of(holder))
+        own = models.Leg.objects.filter(leg_selection.legs_of(holder), part="")  # no shared screens
         mine = own.filter(call_id=OuterRef("pk"))
         rows = models.Call.objects.filter(project_id=holder.project_id).filter(Exists(mine))
         made = Exists(mine.filter(role=history.CALLER))

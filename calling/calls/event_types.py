@@ -7,7 +7,7 @@ from typing import Final
 _WORDS: Final = {
     "call": (
         "created", "ringing", "answered", "held", "resumed", "muted", "unmuted", "dtmf", "consult_started",
-        "transfer_requested", "transferred", "transfer_failed", "user_event", "expiring", "ended",
+        "transfer_requested", "transferred", "transfer_failed", "merged", "user_event", "expiring", "ended",
     ),
     "leg": ("ended", "connected", "media_lost", "quality", "supervising", "supervising_ended"),
     **dict.fromkeys(

@@ -1,7 +1,8 @@
 """A shared screen or a further camera: a leg of its own beside the leg of the party that shares it.
 
 In a room it is one more member, though the room be locked; in a call between two the other party sees it
-instead of the party's camera. It is a call of its own in the same media session, so that it ends alone.
+beside the party's camera where its device takes two pictures, else instead of it. It is a call of its own in
+the same media session, so that it ends alone.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ MOST_PARTS = 4  # of one party at once
 
 
 def share(
-    holder: TokenHolder, call_id: str, leg_id: str, part: str, sdp: object, device_id: str
+    holder: TokenHolder, call_id: str, leg_id: str | None, part: str, sdp: object, device_id: str
 ) -> tuple[str, str]:
-    """Let the party of `leg_id` show one more picture; (call id, leg id) of what shows it.
+    """Let the party of `leg_id` (None: its only leg there) show one more picture; (call id, leg id) of that.
 
     `part`: one of PARTS. Raises InvalidParams where nobody could see it, Refused before the answer.
     """
@@ -86,6 +87,11 @@ def audience(call: Call, owner: Leg, caller: Leg) -> Leg:
     other = call.counterpart(owner.id)
     if other is None or other.party is Party.APP:
         raise invalid("screenShare", "There is nobody to share with.", "not_supported")
-    if caller.media.video and not other.media.receive_video:
+    if caller.media.video and not other.media.receive_video and not takes_more_lines(other):
         raise invalid("screenShare", "The other party receives no picture.", "not_supported")
     return Leg(str(uuid7()), Role.CALLEE, Party.APP, other.address, other.name, app="share", app_ref=owner.id)
+
+
+def takes_more_lines(leg: Leg) -> bool:
+    """Whether its device can be asked for a line that a picture comes in (`call.update`)."""
+    return leg.kind == "phone" and placement.can_be_asked(leg)

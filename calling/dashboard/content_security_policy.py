@@ -23,6 +23,7 @@ def content(script: str = "'self'", style: str = "'self'", font: str = "'none'")
             f"font-src {font}",
             "img-src 'self' data:",
             "media-src 'self' blob:",
+            "manifest-src 'self'",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
@@ -36,7 +37,9 @@ CONTENT = content()
 ADMIN = content("'self' 'unsafe-eval'", "'self' 'unsafe-inline'", "'self'")
 # Swagger UI writes style attributes.
 REFERENCE = content(style="'self' 'unsafe-inline'", font="'self' data:")
-PERMISSIONS = "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(), display-capture=()"
+PERMISSIONS = (
+    "camera=(self), microphone=(self), speaker-selection=(self), geolocation=(), display-capture=(self)"
+)
 
 
 def policy_of(path: str) -> str:

@@ -39,6 +39,7 @@ COMMANDS: dict[type, Rule] = {
     inputs.StartConsult: transfer.consult,
     inputs.CompleteTransfer: transfer.complete_consult,
     inputs.Join: transfer.join,
+    inputs.Merge: transfer.merge,
     inputs.CancelTransfer: transfer.cancel_consult,
     inputs.Supervise: supervision.supervise,
     inputs.SetSupervision: supervision.set_supervision,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from calling.machine.inputs import Hangup
 from calling.machine.reasons import Cause, EndedBy, EndReason
-from calling.machine.states import Attempt, AttemptState, CallState, Leg, LegState, Party, Role
+from calling.machine.states import Attempt, AttemptState, Call, CallState, Leg, LegState, Party, Role
 from calling.machine.supervision import over, party_left
 from calling.machine.turn import Turn
 
@@ -130,11 +130,35 @@ def leave(
     others = [
         other for other in call.legs if other.answered and other.id != leg_id and other.party is not Party.APP
     ]
+    if goes_on_without(call, leg_id):
+        end_leg(turn, call_id, leg_id, EndReason.HANGUP, cause)
+        return
     waits = transfer is not None and transfer.waiting == leg_id
     if leg.role is Role.TARGET and others and is_scripted(turn, call_id) and not waits:
         end_leg(turn, call_id, leg_id, EndReason.HANGUP, cause)
         return
     end_call(turn, call_id, EndReason.HANGUP, cause, by)
+
+
+def goes_on_without(call: Call, leg_id: str) -> bool:
+    """Whether that leg is one of three in a conversation: two go on."""
+    return call.transfer is None and len(call.company(leg_id)) > 1
+
+
+def lose(
+    turn: Turn,
+    call_id: str,
+    leg_id: str,
+    cause: str,
+    by: EndedBy = EndedBy.PLATFORM,
+    sip_code: int | None = None,
+    sip_headers: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """An answered leg has failed: of three it leaves alone, else the call ends with it."""
+    if goes_on_without(turn.call(call_id), leg_id):
+        end_leg(turn, call_id, leg_id, EndReason.FAILED, cause)
+    else:
+        end_call(turn, call_id, EndReason.FAILED, cause, by, sip_code, sip_headers)
 
 
 def hang_up(turn: Turn, call_id: str, command: Hangup) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from calling.machine.ending import end_call, end_leg, fail_leg
+from calling.machine.ending import end_leg, fail_leg, lose
 from calling.machine.inputs import PeerMissing, Reanswered, WorkerMoved
 from calling.machine.reasons import Cause, EndedBy, EndReason
 from calling.machine.ringing import await_media
@@ -114,4 +114,4 @@ def fail_moved_leg(turn: Turn, call_id: str, leg_id: str) -> None:
     if transfer is not None and transfer.by == leg_id:
         end_leg(turn, call_id, leg_id, EndReason.FAILED, Cause.WORKER_LOST)
     else:
-        end_call(turn, call_id, EndReason.FAILED, Cause.WORKER_LOST, EndedBy.PLATFORM)
+        lose(turn, call_id, leg_id, Cause.WORKER_LOST)

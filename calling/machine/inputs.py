@@ -157,6 +157,16 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Merge:
+    """A conversation of three: the other party of `other_leg_id` in `other_id` moves into this call, where
+    `leg_id` stays; both legs are of whoever merges."""
+
+    leg_id: str
+    other_id: str
+    other_leg_id: str
+
+
+@dataclass(frozen=True)
 class CancelTransfer:
     leg_id: str
 
@@ -403,6 +413,7 @@ Command: TypeAlias = (
     | StartConsult
     | CompleteTransfer
     | Join
+    | Merge
     | CancelTransfer
     | Supervise
     | SetSupervision

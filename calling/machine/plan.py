@@ -48,6 +48,7 @@ class PeerPlan:
     prefer_pcmu: bool = False
     hears: str | None = None
     sees: str | None = None
+    beside: tuple[str, ...] = ()  # what else it sees, where its device takes more pictures than one
     muted: frozenset[str] = frozenset()  # kinds that nobody gets from this peer
     digits_to: str | None = None  # the peer that gets this one's digits
     part: str = ""  # screen or device: a further picture of its owner
@@ -98,10 +99,13 @@ def source_for(call: Call, leg: Leg) -> str | None:
         if leg.held or other.app in ("script", "busy", "no-answer", "share", "supervision"):
             return None
         return f"room:{other.app_ref}" if other.app == "room" else other.app
-    if other.held:
+    others = call.company(leg.id)
+    if all(each.held for each in others):
         return "music"
     if leg.held:
         return None
+    if len(others) > 1:
+        return sum_of(each.peer_id for each in others if each.peer_id and not each.held)
     if is_coming(other):
         return "ringback"
     return f"peer:{other.peer_id}" if other.peer_id else None
@@ -125,6 +129,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
     if not leg.live or leg.peer_id is None or mode is None:
         return None
     source = source_for(call, leg)
+    seen = pictures_of(call, leg, source)
     other = call.counterpart(leg.id)
     far = call.legs[-1] if call.legs else leg
     return PeerPlan(
@@ -140,12 +145,22 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
         answered=leg.answer is not None,
         prefer_pcmu=far.id != leg.id and far.party is Party.SIP,
         hears=source if not leg.settings.deaf or is_room(source) else None,
-        sees=source if source not in ("music", "ringback", "announcement") else None,
+        sees=next(iter(seen), None),
+        beside=tuple(seen[1:]),
         muted=leg.muted,
         digits_to=other.peer_id if other is not None and call.transfer is None else None,
         part=leg.part,
         output_volume=leg.settings.output_volume,
     )
+
+
+def pictures_of(call: Call, leg: Leg, source: str | None) -> list[str]:
+    """What a leg that hears `source` sees, the first of it in its first line."""
+    if source is None or source in ("music", "ringback", "announcement"):
+        return []
+    if not source.startswith("mix:"):
+        return [source]
+    return [f"peer:{each.peer_id}" for each in call.company(leg.id) if each.media.video and not each.held]
 
 
 def is_room(source: str | None) -> bool:
@@ -154,10 +169,11 @@ def is_room(source: str | None) -> bool:
 
 
 def show_parts(calls: Iterable[Call], peers: dict[str, PeerPlan]) -> None:
-    """Tell whose further picture a peer is, and let the other party of a call between two see it.
+    """Tell whose further picture a peer is, and let the other parties of a call outside of rooms see it.
 
-    A screen goes before a further camera, the newer one before the older. Where the other party sees
-    something else than its counterpart (music, a transfer), that stays.
+    A screen goes before a further camera, the newer one before the older, and all before who talks: that is
+    seen beside them, where the device has a line for it. Where another party sees something else than its
+    company (music, a transfer), that stays.
     """
     homes = {leg.id: (call, leg) for call in calls for leg in call.live_legs}
     parts = [leg for _, leg in homes.values() if leg.part_of in homes and leg.answered]
@@ -166,11 +182,16 @@ def show_parts(calls: Iterable[Call], peers: dict[str, PeerPlan]) -> None:
         if part.peer_id not in peers or owner.peer_id is None:
             continue
         peers[part.peer_id] = replace(peers[part.peer_id], owner=owner.peer_id)
-        other = call.counterpart(owner.id)
-        seer = peers.get(other.peer_id or "") if other is not None else None
-        shown = {f"peer:{owner.peer_id}"} | {f"peer:{leg.peer_id}" for leg in parts}
-        if seer is not None and seer.sees in shown and part.media.video:
-            peers[seer.peer_id] = replace(seer, sees=f"peer:{part.peer_id}")
+        if not part.media.video:
+            continue
+        for other in call.company(owner.id):
+            seer = peers.get(other.peer_id or "")
+            shown = {f"peer:{leg.peer_id}" for leg in (*call.company(other.id), *parts)}
+            if seer is None or not (seer.sees in shown or (seer.hears or "").startswith("mix:")):
+                continue
+            before = [name for name in (seer.sees, *seer.beside) if name is not None]
+            pictured = (name for name in before if peers[name.removeprefix("peer:")].media.video)
+            peers[seer.peer_id] = replace(seer, sees=f"peer:{part.peer_id}", beside=tuple(pictured))
 
 
 def let_supervise(calls: Iterable[Call], peers: dict[str, PeerPlan]) -> None:
@@ -206,8 +227,8 @@ def let_supervise(calls: Iterable[Call], peers: dict[str, PeerPlan]) -> None:
                     said.setdefault(place.peer_id, []).append(plan.peer_id)
     for peer_id, voices in said.items():
         before = peers[peer_id].hears or ""
-        other = peer_id if before == "echo" else before.removeprefix("peer:")
-        kept = [other] if before == "echo" or before.startswith("peer:") else []
+        other = peer_id if before == "echo" else before.removeprefix("peer:").removeprefix("mix:")
+        kept = other.split(",") if before == "echo" or before.startswith(("peer:", "mix:")) else []
         peers[peer_id] = replace(peers[peer_id], hears=sum_of([*kept, *voices]))
 
 

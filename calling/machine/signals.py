@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calling.machine import inputs
-from calling.machine.ending import end_call, end_leg, fail_leg, hang_up, is_scripted
+from calling.machine.ending import end_call, end_leg, fail_leg, hang_up, is_scripted, lose
 from calling.machine.failover import fail_moved_leg, media_described
 from calling.machine.inputs import Hangup
 from calling.machine.reasons import Cause, EndedBy, EndReason, sip_reason
@@ -113,7 +113,7 @@ def media_failed(turn: Turn, call_id: str, signal: inputs.MediaFailed) -> None:
         if transfer and leg.id == transfer.by:
             end_leg(turn, call_id, leg.id, EndReason.FAILED, signal.cause)
         elif turn.call(call_id).live:
-            end_call(turn, call_id, EndReason.FAILED, signal.cause, EndedBy.PLATFORM)
+            lose(turn, call_id, leg.id, signal.cause)
 
 
 def media_lost(turn: Turn, call_id: str, signal: inputs.MediaLost) -> None:
@@ -226,7 +226,7 @@ def sip_failed(turn: Turn, call_id: str, signal: inputs.SipFailed) -> None:
         return
     reason, cause = sip_reason(signal.code), f"sip_{signal.code}"
     if leg.answered:
-        end_call(turn, call_id, EndReason.FAILED, cause, EndedBy(leg.role.value), signal.code, signal.headers)
+        lose(turn, call_id, leg.id, cause, EndedBy(leg.role.value), signal.code, signal.headers)
     else:
         fail_leg(turn, call_id, leg.id, reason, cause, None, signal.code, signal.headers)
 

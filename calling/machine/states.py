@@ -276,6 +276,14 @@ class Call:
         people = (leg for leg in others if leg.party is not Party.APP)
         return next(people, others[0] if others else None)
 
+    def company(self, leg_id: str) -> tuple[Leg, ...]:
+        """Everybody that this leg talks with: its counterpart, and in a conversation of three both others."""
+        first = self.counterpart(leg_id)
+        if first is None or first.party is Party.APP or self.transfer is not None:
+            return (first,) if first is not None else ()
+        people = (leg for leg in self.legs if leg.answered and leg.party is not Party.APP)
+        return tuple(leg for leg in people if leg.id != leg_id)
+
     def rung_for(self, leg: Leg) -> Leg | None:
         """For whom a leg rings: who waits for a target, else the caller."""
         targeted = self.transfer is not None and leg.id in self.transfer.targets
@@ -283,14 +291,14 @@ class Call:
         return waiting or self.role(Role.CALLER)
 
     def held_by(self, leg_id: str) -> str | None:
-        """`local` if this leg holds, `remote` if only the other does (docs/contract.md#hold)."""
+        """`local` if this leg holds, `remote` if only the others do (docs/contract.md#hold)."""
         leg = self.leg(leg_id)
         if leg is None or not leg.answered:
             return None
         if leg.held:
             return "local"
-        other = self.counterpart(leg_id)
-        return "remote" if other is not None and other.held else None
+        others = self.company(leg_id)
+        return "remote" if others and all(other.held for other in others) else None
 
     @property
     def next_deadline(self) -> datetime | None:

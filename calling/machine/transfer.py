@@ -10,6 +10,7 @@ from calling.machine.inputs import (
     CompleteTransfer,
     Connect,
     Join,
+    Merge,
     Refused,
     RunScript,
     StartConsult,
@@ -33,6 +34,8 @@ def require_free(call: Call, leg: Leg) -> None:
         raise Refused("A transfer is already pending.", "transferring")
     if call.consult_id is not None:
         raise Refused("A consultation is already pending.", "consulting")
+    if len(call.company(leg.id)) > 1:
+        raise Refused("In a conversation of three nobody is transferred or added.", "answered")
 
 
 def start(turn: Turn, call_id: str, command: StartTransfer) -> None:
@@ -145,6 +148,35 @@ def join(turn: Turn, call_id: str, command: Join) -> None:
     if own.held:
         turn.set_leg(second.id, own.id, held=False)
     move_leg(turn, first, turn.call(second.id), transferor, target, waiting)
+
+
+def merge(turn: Turn, call_id: str, command: Merge) -> None:
+    """Two calls of one party become a conversation of three; the second may consult from the first."""
+    first, second = turn.call(call_id), turn.call(command.other_id)
+    own, spare = turn.leg(first.id, command.leg_id), turn.leg(second.id, command.other_leg_id)
+    consults = first.consult_id == second.id and second.consulting
+    for call, leg in ((first, own), (second, spare)):
+        if not consults:
+            require_free(call, leg)
+        elif not leg.answered or call.transfer is not None:
+            raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
+    if first.id == second.id or (not consults and (first.consulting or second.consulting)):
+        raise Refused("A consultation is pending.", "consulting")
+    here, there = first.company(own.id), second.company(spare.id)
+    if not here or not there or Party.APP in (here[0].party, there[0].party):
+        raise Refused("Only two conversations with people can be merged.", first.state.value)
+    moved = replace(there[0], role=Role.TARGET, former_call_id=second.id)
+    timers = tuple(timer for timer in second.timers if timer.leg_id == moved.id)
+    remaining = tuple(leg for leg in second.legs if leg.id != moved.id)
+    turn.set(second.id, legs=remaining, timers=tuple(t for t in second.timers if t not in timers))
+    turn.set(second.id, consulting=False)
+    turn.set(first.id, legs=(*first.legs, moved), timers=(*first.timers, *timers), consult_id=None)
+    turn.emit("call.transferred", second.id, moved.id, new_call_id=first.id, to=moved.address)
+    if turn.leg(first.id, own.id).held:
+        turn.set_leg(first.id, own.id, held=False)
+        turn.emit("call.resumed", first.id, own.id)
+    turn.emit("call.merged", first.id, own.id, merged_call_id=second.id, target_leg_id=moved.id)
+    end_call(turn, second.id, EndReason.TRANSFERRED, by=EndedBy(spare.role.value))
 
 
 def move_leg(turn: Turn, first: Call, second: Call, transferor: Leg, target: Leg, waiting: Leg) -> None:

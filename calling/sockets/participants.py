@@ -32,6 +32,7 @@ class Participant:
     deaf: bool = False
     talking: bool = False
     part: str = ""  # screen or device: a further picture of another participant
+    part_of: str = ""  # that participant's id
     volume: float = 0.0  # dB, how loud the others hear it in a room
     settings: Settings = field(default_factory=Settings)
     address: str = ""
@@ -78,6 +79,7 @@ def person_of(call_id: str, leg: Leg) -> Participant:
         leg.media.video,
         leg.settings.deaf,
         part=leg.part,
+        part_of=leg.part_of or "",
         settings=leg.settings,
         address=leg.address,
     )

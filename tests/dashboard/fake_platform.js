@@ -92,6 +92,12 @@
         if (platform.answering === 'answer') this.hear({ type: 'call.answered', call_id: id });
         return undefined;
       }
+      if (type === 'call.share') {
+        const id = `call-${++platform.calls}`;
+        this.hear({ type: 'call.trying', req_id, call_id: id, share_of: call_id });
+        this.hear({ type: 'sdp.answer', call_id: id, sdp: await answer(id, message.sdp) });
+        return this.hear({ type: 'call.answered', call_id: id });
+      }
       if (type === 'call.answer' || type === 'call.update') {
         this.hear({ type: 'sdp.answer', call_id, sdp: await answer(call_id, message.sdp) });
         if (type === 'call.answer') this.hear({ type: 'call.answered', call_id });

@@ -68,12 +68,14 @@ SCENE = """({ hertz, colour, alone }) => {
       return [...pen.getImageData(3, 2, 1, 1).data].slice(0, 3);
     });
   let ear;
+  window.freshEars = () => (ear = undefined); // another call than before is heard
   window.tones = (wanted) => {
+    const heard = phone.activeCalls[0]?.remoteStream.getAudioTracks() ?? [];
+    if (!heard.length) return [];
     if (!ear) {
       const context = new AudioContext();
       ear = Object.assign(context.createAnalyser(), { fftSize: 8192, smoothingTimeConstant: 0.2 });
-      context.createMediaStreamSource(new MediaStream(phone.activeCalls[0].remoteStream.getAudioTracks()))
-        .connect(ear);
+      context.createMediaStreamSource(new MediaStream(heard)).connect(ear);
     }
     const bins = new Float32Array(ear.frequencyBinCount);
     ear.getFloatFrequencyData(bins);

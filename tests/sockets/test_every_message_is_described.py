@@ -18,7 +18,7 @@ from config.env import ROOT
 
 SAID_IN = ("phone/translate.py", "phone/consumer.py", "phone/session.py", "phone/auth.py",
            "phone/moderation.py", "frames.py")  # fmt: skip
-NOT_OF_THE_CLIENT = {"token.refresh", "auth", "ping", "calls.list"}
+NOT_OF_THE_CLIENT = {"token.refresh", "auth", "ping", "calls.list", "call.members"}
 
 
 def test_every_message_that_a_device_may_send_is_described() -> None:

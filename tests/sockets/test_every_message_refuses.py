@@ -31,6 +31,9 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "call.consult": (CAROL, {"destination": 7}),
     "call.transfer.complete": ({}, {"call_id": 7}),
     "call.transfer.cancel": ({}, {"call_id": 7}),
+    "call.share": ({"sdp": fake_worker.SDP}, {"sdp": 7}),
+    "call.merge": ({"other_call_id": str(uuid4())}, {"other_call_id": 7}),
+    "call.raise_hand": ({}, {"raised": 7}),
 }
 NO_VERBS = {"call.create", "ice.candidate", "ice.done"}  # tested in test_wrong_frames and test_coming_in
 WRONG = {"not_found", "invalid_parameter", "missing_required_parameter", "invalid_sdp", "invalid_digits"}

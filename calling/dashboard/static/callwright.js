@@ -22,6 +22,10 @@ export { Call, CallError };
  *   receiveVideo?: boolean, stream?: MediaStream}} MediaOptions  what flows; absent: audio both ways
  * @typedef {MediaOptions & {callerId?: string, sipHeaders?: Record<string, string>, metadata?: object}} CallOptions
  * @typedef {{url?: string, token: string | (() => string | Promise<string>), refreshToken?: string, playAudio?: boolean}} PhoneOptions
+ * @typedef {{microphone?: string, camera?: string, speaker?: string, noiseSuppression?: boolean}} Devices
+ *   ids of devices; `noiseSuppression`: the browser's own, absent: as it likes
+ * @typedef {{leg_id: string, address: string, name: string, muted: boolean, hand_raised: boolean, sharing: boolean,
+ *   you: boolean}} Member
  * @typedef {'ringing'|'active'|'held'|'ended'} CallState
  * @typedef {{audio: boolean, video: boolean, receive_audio: boolean, receive_video: boolean}} Flow
  */
@@ -45,7 +49,7 @@ export class Phone extends Emitter {
   #wanted = false;
   #timers = { ping: 0, pong: 0, again: 0 };
   #renewing = 0;
-  /** @type {{microphone?: string, camera?: string, speaker?: string}} */ devices = {};
+  /** @type {Devices} */ devices = {};
   /** @type {string | undefined} */ deviceId;
   /** @type {RTCIceServer[]} */ iceServers = [];
   /** @type {any} */ subscriber = null;
@@ -81,6 +85,11 @@ export class Phone extends Emitter {
 
   /** Calls that have not ended. @returns {Call[]} */
   get activeCalls() {
+    return this.#live.filter((call) => !call.shareOf);
+  }
+
+  /** The same with the screens that are shared in them. */
+  get #live() {
     return [...new Set(this.#calls.values())].filter((call) => call.state !== 'ended' && !this.#announced.includes(call));
   }
 
@@ -134,10 +143,12 @@ export class Phone extends Emitter {
     });
   }
 
-  /** @param {string} destination @param {CallOptions} options @param {object} message @returns {Promise<Call>} @internal */
-  async dial(destination, options, message) {
+  /** @param {string} destination @param {CallOptions} options @param {object} message
+   * @param {Call | null} [shareOf]  the call that it shows a screen in @returns {Promise<Call>} @internal */
+  async dial(destination, options, message, shareOf = null) {
     const hint = /[?&]channel=video\b/.test(destination) ? { video: true } : {};
     const call = new Call(this, { direction: 'outbound', from: this.subscriber?.address ?? '', to: destination });
+    call.shareOf = shareOf;
     if (!this.ready) await this.connect();
     const req_id = call.reqId = this.nextId();
     /** @type {Promise<any> | undefined} */ let trying;
@@ -145,7 +156,7 @@ export class Phone extends Emitter {
       await call.offer({ ...hint, ...options }, (sdp, media) => {
         trying = this.#request(req_id, call); // its clock runs from here: a camera prompt may take its time
         trying.catch(() => {});
-        return { ...message, req_id, destination, sdp, media };
+        return { ...message, req_id, ...(destination ? { destination, media } : {}), sdp };
       });
       await trying;
     } catch (error) {
@@ -164,7 +175,7 @@ export class Phone extends Emitter {
   }
 
   /** Chooses devices by id for the next calls and for those now live.
-   * @param {{microphone?: string, camera?: string, speaker?: string}} choice */
+   * @param {Devices} choice */
   async useDevices(choice) {
     Object.assign(this.devices, choice);
     await Promise.all(this.activeCalls.map((call) => call.useDevices(choice)));
@@ -239,9 +250,9 @@ export class Phone extends Emitter {
   /** @param {number} code @param {string} reason */
   #retry(code, reason) {
     this.#clearTimers();
-    if (!this.#wanted) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
+    if (!this.#wanted) for (const call of this.#live) call.finish('failed', 'device_lost');
     if (this.#wanted) {
-      if (Date.now() - this.#lostAt > GRACE_MS) for (const call of this.activeCalls) call.finish('failed', 'device_lost');
+      if (Date.now() - this.#lostAt > GRACE_MS) for (const call of this.#live) call.finish('failed', 'device_lost');
       // Whoever talks is back first. All others of a restarted proxy spread themselves, or they come at once.
       const [least, most, some] = this.activeCalls.length || code === 4429 ? [250, 2000, 0.5] : [1000, 30000, 0];
       const full = code === 4429 ? 5000 : Math.min(least * 2 ** this.#attempts, most);
@@ -386,7 +397,7 @@ export class Phone extends Emitter {
    * @param {{id: string, from: string, to: string, state: CallState, direction: string}[]} listed */
   #reconcile(listed) {
     const known = new Map(listed.map((one) => [one.id, one]));
-    for (const call of this.activeCalls) {
+    for (const call of this.#live) {
       const state = known.get(call.id)?.state;
       if (state) call.carryOn(state);
       // It ended meanwhile; the platform says why in a moment, and this page knows no reason of its own.

@@ -59,12 +59,12 @@ Step = ClosePeer | MakePeer | Describe | Accept | Route | StopScriptRun | StartS
 
 def routing(peer: PeerPlan) -> tuple[object, ...]:
     own = (peer.digits_to, peer.call_id, peer.leg_id, peer.owner, peer.output_volume, peer.tells)
-    return (peer.hears, peer.sees, peer.muted, *own)
+    return (peer.hears, peer.sees, peer.beside, peer.muted, *own)
 
 
 def sources(peer: PeerPlan) -> set[str]:
     """The peers that this one hears or sees, or that it tells."""
-    names = (peer.hears, peer.sees)
+    names = (peer.hears, peer.sees, *peer.beside)
     found = {name.removeprefix("peer:") for name in names if name and name.startswith("peer:")}
     return found.union(mixed(peer.hears), peer.tells)
 

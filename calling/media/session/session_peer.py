@@ -197,6 +197,9 @@ class SessionPeer:
         if self.overlay is not None and self.overlay.source("video") is not None:
             seen = self.overlay  # a file with a picture
         self.port.set_video_source(seen)
+        beside = [self._make(name) for name in self.plan.beside]
+        for number in range(1, len(self.port.outlets()) - 1):
+            self.port.set_video_source(beside[number - 1] if number <= len(beside) else None, number)
 
     def hear_room(self, source: Source | None) -> None:
         """Let it hear its room, behind what is played to it alone."""

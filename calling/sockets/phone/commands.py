@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from calling import models
-from calling.commands import call_commands, dial
+from calling.commands import call_commands, dial, merging, sharing
 from calling.commands.params import InvalidParams, invalid
 from calling.sockets import frames
 from calling.sockets.frames import Frame
+from calling.sockets.phone.translate import ClientView
 from rest import errors
 from tokens.authentication import InvalidToken
 from tokens.subjects import TokenHolder
@@ -41,16 +42,21 @@ VERBS: dict[str, Verb] = {
     "call.transfer": transfer,
     "call.transfer.complete": call_commands.complete_transfer,
     "call.transfer.cancel": call_commands.cancel_transfer,
+    "call.merge": merging.merge,
+    "call.raise_hand": merging.raise_hand,
     "ice.candidate": call_commands.candidate,
     "ice.done": call_commands.candidates_done,
 }
 GATHERS = frozenset({"call.answer", "call.update"})
-MAKES = frozenset({"call.create", "call.consult"})
+MAKES = frozenset({"call.create", "call.consult", "call.share"})
 TRICKLES = frozenset({"ice.candidate", "ice.done"})
 
 
 def make(holder: TokenHolder, frame: Frame, device_id: str) -> tuple[str, str]:
-    """`call.create` or `call.consult`: (call id, leg id of this device)."""
+    """`call.create`, `call.consult` or `call.share`: (call id, leg id of this device)."""
+    if frame.type == "call.share":
+        sdp = frame.fields.get("sdp")
+        return sharing.share(holder, required_call(frame), None, "screen", sdp, device_id)
     if frame.type == "call.create":
         call_id = str(dial.dial(holder, frame.fields, key="destination", device_id=device_id).id)
     else:
@@ -59,6 +65,11 @@ def make(holder: TokenHolder, frame: Frame, device_id: str) -> tuple[str, str]:
         )
     leg = models.Leg.objects.filter(call_id=call_id, role="caller").values_list("id", flat=True).first()
     return call_id, str(leg)
+
+
+def end_share(holder: TokenHolder, told: ClientView, device_id: str) -> None:
+    """Hang up a shared screen whose call this device has left."""
+    call_commands.hangup(holder, told.call_id, {"leg": told.leg_id}, device_id)
 
 
 def required_call(frame: Frame) -> str:

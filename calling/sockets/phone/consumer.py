@@ -8,6 +8,7 @@ is sent), 4429 (flood). A browser that closes it 1001 has left the page.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import clock
@@ -17,6 +18,8 @@ from calling.sockets.device_consumer import NO_TOKEN, DeviceConsumer
 from calling.sockets.frames import BadFrame, Frame
 from calling.sockets.phone import auth, commands, moderation
 from calling.sockets.phone.session import PhoneSession
+from calling.sockets.phone.translate import ClientView
+from rest import errors
 from tokens.authentication import InvalidToken
 from tokens.subjects import TokenHolder
 
@@ -56,6 +59,10 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
             case "calls.list":
                 calls = await run_for_socket(auth.calls_of, line.device_id)
                 line.say({"type": "calls", "req_id": frame.req_id, "calls": calls})
+            case "call.members":
+                if not line.follow_members(commands.required_call(frame)):
+                    raise errors.NotFound
+                hub.the_hub().look(line)
             case kind if kind in commands.MAKES:
                 await self.make(line, frame)
             case kind if kind in commands.VERBS:
@@ -77,8 +84,8 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         finally:
             line.making -= 1
         trying: dict[str, Any] = {"type": "call.trying", "req_id": frame.req_id, "call_id": call_id}
-        if frame.type == "call.consult":
-            trying["consult_of"] = frame.call_id
+        if frame.type != "call.create":
+            trying["consult_of" if frame.type == "call.consult" else "share_of"] = frame.call_id
         line.say(trying)
         offers = frame.fields.get("sdp") is not None
         line.made(frame.req_id, call_id, leg_id, offers, None if offers else frame.call_id)
@@ -100,6 +107,13 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
             line.gathering.discard(found)
         if frame.type not in commands.TRICKLES:
             hub.the_hub().look(line)
+
+    async def end_parts(self, line: PhoneSession, parts: list[ClientView]) -> None:
+        """Hang up the screens of a call that is over; one that cannot be now ends with its media."""
+        for each in parts:
+            with contextlib.suppress(Exception):
+                await run_for_socket(commands.end_share, line.holder, each, line.device_id)
+        hub.the_hub().look(line)
 
     # --- coming in and staying ----------------------------------------------------------------------
 
@@ -125,7 +139,9 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
             line.inherit(before)
             if before.on_expiry is not None:
                 before.on_expiry("replaced")
+            before.on_parts_left = None
         line.on_expiry = self.over
+        line.on_parts_left = lambda parts: self.spawn(self.end_parts(line, parts))
         self.session = line
         self.stranger.leave()
         the_hub.attach(line)

@@ -7,6 +7,7 @@ new.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 from calling.machine.states import Role
@@ -31,6 +32,8 @@ class PhoneSession(DeviceSession[ClientView]):
         self.created: OrderedDict[str | int, str] = OrderedDict()  # req_id → call id
         self.aliases: dict[str, str] = {}  # the former id of a call that moved → its new one
         self.warned_for: object = None
+        self.dropped: set[str] = set()  # legs of screens that are being hung up
+        self.on_parts_left: Callable[[list[ClientView]], None] | None = None  # to be hung up
 
     # --- news -------------------------------------------------------------------------------------
 
@@ -55,7 +58,16 @@ class PhoneSession(DeviceSession[ClientView]):
                 self.gathering.discard(told.call_id)
             else:
                 self.told[leg_id] = told
+        self.drop_parts()
         return again
+
+    def drop_parts(self) -> None:
+        """End the shared screens of calls that this device is in no more."""
+        left = [each for each in self.told.values() if each.part_of and each.part_of not in self.told]
+        left = [each for each in left if each.leg_id not in self.dropped]
+        self.dropped |= {each.leg_id for each in left}
+        if left and self.on_parts_left is not None:
+            self.on_parts_left(left)
 
     def discover(self, found: DeviceLeg, about: CallUpdate | None) -> None:
         if found.leg_id in self.told or about is None:
@@ -74,7 +86,8 @@ class PhoneSession(DeviceSession[ClientView]):
     def made(
         self, req_id: str | int | None, call_id: str, leg_id: str, gathers: bool, shares: str | None = None
     ) -> None:
-        """`shares`: the call whose media this one uses too; its answer is not told a second time."""
+        """`shares`: the call whose media this one uses too; its answer is not told a second time. Of a shared
+        screen the next look says whose it is."""
         known = [told.serial for told in self.told.values() if told.call_id == shares]
         self.told[leg_id] = ClientView(call_id, leg_id, serial=max(known, default=0))
         if gathers:
@@ -83,6 +96,13 @@ class PhoneSession(DeviceSession[ClientView]):
             self.created[req_id] = call_id
             while len(self.created) > MAX_REQ_IDS:
                 self.created.popitem(last=False)
+
+    def follow_members(self, call_id: str) -> bool:
+        """Tell from now on who is in the room of a call; False where there is no such call here."""
+        call_id = self.aliases.get(call_id, call_id)
+        found = {leg: told for leg, told in self.told.items() if told.call_id == call_id}
+        self.told |= {leg: replace(told, follows=True, members=(None, 0, ())) for leg, told in found.items()}
+        return bool(found)
 
     def call_of_candidate(self, call_id: str | None, req_id: str | int | None) -> str | None:
         """Which call a candidate is for: named, by the create's req_id, or the only one that gathers."""

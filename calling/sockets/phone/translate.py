@@ -12,16 +12,44 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from calling.machine.states import Attempt, AttemptState, Call, Leg, LegState, Media, MediaState, Role
+from calling.machine.states import (
+    Attempt,
+    AttemptState,
+    Call,
+    Leg,
+    LegState,
+    Media,
+    MediaState,
+    Party,
+    Role,
+)
 from calling.sdp import model
 from calling.sdp.validate import BadSdp
 
 if TYPE_CHECKING:
     from calling.sockets.call_updates import CallEvent, CallUpdate
+    from calling.sockets.participants import Participant
 
 Message = dict[str, Any]
 MOST_PICTURES = 9  # of a room on one device; an SDP holds 12 sections
+MOST_MEMBERS = 50  # listed in one `call.members`
 DONE_HERE = (AttemptState.ANSWERED_ELSEWHERE, AttemptState.REJECTED, AttemptState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody in a room, or in a conversation of three, as the others are told of them."""
+
+    leg_id: str
+    address: str
+    name: str
+    muted: bool
+    hand_raised: bool
+    sharing: bool
+    you: bool
+
+
+Company = tuple[str | None, int, tuple[Member, ...]]  # name of the room, how many are there, who
 
 
 @dataclass(frozen=True)
@@ -38,6 +66,10 @@ class ClientView:
     serial: int = 0  # of the offer whose answer was told
     asked: int = 0  # the serial for which a fresh offer was asked
     other: tuple[str, int] | None = None  # the other party's leg and serial, to see its re-offers
+    follows: bool = False  # it wants to be told who is in the room
+    members: Company = (None, 0, ())  # that it was told of
+    three: bool = False  # it is in a conversation of three
+    part_of: str | None = None  # the leg of this device whose shared screen it is
     pictures: tuple[int, int] = (0, 0)  # lines offered and pictures to see, when more lines were asked for
     ended: bool = False
 
@@ -56,6 +88,7 @@ def initial_view(leg_id: str, news: CallUpdate, device_id: str) -> ClientView:
         held_by=news.call.held_by(leg_id) if mine else None,
         serial=leg.serial if leg.media_state is MediaState.CONNECTED else leg.serial - 1,
         other=other_serial(news.call, leg_id),
+        part_of=leg.part_of,
     )
 
 
@@ -63,6 +96,8 @@ def messages_for(told: ClientView, news: CallUpdate, device_id: str) -> tuple[Cl
     """The messages that a device has not had yet, and what it then knows."""
     messages: list[Message] = []
     leg = news.call.leg(told.leg_id)
+    if leg is not None and leg.part_of != told.part_of:
+        told = replace(told, part_of=leg.part_of)
     if leg is not None and told.rung and not told.answered:
         lost = lost_ring(leg, device_id)
         if lost is not None:
@@ -75,16 +110,20 @@ def messages_for(told: ClientView, news: CallUpdate, device_id: str) -> tuple[Cl
     regrouped = False
     for said in news.after(told.sequence):
         regrouped = regrouped or joins_anew(said, told.leg_id, leg)
-        told = replace(tell_event(told, said, leg, device_id, messages), sequence=said.sequence)
-        if told.ended or told.call_id != news.call.id:
+        told = tell_event(told, said, leg, device_id, messages)
+        if told.call_id != news.call.id:
+            return told, messages  # it has moved: the events of the other call have numbers of their own
+        told = replace(told, sequence=said.sequence)
+        if told.ended:
             return told, messages
     if leg is not None and leg.live:
         if regrouped and told.answered:
             messages.extend(parties(told.call_id, news, leg))
         if told.answered:
             told = tell_recording(told, news, messages)
+            told = tell_members(told, news, leg, messages)
         told = ask_for_offer(told, news.call, leg, device_id, messages)
-        told = ask_for_lines(told, len(news.pictured - {leg.id}), leg, device_id, messages)
+        told = ask_for_lines(told, pictures_for(news, leg), leg, device_id, messages)
     return told, messages
 
 
@@ -183,6 +222,56 @@ def tell_recording(told: ClientView, news: CallUpdate, messages: list[Message]) 
     return replace(told, recorded=recorded)
 
 
+def tell_members(told: ClientView, news: CallUpdate, leg: Leg, messages: list[Message]) -> ClientView:
+    """Who is in the room or conversation of three with this leg, where its device follows that."""
+    three = news.room is None and len(news.call.company(leg.id)) > 1
+    if told.three and not three:
+        messages.extend(parties(told.call_id, news, leg))  # two are left
+    if three != told.three:
+        told = replace(told, three=three)
+    people = members_of(news, leg) if told.follows else ()
+    room = news.room.name if news.room is not None and told.follows else None
+    now = (room, len(people), people[:MOST_MEMBERS])
+    if now == told.members:
+        return told
+    listed = [asdict(each) for each in people[:MOST_MEMBERS]]
+    messages.append(
+        {
+            "type": "call.members",
+            "call_id": told.call_id,
+            "room": room,
+            "count": len(people),
+            "members": listed,
+        }
+    )
+    return replace(told, members=now)
+
+
+def members_of(news: CallUpdate, leg: Leg) -> tuple[Member, ...]:
+    people: tuple[Leg | Participant, ...]
+    if news.room is not None:
+        people = news.room.people
+    elif len(news.call.company(leg.id)) > 1:
+        answered = (each for each in news.call.live_legs if each.answered and each.party is not Party.APP)
+        people = (*answered, *news.parts)
+    else:
+        return ()
+    share = {each.part_of for each in people if each.part}
+    return tuple(
+        Member(
+            each.id,
+            each.address,
+            each.name or each.address,
+            "audio" in each.muted,
+            each.settings.hand_raised,
+            each.id in share,
+            each.id == leg.id,
+        )
+        for each in people
+        if not each.part
+    )
+
+
 def talk_messages(told: ClientView, said: CallEvent, messages: list[Message]) -> None:
     """Mute, digits, captions and transfers. `by` says whose they are: this leg's, or the other party's."""
     own, facts, message = said.leg_id == told.leg_id, said.facts, {"call_id": told.call_id}
@@ -234,12 +323,24 @@ def ask_for_offer(
     return replace(told, other=now) if now != before else told
 
 
+def pictures_for(news: CallUpdate, leg: Leg) -> int:
+    """How many pictures this leg may be shown at once; 0 where the lines of its offer are enough."""
+    if news.room is not None or news.pictured:
+        people = news.room.people if news.room is not None else ()
+        own = {leg.id} | {each.id for each in people if each.part_of == leg.id}
+        return len(news.pictured - own) if leg.media.receive_video else 0
+    others = news.call.company(leg.id)
+    screens = sum(1 for each in news.parts if each.shown and each.part_of != leg.id)
+    cameras = sum(1 for each in others if each.media.video) if leg.media.receive_video else 0
+    return screens + cameras if screens or len(others) > 1 else 0
+
+
 def ask_for_lines(
     told: ClientView, pictures: int, leg: Leg, device_id: str, messages: list[Message]
 ) -> ClientView:
-    """`call.update` for a line per picture of a room; asked again only where either number has changed."""
+    """`call.update` for a line per picture; asked again only where either number has changed."""
     ready = leg.media_state is MediaState.CONNECTED and leg.device_id == device_id and not leg.offered
-    if not ready or not leg.media.receive_video or leg.serial > told.serial:
+    if not ready or leg.serial > told.serial:
         return told
     lines = sum(1 for kind, used, _ in sections(leg.offer) if kind == "video" and used)
     now = lines, min(pictures, MOST_PICTURES)
@@ -345,4 +446,5 @@ def summary(news: CallUpdate, leg: Leg, call_id: str) -> Message:
         "to": callee,
         "state": "held" if held else "active" if leg.answered else "ringing",
         "direction": "outbound" if leg.role is Role.CALLER else "inbound",
+        **({"share": True} if leg.part else {}),
     }

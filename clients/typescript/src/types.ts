@@ -9,6 +9,7 @@ export type EventType =
   | 'call.ended'
   | 'call.expiring'
   | 'call.held'
+  | 'call.merged'
   | 'call.muted'
   | 'call.resumed'
   | 'call.ringing'

@@ -16,6 +16,7 @@ import { CallError, Emitter } from './emitter.js';
 
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
  * `dtmf` (digit, by), `caption` (text, by, final), `recording` (on), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
+ * `sharing` (on): a screen is shown to the others from here, `members` (members): who is in the room or conversation of three,
  * `parties` ({from, fromName, to, toName}: a transfer changed who is at the other end),
  * `ended` (reason, cause, {sipCode, sipHeaders}). */
 export class Call extends Emitter {
@@ -28,6 +29,12 @@ export class Call extends Emitter {
   #restarting = false;
   /** @type {any} an update asked for while an offer was out */ #waiting = null;
   #renewing = 0;
+  #follows = false;
+  /** @type {Call | null} the screen shown in this call */ #share = null;
+  /** @type {Call | null} of a screen: the call it is shown in @internal */ shareOf = null;
+  /** @type {import('../callwright.js').Member[]} who is in its room or conversation of three, as `followMembers` asked */ members = [];
+  memberCount = 0; // of all: at most 50 are in `members`
+  /** @type {string | null} the name of the room it is in; null also in a conversation of three */ room = null;
   id = '';
   reqId = '';
   /** @type {CallState} */ state = 'ringing';
@@ -140,10 +147,75 @@ export class Call extends Emitter {
     (this.consultOf ?? this).#say('call.transfer.cancel');
   }
 
-  /** @param {{microphone?: string, camera?: string, speaker?: string}} choice  device ids */
-  async useDevices({ microphone, camera, speaker }) {
+  /** Puts the other party of another call into this one: the three then hear each other. @param {Call} other */
+  merge(other) {
+    this.#say('call.merge', { other_call_id: other.id });
+  }
+
+  /** True while a screen is shown to the others from here. */
+  get isSharing() {
+    return !!this.#share;
+  }
+
+  /** Lets the person choose a screen, window or tab, and shows it to the others until `stopSharing`, or until the person
+   * stops it in the browser. Rejects where nobody could see it, or the person chose nothing.
+   * @param {DisplayMediaStreamOptions} [options] @returns {Promise<MediaStream>} what is shown */
+  async shareScreen(options = { video: true, audio: false }) {
+    if (this.#share) return /** @type {MediaStream} */ (this.#share.localStream);
+    const stream = await navigator.mediaDevices.getDisplayMedia(options);
+    const [picture] = stream.getVideoTracks();
+    picture.contentHint ||= 'detail';
+    try {
+      if (this.state === 'ended') throw new CallError('closed', 'the call is over');
+      const shown = { stream: new MediaStream([picture]), receiveAudio: false, receiveVideo: false };
+      const share = await this.#phone.dial('', shown, { type: 'call.share', call_id: this.id }, this);
+      if (/** @type {string} */ (this.state) === 'ended' || picture.readyState === 'ended') {
+        share.hangup(); // given up while the platform was asked
+        share.close();
+        return stream;
+      }
+      this.#share = share;
+      picture.addEventListener('ended', () => this.stopSharing());
+      share.on('error', (error) => this.emit('error', error));
+      share.on('ended', () => this.#shared(share));
+    } catch (error) {
+      stream.getTracks().forEach((track) => track.stop());
+      throw error;
+    }
+    this.emit('sharing', true);
+    return stream;
+  }
+
+  /** Takes the screen away; the call goes on. */
+  stopSharing() {
+    const share = this.#share;
+    share?.hangup();
+    share?.finish('hangup', 'normal');
+  }
+
+  /** @param {Call} share  one that is over */
+  #shared(share) {
+    if (this.#share !== share) return;
+    this.#share = null;
+    this.emit('sharing', false);
+  }
+
+  /** Has the platform tell who is in this call's room, or conversation of three: `members`, now and at every change. */
+  followMembers() {
+    this.#follows = true;
+    this.#say('call.members');
+  }
+
+  /** Shows the others of a room one's hand, or takes it down. @param {boolean} [raised] */
+  raiseHand(raised = true) {
+    this.#say('call.raise_hand', { raised });
+  }
+
+  /** @param {import('../callwright.js').Devices} choice */
+  async useDevices({ microphone, camera, speaker, noiseSuppression }) {
     if (speaker !== undefined) await this.#setSpeaker(speaker);
-    const want = { audio: microphone !== undefined && this.#flow.audio, video: camera !== undefined && this.#flow.video };
+    const heard = microphone !== undefined || noiseSuppression !== undefined;
+    const want = { audio: heard && this.#flow.audio, video: camera !== undefined && this.#flow.video };
     if (!want.audio && !want.video) return;
     const fresh = await navigator.mediaDevices.getUserMedia(this.#constraints(want));
     for (const track of fresh.getTracks()) {
@@ -221,6 +293,9 @@ export class Call extends Emitter {
       }
       case 'call.dtmf':
         return this.#tell('dtmf', message.digit, message.by ?? 'remote');
+      case 'call.members':
+        Object.assign(this, { members: message.members, memberCount: message.count, room: message.room });
+        return this.#tell('members', this.members);
       case 'call.caption':
         return this.#tell('caption', message.text, message.by ?? 'remote', !!message.final);
       case 'call.recording':
@@ -257,6 +332,7 @@ export class Call extends Emitter {
     if (state === 'active' && before === 'ringing') (this.answeredAt ??= new Date()), this.#tell('answered');
     else if (state === 'active' && before === 'held') (this.heldBy = null), this.#tell('resumed');
     else if (state === 'held' && before !== 'held') (this.heldBy ??= 'remote'), this.#tell('held', this.heldBy);
+    if (this.#follows && state !== 'ringing') this.#say('call.members');
     if (this.peerConnection && this.peerConnection.connectionState !== 'connected') this.#restartIce();
   }
 
@@ -273,6 +349,7 @@ export class Call extends Emitter {
     this.state = 'ended';
     this.endedAt ??= new Date();
     clearTimeout(this.#renewing);
+    this.stopSharing();
     this.#phone.forget(this);
     this.peerConnection?.close();
     this.localStream?.getTracks().forEach((track) => track.stop());
@@ -294,10 +371,10 @@ export class Call extends Emitter {
 
   /** @param {{audio?: any, video?: any}} want @returns {MediaStreamConstraints} */
   #constraints({ audio, video }) {
-    const { microphone, camera } = this.#phone.devices;
-    /** @param {any} wish @param {string | undefined} id */
-    const pick = (wish, id) => wish && { ...(id ? { deviceId: { ideal: id } } : {}), ...(typeof wish === 'object' ? wish : {}) };
-    return { audio: pick(audio, microphone) || false, video: pick(video, camera) || false };
+    const { microphone, camera, noiseSuppression } = this.#phone.devices;
+    /** @param {any} wish @param {string | undefined} id @param {object} [more] */
+    const pick = (wish, id, more) => wish && { ...more, ...(id ? { deviceId: { ideal: id } } : {}), ...(typeof wish === 'object' ? wish : {}) };
+    return { audio: pick(audio, microphone, noiseSuppression === undefined ? {} : { noiseSuppression }) || false, video: pick(video, camera) || false };
   }
 
   /** A fresh connection with this call's tracks; an older one is replaced. */

@@ -47,13 +47,14 @@ export function card(call, announce, take, change, book) {
 
   const mute = button('mic', t('Mute'), () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
   const camera = button('camera', t('Camera'), () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
+  const screen = button('screen', t('Share'), () => (call.isSharing ? call.stopSharing() : shareScreen()));
   const hold = button('pause', t('Hold'), () => (call.heldBy === 'local' ? call.resume() : call.hold()));
   const pad = button('keypad', t('Keypad'), () => show(keys, pad));
   const pass = button('transfer', t('Transfer'), () => show(transfer, pass) && destination.focus());
   const end = button('end', t('Hang up'), () => call.hangup(), 'bad');
   const complete = button('join', t('Connect them'), () => call.completeTransfer(), 'main');
   const cancel = button('close', t('Back to this call'), () => call.cancelTransfer());
-  const verbs = make('div', { className: 'verbs' }, mute, camera, hold, pad, pass, complete, cancel, end);
+  const verbs = make('div', { className: 'verbs' }, mute, camera, screen, hold, pad, pass, complete, cancel, end);
 
   const sent = make('output', { className: 'mono', 'aria-label': t('Digits sent') });
   const press = (/** @type {string} */ digit) => {
@@ -87,14 +88,18 @@ export function card(call, announce, take, change, book) {
     }
   }
 
-  const who = () => (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
+  /** Whether three talk in this call, and in no room. */
+  const three = () => call.members.length > 0 && !call.room;
+  const others = () => call.members.filter((each) => !each.you).map((each) => each.name || book.nameOf(each.address) || each.address);
+  const who = () => three() ? others().join(', ') : (call.direction === 'inbound' ? call.fromName || book.nameOf(call.from) : call.toName || book.nameOf(call.to)) || party(call);
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
+  const shared = make('span', { className: 'badge good', hidden: true }, t('Sharing your screen'));
   const recorded = make('span', { className: 'badge bad recorded', hidden: true }, t('Recorded'));
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
-    make('div', { className: 'row' }, time, recorded, state)), caller(call), pictures.element, caption,
+    make('div', { className: 'row' }, time, shared, recorded, state)), caller(call), pictures.element, caption,
     make('div', { className: 'meters' }, quality, microphone(call)), members(call, book.token, book, announce), keys, transfer, verbs);
   element.addEventListener('phone:digit', (/** @type {any} */ event) => press(event.detail));
 
@@ -121,6 +126,16 @@ export function card(call, announce, take, change, book) {
     for (const [panel, opener] of [[keys, pad], [transfer, pass]]) {
       panel.hidden = true;
       opener.setAttribute('aria-expanded', 'false');
+    }
+  }
+
+  async function shareScreen() {
+    try {
+      await call.shareScreen();
+    } catch (error) {
+      const { name, message } = /** @type {Error} */ (error);
+      if (name === 'NotAllowedError') announce(t('No screen was chosen'));
+      else announce(t('Your screen cannot be shared: {problem}', { problem: message }), true);
     }
   }
 
@@ -151,10 +166,15 @@ export function card(call, announce, take, change, book) {
     camera.hidden = !live || !pictured;
     camera.setAttribute('aria-pressed', String(call.isVideoMuted));
     say(camera.lastChild, call.isVideoMuted ? t('Camera off') : t('Camera'));
+    screen.hidden = !live || !navigator.mediaDevices?.getDisplayMedia;
+    screen.setAttribute('aria-pressed', String(call.isSharing));
+    say(screen.lastChild, call.isSharing ? t('Stop sharing') : t('Share'));
+    screen.setAttribute('aria-label', call.isSharing ? t('Stop sharing') : t('Share screen'));
+    shared.hidden = !call.isSharing;
     hold.setAttribute('aria-pressed', String(call.heldBy === 'local'));
     say(hold.lastChild, call.heldBy === 'local' ? t('Resume') : t('Hold'));
     for (const one of [mute, hold, pad]) one.hidden = !live;
-    pass.hidden = !live || !!consult || !!call.consultOf;
+    pass.hidden = !live || !!consult || !!call.consultOf || three();
     complete.hidden = cancel.hidden = !consult;
     pictures.arrange();
     change();
@@ -172,7 +192,9 @@ export function card(call, announce, take, change, book) {
   }, 1000);
 
   call.on('ringing', () => ((ringing = true), refresh()));
-  for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media']) call.on(type, refresh);
+  for (const type of ['trying', 'answered', 'held', 'resumed', 'muted', 'unmuted', 'media', 'sharing']) call.on(type, refresh);
+  call.on('answered', () => call.followMembers());
+  call.on('members', () => (rename(), fold(), refresh()));
   call.on('parties', () => (rename(), announce(t('You are talking with {name} now', { name: party(call) }))));
   call.on('held', fold);
   call.on('held', (by) => announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) }) : t('On hold')));

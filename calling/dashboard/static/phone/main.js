@@ -85,6 +85,7 @@ function start(token) {
   const phone = new Phone({ token, refreshToken: sessionStorage.getItem(REFRESH) ?? undefined });
   /** @type {Map<Call, () => void>} what sounds for a call */ const tones = new Map();
   /** @type {Map<Call, HTMLElement>} */ const cards = new Map();
+  /** @type {Set<Call>} that go on in another one */ const merged = new Set();
   /** @type {Call[]} ringing here and not yet decided */ const ringing = [];
   byId('entry-page').hidden = true;
   byId('phone').hidden = false;
@@ -140,7 +141,7 @@ function start(token) {
 
   function swappable() {
     const talking = phone.activeCalls.filter((call) => call.answeredAt);
-    byId('swap').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
+    byId('swap').hidden = byId('merge').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
     const active = talking.find((call) => call.state === 'active');
     say(byId('keypad-for'), active ? t('Keypad: digits go to {name}', { name: nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active) }) : t('Keypad'));
@@ -157,7 +158,7 @@ function start(token) {
 
   /** @param {Call} call @param {string} reason @param {string} cause */
   function record(call, reason, cause) {
-    const word = WORDS[reason] ?? reason;
+    const word = merged.has(call) && reason === 'transferred' ? t('Merged') : WORDS[reason] ?? reason;
     const why = cause && cause !== 'normal' ? ` (${causeWords(cause)})` : '';
     announce(`${party(call)}: ${word.charAt(0).toLowerCase()}${word.slice(1)}${why}`, reason === 'failed');
     const when = new Date().toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
@@ -307,6 +308,19 @@ function start(token) {
     active?.hold();
     held?.resume();
   };
+  byId('merge').onclick = () => {
+    const [active, held] = ['active', 'held'].map((state) => phone.activeCalls.find((call) => call.state === state));
+    if (!active || !held) return;
+    // With a room, the other party comes into the room.
+    const room = [active, held].find((call) => call.direction === 'outbound' && book.isRoom(call.to.split('?')[0]));
+    const over = room ? (room === active ? held : active) : active.consultOf ? active : held;
+    const stays = over === held ? active : held;
+    merged.add(over);
+    if (room) over.transfer(room.to);
+    else stays.merge(over);
+    if (room === held) held.resume();
+  };
+  byId('test-call').onclick = () => (byId('devices').close(), dial('/public/echo', false));
   deviceChoice(phone, announce);
   noticeChoice(byId('notices'), announce);
   swappable();

@@ -12,6 +12,22 @@ const PATTERNS = {
   busy: { steps: [[[425], 0.5, 0.5]], volume: 0.08 },
 };
 
+const RINGS = ['ringtone', 'waiting'];
+/** @type {HTMLAudioElement | null} through which the chosen device rings */
+let bell = null;
+
+/** Rings from now on at that speaker. Absent: where everything else is heard. @param {string} [speaker]  id of a device */
+export async function ringAt(speaker) {
+  bell?.pause();
+  bell = null;
+  if (!speaker) return;
+  context ??= new AudioContext();
+  const element = new Audio();
+  await /** @type {any} */ (element).setSinkId?.(speaker);
+  element.srcObject = new MediaStreamAudioDestinationNode(context).stream;
+  bell = element;
+}
+
 /** Plays a pattern until the returned function is called, or for `seconds`. One period is a buffer that the audio
  * clock repeats: a tab in the background has hardly any timers.
  * @param {keyof typeof PATTERNS} name @param {number} [seconds] @returns {() => void} */
@@ -19,10 +35,19 @@ export function play(name, seconds = Infinity) {
   context ??= new AudioContext();
   context.resume().catch(() => {}); // silent until the page was touched; the pattern goes on meanwhile
   const source = new AudioBufferSourceNode(context, { buffer: period(context, PATTERNS[name]), loop: true });
-  source.connect(context.destination);
+  source.connect(RINGS.includes(name) ? outlet(context) : context.destination);
   source.start();
   if (seconds < Infinity) source.stop(context.currentTime + seconds);
   return () => source.disconnect();
+}
+
+/** @param {AudioContext} context @returns {AudioNode} what leads to the device that rings */
+function outlet(context) {
+  if (!bell) return context.destination;
+  const out = new MediaStreamAudioDestinationNode(context);
+  bell.srcObject = out.stream;
+  bell.play().catch(() => {});
+  return out;
 }
 
 /** @param {AudioContext} context @param {{steps: any[], volume: number}} pattern */

@@ -16,6 +16,7 @@ EventType: TypeAlias = Literal[
     "call.ended",
     "call.expiring",
     "call.held",
+    "call.merged",
     "call.muted",
     "call.resumed",
     "call.ringing",
