@@ -259,6 +259,14 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "503: the carrier has no capacity. 603: declined.",
             ),
             Word(
+                "sip-trace",
+                "SIP trace",
+                "The SIP messages of a call between the platform and phones or carriers, as they were sent "
+                "and received. They are kept only while an owner has switched that on for the project, and "
+                "show telephone numbers and addresses, but no passwords and keys.",
+                ("sip-code",),
+            ),
+            Word(
                 "set-aside",
                 "Set aside",
                 "Money of the balance that live calls may still use. What they do not use is available "

@@ -22,6 +22,7 @@ from calling.dashboard.pages import (
     recordings,
     resources,
     scripts,
+    sip_trace,
     webhook_actions,
     webhook_forms,
     webhooks,
@@ -39,6 +40,8 @@ pages = [
     path("calls/<str:call_id>/listen", listen.listen, name="listen"),
     path("calls/<str:call_id>/listen/<str:leg_id>", listen.supervisor, name="supervisor"),
     path("calls/<str:call_id>/listen/<str:leg_id>/stop", listen.stop, name="stop_listening"),
+    path("calls/<str:call_id>/sip-trace", sip_trace.trace, name="sip_trace"),
+    path("calls/<str:call_id>/sip-trace.<str:form>", sip_trace.download, name="sip_trace_file"),
     path("calls/<str:call_id>/<str:action>", live.act, name="act"),
     path("glossary", glossary.glossary, name="glossary"),
     path("charts", history.charts, name="charts"),
@@ -91,6 +94,8 @@ pages = [
     path("project/invite/<str:invite_id>/withdraw", join.withdraw, name="withdraw_invite"),
     path("project/staff/<int:user_id>/remove", project.remove_role, name="remove_role"),
     path("project/staff", project.set_role, name="set_role"),
+    path("project/sip-trace", sip_trace.set_tracing, name="set_tracing"),
+    path("project/sip-trace/delete", sip_trace.forget, name="forget_traces"),
     path("project/new", project.create, name="create_project"),
 ]
 

@@ -12,6 +12,7 @@ from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.push import PushRing, PushSubscription
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
+from calling.models.sip_trace import SipMessage, SipTracing
 from calling.models.staff import SecondFactor, StaffAction, StaffInvite, StaffRole
 from calling.models.trunk import Trunk
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
@@ -43,6 +44,8 @@ __all__ = [
     "ScriptRun",
     "SecondFactor",
     "SipDialog",
+    "SipMessage",
+    "SipTracing",
     "StaffAction",
     "StaffInvite",
     "StaffRole",
