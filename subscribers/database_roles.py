@@ -22,7 +22,7 @@ CLOSED = (
     "auth_group_permissions", "django_session", "django_admin_log", "calling_staffrole",
     "calling_secondfactor", "calling_staffaction", "calling_staffinvite", "callwright_fence",
     "django_content_type", "django_migrations", "subscribers_storedanswer", "calling_siptracing",
-    "calling_sipmessage",
+    "calling_sipmessage", "calling_savedsearch",
 )  # fmt: skip
 # What it reads and never writes.
 READ = ("calling_mediaworker",)

@@ -10,6 +10,7 @@ from calling.models.ledger import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.models.meeting import Meeting, Member
 from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.push import PushRing, PushSubscription
+from calling.models.saved_search import SavedSearch
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
 from calling.models.sip_trace import SipMessage, SipTracing
@@ -41,6 +42,7 @@ __all__ = [
     "PushRing",
     "PushSubscription",
     "Recording",
+    "SavedSearch",
     "ScriptRun",
     "SecondFactor",
     "SipDialog",
