@@ -1,4 +1,4 @@
-"""SIP messages of a call as rows of a ladder: a column per leg, an arrow for the way a message went. Pure."""
+"""SIP messages of a call as rows of a ladder: a column per leg, an arrow for the way a message went."""
 
 from __future__ import annotations
 
