@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import wave
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from calling import models
 from tests.dashboard.test_pages_are_accessible import axe, serious  # noqa: F401
@@ -77,10 +79,17 @@ def test_a_player_gets_the_part_that_it_asks_for(world, recording, tmp_path, ask
 
 
 def test_going_to_another_place_is_no_other_listening(world, recording):
-    client = signed_in(world, "vera")
-    for asked in ("bytes=0-", "bytes=4000-", "bytes=8000-8999"):
-        client.get(f"/dashboard/recordings/{recording.pk}", HTTP_RANGE=asked)
-    assert models.StaffAction.objects.filter(action="recording.listen").count() == 1
+    noted = models.StaffAction.objects.filter(action="recording.listen")
+    path = f"/dashboard/recordings/{recording.pk}"
+    for asked in ("bytes=4000-", "bytes=4000-", "bytes=8000-8999"):
+        signed_in(world, "vera").get(path, HTTP_RANGE=asked)
+    assert noted.count() == 1, "and it is noted wherever it begins"
+    signed_in(world, "vera").get(path, HTTP_RANGE="bytes=0-")
+    signed_in(world, "otto").get(path, HTTP_RANGE="bytes=1-")
+    assert [row.name for row in noted.order_by("id")] == ["vera", "vera", "otto"]
+    noted.update(at=timezone.now() - timedelta(hours=2))
+    signed_in(world, "otto").get(path, HTTP_RANGE="bytes=1-")
+    assert noted.count() == 4
 
 
 def test_it_is_loaded_when_asked_for_and_moves_the_player(desk, recording, axe):  # noqa: F811

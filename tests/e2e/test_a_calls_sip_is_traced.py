@@ -60,7 +60,7 @@ async def conversation(cast: Cast, edge: EdgeProcess) -> str:
             assert code == 200
             await call.send_digit("7")
             refused = await ringing.ask("REFER", extra=[("Refer-To", "<sip:nobody@callwright>")])
-            assert refused.code == 404
+            assert refused is not None and refused.code == 404
             await ringing.hangup()
             await notice(call, Finished)
             await callers.state(str(row.id), lambda call: call.state == "ended")

@@ -58,8 +58,7 @@ def trace(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     text = request.GET.get("from", "0")
     first = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
     found = list(rows[first : first + PER_PAGE + 1])
-    if first == 0:
-        record(request, staff, "call.sip_trace", row.pk)
+    record(request, staff, "call.sip_trace", row.pk, **({"from": first} if first else {}))
     context = {
         "call": row,
         "legs": legs,
