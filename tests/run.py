@@ -54,6 +54,7 @@ GROUPS = (
     Group("SIP tests with sipp", ("sipp",), ("sip-tester",)),
     Group("SIP tests with baresip", ("baresip",), ("baresip",)),
     Group("SIP tests with Linphone", ("linphonec",), ("linphone-cli",)),
+    Group("SIP traces as Wireshark reads them", ("tshark",), ("tshark",)),
     Group("SIP tests through a proxy", ("kamailio",), ("kamailio",)),
     Group("TURN tests with coturn", ("turnserver",), ("coturn",)),
     Group("tests of browsers that trust an authority", ("certutil",), ("libnss3-tools",)),

@@ -328,6 +328,14 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 ),
             ),
             Word(
+                "sip-trace",
+                "SIP trace",
+                "The SIP messages of a call between the platform and phones or carriers, as they were sent "
+                "and received. They are kept only while an owner has switched that on for the project, and "
+                "show telephone numbers and addresses, but no passwords and keys.",
+                ("sip-code",),
+            ),
+            Word(
                 "set-aside",
                 gettext_noop("Set aside"),
                 gettext_noop(

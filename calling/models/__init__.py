@@ -10,8 +10,10 @@ from calling.models.ledger import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.models.meeting import Meeting, Member
 from calling.models.operation import Operation, Recording, ScriptRun
 from calling.models.push import PushRing, PushSubscription
+from calling.models.saved_search import SavedSearch
 from calling.models.session import MediaSession, MediaWorker
 from calling.models.sip_dialog import SipDialog
+from calling.models.sip_trace import SipMessage, SipTracing
 from calling.models.staff import SecondFactor, StaffAction, StaffInvite, StaffRole
 from calling.models.trunk import Trunk
 from calling.models.webhook import Delivery, DeliveryAttempt, WebhookEndpoint
@@ -40,9 +42,12 @@ __all__ = [
     "PushRing",
     "PushSubscription",
     "Recording",
+    "SavedSearch",
     "ScriptRun",
     "SecondFactor",
     "SipDialog",
+    "SipMessage",
+    "SipTracing",
     "StaffAction",
     "StaffInvite",
     "StaffRole",

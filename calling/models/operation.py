@@ -69,6 +69,7 @@ class Recording(models.Model):
     # wanted, running, finished, failed; empty where none was asked for
     transcript_state = models.CharField(max_length=10, default="", db_default="", editable=False)
     transcript_beat = models.DateTimeField(null=True, editable=False)
+    waveform = models.BinaryField(null=True, editable=False, help_text="see calling.media.recording.envelope")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What may be forgotten, once an hour: old events, deliveries and messages, expired
+"""What may be forgotten, once an hour: old events, deliveries, messages and SIP traces, expired
 tokens, kept answers, candidates.
 
 Deletes in small batches, so that no lock is held for long and a stop is heard between them. Calls and
@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 import clock
 from calling.commands import ice_candidates
-from calling.models import Conversation, StaffAction, TextMessage
+from calling.models import Call, Conversation, SipMessage, SipTracing, StaffAction, TextMessage
 from subscribers import idempotency
 from tokens import issue
 
@@ -51,6 +52,12 @@ STATUS_ENDPOINTS = """
 DELETE FROM calling_webhookendpoint e WHERE e.call_id IS NOT NULL AND e.created_at < %(before)s
   AND NOT EXISTS (SELECT 1 FROM calling_delivery d WHERE d.endpoint_id = e.id)
   AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.id = e.call_id AND c.state <> 'ended')
+"""
+
+COUNT_TRACE = """
+UPDATE calling_siptracing SET bytes = coalesce(
+    (SELECT sum(octet_length(m.data)) FROM calling_sipmessage m WHERE m.project_id = %(project)s), 0)
+WHERE project_id = %(project)s
 """
 
 
@@ -94,9 +101,23 @@ def forget_messages(before: datetime) -> int:
     return done
 
 
+def forget_sip_messages(before: datetime) -> int:
+    """Delete SIP messages older than `before`, and those of calls that were deleted while an edge still wrote
+    them; then count anew what each traced project has. How many."""
+    gone = ~Exists(Call.objects.filter(pk=OuterRef("call_id")))
+    done = 0
+    for rows in (SipMessage.objects.filter(at__lt=before), SipMessage.objects.filter(gone)):
+        while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
+            done += SipMessage.objects.filter(pk__in=batch).delete()[0]
+    for project_id in SipTracing.objects.values_list("pk", flat=True):
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT_TRACE, {"project": project_id})
+    return done
+
+
 def forget_all() -> int:
     """Everything that has had its time. Harmless at any moment and side by side."""
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
-    done += forget_messages(before)
+    done += forget_messages(before) + forget_sip_messages(before)
     return done + forget_failed_sign_ins(before) + forget_events(before)

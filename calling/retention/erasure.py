@@ -149,6 +149,7 @@ def remove(row: models.Call) -> int:
     models.WebhookEndpoint.objects.filter(call_id=row.pk).delete()
     models.Member.objects.filter(call_id=row.pk).delete()
     models.SipDialog.objects.filter(call_id=row.pk).delete()
+    models.SipMessage.objects.filter(call_id=row.pk).delete()
     peers = [peer_id for peer_id in row.legs.values_list("peer_id", flat=True) if peer_id is not None]
     models.IceCandidate.objects.filter(peer_id__in=peers).delete()
     row.delete()

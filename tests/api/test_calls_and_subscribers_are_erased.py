@@ -16,6 +16,7 @@ from calling.media.recording import store
 from calling.retention import erasure
 from calling.webhooks import publish
 from subscribers.models import Address, Subscriber
+from tests.dashboard.fixtures import trace
 from tests.support import fake_worker, rest_client
 from tests.support.fake_worker import talking
 from tests.support.people import Cast
@@ -70,8 +71,9 @@ def test_an_ended_call_is_gone_with_its_rows_and_files(cast: Cast, files: Path) 
     call_id = ended(cast)
     last = ended(cast, "carol", "bob")
     recorded(cast, call_id, files)
+    trace(models.Call.objects.get(pk=call_id))
     publish.publish_waiting()
-    assert {"Call", "Leg", "Event", "Recording"} <= tables_that_name(call_id)
+    assert {"Call", "Leg", "Event", "Recording", "SipMessage"} <= tables_that_name(call_id)
     answer = cast.rest.delete(f"/api/calls/{call_id}")
     assert answer.status_code == 204 and answer.content == b""
     assert tables_that_name(call_id) == set() and list(files.iterdir()) == []

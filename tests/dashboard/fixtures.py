@@ -58,6 +58,7 @@ def furnish(world: World) -> World:
                                     format="wav", duration_ms=4200, size=65_536)  # fmt: skip
     models.Operation.objects.create(call=live, verb="record", control_id="training", state="finished",
                                     created_at=now, result={"size": 65_536})  # fmt: skip
+    trace(live)
     sent = models.Delivery.objects.first()
     assert sent is not None
     models.Delivery.objects.create(endpoint=sent.endpoint, event=sent.event, stream="other", state="parked",
@@ -66,3 +67,37 @@ def furnish(world: World) -> World:
         models.StaffAction.objects.create(project=project, name="olga", action=action, subject=subject,
                                           detail={"hours": 2}, source="127.0.0.1")  # fmt: skip
     return world
+
+
+INVITE = (
+    "{first}\r\nVia: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK776asdhds\r\nMax-Forwards: 70\r\n"
+    'From: "Alice" <sip:alice@example.com>;tag=1928301774\r\nTo: <sip:bob@example.com>\r\n'
+    "Call-ID: a84b4c76e66710@192.0.2.7\r\nCSeq: 314159 INVITE\r\n"
+    'Authorization: Digest username="alice", realm="callwright", nonce="dcd98b", response="xxxxxxxx"\r\n'
+    "Contact: <sip:alice@192.0.2.7>\r\nContent-Type: application/sdp\r\nContent-Length: 40\r\n\r\n"
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=<b>-</b>\r\n"
+)
+
+
+def trace(call: models.Call, count: int = 24) -> None:
+    """SIP messages of a call, as an edge writes them."""
+    legs = list(call.legs.order_by("position"))
+    words = (
+        "INVITE sip:bob@example.com SIP/2.0",
+        "SIP/2.0 100 Trying",
+        "SIP/2.0 180 Ringing",
+        "SIP/2.0 200 OK",
+    )
+    models.SipTracing.objects.update_or_create(
+        project=call.project, defaults={"until": timezone.now() + timedelta(hours=1), "bytes": 40_000}
+    )
+    for number in range(count):
+        data = INVITE.format(first=words[number % len(words)]).encode()
+        models.SipMessage.objects.create(
+            project=call.project, call_id=call.pk, leg_id=legs[number // 4 % 2].pk, outgoing=number % 3 == 1,
+            at=call.created_at + timedelta(milliseconds=37 * number),
+            transport=("UDP", "WSS")[number // 4 % 2],
+            local_host="2001:db8::2" if number // 4 % 2 else "198.51.100.2", local_port=5060,
+            remote_host="2001:db8:85a3::8a2e:370:7334" if number // 4 % 2 else "192.0.2.7", remote_port=49152,
+            size=len(data) + (20_000 if number == 5 else 0), data=data,
+        )  # fmt: skip

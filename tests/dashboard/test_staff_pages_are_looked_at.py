@@ -13,6 +13,7 @@ PAGES = {
     "glossary": "/dashboard/glossary",
     "live": "/dashboard/",
     "call": "/dashboard/calls/{live}",
+    "sip-trace": "/dashboard/calls/{live}/sip-trace",
     "search": "/dashboard/calls",
     "charts": "/dashboard/charts",
     "webhooks": "/dashboard/webhooks",

@@ -55,8 +55,11 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
         "live": row.state != "ended",
         "addresses": Address.objects.filter(project=staff.project).order_by("display_name")[:500],
     }
-    template = "dashboard/call_part.html" if "part" in request.GET else "dashboard/call.html"
-    return render(request, template, context)
+    if "part" in request.GET:
+        return render(request, "dashboard/call_part.html", context)
+    traced = models.SipMessage.objects.filter(call_id=row.pk, project=staff.project)
+    context["has_trace"] = staff.operates and traced.exists()
+    return render(request, "dashboard/call.html", context)
 
 
 def shown_name(row: models.Call, leg: models.Leg) -> str:

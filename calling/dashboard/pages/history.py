@@ -23,6 +23,7 @@ from calling.calls.payloads import spoken_ms
 from calling.dashboard.access import Staff, page, record
 from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
 from calling.dashboard.charts import Chart, chart
+from calling.dashboard.pages import searches
 from calling.dashboard.pagination import listing
 from calling.dashboard.parties import described
 from rest.json_bodies import rfc3339
@@ -60,6 +61,7 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
         "reasons": REASONS,
         "given": request.GET,
         "query": request.GET.urlencode(),
+        "saved": searches.listed(staff, request.GET),
     }
     return render(request, "dashboard/search.html", context)
 

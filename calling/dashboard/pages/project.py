@@ -16,6 +16,7 @@ import clock
 from calling.commands import redactions
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record
 from calling.dashboard.code_words import in_words
+from calling.dashboard.pages import sip_trace
 from calling.models import StaffInvite, StaffRole
 from calling.speech import redaction
 from tokens import issue
@@ -46,6 +47,7 @@ def project(request: HttpRequest, staff: Staff) -> HttpResponse:
         "scopes": SCOPES_SHOWN,
         "redact": redactions.of_project(staff.project.pk),
         "redactions": REDACTIONS_SHOWN,
+        "sip_trace": sip_trace.state_of(staff),
         "invites": StaffInvite.objects.filter(
             project=staff.project, used_at=None, expires_at__gt=clock.now()
         ).order_by("-created_at"),

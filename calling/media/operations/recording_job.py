@@ -160,7 +160,7 @@ class RecordingJob:
             if not recorder.finished.done():
                 recorder.stop()
                 state = "finished" if recorder.finished.exception() is None else "failed"
-            self._note(state, recorder.duration_ms, recorder.size)
+            self._note(state, recorder.duration_ms, recorder.size, recorder.envelope.stored())
         return self.summary(reason)
 
     def summary(self, reason: str) -> dict[str, Any]:
@@ -186,12 +186,12 @@ class RecordingJob:
                     recorder.add(ear)
                     self._tap(peer_id, ear)
 
-    def _note(self, state: str, duration_ms: int, size: int) -> None:
+    def _note(self, state: str, duration_ms: int, size: int, waveform: bytes | None) -> None:
         """Bring the row up to date, in the session's order."""
         if self.row is None:
             return
         row_id = self.row.id
-        values = {"state": state, "duration_ms": duration_ms, "size": size}
+        values = {"state": state, "duration_ms": duration_ms, "size": size, "waveform": waveform}
         self.session.lane.work(
             self.call_id, lambda: models.Recording.objects.filter(pk=row_id).update(**values)
         )

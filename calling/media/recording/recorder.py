@@ -22,6 +22,7 @@ import numpy as np
 
 from calling.media.codecs.opus import Pcm, opus_samples
 from calling.media.codecs.track_reader import QUIET, TrackReader
+from calling.media.recording.envelope import Envelope
 from calling.media.recording.writers import FRAME, RATE, SILENCE, Sound, Writer, open_writer
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
@@ -112,6 +113,7 @@ class Recorder:
         self.finished: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._through = len(self.ears) == 1 and settings.format == "ogg" and not settings.stereo
         self._writer: Writer = open_writer(path, settings.format, self.channels)
+        self.envelope = Envelope(self.channels)
         self._heard = False
         self._silent = 0.0
 
@@ -179,6 +181,7 @@ class Recorder:
         if not isinstance(found, bytes):
             self.ears[0].level = 127
         self._writer.add_opus(payload, samples)
+        self.envelope.add_level(self.ears[0].level, max(1, samples // FRAME))
         self.samples += samples
 
     def _mixed(self) -> Sound:
@@ -193,6 +196,7 @@ class Recorder:
 
     def _write(self, pcm: Sound) -> None:
         self._writer.add(pcm)
+        self.envelope.add(pcm)
         self.samples += FRAME
 
     def _judge(self) -> None:

@@ -21,13 +21,14 @@ from calling.calls import control
 from calling.machine import inputs
 from calling.models.sip_dialog import SipDialog
 from calling.runtime import db_threads, nudge
-from calling.sip.edge import destinations, inbound, outbound, routes
+from calling.sip.edge import destinations, inbound, outbound, routes, trace_rows
 from calling.sip.edge import rows as edge_rows
 from calling.sip.edge.flows import BrowserFlows
 from calling.sip.edge.mapping import called_users, calling_user
 from calling.sip.edge.registrations import GatewayRegistrations
 from calling.sip.edge.rows import GATEWAY_PREFIX, OutboundAttempt
 from calling.sip.edge.sip_leg import SipLeg, retry_db
+from calling.sip.edge.sip_trace import LeftLeg, SipTrace
 from calling.sip.stack.dialog import CRASH_GAP, Dialog
 from calling.sip.stack.digest import Ha1Pair
 from calling.sip.stack.registrar import Binding, Change
@@ -67,6 +68,7 @@ class SipEdge:
             allow_md5=True,  # many desk phones know nothing else; SHA-256 is offered first
         )
         self.flows = BrowserFlows(self, self._spawn)
+        self.trace = SipTrace(self.agent.transport, host, self._spawn)
         self.trunks = GatewayRegistrations(self.agent, self.id, self._spawn, retry_db)
 
     async def run(self) -> None:
@@ -80,7 +82,7 @@ class SipEdge:
         """Leave. Calls go on: their dialogs are stored, and the next edge ends or finds them ended."""
         for task in list(self._tasks):
             task.cancel()
-        await self.trunks.close()
+        await asyncio.gather(self.trunks.close(), self.trace.close())
         await self.agent.close()
 
     def begin(self, line: SipLeg) -> None:
@@ -227,6 +229,7 @@ class SipEdge:
 
     async def _keep(self) -> None:
         await db_threads.run(edge_rows.renew, self.id)
+        await self.trace.look([(line.sip_call_id, line) for line in self.lines.values()])
         await self.trunks.look(db_threads.run)
         for row in await db_threads.run(edge_rows.abandoned, self.id):
             self._spawn(self._end(row))
@@ -239,7 +242,15 @@ class SipEdge:
         if row.state == "confirmed":
             dialog = Dialog.from_json(row.dialog)
             dialog.local_sequence += CRASH_GAP
+            await self._trace_end(row, dialog)
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self.agent.send_bye(dialog), 35)
         await retry_db(control.apply, row.call_id, inputs.Hangup(str(row.leg_id), cause="edge_lost"))
         await retry_db(edge_rows.end_dialog, str(row.pk))
+
+    async def _trace_end(self, row: SipDialog, dialog: Dialog) -> None:
+        """The last messages of a call that another edge carried belong to its trace."""
+        if self.trace.on and (project := await retry_db(trace_rows.project_of, row.call_id)) is not None:
+            orphan = LeftLeg(project, str(row.call_id), str(row.leg_id))
+            self.trace.follow(dialog.call_id, orphan)
+            self.trace.leave(orphan)

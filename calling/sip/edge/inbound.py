@@ -123,7 +123,7 @@ async def take(edge: EdgeContext, call: DialogServerSession) -> None:
         return
     row, leg_id, holder, policy = placed
     line = InboundLeg(edge, leg_id, leg_id, str(row.id), call)
-    line.policy = policy
+    line.project_id, line.policy = str(row.project_id), policy
     if call.account and not call.account.startswith(GATEWAY_PREFIX):
         line.holder = holder
     facts = await retry_db(edge_rows.facts_of, call.account, call.hop.host, call.peer_allows)

@@ -33,7 +33,7 @@ class OutboundLeg(SipLeg):
         self.way, (form, *self.forms) = ways[0], forms_of(wanted, ways[0])
         first = invite(edge, wanted, self.way, form)
         super().__init__(edge, wanted.attempt_id, wanted.leg_id, wanted.call_id, first)
-        self.policy = self.way.policy
+        self.project_id, self.policy = wanted.project_id, self.way.policy
         self.early = self.talking = False
 
     @property

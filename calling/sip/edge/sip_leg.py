@@ -24,6 +24,7 @@ from calling.sip.edge import rows as edge_rows
 from calling.sip.edge.mapping import LegView, destinations_of, problem_status, status_of
 from calling.sip.edge.media_encryption import PLAIN, MediaPolicy, form_of, offered, settled, taken
 from calling.sip.edge.sdp_offers import direction_of, fault_of
+from calling.sip.edge.sip_trace import SipTrace
 from calling.sip.stack.events import (
     Confirmed,
     Digit,
@@ -73,6 +74,7 @@ class EdgeContext(Protocol):
     host: str
     names: frozenset[str]
     agent: UserAgent
+    trace: SipTrace
     lines: dict[str, SipLeg]
 
     def begin(self, line: SipLeg) -> None:
@@ -91,6 +93,7 @@ class SipLeg(ABC):
         call: DialogClientSession | DialogServerSession,
     ) -> None:
         self.edge, self.id, self.leg_id, self.call_id, self.call = edge, id, leg_id, call_id, call
+        self.project_id = ""
         self.inbox: asyncio.Queue[SessionEvent | LegView] = asyncio.Queue()
         self.view = LegView(call_id, "created", "created")
         self.holder: TokenHolder | None = None
@@ -113,6 +116,8 @@ class SipLeg(ABC):
             self._pump.cancel()
         self.call = call
         call.reference = self.id
+        if self.sip_call_id is not None:
+            self.edge.trace.follow(self.sip_call_id, self)
         self._pump = asyncio.create_task(self._hear(call))
 
     async def _hear(self, call: DialogClientSession | DialogServerSession) -> None:
@@ -132,6 +137,7 @@ class SipLeg(ABC):
             if self._pump is not None:
                 self._pump.cancel()
             self.edge.lines.pop(self.id, None)
+            self.edge.trace.leave(self)
         await retry_db(edge_rows.end_dialog, self.id)
 
     async def broke(self) -> None:
@@ -146,6 +152,13 @@ class SipLeg(ABC):
     def carries(self) -> bool:
         """Whether this side is its leg: what ends it ends the leg, and not one of several that ring."""
         return True
+
+    @property
+    def sip_call_id(self) -> str | None:
+        """The Call-ID of its dialog."""
+        if isinstance(self.call, DialogClientSession):
+            return self.call.call_id
+        return self.call.dialog.call_id if self.call.dialog is not None else None
 
     async def apply(self, input: inputs.Input) -> control.Outcome | None:
         return await retry_db(control.apply, self.call_id, input)

@@ -31,6 +31,7 @@ Receive = Callable[[bytes, Hop], None]
 Admit = Callable[[str], bool]
 OpenFlow = Callable[[str], Hop | None]
 FlowLost = Callable[[Hop, int], None]
+Tap = Callable[[bytes, Hop, bool], None]
 
 
 def no_flows(proof: str) -> Hop | None:
@@ -131,7 +132,8 @@ class SipTransport:
     """
 
     def __init__(self, receive: Receive, admit: Admit) -> None:
-        self.receive, self.admit = receive, admit
+        self._receive, self.admit = receive, admit
+        self.tap: Tap | None = None  # is shown every message, and whether it was sent; must not raise
         self._open_flow: OpenFlow = no_flows
         self._flow_lost: FlowLost | None = None
         self._flows: dict[str, WebSocketFlow] = {}
@@ -223,8 +225,30 @@ class SipTransport:
     def has_flow(self, name: str) -> bool:
         return name in self._flows
 
+    def receive(self, data: bytes, hop: Hop) -> None:
+        if self.tap is not None:
+            self.tap(data, hop, False)
+        self._receive(data, hop)
+
     def send(self, data: bytes, hop: Hop) -> bool:
         """Send now if a socket is there; False means: open one with `connect` first."""
+        sent = self._put(data, hop)
+        if sent and self.tap is not None:
+            self.tap(data, hop, True)
+        return sent
+
+    def local_of(self, hop: Hop) -> tuple[str, int] | None:
+        """Our end of what joins us with `hop`: of a stream its own, else where we listen. None over a
+        WebSocket, whose end is in a web process."""
+        if hop.websocket:
+            return None
+        stream = self._streams.get((hop.transport, hop.host, hop.port))
+        if stream is not None and stream.transport is not None:
+            name = stream.transport.get_extra_info("sockname")
+            return (name[0], name[1]) if name else None
+        return self.local.get(hop.transport)
+
+    def _put(self, data: bytes, hop: Hop) -> bool:
         if hop.websocket:
             flow = self._flows.get(hop.name)
             return flow is not None and flow.send(data)

@@ -11,7 +11,7 @@ import { t } from '../words.js';
 
 /** @param {Element} old @param {Element} fresh  `old` becomes like `fresh`, touching only what differs */
 function merge(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  if (old.isEqualNode(fresh) || old.hasAttribute('data-kept')) return;
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   mergeChildren(old, fresh);
@@ -133,6 +133,12 @@ document.addEventListener('change', ({ target }) => {
   if (!(target instanceof HTMLSelectElement) || !target.matches('[data-speed]')) return;
   const player = target.closest('.row')?.querySelector('audio');
   if (player) player.defaultPlaybackRate = player.playbackRate = Number(target.value);
+});
+
+/** A waveform is drawn by a script of its own, which few pages need. */
+document.addEventListener('click', ({ target }) => {
+  const box = target instanceof Element ? target.closest('[data-wave] > button')?.parentElement : null;
+  if (box) import('./waveform.js').then(({ show }) => show(box)).catch((error) => alert(error.message));
 });
 
 /** @param {HTMLElement} part  someone listens to a recording in it */
