@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
@@ -32,6 +32,7 @@ RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
 ROW_SECONDS = 3000.0
 LOST_AT_ONCE = 500
+NUDGED_SECONDS = 0.03  # how long a nudge of one's own takes at most; without Redis none comes
 
 
 class Reader(Protocol):
@@ -55,6 +56,7 @@ class Hub:
             str, tuple[float, DeviceSession[Any]]
         ] = {}  # lines whose socket was lost a moment ago
         self.dirty: set[str] = set()  # device ids
+        self.looked: Counter[str] = Counter()  # device id → how many looks have begun
         self.lost: list[tuple[presence.GoneDevice, asyncio.Future[None]]] = []
         self.losing = asyncio.Event()
         self.wanted = asyncio.Event()
@@ -77,6 +79,7 @@ class Hub:
         if self.lines.get(line.device_id) is not line:
             return False
         del self.lines[line.device_id]
+        self.looked.pop(line.device_id, None)
         if line.subscriber_id is not None:
             self.devices_of[line.subscriber_id].discard(line.device_id)
             if not self.devices_of[line.subscriber_id]:
@@ -96,6 +99,16 @@ class Hub:
         """Read the news of one device soon."""
         self.dirty.add(line.device_id)
         self.wanted.set()
+
+    def look_after(self, line: DeviceSession[Any]) -> None:
+        """The same for a command that is done: its nudge is under way, and one look serves both."""
+        looked = self.looked[line.device_id]
+
+        def unless_looked() -> None:
+            if self.looked[line.device_id] == looked:
+                self.look(line)
+
+        asyncio.get_running_loop().call_later(NUDGED_SECONDS, unless_looked)
 
     def look_all(self) -> None:
         self.dirty.update(self.lines)
@@ -160,6 +173,7 @@ class Hub:
         self.dirty.clear()
         if not lines:
             return
+        self.looked.update(line.device_id for line in lines)
         known: dict[str, int] = {}
         for line in lines:
             for call_id, sequence in line.known().items():

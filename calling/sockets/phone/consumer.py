@@ -99,7 +99,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         elif frame.type == "ice.done":
             line.gathering.discard(found)
         if frame.type not in commands.TRICKLES:
-            hub.the_hub().look(line)
+            hub.the_hub().look_after(line)
 
     # --- coming in and staying ----------------------------------------------------------------------
 
