@@ -13,7 +13,10 @@ class Call(models.Model):
     """One attempt to connect, from dial to end. Written by `calling.calls.store` alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="calls")
+    # No index of its own: others begin with the project.
+    project = models.ForeignKey(
+        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="calls"
+    )
     session = models.ForeignKey(
         "calling.MediaSession", null=True, on_delete=models.SET_NULL, related_name="calls"
     )

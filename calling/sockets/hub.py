@@ -32,7 +32,7 @@ RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
 ROW_SECONDS = 3000.0
 LOST_AT_ONCE = 500
-NUDGED_SECONDS = 0.03  # how long a nudge of one's own takes at most; without Redis none comes
+NUDGED_SECONDS = 0.1  # how long a nudge of one's own takes at most; without Redis none comes
 
 
 class Reader(Protocol):
