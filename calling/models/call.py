@@ -192,7 +192,10 @@ class Attempt(models.Model):
 
 
 class Device(models.Model):
-    """One online client of a subscriber. Online while `online_until` lies ahead; edges renew it."""
+    """One online client of a subscriber. Online while `online_until` lies ahead.
+
+    Edges renew it, or put it far ahead and renew one row for all of their devices (`PresenceLease`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
@@ -202,6 +205,7 @@ class Device(models.Model):
     receives = models.BooleanField(default=True, help_text="guests and unregistered clients only call out")
     offline_at = models.DateTimeField(null=True, help_text="since when; the row is forgotten a day later")
     connection = models.UUIDField(null=True, help_text="the socket that holds it now")
+    lease_id = models.UUIDField(null=True, help_text="the presence lease of the process that has the socket")
     contact = models.JSONField(default=dict, help_text="SIP: contact, transport, edge, flow")
     user_agent = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -217,4 +221,16 @@ class Device(models.Model):
             models.Index(
                 fields=["offline_at"], name="device_gone", condition=models.Q(online_until__isnull=True)
             ),
+            models.Index(
+                fields=["lease_id"],
+                name="device_presence_lease",
+                condition=models.Q(lease_id__isnull=False, online_until__isnull=False),
+            ),
         ]
+
+
+class PresenceLease(models.Model):
+    """A web process's word that its sockets, and so their devices, are there. Past `until` they are not."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    until = models.DateTimeField()

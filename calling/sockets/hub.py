@@ -17,6 +17,7 @@ from uuid import UUID
 
 import clock
 from calling import presence
+from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.db_threads import run_for_socket
 from calling.sockets import call_updates, message_feed
@@ -55,6 +56,7 @@ class Hub:
         self.kept: dict[
             str, tuple[float, DeviceSession[Any]]
         ] = {}  # lines whose socket was lost a moment ago
+        self.lease = uuid7()  # the presence lease of this process
         self.dirty: set[str] = set()  # device ids
         self.looked: Counter[str] = Counter()  # device id → how many looks have begun
         self.lost: list[tuple[presence.GoneDevice, asyncio.Future[None]]] = []
@@ -68,8 +70,9 @@ class Hub:
 
     # --- lines and readers ----------------------------------------------------------------------
 
-    def attach(self, line: DeviceSession[Any]) -> None:
-        """The line now speaks for its device, instead of any other."""
+    def attach(self, line: DeviceSession[Any], connection: UUID) -> None:
+        """The line now speaks for its device on that socket, instead of any other."""
+        line.connection = connection
         self.lines[line.device_id] = line
         if line.subscriber_id is not None:
             self.devices_of[line.subscriber_id].add(line.device_id)
@@ -222,7 +225,8 @@ class Hub:
         self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
         self.look_if_due()
         if self.due("renew", RENEW_SECONDS, now) and self.lines:
-            await run_for_socket(presence.renew, list(self.lines))
+            held = {line.device_id: line.connection for line in self.lines.values() if line.connection}
+            await run_for_socket(presence.renew, self.lease, held)
         if self.due("revoked", REVOKED_SECONDS, now):
             await self.close_revoked()
 

@@ -128,7 +128,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         line.on_expiry = self.over
         self.session = line
         self.stranger.leave()
-        the_hub.attach(line)
+        the_hub.attach(line, self.connection)
         line.say(found.hello | ({"req_id": frame.req_id} if frame.req_id is not None else {}))
         if found.came_back:
             line.say({"type": "calls", "req_id": frame.req_id, "calls": found.calls})
