@@ -57,6 +57,7 @@ class Call(models.Model):
     sequence = models.IntegerField(default=0)
     api_dialled = models.BooleanField(default=False)
     codecs: dict[str, dict[str, Any]] | None = None  # of its legs, by id, where they were read along
+    caller_leg: str | None = None  # the id of the leg that dialled it, where this process made it just now
     dialled_by = models.CharField(max_length=300, blank=True)  # no longer written: the version before has it
 
     class Meta:

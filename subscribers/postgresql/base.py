@@ -182,6 +182,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors:
             if autocommit and self.connection.info.transaction_status in UNDER_WAY:
                 raise ProgrammingError("A transaction is under way.")
+            if not self.connection.autocommit:
+                self.connection.autocommit = True
             self.connection.begins = not autocommit
 
     def chunked_cursor(self) -> CursorWrapper:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def online(cast: Cast, connection: UUID) -> models.Device:
-    return presence.device_online(cast.project.id, cast.alice.subscriber_id, connection)
+    return presence.device_online(cast.project.id, cast.alice.holder.subscriber_id, connection)
 
 
 def is_online(device: models.Device) -> bool:
@@ -67,7 +67,9 @@ def test_a_device_that_came_back_elsewhere_is_kept_there(cast: Cast) -> None:
     old, new = uuid7(), uuid7()
     device = online(cast, old)
     presence.renew(lease, {str(device.id): old})
-    device = presence.device_online(cast.project.id, cast.alice.subscriber_id, new, device_id=device.id)
+    device = presence.device_online(
+        cast.project.id, cast.alice.holder.subscriber_id, new, device_id=device.id
+    )
     assert presence.renew(lease, {str(device.id): old}) == 0, "its socket is another one"
     let_lapse(lease)
     presence.expire_devices()

@@ -82,7 +82,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         line.say(trying)
         offers = frame.fields.get("sdp") is not None
         line.made(frame.req_id, call_id, leg_id, offers, None if offers else frame.call_id)
-        hub.the_hub().look(line)
+        hub.the_hub().look_after(line)
 
     async def do(self, line: PhoneSession, frame: Frame) -> None:
         if frame.type in commands.TRICKLES:
