@@ -57,6 +57,7 @@ def device_online(
         )
     device.online_until, device.connection, device.receives = until, UUID(str(connection_id)), receives
     device.kind, device.user_agent, device.offline_at = kind, user_agent[:200], None
+    device.lease_id = None  # until the process that has the socket takes it
     if contact is not None:
         device.contact = contact
     device.save()
@@ -242,7 +243,7 @@ DELETE FROM calling_presencelease p WHERE p.until <= %(now)s AND NOT EXISTS (
 def expire_devices() -> int:
     """Devices whose edge died without a word: their lease ran out. Called by the sweep."""
     now = clock.now()
-    words: dict[str, Any] = {"now": now, "ahead": now + timedelta(seconds=LEASE_SECONDS), "batch": BATCH}
+    words: dict[str, Any] = {"now": now, "ahead": now + 2 * timedelta(seconds=LEASE_SECONDS), "batch": BATCH}
     with connection.cursor() as cursor:
         cursor.execute(LAPSED, words)
         lapsed = [GoneDevice(device_id, lapsed=until) for device_id, until in cursor.fetchall()]

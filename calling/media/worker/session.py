@@ -284,6 +284,7 @@ class Session:
         if peer is not None:
             if peer.last_figures():
                 self._write_samples(peer)
+                asyncio.get_running_loop().call_soon(self._flush_samples)  # before another session has it
             self.operations.peer_gone(peer_id)
             self.carrier.rooms.remove(peer_id)
         return peer
