@@ -31,10 +31,10 @@ from bench.instance import Instance
 from bench.softphone import SoftPhone, stay_on_loopback
 from config.embedded import paths, postgres
 
-PROMISED_MESSAGES = 80
-PROMISED_STATEMENTS = 125
+PROMISED_MESSAGES = 75
+PROMISED_STATEMENTS = 120
 PROMISED_TRANSACTIONS = 50
-PROMISED_WAL_KB = 45
+PROMISED_WAL_KB = 52
 SETTLED_SECONDS = 10.0
 FEW = 3  # calls whose statements are counted
 SOUND_SECONDS = 5.0
