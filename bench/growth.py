@@ -275,7 +275,7 @@ def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     yield "forgotten devices", False, presence.forget_devices
     device = models.Device(id=stage.device, project_id=stage.project, subscriber_id=stage.subscriber)
     yield "calls of a device", False, lambda: presence.affected_calls(device)
-    yield "legs of a device with a past", False, lambda: call_updates.find_legs([str(stage.device)])
+    yield "legs of a device with a past", False, lambda: call_updates.read([str(stage.device)], {})
     yield "INVITEs to be sent", False, lambda: sip_rows.waiting([])
     yield "entry to a room", True, lambda: room_sessions.admission_refusal(stage.room)
     names = Address.objects.filter(project_id=stage.project).order_by("name", "pk")

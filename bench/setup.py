@@ -3,8 +3,9 @@
 One instance of `make run`, two software phones in this process, one call after the other, each with sound for
 some seconds. What the instance costs in the same time without a call is measured first and taken off. CPU is
 read from the process accounts, transactions and WAL from PostgreSQL: its records, without the page images
-that follow a checkpoint and without autovacuum, which tables of a few rows keep busy. Statements are counted
-in its log, in calls of their own, because writing that log costs CPU too.
+that follow a checkpoint and without autovacuum, which tables of a few rows keep busy. Messages (each a round
+trip) and the statements in them, BEGIN and COMMIT too, are counted in its log, in calls of their own, because
+writing that log costs CPU too.
 Run alone with `python -m bench setup [--calls N] [--talk S]`.
 """
 
@@ -30,13 +31,17 @@ from bench.instance import Instance
 from bench.softphone import SoftPhone, stay_on_loopback
 from config.embedded import paths, postgres
 
-PROMISED_STATEMENTS = 330
-PROMISED_TRANSACTIONS = 90
-PROMISED_WAL_KB = 70
+PROMISED_MESSAGES = 75
+PROMISED_STATEMENTS = 120
+PROMISED_TRANSACTIONS = 50
+PROMISED_WAL_KB = 52
 SETTLED_SECONDS = 10.0
 FEW = 3  # calls whose statements are counted
 SOUND_SECONDS = 5.0
-STATEMENT = re.compile(rb"^[^\n]* LOG:  (?:statement|execute [^:\n]*): ", re.MULTILINE)
+MESSAGE = re.compile(
+    rb"^[^\n]* LOG:  (?:statement|execute [^:\n]*): (.*?)(?=^\d{4}-\d\d-\d\d |\Z)", re.MULTILINE | re.DOTALL
+)
+LITERAL = re.compile(rb"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Account:
     cpu: Counter[str]
     transactions: int
     wal: int
-    log: int
+    messages: int
+    statements: int
 
     def spent(self, later: Account) -> Account:
         cpu = Counter(later.cpu)
@@ -57,7 +63,8 @@ class Account:
             cpu,
             later.transactions - self.transactions,
             later.wal - self.wal,
-            later.log - self.log,
+            later.messages - self.messages,
+            later.statements - self.statements,
         )
 
 
@@ -75,7 +82,7 @@ class Books:
     def now(self) -> Account:
         at, cpu = time.monotonic(), cpu_seconds(self.root)  # before the looks, which cost some too
         transactions, _ = counted(self.connection)
-        return Account(at, cpu, transactions, self.records(), len(STATEMENT.findall(self.log.read_bytes())))
+        return Account(at, cpu, transactions, self.records(), *said(self.log.read_bytes()))
 
     def records(self) -> int:
         """Bytes of WAL records since the beginning."""
@@ -93,6 +100,13 @@ class Books:
         """A setting of PostgreSQL: the instance is ours and gone soon."""
         self.connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
         self.connection.execute("SELECT pg_reload_conf()")
+
+
+def said(log: bytes) -> tuple[int, int]:
+    """How many messages a log of PostgreSQL holds, and how many statements in them."""
+    messages = MESSAGE.findall(log)
+    parts = [part for each in messages for part in LITERAL.sub(b"", each).split(b";") if part.strip()]
+    return len(messages), len(parts)
 
 
 def one_value(cursor: psycopg.Cursor[TupleRow]) -> Any:
@@ -141,7 +155,8 @@ async def costs(books: Books, pair: tuple[SoftPhone, SoftPhone], calls: int, tal
         cpu,
         round(busy.transactions - quiet.transactions * share),
         round(busy.wal - quiet.wal * share),
-        round(busy.log - quiet.log * share),
+        round(busy.messages - quiet.messages * share),
+        round(busy.statements - quiet.statements * share),
     )
 
 
@@ -176,7 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{used / options.calls * 1000:8.0f} ms of CPU  {role}")
     print(f"{sum(plain.cpu.values()) / options.calls * 1000:8.0f} ms of CPU  in all")
     rows = (
-        ("statements", logged.log / FEW, PROMISED_STATEMENTS),
+        ("messages to PostgreSQL", logged.messages / FEW, PROMISED_MESSAGES),
+        ("statements in them", logged.statements / FEW, PROMISED_STATEMENTS),
         ("transactions", plain.transactions / options.calls, PROMISED_TRANSACTIONS),
         ("kB of WAL", plain.wal / options.calls / 1000, PROMISED_WAL_KB),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -22,6 +23,8 @@ from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 12
+HELD = timedelta(hours=1)
+"""How far ahead a device that a presence lease keeps is online by itself."""
 FORGOTTEN = timedelta(days=1)
 """How long a device that went offline keeps its row, and with it its id."""
 BATCH = 500
@@ -54,6 +57,7 @@ def device_online(
         )
     device.online_until, device.connection, device.receives = until, UUID(str(connection_id)), receives
     device.kind, device.user_agent, device.offline_at = kind, user_agent[:200], None
+    device.lease_id = None  # until the process that has the socket takes it
     if contact is not None:
         device.contact = contact
     device.save()
@@ -97,34 +101,58 @@ def affected_calls(device: models.Device) -> list[UUID]:
     return [call_id for call_id, _ in affected({device.id: device.subscriber_id})]
 
 
-def renew(device_ids: Iterable[UUID | str], lease: float = LEASE_SECONDS) -> int:
-    """Keep devices online: one statement for a whole process. A device whose lease ran out is online again;
-    one whose socket was lost since `device_ids` were read, and that nothing holds now, is not."""
-    ids = list(device_ids)
-    if not ids:
-        return 0
-    return models.Device.objects.filter(pk__in=ids, connection__isnull=False).update(
-        online_until=clock.now() + timedelta(seconds=lease)
-    )
+RENEW = """
+INSERT INTO calling_presencelease (id, until) VALUES (%(lease)s, %(until)s)
+ON CONFLICT (id) DO UPDATE SET until = excluded.until;
+UPDATE calling_device d SET online_until = %(held)s, lease_id = %(lease)s
+FROM unnest(%(devices)s::uuid[], %(connections)s::uuid[]) AS mine(id, connection)
+WHERE d.id = mine.id AND d.connection = mine.connection
+AND (d.online_until IS NULL OR d.online_until < %(again)s OR d.lease_id IS DISTINCT FROM %(lease)s)
+"""
+
+
+def renew(lease: UUID, held: Mapping[str, UUID]) -> int:
+    """Keep the devices of a process online: its one row is renewed, and only those devices are written that
+    it has not taken yet, or long ago. Returns how many these were.
+
+    `held`: device id → the socket that holds it here. A device that lapsed is online again; one whose socket
+    was lost since `held` was read, or that another socket holds now, is left alone.
+    """
+    now = clock.now()
+    words: dict[str, Any] = {
+        "lease": lease,
+        "until": now + timedelta(seconds=LEASE_SECONDS),
+        "held": now + HELD,
+        "again": now + HELD / 2,
+        "devices": list(held),
+        "connections": list(held.values()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, words)
+        cursor.nextset()
+        return int(cursor.rowcount)
 
 
 @dataclass(frozen=True)
 class GoneDevice:
     """A device that is gone. `connection`: only if that socket still holds it, a newer one may have it.
 
-    `gone`: its browser said that the page was left, so little is waited for.
+    `gone`: its browser said that the page was left, so little is waited for. `lapsed`: only if it is still
+    online until then.
     """
 
     id: UUID | str
     connection: UUID | str | None = None
     gone: bool = False
+    lapsed: datetime | None = None
 
 
 OFFLINE = """
 UPDATE calling_device d SET online_until = NULL, offline_at = %s,
     connection = CASE WHEN v.connection IS NULL THEN d.connection END
-FROM unnest(%s::uuid[], %s::uuid[]) AS v(id, connection)
+FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS v(id, connection, lapsed)
 WHERE d.id = v.id AND (v.connection IS NULL OR d.connection = v.connection)
+AND (v.lapsed IS NULL OR d.online_until = v.lapsed)
 RETURNING d.id, d.subscriber_id
 """
 
@@ -158,7 +186,8 @@ def go_offline(lost: list[GoneDevice], *, final: bool = False) -> list[tuple[UUI
         return []
     connections = [each.connection and str(each.connection) for each in lines.values()]
     with connection.cursor() as cursor:
-        cursor.execute(OFFLINE, [clock.now(), list(lines), connections])
+        lapsed = [each.lapsed for each in lines.values()]
+        cursor.execute(OFFLINE, [clock.now(), list(lines), connections, lapsed])
         found: dict[UUID, UUID | None] = dict(cursor.fetchall())
     pairs = affected(found)
     return [
@@ -197,10 +226,32 @@ def affected(devices: Mapping[UUID, UUID | None]) -> list[tuple[UUID, UUID]]:
     return sorted(found)
 
 
+LAPSED = """
+SELECT d.id, d.online_until FROM calling_device d WHERE d.online_until <= %(now)s
+UNION ALL
+SELECT d.id, d.online_until FROM calling_presencelease p JOIN calling_device d ON d.lease_id = p.id
+WHERE p.until <= %(now)s AND d.online_until > %(ahead)s
+LIMIT %(batch)s
+"""
+FORGET_LEASES = """
+DELETE FROM calling_presencelease p WHERE p.until <= %(now)s AND NOT EXISTS (
+    SELECT 1 FROM calling_device d WHERE d.lease_id = p.id AND d.online_until > %(ahead)s)
+"""
+"""`ahead`: further than a device's own lease goes, so nobody renews it but who has the presence lease."""
+
+
 def expire_devices() -> int:
     """Devices whose edge died without a word: their lease ran out. Called by the sweep."""
-    lapsed = models.Device.objects.filter(online_until__lte=clock.now()).values_list("id", flat=True)
-    return devices_offline([GoneDevice(device_id) for device_id in lapsed[:BATCH]])
+    now = clock.now()
+    words: dict[str, Any] = {"now": now, "ahead": now + 2 * timedelta(seconds=LEASE_SECONDS), "batch": BATCH}
+    with connection.cursor() as cursor:
+        cursor.execute(LAPSED, words)
+        lapsed = [GoneDevice(device_id, lapsed=until) for device_id, until in cursor.fetchall()]
+    done = devices_offline(lapsed)
+    if len(lapsed) < BATCH:
+        with connection.cursor() as cursor:
+            cursor.execute(FORGET_LEASES, words)
+    return done
 
 
 def forget_devices() -> int:

@@ -36,7 +36,8 @@ CONDITIONS = {
         SELECT 1 FROM calling_phonecharge c JOIN subscribers_project p ON p.id = c.project_id
         WHERE c.settled_at IS NULL
           AND (c.per_minute <> 0 AND c.paid_until <= %(extend)s OR p.suspended_at IS NOT NULL))""",
-    "devices": "EXISTS (SELECT 1 FROM calling_device WHERE online_until <= %(now)s)",
+    "devices": """EXISTS (SELECT 1 FROM calling_device WHERE online_until <= %(now)s)
+        OR EXISTS (SELECT 1 FROM calling_presencelease WHERE until <= %(now)s)""",
     "meetings": "EXISTS (SELECT 1 FROM calling_meeting WHERE ended_at IS NULL AND empty_since IS NOT NULL)",
     "recordings": "EXISTS (SELECT 1 FROM calling_recording WHERE state = 'recording')",
     "parking": "EXISTS (SELECT 1 FROM calling_webhookendpoint WHERE park_before IS NOT NULL)",

@@ -15,14 +15,14 @@ from psycopg import sql
 ROLE = "callwright_tenant"
 
 # What no request of a project needs at all: the people who run the instance, what proves a project, Django's
-# own books, what staff pages alone show, and answers kept for an `Idempotency-Key`, which are read before
-# anybody is known.
+# own books, what staff pages alone show, which web processes live, and answers kept for an `Idempotency-Key`,
+# which are read before anybody is known.
 CLOSED = (
     "auth_user", "auth_group", "auth_permission", "auth_user_groups", "auth_user_user_permissions",
     "auth_group_permissions", "django_session", "django_admin_log", "calling_staffrole",
     "calling_secondfactor", "calling_staffaction", "calling_staffinvite", "callwright_fence",
     "django_content_type", "django_migrations", "subscribers_storedanswer", "calling_siptracing",
-    "calling_sipmessage", "calling_savedsearch",
+    "calling_sipmessage", "calling_savedsearch", "calling_presencelease",
 )  # fmt: skip
 # What it reads and never writes.
 READ = ("calling_mediaworker",)

@@ -8,7 +8,7 @@ subject, because they name a destination. Raises the errors of docs/contract.md#
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -25,18 +25,16 @@ from calling.calls import event_log, payloads, room_sessions, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Input, Limits, Mute, Open
-from calling.machine.states import Call, World
+from calling.machine.plan import make_plan
+from calling.machine.states import Call, MediaState, World
 from calling.models.ids import uuid7
 from calling.runtime import nudge, tracing
 from calling.telephony import billing
 
-Fence = tuple[UUID | str, int]
+Fence = store.Fence
+StaleEpoch = store.StaleEpoch
 T = TypeVar("T")
 TRIES = 6
-
-
-class StaleEpoch(Exception):
-    """The worker's lease was taken over: whatever it says no longer counts."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,7 @@ def apply(call_id: UUID | str, input: Input, *, fence: Fence | None = None) -> O
     """Apply one input to one call and publish what happened."""
 
     def work() -> Outcome:
-        check_fence(fence)
-        world, rows = store.lock_world(call_id)
+        world, rows = store.lock_world(call_id, fence)
         return commit_turn(world, rows, str(UUID(str(call_id))), input)
 
     return in_transaction(work)
@@ -126,7 +123,7 @@ def _turn(
         billing.apply_turn(world, decision.world, now)
         for effect in decision.effects:
             keep_effect(effect, now)
-        tell(world, decision.world, rows)
+        tell(world, decision.world, rows, decision.events)
     return Outcome(decision.world[call_id], decision.events)
 
 
@@ -196,8 +193,11 @@ def keep_effect(effect: Effect, now: datetime) -> None:
         )
 
 
-def tell(before: World, after: World, rows: dict[str, models.Call]) -> None:
-    """Nudge whoever should look: the edges of all parties, and the media worker."""
+def tell(before: World, after: World, rows: dict[str, models.Call], events: Sequence[Event]) -> None:
+    """Nudge whoever should look: the edges of all parties, and the media worker.
+
+    A turn without an event that changes nothing of what they act upon is left to their next look.
+    """
     legs = [leg for world in (before, after) for call in world.values() for leg in call.legs]
     devices = {leg.device_id for leg in legs} | {a.device_id for leg in legs for a in leg.attempts}
     message = {
@@ -208,9 +208,27 @@ def tell(before: World, after: World, rows: dict[str, models.Call]) -> None:
             leg.party.value == "sip" or any(each.kind == "sip" for each in leg.attempts) for leg in legs
         ),
     }
-    nudge.on_commit(nudge.EDGE, message)
-    for session_id in {row.session_id for row in rows.values() if row.session_id}:
-        nudge.wake_session(session_id)
+    if events or message["sip"] or shown(before) != shown(after):
+        nudge.on_commit(nudge.EDGE, message)
+    if events or before.keys() != after.keys() or make_plan(before.values()) != make_plan(after.values()):
+        for session_id in {row.session_id for row in rows.values() if row.session_id}:
+            nudge.wake_session(session_id)
+
+
+def shown(world: World) -> list[Call]:
+    """The calls as far as a device may see them: not who carries them, nor, outside of rooms, whether media
+    have begun to flow."""
+    return [
+        replace(
+            call,
+            carried=False,
+            timers=(),
+            legs=call.legs
+            if any(leg.app == "room" for leg in call.legs)
+            else tuple(replace(leg, media_state=MediaState.NEW) for leg in call.legs),
+        )
+        for _, call in sorted(world.items())
+    ]
 
 
 def open_call(
@@ -235,7 +253,7 @@ def record_call_event(
         row.sequence += 1
         row.save(update_fields=["sequence"])
         body = {"call": payloads.call_payload(call, row), **({"leg_id": leg_id} if leg_id else {}), **data}
-        tell({}, {call.id: call}, {call.id: row})
+        tell({}, {call.id: call}, {call.id: row}, ())
         return event_log.append(
             row.project_id, str(row.id), type, body, clock.now(),
             sequence=row.sequence, call_id=row.id, leg_id=leg_id, facts=data,

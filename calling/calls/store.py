@@ -15,14 +15,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Model, OuterRef, Q
+from django.db.models import JSONField, OuterRef
 from django.db.models.functions import JSONObject
-from django.db.models.sql import InsertQuery, UpdateQuery
 from psycopg import IsolationLevel
 
 from calling import models
+from calling.calls.one_statement import OneStatement
 from calling.machine.reasons import EndedBy, EndReason
 from calling.machine.states import (
     Attempt,
@@ -56,13 +55,67 @@ def read_legs(call_ids: Iterable[UUID]) -> dict[UUID, tuple[Leg, ...]]:
     }
 
 
+CALL_FIELDS = models.Call._meta.concrete_fields
+CALL_COLUMNS = ", ".join(f'c."{field.column}"' for field in CALL_FIELDS)
+"""What `call_row` takes, in its order, of a `calling_call c`."""
+LEG_COLUMNS = ", ".join(
+    f'l."{field.column}"' for field in models.Leg._meta.concrete_fields if field.name != "stats"
+)
+ATTEMPT_COLUMNS = ("id", "device_id", "kind", "state", "reason", "offer")
+LEGS = f"""(
+    SELECT json_agg(whole ORDER BY whole.position, whole.id)::text FROM (
+        SELECT {LEG_COLUMNS}, (
+            SELECT json_agg(json_build_object({", ".join(f"'{each}', a.{each}" for each in ATTEMPT_COLUMNS)})
+                            ORDER BY a.id)
+            FROM calling_attempt a WHERE a.leg_id = l.id
+        ) AS tries FROM calling_leg l WHERE l.call_id = c.id
+    ) whole)"""
+"""The legs of a `calling_call c` with their attempts, as JSON (`legs_of_json`).
+
+Not in a statement that locks the call: it would see the legs as they were before it waited.
+"""
+
+
+def legs_where(condition: str) -> str:
+    """The legs `l` of which that holds, without their attempts, oldest first, as JSON (`legs_of_json`)."""
+    return f"""(
+    SELECT json_agg(whole ORDER BY whole.id)::text FROM (
+        SELECT {LEG_COLUMNS} FROM calling_leg l WHERE {condition}
+    ) whole)"""
+
+
+def call_row(found: Sequence[Any]) -> models.Call:
+    """The row of a call whose `CALL_COLUMNS` were read."""
+    pairs = zip(CALL_FIELDS, found, strict=True)
+    values = [
+        json.loads(value) if isinstance(value, str) and isinstance(field, JSONField) else value
+        for field, value in pairs
+    ]
+    return models.Call.from_db(connection.alias, [field.attname for field in CALL_FIELDS], values)
+
+
+def legs_of_json(text: str | None) -> list[tuple[models.Leg, list[models.Attempt]]]:
+    """The legs that `LEGS` or `legs_where` read, in their order."""
+    found = []
+    for each in json.loads(text or "[]"):
+        tries = each.pop("tries", None) or []
+        leg = models.Leg(**each)
+        found.append((leg, [models.Attempt(leg_id=leg.id, **attempt) for attempt in tries]))
+    return found
+
+
+def whole_call(row: models.Call, legs: str | None) -> Call:
+    """The call of a row and of its `LEGS`; the row learns the codecs of its legs."""
+    found = legs_of_json(legs)
+    row.codecs = {str(leg.id): leg.codec for leg, _ in found}
+    return call_value(row, tuple(leg_value(leg, attempts) for leg, attempts in found))
+
+
 # An attempt's columns travel with its leg: two tables, one statement.
 ATTEMPTS = ArraySubquery(
     models.Attempt.objects.filter(leg_id=OuterRef("pk"))
     .order_by("id")
-    .values(
-        whole=JSONObject(**{name: name for name in ("id", "device_id", "kind", "state", "reason", "offer")})
-    )
+    .values(whole=JSONObject(**{name: name for name in ATTEMPT_COLUMNS}))
 )
 
 
@@ -146,14 +199,6 @@ def linked_ids(row: models.Call) -> set[UUID]:
     return {other for other in links if other is not None}
 
 
-# A call of which `linked_ids` says that there are none.
-UNLINKED = (
-    Q(consult_id=None, supervisors__isnull=True)
-    & (Q(consult_of=None) | Q(consulting=False))
-    & (Q(supervises=None) | Q(state="ended"))
-)
-
-
 def all_linked_ids(row: models.Call) -> set[UUID]:
     """The call with those linked to it, and those linked to these: a supervised call's consultation."""
     found, fresh = {row.id}, linked_ids(row)
@@ -164,71 +209,56 @@ def all_linked_ids(row: models.Call) -> set[UUID]:
     return found
 
 
-def lock_world(call_id: UUID | str) -> tuple[World, dict[str, models.Call]]:
-    """Lock a call and those linked with it (consultation, supervisors), in id order; inside a transaction.
+class StaleEpoch(Exception):
+    """The worker's lease was taken over: whatever it says no longer counts."""
 
-    Raises NotFound, and LinksMoved when the links changed meanwhile (the caller starts again, so that
-    locks are only ever taken in one order).
+
+Fence = tuple[UUID | str, int]
+FENCE = """
+SELECT 1 FROM calling_mediasession WHERE id = %s AND epoch = %s AND state = 'running' FOR NO KEY UPDATE
+"""
+# Two statements in one message: the second sees what was committed while the first waited.
+LOCK = f"""
+SELECT {CALL_COLUMNS} FROM calling_call c WHERE c.id = %s
+    AND c.consult_id IS NULL AND c.supervisors IS NULL AND (c.consult_of IS NULL OR NOT c.consulting)
+    AND (c.supervises IS NULL OR c.state = 'ended') FOR UPDATE;
+SELECT {LEGS} FROM calling_call c WHERE c.id = %s
+"""
+"""A call alone (`linked_ids` says that there are none), as most are."""
+
+
+def lock_world(call_id: UUID | str, fence: Fence | None = None) -> tuple[World, dict[str, models.Call]]:
+    """Lock a call and those linked with it (consultation, supervisors), in id order; inside a transaction.
+    `fence`: a media session and the epoch that it must still have; its row is locked before them.
+
+    Raises NotFound, StaleEpoch, and LinksMoved when the links changed meanwhile (the caller starts again, so
+    that locks are only ever taken in one order).
     """
-    locked = models.Call.objects.select_for_update()
     try:
-        alone = list(locked.filter(UNLINKED, pk=call_id))  # as most are: locked and read by one statement
-    except (ValueError, ValidationError) as error:
+        key = UUID(str(call_id))
+    except ValueError as error:
         raise errors.NotFound from error
-    if alone:
-        return {call.id: call for call in values(alone)}, {str(row.id): row for row in alone}
+    with connection.cursor() as cursor:
+        if fence is None:
+            cursor.execute(LOCK, [key, key])
+        else:
+            cursor.execute(f"{FENCE}; {LOCK}", [*fence, key, key])
+            if cursor.fetchone() is None:
+                raise StaleEpoch
+            cursor.nextset()
+        found = cursor.fetchone()
+        if found is not None:
+            cursor.nextset()
+            row, (legs,) = call_row(found), cursor.fetchone()
+            return {str(row.id): whole_call(row, legs)}, {str(row.id): row}
     first = get(call_id)
     wanted = all_linked_ids(first)
-    rows = list(locked.filter(pk__in=wanted).order_by("id"))
+    rows = list(models.Call.objects.select_for_update().filter(pk__in=wanted).order_by("id"))
     if not any(row.id == first.id for row in rows):
         raise errors.NotFound
     if not {other for row in rows for other in linked_ids(row)} <= wanted:
         raise LinksMoved
     return {call.id: call for call in values(rows)}, {str(row.id): row for row in rows}
-
-
-class OneStatement:
-    """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
-
-    All its parts see the rows as they were before it, so no part may need what another writes, and a row may
-    be in one part only.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._params: list[Any] = []
-
-    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any]) -> None:
-        """Set some columns of the row with that key; nothing where there are none to set."""
-        if not columns:
-            return
-        query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
-        query.add_update_values(dict(columns))
-        self._add(*query.get_compiler(connection=connection).as_sql())
-
-    def insert(self, rows: Sequence[Model]) -> None:
-        """Add rows of one model, in their order. They do not learn keys that PostgreSQL makes."""
-        if not rows:
-            return
-        model = type(rows[0])
-        query = InsertQuery(model)
-        made = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
-        query.insert_values(made, list(rows))
-        for sql, params in query.get_compiler(connection=connection).as_sql():
-            self._add(sql, params)
-
-    def _add(self, sql: str, params: Sequence[Any]) -> None:
-        self._parts.append(sql)
-        self._params += params
-
-    def run(self) -> None:
-        """Send it, or nothing where there are no parts."""
-        if not self._parts:
-            return
-        *parts, last = self._parts
-        before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
-        with connection.cursor() as cursor:
-            cursor.execute(f"WITH {before} {last}" if parts else last, self._params)
 
 
 def save_world(
@@ -241,7 +271,7 @@ def save_world(
     """Write what the machine changed: calls, legs (which may have moved between calls) and attempts, and the
     events that tell of it, under whose numbers the calls of `rows` are counted already.
 
-    `fresh`: the call that is not a row yet. New rows come first, everything else is one statement.
+    `fresh`: the call that is not a row yet.
     """
     counted = {str(event.call_id) for event in events}
     homes = {leg.id: call.id for call in before.values() for leg in call.legs}
@@ -254,12 +284,14 @@ def save_world(
         for name, value in changed.items():
             setattr(row, name, value)
         if call.id == fresh:
-            row.save(force_insert=True)
+            rest.first([row])
         else:
             rest.update(
                 models.Call, row.id, changed | ({"sequence": row.sequence} if call.id in counted else {})
             )
-        create_legs(call.id, ((at, leg) for at, leg in enumerate(call.legs) if leg.id not in known))
+        new = [(at, leg) for at, leg in enumerate(call.legs) if leg.id not in known]
+        rest.first([new_leg(call.id, leg, at) for at, leg in new])
+        rest.first([new_attempt(leg, attempt) for _, leg in new for attempt in leg.attempts])
         for position, leg in enumerate(call.legs):
             was = known.get(leg.id)
             if was is not None and (was != leg or homes[leg.id] != call.id):
@@ -278,30 +310,23 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, 
     return {name: value for name, value in after.items() if name not in before or before[name] != value}
 
 
-def create_legs(call_id: str, fresh: Iterable[tuple[int, Leg]]) -> None:
-    """Insert legs of a call, each with its place in it, and their attempts: two statements at most."""
-    fresh = list(fresh)
-    models.Leg.objects.bulk_create(
-        models.Leg(id=leg.id, call_id=call_id, position=position, **leg_columns(leg))
-        for position, leg in fresh
-    )
-    models.Attempt.objects.bulk_create(
-        models.Attempt(id=attempt.id, leg_id=leg.id, **attempt_columns(attempt))
-        for _, leg in fresh
-        for attempt in leg.attempts
-    )
+def new_leg(call_id: str, leg: Leg, position: int) -> models.Leg:
+    return models.Leg(id=leg.id, call_id=call_id, position=position, **leg_columns(leg))
+
+
+def new_attempt(leg: Leg, attempt: Attempt) -> models.Attempt:
+    return models.Attempt(id=attempt.id, leg_id=leg.id, **attempt_columns(attempt))
 
 
 def save_attempts(was: Leg, leg: Leg, rest: OneStatement) -> None:
     if was.attempts == leg.attempts:
         return
     old = {attempt.id: attempt for attempt in was.attempts}
+    rest.first([new_attempt(leg, attempt) for attempt in leg.attempts if attempt.id not in old])
     for attempt in leg.attempts:
-        columns = attempt_columns(attempt)
-        if attempt.id not in old:
-            models.Attempt.objects.create(id=attempt.id, leg_id=leg.id, **columns)
-        elif old[attempt.id] != attempt:
-            rest.update(models.Attempt, attempt.id, differing(attempt_columns(old[attempt.id]), columns))
+        if attempt.id in old and old[attempt.id] != attempt:
+            changed = differing(attempt_columns(old[attempt.id]), attempt_columns(attempt))
+            rest.update(models.Attempt, attempt.id, changed)
 
 
 def text(value: UUID | None) -> str | None:

@@ -8,6 +8,7 @@ time cannot pass together. Must not live here: rates (`tokens.rate_limits`), lim
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from calling.commands.leg_selection import legs_of
 from calling.machine.states import Call, Party
 from calling.media_sessions.placement import FRESH_SECONDS
 from calling.runtime.fair_share import has_room
-from calling.runtime.locks import lock_holder, lock_project_legs
+from calling.runtime.locks import holder_lock, project_legs_lock
 from rest import errors
 from tokens.subjects import Subject, TokenHolder
 
@@ -31,16 +32,31 @@ OTHERS_SECONDS = 60  # another project that has had a leg so recently is to find
 def admit(subject: Subject, call: Call) -> None:
     """Let a call that is about to be written pass, or raise TooManyRequests (429 `too_many_calls`).
 
-    Inside the transaction that writes it, after every other lock.
+    Inside the transaction that writes it, after every other lock. Each count is a statement of its own behind
+    its lock, or it would not see what the lock was waited for; all of them are one message.
     """
+    asked = [project_legs(subject.project_id)]
     if isinstance(subject, TokenHolder):
-        lock_holder(subject.identity)
-        if dialled_calls(subject) >= most_calls(subject):
-            raise refusal("This token has as many calls as it may have at once: end one.")
-    lock_project_legs(subject.project_id)
+        asked.insert(0, dialled_calls(subject))
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(sql for sql, _ in asked), [each for _, params in asked for each in params])
+        if isinstance(subject, TokenHolder):
+            cursor.nextset()  # past the lock
+            if cursor.fetchone()[0] >= most_calls(subject):
+                raise refusal("This token has as many calls as it may have at once: end one.")
+            cursor.nextset()
+        cursor.nextset()
+        mine, others, others_call = cursor.fetchone()
     fresh = sum(leg.live and leg.party is not Party.APP for leg in call.legs)
-    if fresh and not finds_room(subject.project_id, fresh):
+    if (
+        fresh
+        and (others or others_call)
+        and not has_room(mine, fresh, mine + others, capacity(), settings.CALLWRIGHT_PROJECT_SHARE)
+    ):
         raise refusal("The project has its share of the instance's calls; others are calling too.")
+
+
+Sql = tuple[str, list[Any]]
 
 
 def refusal(message: str) -> errors.TooManyRequests:
@@ -52,26 +68,27 @@ def most_calls(holder: TokenHolder) -> int:
     return int(getattr(settings, f"CALLWRIGHT_MAX_CALLS_{name}"))
 
 
-def dialled_calls(holder: TokenHolder) -> int:
+def dialled_calls(holder: TokenHolder) -> Sql:
     """The live calls that the holder dialled. Those that others placed to it are not its doing."""
     legs = models.Leg.objects.filter(legs_of(holder), role="caller", call__project_id=holder.project_id)
-    return legs.exclude(state="ended").values("call_id").distinct().count()
+    live = legs.exclude(state="ended").order_by().values("call_id").distinct()
+    sql, params = live.query.sql_with_params()
+    lock, key = holder_lock(holder.identity)
+    return f"{lock}; SELECT count(*) FROM ({sql}) dialled", [*key, *params]
 
 
-def finds_room(project_id: UUID, fresh: int) -> bool:
-    """Whether the media workers carry `fresh` more legs of the project, beside what others hold."""
-    mine, others = legs_held(project_id)
-    if not others and not others_call(project_id):
-        return True
-    return has_room(mine, fresh, mine + others, capacity(), settings.CALLWRIGHT_PROJECT_SHARE)
+PROJECT_LEGS = """
+SELECT own, others, CASE WHEN others = 0 THEN callwright_others_call(%s, %s) ELSE true END
+FROM callwright_legs_held(%s)
+"""
 
 
-def legs_held(project_id: UUID) -> tuple[int, int]:
-    """The live legs of that project, and those of all others: a number that tells nothing more of them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT own, others FROM callwright_legs_held(%s)", [project_id])
-        own, others = cursor.fetchone()
-    return int(own), int(others)
+def project_legs(project_id: UUID) -> Sql:
+    """The live legs of that project; those of all others, a number that tells nothing more of them; and
+    whether another project has a call, or had one in the last minute."""
+    since = clock.now() - timedelta(seconds=OTHERS_SECONDS)
+    lock, key = project_legs_lock(project_id)
+    return f"{lock}; {PROJECT_LEGS}", [*key, project_id, since, project_id]
 
 
 def capacity() -> int:

@@ -109,6 +109,7 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
             connect=connect,
         )
         row = new_row(subject, request, target, call.id, number)
+        row.caller_leg = caller[0].id if caller else None
         room = str(target.resource_id) if target.kind == "room" else None
         phones = {request.device_id} if request.webrtc and request.device_id else set()
         phones |= {each.device_id for each in callee.attempts if each.kind == "sip"}

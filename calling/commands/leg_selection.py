@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from calling import models
@@ -38,6 +39,32 @@ def locate(subject: Subject, call_id: UUID | str) -> tuple[models.Call, Leg | No
     if leg_row.call_id != asked:
         row = models.Call.objects.get(pk=leg_row.call_id)
     return row, leg_value(leg_row, store.attempts_of(leg_row))
+
+
+CALL = f"""
+SELECT {store.CALL_COLUMNS}, {store.LEGS}, EXISTS (SELECT 1 FROM calling_leg m WHERE m.former_call_id = c.id)
+FROM calling_call c WHERE c.id = %s AND c.project_id = %s
+"""
+
+
+def whole_call_of(subject: Subject, call_id: UUID | str) -> tuple[Call, Leg | None]:
+    """What `locate` finds, with the call's legs; one statement where no leg of it has moved."""
+    with connection.cursor() as cursor:
+        cursor.execute(CALL, [uuid_or_404(call_id), subject.project_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise errors.NotFound
+    *columns, legs, moved = found
+    if moved and isinstance(subject, TokenHolder):
+        row, leg = locate(subject, call_id)
+        return store.values([row])[0], leg
+    call = store.whole_call(store.call_row(columns), legs)
+    if isinstance(subject, ApiKey):
+        return call, None
+    mine = [leg for leg in call.legs if is_own(subject, leg)]
+    if not mine:
+        raise errors.NotFound
+    return call, max(mine, key=lambda leg: (leg.live, UUID(leg.id)))
 
 
 def own_legs(holder: TokenHolder, where: Q) -> list[models.Leg]:
@@ -96,9 +123,8 @@ class NotThisDevice(Refused):
 
 def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str | None) -> tuple[Call, Leg]:
     """The token's own leg; from a socket, the one that its device carries or is rung by."""
-    row, leg = locate(subject, call_id)
-    assert leg is not None  # `locate` raises NotFound for a token without a leg
-    call = store.values([row])[0]
+    call, leg = whole_call_of(subject, call_id)
+    assert leg is not None  # a token without a leg is told NotFound
     if device_id is not None:
         leg = next((each for each in call.legs if rings_or_carries(each, device_id)), leg)
         if leg.live and leg.device_id not in (None, device_id):
@@ -139,8 +165,7 @@ def select_leg(
     if isinstance(subject, TokenHolder):
         call, leg = own_leg(subject, call_id, name, device_id)
         return call.id, leg
-    row, _ = locate(subject, call_id)
-    call = store.values([row])[0]
+    call, _ = whole_call_of(subject, call_id)
     found = call.leg(pick_leg(call, name, acting=acting))
     assert found is not None
     return call.id, found
@@ -151,8 +176,7 @@ def implied_leg(subject: Subject, call_id: str, data: Json, device_id: str | Non
     form = as_form(data)
     if isinstance(subject, ApiKey) and not form.given("leg"):
         form.check()
-        row, _ = locate(subject, call_id)
-        call = store.values([row])[0]
+        call, _ = whole_call_of(subject, call_id)
         return call.id, (consulting_leg(call) or (call.live_legs or call.legs)[0]).id
     found, leg = select_leg(subject, call_id, form, device_id)
     return found, leg.id

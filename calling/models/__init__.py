@@ -2,7 +2,7 @@
 legs."""
 
 from calling.models.alert import Alert
-from calling.models.call import Attempt, Call, Device, Leg
+from calling.models.call import Attempt, Call, Device, Leg, PresenceLease
 from calling.models.candidate import IceCandidate
 from calling.models.conversation import Conversation, Participation, TextMessage
 from calling.models.event import Event
@@ -39,6 +39,7 @@ __all__ = [
     "Participation",
     "PhoneCharge",
     "PhoneRate",
+    "PresenceLease",
     "PushRing",
     "PushSubscription",
     "Recording",

@@ -13,7 +13,10 @@ class Call(models.Model):
     """One attempt to connect, from dial to end. Written by `calling.calls.store` alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="calls")
+    # No index of its own: others begin with the project.
+    project = models.ForeignKey(
+        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="calls"
+    )
     session = models.ForeignKey(
         "calling.MediaSession", null=True, on_delete=models.SET_NULL, related_name="calls"
     )
@@ -54,6 +57,7 @@ class Call(models.Model):
     sequence = models.IntegerField(default=0)
     api_dialled = models.BooleanField(default=False)
     codecs: dict[str, dict[str, Any]] | None = None  # of its legs, by id, where they were read along
+    caller_leg: str | None = None  # the id of the leg that dialled it, where this process made it just now
     dialled_by = models.CharField(max_length=300, blank=True)  # no longer written: the version before has it
 
     class Meta:
@@ -189,7 +193,10 @@ class Attempt(models.Model):
 
 
 class Device(models.Model):
-    """One online client of a subscriber. Online while `online_until` lies ahead; edges renew it."""
+    """One online client of a subscriber. Online while `online_until` lies ahead.
+
+    Edges renew it, or put it far ahead and renew one row for all of their devices (`PresenceLease`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
@@ -199,6 +206,7 @@ class Device(models.Model):
     receives = models.BooleanField(default=True, help_text="guests and unregistered clients only call out")
     offline_at = models.DateTimeField(null=True, help_text="since when; the row is forgotten a day later")
     connection = models.UUIDField(null=True, help_text="the socket that holds it now")
+    lease_id = models.UUIDField(null=True, help_text="the presence lease of the process that has the socket")
     contact = models.JSONField(default=dict, help_text="SIP: contact, transport, edge, flow")
     user_agent = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -214,4 +222,16 @@ class Device(models.Model):
             models.Index(
                 fields=["offline_at"], name="device_gone", condition=models.Q(online_until__isnull=True)
             ),
+            models.Index(
+                fields=["lease_id"],
+                name="device_presence_lease",
+                condition=models.Q(lease_id__isnull=False, online_until__isnull=False),
+            ),
         ]
+
+
+class PresenceLease(models.Model):
+    """A web process's word that its sockets, and so their devices, are there. Past `until` they are not."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    until = models.DateTimeField()

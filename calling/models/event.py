@@ -14,7 +14,10 @@ from calling.models.ids import uuid7
 class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
+    # No index of its own: others begin with the project.
+    project = models.ForeignKey(
+        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="+"
+    )
     call_id = models.UUIDField(null=True)
     stream = models.CharField(max_length=80, help_text="what sequence counts: call id, room:<id>, project")
     sequence = models.IntegerField(null=True)

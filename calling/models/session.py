@@ -42,8 +42,7 @@ class MediaSession(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["state", "lease_until"], name="session_live", condition=~models.Q(state="ended")
-            ),
+            # Without the lease: a renewal touches no index.
+            models.Index(fields=["state"], name="session_open", condition=~models.Q(state="ended")),
             models.Index(fields=["project", "room"], name="session_room", condition=~models.Q(state="ended")),
         ]

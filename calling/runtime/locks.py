@@ -6,10 +6,12 @@ live where they are used: they are tried, not waited for.
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))"
 STREAM, ROOM, HOLDER, PROJECT = 0, 1, 2, 3  # seeds of the hash: the same text means another lock
 
 
@@ -23,16 +25,16 @@ def lock_room(room_id: UUID | str) -> None:
     _lock(str(room_id), ROOM)
 
 
-def lock_holder(identity: str) -> None:
-    """The count of one token holder's calls. Taken before the project's."""
-    _lock(identity, HOLDER)
+def holder_lock(identity: str) -> tuple[str, list[Any]]:
+    """The count of one token holder's calls, as a statement. Taken before the project's."""
+    return LOCK, [identity, HOLDER]
 
 
-def lock_project_legs(project_id: UUID | str) -> None:
-    """The count of one project's legs. Last of all locks that a dial takes."""
-    _lock(str(project_id), PROJECT)
+def project_legs_lock(project_id: UUID | str) -> tuple[str, list[Any]]:
+    """The count of one project's legs, as a statement. Last of all locks that a dial takes."""
+    return LOCK, [str(project_id), PROJECT]
 
 
 def _lock(name: str, seed: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [name, seed])
+        cursor.execute(LOCK, [name, seed])

@@ -7,21 +7,18 @@ states never contradict each other.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Value
 
 from calling import models
 from calling.calls import room_sessions, store
 from calling.machine.states import Call
 from calling.sockets import participants
 from calling.sockets.participants import Participant, Participants
-
-RUNG = ("preparing", "ringing")
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ class CallUpdate:
     from_address: str
     from_name: str
     to_address: str
+    project_id: UUID
     said: tuple[CallEvent, ...] = ()
     pictured: frozenset[str] = frozenset()  # legs in the same room that may send a picture
     room: Participants | None = None  # who else is in the room it is in
@@ -70,6 +68,40 @@ class DeviceLeg:
     carried: bool
 
 
+PARTS = store.legs_where("""l.state = 'answered' AND l.part_of IN (
+            SELECT h.id FROM calling_leg h
+            WHERE h.call_id = c.id AND h.state <> 'ended' AND h.device_id IS NOT NULL)""")
+NEWS = f"""
+WITH known AS (
+    SELECT call_id, sequence FROM unnest(%(calls)s::uuid[], %(sequences)s::int[]) AS known(call_id, sequence)
+), found AS (
+    SELECT device_id, id AS leg_id, call_id, true AS carried FROM calling_leg
+    WHERE device_id = ANY(%(devices)s::uuid[]) AND state <> 'ended'
+    UNION ALL
+    SELECT a.device_id, a.leg_id, l.call_id, false
+    FROM calling_attempt a JOIN calling_leg l ON l.id = a.leg_id
+    WHERE a.device_id = ANY(%(devices)s::uuid[]) AND a.state IN ('preparing', 'ringing')
+    AND l.state <> 'ended'
+)
+SELECT {store.CALL_COLUMNS}, {store.LEGS},
+    (SELECT json_agg(json_build_array(f.device_id, f.leg_id, f.carried))::text
+     FROM found f WHERE f.call_id = c.id),
+    (SELECT json_agg(json_build_array(e.sequence, e.type, e.leg_id, e.data, e.body) ORDER BY e.sequence)::text
+     FROM calling_event e JOIN known k ON k.call_id = e.call_id
+     WHERE e.call_id = c.id AND e.sequence > k.sequence),
+    {PARTS},
+    (SELECT json_agg(json_build_array(o.id, o.verb) ORDER BY o.created_at, o.id)::text
+     FROM calling_operation o
+     WHERE o.call_id = c.id AND o.verb IN ('record', 'stream') AND o.state IN ('wanted', 'running')),
+    (SELECT json_agg(json_build_array('/' || d.context || '/' || d.name, d.id))::text
+     FROM subscribers_address d WHERE d.project_id = c.project_id AND d.name IN (
+        SELECT substring(l.address from '[^/]*$') FROM calling_leg l
+        WHERE l.call_id = c.id AND l.state <> 'ended'))
+FROM calling_call c WHERE c.id IN (SELECT call_id FROM found UNION SELECT call_id FROM known)
+"""
+"""All of it in one statement, and so of one moment: a row for each call."""
+
+
 def read(
     device_ids: Iterable[str], known: Mapping[str, int]
 ) -> tuple[list[DeviceLeg], dict[str, CallUpdate]]:
@@ -78,51 +110,92 @@ def read(
     `known`: call id → the lowest sequence that one of its devices was told; a call that is not in it comes
     without events.
     """
-    with store.repeatable_read():
-        found = find_legs(list(device_ids))
-        wanted = {each.call_id for each in found} | set(known)
-        rows = list(models.Call.objects.filter(pk__in=wanted))
-        said = read_events(known)
-        calls = store.values(rows)
-        pictured = read_pictures(calls)
-        rooms = participants.rooms_of(calls)
-        between = [call for call in calls if call.id not in rooms]
-        parts = participants.parts_of(between)
-        media = participants.live_media_of([call.id for call in between])
-        addresses = addresses_of(zip(rows, calls, strict=True), rooms)
-        ids = participants.address_ids((row.project_id, each) for row, all in addresses for each in all)
-    of_call = {
-        str(row.id): {each: ids.get((row.project_id, each), "") for each in all} for row, all in addresses
-    }
-    return found, {
-        call.id: CallUpdate(
+    devices = list(device_ids)
+    found, updates = look(devices, known)
+    if not any(leg.app == "room" for each in updates.values() for leg in each.call.legs):
+        return found, updates
+    with store.repeatable_read():  # who else is in a room takes more statements
+        found, updates = look(devices, known)
+        return found, add_rooms(updates)
+
+
+def look(devices: list[str], known: Mapping[str, int]) -> tuple[list[DeviceLeg], dict[str, CallUpdate]]:
+    """The same without the company of rooms."""
+    words: dict[str, Any] = {"devices": devices, "calls": list(known), "sequences": list(known.values())}
+    legs: list[DeviceLeg] = []
+    updates: dict[str, CallUpdate] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(NEWS, words)
+        rows = cursor.fetchall()
+    for *columns, whole, lines, said, parts, media, addresses in rows:
+        row = store.call_row(columns)
+        call = store.whole_call(row, whole)
+        legs += [DeviceLeg(device, leg, call.id, carried) for device, leg, carried in listed(lines)]
+        live = listed(media)
+        present = {leg.address for leg in call.live_legs}
+        ids = dict(listed(addresses))
+        updates[call.id] = CallUpdate(
             call,
             row.sequence,
             row.from_address,
             row.from_name,
             row.to_address,
-            tuple(said[call.id]),
-            pictured.get(call.id, frozenset()),
-            rooms.get(call.id),
-            variables_of(row),
-            parts.get(call.id, ()),
-            *media.get(call.id, ((), ())),
-            of_call[call.id],
+            row.project_id,
+            tuple(event_of(each) for each in listed(said)),
+            variables=variables_of(row),
+            parts=tuple(
+                participants.person_of(str(leg.call_id), store.leg_value(leg, []))
+                for leg, _ in store.legs_of_json(parts)
+            ),
+            recordings=tuple(row_id for row_id, verb in live if verb == "record"),
+            streams=tuple(row_id for row_id, verb in live if verb == "stream"),
+            address_ids={each: ids.get(each, "") for each in present},
         )
-        for call, row in zip(calls, rows, strict=True)
-    }
+    return legs, updates
 
 
-def addresses_of(
-    pairs: Iterable[tuple[models.Call, Call]], rooms: Mapping[str, Participants]
-) -> list[tuple[models.Call, set[str]]]:
-    """The addresses of everybody who is in each call, or in the room that it is in."""
-    found = []
-    for row, call in pairs:
-        room = rooms.get(call.id)
-        people = {each.address for each in room.people} if room is not None else set()
-        found.append((row, people | {leg.address for leg in call.live_legs}))
+def listed(text: str | None) -> list[Any]:
+    return json.loads(text) if text else []
+
+
+def event_of(each: list[Any]) -> CallEvent:
+    sequence, kind, leg_id, facts, body = each
+    return CallEvent(sequence, kind, leg_id, facts, json.loads(body)["data"].get("call", {}))
+
+
+def add_rooms(updates: Mapping[str, CallUpdate]) -> dict[str, CallUpdate]:
+    """Those with the company of the rooms that their calls are in."""
+    calls = [each.call for each in updates.values()]
+    pictured = read_pictures(calls)
+    rooms = participants.rooms_of(calls)
+    wanted = {call_id: people_in(each, rooms.get(call_id)) for call_id, each in updates.items()}
+    ids = participants.address_ids(
+        (each.project_id, text)
+        for call_id, each in updates.items()
+        if call_id in rooms
+        for text in wanted[call_id]
+    )
+    found = {}
+    for call_id, each in updates.items():
+        if call_id not in rooms:
+            found[call_id] = replace(each, pictured=pictured.get(call_id, frozenset()))
+            continue
+        found[call_id] = replace(
+            each,
+            pictured=pictured.get(call_id, frozenset()),
+            room=rooms[call_id],
+            parts=(),
+            recordings=(),
+            streams=(),
+            address_ids={text: ids.get((each.project_id, text), "") for text in wanted[call_id]},
+        )
     return found
+
+
+def people_in(update: CallUpdate, room: Participants | None) -> set[str]:
+    """The addresses of everybody who is in a call, or in the room that it is in."""
+    people = {each.address for each in room.people} if room is not None else set()
+    return people | {leg.address for leg in update.call.live_legs}
 
 
 def variables_of(row: models.Call) -> dict[str, Any]:
@@ -138,43 +211,3 @@ def read_pictures(calls: Iterable[Call]) -> dict[str, frozenset[str]]:
         return {}
     found = room_sessions.video_legs(set(room_of.values()))
     return {call_id: found.get(room_id, frozenset()) for call_id, room_id in room_of.items()}
-
-
-def find_legs(device_ids: list[str]) -> list[DeviceLeg]:
-    if not device_ids:
-        return []
-    carried = (
-        models.Leg.objects.filter(device_id__in=device_ids)
-        .exclude(state="ended")
-        .values_list("device_id", "id", "call_id", Value(True))
-    )
-    rung = (
-        models.Attempt.objects.filter(device_id__in=device_ids, state__in=RUNG)
-        .exclude(leg__state="ended")
-        .values_list("device_id", "leg_id", "leg__call_id", Value(False))
-    )
-    return [
-        DeviceLeg(str(device), str(leg), str(call), carries)
-        for device, leg, call, carries in carried.union(rung, all=True)
-    ]
-
-
-EVENTS = """
-SELECT e.call_id, e.sequence, e.type, e.leg_id, e.data, e.body
-FROM calling_event e JOIN unnest(%s::uuid[], %s::int[]) AS k(call_id, sequence)
-  ON e.call_id = k.call_id AND e.sequence > k.sequence
-ORDER BY e.call_id, e.sequence
-"""
-
-
-def read_events(known: Mapping[str, int]) -> dict[str, list[CallEvent]]:
-    said: dict[str, list[CallEvent]] = defaultdict(list)
-    if not known:
-        return said
-    with connection.cursor() as cursor:
-        cursor.execute(EVENTS, [list(known), list(known.values())])
-        for call_id, sequence, kind, leg_id, facts, body in cursor.fetchall():
-            facts = json.loads(facts) if isinstance(facts, str) else facts
-            call = json.loads(body)["data"].get("call", {})
-            said[str(call_id)].append(CallEvent(sequence, kind, str(leg_id) if leg_id else None, facts, call))
-    return said

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 import clock
 from calling.models import TextMessage
@@ -37,6 +38,7 @@ class DeviceSession(ABC, Generic[V]):
         self.holder = holder
         self.out = out
         self.told: dict[str, V] = {}
+        self.connection: UUID | None = None  # the socket, once its hub has the line
         self.expired = False
         self.on_expiry: Callable[[str], None] | None = None
         self.heard_at = clock.time()

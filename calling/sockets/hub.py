@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
 import clock
 from calling import presence
+from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.db_threads import run_for_socket
 from calling.sockets import call_updates, message_feed
@@ -32,6 +33,7 @@ RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
 ROW_SECONDS = 3000.0
 LOST_AT_ONCE = 500
+NUDGED_SECONDS = 0.1  # how long a nudge of one's own takes at most; without Redis none comes
 
 
 class Reader(Protocol):
@@ -54,7 +56,9 @@ class Hub:
         self.kept: dict[
             str, tuple[float, DeviceSession[Any]]
         ] = {}  # lines whose socket was lost a moment ago
+        self.lease = uuid7()  # the presence lease of this process
         self.dirty: set[str] = set()  # device ids
+        self.looked: Counter[str] = Counter()  # device id → how many looks have begun
         self.lost: list[tuple[presence.GoneDevice, asyncio.Future[None]]] = []
         self.losing = asyncio.Event()
         self.wanted = asyncio.Event()
@@ -66,8 +70,9 @@ class Hub:
 
     # --- lines and readers ----------------------------------------------------------------------
 
-    def attach(self, line: DeviceSession[Any]) -> None:
-        """The line now speaks for its device, instead of any other."""
+    def attach(self, line: DeviceSession[Any], connection: UUID) -> None:
+        """The line now speaks for its device on that socket, instead of any other."""
+        line.connection = connection
         self.lines[line.device_id] = line
         if line.subscriber_id is not None:
             self.devices_of[line.subscriber_id].add(line.device_id)
@@ -77,6 +82,7 @@ class Hub:
         if self.lines.get(line.device_id) is not line:
             return False
         del self.lines[line.device_id]
+        self.looked.pop(line.device_id, None)
         if line.subscriber_id is not None:
             self.devices_of[line.subscriber_id].discard(line.device_id)
             if not self.devices_of[line.subscriber_id]:
@@ -96,6 +102,16 @@ class Hub:
         """Read the news of one device soon."""
         self.dirty.add(line.device_id)
         self.wanted.set()
+
+    def look_after(self, line: DeviceSession[Any]) -> None:
+        """The same for a command that is done: its nudge is under way, and one look serves both."""
+        looked = self.looked[line.device_id]
+
+        def unless_looked() -> None:
+            if self.looked[line.device_id] == looked:
+                self.look(line)
+
+        asyncio.get_running_loop().call_later(NUDGED_SECONDS, unless_looked)
 
     def look_all(self) -> None:
         self.dirty.update(self.lines)
@@ -160,6 +176,7 @@ class Hub:
         self.dirty.clear()
         if not lines:
             return
+        self.looked.update(line.device_id for line in lines)
         known: dict[str, int] = {}
         for line in lines:
             for call_id, sequence in line.known().items():
@@ -208,7 +225,8 @@ class Hub:
         self.kept = {device: kept for device, kept in self.kept.items() if kept[0] > now}
         self.look_if_due()
         if self.due("renew", RENEW_SECONDS, now) and self.lines:
-            await run_for_socket(presence.renew, list(self.lines))
+            held = {line.device_id: line.connection for line in self.lines.values() if line.connection}
+            await run_for_socket(presence.renew, self.lease, held)
         if self.due("revoked", REVOKED_SECONDS, now):
             await self.close_revoked()
 

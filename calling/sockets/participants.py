@@ -154,20 +154,6 @@ def read_participants(room_id: str) -> Participants | None:
 LiveMedia = tuple[tuple[str, ...], tuple[str, ...]]  # ids of what records, and of what streams
 
 
-def live_media_of(call_ids: list[str]) -> dict[str, LiveMedia]:
-    """call id -> what records it and what streams it, on whatever leg."""
-    found: dict[str, LiveMedia] = {}
-    rows = live_operations().filter(call_id__in=call_ids) if call_ids else ()
-    for row in rows:
-        recordings, streams = found.get(str(row.call_id), ((), ()))
-        if row.verb == "record":
-            recordings = (*recordings, str(row.id))
-        else:
-            streams = (*streams, str(row.id))
-        found[str(row.call_id)] = recordings, streams
-    return found
-
-
 def live_operations() -> QuerySet[models.Operation]:
     rows = models.Operation.objects.filter(
         verb__in=("record", "stream"), state__in=room_sessions.LIVE_OPERATIONS

@@ -7,6 +7,7 @@ Within a call the order is the sequence's: rows are taken by id, and a call's id
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -17,9 +18,18 @@ from calling.webhooks.fanout import fan_out
 LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
 BATCH = 2000
 
+# In one message: the second statement sees what was published while the first tried the lock.
+TRY = "SELECT set_config('callwright.publishing', pg_try_advisory_xact_lock(%(lock)s)::text, true)"
 POSITIONS = """
 WITH waiting AS (
-    SELECT id, project_id FROM calling_event WHERE position IS NULL AND type <> %s ORDER BY id LIMIT %s
+    SELECT id, project_id, call_id FROM calling_event
+    WHERE position IS NULL AND type <> %(test)s AND current_setting('callwright.publishing') = 'true'
+    ORDER BY id LIMIT %(batch)s
+), heard AS MATERIALIZED (
+    SELECT EXISTS (SELECT 1 FROM waiting w JOIN calling_webhookendpoint h ON h.project_id = w.project_id
+                   WHERE h.disabled_at IS NULL AND h.call_id IS NULL)
+        OR EXISTS (SELECT 1 FROM waiting w JOIN calling_webhookendpoint h ON h.call_id = w.call_id
+                   WHERE h.disabled_at IS NULL) AS by_endpoints
 ), heads AS MATERIALIZED (
     SELECT p.project_id, COALESCE((
         SELECT e.position FROM calling_event e WHERE e.project_id = p.project_id AND e.position IS NOT NULL
@@ -29,10 +39,16 @@ WITH waiting AS (
     SELECT w.id, w.project_id,
            h.position + row_number() OVER (PARTITION BY w.project_id ORDER BY w.id) AS position
     FROM waiting w JOIN heads h ON h.project_id = w.project_id
+), published AS (
+    UPDATE calling_event e SET position = n.position FROM numbered n
+    WHERE e.id = n.id AND (%(told)s OR NOT (SELECT by_endpoints FROM heard))
+    RETURNING e.project_id, e.id
 )
-UPDATE calling_event e SET position = n.position FROM numbered n WHERE e.id = n.id
-RETURNING e.project_id, e.id
+SELECT (SELECT by_endpoints FROM heard), ARRAY(SELECT id FROM published),
+    ARRAY(SELECT DISTINCT project_id FROM published)
 """
+"""`told`: also events that an endpoint is to be told of. Returns whether there are such, then the events and
+the projects that were published."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +76,21 @@ def publish_round() -> Published:
     which is all a cursor needs. Within one call that cannot happen: its row lock orders its commits.
     """
     deliveries = 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
-            return Published()
-        cursor.execute(POSITIONS, [TEST, BATCH])
-        published = cursor.fetchall()
-        if published:
-            deliveries = fan_out([event_id for _, event_id in published])
-    for project in {project for project, _ in published}:
+    heard, events, projects = give_positions(told=False)  # one message where no endpoint listens
+    if heard:
+        with transaction.atomic():
+            _, events, projects = give_positions(told=True)
+            if events:
+                deliveries = fan_out(events)
+    for project in projects:
         nudge.send(nudge.EVENTS, {"project": str(project)})
-    return Published(len(published), deliveries)
+    return Published(len(events), deliveries)
+
+
+def give_positions(*, told: bool) -> tuple[bool, list[int], list[UUID]]:
+    """What `POSITIONS` returns; nothing when another publisher is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{TRY}; {POSITIONS}", {"lock": LOCK, "test": TEST, "batch": BATCH, "told": told})
+        cursor.nextset()
+        heard, events, projects = cursor.fetchone()
+    return heard, events, projects

@@ -1,10 +1,12 @@
 """Django's PostgreSQL backend with a second login: work for one project has a connection that sees no more.
 
+A transaction begins in the same message as its first statement; psycopg would send BEGIN alone and wait.
+
 The second login owns nothing and stands under row-level security. Which project a statement is for goes with
 the statement that begins its transaction, in one message: nothing is kept in the session, so both logins work
 through PgBouncer in transaction mode, and no trip to the database is added.
 
-Lives here: which login a connection has, the setting in front of a transaction, and whether a connection of
+Lives here: which login a connection has, what goes in front of a transaction, and whether a connection of
 the pool is still open. Must not live here: what the policies are and who asks for a project
 (`subscribers.row_security`). DATABASES["default"]["REQUESTS"] names the second login; without it this is
 Django's backend.
@@ -26,6 +28,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.sql import Composable
 
+UNDER_WAY = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 # The project of this context, as `subscribers.row_security` signed it: "uuid.proof". Hexadecimal and dashes.
 asking: ContextVar[str | None] = ContextVar("asking", default=None)
 
@@ -57,38 +60,70 @@ class Pool(Protocol):
     def putconn(self, conn: psycopg.Connection[Any], /) -> None: ...
 
 
-class ProjectCursor(psycopg.ClientCursor[TupleRow]):
-    """A cursor of the second login. The first statement of each transaction carries the project."""
+def begin(connection: psycopg.Connection[Any]) -> str:
+    """The statement that begins the transaction that Django has asked for; empty where none is to begin."""
+    if not getattr(connection, "begins", False) or not idle(connection):
+        return ""
+    level, read_only = connection.isolation_level, connection.read_only
+    words = ["BEGIN"]
+    if level is not None:
+        words.append(f"ISOLATION LEVEL {psycopg.IsolationLevel(level).name.replace('_', ' ')}")
+    if read_only is not None:
+        words.append("READ ONLY" if read_only else "READ WRITE")
+    return " ".join(words)
+
+
+def idle(connection: psycopg.Connection[Any]) -> bool:
+    return connection.info.transaction_status == TransactionStatus.IDLE
+
+
+class JoiningCursor(psycopg.ClientCursor[TupleRow]):
+    """A cursor whose first statement of a transaction carries what belongs in front of it, in one message."""
+
+    def before(self) -> list[str]:
+        """The statements that go first now."""
+        first = begin(self.connection)
+        return [first] if first else []
 
     def execute(  # type: ignore[override]  # Django sends no template strings
         self, query: QueryNoTemplate, params: Params | None = None, **options: bool | None
     ) -> Self:
-        project = asking.get()
-        if project is None or not self._idle():
+        before = self.before()
+        if not before:
             return super().execute(query, params, **options)
-        # The simple protocol runs both in one transaction, also where none was begun.
-        super().execute(f"{setting(project)}; {self._text(query)}".encode(), params, **options)
-        self.nextset()
+        # The simple protocol runs them one after the other, in one transaction also where none was begun.
+        super().execute("; ".join([*before, self._text(query)]).encode(), params, **options)
+        for _ in before:
+            self.nextset()
         return self
 
     def executemany(  # type: ignore[override]
         self, query: QueryNoTemplate, params_seq: Iterable[Params], *, returning: bool = False
     ) -> None:
-        project = asking.get()
-        if project is None or not self._idle():
-            super().executemany(query, params_seq, returning=returning)
+        before = self.before()
+        if before and getattr(self.connection, "begins", False):
+            super().execute("; ".join(before).encode())
+        elif before:
+            with self.connection.transaction():
+                super().execute("; ".join(before).encode())
+                super().executemany(query, params_seq, returning=returning)
             return
-        with self.connection.transaction():
-            super().execute(setting(project).encode())
-            super().executemany(query, params_seq, returning=returning)
-
-    def _idle(self) -> bool:
-        return self.connection.info.transaction_status == TransactionStatus.IDLE
+        super().executemany(query, params_seq, returning=returning)
 
     def _text(self, query: QueryNoTemplate) -> str:
         if isinstance(query, Composable):
             return query.as_string(self)
         return query.decode() if isinstance(query, bytes) else str(query)
+
+
+class ProjectCursor(JoiningCursor):
+    """A cursor of the second login. The first statement of each transaction carries the project."""
+
+    def before(self) -> list[str]:
+        project = asking.get()
+        if project is None or not idle(self.connection):
+            return super().before()
+        return [*super().before(), setting(project)]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -116,6 +151,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """One of the pool that is still open; the pool makes new ones for those that are not."""
         while True:
             found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+            found.begins = False  # type: ignore[attr-defined]  # what `begin` looks at
             pool = self.pool
             if pool is None:
                 return found
@@ -137,11 +173,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self._wants_requests()
             else super().get_connection_params()
         )
+        if params["cursor_factory"] is base.Cursor:
+            params["cursor_factory"] = JoiningCursor
         return params
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """psycopg's connection stays in autocommit, or it would begin by itself; the cursor begins."""
+        with self.wrap_database_errors:
+            if autocommit and self.connection.info.transaction_status in UNDER_WAY:
+                raise ProgrammingError("A transaction is under way.")
+            if not self.connection.autocommit:
+                self.connection.autocommit = True
+            self.connection.begins = not autocommit
 
     def chunked_cursor(self) -> CursorWrapper:
         """A cursor that the server keeps would need a session of its own; a request reads whole answers."""
-        return self.cursor() if self._wants_requests() else super().chunked_cursor()
+        if self._wants_requests():
+            return self.cursor()
+        self.ensure_connection()
+        if first := begin(self.connection):  # its own class of cursor does not begin
+            self.connection.execute(first)
+        return super().chunked_cursor()
 
     def close_pool(self) -> None:
         super().close_pool()

@@ -10,7 +10,7 @@ import pytest
 
 import clock
 from calling import models, sweep, waiting
-from calling.management.commands.sweep import BROOM_SECONDS, LEAST_SECONDS, QUIET_SECONDS, pause_before
+from calling.management.commands.sweep import BROOM_SECONDS, LEAST_SECONDS, ROUND_SECONDS, pause_before
 from calling.models.alert import Alert
 from calling.models.push import PushRing, PushSubscription
 from calling.retention import erasure
@@ -163,7 +163,7 @@ def test_a_quiet_call_opens_no_gate_and_tells_its_deadline(cast):
 
 @pytest.mark.parametrize(
     ("deadline", "wait"),
-    [(None, QUIET_SECONDS), (600, BROOM_SECONDS), (0.1, 0.1), (0.001, LEAST_SECONDS), (-5, BROOM_SECONDS)],
+    [(None, ROUND_SECONDS), (600, ROUND_SECONDS), (0.1, 0.1), (0.001, LEAST_SECONDS), (-5, BROOM_SECONDS)],
 )
 def test_the_next_look_comes_when_the_next_deadline_passes_or_a_round_later(deadline, wait):
     assert pause_before(deadline) == wait

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_answer_between_two_queries_is_not_half_seen(cast) -> None:
+    """The calls with their legs, attempts, operations and candidates are read by one statement."""
     from tests.support import fake_worker
 
     call_id = fake_worker.talking(cast)
@@ -27,16 +28,16 @@ def test_an_answer_between_two_queries_is_not_half_seen(cast) -> None:
         models.Leg.objects.filter(pk=leg.pk).update(held=True)
         connection.close()
 
-    def between(execute, sql, params, many, context):
-        if "calling_leg" in sql and not seen:
-            seen.append(sql)
-            other = threading.Thread(target=change)
-            other.start()
-            other.join()
-        return execute(sql, params, many, context)
+    def after(execute, sql, params, many, context):
+        answer = execute(sql, params, many, context)
+        seen.append(sql)
+        other = threading.Thread(target=change)
+        other.start()
+        other.join()
+        return answer
 
-    with connection.execute_wrapper(between):
+    with connection.execute_wrapper(after):
         look = rows.read(str(session), uuid4(), frozenset(), frozenset())
-    assert seen
+    assert len(seen) == 1 and "calling_leg" in seen[0] and "calling_attempt" in seen[0]
     (call,) = look.calls
     assert call.leg(str(leg.pk)).held is False

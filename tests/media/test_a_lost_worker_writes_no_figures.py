@@ -32,7 +32,7 @@ def test_codec_and_samples_are_fenced(db: None) -> None:
     assert epoch is not None
     mine = (session.pk, epoch)
     rows.write_agreed([leg.id], {"codec": "opus"}, mine)
-    rows.write_samples(leg.peer_id, [{"mos": 4.4}], mine)
+    rows.write_samples({leg.peer_id: [{"mos": 4.4}]}, mine)
     held = figures(leg.id)
     assert held == ({"codec": "opus"}, [{"mos": 4.4}])
 
@@ -42,5 +42,5 @@ def test_codec_and_samples_are_fenced(db: None) -> None:
     assert failover.take_over(session.pk) == 1
     leg = fake_worker.leg_of(call_id, "callee")
     rows.write_agreed([leg.id], {"codec": "zombie"}, mine)
-    rows.write_samples(str(leg.peer_id), [{"mos": 1.0}], mine)
+    rows.write_samples({str(leg.peer_id): [{"mos": 1.0}]}, mine)
     assert figures(leg.id) == held

@@ -196,6 +196,7 @@ class Worker:
             "id": worker_id, "name": self.name, "host": "sim", "pid": 1, "media_address": "127.0.0.1",
             "lock_key": lock_key, "budget": 1000, "legs": 0, "cpu": 0.0, "lag": 0.0, "draining": False,
             "lease": lease.LEASE_SECONDS, "sessions": list(sessions), "epochs": list(sessions.values()),
+            "compare": False,
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock_key])

@@ -7,6 +7,7 @@ Each actor has a connection of its own, and pauses before each statement and eac
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ CREATE OR REPLACE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE
 """
 SEARCH_PATH = "sim,pg_catalog,public"
 CLOCKS = ("now()", "_timestamp()")
+WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b", re.IGNORECASE)
 
 
 def make_clocks() -> None:
@@ -154,7 +156,7 @@ class Database:
                 actor.deadlocked = False
                 raise OperationalError("deadlock detected") from error
             raise
-        if context["connection"].get_autocommit() and not sql.lstrip().upper().startswith("SELECT"):
+        if context["connection"].get_autocommit() and WRITES.search(sql):
             self.faulty(actor, "after", sql)
         return answer
 

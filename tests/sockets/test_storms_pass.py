@@ -59,16 +59,16 @@ def test_a_device_that_a_newer_socket_holds_stays_online() -> None:
 @pytest.mark.django_db
 def test_a_renewal_on_its_way_does_not_bring_a_lost_device_back() -> None:
     cast = people.make_cast()
-    held = uuid7()
+    held, lease = uuid7(), uuid7()
     row = models.Device.objects.create(
         project_id=cast.project.id, online_until=timezone.now(), connection=held
     )
     presence.devices_offline([presence.GoneDevice(row.id, held)])
-    assert presence.renew([row.id]) == 0
+    assert presence.renew(lease, {str(row.id): held}) == 0
     presence.device_online(cast.project.id, None, held, device_id=row.id)
     presence.expire_devices()
     models.Device.objects.update(online_until=None)  # its lease ran out while PostgreSQL was away
-    assert presence.renew([row.id]) == 1
+    assert presence.renew(lease, {str(row.id): held}) == 1
 
 
 async def test_who_comes_in_does_not_wait_for_who_is_in() -> None:

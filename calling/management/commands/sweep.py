@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BROOM_SECONDS = 0.25
-QUIET_SECONDS = 0.5  # no call is live: a new one's first deadline is further ahead than this
+ROUND_SECONDS = 0.5  # a deadline that is set meanwhile is further ahead than this
 SEARCH_SECONDS = 1.0
 DELIVER_SECONDS = 0.5
 IDLE_SECONDS = 30.0
@@ -140,10 +140,10 @@ def look_once(search: bool) -> Waiting:
 def pause_before(deadline: float | None) -> float:
     """Seconds until the next look: until the next deadline of a live call, a round at most."""
     if deadline is None:
-        return QUIET_SECONDS
+        return ROUND_SECONDS
     if deadline <= 0:  # what has passed is being told now
         return BROOM_SECONDS
-    return min(BROOM_SECONDS, max(LEAST_SECONDS, deadline))
+    return min(ROUND_SECONDS, max(LEAST_SECONDS, deadline))
 
 
 async def hear_nudges(gates: Gates, deliverer: Deliverer) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists
 
 import clock
@@ -78,24 +80,59 @@ class SipSide:
     takes_info: bool
 
 
+LOOK = f"""
+SELECT {store.CALL_COLUMNS}, {store.LEGS},
+    (SELECT json_agg(json_build_array(o.id, o.call_id, o.leg_id, o.verb, o.control_id, o.params, o.state,
+                                      o.wish, o.wish_serial, o.result, o.created_at))::text
+     FROM calling_operation o
+     WHERE o.call_id = c.id AND o.state IN ('wanted', 'running') AND o.verb <> '{operating.SIGNALLED}'),
+    (SELECT json_agg(json_build_array(i.id, i.peer_id, i.serial, i.candidate, i.done))::text FROM (
+        SELECT * FROM calling_icecandidate t WHERE t.peer_id <> ALL(%(up)s::uuid[]) AND t.peer_id IN (
+            SELECT l.peer_id FROM calling_leg l WHERE l.call_id = c.id AND l.state <> 'ended'
+            UNION ALL
+            SELECT a.id FROM calling_attempt a JOIN calling_leg l ON l.id = a.leg_id
+            WHERE l.call_id = c.id AND l.state <> 'ended')
+        ORDER BY t.id LIMIT {MAX_CANDIDATES}) i)
+FROM calling_call c WHERE c.session_id = %(session)s AND c.state <> 'ended' ORDER BY c.created_at, c.id
+"""
+"""The live calls of a session in one statement, and so of one moment. Read one by one while a device answers,
+its leg was not answered yet and its attempt not live any more, and the session closed the peer that had made
+the offer."""
+
+
 def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: frozenset[str]) -> SessionSnapshot:
-    """Everything a session acts on. `waiting`: known peers that may still need candidates."""
-    with store.repeatable_read():
-        calls = store.session_calls(session_id)
-        plan = make_plan(calls, read_browsers(calls), read_pictured(calls))
-        peers = [peer.peer_id for peer in plan.peers if peer.peer_id not in known or peer.peer_id in waiting]
-        candidates = read_candidates(peers) if peers else ()
-        gone = known - {peer.peer_id for peer in plan.peers}
-        leaving = read_leaving(session_id, worker_id, gone) if gone else frozenset()
-        return SessionSnapshot(
-            calls,
-            plan,
-            read_operations(calls),
-            candidates,
-            read_members(calls),
-            leaving,
-            read_sip_sides(calls),
-        )
+    """Everything a session acts on. `waiting`: known peers that may still need candidates.
+
+    What stands beside the calls (devices, dialogs, memberships) is read after them: it may be newer, and
+    whoever changed it has nudged.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK, {"session": session_id, "up": [UUID(each) for each in known - waiting]})
+        found = cursor.fetchall()
+    calls: list[Call] = []
+    operations: list[OperationRow] = []
+    candidates: dict[int, Candidate] = {}  # a peer may carry legs of two calls
+    for *columns, legs, asked, trickled in found:
+        calls.append(store.whole_call(store.call_row(columns), legs))
+        operations += [operation_row(each) for each in json.loads(asked or "[]")]
+        candidates |= {each[0]: tuple(each) for each in json.loads(trickled or "[]")}
+    plan = make_plan(calls, read_browsers(calls), read_pictured(calls))
+    peers = {peer.peer_id for peer in plan.peers}
+    gone = known - peers
+    return SessionSnapshot(
+        calls,
+        plan,
+        tuple(sorted(operations, key=lambda each: (each.created_at or clock.now(), each.id))),
+        tuple(candidates[each] for each in sorted(candidates) if candidates[each][1] in peers),
+        read_members(calls),
+        read_leaving(session_id, worker_id, gone) if gone else frozenset(),
+        read_sip_sides(calls),
+    )
+
+
+def operation_row(columns: Sequence[Any]) -> OperationRow:
+    *others, created_at = columns
+    return replace(OperationRow(*others), created_at=datetime.fromisoformat(created_at))
 
 
 def read_leaving(session_id: str, worker_id: UUID, gone: frozenset[str]) -> frozenset[str]:
@@ -179,41 +216,22 @@ def read_members(calls: Sequence[Call]) -> dict[str, Membership]:
     }
 
 
-def read_operations(calls: Sequence[Call]) -> tuple[OperationRow, ...]:
-    live = models.Operation.objects.filter(
-        call_id__in=[call.id for call in calls], state__in=("wanted", "running")
-    ).exclude(verb=operating.SIGNALLED)
-    return tuple(
-        OperationRow(
-            str(row.id),
-            str(row.call_id),
-            str(row.leg_id) if row.leg_id else None,
-            row.verb,
-            row.control_id,
-            row.params,
-            row.state,
-            row.wish,
-            row.wish_serial,
-            row.result,
-            row.created_at,
-        )
-        for row in live.order_by("created_at", "id")
-    )
-
-
-def read_candidates(peer_ids: Sequence[str]) -> tuple[Candidate, ...]:
-    found = models.IceCandidate.objects.filter(peer_id__in=list(peer_ids)).order_by("id")[:MAX_CANDIDATES]
-    return tuple((row.id, str(row.peer_id), row.serial, row.candidate, row.done) for row in found)
-
-
 def write_agreed(leg_ids: Sequence[str], agreed: dict[str, Any], fence: Fence) -> None:
     """What was negotiated, for the call's payload: {audio, video, codec}. Nothing under a lost epoch."""
     models.Leg.objects.filter(held(fence), pk__in=list(leg_ids)).update(codec=agreed)
 
 
-def write_samples(peer_id: str, samples: list[dict[str, Any]], fence: Fence) -> None:
-    """How a peer's media were, for the call's statistics. Nothing under a lost epoch."""
-    models.Leg.objects.filter(held(fence), peer_id=peer_id).update(stats=samples)
+WRITE_SAMPLES = """
+UPDATE calling_leg l SET stats = v.samples::jsonb FROM unnest(%s::uuid[], %s::text[]) AS v(peer_id, samples)
+WHERE l.peer_id = v.peer_id AND EXISTS (SELECT 1 FROM calling_mediasession s WHERE s.id = %s AND s.epoch = %s)
+"""
+
+
+def write_samples(samples: Mapping[str, list[dict[str, Any]]], fence: Fence) -> None:
+    """How the media of some peers were, for their calls' statistics. Nothing under a lost epoch."""
+    texts = [json.dumps(each) for each in samples.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE_SAMPLES, [list(samples), texts, *fence])
 
 
 def held(fence: Fence) -> Exists:

@@ -6,41 +6,24 @@ its lease is renewed. Who finds another epoch there has lost it and must not wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 import clock
 from calling import models
 
 LEASE_SECONDS = 5
 
-BEAT = """
-WITH beat AS (
-    INSERT INTO calling_mediaworker
-        (id, name, host, pid, media_address, region, lock_key, budget, legs, cpu, loop_lag_ms, draining,
-         started_at, heartbeat_at)
-    VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(media_address)s, '', %(lock_key)s, %(budget)s, %(legs)s,
-            %(cpu)s, %(lag)s, %(draining)s, now(), now())
-    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), legs = excluded.legs, cpu = excluded.cpu,
-        loop_lag_ms = excluded.loop_lag_ms, draining = excluded.draining
-)
-UPDATE calling_mediasession AS session SET lease_until = now() + make_interval(secs => %(lease)s)
-FROM unnest(%(sessions)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
-WHERE session.id = mine.id AND session.epoch = mine.epoch AND session.state = 'running'
-RETURNING session.id
-"""
-
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
 SELECT c.session_id, sum(('x' || left(md5(concat_ws('|', c.id, c.state, c.carried, c.program, c.transfer,
         c.consult_id, c.consulting, c.supervision, c.supervisors, l.legs, o.operations, k.candidates,
-        m.members)), 15))::bit(60)::bigint)
+        m.members)), 15))::bit(60)::bigint) AS number
 FROM calling_call c
 LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', l.id, l.state, l.held, l.muted, l.media, l.serial,
         l.peer_id, l.answer IS NULL, l.early_media, l.app, l.app_ref, l.settings,
@@ -55,8 +38,35 @@ LEFT JOIN LATERAL (SELECT max(i.id) AS candidates FROM calling_icecandidate i
     JOIN calling_leg p ON p.peer_id = i.peer_id WHERE p.call_id = c.id) k ON true
 LEFT JOIN LATERAL (SELECT string_agg(concat_ws(',', s.id, s.deaf, s.volume), ';' ORDER BY s.id) AS members
     FROM calling_member s WHERE s.call_id = c.id AND s.left_at IS NULL) m ON true
-WHERE c.session_id = ANY(%(sessions)s::uuid[]) AND c.state <> 'ended'
+WHERE %(compare)s::bool AND c.session_id = ANY(%(sessions)s::uuid[]) AND c.state <> 'ended'
 GROUP BY c.session_id
+"""
+
+BEAT = f"""
+WITH beat AS (
+    INSERT INTO calling_mediaworker
+        (id, name, host, pid, media_address, region, lock_key, budget, legs, cpu, loop_lag_ms, draining,
+         started_at, heartbeat_at)
+    VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(media_address)s, '', %(lock_key)s, %(budget)s, %(legs)s,
+            %(cpu)s, %(lag)s, %(draining)s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), legs = excluded.legs, cpu = excluded.cpu,
+        loop_lag_ms = excluded.loop_lag_ms, draining = excluded.draining
+), kept AS (
+    UPDATE calling_mediasession AS session SET lease_until = now() + make_interval(secs => %(lease)s)
+    FROM unnest(%(sessions)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
+    WHERE session.id = mine.id AND session.epoch = mine.epoch AND session.state = 'running'
+    RETURNING session.id
+), digests AS ({DIGEST})
+SELECT kept.id, digests.number FROM kept LEFT JOIN digests ON digests.session_id = kept.id
+"""
+"""`compare`: with the number of each session."""
+
+# In one message: the second statement sees the call of a dial that the first waited for.
+FINISH = """
+SELECT state FROM calling_mediasession WHERE id = %(session)s AND epoch = %(epoch)s FOR UPDATE;
+UPDATE calling_mediasession s SET state = 'ended', lease_until = NULL
+WHERE s.id = %(session)s AND s.epoch = %(epoch)s AND s.state = 'running'
+AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
 """
 
 
@@ -109,23 +119,12 @@ def finish(session_id: UUID | str, epoch: int) -> bool:
 
     The row lock waits for a dial that is being written into this session (its foreign key holds it).
     """
-    with transaction.atomic():
-        row = models.MediaSession.objects.select_for_update().filter(pk=session_id, epoch=epoch).first()
-        if row is None or row.state != "running":
-            return True
-        if models.Call.objects.filter(session_id=row.id).exclude(state="ended").exists():
-            return False
-        row.state, row.lease_until = "ended", None
-        row.save(update_fields=["state", "lease_until"])
-        return True
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH, {"session": session_id, "epoch": epoch})
+        found = cursor.fetchone()
+        cursor.nextset()
+        return found is None or found[0] != "running" or cursor.rowcount == 1
 
 
 def deregister(worker_id: UUID) -> None:
     models.MediaWorker.objects.filter(pk=worker_id).delete()
-
-
-def digests(session_ids: Iterable[str]) -> dict[str, int]:
-    """A number per session that changes when its plan may have."""
-    with connection.cursor() as cursor:
-        cursor.execute(DIGEST, {"sessions": list(session_ids)})
-        return {str(session): int(number) for session, number in cursor.fetchall()}

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
 CLOSE_SECONDS = 6.0
+GATHER_SECONDS = 0.5
 
 
 class Session:
@@ -63,6 +64,7 @@ class Session:
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
         self._closing: set[asyncio.Task[None]] = set()
+        self._unwritten: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # peer -> its call, its samples
         self._told: set[tuple[str, str]] = set()  # (supervisor, peer that was told by a tone)
 
     # --- what wakes and ends it
@@ -118,6 +120,7 @@ class Session:
 
     async def _finished(self) -> bool:
         """No call is left: write down what is to be told, then end the row."""
+        self._flush_samples()
         await self.lane.settle(5)
         return bool(await self.desk.run(lease.finish, self.id, self.epoch))
 
@@ -281,6 +284,7 @@ class Session:
         if peer is not None:
             if peer.last_figures():
                 self._write_samples(peer)
+                asyncio.get_running_loop().call_soon(self._flush_samples)  # before another session has it
             self.operations.peer_gone(peer_id)
             self.carrier.rooms.remove(peer_id)
         return peer
@@ -392,8 +396,17 @@ class Session:
                 self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
 
     def _write_samples(self, peer: SessionPeer) -> None:
-        samples, peer_id, fence = list(peer.samples), peer.plan.peer_id, (self.id, self.epoch)
-        self.lane.work(peer.plan.call_id, lambda: rows.write_samples(peer_id, samples, fence))
+        """Soon, and with those of other peers that come meanwhile: one statement for both ends of a call."""
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._flush_samples)
+        self._unwritten[peer.plan.peer_id] = (peer.plan.call_id, list(peer.samples))
+
+    def _flush_samples(self) -> None:
+        found, self._unwritten, fence = self._unwritten, {}, (self.id, self.epoch)
+        if found:
+            samples = {peer_id: kept for peer_id, (_, kept) in found.items()}
+            call_id = next(call_id for call_id, _ in found.values())
+            self.lane.work(call_id, partial(rows.write_samples, samples, fence))
 
     def record(self, type: str, call_id: str, leg_id: str | None, data: dict[str, Any]) -> None:
         """Append a fact of a call, under the fence. In a desk thread."""

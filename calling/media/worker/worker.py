@@ -39,6 +39,7 @@ from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 
 log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
+COMPARE_SECONDS = 1.5  # so with every second heartbeat; a lost nudge is found within 2 s
 LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
 HURRY_SECONDS = 3.0  # for telling the calls that they end, once a drain is over
@@ -84,6 +85,7 @@ class Worker:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_now = asyncio.Event()
+        self._compared = 0.0
         self._leaving = asyncio.Event()  # a drain was asked for, or a session is over
 
     # --- life
@@ -212,7 +214,10 @@ class Worker:
     # --- heartbeat (loop)
 
     async def _beats(self) -> None:
-        """Renew everything once a second, at once after an outage; a lost lease ends its session here."""
+        """Renew everything once a second, at once after an outage; a lost lease ends its session here.
+
+        A session whose rows are not as they were at the last comparison looks at them.
+        """
         while True:
             started = clock.monotonic()
             try:
@@ -230,6 +235,8 @@ class Worker:
         if self._connection is None:
             self._connection = await lease.open_connection(self.lock_key)
         mine = {session.id: session.epoch for session in self.sessions.values()}
+        now = clock.monotonic()
+        compare = now - self._compared >= COMPARE_SECONDS
         load = self.load()
         words = {
             "id": self.id,
@@ -246,13 +253,20 @@ class Worker:
             "lease": lease.LEASE_SECONDS,
             "sessions": list(mine),
             "epochs": list(mine.values()),
+            "compare": compare,
         }
         answer = await self._connection.execute(lease.BEAT, words)
-        kept = {str(row[0]) for row in await answer.fetchall()}
+        kept = {str(session): number and int(number) for session, number in await answer.fetchall()}
+        if compare:
+            self._compared = now
         for session_id, epoch in mine.items():
             session = self.sessions.get(session_id)
-            if session_id not in kept and session is not None and session.epoch == epoch:
+            if session is None or session.epoch != epoch:
+                continue
+            if session_id not in kept:
                 session.lost()
+            elif compare:
+                session.compare(kept[session_id])
         if (
             self.journal is not None
             and self.journal.size
@@ -269,27 +283,16 @@ class Worker:
     # --- nudges and looks (loop)
 
     async def _listen(self) -> None:
-        """Wake sessions that are nudged; every 2 s compare all of them with their rows in one statement."""
+        """Wake sessions that are nudged; what was not nudged the heartbeat finds."""
         async for message in nudge.listen(nudge.MEDIA):
             if message is None:
                 self.trunks.look()
-                await self._compare()
                 continue
             if "room" in message[1]:
                 self.trunks.look()
             session = self.sessions.get(str(message[1].get("session")))
             if session is not None:
                 session.look()
-
-    async def _compare(self) -> None:
-        if not self.sessions:
-            return
-        try:
-            numbers = await self.desk.run(lease.digests, list(self.sessions))
-        except DATABASE_UNAVAILABLE:
-            return
-        for session_id, session in list(self.sessions.items()):
-            session.compare(numbers.get(session_id))
 
     async def _replay(self) -> None:
         """Deliver what workers that are gone had kept on disk; the fence drops what no longer counts."""

@@ -110,7 +110,7 @@ class FabricConsumer(DeviceConsumer[BrowserSession]):
         line.on_parts_left = lambda parts: self.spawn(calls.end_parts(line, parts))
         self.session = line
         self.stranger.leave()
-        the_hub.attach(line)
+        the_hub.attach(line, self.connection)
         line.say(rpc.result(request.id, session.result))
         state = {"authorization_state": session.state}
         line.say(rpc.event("signalwire.authorization.state", state))

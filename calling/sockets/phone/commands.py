@@ -58,7 +58,10 @@ def make(holder: TokenHolder, frame: Frame, device_id: str) -> tuple[str, str]:
         sdp = frame.fields.get("sdp")
         return sharing.share(holder, required_call(frame), None, "screen", sdp, device_id)
     if frame.type == "call.create":
-        call_id = str(dial.dial(holder, frame.fields, key="destination", device_id=device_id).id)
+        row = dial.dial(holder, frame.fields, key="destination", device_id=device_id)
+        call_id = str(row.id)
+        if row.caller_leg is not None:
+            return call_id, row.caller_leg
     else:
         call_id = call_commands.consult(
             holder, required_call(frame), frame.fields, device_id, key="destination"

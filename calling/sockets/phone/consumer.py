@@ -89,7 +89,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         line.say(trying)
         offers = frame.fields.get("sdp") is not None
         line.made(frame.req_id, call_id, leg_id, offers, None if offers else frame.call_id)
-        hub.the_hub().look(line)
+        hub.the_hub().look_after(line)
 
     async def do(self, line: PhoneSession, frame: Frame) -> None:
         if frame.type in commands.TRICKLES:
@@ -106,7 +106,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         elif frame.type == "ice.done":
             line.gathering.discard(found)
         if frame.type not in commands.TRICKLES:
-            hub.the_hub().look(line)
+            hub.the_hub().look_after(line)
 
     async def end_parts(self, line: PhoneSession, parts: list[ClientView]) -> None:
         """Hang up the screens of a call that is over; one that cannot be now ends with its media."""
@@ -144,7 +144,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         line.on_parts_left = lambda parts: self.spawn(self.end_parts(line, parts))
         self.session = line
         self.stranger.leave()
-        the_hub.attach(line)
+        the_hub.attach(line, self.connection)
         line.say(found.hello | ({"req_id": frame.req_id} if frame.req_id is not None else {}))
         if found.came_back:
             line.say({"type": "calls", "req_id": frame.req_id, "calls": found.calls})

@@ -1,0 +1,73 @@
+"""Several writes that go to PostgreSQL together. Must not live here: what is written, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Model
+from django.db.models.sql import InsertQuery, UpdateQuery
+
+
+class OneStatement:
+    """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
+
+    All its parts see the rows as they were before it, so no part may need what another writes, and a row may
+    be in one part only. What others need (a call, for the policies that guard its legs) goes in front, in the
+    same message: `first`.
+    """
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._first_params: list[Any] = []
+        self._parts: list[str] = []
+        self._params: list[Any] = []
+
+    def first(self, rows: Sequence[Model]) -> None:
+        """Add rows of one model before everything else, after what was added so before."""
+        for sql, params in inserts(rows):
+            self._first.append(sql)
+            self._first_params += params
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias  # as Django's own insert does
+
+    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any]) -> None:
+        """Set some columns of the row with that key; nothing where there are none to set."""
+        if not columns:
+            return
+        query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
+        query.add_update_values(dict(columns))
+        self._add(*query.get_compiler(connection=connection).as_sql())
+
+    def insert(self, rows: Sequence[Model]) -> None:
+        """Add rows of one model, in their order. They do not learn keys that PostgreSQL makes."""
+        for sql, params in inserts(rows):
+            self._add(sql, params)
+
+    def _add(self, sql: str, params: Sequence[Any]) -> None:
+        self._parts.append(sql)
+        self._params += params
+
+    def run(self) -> None:
+        """Send it, or nothing where there are no parts."""
+        statements = list(self._first)
+        if self._parts:
+            *parts, last = self._parts
+            before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
+            statements.append(f"WITH {before} {last}" if parts else last)
+        if statements:
+            with connection.cursor() as cursor:
+                cursor.execute("; ".join(statements), [*self._first_params, *self._params])
+
+
+def inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
+    """The statements that add rows of one model."""
+    if not rows:
+        return []
+    model = type(rows[0])
+    query = InsertQuery(model)
+    made = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+    query.insert_values(made, list(rows))
+    return list(query.get_compiler(connection=connection).as_sql())
