@@ -73,8 +73,8 @@ LOOK, SEARCH = statement(CONDITIONS), statement(CONDITIONS | SEARCHED)
 
 @dataclass(frozen=True)
 class Waiting:
-    """`names`: the conditions that hold; `deadline`: seconds until the next of a live call, or of a session that
-    nobody was asked to take; negative where it has passed, None where there is none."""
+    """`names`: the conditions that hold; `deadline`: seconds until the next of a live call, or of a session
+    that nobody was asked to take; negative where it has passed, None where there is none."""
 
     names: frozenset[str] = frozenset()
     deadline: float | None = None
