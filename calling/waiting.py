@@ -25,6 +25,12 @@ DEADLINE = """
 SELECT deadline FROM calling_call WHERE deadline IS NOT NULL AND state <> 'ended' ORDER BY deadline LIMIT 1
 """
 
+# When the sweep is to ask for a session whose web process may have died before it asked.
+UNSENT = """
+SELECT min(wanted_at) + (%(now)s::timestamptz - %(unsent)s::timestamptz)
+FROM calling_mediasession WHERE state = 'wanted' AND dispatched_at IS NULL
+"""
+
 CONDITIONS = {
     "deadlines": f"EXISTS (SELECT 1 FROM ({DEADLINE}) next WHERE next.deadline <= %(now)s)",
     "sessions": f"""EXISTS ({LOST.replace("LIMIT %s", "LIMIT 1")})
@@ -59,7 +65,7 @@ SEARCHED = {"erasures": ERASURES}
 
 def statement(conditions: dict[str, str]) -> str:
     columns = ", ".join(f"({condition}) AS {name}" for name, condition in conditions.items())
-    return f"SELECT ({DEADLINE}) AS deadline, {columns}"
+    return f"SELECT LEAST(({DEADLINE}), ({UNSENT})) AS deadline, {columns}"
 
 
 LOOK, SEARCH = statement(CONDITIONS), statement(CONDITIONS | SEARCHED)
@@ -67,8 +73,8 @@ LOOK, SEARCH = statement(CONDITIONS), statement(CONDITIONS | SEARCHED)
 
 @dataclass(frozen=True)
 class Waiting:
-    """`names`: the conditions that hold; `deadline`: seconds until the next of a live call, negative where it
-    has passed, None where there is none."""
+    """`names`: the conditions that hold; `deadline`: seconds until the next of a live call, or of a session
+    that nobody was asked to take; negative where it has passed, None where there is none."""
 
     names: frozenset[str] = frozenset()
     deadline: float | None = None

@@ -156,6 +156,10 @@ def test_what_waits_is_told(cast, case):
 def test_a_quiet_call_opens_no_gate_and_tells_its_deadline(cast):
     a_call(cast, deadline=clock.now() + timedelta(seconds=600))
     models.PushSubscription.objects.all().delete()
+    assert 0 < (waiting.look().deadline or 0) <= waiting.UNSENT_SECONDS, (
+        "nobody was asked to take its session"
+    )
+    models.MediaSession.objects.update(dispatched_at=clock.now())
     found = waiting.look(search=True)
     assert found.names == frozenset()
     assert found.deadline is not None and 590 < found.deadline <= 600

@@ -396,10 +396,15 @@ class Session:
                 self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
 
     def _write_samples(self, peer: SessionPeer) -> None:
-        """Soon, and with those of other peers that come meanwhile: one statement for both ends of a call."""
+        """Soon, and with those of other peers that come meanwhile: one statement for both ends of a call.
+
+        A first one at once: the call may end before it.
+        """
         if not self._unwritten:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self._flush_samples)
         self._unwritten[peer.plan.peer_id] = (peer.plan.call_id, list(peer.samples))
+        if len(peer.samples) == 1:
+            self._flush_samples()
 
     def _flush_samples(self) -> None:
         found, self._unwritten, fence = self._unwritten, {}, (self.id, self.epoch)
