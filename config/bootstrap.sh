@@ -21,11 +21,17 @@ command_line() {
   mv -f "$fresh" "$venv/bin/callwright"
 }
 
+# The part of media workers that is C, where there is a compiler; they do without it, too.
+media_loop() {
+  "$venv/bin/python" -m calling.media.loop.build || true
+}
+
 # A development install has everything of the other one too.
 full=$venv/.installed-dev
 
 if cmp -s "$lock" "$stamp" || { [ "$kind" = run ] && [ -f "$full" ] && cmp -s requirements-dev.lock "$full"; }; then
   command_line
+  media_loop
   exit 0
 fi
 
@@ -90,4 +96,5 @@ else
 fi
 rm -f "$venv"/.installed-*
 command_line
+media_loop
 cp "$lock" "$stamp"

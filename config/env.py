@@ -60,6 +60,7 @@ class Environment:
     media_places: tuple[tuple[str, str], ...]  # (bind, advertised), the first where one must be named
     media_ports: tuple[int, int]
     media_mux: bool  # browsers' legs of a media worker share one port
+    media_loop: str  # who forwards packets there: auto, c or python
     sip_port: int
     sip_edge: tuple[str, int]  # (host, port) where web processes reach an edge
     audio_red: bool
@@ -201,6 +202,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         media_places=_media_ip(take, bind),
         media_ports=_media_ports(take),
         media_mux=_media_mux(take),
+        media_loop=_media_loop(take),
         sip_port=take.number("CALLWRIGHT_SIP_PORT", 5060, 0, 65535),
         sip_edge=_sip_edge(take, bind),
         smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),
@@ -401,6 +403,14 @@ def _media_mux(take: _Reader) -> bool:
     if chosen and not linux:
         raise WrongVariable(name, "takes Linux")  # epoll, and sockets that share a port by far address
     return chosen
+
+
+def _media_loop(take: _Reader) -> str:
+    name = "CALLWRIGHT_MEDIA_LOOP"
+    value = take.text(name) or "auto"
+    if value not in ("auto", "c", "python"):
+        raise WrongVariable(name, f"must be auto, c or python, got {value[:40]!r}")
+    return value
 
 
 def _ice_servers(take: _Reader) -> tuple[dict[str, Any], ...] | None:

@@ -68,14 +68,17 @@ def groups(most: int) -> list[list[Run]]:
     """Runs that belong side by side."""
     return [
         [Run("ours", "setup", 42), Run("relay", "setup", 42)],
-        [Run("ours", "audio", 60), Run("relay", "audio", 4), Run("janus-echotest", "audio", 60),
-         Run("janus-videocall", "audio", 60), Run("rtpengine", "audio", 60)],
-        [Run("ours", "audio", most), Run("ours-apart", "audio", most), Run("ours", "audio", 40, "busy"),
+        [Run("ours", "audio", 60), Run("ours-python", "audio", 60), Run("relay", "audio", 4),
+         Run("janus-echotest", "audio", 60), Run("janus-videocall", "audio", 60),
+         Run("rtpengine", "audio", 60)],
+        [Run("ours", "audio", most), Run("ours-python", "audio", most), Run("ours-apart", "audio", most),
+         Run("ours", "audio", 40, "busy"), Run("ours-python", "audio", 40, "busy"),
          Run("ours-apart", "audio", 40, "busy")],
-        [Run("ours", "video", 20), Run("janus-echotest", "video", 20), Run("janus-videocall", "video", 20)],
+        [Run("ours", "video", 20), Run("ours-python", "video", 20), Run("janus-echotest", "video", 20),
+         Run("janus-videocall", "video", 20)],
         [Run("ours", "room", 10), Run("janus-audiobridge", "room", 10)],
         [Run("ours", "room", 30), Run("janus-audiobridge", "room", 30)],
-        [Run("ours", "room", 100)],
+        [Run("ours", "room", 100), Run("ours-python", "room", 100)],
     ]  # fmt: skip
 
 
@@ -111,10 +114,11 @@ def ratios(runs: dict[str, Run], most: int) -> None:
         (
             "one port / a port per leg",
             "cpu_ms",
-            f"ours audio x{most}",
+            f"ours-python audio x{most}",
             f"ours-apart audio x{most}",
             1.05,
         ),
+        ("forwarded in C / in Python", "cpu_ms", f"ours audio x{most}", f"ours-python audio x{most}", 0.6),
         ("audio bridge / stock aiortc relay", "cpu_ms", "ours audio x60", "relay audio x4", 1 / 40),
         ("audio bridge / janus videocall", "cpu_ms", "ours audio x60", "janus-videocall audio x60", 1.0),
         ("audio bridge / janus echotest", "cpu_ms", "ours audio x60", "janus-echotest audio x60", 1.0),

@@ -2,8 +2,9 @@
 
 Packets are encrypted beforehand and sent on a schedule; what comes back is authenticated and timed.
 
-`python -m bench.media.load SERVER MODE LEGS SECONDS [busy]`; SERVER: ours ours-apart relay janus rtpengine,
-MODE: audio video room. The server is this process's child, so its cost is never mixed with the load's.
+`python -m bench.media.load SERVER MODE LEGS SECONDS [busy]`; SERVER: ours ours-python ours-apart relay janus
+rtpengine, MODE: audio video room. The server is this process's child, so its cost is never mixed with the
+load's.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Leg:
 
 
 def target(name: str) -> Target:
-    """ours · ours-apart · relay · janus-echotest · janus-videocall · janus-audiobridge · rtpengine."""
+    """ours · ours-python · ours-apart · relay · rtpengine · janus-echotest · -videocall · -audiobridge."""
     if name.startswith("janus-"):
         return Janus(name.removeprefix("janus-"))
     return RtpEngine(name) if name == "rtpengine" else Target(name)

@@ -20,11 +20,11 @@ from typing import Any
 class Ours:
     """Legs of this platform."""
 
-    def __init__(self, mux: bool) -> None:
+    def __init__(self, mux: bool, loop: str) -> None:
         from calling.media.rtp.config import MediaConfig
         from calling.media.webrtc import shared_port
 
-        self.config = MediaConfig(ports=(30000, 39999), mux=mux)
+        self.config = MediaConfig(ports=(30000, 39999), mux=mux, loop=loop)
         shared_port.kept(self.config)  # as the worker does
         self.peers: list[Any] = []
         self.room: Any = None
@@ -132,7 +132,11 @@ def busy(share: float) -> None:
 
 async def serve(kind: str) -> None:
     loop = asyncio.get_running_loop()
-    server: Any = Relay() if kind == "relay" else Ours(mux=kind == "ours")
+    server: Any = (
+        Relay()
+        if kind == "relay"
+        else (Ours(mux=kind != "ours-apart", loop="python" if kind == "ours-python" else "auto"))
+    )
     reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

@@ -13,7 +13,8 @@ from calling.media.webrtc.peer import WebRtcPeer
 
 
 class Target:
-    """A Python server of server.py (`ours`, `ours-apart` with a port per leg, `relay`)."""
+    """A Python server of server.py (`ours`, `ours-python` without the loop in C, `ours-apart` with a port per
+    leg, `relay`)."""
 
     address = "127.0.0.1"  # where the devices' sockets are bound
     decodes = False  # whether payloads must be real Opus

@@ -15,7 +15,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from aioice import Candidate
 from aioice import stun as aioice_stun
@@ -67,6 +67,23 @@ protect = lib.srtp_protect
 unprotect = lib.srtp_unprotect
 protect_rtcp = lib.srtp_protect_rtcp
 unprotect_rtcp = lib.srtp_unprotect_rtcp
+InPlace: TypeAlias = Callable[[Any, Any, Any], int]
+
+
+class Srtp(NamedTuple):
+    """The four, for a transport: these, or the same under a lock where a thread uses its sessions too."""
+
+    protect: InPlace
+    unprotect: InPlace
+    protect_rtcp: InPlace
+    unprotect_rtcp: InPlace
+
+
+SRTP = Srtp(protect, unprotect, protect_rtcp, unprotect_rtcp)
+# Where they are in memory, for code that is not Python (calling/media/loop).
+SRTP_ADDRESSES = tuple(
+    int(ffi.cast("uintptr_t", ffi.addressof(lib, f"srtp_{name}"))) for name in Srtp._fields
+)
 
 
 def check_pins() -> None:

@@ -9,6 +9,7 @@ import redis
 from django.db import Error as DatabaseError
 
 import clock
+from calling.media.loop import build
 from config import env as environment
 from config import ice
 from config.doctor import findings, probes, rows
@@ -81,6 +82,7 @@ def _media(env: environment.Environment) -> Iterator[Finding]:
     refused = (probes.can_bind(bind, first, last) for bind, _ in env.media_places)
     why = next((why for why in refused if why is not None), None)
     yield findings.media_ports(first, last, why, env.media_workers if env.media_mux else 0)
+    yield findings.forwarding(env.media_loop, env.media_mux, build.why_not())
 
 
 def _relays(env: environment.Environment) -> Iterator[Finding]:

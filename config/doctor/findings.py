@@ -71,6 +71,23 @@ def media_ports(first: int, last: int, refused: str | None, sharing: int = 0) ->
     return Finding("good", "media ports", fact)
 
 
+def forwarding(wanted: str, mux: bool, why_not: str | None) -> Finding:
+    """Who forwards the sound of bridged calls: C, which is not held up by Python and costs a third of it.
+
+    wanted: CALLWRIGHT_MEDIA_LOOP; mux: CALLWRIGHT_MEDIA_MUX. why_not: None where C can be had.
+    """
+    if wanted == "python" or not mux:
+        return Finding(
+            "good", "forwarding", "in Python, as CALLWRIGHT_MEDIA_LOOP and CALLWRIGHT_MEDIA_MUX say"
+        )
+    if why_not is None:
+        return Finding("good", "forwarding", "in C, beside Python")
+    return Finding(
+        "bad" if wanted == "c" else "note", "forwarding", f"in Python, with more CPU: {why_not}",
+        "Install gcc and libc6-dev, run `python -m calling.media.loop.build`, restart the media workers.",
+    )  # fmt: skip
+
+
 def decoder(why_not: str | None) -> Finding:
     """Whether media files from outside can be decoded by a process that can do nothing else."""
     if why_not is None:

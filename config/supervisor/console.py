@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from calling.media.loop import build
 from config.embedded.certificate import Certificate
 from config.env import WILDCARDS, Environment
 from config.supervisor.credentials import FILE as CREDENTIALS
@@ -36,6 +37,14 @@ def sound(env: Environment) -> str:
     return f"{shown}   " + (
         "(this machine alone)" if local else "(CALLWRIGHT_MEDIA_IP=127.0.0.1 keeps it on this machine)"
     )
+
+
+def forwarding(env: Environment) -> str:
+    """What forwards the sound of bridged calls."""
+    if env.media_loop == "python" or not env.media_mux:
+        return "in Python"
+    why_not = build.why_not()
+    return "in C" if why_not is None else f"in Python ({why_not})"
 
 
 def may_tell(output: TextIO, first: bool, environment: Mapping[str, str]) -> bool:
@@ -69,6 +78,7 @@ def ready(
     if certificate is not None:
         rows.append(("browser SDK", f"wss://fabric.{env.domain}/"))
     rows.append(("media addresses", sound(env)))
+    rows.append(("media forwarded", forwarding(env)))
     kept = env.data_dir / CREDENTIALS
     rows.append(("project id", who.project_id))
     if secrets:

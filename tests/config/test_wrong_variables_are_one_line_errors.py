@@ -40,6 +40,7 @@ WRONG = [
     ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
     ("CALLWRIGHT_MEDIA_PORTS", "80-90"),
     ("CALLWRIGHT_MEDIA_MUX", "both"),
+    ("CALLWRIGHT_MEDIA_LOOP", "rust"),
     ("CALLWRIGHT_SIP_PORT", "sip"),
     ("CALLWRIGHT_SIP_EDGE", "host"),
     ("CALLWRIGHT_SIP_EDGE", "host:0"),

@@ -21,13 +21,13 @@ from calling.media.rtp.sender import Producer
 from calling.media.sources.test_pattern import TestPicture
 from calling.media.sources.tones import tone
 from calling.media.webrtc.peer import WebRtcPeer
-from tests.support.mux import MUX
+from tests.support.mux import LOOP, MUX
 from tests.support.wait import until
 
 # aioice leaves 127.0.0.1 out when it gathers; every test socket stays on loopback
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 
-CONFIG = MediaConfig(ports=(31000, 39999), mux=MUX)
+CONFIG = MediaConfig(ports=(31000, 39999), mux=MUX, loop=LOOP)
 
 
 class ToneTrack(AudioStreamTrack):

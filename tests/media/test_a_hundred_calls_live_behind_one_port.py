@@ -202,7 +202,7 @@ def test_a_port_is_one_workers_alone() -> None:
 
 
 async def test_a_flood_at_one_socket_gets_one_read_of_a_round() -> None:
-    config = replace(SHARED, ports=(30000, 30999))
+    config = replace(SHARED, ports=(30000, 30999), loop="python")
     give_up = shared_port.kept(config)
     shared = shared_port.of_this_loop(config)
     flooder, other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))

@@ -1,11 +1,21 @@
-"""Two devices hear each other's tone through the packet path."""
+"""Two devices hear each other's tone through the packet path, with the forwarding loop in C and without."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import pytest
+
+from tests.media import phones
 from tests.media.phones import Phone, joined
 from tests.support.wait import until
+
+
+@pytest.fixture(params=["auto", "python"], autouse=True)
+def forwarded_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same config for every peer of a test."""
+    monkeypatch.setattr(phones, "CONFIG", replace(phones.CONFIG, loop=request.param))
 
 
 async def test_two_phones_hear_each_other() -> None:

@@ -15,12 +15,17 @@ from tests.support.wait import until
 
 
 class Lossy:
-    """Loses a share of the RTP packets of a transport each way; everything else passes."""
+    """Loses a share of the RTP packets of a transport each way; everything else passes.
+
+    They are lost in Python, so nothing of this leg goes through the forwarding loop.
+    """
 
     def __init__(self, transport: WebRtcTransport, share: float) -> None:
         self._buffer, self._share = transport.buffer, share
         self._chance = random.Random(3)
         self.lost = 0
+        transport.take_back()
+        transport.forwarder = None
         self._send, self._take = transport.send, transport.path.datagram
         transport.send, transport.path.datagram = self.send, self.take
 

@@ -182,6 +182,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.tx, self.ready, self.sent = object(), True, list[bytes]()
+        self.forwarder = None
 
     def protect(self, tx: object, data: object, length: object) -> int:
         return 0

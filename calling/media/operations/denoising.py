@@ -77,13 +77,13 @@ class Denoising:
             return False
         self._release()
         if self._inlet is not None and self._inlet.filter is self:
-            self._inlet.filter = None
+            self._inlet.set_filter(None)
         self.renew()
         self._inlet = inlet
         if inlet is None:
             ticker().drop(self._tick)
         else:
-            inlet.filter = self
+            inlet.set_filter(self)
             ticker().add(self._tick)
         return True
 

@@ -23,6 +23,7 @@ class MediaConfig:
     prefer, prefer_video: the codecs listed first (`opus` or `PCMU`, `VP8` or `H264`). Times in seconds.
     certificate: a peer's own for DTLS; None: the one of the process.
     mux: WebRTC legs of one loop share a port; else each has its own.
+    loop: who forwards packets on such a port: `c`, `python`, or `auto` for C where it was built.
     """
 
     bind: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class MediaConfig:
     sip_silence_seconds: float = 60.0  # of a SIP leg that should send; 0: for ever
     stats_seconds: float = 5.0
     mux: bool = False
+    loop: str = "auto"
     redundancy: bool = True  # RED (RFC 2198) is agreed with WebRTC devices that know it
     more: tuple[tuple[str, str], ...] = ()
     certificate: WorkerCertificate | None = None

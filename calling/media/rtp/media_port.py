@@ -218,6 +218,7 @@ class MediaPort:
     def on_second(self, now: float) -> None:
         if self.closed:
             return
+        self._sync()
         for inlet in self._inlets:
             if inlet.line is not None:
                 inlet.on_second()
@@ -244,7 +245,14 @@ class MediaPort:
     def last_figures(self) -> None:
         """Tell the figures of the interval under way, before the port is closed."""
         if self.up and not self.closed and self._stats_due:
+            self._sync()
             self._measure(monotonic())
+
+    def _sync(self) -> None:
+        """What is forwarded without Python is counted elsewhere; the counts of now are needed here."""
+        for transport in self.transports:
+            for flow in transport.flows:
+                flow.sync()
 
     def _check_consent(self, now: float) -> None:
         due = now >= self._consent_due
@@ -302,6 +310,7 @@ class MediaPort:
                 listen = getattr(sink, "attach_source", None)
                 if listen is not None:
                     listen(None)
+            inlet.take_back()
             inlet.sinks = inlet.taps = ()
             inlet.filter = None
             inlet.streams.clear()

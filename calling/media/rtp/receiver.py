@@ -15,6 +15,7 @@ from calling.media.codecs.opus import opus_samples
 from calling.media.codecs.order import AHEAD, Order, Restarts
 from calling.media.rtp.bitrate import BitrateLimit
 from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset
+from calling.media.rtp.lent import Lent
 from calling.media.rtp.red import Arrivals, blocks, primary
 from calling.media.rtp.telephone_event import DigitListener
 from calling.sdp.model import AUDIO_LEVEL, Codec
@@ -89,6 +90,22 @@ class Filter(Protocol):
         """Packets were held back and come again."""
 
 
+class Forwarded(Protocol):
+    """One stream that is forwarded to its one sink without Python (calling/media/loop).
+
+    The numbers of both are not theirs meanwhile: they are as they were at the last `sync`.
+    """
+
+    def sync(self) -> None:
+        """Write the numbers of now to the stream and the sink."""
+
+    def recall(self) -> None:
+        """The same, and from now on each packet comes through Python."""
+
+    def kept(self, sequence: int) -> bytes | None:
+        """The packet of a picture with that number, if it was forwarded so and is still there."""
+
+
 class Feedback(Protocol):
     """What goes back to the device that sends: its transport."""
 
@@ -106,9 +123,9 @@ class RtpReceiveStream:
     """One SSRC that comes in."""
 
     __slots__ = (
-        "arrivals", "base", "born", "clock", "cycles", "digits", "inlet", "jitter", "last_at", "last_ts",
-        "missing", "octets", "packets", "prior_expected", "prior_received", "recovered", "restarts", "ring",
-        "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
+        "arrivals", "base", "born", "clock", "cycles", "digits", "flow", "inlet", "jitter", "last_at",
+        "last_ts", "missing", "octets", "packets", "prior_expected", "prior_received", "recovered",
+        "restarts", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, inlet: RtpReceiver, sequence: int, clock: int) -> None:
@@ -131,6 +148,7 @@ class RtpReceiveStream:
         self.restarts: Restarts | None = None  # made at the first packet outside the order
         self.digits: DigitListener | None = None  # made at the first event
         self.arrivals: Arrivals | None = None  # made at the first redundant packet
+        self.flow: Forwarded | None = None  # while it is forwarded without Python
         self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
 
     @property
@@ -143,6 +161,8 @@ class RtpReceiveStream:
 
     def receive(self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int) -> None:
         """One authentic packet: count it and hand it to the sinks."""
+        if self.flow is not None:
+            self.flow.recall()
         now = monotonic()
         inlet = self.inlet
         step = (sequence - self.top) & 0xFFFF
@@ -225,8 +245,40 @@ class RtpReceiveStream:
                 self.ring = [None] * RING
         return found is not Order.SUSPECT
 
+    def keep(self, packets: list[tuple[int, bytes]]) -> None:
+        """Take packets into the ring that the forwarding loop had in its own."""
+        if self.ring is not None:
+            for packet in packets:
+                self.ring[packet[0] & (RING - 1)] = packet
+
+    def lend(self, flow: Lent) -> bool:
+        """Write our numbers into `flow` (struct media_flow, calling/media/loop); whether that may be: of a
+        picture nothing is missing."""
+        flow.ssrc, flow.clock, flow.top, flow.cycles = self.ssrc, self.clock, self.top, self.cycles
+        flow.packets, flow.octets = self.packets, self.octets
+        flow.jitter, flow.transit, flow.last_at, flow.last_ts = (
+            self.jitter, self.transit, self.last_at, self.last_ts,
+        )  # fmt: skip
+        flow.picture = self.ring is not None
+        flow.arrivals = self.arrivals is not None
+        if self.arrivals is not None:
+            flow.arrivals_top, flow.seen = self.arrivals.state
+        return not self.missing
+
+    def restore(self, flow: Lent) -> None:
+        """Take the numbers of `flow`."""
+        self.top, self.cycles, self.packets, self.octets = flow.top, flow.cycles, flow.packets, flow.octets
+        self.jitter, self.transit, self.last_at, self.last_ts = (
+            flow.jitter, flow.transit, flow.last_at, flow.last_ts,
+        )  # fmt: skip
+        if self.arrivals is not None:
+            self.arrivals.state = flow.arrivals_top, flow.seen
+
     def kept(self, sequence: int) -> bytes | None:
         """The packet with that number if it is still in the ring."""
+        found = self.flow.kept(sequence) if self.flow is not None else None
+        if found is not None:
+            return found
         entry = self.ring[sequence & (RING - 1)] if self.ring is not None else None
         return entry[1] if entry is not None and entry[0] == sequence else None
 
@@ -294,6 +346,7 @@ class RtpReceiver:
 
     def bind(self, line: Transceiver | None, transport: Feedback | None) -> None:
         """Take the agreed line (None: this kind is not spoken)."""
+        self.take_back()
         if transport is not self.transport:
             self.streams = {}  # another association: its numbers begin anew
             self.counted = self._past = (0, 0, 0)
@@ -322,6 +375,8 @@ class RtpReceiver:
 
     def forget(self, stream: RtpReceiveStream) -> None:
         """Drop a stream that fell silent; what it brought stays counted."""
+        if stream.flow is not None:
+            stream.flow.recall()
         if self.streams.get(stream.ssrc) is stream:
             del self.streams[stream.ssrc]
             octets, expected, packets = self._past
@@ -342,24 +397,43 @@ class RtpReceiver:
 
     # --- who gets it
 
+    def take_back(self) -> None:
+        """Something else is to be done with packets: none is forwarded without Python any more."""
+        for stream in self.streams.values():
+            if stream.flow is not None:
+                stream.flow.recall()
+
+    def only_relays(self, sink: Sink) -> bool:
+        """Whether nothing else is done with packets than to hand them to that sink."""
+        return self.sinks == (sink,) and not self.taps and self.filter is None and not self.muted
+
     def attach(self, sink: Sink) -> None:
+        self.take_back()
         if sink not in self.sinks:
             self.sinks = (*self.sinks, sink)
         if self.kind == "video":
             self.request_keyframe()
 
     def detach(self, sink: Sink) -> None:
+        self.take_back()
         self.sinks = tuple(one for one in self.sinks if one is not sink)
         self.bitrate_limits.pop(sink, None)
 
     def tap(self, tap: Tap) -> None:
+        self.take_back()
         self.taps = (*(one for one in self.taps if one is not tap), tap)
 
     def untap(self, tap: Tap) -> None:
         self.taps = tuple(one for one in self.taps if one is not tap)
 
+    def set_filter(self, chosen: Filter | None) -> None:
+        """Each packet goes through that one from now on, or through none."""
+        self.take_back()
+        self.filter = chosen
+
     def mute(self, muted: bool) -> None:
         """Forward nothing while muted; digits are still noticed."""
+        self.take_back()
         if self.muted and not muted:
             self.renew()
             if self.kind == "video":
@@ -368,6 +442,7 @@ class RtpReceiver:
 
     def renew(self) -> None:
         """What comes next follows nothing."""
+        self.take_back()
         if self.filter is not None:
             self.filter.renew()
         for sink in self.sinks:

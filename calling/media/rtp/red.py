@@ -109,6 +109,15 @@ class Arrivals:
         self._top = -1
         self._seen = 0  # bit n: the packet n before the highest one
 
+    @property
+    def state(self) -> tuple[int, int]:
+        """(highest packet, -1 before the first; bit n: the packet n before it came)."""
+        return self._top, self._seen
+
+    @state.setter
+    def state(self, state: tuple[int, int]) -> None:
+        self._top, self._seen = state
+
     def is_new(self, sequence: int) -> bool:
         """Note a packet, whether it came by itself or in a block; False if it is there already or too old."""
         ahead = (sequence - self._top) & 0xFFFF

@@ -23,7 +23,8 @@ from calling.media.rtp.header import (
     payload_offset,
     renumber_extensions,
 )
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.lent import Lent
+from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
 from calling.media.rtp.transport import RtpTransport
@@ -36,6 +37,7 @@ RETURNS = {"audio": 0.1, "video": 2.0}
 YOUNG = 2000  # packets after a switch among which one from before it could still come late
 RESENDS_PER_SECOND = 600
 ROOM = 1400  # bytes of a packet to which an extension is still added
+STEADY = 10  # packets relayed between two offers to forward the others without Python
 pack_fields = FIELDS.pack_into
 
 
@@ -113,11 +115,14 @@ class RtpSender:
         self.far_fraction = self.far_jitter = 0.0  # what the far end reports
         self.far_lost = 0
         self.rtt: float | None = None
+        self.flow: Forwarded | None = None  # while its packets are forwarded without Python
+        self._steady = 0
 
     # --- agreement and routing
 
     def bind(self, line: Transceiver | None, transport: RtpTransport | None) -> None:
         """Take the agreed line; the outgoing SSRC is the line's."""
+        self.take_back()
         self.line, self.transport = line, transport
         if line is not None:
             self.ssrc = line.ssrc
@@ -142,6 +147,7 @@ class RtpSender:
         """Get packets from `source` (an RtpReceiver, a producer or None) from now on."""
         if source is self.source:
             return
+        self.take_back()
         if self.source is not None:
             self.source.detach(self)
         self.source = source
@@ -152,12 +158,19 @@ class RtpSender:
 
     def renew(self) -> None:
         """Take what comes next as new: packets that were held back must not look like lost ones."""
+        self.take_back()
         last = self._last_forwarded()
         self._before = last if last is not None else self._before
         if isinstance(self.active_source, RtpReceiveStream):
             self.active_source = None
         if self.bridge is not None:
             self.bridge.renew()
+
+    def take_back(self) -> None:
+        """Something else is to be sent, or the numbers are needed: packets are not forwarded without Python
+        any more."""
+        if self.flow is not None:
+            self.flow.recall()
 
     def drop_bridge(self) -> None:
         if self.bridge is not None:
@@ -177,6 +190,8 @@ class RtpSender:
         now: float,
     ) -> None:
         """Rewrite, protect and send one packet that lies in `buffer`."""
+        if self.flow is not None:
+            self.flow.recall()
         transport = self.transport
         if transport is None or transport.tx is None or now < self._event_until:
             return  # while digits are sent they replace the sound (RFC 4733 section 2.5.1.2)
@@ -214,6 +229,11 @@ class RtpSender:
         length[0] = size
         if transport.protect(transport.tx, buffer.c, length) == 0:
             transport.send(view[: length[0]])
+        self._steady += 1
+        if self._steady >= STEADY:
+            self._steady = 0
+            if transport.forwarder is not None:
+                transport.forwarder.offer(stream, self)
 
     def _switch_source(
         self,
@@ -318,6 +338,31 @@ class RtpSender:
         """The VP8 picture number that a producer of this leg should begin with."""
         return self._pictures.after(self._last_forwarded())
 
+    # --- packets that the loop forwards in place of Python (calling/media/loop)
+
+    def lend(self, stream: RtpReceiveStream, flow: Lent) -> dict[int, int] | None:
+        """Write into `flow` (struct media_flow) how `stream` is sent here, and our numbers; the payload types
+        from its to ours. None: more is done with its packets than the loop can do."""
+        same = stream is self.active_source and stream.inlet.serial == self._serial and self.flow is None
+        if not same or self.bridge is not None or self.redundancy.distance or self._pictures:
+            return None
+        flow.seq_off, flow.ts_off, flow.out_ssrc = self.seq_off, self.ts_off, self.ssrc
+        flow.guard, flow.switch_sequence = self._reorder_guard, self._switch_sequence
+        flow.sent_packets, flow.sent_octets = self.packets, self.octets
+        flow.out_seq, flow.out_ts, flow.sent_at = self.last_seq, self.last_ts, self.last_at
+        flow.renumbers = self._extensions is not None
+        for number, new in (self._extensions or {}).items():
+            flow.extensions[number] = new
+        flow.mid_size = len(self._mid)
+        flow.mid[0 : len(self._mid)] = self._mid
+        return self._pts
+
+    def restore(self, flow: Lent) -> None:
+        """Take the numbers of `flow`."""
+        self.packets, self.octets = flow.sent_packets, flow.sent_octets
+        self.last_seq, self.last_ts, self.last_at = flow.out_seq, flow.out_ts, flow.sent_at
+        self._reorder_guard = flow.guard
+
     # --- payloads of the platform's own
 
     def push(
@@ -332,6 +377,8 @@ class RtpSender:
         transport = self.transport
         if transport is None or transport.tx is None or self.line is None or not self.line.sends:
             return
+        if self.flow is not None:
+            self.flow.recall()
         now = monotonic()
         if now < self._event_until and feeder is not self:
             return
@@ -375,12 +422,15 @@ class RtpSender:
 
     def reported(self, fraction: float) -> None:
         """The far end tells which share of the packets it lost."""
+        before = self._mid, self.redundancy.distance
         self.far_fraction = fraction
         self._mid, self._known = b"", (self.ssrc, self.line.mid if self.line is not None else None)
         if self.line is not None and self.line.red:
             self.redundancy.reported(fraction)
         elif self.bridge is not None:
             self.bridge.expect_loss(fraction)
+        if (self._mid, self.redundancy.distance) != before:
+            self.take_back()
 
     def _add_redundancy(
         self, view: memoryview, size: int, pt: int, mark: int, number: int, stamp: int
@@ -434,6 +484,7 @@ class RtpSender:
         clock = self.event_clock()
         if clock is None or self.line is None:
             return
+        self.take_back()
         now = monotonic()
         self._event_until = now + 0.1
         self.active_source = self  # the source takes over again with fresh offsets
@@ -442,6 +493,7 @@ class RtpSender:
 
     def event_base(self) -> int:
         """The timestamp of now in this stream."""
+        self.take_back()
         clock = self.event_clock() or 8000
         return (self.last_ts + max(1, int((monotonic() - self.last_at) * clock))) & 0xFFFFFFFF
 

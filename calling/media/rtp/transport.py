@@ -6,15 +6,16 @@ An RtpTransport reads its sockets itself (subclasses do) and hands authentic pac
 
 from __future__ import annotations
 
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from calling.media.aiortc_private import PacketBuffer, protect, protect_rtcp, unprotect_rtcp
+from calling.media.aiortc_private import SRTP, PacketBuffer, Srtp
 from calling.media.rtp import rtcp
 from calling.media.rtp.events import Flood, PeerFailed, Signal
 from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, Sink, monotonic
 from calling.media.rtp.timer_wheel import wheel
 from calling.sdp.model import MID
 from calling.sdp.negotiation import Transceiver
@@ -59,6 +60,23 @@ class PortEvents(Protocol):
         """A transport is over, and so is its peer."""
 
 
+class Hop(NamedTuple):
+    """A pair of addresses on a port that legs share. `owner`: who gets what comes from the far one."""
+
+    sock: socket.socket
+    place: int
+    address: tuple[Any, ...]
+    owner: object
+
+
+class Offers(Protocol):
+    """What may forward packets in place of Python (calling/media/loop)."""
+
+    def offer(self, stream: RtpReceiveStream, sender: Sink) -> None:
+        """Python relays a stream to that RtpSender, and has done so for some packets: take it over, if that
+        can be."""
+
+
 class RtpTransport(ABC):
     """Streams and feedback of one transport."""
 
@@ -68,7 +86,10 @@ class RtpTransport(ABC):
         self.out = PacketBuffer(1500)
         self.rx: object = None  # opaque: the sessions of libsrtp
         self.tx: object = None
-        self.protect: Callable[[Any, Any, Any], int] = protect
+        self.srtp: Srtp = SRTP
+        self.protect: Callable[[Any, Any, Any], int] = SRTP.protect
+        self.forwarder: Offers | None = None  # who may take over what is sent here
+        self.flows: set[Forwarded] = set()  # what is forwarded from or to here without Python
         self.streams: dict[int, RtpReceiveStream] = {}
         self.lines: list[Transceiver] = []
         self.rtx_map: dict[int, int] = {}  # RTX SSRC -> SSRC
@@ -107,8 +128,21 @@ class RtpTransport(ABC):
         out = self.out
         out.view[:size] = data
         out.length[0] = size
-        if protect_rtcp(self.tx, out.c, out.length) == 0:
+        if self.srtp.protect_rtcp(self.tx, out.c, out.length) == 0:
             self.send(out.view[: out.length[0]])
+
+    def forwarded_by(self, forwarder: Offers, srtp: Srtp) -> None:
+        """Let that one forward what is sent here; our sessions are used with its functions then."""
+        self.forwarder, self.srtp, self.protect = forwarder, srtp, srtp.protect
+
+    def hop(self) -> Hop | None:
+        """Where packets come in and go out just now, None where only Python can take and send them."""
+        return None
+
+    def take_back(self) -> None:
+        """Sessions or addresses change: what is forwarded from or to here is Python's again."""
+        for flow in list(self.flows):
+            flow.recall()
 
     # --- datagrams in
 
@@ -136,6 +170,8 @@ class RtpTransport(ABC):
         self._churn += 1
         if self._churn == CHURN:
             self.port.signal(Flood("audio", 0))
+        for flow in self.flows:
+            flow.sync()
         oldest = min(self.streams.values(), key=lambda stream: stream.last_at)
         if now - oldest.last_at < IDLE_SECONDS:
             return False
@@ -188,7 +224,7 @@ class RtpTransport(ABC):
         """One SRTCP datagram in the buffer."""
         buffer = self.buffer
         buffer.length[0] = size
-        if unprotect_rtcp(self.rx, buffer.c, buffer.length):
+        if self.srtp.unprotect_rtcp(self.rx, buffer.c, buffer.length):
             self.refused += 1
             return
         self.port.feedback(self, bytes(buffer.view[: buffer.length[0]]))

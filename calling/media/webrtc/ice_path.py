@@ -12,7 +12,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import IceAgent, Wire, unprotect
+from calling.media.aiortc_private import IceAgent, Wire
 from calling.media.rtp import udp_ports
 from calling.media.rtp.header import FIELDS_AT
 from calling.media.rtp.transport import unpack_fields
@@ -47,6 +47,8 @@ class IcePath:
             # A device that offers is told where it may connect; to one that is to answer, TCP is no way in.
             self.seat = shared.seat(self, tcp=not controlling)
             transport.buffer = shared.buffer
+            if shared.forwarder is not None:
+                transport.forwarded_by(shared.forwarder, shared.forwarder.srtp)
         self._own = udp_ports.bind_all(config) if self.seat is None else []
         places = self._own if self.seat is None else self.seat.places
         self.sock: Wire = places[0][0]
@@ -76,13 +78,18 @@ class IcePath:
         return self.agent.consent_at
 
     def _selected(self, address: tuple[str, int], sock: Wire) -> None:
+        same = self.remote is not None and self.remote[:2] == address
+        if not same or sock is not self.sock:
+            self.transport.take_back()
         self.sock = sock
         if self.seat is not None:
             self.seat.chosen(address, sock)
-        if self.remote is not None and self.remote[:2] == address:
+        if not same:  # the kernel reports IPv6 senders as four-tuples
+            self.remote = address if ":" not in address[0] else (*address, 0, 0)
+        if self.seat is not None:
+            self.seat.settled(sock, self.remote)
+        if same:
             return
-        # the kernel reports IPv6 senders as four-tuples
-        self.remote = address if ":" not in address[0] else (*address, 0, 0)
         early, self._early = self._early, []
         for data, sender in early:
             if sender[:2] == address or self.agent.may_send_from(sender):
@@ -121,7 +128,7 @@ class IcePath:
                 return
             length = buffer.length
             length[0] = size
-            if unprotect(rx, buffer.c, length):
+            if transport.srtp.unprotect(rx, buffer.c, length):
                 transport.refused += 1
                 return
             mark, sequence, timestamp, ssrc = unpack_fields(view, FIELDS_AT)
@@ -141,6 +148,7 @@ class IcePath:
 
     def deafen(self) -> None:
         """Take nothing more of the shared port, though more may be sent: the far end's address is free."""
+        self.transport.take_back()
         if self.seat is not None:
             self.seat.quit()
 

@@ -20,7 +20,9 @@ from weakref import WeakKeyDictionary
 import clock
 from calling.media import stun
 from calling.media.aiortc_private import PacketBuffer
+from calling.media.loop.forwarder import Forwarder, opened
 from calling.media.rtp import udp_ports
+from calling.media.rtp.transport import Hop
 from calling.media.webrtc.ice_tcp import TcpDoor
 from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Member, Sorter, spelled
 
@@ -63,6 +65,8 @@ class SharedPort:
         self.buffer = PacketBuffer()
         self.sorter: Sorter[Path] = Sorter()
         self.places: list[Place] = []
+        # The thread that reads the sockets in place of this loop, None where Python does all.
+        self.forwarder: Forwarder[Path] | None = None
         self._port: int | None = None
         # The sockets that have something, in one call for all of them: as many reads as datagrams, and no
         # read in vain. A flood fills one socket (one far address, one socket) and gets one read of a round.
@@ -87,6 +91,10 @@ class SharedPort:
         """Undo one `hold`; after the last the sockets are closed."""
         self._holders -= 1
         if self._holders == 0:
+            if self.forwarder is not None:
+                self._loop.remove_reader(self.forwarder.wake)
+                self.forwarder.close()
+                self.forwarder = None
             self._loop.remove_reader(self._ready.fileno())
             self._ready.close()
             for place in self.places:
@@ -104,6 +112,9 @@ class SharedPort:
             self._ready.close()
             self._ready = select.epoll()
             self._loop.add_reader(self._ready.fileno(), self._readable)
+            self.forwarder = opened(self.config.loop)
+            if self.forwarder is not None:
+                self._loop.add_reader(self.forwarder.wake, self._waiting)
         standing = {place.advertised for place in self.places}
         for host, advertised in self.config.places:
             if advertised in standing:
@@ -118,6 +129,9 @@ class SharedPort:
             self._port = self._port or place.port
             self.places.append(place)
             for sock in socks:
+                if self.forwarder is not None:
+                    self.forwarder.read(sock, place.number)
+                    continue
                 self._reads[sock.fileno()] = sock.recvfrom_into, place.number
                 self._ready.register(sock.fileno(), select.EPOLLIN)
             with contextlib.suppress(OSError):  # somebody's TCP port has that number: UDP alone, then
@@ -172,6 +186,21 @@ class SharedPort:
             if len(found) < 2:
                 return
             left -= len(found)
+
+    def _waiting(self) -> None:
+        """Datagrams that the forwarding loop has left to Python."""
+        forwarder, view = self.forwarder, self.buffer.view
+        for _ in range(BUDGET):
+            if forwarder is None:
+                return
+            size, path = forwarder.take(self.buffer)
+            if size < 0:
+                return
+            if path is not None and view[0] > 3:
+                path[0].datagram(size, path[1])
+            else:
+                number, address = forwarder.source()
+                self._take(size, address, number)
 
     def _take(self, size: int, address: Address, number: int) -> None:
         """One datagram in the buffer."""
@@ -233,11 +262,31 @@ class SharedSeat:
         self._claim(address, sock, CHOSEN)
 
     def _claim(self, address: tuple[str, int], sock: Wire, strength: int) -> None:
-        at = spelled(*address[:2])
-        self.shared.sorter.claim(self.path, self._numbers[sock], at, strength, clock.monotonic())
+        at, number, sorter = spelled(*address[:2]), self._numbers[sock], self.shared.sorter
+        before = sorter.routes[number].get(at)
+        sorter.claim(self.path, number, at, strength, clock.monotonic())
+        if self.shared.forwarder is not None:
+            for path in {before, self.path}:
+                self.shared.forwarder.check(path, sorter.routes)
+
+    def settled(self, sock: Wire, remote: Address | None) -> None:
+        """That pair was selected: what comes from there needs no search."""
+        hop = self.hop(sock, remote)
+        if hop is not None and self.shared.forwarder is not None:
+            self.shared.forwarder.know(hop)
+
+    def hop(self, sock: Wire, remote: Address | None) -> Hop | None:
+        """The selected pair, where the forwarding loop can use it: this path has the address, and no TCP."""
+        if remote is None or not isinstance(sock, socket.socket):
+            return None
+        number = self._numbers[sock]
+        holds = self.shared.sorter.routes[number].get(remote) is self.path
+        return Hop(sock, number, remote, self.path) if holds else None
 
     def quit(self) -> None:
         """Get no further datagram; what is still sent goes out."""
+        if self.shared.forwarder is not None:
+            self.shared.forwarder.leave(self.path)
         self.shared.sorter.drop(self.path, self.name, self.tag)
 
     def leave(self) -> None:

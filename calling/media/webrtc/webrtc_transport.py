@@ -14,7 +14,7 @@ from calling.media.aiortc_private import DtlsEnd, DtlsPipe, IceAgent
 from calling.media.rtp import rtcp
 from calling.media.rtp.events import PeerFailed
 from calling.media.rtp.receiver import monotonic
-from calling.media.rtp.transport import RtpTransport
+from calling.media.rtp.transport import Hop, RtpTransport
 from calling.media.webrtc.ice_path import IcePath
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class WebRtcTransport(RtpTransport):
         """Begin an ICE restart: a new agent; the old path carries on until the new one works."""
         if self.next_path is not None:
             self._run(self.next_path.close())
+        self.take_back()
         old = self.path.agent
         self.next_path = IcePath(self, self.pipe, self.config, old.ice_controlling, self._alone)
         return self.next_path.agent
@@ -118,6 +119,7 @@ class WebRtcTransport(RtpTransport):
                 await path.close()
                 self.port.failed(PeerFailed("ice_timeout"))
             return
+        self.take_back()
         old, self.path, self.next_path = self.path, path, None
         path.agent.consent_at = monotonic()
         await old.close()
@@ -168,6 +170,11 @@ class WebRtcTransport(RtpTransport):
         if ask:
             agent.query_consent_now()
         return True
+
+    def hop(self) -> Hop | None:
+        path = self.path
+        moving = self.next_path is not None or self.closed
+        return path.seat.hop(path.sock, path.remote) if path.seat is not None and not moving else None
 
     def send(self, data: memoryview | bytes) -> None:
         """One protected datagram to the selected address; a full socket buffer loses it, as UDP may."""

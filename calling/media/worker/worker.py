@@ -58,6 +58,7 @@ class Worker:
             more=settings.CALLWRIGHT_MEDIA_PLACES[1:],
             ports=settings.CALLWRIGHT_MEDIA_PORTS,
             mux=settings.CALLWRIGHT_MEDIA_MUX,
+            loop=settings.CALLWRIGHT_MEDIA_LOOP,
             loopback=settings.CALLWRIGHT_MEDIA_ADVERTISED.startswith(("127.", "::1")),
             redundancy=settings.CALLWRIGHT_AUDIO_RED,
             sip_silence_seconds=settings.CALLWRIGHT_SIP_SILENCE_SECONDS,

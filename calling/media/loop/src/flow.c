@@ -1,0 +1,110 @@
+/* One packet of a forwarded stream: what RtpReceiveStream.receive and RtpSender.relay do with it, to the byte.
+   Pure but for the flow's own numbers. What is not the plain case is Python's (media_knows). */
+#include <string.h>
+
+#include "loop.h"
+
+#define AHEAD 3000       /* codecs/order.py */
+#define RECENT 0xFFu     /* rtp/red.py: a redundant packet can bring nothing that is not there */
+#define ROOM 1400        /* rtp/sender.py */
+
+enum { PLAIN = 1, REDUNDANT = 2, CARRIED = 4 }; /* media_flow.kinds */
+
+size_t media_flow_bytes(void) { return sizeof(struct media_flow); }
+
+/* By the header alone, which SRTP leaves readable: whether the packet is of the plain kind. */
+int media_knows(struct media_flow *flow, uint8_t *packet, int size)
+{
+    if (size < 13)
+        return 0;
+    uint8_t kind = flow->kinds[packet[1] & 0x7F];
+    uint16_t sequence = (uint16_t)read16(packet + 2);
+    if (kind == 0 || (uint16_t)(sequence - flow->top) >= AHEAD)
+        return 0;
+    if (flow->picture) /* a gap is to be asked for */
+        return (uint16_t)(sequence - flow->top) == 1 && size <= (int)sizeof ((struct media_kept *)0)->data;
+    if (!flow->arrivals)
+        return kind & PLAIN;
+    return (uint16_t)(sequence - flow->arrivals_top) == 1 && (flow->seen & RECENT) == RECENT;
+}
+
+/* RtpReceiveStream.receive */
+static void count(struct media_flow *flow, int size, uint16_t sequence, uint32_t timestamp, double now)
+{
+    if (sequence < flow->top)
+        flow->cycles += 65536;
+    flow->top = sequence;
+    flow->packets++;
+    flow->octets += (uint64_t)size;
+    double transit = now * flow->clock - timestamp, change = transit - flow->transit;
+    flow->transit = transit;
+    if (change < 0)
+        change = -change;
+    if (change < flow->clock)
+        flow->jitter += (change - flow->jitter) * 0.0625;
+    flow->last_at = now;
+    flow->last_ts = timestamp;
+}
+
+/* RtpReceiveStream._unwrap: the packet's own sound in the place of all of it; the size then, -1: nothing. */
+static int unwrap(struct media_flow *flow, uint8_t *packet, int size, uint16_t sequence, uint8_t *mark)
+{
+    int at = payload_offset(packet, size), first = 0;
+    if (at < 0)
+        return -1;
+    flow->arrivals_top = sequence;
+    flow->seen = flow->seen << 1 | 1;
+    if (packet[0] & 0x20) {
+        size = payload_end(packet, size);
+        packet[0] &= 0xDF;
+    }
+    int pt = red_primary(packet, at, size, &first);
+    if (pt < 0 || !(flow->kinds[pt & 0x7F] & CARRIED))
+        return -1;
+    memmove(packet + at, packet + first, (size_t)(size - first));
+    *mark = (uint8_t)((*mark & 0x80) | pt);
+    return at + size - first;
+}
+
+/* An authentic packet that the flow knows, in `room` bytes: count it and make it one of the listener's.
+   Its size then; 0: nothing is to be sent. */
+int media_rewrite(struct media_flow *flow, uint8_t *packet, int size, int room, double now)
+{
+    if (size < 12 || size > room)
+        return 0;
+    uint8_t mark = packet[1];
+    uint16_t sequence = (uint16_t)read16(packet + 2);
+    uint32_t timestamp = read32(packet + 4);
+    count(flow, size, sequence, timestamp, now);
+    if (flow->kinds[mark & 0x7F] & REDUNDANT) {
+        size = unwrap(flow, packet, size, sequence, &mark);
+        if (size < 12)
+            return 0;
+    } else if (flow->arrivals) {
+        flow->arrivals_top = sequence;
+        flow->seen = flow->seen << 1 | 1;
+    }
+    uint16_t number = (uint16_t)(sequence + flow->seq_off);
+    if (flow->guard) {
+        flow->guard--;
+        if ((uint16_t)(number - flow->switch_sequence) >= 0x8000)
+            return 0;
+    }
+    uint32_t stamp = timestamp + flow->ts_off;
+    packet[1] = (uint8_t)(flow->pts[mark & 0x7F] | (mark & 0x80));
+    write16(packet + 2, number);
+    write32(packet + 4, stamp);
+    write32(packet + 8, flow->out_ssrc);
+    if (flow->renumbers && packet[0] & 0x10)
+        renumber_extensions(packet, size, flow->extensions);
+    if (flow->mid_size && size < ROOM)
+        size = add_extension(packet, size, room, flow->mid, flow->mid_size);
+    flow->sent_packets++;
+    flow->sent_octets += (uint64_t)size;
+    if ((uint16_t)(number - flow->out_seq) < 0x8000) {
+        flow->out_seq = number;
+        flow->out_ts = stamp;
+        flow->sent_at = now;
+    }
+    return size;
+}

@@ -1,0 +1,126 @@
+/* Bytes of RTP headers: the functions of calling/media/rtp/header.py and red.py, to the byte. Pure.
+   A packet is at least 12 bytes long; no function reads or writes at `size` or behind it, but add_extension,
+   which is told the room. */
+#include <string.h>
+
+#include "loop.h"
+
+/* Where the payload starts, -1 if the header does not fit. */
+int payload_offset(const uint8_t *packet, int size)
+{
+    int offset = 12 + 4 * (packet[0] & 15);
+    if (packet[0] & 0x10) {
+        if (offset + 4 > size)
+            return -1;
+        offset += 4 + 4 * (int)read16(packet + offset + 2);
+    }
+    return offset <= size ? offset : -1;
+}
+
+/* Where it ends, without padding. */
+int payload_end(const uint8_t *packet, int size)
+{
+    if (!(packet[0] & 0x20) || size == 0)
+        return size;
+    int end = size - packet[size - 1];
+    return end > 0 ? end : 0;
+}
+
+/* Where the elements of a block of extensions end; `at` is where the block begins, and 4 bytes of it fit. */
+static int block_end(const uint8_t *packet, int at, int size)
+{
+    int end = at + 4 + 4 * (int)read16(packet + at + 2);
+    return end < size ? end : size;
+}
+
+static int is_one_byte(const uint8_t *packet, int at) { return read16(packet + at) == 0xBEDE; }
+
+void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers)
+{
+    int at = 12 + 4 * (packet[0] & 15);
+    if (at + 4 > size)
+        return;
+    int end = block_end(packet, at, size);
+    if (!is_one_byte(packet, at)) { /* never negotiated: hidden as an empty block */
+        write16(packet + at, 0xBEDE);
+        memset(packet + at + 4, 0, (size_t)(end - at - 4));
+        return;
+    }
+    at += 4;
+    while (at < end) {
+        uint8_t head = packet[at];
+        if (head == 0) {
+            at++;
+            continue;
+        }
+        int stop = at + 2 + (head & 15);
+        if (head >> 4 == 15 || stop > end) {
+            memset(packet + at, 0, (size_t)(end - at));
+            return;
+        }
+        if (numbers[head >> 4])
+            packet[at] = (uint8_t)(numbers[head >> 4] << 4 | (head & 15));
+        else
+            memset(packet + at, 0, (size_t)(stop - at));
+        at = stop;
+    }
+}
+
+/* Whether a packet has an element of that number whose data fit. */
+static int has_extension(const uint8_t *packet, int at, int size, int number)
+{
+    int end = block_end(packet, at, size);
+    at += 4;
+    while (at < end) {
+        uint8_t head = packet[at];
+        if (head == 0) {
+            at++;
+            continue;
+        }
+        if (head >> 4 == 15)
+            return 0;
+        if (head >> 4 == number)
+            return at + 2 + (head & 15) <= end;
+        at += 2 + (head & 15);
+    }
+    return 0;
+}
+
+/* Put an element (a multiple of 4 bytes) into a packet; its size then. Where it has no room nothing changes. */
+int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, int length)
+{
+    int at = 12 + 4 * (packet[0] & 15);
+    if (size + 4 + length > room)
+        return size;
+    if (!(packet[0] & 0x10)) {
+        if (at > size)
+            return size;
+        memmove(packet + at + 4 + length, packet + at, (size_t)(size - at));
+        write16(packet + at, 0xBEDE);
+        write16(packet + at + 2, (uint32_t)length / 4);
+        memcpy(packet + at + 4, element, (size_t)length);
+        packet[0] |= 0x10;
+        return size + 4 + length;
+    }
+    int end = payload_offset(packet, size);
+    if (end < 0 || !is_one_byte(packet, at) || has_extension(packet, at, size, element[0] >> 4))
+        return size;
+    memmove(packet + end + length, packet + end, (size_t)(size - end));
+    memcpy(packet + end, element, (size_t)length);
+    write16(packet + at + 2, read16(packet + at + 2) + (uint32_t)length / 4);
+    return size + length;
+}
+
+/* The format of a redundant packet's own sound and where that begins; -1 where it is malformed (red.primary). */
+int red_primary(const uint8_t *packet, int at, int end, int *first)
+{
+    int most = at + 4 * 8, length = 0;
+    while (at < end && packet[at] & 0x80) {
+        if (at == most || at + 4 > end)
+            return -1;
+        length += (packet[at + 2] & 3) << 8 | packet[at + 3];
+        at += 4;
+    }
+    *first = at + 1 + length;
+    return *first < end ? packet[at] : -1;
+}

@@ -1,0 +1,109 @@
+/* What the files of the loop share. Sizes are fixed: nothing is allocated by what a datagram says. */
+#ifndef MEDIA_LOOP_H
+#define MEDIA_LOOP_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "interface.h"
+
+#define PACKET 2048      /* bytes of a datagram that are read, as in aiortc_private.PacketBuffer */
+#define TAIL 64          /* room behind them for a MID and the tag of SRTP */
+#define BATCH 32         /* datagrams of one call of the kernel */
+#define SOCKETS 64
+#define PATHS 4096
+#define STREAMS 4        /* forwarded streams of one path */
+#define BUCKETS 4096     /* a power of two */
+#define WAITING 2048     /* datagrams that wait for Python */
+#define RING 256         /* packets of a picture that are kept, as in rtp/receiver.py */
+
+/* A flow and, for pictures, its last packets. */
+struct installed {
+    struct media_flow flow;
+    struct media_kept *ring;
+    int path, place, number;    /* its path, its place there, its place in the loop */
+};
+
+struct waiting {
+    struct media_address from;
+    int32_t place, size;
+    struct socket_entry *of;
+    uint8_t data[PACKET];
+};
+
+/* Datagrams on their way to Python, in the order in which they came. */
+struct inbox {
+    struct waiting *slots;
+    uint16_t unused[WAITING], order[WAITING];
+    int unused_count, first, count;
+    uint64_t pushed, done;      /* done: so many have been dealt with */
+    int wake, told;
+};
+
+struct socket_entry {
+    int fd, place;
+    int waiting;                /* datagrams of it in the inbox */
+    int paused;                 /* it has its share of the inbox: nothing is read until Python has taken some */
+};
+
+/* A far end at an address of a place. */
+struct path {
+    struct media_address at;
+    int place, number;
+    uint64_t barrier;           /* RTP of it is in the inbox until so many are done: what follows goes there too */
+    struct installed *flows[STREAMS];
+    struct path *next;          /* in its bucket */
+};
+
+struct media_loop {
+    pthread_t thread;
+    int poll, stop;
+    struct socket_entry sockets[SOCKETS];
+    int socket_count;
+    struct scratch *scratch;    /* the thread's */
+    struct inbox inbox;
+    struct path *paths[PATHS], *buckets[BUCKETS];
+    struct installed *flows[PATHS];
+};
+
+/* guard.c */
+void guard_enter(void);
+void guard_leave(void);
+int srtp_open(struct media_flow *flow, uint8_t *packet, int *size);
+int srtp_close(struct media_flow *flow, uint8_t *packet, int *size);
+
+/* address.c */
+int address_of(const struct sockaddr_storage *from, struct media_address *at);
+socklen_t address_to(const struct media_address *at, struct sockaddr_storage *to);
+int address_same(const struct media_address *one, const struct media_address *other);
+uint32_t address_hash(const struct media_address *at, int place);
+
+/* paths.c */
+struct path *path_at(struct media_loop *loop, int place, const struct media_address *at);
+struct installed *path_flow(struct path *path, uint32_t ssrc);
+
+/* ring.c */
+int ring_open(struct installed *installed);
+void ring_keep(struct media_kept *ring, const uint8_t *packet, int size);
+
+/* inbox.c */
+int inbox_open(struct inbox *inbox, int wake);
+void inbox_close(struct inbox *inbox);
+int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_address *from,
+               const uint8_t *data, int size);
+
+/* header.c */
+int payload_offset(const uint8_t *packet, int size);
+int payload_end(const uint8_t *packet, int size);
+void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers);
+int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, int length);
+int red_primary(const uint8_t *packet, int at, int end, int *first);
+
+static inline uint32_t read16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
+static inline uint32_t read32(const uint8_t *at) { return read16(at) << 16 | read16(at + 2); }
+static inline void write16(uint8_t *at, uint32_t value) { at[0] = (uint8_t)(value >> 8); at[1] = (uint8_t)value; }
+static inline void write32(uint8_t *at, uint32_t value) { write16(at, value >> 16); write16(at + 2, value); }
+
+#endif

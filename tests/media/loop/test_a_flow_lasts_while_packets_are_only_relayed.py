@@ -1,0 +1,265 @@
+"""Bridged sound goes through the forwarding loop and not through Python, until more is to be done with it;
+what the far end gets has no gap then, and what is counted is right."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from calling.machine.states import Media
+from calling.media.loop.native import library
+from calling.media.rtp import rtcp_reports
+from calling.media.rtp.receiver import RtpReceiveStream
+from calling.media.sources import tones
+from calling.media.webrtc import shared_port
+from calling.sdp.model import Codec
+from tests.media.phones import Phone, ToneAndPicture, joined
+from tests.media.test_a_hundred_calls_live_behind_one_port import SHARED, Leg, legs, transport
+from tests.support.mux import LOOP
+from tests.support.wait import until
+
+pytestmark = [
+    pytest.mark.timing,
+    pytest.mark.skipif(library() is None or LOOP == "python", reason="Python forwards here"),
+]
+
+
+def flows(*ends: Leg) -> bool:
+    return all(end.ours.port.audio_out.flow is not None for end in ends)
+
+
+@contextlib.asynccontextmanager
+async def bridged() -> AsyncIterator[tuple[Leg, Leg]]:
+    async with legs(2) as (alice, bob):
+        alice.ours.port.set_audio_source(bob.ours.port)
+        bob.ours.port.set_audio_source(alice.ours.port)
+        await until(lambda: flows(alice, bob), what="flows both ways")
+        yield alice, bob
+    shared = shared_port.of_this_loop(SHARED)
+    assert shared.forwarder is None and not shared.places
+
+
+def stream(leg: Leg) -> RtpReceiveStream:
+    """What the device hears."""
+    found = leg.device.port.audio_in.current()
+    assert found is not None
+    return found
+
+
+class Ear:
+    """A tap that counts."""
+
+    heard = 0
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        self.heard += 1
+
+
+class Nothing:
+    """A filter that keeps nothing."""
+
+    def take(self, *packet: Any) -> bool:
+        return False
+
+    def renew(self) -> None:
+        """Nothing is kept."""
+
+
+async def taps(alice: Leg, bob: Leg) -> None:
+    ear, inlet = Ear(), alice.ours.port.audio_in
+    inlet.tap(ear)
+    assert not flows(bob) and flows(alice)
+    await until(lambda: ear.heard > 20, what="each packet")
+    assert not flows(bob)
+    inlet.untap(ear)
+
+
+async def filters(alice: Leg, bob: Leg) -> None:
+    inlet = alice.ours.port.audio_in
+    inlet.set_filter(Nothing())
+    assert not flows(bob)
+    await asyncio.sleep(0.4)
+    assert not flows(bob)
+    inlet.set_filter(None)
+
+
+async def mutes(alice: Leg, bob: Leg) -> None:
+    alice.ours.port.mute({"audio"})
+    await asyncio.sleep(0.05)  # what is on its way
+    before = stream(bob).packets
+    await asyncio.sleep(0.3)
+    assert stream(bob).packets == before and not flows(bob)
+    alice.ours.port.mute(set())
+
+
+async def other_sources(alice: Leg, bob: Leg) -> None:
+    bob.ours.port.set_audio_source(tones.tone())
+    assert not flows(bob)
+    await asyncio.sleep(0.2)
+    for leg in (alice, bob):
+        leg.ours.port.set_audio_source(None)
+    bob.ours.port.set_audio_source(bob.ours.port)  # an echo is relayed as well
+    await until(lambda: flows(bob), what="the echo")
+    alice.ours.port.set_audio_source(bob.ours.port)
+    assert not flows(bob), "what bob says goes to two now"
+    bob.ours.port.set_audio_source(alice.ours.port)
+
+
+async def second_listeners(alice: Leg, bob: Leg) -> None:
+    async with legs(1) as (carol,):
+        carol.ours.port.set_audio_source(alice.ours.port)
+        assert not flows(bob)
+        await until(lambda: carol.device.port.audio_in.current() is not None, what="carol hears")
+        assert not flows(bob) and not flows(carol)
+
+
+async def digits(alice: Leg, bob: Leg) -> None:
+    assert bob.ours.port.send_digits("5")
+    await until(lambda: not flows(bob), what="the digit")
+    await asyncio.sleep(0.3)
+
+
+async def restarts(alice: Leg, bob: Leg) -> None:
+    transport(alice.ours).take_back()
+    assert not flows(bob) and not flows(alice)
+
+
+async def reports_of_loss(alice: Leg, bob: Leg) -> None:
+    bob.ours.port.audio_out.reported(0.5)
+    bob.ours.port.audio_out.reported(0.0)
+
+
+MORE = [taps, filters, mutes, other_sources, second_listeners, digits, restarts, reports_of_loss]
+
+
+@pytest.mark.parametrize("more", MORE, ids=lambda more: more.__name__)
+async def test_what_is_done_besides_gets_each_packet_and_tears_no_gap(
+    more: Callable[[Leg, Leg], Awaitable[None]],
+) -> None:
+    async with bridged() as (alice, bob):
+        await more(alice, bob)
+        await until(lambda: flows(alice, bob), what="flows again")
+        before = stream(bob).packets
+        await until(lambda: stream(bob).packets > before + 30, what="sound")
+        for leg in (alice, bob):
+            assert stream(leg).lost == 0, "a number is missing"
+            assert transport(leg.device).refused == transport(leg.ours).refused == 0
+
+
+async def test_sound_passes_while_python_is_held_up() -> None:
+    async with bridged() as (alice, bob):
+        sender, sock = alice.device.port.audio_out, transport(bob.device).path.sock
+        alice.device.port.set_audio_source(None)
+        await asyncio.sleep(0.1)
+        codec = sender.codec
+        assert codec is not None and flows(bob) and not isinstance(sock, shared_port.TcpDoor)
+        began = stream(bob).packets
+        for _ in range(12):  # nothing is awaited from here on
+            sender.push(sender, b"\xf8\xff\xfe", codec.pt, 960)
+        time.sleep(0.3)  # noqa: ASYNC251 -- that is what it is about
+        came = 0
+        with contextlib.suppress(BlockingIOError):
+            while data := sock.recv(2048):  # type: ignore[attr-defined]
+                came += 127 < data[0] < 192 and not 191 < data[1] < 224
+        assert came == 12 and stream(bob).packets == began
+        assert flows(bob)
+
+
+async def test_counts_are_those_of_both_ends() -> None:
+    async with bridged() as (alice, bob):
+        await asyncio.sleep(1.5)
+        for leg in (alice, bob):
+            leg.device.port.set_audio_source(None)
+        await asyncio.sleep(0.2)
+        assert flows(alice, bob)
+        for leg in (alice, bob):
+            leg.ours.port._sync()
+        for one, other in ((alice, bob), (bob, alice)):
+            come, go = one.ours.port.audio_in.current(), other.ours.port.audio_out
+            assert come is not None
+            assert come.packets == one.device.port.audio_out.packets and come.lost == 0
+            assert go.packets == stream(other).packets and go.octets == stream(other).octets
+            assert go.last_seq == stream(other).top and go.last_ts == stream(other).last_ts
+            assert 0 < come.jitter < 4800 and time.monotonic() - come.last_at < 2
+        record, bad = rtcp_reports.QualityMeter().measure(alice.ours.port, time.monotonic())
+        assert not bad and record["audio"]["received"]["lost"] == 0  # type: ignore[index]
+
+
+async def test_a_picture_is_kept_for_who_loses_some_of_it() -> None:
+    alice, bob = Leg(), Leg()
+    wants = Media(video=True, receive_video=True)
+    try:
+        for leg in (alice, bob):
+            await leg.device.accept(await leg.ours.answer(await leg.device.offer(wants), wants))
+            await until(lambda leg=leg: leg.device.port.up and leg.ours.port.up, 20, "connecting")
+        bob.device.port.set_video_source(ToneAndPicture())
+        sender, inlet = alice.ours.port.video_out, bob.ours.port.video_in
+        alice.ours.port.set_video_source(bob.ours.port)
+        await until(lambda: sender.flow is not None, 20, "a flow of the picture")
+        began = inlet.totals()[2]
+        await until(lambda: inlet.totals()[2] > began + 20 and sender.flow is not None, 20, "pictures")
+        assert sender.flow is not None
+        sender.flow.sync()
+        last = sender.last_seq
+        sender.resend((last, last - 3 & 0xFFFF))
+        assert sender.resent == 2 and sender.flow is not None
+        inlet.take_back()
+        came = inlet.current()
+        assert came is not None and all(came.kept(came.top - back & 0xFFFF) for back in range(20))
+        shown = alice.device.port.video_in.current()
+        assert shown is not None and shown.lost <= 0  # what came twice is no loss
+    finally:
+        await asyncio.gather(alice.close(), bob.close())
+
+
+async def test_loss_is_repaired_between_flows() -> None:
+    """Every fortieth packet from bob is lost on its way here: Python asks for those of the picture, and gives
+    the stream back once it has them; lost sound is counted by the loop."""
+    alice, bob = Phone(440, grey=90), Phone(880, grey=150)
+    async with joined(alice, bob) as (a, b):
+        wire, sent = bob.pc.getTransceivers()[0].sender.transport, 0
+        send = wire._send_rtp
+
+        async def lossy(data: bytes) -> None:
+            nonlocal sent
+            sent += not 191 < data[1] < 224
+            if sent % 40:
+                await send(data)
+
+        wire._send_rtp = lossy
+        a.port.set_audio_source(b.port)
+        a.port.set_video_source(b.port)
+        seen = {"audio": 0, "video": 0}
+
+        def repaired() -> bool:
+            for outlet in (a.port.audio_out, a.port.video_out):
+                seen[outlet.kind] += outlet.flow is not None
+            b.port._sync()
+            picture, sound = b.port.video_in.current(), b.port.audio_in.current()
+            return bool(picture and sound and picture.recovered > 2 and sound.lost > 2 and all(seen.values()))
+
+        await until(repaired, 30, "losses that are repaired or counted, and flows")
+        await until(lambda: alice.hears(880), what="bob")
+
+
+async def test_an_address_that_goes_to_another_leg_takes_no_flow_along() -> None:
+    async with bridged() as (alice, bob):
+        path = transport(alice.ours).path
+        assert path.seat is not None
+        path.seat.quit()  # as at the end of a leg: its address is free
+        assert not flows(alice) and not flows(bob)
+        forwarder = shared_port.of_this_loop(SHARED).forwarder
+        assert forwarder is not None and path not in forwarder._numbers
