@@ -5,6 +5,9 @@ Signing in goes by the dashboard's door, so that a second factor cannot be walke
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +20,11 @@ from calling import models
 def by_the_door(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
     return redirect(f"/dashboard/login?next={request.GET.get('next', '/admin/')}")
 
+
+# What allauth registers: passkeys and links to identities are their owners' own, and nobody else adds one.
+for kind in (EmailAddress, EmailConfirmation, Authenticator, SocialAccount, SocialApp, SocialToken):
+    if admin.site.is_registered(kind):
+        admin.site.unregister(kind)
 
 admin.site.login = by_the_door  # type: ignore[method-assign]
 

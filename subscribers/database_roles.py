@@ -21,6 +21,8 @@ CLOSED = (
     "auth_group_permissions", "django_session", "django_admin_log", "calling_staffrole",
     "calling_secondfactor", "calling_staffaction", "calling_staffinvite", "callwright_fence",
     "django_content_type", "django_migrations", "subscribers_storedanswer",
+    "account_emailaddress", "account_emailconfirmation", "mfa_authenticator",
+    "socialaccount_socialaccount", "socialaccount_socialapp", "socialaccount_socialtoken",
 )  # fmt: skip
 # What it reads and never writes.
 READ = ("calling_mediaworker",)
