@@ -215,6 +215,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "aioice": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "aiortc": {"level": "WARNING"},
     },
 }

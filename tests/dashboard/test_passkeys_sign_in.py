@@ -1,4 +1,4 @@
-"""Passkeys, with Chromium's virtual authenticator: registered, named, used, removed, and never somebody else's."""
+"""Passkeys, with Chromium's virtual authenticator: made, named, used, removed, and never somebody else's."""
 
 from __future__ import annotations
 
@@ -79,9 +79,11 @@ def use(page) -> None:
     page.get_by_role("button", name="Sign in with a passkey").click()
 
 
-def answer_of(page, credential: dict | None = None) -> dict:
+def answer_of(page) -> dict:
     """What the browser would send, held back; the form stays where it is."""
-    page.evaluate("HTMLFormElement.prototype.submit = function () { window.held = this.credential.value; }")
+    page.evaluate(
+        "() => { HTMLFormElement.prototype.submit = function () { window.held = this.credential.value; }; }"
+    )
     use(page)
     page.wait_for_function("window.held")
     return json.loads(page.evaluate("window.held"))
