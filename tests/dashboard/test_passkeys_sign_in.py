@@ -79,14 +79,15 @@ def use(page) -> None:
     page.get_by_role("button", name="Sign in with a passkey").click()
 
 
+HELD_BACK = """() => new Promise((done) => {
+  HTMLFormElement.prototype.submit = function () { done(this.elements.credential.value); };
+  document.querySelector("[data-passkey] button").click();
+})"""
+
+
 def answer_of(page) -> dict:
     """What the browser would send, held back; the form stays where it is."""
-    page.evaluate(
-        "() => { HTMLFormElement.prototype.submit = function () { window.held = this.credential.value; }; }"
-    )
-    use(page)
-    page.wait_for_function("window.held")
-    return json.loads(page.evaluate("window.held"))
+    return json.loads(page.evaluate(HELD_BACK))
 
 
 def send(page, live_server, answer: dict | str):
@@ -174,24 +175,25 @@ def test_whoever_names_another_account_is_refused(page, live_server, registered,
     assert send(page, live_server, answer).status == 403
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["signature", "authenticatorData", "clientDataJSON", "userHandle", "id", "type", "response", "deep"],
-)
-def test_a_damaged_answer_is_refused_in_words(page, live_server, registered, part):
-    answer = answer_of(page)
+PARTS = ("signature", "authenticatorData", "clientDataJSON", "userHandle", "id", "type", "response", "deep")
+
+
+def test_a_damaged_answer_is_refused_in_words(page, live_server, registered):
+    for part in PARTS:
+        page.goto(live_server.url + "/dashboard/login")
+        refused = send(page, live_server, damaged(answer_of(page), part))
+        assert refused.status == 403, part
+        assert "No passkey of an account here was given." in refused.text(), part
+
+
+def damaged(answer: dict, part: str) -> dict | str:
     if part == "deep":
-        damaged = "[" * 8000 + "]" * 8000
-    elif part in answer["response"]:
-        text = answer["response"][part]
-        damaged = {
-            **answer,
-            "response": {**answer["response"], part: ("A" if text[0] != "A" else "B") + text[1:]},
-        }
-    else:
-        damaged = {**answer, part: 7}
-    refused = send(page, live_server, damaged)
-    assert refused.status == 403 and "No passkey of an account here was given." in refused.text()
+        return "[" * 8000 + "]" * 8000
+    if part not in answer["response"]:
+        return {**answer, part: 7}
+    text = answer["response"][part]
+    changed = ("A" if text[0] != "A" else "B") + text[1:]
+    return {**answer, "response": {**answer["response"], part: changed}}
 
 
 def test_an_old_challenge_is_over(page, live_server, registered, monkeypatch):
