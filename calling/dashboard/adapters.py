@@ -13,7 +13,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
-from django.contrib.auth.models import User
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from calling.dashboard import identity_provider, issuer_requests
@@ -42,13 +42,13 @@ class Factors(DefaultMFAAdapter):
     def get_totp_issuer(self) -> str:
         return PRODUCT
 
-    def get_totp_label(self, user: User) -> str:
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
         return f"{PRODUCT}:{user.get_username()}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(links.absolute("/")).hostname or "localhost", "name": PRODUCT}
 
-    def _get_user_identifier(self, user: User) -> str:
+    def _get_user_identifier(self, user: AbstractBaseUser) -> str:
         return user.get_username()
 
 

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from calling.dashboard import issuer_requests
 from rest import links
 
 PROVIDER: Final = "oidc"
@@ -62,6 +63,11 @@ def configured() -> bool:
     return settings.CALLWRIGHT_OIDC_ISSUER is not None
 
 
+def issuer() -> str:
+    """Its URL; without the slash at the end, which people add and leave out."""
+    return (settings.CALLWRIGHT_OIDC_ISSUER or "").rstrip("/")
+
+
 def shown_name() -> str:
     """What the buttons call it; empty where there is none."""
     return settings.CALLWRIGHT_OIDC_NAME if configured() else ""
@@ -74,7 +80,7 @@ def app() -> SocialApp:
         name=settings.CALLWRIGHT_OIDC_NAME,
         client_id=settings.CALLWRIGHT_OIDC_CLIENT_ID,
         secret=settings.CALLWRIGHT_OIDC_CLIENT_SECRET,
-        settings={"server_url": settings.CALLWRIGHT_OIDC_ISSUER.rstrip("/"), "oauth_pkce_enabled": True},
+        settings={"server_url": issuer(), "oauth_pkce_enabled": True},
     )
 
 
@@ -87,7 +93,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):
     @property
     def openid_config(self) -> dict[str, Any]:
         found = super().openid_config
-        if str(found["issuer"]).rstrip("/") != settings.CALLWRIGHT_OIDC_ISSUER.rstrip("/"):
+        if str(found["issuer"]).rstrip("/") != issuer():
             raise OAuth2Error("the document is of another issuer")
         if not str(found["authorization_endpoint"]).startswith(("https://", "http://")):
             raise OAuth2Error("the authorization endpoint is no web address")
@@ -101,7 +107,9 @@ class Exchange(OpenIDConnectOAuth2Adapter):
     ) -> SocialLogin:
         """By the ID token alone: a second answer about the person adds nothing that is used."""
         self.claims = self._verified(kwargs["response"]["id_token"], app.client_id)
-        return self.get_provider().sociallogin_from_response(request, {"id_token": self.claims})
+        provider = get_adapter().get_provider(request, PROVIDER)
+        login: SocialLogin = provider.sociallogin_from_response(request, {"id_token": self.claims})
+        return login
 
     def _verified(self, id_token: str, client_id: str) -> dict[str, Any]:
         """The claims of a token of this issuer, for this client and this sign-in (OpenID Connect 3.1.3.7)."""
@@ -126,7 +134,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):
         return claims
 
     def _key(self, name: str | None) -> jwt.PyJWK:
-        with get_adapter().get_requests_session() as session:
+        with issuer_requests.session() as session:
             answer = session.get(self.openid_config["jwks_uri"])
         answer.raise_for_status()
         keys = [

@@ -60,14 +60,15 @@ class OutsideClient(BaseAdapter):
 
 
 async def _exchange(request: requests.PreparedRequest) -> Answer:
-    url, body = str(request.url), request.body or b""
+    url, body = str(request.url), request.body
+    content = body.encode() if isinstance(body, str) else body
     client = Client(_is_the_issuers(url) or private_allowed(), _context())
     try:
         return await client.fetch(
             url,
             method=str(request.method),
-            headers=request.headers,
-            content=body.encode() if isinstance(body, str) else bytes(body),
+            headers={name: _text(value) for name, value in request.headers.items()},
+            content=content if isinstance(content, bytes) else b"",
             purpose="script",
             max_bytes=MOST_BYTES,
             total_timeout=SECONDS,
@@ -91,3 +92,7 @@ def _give_connection_back() -> None:
     """An issuer may take seconds to answer; the database connection serves others meanwhile."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")

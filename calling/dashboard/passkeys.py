@@ -49,7 +49,8 @@ def register(request: HttpRequest, user: User, name: str, text: str) -> Authenti
         credential = _answer(request, text)
         auth.parse_registration_response(credential)
         auth.complete_registration(credential)
-        return auth.WebAuthn.add(user, name, credential).instance
+        made: Authenticator = auth.WebAuthn.add(user, name, credential).instance
+        return made
     except _WRONG:
         return None
     finally:

@@ -78,7 +78,7 @@ def add(request: HttpRequest, staff: Staff) -> HttpResponse:
 def rename(request: HttpRequest, staff: Staff, passkey_id: int) -> HttpResponse:
     row, name = own(staff, passkey_id), named(request)
     if name:
-        row.wrap().name = name
+        row.data["name"] = name
         row.save(update_fields=["data"])
         record(request, staff, "passkey.rename", name=name)
     return redirect("dashboard:own_sign_in")
