@@ -22,7 +22,16 @@ from calling.dashboard import identity_provider, tries
 from calling.dashboard.access import Staff, ask, page, record
 from calling.dashboard.identity_provider import NoIdentity, Returned, name_of
 from calling.dashboard.pages.join import OVER, joined, open_invite
-from calling.dashboard.pages.login import LOGIN_FORM, admitted, failed, onward, recently, refused, too_many
+from calling.dashboard.pages.login import (
+    LOGIN_FORM,
+    admitted,
+    failed,
+    keep_short,
+    onward,
+    recently,
+    refused,
+    too_many,
+)
 from calling.dashboard.pages.passkeys import AGAIN, LAST
 from calling.dashboard.ways_in import identities_of, is_last
 
@@ -59,6 +68,7 @@ def sent(request: HttpRequest, process: str, target: str, **data: object) -> Htt
     wait = tries.take(tries.of_start(request))
     if wait is not None:
         return too_many(request, LOGIN_FORM, wait)
+    keep_short(request)
     try:
         address = identity_provider.send(request, process, target, **data)
     except NoIdentity as problem:

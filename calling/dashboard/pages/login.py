@@ -25,6 +25,7 @@ WAITING = "dashboard_second_factor"
 WAIT_SECONDS = 300
 SIGNED_IN_AT = "dashboard_signed_in_at"
 RECENT_SECONDS = 600
+UNUSED_SECONDS = 900
 LOGIN_FORM, CODE_FORM = "dashboard/login.html", "dashboard/login_code.html"
 MAX_PASSWORD = 4096
 
@@ -102,6 +103,7 @@ def admitted(request: HttpRequest, user: User, target: str, **way: str) -> HttpR
 def welcomed(request: HttpRequest, user: User, target: str, **way: str) -> HttpResponse:
     """Signs in. `way`: what the audit log says beside it, where it was not the password."""
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.set_expiry(None)
     request.session.pop(WAITING, None)
     request.session[SIGNED_IN_AT] = clock.time()
     note(request, "login", user.get_username()[:150], **way)
@@ -130,6 +132,12 @@ def code(request: HttpRequest) -> HttpResponse:
         return refused(request, CODE_FORM, "This code is wrong or was already used.", 403)
     tries.put_back(buckets)
     return welcomed(request, user, waiting["next"], **waiting.get("way", {}))
+
+
+def keep_short(request: HttpRequest) -> None:
+    """A session that was made to sign in, by whoever asked, ends soon where nobody did."""
+    if not request.user.is_authenticated:
+        request.session.set_expiry(UNUSED_SECONDS)
 
 
 def recently(request: HttpRequest) -> bool:

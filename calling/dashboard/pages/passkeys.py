@@ -13,6 +13,7 @@ from calling.dashboard.access import Staff, ask, page, record
 from calling.dashboard.pages.login import (
     LOGIN_FORM,
     failed,
+    keep_short,
     onward,
     recently,
     refused,
@@ -31,6 +32,7 @@ def challenge(request: HttpRequest) -> HttpResponse:
     wait = tries.take(tries.of_start(request))
     if wait is not None:
         return too_many(request, LOGIN_FORM, wait)
+    keep_short(request)
     return JsonResponse(passkeys.ask_to_sign_in(request))
 
 
