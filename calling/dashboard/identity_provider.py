@@ -37,7 +37,10 @@ LONGEST: Final = 2048  # of what comes back in a query
 SHOWN: Final = ("email", "preferred_username", "name")
 
 # What allauth and PyJWT raise of answers that are not as they should be.
-_WRONG = (OAuth2Error, requests.RequestException, jwt.PyJWTError, LookupError, TypeError, ValueError)
+_WRONG = (
+    OAuth2Error, requests.RequestException, jwt.PyJWTError,
+    LookupError, TypeError, ValueError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 class NoIdentity(Exception):

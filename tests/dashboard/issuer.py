@@ -20,11 +20,13 @@ Claims = dict[str, Any]
 
 
 class Issuer:
-    """`spoil[path]` changes the JSON of that path's answers; `asked` are the paths and forms that came."""
+    """`spoil[path]` changes that path's answers, `spoilt` says where it did; `asked` are the paths and forms
+    that came."""
 
     def __init__(self) -> None:
         self.spoil: dict[str, Callable[[flask.Response], flask.Response]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.spoilt: list[str] = []
         self.app = oidc_provider_mock.app(require_nonce=True)
         self.app.before_request(self._note)
         self.app.after_request(self._spoilt)
@@ -37,7 +39,11 @@ class Issuer:
 
     def _spoilt(self, response: flask.Response) -> flask.Response:
         change = self.spoil.get(flask.request.path)
-        return change(response) if change else response
+        if change is None:
+            return response
+        spoilt = change(response)
+        self.spoilt.append(flask.request.path)
+        return spoilt
 
     def person(self, sub: str, **claims: object) -> None:
         requests.put(f"{self.url}/users/{sub}", json=claims, timeout=5).raise_for_status()
@@ -61,7 +67,8 @@ class Issuer:
         def other(response: flask.Response) -> flask.Response:
             answer = json.loads(response.get_data())
             token = answer["id_token"]
-            head = {"kid": jwt.get_unverified_header(token).get("kid")}
+            head = jwt.get_unverified_header(token)
+            head = {"kid": head["kid"]} if "kid" in head else {}
             claims = change(jwt.decode(token, options={"verify_signature": False}))
             forged = jwt.encode(claims, key or "x" * 64, algorithm if key else "HS256", head)
             if key is None:

@@ -276,6 +276,7 @@ def test_a_forged_token_is_refused(issuer, world, kind):
     issuer.spoil_token(change, key, algorithm or "RS256")
     refused = by_identity(issuer, Client())
     assert refused.status_code == 403 and "was not accepted" in words(refused)
+    assert issuer.spoilt == ["/oauth2/token"]
 
 
 @pytest.mark.parametrize("kind", CLAIMS)
@@ -287,6 +288,7 @@ def test_a_token_that_is_signed_but_not_for_this_sign_in_is_refused(issuer, worl
     assert by_identity(issuer, Client()).status_code == 302, "the key is the right one"
     issuer.spoil_token(lambda claims: {**claims, **CLAIMS[kind]}, key)
     assert by_identity(issuer, Client()).status_code == 403
+    assert issuer.spoilt == ["/oauth2/token"] * 2
 
 
 def test_the_subject_of_another_issuer_is_somebody_else(issuer, world, settings):
@@ -342,6 +344,7 @@ def test_an_issuer_that_misbehaves_signs_in_nobody(issuer, world, monkeypatch, k
     issuer.spoil[path] = lambda response: other_kind(kind, response)
     assert client.get(back).status_code == 403
     assert client.get("/dashboard/").status_code == 302
+    assert issuer.spoilt == [path] or kind == "slow"
 
 
 def test_what_its_document_names_inside_a_private_network_is_not_asked(issuer, world, settings):
