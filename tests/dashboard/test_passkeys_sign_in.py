@@ -175,7 +175,7 @@ def test_whoever_names_another_account_is_refused(page, live_server, registered,
     assert send(page, live_server, answer).status == 403
 
 
-PARTS = ("signature", "authenticatorData", "clientDataJSON", "userHandle", "id", "type", "response", "deep")
+PARTS = ("signature", "authenticatorData", "clientDataJSON", "userHandle", "id", "rawId", "response", "deep")
 
 
 def test_a_damaged_answer_is_refused_in_words(page, live_server, registered):
