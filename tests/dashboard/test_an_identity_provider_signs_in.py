@@ -61,7 +61,7 @@ def words(answer) -> str:
 
 def test_without_an_issuer_there_is_no_such_way(world):
     client = Client()
-    assert "Sign in with Example" not in words(client.get("/dashboard/login"))
+    assert "Continue with" not in words(client.get("/dashboard/login"))
     assert client.post(START).status_code == 404 and client.get(BACK).status_code == 404
 
 
@@ -77,7 +77,7 @@ def test_a_browser_links_an_identity_and_comes_back_by_it(page, live_server, iss
     page.locator("details.me summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.goto(live_server.url + "/dashboard/calls")
-    page.get_by_role("button", name="Sign in with Example ID").click()
+    page.get_by_role("button", name="Continue with Example ID").click()
     page.get_by_role("button", name=VERA).click()
     page.get_by_role("heading", name="Search calls").wait_for()
     lines = list(StaffAction.objects.filter(name="vera").order_by("pk").values_list("action", "detail"))

@@ -76,7 +76,7 @@ def sign_out(page) -> None:
 
 
 def use(page) -> None:
-    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.get_by_role("button", name="Use a passkey").click()
 
 
 HELD_BACK = """() => new Promise((done) => {
