@@ -106,7 +106,7 @@ class Exchange(OpenIDConnectOAuth2Adapter):
         return links.absolute(reverse("dashboard:identity_returned"))
 
     def complete_login(
-        self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any
+        self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: dict[str, str]
     ) -> SocialLogin:
         """By the ID token alone: a second answer about the person adds nothing that is used."""
         self.claims = self._verified(kwargs["response"]["id_token"], app.client_id)
@@ -170,7 +170,7 @@ def name_of(identity: SocialAccount) -> str:
     return next((str(kept[name]) for name in SHOWN if kept.get(name)), "without a name")
 
 
-def send(request: HttpRequest, process: str, target: str, **data: Any) -> str:
+def send(request: HttpRequest, process: str, target: str, **data: object) -> str:
     """The address at the issuer to which the browser goes. Raises NoIdentity where it gives none."""
     nonce = secrets.token_urlsafe(24)
     try:

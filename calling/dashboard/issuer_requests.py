@@ -11,7 +11,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Final
 
 import requests
 from django.conf import settings
@@ -42,7 +42,7 @@ def session() -> requests.Session:
 class OutsideClient(BaseAdapter):
     """Carries a request of `requests` to our client. Raises RequestException, as its callers expect."""
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         _give_connection_back()
         try:
             answer = _threads.submit(asyncio.run, _exchange(request)).result(3 * SECONDS)
