@@ -132,6 +132,8 @@ class Exchange(OpenIDConnectOAuth2Adapter):
             str(claims.get("nonce", "")).encode(), self.nonce.encode()
         ):
             raise OAuth2Error("the token is of another sign-in")
+        if not claims["sub"]:
+            raise OAuth2Error("the token names nobody")
         if claims.get("azp", client_id) != client_id:
             raise OAuth2Error("the token was made for another client")
         return claims
