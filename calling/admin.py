@@ -5,6 +5,9 @@ Signing in goes by the dashboard's door, so that a second factor cannot be walke
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +20,11 @@ from calling import models
 def by_the_door(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
     return redirect(f"/dashboard/login?next={request.GET.get('next', '/admin/')}")
 
+
+# What allauth registers would let administrators add ways into other people's accounts.
+for kind in (EmailAddress, EmailConfirmation, Authenticator, SocialAccount, SocialApp, SocialToken):
+    if admin.site.is_registered(kind):
+        admin.site.unregister(kind)
 
 admin.site.login = by_the_door  # type: ignore[method-assign]
 
@@ -38,6 +46,38 @@ class LegInline(ReadOnly, TabularInline):
     model = models.Leg
     extra = 0
     fields = ("role", "address", "state", "media_state", "end_reason", "end_cause")
+
+
+class OwnWayIn(ModelAdmin):
+    """Made by its person alone; taken away from here where it was lost or stolen."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Authenticator)
+class PasskeyAdmin(OwnWayIn):
+    list_display = ("user", "shown_name", "created_at", "last_used_at")
+    fields = ("user", "shown_name", "created_at", "last_used_at")
+    readonly_fields = ("shown_name",)
+
+    @admin.display(description="passkey")
+    def shown_name(self, row: Authenticator) -> str:
+        return str(row)
+
+
+@admin.register(SocialAccount)
+class IdentityAdmin(OwnWayIn):
+    list_display = ("user", "shown_name", "date_joined")
+    fields = ("user", "shown_name", "date_joined")
+    readonly_fields = ("shown_name",)
+
+    @admin.display(description="identity")
+    def shown_name(self, row: SocialAccount) -> str:
+        return str(next(iter(row.extra_data.values()), row.uid[:8]))
 
 
 @admin.register(models.Call)

@@ -67,6 +67,10 @@ class Environment:
     sip_silence_seconds: int
     smtp_url: str | None
     mail_from: str
+    oidc_issuer: str | None
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     turn_port: int
     ice_servers: tuple[dict[str, Any], ...] | None
     allow_private_urls: bool
@@ -207,6 +211,10 @@ def read(mapping: Mapping[str, str]) -> Environment:
         sip_edge=_sip_edge(take, bind),
         smtp_url=take.url("CALLWRIGHT_SMTP_URL", ("smtp", "smtps")),
         mail_from=_mail_from(take),
+        oidc_issuer=(issuer := _oidc_issuer(take)),
+        oidc_client_id=take.text("CALLWRIGHT_OIDC_CLIENT_ID") or "",
+        oidc_client_secret=take.text("CALLWRIGHT_OIDC_CLIENT_SECRET") or "",
+        oidc_name=_oidc_name(take, issuer),
         audio_red=take.flag("CALLWRIGHT_AUDIO_RED", True),
         sip_silence_seconds=take.number("CALLWRIGHT_SIP_SILENCE_SECONDS", 60, 0, 86400),
         turn_port=take.number("CALLWRIGHT_TURN_PORT", 3478, 0, 65535),
@@ -329,6 +337,39 @@ def _mail_from(take: _Reader) -> str:
     value = take.text("CALLWRIGHT_MAIL_FROM") or "callwright@localhost"
     if not re.fullmatch(r"[^@<>\s]{1,64}@[A-Za-z0-9.-]{1,190}", value):
         raise WrongVariable("CALLWRIGHT_MAIL_FROM", f"must be a mail address, got {value[:60]!r}")
+    return value
+
+
+def _oidc_issuer(take: _Reader) -> str | None:
+    """Over plain http only where nobody is in between: what it says decides who is let in."""
+    name = "CALLWRIGHT_OIDC_ISSUER"
+    value = take.url(name, ("https", "http"))
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or parts.username or not parts.hostname:
+        raise WrongVariable(name, "must be a URL without user, query and fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise WrongVariable(name, "must start with https://; http:// is for an issuer on this machine")
+    if not take.text("CALLWRIGHT_OIDC_CLIENT_ID"):
+        raise WrongVariable("CALLWRIGHT_OIDC_CLIENT_ID", "is missing: CALLWRIGHT_OIDC_ISSUER is set")
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _oidc_name(take: _Reader, issuer: str | None) -> str:
+    name = "CALLWRIGHT_OIDC_NAME"
+    value = take.text(name) or urlsplit(issuer or "").hostname or ""
+    if len(value) > 40:
+        if take.text(name):
+            raise WrongVariable(name, "has at most 40 characters")
+        value = "single sign-on"
     return value
 
 

@@ -42,6 +42,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "config.apps.ConfigConfig",
     "subscribers",
     "tokens",
@@ -61,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",  # hands the request to allauth; asks the database nothing
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "calling.dashboard.content_security_policy.PagePolicy",
     "calling.dashboard.language.PageLanguage",
@@ -174,6 +179,11 @@ X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/dashboard/login"
 LOGIN_REDIRECT_URL = "/dashboard/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# None of allauth's own pages has a path: the dashboard's call its parts.
+ACCOUNT_ADAPTER = "calling.dashboard.adapters.Accounts"
+MFA_ADAPTER = "calling.dashboard.adapters.Factors"
+MFA_SUPPORTED_TYPES = ["webauthn"]
+SOCIALACCOUNT_ADAPTER = "calling.dashboard.adapters.Identities"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
@@ -214,6 +224,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         "aioice": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "aiortc": {"level": "WARNING"},
     },
 }
@@ -261,6 +272,11 @@ CALLWRIGHT_RECORDINGS_URL = ENV.recordings_url  # an S3-compatible store; None: 
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"
 # A dotted path, called without arguments: yields findings (level, about, fact, advice).
 CALLWRIGHT_EXAMINATION = "config.doctor.checks.examine"
+# The identity provider of staff; None: there is none.
+CALLWRIGHT_OIDC_ISSUER = ENV.oidc_issuer
+CALLWRIGHT_OIDC_CLIENT_ID = ENV.oidc_client_id
+CALLWRIGHT_OIDC_CLIENT_SECRET = ENV.oidc_client_secret
+CALLWRIGHT_OIDC_NAME = ENV.oidc_name
 
 # Mail of alerts. `smtps` speaks TLS from the first byte; `smtp` begins it where there is a
 # password to keep.

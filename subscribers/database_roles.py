@@ -23,6 +23,8 @@ CLOSED = (
     "calling_secondfactor", "calling_staffaction", "calling_staffinvite", "callwright_fence",
     "django_content_type", "django_migrations", "subscribers_storedanswer", "calling_siptracing",
     "calling_sipmessage", "calling_savedsearch", "calling_presencelease",
+    "account_emailaddress", "account_emailconfirmation", "mfa_authenticator",
+    "socialaccount_socialaccount", "socialaccount_socialapp", "socialaccount_socialtoken",
 )  # fmt: skip
 # What it reads and never writes.
 READ = ("calling_mediaworker",)

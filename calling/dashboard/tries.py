@@ -52,6 +52,30 @@ def of_code(request: HttpRequest, user: User) -> list[Bucket]:
     return [Bucket(f"sign-in:code:{browser or user.pk}", 10 / 3600, 10)]
 
 
+def of_start(request: HttpRequest) -> list[Bucket]:
+    """Being sent to an identity provider, or a challenge for a passkey: each makes a session, and is not
+    given back."""
+    return _of_browser_or_source(request, "start", Bucket("sign-in:start", 5.0, 100))
+
+
+def of_passkey(request: HttpRequest) -> list[Bucket]:
+    """An answer of a passkey: it names nobody before it is judged."""
+    return _of_browser_or_source(request, "passkey", Bucket("sign-in:passkey", 5.0, 100))
+
+
+def of_identity(request: HttpRequest) -> list[Bucket]:
+    """Coming back from an identity provider: each costs it and us three requests."""
+    return _of_browser_or_source(request, "identity", Bucket("sign-in:identity", 1.0, 20))
+
+
+def _of_browser_or_source(request: HttpRequest, what: str, of_strangers: Bucket) -> list[Bucket]:
+    browser = browser_of(request.COOKIES.get(COOKIE, ""))
+    if browser is not None:
+        return [Bucket(f"sign-in:{what}:browser:{browser}", 10 / 300, 10)]
+    address = rate_limits.source_of(source(request))
+    return [Bucket(f"sign-in:{what}:{address}", 30 / 300, 30), of_strangers]
+
+
 def take(buckets: list[Bucket]) -> float | None:
     """None where each had a try left; else the seconds until there is one."""
     for bucket in buckets:

@@ -16,7 +16,7 @@ END $$;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("calling", "0026_recording_transcript"),
+        ("calling", "0027_sign_in_tables"),
         ("subscribers", "0009_project_redact"),
     ]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
@@ -115,9 +116,17 @@ def forget_sip_messages(before: datetime) -> int:
     return done
 
 
+def forget_sessions() -> int:
+    """Delete browsers' sessions that are over; strangers make some on their way to sign in. How many."""
+    done, over = 0, Session.objects.filter(expire_date__lt=clock.now())
+    while batch := list(over.values_list("pk", flat=True)[:BATCH]):
+        done += over.filter(pk__in=batch).delete()[0]
+    return done
+
+
 def forget_all() -> int:
     """Everything that has had its time. Harmless at any moment and side by side."""
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
-    done += forget_messages(before) + forget_sip_messages(before)
+    done += forget_messages(before) + forget_sip_messages(before) + forget_sessions()
     return done + forget_failed_sign_ins(before) + forget_events(before)

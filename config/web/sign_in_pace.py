@@ -18,7 +18,16 @@ from calling.dashboard import tries
 from config.web.body_limits import Application, Message, Receive, Send
 from tokens.rate_limits import source_of
 
-PATHS: Final = ("/dashboard/login", "/dashboard/login/code")
+PATHS: Final = frozenset(
+    {
+        ("POST", "/dashboard/login"),
+        ("POST", "/dashboard/login/code"),
+        ("POST", "/dashboard/login/passkey"),
+        ("POST", "/dashboard/login/passkey/challenge"),
+        ("POST", "/dashboard/login/identity"),
+        ("GET", "/dashboard/login/identity/returned"),
+    }
+)
 AT_ONCE: Final = 4  # tries of one source that Django has at work
 HELD_SECONDS: Final = 1.0  # before whoever is refused is told so: nobody asks more often than that
 LONGEST: Final = 10.0  # seconds that one answer of Django's is remembered
@@ -65,7 +74,7 @@ class SignInPace:
         self.held = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST" or scope["path"] not in PATHS:
+        if (scope["method"], scope["path"]) not in PATHS:
             await self.application(scope, receive, send)
             return
         source, loop = who(scope), asyncio.get_running_loop()

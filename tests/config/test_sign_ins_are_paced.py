@@ -64,8 +64,8 @@ async def test_who_was_told_to_come_again_is_not_heard_before(status: int) -> No
     door = Door(status, b"5")
     pace = SignInPace(door)
     assert await ask(pace) == (status, 5)
-    for path in sign_in_pace.PATHS:
-        told, wait = await ask(pace, path=path)
+    for method, path in sign_in_pace.PATHS:
+        told, wait = await ask(pace, path=path, method=method)
         assert told == 429 and 1 <= wait <= 5
     assert door.asked == 1
 

@@ -50,6 +50,11 @@ WRONG = [
     ("CALLWRIGHT_ICE_SERVERS", '{"urls": "stun:example.com"}'),
     ("CALLWRIGHT_ICE_SERVERS", '[{"urls": ["http://example.com"]}]'),
     ("CALLWRIGHT_ICE_SERVERS", '[{"urls": "turn:example.com", "password": "x"}]'),
+    ("CALLWRIGHT_OIDC_ISSUER", "id.example.com"),
+    ("CALLWRIGHT_OIDC_ISSUER", "http://id.example.com"),  # who is let in is not decided over plain http
+    ("CALLWRIGHT_OIDC_ISSUER", "https://id.example.com/?tenant=a"),
+    ("CALLWRIGHT_OIDC_ISSUER", "https://somebody@id.example.com"),
+    ("CALLWRIGHT_OIDC_NAME", "x" * 41),
     ("CALLWRIGHT_ALLOW_PRIVATE_URLS", "perhaps"),
     ("CALLWRIGHT_RING_SECONDS", "601"),
     ("CALLWRIGHT_MAX_CALL_SECONDS", "1.5"),

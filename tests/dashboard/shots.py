@@ -166,6 +166,8 @@ def viewer(camera: Camera, life: Life, desk: Page) -> None:
     desk.goto(life.one.url + "/dashboard/second-factor")
     camera.shoot(desk, "dashboard-second-factor")
     life.second_factor(desk)
+    desk.goto(life.one.url + "/dashboard/sign-in")
+    camera.shoot(desk, "dashboard-own-sign-in")
     desk.goto(life.one.url + "/dashboard/health/examination")
     camera.shoot(desk, "dashboard-refused")
     desk.context.clear_cookies()

@@ -8,8 +8,10 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection, connections
 from django.test import Client
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from calling import retention
@@ -142,6 +144,21 @@ def test_who_has_a_session_cannot_guess_the_code_that_ends_the_factor(world):
     assert "Too many tries" in answer.content.decode()
 
 
+def test_a_session_that_signed_nobody_in_is_soon_forgotten(world):
+    """A challenge for a passkey makes one for whoever asks; one of a person keeps its two weeks."""
+    stranger, vera = Client(), Client()
+    for client in (stranger, vera):
+        client.post("/dashboard/login/passkey/challenge")
+    sign_in(vera)
+    assert stranger.session.get_expiry_age() <= 900
+    assert vera.session.get_expiry_age() > 13 * 86400
+    Session.objects.filter(pk=stranger.session.session_key).update(
+        expire_date=timezone.now() - timedelta(seconds=1)
+    )
+    retention.forget_all()
+    assert list(Session.objects.values_list("pk", flat=True)) == [vera.session.session_key]
+
+
 def in_use(pool):
     stats = pool.get_stats()
     return stats["pool_size"] - stats["pool_available"]
@@ -204,6 +221,18 @@ def test_their_lines_are_forgotten_and_those_of_staff_are_not(world, monkeypatch
     retention.forget_all()
     left = StaffAction.objects.order_by("id").values_list("name", flat=True)
     assert list(left) == ["nobody2", "nobody3", "nobody4", "vera"]
+
+
+PACKAGES_PAGES = ("signup", "login", "logout", "email", "reset_password", "change_password", "inactive")
+
+
+@pytest.mark.parametrize(
+    "name", [f"account_{page}" for page in PACKAGES_PAGES] + ["mfa_index", "socialaccount_signup"]
+)
+def test_no_page_of_the_package_behind_has_a_path(name):
+    """Nobody signs up, changes an address or is mailed a new password."""
+    with pytest.raises(NoReverseMatch):
+        reverse(name)
 
 
 @pytest.mark.django_db(transaction=True)

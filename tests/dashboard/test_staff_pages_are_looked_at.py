@@ -43,6 +43,7 @@ PAGES = {
     "audit": "/dashboard/audit",
     "project": "/dashboard/project",
     "second-factor": "/dashboard/second-factor",
+    "own-sign-in": "/dashboard/sign-in",
     "refused": "/dashboard/calls/nothing-here",
 }
 

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from allauth.socialaccount.models import SocialAccount
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
@@ -23,6 +24,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 import clock
+from calling.dashboard import identity_provider
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record, source, zone_of
 from calling.dashboard.code_words import in_words
 from calling.dashboard.pages.login import welcomed
@@ -33,6 +35,7 @@ LIFE = timedelta(days=7)
 MOST_OPEN = 100
 LEAST_PASSWORD = 12
 SHOWN_ONCE = "shown_once"
+OVER = "This invitation was used, was withdrawn, or is older than a week. Ask for a new one."
 
 
 @page("owner", "POST")
@@ -76,13 +79,9 @@ def withdraw(request: HttpRequest, staff: Staff, invite_id: str) -> HttpResponse
 @require_http_methods(["GET", "POST"])
 def join(request: HttpRequest, text: str) -> HttpResponse:
     """The page behind a link: joins with the account that is signed in, or with a new one."""
-    found = StaffInvite.objects.select_related("project").filter(digest=digest(text), used_at=None)
-    row = found.filter(expires_at__gt=clock.now()).first()
+    row = open_invite(text)
     if row is None:
-        words = gettext(
-            "This invitation was used, was withdrawn, or is older than a week. Ask for a new one."
-        )
-        return render(request, "dashboard/refused.html", {"words": words}, status=404)
+        return render(request, "dashboard/refused.html", {"words": gettext(OVER)}, status=404)
     with timezone.override(zone_of(request)):
         if request.method == "GET":
             return shown(request, row)
@@ -90,6 +89,11 @@ def join(request: HttpRequest, text: str) -> HttpResponse:
             assert isinstance(request.user, User)
             return joined(request, row, request.user, fresh=False)
         return newcomer(request, row)
+
+
+def open_invite(text: str) -> StaffInvite | None:
+    found = StaffInvite.objects.select_related("project").filter(digest=digest(text), used_at=None)
+    return found.filter(expires_at__gt=clock.now()).first()
 
 
 def newcomer(request: HttpRequest, row: StaffInvite) -> HttpResponse:
@@ -112,7 +116,11 @@ def newcomer(request: HttpRequest, row: StaffInvite) -> HttpResponse:
     return joined(request, row, user, fresh=True)
 
 
-def joined(request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool) -> HttpResponse:
+def joined(
+    request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool, identity: SocialAccount | None = None
+) -> HttpResponse:
+    """Gives the role. `identity`: what a new account without a password signs in with."""
+    way = {} if identity is None else {"with": "identity"}
     try:
         with transaction.atomic():
             # Conditional: of two who follow the link at once, one joins.
@@ -120,6 +128,9 @@ def joined(request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool) -
                 return shown(request, row, gettext("This invitation was used a moment ago."), 409)
             if fresh:
                 user.save(force_insert=True)
+            if identity is not None:
+                identity.user = user
+                identity.save(force_insert=True)
             role, made = StaffRole.objects.get_or_create(
                 user=user, project=row.project, defaults={"role": row.role}
             )
@@ -131,14 +142,19 @@ def joined(request: HttpRequest, row: StaffInvite, user: User, *, fresh: bool) -
         project=row.project, user=user, name=user.get_username()[:150], action="staff.join",
         subject=str(row.pk), detail={"role": row.role, "invited_by": row.invited_by}, source=source(request),
     )  # fmt: skip
-    response = welcomed(request, user, "/dashboard/") if fresh else redirect("/dashboard/")
+    response = welcomed(request, user, "/dashboard/", **way) if fresh else redirect("/dashboard/")
     request.session[CHOSEN] = str(row.project_id)
     messages.success(request, gettext("Welcome to {project}.").format(project=row.project.name))
     return response
 
 
 def shown(request: HttpRequest, row: StaffInvite, words: str = "", status: int = 200) -> HttpResponse:
-    context = {"invite": row, "words": words, "username": request.POST.get("username", "")[:150]}
+    context: dict[str, object] = {
+        "invite": row,
+        "words": words,
+        "username": request.POST.get("username", "")[:150],
+    }
+    context |= {"text": request.path.rpartition("/")[2], "provider": identity_provider.shown_name()}
     return render(request, "dashboard/join.html", context, status=status)
 
 

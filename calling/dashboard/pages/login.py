@@ -1,13 +1,14 @@
-"""Signing in and out, the second factor, and the choice of the project."""
+"""Signing in with name and password, the code after it, signing out, and the choice of the project.
+
+Every way in ends in `welcomed`. Passkeys and identities are in modules of their own beside this one.
+"""
 
 from __future__ import annotations
 
 import math
 
-from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,29 +17,32 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 import clock
-from calling.dashboard import passwords, totp, tries
-from calling.dashboard.access import CHOSEN, Staff, came_from, page, record, source
-from calling.models import SecondFactor, StaffAction, StaffRole
+from calling.dashboard import identity_provider, passwords, second_factor, tries
+from calling.dashboard.access import CHOSEN, Staff, page, source
+from calling.models import StaffAction, StaffRole
 from rest import errors
-from subscribers import encryption
 
 WAITING = "dashboard_second_factor"
 WAIT_SECONDS = 300
-SHOWN_ONCE = "recovery_codes"
+SIGNED_IN_AT = "dashboard_signed_in_at"
+RECENT_SECONDS = 600
+UNUSED_SECONDS = 900
 LOGIN_FORM, CODE_FORM = "dashboard/login.html", "dashboard/login_code.html"
 MAX_PASSWORD = 4096
 
 
-def failed(request: HttpRequest, name: str) -> None:
+def failed(request: HttpRequest, name: str, **way: str) -> None:
     if tries.worth_noting(request):
-        note(request, "login.failed", name)
+        note(request, "login.failed", name, **way)
 
 
-def note(request: HttpRequest, action: str, name: str) -> None:
+def note(request: HttpRequest, action: str, name: str, **detail: str) -> None:
     """A line of the audit log of the project where that person lands; the same work for a name nobody has."""
     first = StaffRole.objects.filter(user__username=name).order_by("created_at").values_list("project_id")[:1]
     project_id = next((each for (each,) in first), None)
-    StaffAction.objects.create(project_id=project_id, action=action, name=name, source=source(request))
+    StaffAction.objects.create(
+        project_id=project_id, action=action, name=name, source=source(request), detail=detail
+    )
 
 
 def refused(
@@ -46,11 +50,16 @@ def refused(
 ) -> HttpResponse:
     """The form again, with words; `wait` is when to try again, in seconds."""
     name = request.POST.get("username", "")[:150]
-    context = {"next": onward(request), "words": words, "username": name}
-    response = render(request, template, context, status=status)
+    response = form(request, template, onward(request), words=words, username=name)
+    response.status_code = status
     if wait is not None:
         response["Retry-After"] = str(max(1, math.ceil(wait)))
     return response
+
+
+def form(request: HttpRequest, template: str, target: str, **more: str) -> HttpResponse:
+    context = {"next": target, "provider": identity_provider.shown_name(), **more}
+    return render(request, template, context)
 
 
 def too_many(request: HttpRequest, template: str, wait: float) -> HttpResponse:
@@ -67,7 +76,7 @@ def onward(request: HttpRequest) -> str:
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
-        return render(request, LOGIN_FORM, {"next": onward(request)})
+        return form(request, LOGIN_FORM, onward(request))
     name = request.POST.get("username", "").replace("\0", "")[:150]
     buckets = tries.of_password(request, name)
     wait = tries.take(buckets)
@@ -81,15 +90,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         failed(request, name)
         return refused(request, LOGIN_FORM, gettext("The name or the password is wrong."), 403)
     tries.put_back(buckets)
-    if SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
-        request.session[WAITING] = {"user": user.pk, "at": clock.time(), "next": onward(request)}
+    return admitted(request, user, onward(request))
+
+
+def admitted(request: HttpRequest, user: User, target: str, **way: str) -> HttpResponse:
+    """Who has shown one factor: asked for a code where the second one is on, else signed in."""
+    if second_factor.is_on(user):
+        request.session[WAITING] = {"user": user.pk, "at": clock.time(), "next": target, "way": way}
         return redirect("/dashboard/login/code")
-    return welcomed(request, user, onward(request))
+    return welcomed(request, user, target, **way)
 
 
-def welcomed(request: HttpRequest, user: User, target: str) -> HttpResponse:
+def welcomed(request: HttpRequest, user: User, target: str, **way: str) -> HttpResponse:
+    """Signs in. `way`: what the audit log says beside it, where it was not the password."""
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    note(request, "login", user.get_username()[:150])
+    request.session.set_expiry(None)
+    request.session.pop(WAITING, None)
+    request.session[SIGNED_IN_AT] = clock.time()
+    note(request, "login", user.get_username()[:150], **way)
     response = redirect(target)
     tries.remember_browser(request, response, user)
     return response
@@ -101,37 +119,31 @@ def code(request: HttpRequest) -> HttpResponse:
     waiting = request.session.get(WAITING)
     if not waiting or clock.time() - waiting["at"] > WAIT_SECONDS:
         return redirect("/dashboard/login")
+    user = User.objects.filter(pk=waiting["user"], is_active=True).first()
+    if user is None:
+        return redirect("/dashboard/login")
     if request.method == "GET":
-        return render(request, CODE_FORM)
-    user = User.objects.get(pk=waiting["user"])
+        return form(request, CODE_FORM, waiting["next"])
     buckets = tries.of_code(request, user)
     wait = tries.take(buckets)
     if wait is not None:
         return too_many(request, CODE_FORM, wait)
-    if not use_code(user, request.POST.get("code", "")):
+    if not second_factor.use_code(user, request.POST.get("code", "")):
         failed(request, user.get_username())
         return refused(request, CODE_FORM, gettext("This code is wrong or was already used."), 403)
     tries.put_back(buckets)
-    del request.session[WAITING]
-    return welcomed(request, user, waiting["next"])
+    return welcomed(request, user, waiting["next"], **waiting.get("way", {}))
 
 
-def use_code(user: User, given: str) -> bool:
-    """Whether `given` is a fresh code of the user's factor, or a recovery code; it is used up by asking."""
-    with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().filter(user=user).first()
-        if factor is None:
-            return False
-        secret = encryption.unseal(factor.sealed_secret)
-        step = totp.matching_step(secret, given.replace(" ", ""), clock.time(), factor.last_step)
-        if step is not None:
-            factor.last_step = step
-        elif (spent := totp.recovery_digest(given)) in factor.recovery:
-            factor.recovery = [each for each in factor.recovery if each != spent]
-        else:
-            return False
-        factor.save(update_fields=["last_step", "recovery"])
-        return True
+def keep_short(request: HttpRequest) -> None:
+    """A session that was made to sign in, by whoever asked, ends soon where nobody did."""
+    if not request.user.is_authenticated:
+        request.session.set_expiry(UNUSED_SECONDS)
+
+
+def recently(request: HttpRequest) -> bool:
+    """Whether this session signed in a few minutes ago: ways to sign in are added and removed only then."""
+    return bool(0 <= clock.time() - request.session.get(SIGNED_IN_AT, 0) <= RECENT_SECONDS)
 
 
 @require_POST
@@ -149,43 +161,3 @@ def choose(request: HttpRequest, staff: Staff) -> HttpResponse:
     if any(str(project.pk) == wanted for project in staff.projects):
         request.session[CHOSEN] = wanted
     return redirect("/dashboard/")
-
-
-@page("viewer", "GET", "POST")
-def second_factor(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Switching one's own second factor on (after a first right code) and off (with a right code)."""
-    factor = SecondFactor.objects.filter(user=staff.user).first()
-    if request.method == "POST":
-        return change_factor(request, staff, factor)
-    context: dict[str, object] = {"factor": factor, "codes": request.session.pop(SHOWN_ONCE, None)}
-    if factor is None or factor.confirmed_at is None:
-        secret = totp.new_secret()
-        if factor is None:
-            SecondFactor.objects.create(user=staff.user, sealed_secret=encryption.seal(secret))
-        else:
-            secret = encryption.unseal(factor.sealed_secret)
-        context |= {"secret": secret, "uri": totp.provisioning_uri(secret, staff.user.get_username())}
-    return render(request, "dashboard/second_factor.html", context)
-
-
-def change_factor(request: HttpRequest, staff: Staff, factor: SecondFactor | None) -> HttpResponse:
-    buckets = tries.of_code(request, staff.user)
-    if tries.take(buckets) is not None:
-        messages.error(request, gettext("Too many tries. Wait a few minutes."))
-        return redirect(came_from(request))
-    if factor is None or not use_code(staff.user, request.POST.get("code", "")):
-        messages.error(request, gettext("This code is wrong or was already used."))
-        return redirect(came_from(request))
-    tries.put_back(buckets)
-    if factor.confirmed_at is None:
-        codes = totp.new_recovery_codes()
-        kept = [totp.recovery_digest(each) for each in codes]
-        SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=clock.now(), recovery=kept)
-        request.session[SHOWN_ONCE] = codes
-        record(request, staff, "second_factor.on")
-        messages.success(request, gettext("From now on signing in asks for a code."))
-    else:
-        factor.delete()
-        record(request, staff, "second_factor.off")
-        messages.success(request, gettext("Signing in no longer asks for a code."))
-    return redirect("dashboard:second_factor")
