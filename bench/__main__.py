@@ -1,5 +1,5 @@
-"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, playing, speech and SIP, then media,
-where arguments go to.
+"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, a storm of sockets, playing, speech
+and SIP, then media, where arguments go to.
 
 `python -m bench NAME …` runs one of them, with its own arguments.
 """
@@ -11,7 +11,18 @@ import sys
 
 from bench.media.__main__ import main
 
-PARTS = ("idle", "calls", "setup", "webhooks", "growth", "playing", "recognising", "transcribing", "sip")
+PARTS = (
+    "idle",
+    "calls",
+    "setup",
+    "webhooks",
+    "growth",
+    "storm",
+    "playing",
+    "recognising",
+    "transcribing",
+    "sip",
+)
 
 
 def run(part: str, *arguments: str) -> int:

@@ -7,6 +7,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from rest import redis_clients
 
+# How long a standby is waited for: one that is gone, and a lock that its replay holds.
+REPLICA_PATIENCE = {"connect_timeout": "2", "tcp_user_timeout": "3000", "options": "-c lock_timeout=2000"}
+
 
 def give_back(connection: Any) -> None:
     """Nothing of a project's role stays on a connection that goes back (`subscribers.row_security`)."""
@@ -40,6 +43,20 @@ def django_database(url: str, pool_size: int, requests_url: str | None = None) -
         "OPTIONS": {**login["OPTIONS"], "pool": pool},
         "REQUESTS": _login(requests_url) if requests_url is not None else None,
     }
+
+
+def replica_database(url: str, pool_size: int, requests_url: str | None = None) -> dict[str, Any]:
+    """The DATABASES entry of a standby, with the same two logins. Its patience is short: the primary can
+    answer instead (`subscribers.replicas`)."""
+    found = django_database(url, pool_size, requests_url)
+    for login in (found, found["REQUESTS"]):
+        if login is not None:
+            login |= {name: found[name] for name in ("NAME", "HOST", "PORT")}
+            options = {**REPLICA_PATIENCE, **dict(parse_qsl(urlsplit(url).query))}
+            options.pop("host", None)
+            login["OPTIONS"] = {**login["OPTIONS"], **options}
+    found["OPTIONS"]["pool"] |= {"timeout": 2, "reconnect_timeout": 1}
+    return found
 
 
 def _login(url: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from calling.speech import installed as speech
 from rest import redis_clients
 
 ROOT = Path(__file__).resolve().parent.parent
+POSTGRES = ("postgres", "postgresql")
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 MOST_PLACES = 8  # addresses of media: each costs a leg a socket
 
@@ -53,6 +54,8 @@ class Environment:
     admin_password: str | None
     database_url: str | None
     requests_database_url: str | None  # the login that owns nothing; None: one login for all
+    replica_urls: tuple[str, ...]  # standbys of that database
+    replica_lag_seconds: int
     redis_url: str | None
     web_processes: int
     media_workers: int
@@ -199,6 +202,8 @@ def read(mapping: Mapping[str, str]) -> Environment:
         admin_password=take.text("CALLWRIGHT_ADMIN_PASSWORD"),
         database_url=database_url,
         requests_database_url=_requests_database_url(take, database_url),
+        replica_urls=_replica_urls(take, database_url),
+        replica_lag_seconds=take.number("CALLWRIGHT_REPLICA_LAG_SECONDS", 5, 1, 3600),
         redis_url=_redis_url(take),
         web_processes=take.number("CALLWRIGHT_WEB_PROCESSES", 1, 1, 64),
         media_workers=take.number("CALLWRIGHT_MEDIA_WORKERS", min(cores(), 256), 1, 256),
@@ -250,10 +255,26 @@ def load() -> Environment:
 
 
 def _database_url(take: _Reader, name: str) -> str | None:
-    value = take.url(name, ("postgres", "postgresql"))
+    return _named_database(name, take.url(name, POSTGRES))
+
+
+def _named_database(name: str, value: str | None) -> str | None:
     if value and not urlsplit(value).path.strip("/"):
         raise WrongVariable(name, "names no database, like postgresql://user@host/name")
     return value
+
+
+def _replica_urls(take: _Reader, database_url: str | None) -> tuple[str, ...]:
+    name = "DATABASE_REPLICA_URL"
+    found = []
+    for each in (take.text(name) or "").split():
+        url = _named_database(name, _Reader({name: each}).url(name, POSTGRES))
+        found += [url] if url else []
+    if found and database_url is None:
+        raise WrongVariable(name, "is for a database of your own: set DATABASE_URL too")
+    if database_url in found:
+        raise WrongVariable(name, "names the primary of DATABASE_URL itself")
+    return tuple(found)
 
 
 def _requests_database_url(take: _Reader, database_url: str | None) -> str | None:

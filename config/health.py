@@ -22,6 +22,7 @@ import clock
 from calling.metrics import Switchboard
 from calling.models import MediaWorker
 from rest import errors, redis_clients
+from subscribers import replicas
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -54,14 +55,20 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @for_reading
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when a call could be placed now, else 503: `{"database", "redis", "media_workers"}`."""
+    """200 when a call could be placed now, else 503: `{"database", "redis", "media_workers"}`.
+
+    With read replicas also how many of them are usable, as `replicas`.
+    """
     database = database_answers()
     state = {
         "database": database,
         "redis": redis_answers(),
         "media_workers": live_media_workers() if database else 0,
     }
-    return JsonResponse(state, status=200 if all(state.values()) else 503)
+    status = 200 if all(state.values()) else 503
+    if replicas.aliases():  # without them the primary answers: they decide nothing here
+        state["replicas"] = len(replicas.usable()) if database else 0
+    return JsonResponse(state, status=status)
 
 
 @for_reading

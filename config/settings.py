@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from calling.webhooks.schedule import WAITS
 from config import env as environment
 from config import privacy
-from config.connection_urls import celery_broker, django_database
+from config.connection_urls import celery_broker, django_database, replica_database
 from config.embedded import paths
 from config.secret_key import older_keys, secret_key
 from rest import redis_clients
@@ -94,6 +94,12 @@ REQUESTS_URL = ENV.requests_database_url
 if ENV.database_url is None:
     REQUESTS_URL = paths.postgres_url(DATA_DIR, paths.REQUESTS)
 DATABASES = {"default": django_database(DATABASE_URL, ENV.database_pool, REQUESTS_URL)}
+DATABASES |= {
+    f"replica{number}": replica_database(url, ENV.database_pool, REQUESTS_URL)
+    for number, url in enumerate(ENV.replica_urls, 1)
+}
+# Each read would ask it.
+DATABASE_ROUTERS = ["subscribers.replicas.Router"] if ENV.replica_urls else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -266,6 +272,7 @@ CALLWRIGHT_GRACE_SECONDS = 15  # a lost socket or lost media keeps its call
 CALLWRIGHT_MAX_BODY = 256 * 1024
 CALLWRIGHT_WEBHOOK_SECONDS = 10.0  # one try of a delivery
 CALLWRIGHT_WEBHOOK_WAITS = WAITS
+CALLWRIGHT_REPLICA_LAG_SECONDS = ENV.replica_lag_seconds
 CALLWRIGHT_RETENTION_DAYS = ENV.retention_days  # events, deliveries
 CALLWRIGHT_RECORDINGS_URL = ENV.recordings_url  # an S3-compatible store; None: the data directory
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NAME = re.compile(r"(?:CALLWRIGHT_[A-Z_]*[A-Z]|DATABASE_URL|REDIS_URL)")
+NAME = re.compile(r"(?:CALLWRIGHT_[A-Z_]*[A-Z]|DATABASE_(?:REPLICA_)?URL|REDIS_URL)")
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", re.MULTILINE)
-TABLE = re.compile(r"(?:^\| `(?:CALLWRIGHT_|DATABASE_URL|REDIS_URL)[^\n]*\n)+", re.MULTILINE)
+TABLE = re.compile(r"(?:^\| `(?:CALLWRIGHT_|DATABASE_|REDIS_URL)[^\n]*\n)+", re.MULTILINE)
 
 
 class Untrue(Exception):

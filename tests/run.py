@@ -59,6 +59,7 @@ GROUPS = (
     Group("TURN tests with coturn", ("turnserver",), ("coturn",)),
     Group("tests of browsers that trust an authority", ("certutil",), ("libnss3-tools",)),
     Group("tests through PgBouncer", ("pgbouncer",), ("pgbouncer",)),
+    Group("tests of cells behind a proxy", ("haproxy",), ("haproxy",)),
     Group("speech tests", ("espeak-ng",), ("espeak-ng",)),
     Group("tests with openapi-generator", ("java",), ("default-jre-headless",)),
     Group("tests that read media files", ("ffmpeg",), ("ffmpeg",)),

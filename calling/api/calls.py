@@ -21,6 +21,7 @@ from calling.retention import erasure
 from rest import links, pagination
 from rest.json_bodies import rfc3339
 from rest.known_names import query_of
+from subscribers import replicas
 from tokens.subjects import Subject, TokenHolder
 
 
@@ -56,6 +57,7 @@ class CallsView(SwitchboardView):
         responses={200: schema.Calls, **schema.ERRORS},
         tags=["calls"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         query = filters.read_calls_query(query_of(request))
         rows = visible_calls(self.subject(request)).filter(query.where)

@@ -23,6 +23,7 @@ from calling.machine.reasons import Cause
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
 from rest.known_names import query_of
+from subscribers import replicas
 from subscribers.models import Subscriber
 from tokens.subjects import TokenHolder
 
@@ -61,6 +62,7 @@ class HistoryView(SwitchboardView):
         responses={200: History, **schema.ERRORS},
         tags=["history"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         query = query_of(request)
         form = Params(query)

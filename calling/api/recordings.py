@@ -21,6 +21,7 @@ from calling.media.recording import store as recording_store
 from calling.media.recording import transcripts
 from rest import errors, links, pagination
 from rest.known_names import query_of
+from subscribers import replicas
 from tokens.subjects import ApiKey
 
 SALT = "callwright.recording"
@@ -55,6 +56,7 @@ class RecordingsView(SwitchboardView):
         responses={200: schema.Recordings, **schema.ERRORS},
         tags=["recordings"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         key = self.key(request)
         form = Params(query_of(request))

@@ -25,6 +25,7 @@ from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
 from rest.known_names import query_of
 from rest.views import RestView
+from subscribers import replicas
 from subscribers.encryption import seal
 from tokens.subjects import ApiKey
 
@@ -258,6 +259,7 @@ class DeliveriesView(RestView):
         tags=["webhooks"],
         responses={200: shapes.Deliveries},
     )
+    @replicas.caught_up
     def get(self, request: Request, webhook_id: str) -> Response:
         rows = models.Delivery.objects.filter(endpoint=find(request, webhook_id))
         status = query_of(request).get("status")

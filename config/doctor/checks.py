@@ -39,6 +39,7 @@ def _database() -> Iterator[Finding]:
     try:
         yield from rows.examine_database()
         yield from rows.examine_switchboard()
+        yield from rows.examine_replicas()
     except DatabaseError as error:
         why = str(error).splitlines()[0][:160]
         advice = "Start it, or check DATABASE_URL. Embedded: it runs while `make run` does."

@@ -262,6 +262,23 @@ def connections(used: int, most: int) -> Finding:
     return Finding("good", "PostgreSQL", fact)
 
 
+def replica(where: str, standby: bool, late: float | None, bound: int) -> Finding:
+    """Whether a read replica is good enough to answer, and how many seconds it is behind."""
+    if not standby:
+        fact = f"{where} is no standby: it was promoted, or is another database. The primary answers"
+        return Finding("bad", "read replica", fact, "Name a standby of DATABASE_URL in DATABASE_REPLICA_URL.")
+    if late is None or late > bound:
+        behind = "has replayed nothing yet" if late is None else f"is {late:.0f} s behind"
+        fact = f"{where} {behind}, more than {bound} s: the primary answers"
+        return Finding("note", "read replica", fact, "See docs/operations.md#read-replicas.")
+    return Finding("good", "read replica", f"{where} is {late:.1f} s behind")
+
+
+def replica_away(where: str, why: str) -> Finding:
+    fact = f"{where} does not answer, the primary does: {why}"
+    return Finding("bad", "read replica", fact, "Start it, or check DATABASE_REPLICA_URL.")
+
+
 def files(soft: int) -> Finding:
     """How many files and sockets one process may hold."""
     if soft < FEW_FILES:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Exists, Max, Min, OuterRef, Sum
 
@@ -15,7 +17,7 @@ from calling.calls import event_log
 from calling.runtime import nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
-from subscribers import database_roles, row_security
+from subscribers import database_roles, replicas, row_security
 
 _FRESH = timedelta(seconds=5)
 _OVERDUE = timedelta(seconds=30)
@@ -44,6 +46,21 @@ def examine_database() -> Iterator[Finding]:
             yield findings.two_logins(tuple(database_roles.login_faults(user)), user)
         else:
             yield findings.one_login(row_security.usable(), str(connection.settings_dict["USER"]))
+
+
+def examine_replicas() -> Iterator[Finding]:
+    """Each read replica: whether it is one, and how far behind."""
+    for alias in replicas.aliases():
+        where = connections[alias].settings_dict
+        about = f"{where['HOST']}:{where['PORT'] or 5432}"
+        try:
+            found = replicas.state(alias)
+        except DatabaseError as error:
+            yield findings.replica_away(about, str(error).splitlines()[0][:160])
+        else:
+            yield findings.replica(about, found.standby, found.late, settings.CALLWRIGHT_REPLICA_LAG_SECONDS)
+        finally:
+            connections[alias].close()
 
 
 def _requests_user() -> str | None:

@@ -29,6 +29,10 @@ WRONG = [
     ("DATABASE_URL", "postgresql://host:port/name"),
     ("CALLWRIGHT_REQUESTS_DATABASE_URL", "sqlite:///file"),
     ("CALLWRIGHT_REQUESTS_DATABASE_URL", "postgresql://other@host/name"),  # and DATABASE_URL is not set
+    ("DATABASE_REPLICA_URL", "sqlite:///file"),
+    ("DATABASE_REPLICA_URL", "postgresql://host"),
+    ("DATABASE_REPLICA_URL", "postgresql://standby/name"),  # and DATABASE_URL is not set
+    ("CALLWRIGHT_REPLICA_LAG_SECONDS", "0"),
     ("REDIS_URL", "http://localhost"),
     ("REDIS_URL", "redis://"),
     ("CALLWRIGHT_MEDIA_WORKERS", "0"),

@@ -40,13 +40,13 @@ async def anybody(request: Any, hop: Any) -> str:
 class Sound:
     """One RTP socket: sends a tone to where the other's SDP says, keeps what it hears."""
 
-    def __init__(self, hertz: float) -> None:
+    def __init__(self, hertz: float, host: str = "127.0.0.1") -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock.bind((host, 0))
         self.sock.setblocking(False)
         self.hertz, self.heard, self.heard_at = hertz, deque[np.ndarray](maxlen=25), 0.0
         self.remote: tuple[str, int] | None = None
-        self.host = "127.0.0.1"  # as its descriptions say
+        self.host = host  # as its descriptions say
         self.events = True  # whether they list telephone-event
         self.codec = "pcmu"  # or pcma: what it sends and hears
         self._task = asyncio.create_task(self._send())
@@ -108,7 +108,10 @@ class Sound:
 class Desk:
     """`async with Desk(port, "bob", "secret", 440) as desk`: registers, is called, calls."""
 
-    def __init__(self, edge_port: int, username: str, password: str, hertz: float) -> None:
+    def __init__(
+        self, edge_port: int, username: str, password: str, hertz: float, media: str = "127.0.0.1"
+    ) -> None:
+        self.media = media
         self.edge_port, self.username = edge_port, username
         self.credentials = Credentials(username, password, "callwright")
         self.hertz = hertz
@@ -118,7 +121,7 @@ class Desk:
         self.agent = UserAgent(realm="desk", authenticate=nobody, trunk=anybody, on_invite=self.incoming.put)
         await self.agent.listen("127.0.0.1", 0)
         self.port = self.agent.transport.local["UDP"][1]
-        self.sound = Sound(self.hertz)
+        self.sound = Sound(self.hertz, self.media)
         return self
 
     async def __aexit__(

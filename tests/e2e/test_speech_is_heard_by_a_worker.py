@@ -43,7 +43,9 @@ def hearing(
         "CALLWRIGHT_DATA_DIR": str(tmp_path),
         "CALLWRIGHT_SPEECH_WORKERS": "1",
     }
-    process = subprocess.Popen([sys.executable, "manage.py", "speech"], env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "speech"], env=environment, start_new_session=True
+    )
     start_worker(CALLWRIGHT_SPEECH_WORKERS="1")
     wait_for((tmp_path / "speech" / "1.sock").exists, 60, "the speech worker")
     assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0), "calls go first"

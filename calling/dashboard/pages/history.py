@@ -27,6 +27,7 @@ from calling.dashboard.pages import searches
 from calling.dashboard.pagination import listing
 from calling.dashboard.parties import described
 from rest.json_bodies import rfc3339
+from subscribers import replicas
 
 # What a chart covers: how many bars, and what each is for.
 PERIODS = {
@@ -45,6 +46,7 @@ COLUMNS = (
 
 
 @page()
+@replicas.caught_up
 def search(request: HttpRequest, staff: Staff) -> HttpResponse:
     found = wanted(request.GET)
     # By `in`, not by join: a call with two legs is one row, and the order stays that of its index.
@@ -67,6 +69,7 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 
 @page()
+@replicas.may_be_late
 def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
     """A period in bars: calls answered and not, how long they talked, and how long set-up took."""
     chosen = request.GET.get("period", "day")
@@ -124,11 +127,16 @@ def in_pages(rows: QuerySet[Any, R], key: str, key_of: Callable[[R], Any]) -> It
 
     No cursor of the server holds them: behind PgBouncer each statement may meet another session.
     """
-    page, left = list(rows[:PAGE]), EXPORTED
+    page, left = part(rows), EXPORTED
     while page and left > 0:
         yield from page[:left]
         left -= len(page)
-        page = list(rows.filter(**{f"{key}__gt": key_of(page[-1])})[:PAGE]) if len(page) == PAGE else []
+        page = part(rows.filter(**{f"{key}__gt": key_of(page[-1])})) if len(page) == PAGE else []
+
+
+@replicas.may_be_late
+def part(rows: QuerySet[Any, R]) -> list[R]:
+    return list(rows[:PAGE])
 
 
 def calls_in_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -184,7 +192,7 @@ def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResp
             pk__in=models.Call.objects.filter(wanted(request.GET).where, project=staff.project).values("pk"),
             supervises=None,
         ).order_by("pk")
-        total = rows.count()
+        total = replicas.may_be_late(rows.count)()
         callee = models.Leg.objects.filter(call=OuterRef("pk"), role="callee").order_by("pk")
         named = rows.annotate(to_name=Subquery(callee.values("name")[:1]))
         kept = [name for name in COLUMNS if name != "duration_ms"]

@@ -15,6 +15,7 @@ from calling.api.view import SwitchboardView
 from calling.signalwire.rest_api import shapes
 from rest import pagination
 from rest.json_bodies import rfc3339
+from subscribers import replicas
 
 STATES = {"recording": "processing", "finished": "completed", "partial": "completed", "failed": "failed"}
 LEG = {"pstn": "relay_pstn_leg_id", "sip": "relay_sip_leg_id"}
@@ -47,6 +48,7 @@ class Recordings(SwitchboardView):
         responses={200: shapes.listed("RelayRecordings", shapes.Recording)},
         tags=["SignalWire"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         rows = models.Recording.objects.filter(project_id=self.key(request).project_id)
         return pagination.page(request, rows, lambda row: payload(row, request))

@@ -19,6 +19,7 @@ from calling.api.view import SwitchboardView
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import errors, links, pagination
 from rest.json_bodies import rfc3339
+from subscribers import replicas
 
 BY_START = pagination.Order("started_at")
 
@@ -124,6 +125,7 @@ class ConferenceLogs(SessionView):
         responses={200: shapes.listed("ConferenceLogs", shapes.ConferenceLog)},
         tags=["SignalWire"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         return pagination.page(request, self.meetings(request), log_payload, BY_START)
 
@@ -136,6 +138,7 @@ class RoomSessions(SessionView):
         responses={200: shapes.listed("RoomSessions", shapes.RoomSession)},
         tags=["SignalWire"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         return pagination.page(request, self.meetings(request), session_payload, BY_START)
 

@@ -21,6 +21,7 @@ from calling.signalwire.calling_api.call_leg import call_leg, call_legs
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import pagination
 from rest.json_bodies import rfc3339
+from subscribers import replicas
 
 # How SignalWire's log says that a call ended, by our reason.
 ENDED = {
@@ -69,6 +70,7 @@ class VoiceLogs(SwitchboardView):
         responses={200: shapes.listed("VoiceLogs", shapes.VoiceLog)},
         tags=["SignalWire"],
     )
+    @replicas.caught_up
     def get(self, request: Request) -> Response:
         rows = models.Call.objects.filter(read_filter(request), project_id=self.key(request).project_id)
         page = pagination.page(request, rows, lambda row: row)
