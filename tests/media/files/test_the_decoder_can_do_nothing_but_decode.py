@@ -56,7 +56,9 @@ def image_root(root: Path) -> None:
         (root / name).mkdir(parents=True)
     for name in ("bin", "lib", "lib64", "sbin"):
         (root / name).symlink_to(f"usr/{name}")
-    copies = re.findall(r"^COPY (?!--from)(\S+) (\S+)$", IMAGE.read_text(), re.M)
+    stages = re.split(r"^FROM \S+ AS ", IMAGE.read_text(), flags=re.M)
+    (system,) = (each for each in stages if each.startswith("system\n"))
+    copies = re.findall(r"^COPY (?!--from)(\S+) (\S+)$", system, re.M)
     assert "calling" in {source for source, _ in copies}
     for source, target in copies:
         to = root / ("" if target.startswith("/") else "app") / target.lstrip("/")
