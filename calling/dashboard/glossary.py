@@ -329,10 +329,12 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
             ),
             Word(
                 "sip-trace",
-                "SIP trace",
-                "The SIP messages of a call between the platform and phones or carriers, as they were sent "
-                "and received. They are kept only while an owner has switched that on for the project, and "
-                "show telephone numbers and addresses, but no passwords and keys.",
+                gettext_noop("SIP trace"),
+                gettext_noop(
+                    "The SIP messages of a call between the platform and phones or carriers, as they were "
+                    "sent and received. They are kept only while an owner has switched that on for the "
+                    "project, and show telephone numbers and addresses, but no passwords and keys."
+                ),
                 ("sip-code",),
             ),
             Word(

@@ -24,6 +24,7 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from calling.dashboard import issuer_requests
 from rest import links
@@ -35,6 +36,7 @@ SIGNATURES: Final = frozenset(
 LEEWAY_SECONDS: Final = 60  # two clocks
 LONGEST: Final = 2048  # of what comes back in a query
 SHOWN: Final = ("email", "preferred_username", "name")
+NAMELESS: Final = gettext_noop("without a name")
 
 # What allauth and PyJWT raise of answers that are not as they should be.
 _WRONG = (
@@ -44,11 +46,15 @@ _WRONG = (
 
 
 class NoIdentity(Exception):
-    """Nobody is known by this answer. The text is for the person at the page; `why` for the log."""
+    """Nobody is known by this answer. `shown` is for the person at the page, `why` for the log.
+
+    `words` is marked for translation, with `{provider}` for what the pages call the issuer.
+    """
 
     def __init__(self, words: str, why: str = "") -> None:
         super().__init__(words)
         self.why = why or words
+        self.shown = gettext(words).format(provider=settings.CALLWRIGHT_OIDC_NAME)
 
 
 @dataclass(frozen=True)
@@ -166,10 +172,10 @@ class IdentityProvider(OpenIDConnectProvider):
         return {name: str(claims[name])[:200] for name in SHOWN if claims.get(name)}
 
 
-def name_of(identity: SocialAccount) -> str:
-    """How a person recognises an identity of theirs."""
+def name_of(identity: SocialAccount, nameless: str = NAMELESS) -> str:
+    """How a person recognises an identity of theirs; a page gives `nameless` in its language."""
     kept = identity.extra_data if isinstance(identity.extra_data, dict) else {}
-    return next((str(kept[name]) for name in SHOWN if kept.get(name)), "without a name")
+    return next((str(kept[name]) for name in SHOWN if kept.get(name)), nameless)
 
 
 def send(request: HttpRequest, process: str, target: str, **data: object) -> str:
@@ -179,7 +185,7 @@ def send(request: HttpRequest, process: str, target: str, **data: object) -> str
         provider = get_adapter().get_provider(request, PROVIDER)
         answer = provider.redirect(request, process, target, data, auth_params={"nonce": nonce}, nonce=nonce)
     except _WRONG as problem:
-        raise NoIdentity(f"{settings.CALLWRIGHT_OIDC_NAME} cannot be reached now.", repr(problem)) from None
+        raise NoIdentity(gettext_noop("{provider} cannot be reached now."), repr(problem)) from None
     return str(answer["Location"])
 
 
@@ -188,10 +194,11 @@ def returned(request: HttpRequest) -> Returned:
     given = {name: request.GET.get(name, "")[:LONGEST] for name in ("state", "code", "error", "iss")}
     state = statekit.unstash_state(request, state_id=given["state"], provider_id=PROVIDER)
     if state is None:
-        raise NoIdentity("This sign-in is too old, was used, or was begun in another browser. Begin again.")
-    name = settings.CALLWRIGHT_OIDC_NAME
+        raise NoIdentity(
+            gettext_noop("This sign-in is too old, was used, or was begun in another browser. Begin again.")
+        )
     if given["error"] or not given["code"]:
-        raise NoIdentity(f"{name} did not sign you in.", given["error"] or "no code")
+        raise NoIdentity(gettext_noop("{provider} did not sign you in."), given["error"] or "no code")
     try:
         exchange = get_adapter().get_provider(request, PROVIDER).get_oauth2_adapter(request)
         exchange.nonce = state["nonce"]
@@ -203,7 +210,8 @@ def returned(request: HttpRequest) -> Returned:
         )
         login = exchange.complete_login(request, app(), exchange.parse_token(answer), response=answer)
     except _WRONG as problem:
-        raise NoIdentity(f"The answer of {name} was not accepted.", type(problem).__name__) from None
+        words = gettext_noop("The answer of {provider} was not accepted.")
+        raise NoIdentity(words, type(problem).__name__) from None
     return Returned(
         login.account, state["process"], state.get("next", ""), state["data"] or {}, exchange.claims
     )

@@ -146,7 +146,7 @@ def test_every_text_of_a_page_comes_through_the_translator(furnished, pseudo):
         cursor.execute("show server_version")
         version = cursor.fetchone()
     # Beside the rows: names of facts and headers, zones, units; and the link in the midst of a marked text.
-    data = words_in(f"{rows} {version} now UTC KB kB MB bajtoj P-Asserted-Identity dashboard")
+    data = words_in(f"{rows} {version} now UTC KB kB MB bajtoj P-Asserted-Identity control id dashboard")
     left = []
     for path, texts in every_page(furnished, pseudo):
         for text in texts:

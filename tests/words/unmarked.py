@@ -32,6 +32,8 @@ KEPT = {
     "NotAllowedError": "a name of the browser", "Notification": "a name of the browser",
     "PushManager": "a name of the browser", "Bearer": "a header", "note bad": "a class",
     "CallwrightBrowser": "a name", "AbortError": "a name of the browser",
+    "InvalidStateError": "a name of the browser", "SecurityError": "a name of the browser",
+    "peaks done": "a class", "identity provider: %s": "a line of the log",
     "Too many are signing in at this moment; try again.": "translated where it is shown: refusals.MESSAGES",
     "Signing in takes too long now; try again.": "translated where it is shown: refusals.MESSAGES",
     "New project": "a stored name", "API token": "a stored name",

@@ -16,11 +16,12 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_GET, require_POST
 
 from calling.dashboard import identity_provider, tries
 from calling.dashboard.access import Staff, ask, page, record
-from calling.dashboard.identity_provider import NoIdentity, Returned, name_of
+from calling.dashboard.identity_provider import NAMELESS, NoIdentity, Returned, name_of
 from calling.dashboard.pages.join import OVER, joined, open_invite
 from calling.dashboard.pages.login import (
     LOGIN_FORM,
@@ -37,7 +38,9 @@ from calling.dashboard.ways_in import identities_of, is_last
 
 logger = logging.getLogger("calling.dashboard.identities")
 WAY = {"with": "identity"}
-UNKNOWN = "Nobody here has linked this identity. Link it on the page Sign-in, or follow an invitation."
+UNKNOWN = gettext_noop(
+    "Nobody here has linked this identity. Link it on the page Sign-in, or follow an invitation."
+)
 
 
 @require_POST
@@ -49,14 +52,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def join(request: HttpRequest, text: str) -> HttpResponse:
     """From the page behind an invitation. Its text stays in the session, not at the issuer."""
     if open_invite(text) is None:
-        return render(request, "dashboard/refused.html", {"words": OVER}, status=404)
+        return render(request, "dashboard/refused.html", {"words": gettext(OVER)}, status=404)
     return sent(request, "join", reverse("dashboard:join", args=[text]), invite=text)
 
 
 @page("viewer", "POST")
 def link(request: HttpRequest, staff: Staff) -> HttpResponse:
     if not recently(request):
-        messages.error(request, AGAIN)
+        messages.error(request, gettext(AGAIN))
         return redirect("dashboard:own_sign_in")
     return sent(request, "connect", reverse("dashboard:own_sign_in"), user=staff.user.pk)
 
@@ -73,7 +76,7 @@ def sent(request: HttpRequest, process: str, target: str, **data: object) -> Htt
         address = identity_provider.send(request, process, target, **data)
     except NoIdentity as problem:
         logger.warning("identity provider: %s", problem.why)
-        return refused(request, LOGIN_FORM, str(problem), 502)
+        return refused(request, LOGIN_FORM, problem.shown, 502)
     context = {"address": address, "provider": identity_provider.shown_name()}
     return render(request, "dashboard/sent.html", context)
 
@@ -94,7 +97,7 @@ def returned(request: HttpRequest) -> HttpResponse:
     except NoIdentity as problem:
         logger.warning("identity provider: %s", problem.why)
         failed(request, "", **WAY)
-        return refused(request, LOGIN_FORM, str(problem), 403)
+        return refused(request, LOGIN_FORM, problem.shown, 403)
     tries.put_back(buckets)
     return answer
 
@@ -120,7 +123,7 @@ def known(request: HttpRequest, found: Returned) -> HttpResponse:
 def linked(request: HttpRequest, staff: Staff, found: Returned) -> HttpResponse:
     """Only to the account which began it, in the session that began it."""
     if staff.user.pk != found.data.get("user"):
-        raise NoIdentity("You signed in as somebody else meanwhile. Begin again.")
+        raise NoIdentity(gettext_noop("You signed in as somebody else meanwhile. Begin again."))
     owner, identity = owner_of(found.identity), found.identity
     if owner != staff.user:
         try:
@@ -128,10 +131,11 @@ def linked(request: HttpRequest, staff: Staff, found: Returned) -> HttpResponse:
                 identity.user = staff.user
                 identity.save(force_insert=True)
         except IntegrityError:
-            messages.error(request, "This identity is linked to another account already.")
+            messages.error(request, gettext("This identity is linked to another account already."))
             return redirect("dashboard:own_sign_in")
         record(request, staff, "identity.link", name=name_of(identity))
-    messages.success(request, f"You can sign in as {name_of(identity)} from now on.")
+    words = gettext("You can sign in as {name} from now on.")
+    messages.success(request, words.format(name=name_of(identity, gettext(NAMELESS))))
     return redirect("dashboard:own_sign_in")
 
 
@@ -169,11 +173,12 @@ def usable(offered: object) -> str:
 def unlink(request: HttpRequest, staff: Staff, identity_id: int) -> HttpResponse:
     row = get_object_or_404(identities_of(staff.user), pk=identity_id)
     if not recently(request) or is_last(staff.user):
-        messages.error(request, LAST if recently(request) else AGAIN)
+        messages.error(request, gettext(LAST if recently(request) else AGAIN))
         return redirect("dashboard:own_sign_in")
     if request.method == "GET":
-        return ask(request, f"Unlink {name_of(row)}?", "It no longer signs you in.", "Unlink")
+        question = gettext("Unlink {name}?").format(name=name_of(row, gettext(NAMELESS)))
+        return ask(request, question, gettext("It no longer signs you in."), gettext("Unlink"))
     record(request, staff, "identity.unlink", name=name_of(row))
     row.delete()
-    messages.success(request, "The identity was unlinked.")
+    messages.success(request, gettext("The identity was unlinked."))
     return redirect("dashboard:own_sign_in")

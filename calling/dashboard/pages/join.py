@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -35,7 +35,7 @@ LIFE = timedelta(days=7)
 MOST_OPEN = 100
 LEAST_PASSWORD = 12
 SHOWN_ONCE = "shown_once"
-OVER = "This invitation was used, was withdrawn, or is older than a week. Ask for a new one."
+OVER = gettext_noop("This invitation was used, was withdrawn, or is older than a week. Ask for a new one.")
 
 
 @page("owner", "POST")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from calling.dashboard import identity_provider, passkeys, second_factor
 from calling.dashboard.access import Staff, page
@@ -13,7 +14,8 @@ from calling.dashboard.ways_in import identities_of
 
 @page()
 def own_sign_in(request: HttpRequest, staff: Staff) -> HttpResponse:
-    identities = [(row, identity_provider.name_of(row)) for row in identities_of(staff.user)]
+    nameless = gettext(identity_provider.NAMELESS)
+    identities = [(row, identity_provider.name_of(row, nameless)) for row in identities_of(staff.user)]
     context = {
         "recently": recently(request),
         "factor": second_factor.is_on(staff.user),

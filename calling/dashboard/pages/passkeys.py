@@ -6,6 +6,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from calling.dashboard import passkeys, tries
@@ -22,8 +23,10 @@ from calling.dashboard.pages.login import (
 )
 from calling.dashboard.ways_in import is_last
 
-AGAIN = "Sign in again first: a way to sign in is added or removed only shortly after signing in."
-LAST = "This is the only way in to this account. Add another one first."
+AGAIN = gettext_noop(
+    "Sign in again first: a way to sign in is added or removed only shortly after signing in."
+)
+LAST = gettext_noop("This is the only way in to this account. Add another one first.")
 
 
 @require_POST
@@ -46,7 +49,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     user = passkeys.owner_of(request, request.POST.get("credential", ""))
     if user is None:
         failed(request, "", **{"with": "passkey"})
-        return refused(request, LOGIN_FORM, "No passkey of an account here was given.", 403)
+        return refused(request, LOGIN_FORM, gettext("No passkey of an account here was given."), 403)
     tries.put_back(buckets)
     return welcomed(request, user, onward(request), **{"with": "passkey"})
 
@@ -55,24 +58,25 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def creation(request: HttpRequest, staff: Staff) -> HttpResponse:
     """What the browser is asked to make: JSON."""
     if not recently(request):
-        return JsonResponse({"words": AGAIN}, status=403)
+        return JsonResponse({"words": gettext(AGAIN)}, status=403)
     if passkeys.of(staff.user).count() >= passkeys.MOST:
-        return JsonResponse({"words": f"A person has at most {passkeys.MOST} passkeys."}, status=409)
+        words = gettext("A person has at most {most} passkeys.").format(most=passkeys.MOST)
+        return JsonResponse({"words": words}, status=409)
     return JsonResponse(passkeys.ask_to_register(request, staff.user))
 
 
 @page("viewer", "POST")
 def add(request: HttpRequest, staff: Staff) -> HttpResponse:
     if not recently(request):
-        messages.error(request, AGAIN)
+        messages.error(request, gettext(AGAIN))
         return redirect("dashboard:own_sign_in")
     name = named(request) or f"Passkey {passkeys.of(staff.user).count() + 1}"
     made = passkeys.register(request, staff.user, name, request.POST.get("credential", ""))
     if made is None:
-        messages.error(request, "The browser's answer was not accepted. Try again.")
+        messages.error(request, gettext("The browser's answer was not accepted. Try again."))
     else:
         record(request, staff, "passkey.add", name=name)
-        messages.success(request, f"You can sign in with {name} from now on.")
+        messages.success(request, gettext("You can sign in with {name} from now on.").format(name=name))
     return redirect("dashboard:own_sign_in")
 
 
@@ -90,13 +94,18 @@ def rename(request: HttpRequest, staff: Staff, passkey_id: int) -> HttpResponse:
 def remove(request: HttpRequest, staff: Staff, passkey_id: int) -> HttpResponse:
     row = own(staff, passkey_id)
     if not recently(request) or is_last(staff.user):
-        messages.error(request, LAST if recently(request) else AGAIN)
+        messages.error(request, gettext(LAST if recently(request) else AGAIN))
         return redirect("dashboard:own_sign_in")
     if request.method == "GET":
-        return ask(request, f"Remove {row}?", "Nobody signs in with it any more.", "Remove")
+        return ask(
+            request,
+            gettext("Remove {name}?").format(name=row),
+            gettext("Nobody signs in with it any more."),
+            gettext("Remove"),
+        )
     record(request, staff, "passkey.remove", name=str(row))
     row.delete()
-    messages.success(request, "The passkey was removed.")
+    messages.success(request, gettext("The passkey was removed."))
     return redirect("dashboard:own_sign_in")
 
 

@@ -13,9 +13,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_noop
 
 import clock
 from calling import models
@@ -29,11 +28,11 @@ from calling.sip.stack.capture_file import Captured, pcapng
 PER_PAGE = 40
 READ = 200  # rows at a time
 # For how long a project's calls are traced: never without an end.
-PERIODS: dict[str, tuple[Promise, timedelta]] = {
-    "hour": (lazy("1 hour"), timedelta(hours=1)),
-    "day": (lazy("1 day"), timedelta(days=1)),
-    "week": (lazy("1 week"), timedelta(days=7)),
-    "month": (lazy("30 days"), timedelta(days=30)),
+PERIODS: dict[str, tuple[str, timedelta]] = {
+    "hour": (gettext_noop("1 hour"), timedelta(hours=1)),
+    "day": (gettext_noop("1 day"), timedelta(days=1)),
+    "week": (gettext_noop("1 week"), timedelta(days=7)),
+    "month": (gettext_noop("30 days"), timedelta(days=30)),
 }
 
 

@@ -4,6 +4,8 @@
  * its answer into the field `credential`, and is sent as any form. Where a browser has none, the forms stay hidden.
  */
 
+import { t } from '../words.js';
+
 /** @param {string} text base64url, as JSON carries bytes */
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0));
 
@@ -44,7 +46,7 @@ async function ask(form) {
   const answer = await fetch(form.dataset.options ?? '', { method: 'POST', headers: { 'X-CSRFToken': token } });
   if (!answer.ok) {
     const said = answer.headers.get('Content-Type')?.includes('json') ? (await answer.json()).words : '';
-    throw new Error(said || (answer.status === 429 ? 'Too many tries. Wait a few minutes.' : 'That did not work. Load the page again.'));
+    throw new Error(said || (answer.status === 429 ? t('Too many tries. Wait a few minutes.') : t('That did not work. Load the page again.')));
   }
   const publicKey = read(await answer.json());
   const credential = form.dataset.passkey === 'create'
@@ -55,10 +57,10 @@ async function ask(form) {
 
 /** @param {any} error */
 function words(error) {
-  if (error.name === 'NotAllowedError') return 'No passkey was given, or it took too long.';
-  if (error.name === 'InvalidStateError') return 'This device has a passkey of yours already.';
-  if (error.name === 'SecurityError') return 'Passkeys do not work at this address. Use the host name of this instance.';
-  return error.message || 'That did not work.';
+  if (error.name === 'NotAllowedError') return t('No passkey was given, or it took too long.');
+  if (error.name === 'InvalidStateError') return t('This device has a passkey of yours already.');
+  if (error.name === 'SecurityError') return t('Passkeys do not work at this address. Use the host name of this instance.');
+  return error.message || t('That did not work.');
 }
 
 if (window.isSecureContext && window.PublicKeyCredential) {

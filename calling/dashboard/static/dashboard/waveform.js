@@ -1,6 +1,8 @@
 // @ts-check
 /** The waveform of a recording: loaded when it is asked for, a slider for its player by mouse and by keyboard. */
 
+import { t } from '../words.js';
+
 const WIDE = 600;
 const HIGH = 48; // of one channel
 const SVG = 'http://www.w3.org/2000/svg';
@@ -30,7 +32,7 @@ const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seco
 export async function show(box) {
   const player = /** @type {HTMLAudioElement} */ (box.closest('.row')?.querySelector('audio'));
   const response = await fetch(box.dataset.wave ?? '');
-  if (!response.ok || response.redirected) throw new Error(`The waveform could not be loaded (${response.status}).`);
+  if (!response.ok || response.redirected) throw new Error(t('The waveform could not be loaded ({status}).', { status: response.status }));
   /** @type {{channels: number[][]}} */
   const { channels } = await response.json();
   const known = Number(box.dataset.length) / 1000;
