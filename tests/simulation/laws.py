@@ -25,6 +25,7 @@ from tests.simulation.world import EPOCH, Actor, Broken, World
 from tests.support import ledger
 
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
+GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
 
 ONE_END = "SELECT call_id FROM calling_event WHERE type = 'call.ended' GROUP BY call_id HAVING count(*) > 1"
 GAPS = """
@@ -109,6 +110,9 @@ class Laws:
             list
         )  # project -> the positions that a reader was given
         self.anew: set[str] = set()  # endpoints that were disabled and enabled again
+        self.gone: dict[
+            str, float
+        ] = {}  # device -> since when it has no socket, whether or not that was said
         self.newest = 0
         self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
@@ -129,6 +133,11 @@ class Laws:
         """Between two steps: of everything that is committed now."""
         self.checked += 1
         self.ask(ALWAYS)
+        long = [device for device, since in self.gone.items() if self.world.now - since > GONE_SECONDS]
+        online = models.Device.objects.filter(pk__in=long, online_until__isnull=False).order_by("id")
+        self.hold(
+            "a device that has no socket goes offline", list(online.values_list("id", "online_until")[:3])
+        )
         self.note_events()
         live = models.Call.objects.exclude(state="ended").order_by("id")
         with store.repeatable_read():

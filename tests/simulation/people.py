@@ -124,6 +124,7 @@ class Device(Requests):
 
     def come(self) -> bool:
         """Its socket opens, with the id that it had."""
+        self.hub.laws.gone.pop(self.device_id or "", None)
         self.socket = clock.new_id()
         device = presence.device_online(
             self.holder.project_id, self.holder.subscriber_id, self.socket, device_id=self.device_id
@@ -153,15 +154,20 @@ class Device(Requests):
 
     def vanish(self, actor: Actor) -> None:
         """Away without a word, or said by its socket; back after a while, with the same id."""
-        self.hub.sockets.pop(self.device_id or "", None)
+        self.cut_off()
         if actor.dice.random() < 0.5:
             self.leave(actor)
         self.world.counts["device away"] += 1
-        self.world.pause(actor.dice.uniform(0.5, 25), "is away")
+        longest = 25 if actor.dice.random() < 0.8 else 150
+        self.world.pause(actor.dice.uniform(0.5, longest), "is away")
         self.connected = False
 
+    def cut_off(self) -> None:
+        if self.hub.sockets.pop(self.device_id or "", None) is not None:
+            self.hub.laws.gone[self.device_id or ""] = self.world.now
+
     def leave(self, actor: Actor) -> None:
-        self.hub.sockets.pop(self.device_id or "", None)
+        self.cut_off()
         if self.device_id is not None:
             self.ask(actor, lambda: presence.device_offline(self.device_id or "", self.socket))
 
