@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 import clock
-from calling import retention, sweep, waiting
+from calling import presence, retention, sweep, waiting
 from calling.calls import control, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
@@ -88,6 +88,11 @@ OLDEST = """
 LAPSED = "(d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())"
 ALL_SESSIONS = "SELECT id FROM calling_mediasession WHERE state IN ('moving', 'running') LIMIT %s"
 LOST, ALL = (text.replace("LIMIT %s", "LIMIT 1") for text in (failover.LOST, ALL_SESSIONS))
+LET_GO = """;
+UPDATE calling_device d SET online_until = %(until)s, lease_id = NULL
+WHERE d.lease_id = %(lease)s AND d.online_until IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM unnest(%(devices)s::uuid[]) AS mine(id) WHERE mine.id = d.id)
+"""
 EARLY_ANSWER = """early = HttpResponse(
             json.dumps({"id": str(request.claim)}).encode(), status=201, content_type="application/json"
         )
@@ -152,6 +157,7 @@ PLANTED: dict[str, Patch] = {
         lease, "claim", 'pk=session_id, state="wanted", epoch=epoch', "pk=session_id"
     ),
     "an idempotency key without its claim": instead(idempotency, "_stable_id", lambda row: clock.new_id()),
+    "a device held by a process that lost it": statement(presence, "RENEW", (LET_GO, "")),
     "numbers with gaps": edited(
         control, "number_events", "row.sequence += 1", "row.sequence += 2 if row.sequence == 3 else 1"
     ),
