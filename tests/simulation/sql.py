@@ -146,7 +146,7 @@ class Database:
                 self.world.failure = self.world.failure or law
                 raise
             self.at(actor, "before", "COMMIT")
-            answer = plain()
+            answer = self.waiting(actor, plain)  # foreign keys are checked here, behind others' locks
             self.over(actor)
             self.faulty(actor, "after", "COMMIT")
             return answer
@@ -204,13 +204,7 @@ class Database:
         actor.pid = raw.info.backend_pid
         told = not many and any(word in sql.lower() for word in CLOCKS)
         text = self.told_time(actor, raw) + sql if told else sql
-        try:
-            answer = self.world.statement(actor, lambda: execute(text, params, many, context))
-        except OperationalError as error:
-            if actor.deadlocked:
-                actor.deadlocked = False
-                raise OperationalError("deadlock detected") from error
-            raise
+        answer = self.waiting(actor, lambda: execute(text, params, many, context))
         cursor = context["cursor"]
         if told:
             cursor.nextset()
@@ -222,6 +216,16 @@ class Database:
             if written:
                 self.faulty(actor, "after", sql)
         return answer
+
+    def waiting(self, actor: Actor, work: Callable[[], Any]) -> Any:
+        """What may wait for a lock, or be the one that gives up."""
+        try:
+            return self.world.statement(actor, work)
+        except OperationalError as error:
+            if actor.deadlocked:
+                actor.deadlocked = False
+                raise OperationalError("deadlock detected") from error
+            raise
 
     def told_time(self, actor: Actor, raw: Any) -> str:
         """The clocks of the database have no skew; `now()` stands still in a transaction."""
