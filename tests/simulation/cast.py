@@ -81,13 +81,14 @@ def populate(
             secret=seal("whsec_c2ltdWxhdGVk"),
         )
         receiver = cast.receivers[str(row.id)] = Receiver(world, trouble, laws, temper)
-        if temper != "gone":
-            cast.endpoints.append(row.id)
         if temper == "well" or temper == "away":
             cast.well[str(row.id)] = str(project.id)
         if temper == "away" and trouble.on and world.dice.random() < AWAY:
             receiver.down_until = world.dice.uniform(2.5, 3.0) * DAY
             world.counts["receivers down for days"] += 1
+        # Asked for again and again while it is down, what waits would have no tries left.
+        if temper != "gone" and not receiver.down_until:
+            cast.endpoints.append(row.id)
     hub = Hub(world, bus, laws, f"web{number}")
     for each, row in enumerate(people):
         holder = TokenHolder(
