@@ -25,10 +25,11 @@ quick:
 	@config/bootstrap.sh dev
 	@exec $(PY) -u -m tests.run --with-parent quick $(if $(SEED),--seed $(SEED))
 
-# One seed of the simulated world (tests/simulation), or the next RUNS of them.
+# One seed of the simulated world (tests/simulation), or the next RUNS of them; or a SCHEDULE that was kept.
 simulate:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(RUNS),--runs $(RUNS))
+	@exec $(PY) -u -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(SCHEDULE),--schedule $(SCHEDULE))
 
 lint:
 	@config/bootstrap.sh dev

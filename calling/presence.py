@@ -107,13 +107,19 @@ ON CONFLICT (id) DO UPDATE SET until = excluded.until;
 UPDATE calling_device d SET online_until = %(held)s, lease_id = %(lease)s
 FROM unnest(%(devices)s::uuid[], %(connections)s::uuid[]) AS mine(id, connection)
 WHERE d.id = mine.id AND d.connection = mine.connection
-AND (d.online_until IS NULL OR d.online_until < %(again)s OR d.lease_id IS DISTINCT FROM %(lease)s)
+AND (d.online_until IS NULL OR d.online_until < %(again)s OR d.lease_id IS DISTINCT FROM %(lease)s);
+UPDATE calling_device d SET online_until = %(until)s, lease_id = NULL
+WHERE d.lease_id = %(lease)s AND d.online_until IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM unnest(%(devices)s::uuid[]) AS mine(id) WHERE mine.id = d.id)
 """
+"""The last part lets go of devices that the process took and holds no more: their loss may not have been
+written, as when PostgreSQL was away, and their process lives on."""
 
 
 def renew(lease: UUID, held: Mapping[str, UUID]) -> int:
     """Keep the devices of a process online: its one row is renewed, and only those devices are written that
-    it has not taken yet, or long ago. Returns how many these were.
+    it has not taken yet, or long ago. Returns how many these were. A device that it had taken and that is not
+    among them lapses like one that nobody renews.
 
     `held`: device id → the socket that holds it here. A device that lapsed is online again; one whose socket
     was lost since `held` was read, or that another socket holds now, is left alone.

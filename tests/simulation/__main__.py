@@ -1,15 +1,10 @@
-"""`make simulate [SEED=… CALLS=…]`: run seeds until a law breaks or the number of calls is reached."""
+"""`make simulate [SEED=… CALLS=… RUNS=… SCHEDULE=…]`: run seeds until a law breaks, and shrink that one."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
-
-# A run of a seed is the same in every process: sets of words keep their order.
-if os.environ.get("PYTHONHASHSEED") != "0":
-    os.environ["PYTHONHASHSEED"] = "0"
-    os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
+from pathlib import Path
 
 
 def main() -> int:
@@ -17,9 +12,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--again", type=int, default=1, help="how often each seed is run")
+    parser.add_argument("--schedule", help="a file of tests/simulation/kept, instead of a seed")
     parser.add_argument("--keep", action="store_true", help="the database, for the next run")
     parser.add_argument("--calm", action="store_true", help="no faults")
-    parser.add_argument("--lines", type=int, default=40, help="of the schedule to print where a law breaks")
+    parser.add_argument("--lines", type=int, default=40, help="of the log to print where a law breaks")
+    parser.add_argument("--log", help="where to write the whole log of the last run")
+    parser.add_argument("--shrink", type=float, default=300.0, help="seconds to shrink a failing seed in")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
     given = parser.parse_args()
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
@@ -30,24 +30,56 @@ def main() -> int:
     django.setup()
     import logging
 
+    from django.conf import settings
     from django.test.utils import setup_databases, teardown_databases
 
-    from tests.simulation.simulate import simulate
+    from tests.simulation import schedule, shrink
+    from tests.simulation.simulate import Outcome, simulate
 
     logging.disable(logging.CRITICAL)
+    if name := os.environ.get("SIMULATION_DATABASE"):  # several worlds beside one another
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
     made = setup_databases(0, False, keepdb=given.keep)
     first = given.seed if given.seed is not None else random.SystemRandom().randrange(2**31)
+
+    def show(line: str) -> None:
+        if not given.quiet:
+            print(line, flush=True)
+
+    def run(what: schedule.Schedule) -> Outcome:
+        return simulate(what, faults=not given.calm, progress=show)
+
+    wanted = [
+        schedule.Schedule(seed, given.calls)
+        for seed in range(first, first + given.runs)
+        for _ in range(given.again)
+    ]
+    if given.schedule:
+        wanted = [schedule.read(Path(given.schedule).read_text())]
     try:
-        for seed in range(first, first + given.runs):
-            outcome = simulate(
-                seed, given.calls, faults=not given.calm, progress=lambda line: print(line, flush=True)
-            )
+        for each in wanted:
+            outcome = run(each)
+            if given.log:
+                Path(given.log).write_text("\n".join(outcome.tail))
             if outcome.broken:
                 print("\n".join(outcome.tail[-given.lines :]))
             print(outcome.text(), flush=True)
-            if outcome.broken:
-                print(f"again: make simulate SEED={seed} CALLS={given.calls}")
-                return 1
+            if not outcome.broken:
+                continue
+            law = outcome.broken.split(":")[0]
+            small = shrink.shrink(
+                each,
+                outcome.happened,
+                lambda one, law=law: (simulate(one).broken or "").split(":")[0] == law,  # type: ignore[misc]
+                seconds=given.shrink,
+                progress=show,
+            )
+            schedule.KEPT.mkdir(exist_ok=True)
+            path = schedule.KEPT / f"{each.seed}-{each.calls}.txt"
+            path.write_text(small.text(outcome.broken))
+            print(small.text(outcome.broken))
+            print(f"again: make simulate SEED={each.seed} CALLS={each.calls}, or SCHEDULE={path}")
+            return 1
     finally:
         teardown_databases(made, 0, keepdb=given.keep)
     return 0

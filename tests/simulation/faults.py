@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import redis
 from django.db import OperationalError, connections
+from psycopg import errors as postgres
 
-from tests.simulation.sql import Database
+from tests.simulation.sql import WRITES, Database
 from tests.simulation.world import Actor, World
 
 # How likely each is at one pause, and how long it lasts at most.
-KILL, FREEZE, ANSWER_LOST, DEADLOCK = 0.0006, 0.0003, 0.002, 0.0006
-REDIS_AWAY, POSTGRES_AWAY, CLOCK_JUMP = 0.00010, 0.00004, 0.0001
+KILL, FREEZE, ANSWER_LOST = 0.0006, 0.0003, 0.002
+DEADLOCK, NOT_SERIALIZABLE, DISK_FULL = 0.0006, 0.0004, 0.0006
+REDIS_AWAY, POSTGRES_AWAY, CLOCK_JUMP = 0.0002, 0.00006, 0.0003
 NUDGE_LOST, NUDGE_TWICE, NUDGE_LATE = 0.1, 0.05, 0.1
 TASK_LOST, TASK_TWICE, TASK_LATE = 0.05, 0.05, 0.1
 FENCED = 20  # so much more likely where a worker writes under its fence: what a zombie says is the danger
 FROZEN_SECONDS, AWAY_SECONDS = 15.0, 6.0
 SKEW = 0.4
+# What PostgreSQL says where it breaks off a statement, and with it the transaction.
+REFUSALS: tuple[tuple[str, float, type[postgres.Error], str], ...] = (
+    ("deadlock", DEADLOCK, postgres.DeadlockDetected, "deadlock detected"),
+    (
+        "serialisation failure", NOT_SERIALIZABLE, postgres.SerializationFailure,
+        "could not serialize access due to concurrent update",
+    ),
+    ("disk full", DISK_FULL, postgres.DiskFull, "could not extend file: No space left on device"),
+)  # fmt: skip
+
+Concerns = Callable[[dict[str, Any]], bool]
+Fault = tuple[str, str, int]  # whom it happens to, its kind, and at which throw for it of theirs
 
 
 class Faults:
-    """Throws the dice at every pause of a process while `on`."""
+    """Throws an actor's dice at every pause of a process while `on`; or lets happen what a schedule says."""
 
     def __init__(self, world: World, database: Database) -> None:
         self.world, self.database = world, database
         self.on = True
         self.only: frozenset[str] | None = None  # kinds that may happen; None: all
+        self.scheduled: frozenset[Fault] | None = None  # these and no others; None: by the dice
+        self.happened: list[Fault] = []
         self.redis_back = self.postgres_back = 0.0
         world.before_pause, world.after_pause = self.before_pause, self.after_pause
         database.faulty = self.statement
 
-    def happens(self, kind: str, chance: float) -> bool:
-        if not self.on or self.world.dice.random() >= chance:
+    def happens(self, kind: str, chance: float, actor: Actor | None = None) -> bool:
+        """Whether this goes wrong now, for the actor at work or another."""
+        who = actor or self.world.running
+        if not self.on or who is None:
             return False
-        if self.only is not None and kind not in self.only:
+        who.throws[kind] += 1
+        thrown = who.mishaps.random() < chance
+        fault = (who.name, kind, who.throws[kind])
+        if self.scheduled is not None:
+            thrown = fault in self.scheduled
+        if not thrown or (self.only is not None and kind not in self.only):
             return False
+        self.happened.append(fault)
         self.world.counts[kind] += 1
         self.world.note(f"FAULT {kind}")
         return True
@@ -51,19 +76,20 @@ class Faults:
     def before_pause(self, actor: Actor, what: str) -> float:
         if not actor.process or not self.on:
             return 0.0
+        dice = actor.mishaps
         if self.happens("clock jumps", CLOCK_JUMP):
-            actor.skew = self.world.dice.uniform(-SKEW, SKEW)
+            actor.skew = dice.uniform(-SKEW, SKEW)
         if self.happens("redis away", REDIS_AWAY):
-            self.redis_back = self.world.now + self.world.dice.uniform(0.5, AWAY_SECONDS)
+            self.redis_back = self.world.now + dice.uniform(0.5, AWAY_SECONDS)
         if self.happens("postgresql away", POSTGRES_AWAY):
-            self.postgres_back = self.world.now + self.world.dice.uniform(0.5, AWAY_SECONDS)
+            self.postgres_back = self.world.now + dice.uniform(0.5, AWAY_SECONDS)
+            self.world.wrote()  # who rests would have noticed
         if self.happens("frozen", FREEZE * (FENCED if actor.fence is not None else 1)):
-            return self.world.dice.uniform(0.5, FROZEN_SECONDS)
+            return dice.uniform(0.5, FROZEN_SECONDS)
         return 0.0
 
     def after_pause(self, actor: Actor, what: str) -> None:
         if actor.process and self.happens("killed", KILL):
-            self.world.counts["killed"] -= 1
             self.database.die(actor)
 
     def statement(self, actor: Actor, when: str, sql: str) -> None:
@@ -77,12 +103,19 @@ class Faults:
             if self.happens("answer lost", ANSWER_LOST):
                 self.database.hang_up(actor)
                 raise OperationalError("server closed the connection unexpectedly")
-        elif sql != "COMMIT" and self.happens("deadlock", DEADLOCK):
-            wrapper = connections["default"]
-            if wrapper.in_atomic_block and wrapper.connection is not None:
-                wrapper.connection.rollback()  # as PostgreSQL does
-                wrapper.needs_rollback = True
-            raise OperationalError("deadlock detected")
+            return
+        if sql == "COMMIT" or not self.on:
+            return
+        for kind, chance, error, text in REFUSALS:
+            if kind == "disk full" and not WRITES.search(sql):
+                continue
+            if self.happens(kind, chance):
+                wrapper = connections["default"]
+                if wrapper.in_atomic_block and wrapper.connection is not None:
+                    wrapper.connection.rollback()  # as PostgreSQL does
+                    self.database.over(actor)
+                    wrapper.needs_rollback = True
+                raise OperationalError(text) from error(text)
 
 
 class Bus:
@@ -90,13 +123,11 @@ class Bus:
 
     def __init__(self, world: World, faults: Faults) -> None:
         self.world, self.faults = world, faults
-        self.listeners: dict[str, list[Actor]] = {}
+        self.listeners: dict[str, list[tuple[Actor, Concerns]]] = {}
 
-    def listen(self, actor: Actor, *channels: str) -> None:
-        for channel in channels:
-            held = self.listeners.setdefault(channel, [])
-            if actor not in held:
-                held.append(actor)
+    def listen(self, actor: Actor, channel: str, concerns: Concerns = lambda message: True) -> None:
+        """`concerns`: whether the process looks because of a message, or passes over it."""
+        self.listeners.setdefault(channel, []).append((actor, concerns))
 
     def here(self) -> None:
         if self.world.now < self.faults.redis_back:
@@ -110,14 +141,17 @@ class Bus:
     def publish(self, channel: str, text: str) -> int:
         self.world.pause(0.0002, f"nudges {channel}")
         self.here()
-        dice, happens = self.world.dice, self.faults.happens
-        for actor in self.listeners.get(channel, []):
-            if happens("nudge lost", NUDGE_LOST):
+        happens = self.faults.happens
+        message = json.loads(text)
+        for actor, concerns in self.listeners.get(channel, []):
+            if not concerns(message) or happens("nudge lost", NUDGE_LOST, actor):
                 continue
-            times = 2 if happens("nudge twice", NUDGE_TWICE) else 1
+            times = 2 if happens("nudge twice", NUDGE_TWICE, actor) else 1
+            dice = actor.mishaps
             for _ in range(times):
-                late = dice.uniform(0, 3) if happens("nudge late", NUDGE_LATE) else dice.uniform(0, 0.002)
-                actor.inbox.append((channel, json.loads(text)))
+                slow = happens("nudge late", NUDGE_LATE, actor)
+                late = dice.uniform(0, 3) if slow else dice.uniform(0, 0.002)
+                actor.inbox.append((self.world.now + late, channel, message))
                 self.world.wake(actor, self.world.now + late)
         return 1
 
@@ -135,7 +169,7 @@ class Tasks:
         self.bus.here()
         if self.faults.happens("task lost", TASK_LOST):
             return
-        dice = self.world.dice
+        dice = self.world.running.mishaps if self.world.running is not None else self.world.dice
         for _ in range(2 if self.faults.happens("task twice", TASK_TWICE) else 1):
             late = dice.uniform(0, 4) if self.faults.happens("task late", TASK_LATE) else 0.001
             self.waiting.append((self.world.now + late, str(args[0]), int(args[1])))

@@ -1,26 +1,36 @@
 """What must hold in the simulated world, whatever went wrong. Each raises `Broken` with what it found.
 
-The laws of single calls and of worlds are the machine's own (`tests.machine.invariants`); here are those of
-rows, of the log, of deliveries and of claims. They read through a connection of their own.
+The laws of single calls and of worlds are the machine's own (`tests.machine.invariants`), those of money the
+ledger's (`tests.support.ledger`); here are those of rows, of the log and its readers, of deliveries and of
+claims. They read through a connection of their own.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 
 from calling import models
 from calling.calls import store
+from calling.calls.event_log import Entry
+from calling.sockets.call_updates import CallUpdate
 from tests.machine import invariants
 from tests.simulation.sql import Database
-from tests.simulation.world import Actor, Broken, World
+from tests.simulation.world import EPOCH, Actor, Broken, World
+from tests.support import ledger
+
+LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
+GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
 
 ONE_END = "SELECT call_id FROM calling_event WHERE type = 'call.ended' GROUP BY call_id HAVING count(*) > 1"
 GAPS = """
-SELECT e.call_id FROM calling_event e JOIN calling_call c ON c.id = e.call_id GROUP BY e.call_id, c.sequence
+SELECT e.call_id FROM calling_event e JOIN calling_call c ON c.id = e.call_id
+WHERE c.created_at > %(kept)s GROUP BY e.call_id, c.sequence
 HAVING count(*) <> max(e.sequence) OR min(e.sequence) <> 1 OR count(DISTINCT e.sequence) <> count(*)
     OR max(e.sequence) <> c.sequence
 """
@@ -32,7 +42,7 @@ WHERE e.type = 'call.ended' AND f.type LIKE 'call.%%'
 NO_DEADLINE = "SELECT id FROM calling_call WHERE state <> 'ended' AND deadline IS NULL"
 OLD_DEADLINE = "SELECT id FROM calling_call WHERE state = 'ended' AND deadline IS NOT NULL"
 NO_END = """
-SELECT c.id FROM calling_call c WHERE c.state = 'ended' AND NOT EXISTS
+SELECT c.id FROM calling_call c WHERE c.state = 'ended' AND c.created_at > %(kept)s AND NOT EXISTS
     (SELECT 1 FROM calling_event e WHERE e.call_id = c.id AND e.type = 'call.ended')
 """
 RINGS_AFTER_END = """
@@ -45,6 +55,20 @@ SELECT later.call_id FROM calling_event later JOIN calling_event earlier
     ON earlier.call_id = later.call_id AND earlier.sequence = later.sequence - 1
 WHERE later.position IS NOT NULL AND (earlier.position IS NULL OR earlier.position > later.position)
 """
+AGAIN = """
+SELECT d.id FROM calling_delivery d WHERE d.state = 'pending' AND EXISTS (
+    SELECT 1 FROM calling_deliveryattempt a WHERE a.delivery_id = d.id AND a.status BETWEEN 200 AND 299)
+"""
+UNFAIR = """
+SELECT e.project_id, d.id, d.next_at
+FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
+WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL AND e.park_before IS NULL
+  AND d.next_at < %(late)s AND d.created_at < %(late)s AND coalesce(d.claimed_until, d.next_at) < %(late)s
+  AND d.id = (SELECT o.id FROM calling_delivery o WHERE o.state = 'pending' AND o.endpoint_id = d.endpoint_id
+      AND o.stream = d.stream ORDER BY o.event_id, o.id LIMIT 1)
+  AND NOT EXISTS (SELECT 1 FROM calling_delivery o WHERE o.endpoint_id = d.endpoint_id
+      AND o.stream = d.stream AND o.finished_at > %(late)s)
+"""
 ALWAYS = {
     "a call ends once": ONE_END,
     "the numbers of a call's events have no gap": GAPS,
@@ -54,6 +78,8 @@ ALWAYS = {
     "an ended call has said so": NO_END,
     "nothing rings after the end": RINGS_AFTER_END,
     "the log keeps the order of a call": POSITIONS,
+    "what was delivered is not tried again": AGAIN,
+    "no due delivery waits for others'": UNFAIR,
 }
 LATE = {
     "every event is published": "SELECT id FROM calling_event WHERE position IS NULL",
@@ -77,6 +103,18 @@ class Laws:
         self.claims: dict[tuple[str, int], tuple[Actor, int]] = {}
         self.trying: dict[UUID, tuple[float, Actor]] = {}
         self.checked = 0
+        self.kept_seconds = float("inf")  # how long events are kept
+        self.caps: dict[UUID, int | None] = {}  # project -> what a day may cost
+        self.events: dict[UUID, set[str]] = defaultdict(set)  # project -> all that were ever written
+        self.read: dict[UUID, list[int]] = defaultdict(
+            list
+        )  # project -> the positions that a reader was given
+        self.anew: set[str] = set()  # endpoints that were disabled and enabled again
+        self.gone: dict[
+            str, float
+        ] = {}  # device -> since when it has no socket, whether or not that was said
+        self.newest = 0
+        self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
 
     def hold(self, name: str, found: object) -> None:
@@ -84,13 +122,23 @@ class Laws:
             raise Broken(f"{name}: {str(found)[:500]}")
 
     def ask(self, laws: dict[str, str]) -> None:
+        moments = {"kept": self.before(self.kept_seconds), "late": self.before(LATE_SECONDS)}
         for name, sql in laws.items():
-            self.hold(name, self.database.monitor.execute(sql + " LIMIT 3").fetchall())
+            self.hold(name, self.database.monitor.execute(sql + " LIMIT 3", moments).fetchall())
+
+    def before(self, seconds: float) -> datetime:
+        return EPOCH + timedelta(seconds=max(0.0, self.world.now - seconds))
 
     def always(self) -> None:
         """Between two steps: of everything that is committed now."""
         self.checked += 1
         self.ask(ALWAYS)
+        long = [device for device, since in self.gone.items() if self.world.now - since > GONE_SECONDS]
+        online = models.Device.objects.filter(pk__in=long, online_until__isnull=False).order_by("id")
+        self.hold(
+            "a device that has no socket goes offline", list(online.values_list("id", "online_until")[:3])
+        )
+        self.note_events()
         live = models.Call.objects.exclude(state="ended").order_by("id")
         with store.repeatable_read():
             calls = store.values(list(live))
@@ -102,6 +150,22 @@ class Laws:
             invariants.check_hearing(world)
         except (AssertionError, KeyError) as error:
             raise Broken(f"a law of the machine: {error!r}") from error
+        try:
+            with store.repeatable_read():
+                for project_id, cap in self.caps.items():
+                    ledger.prove_cap(ledger.prove(project_id), cap)
+                    ledger.prove_charges(project_id)
+        except AssertionError as error:
+            raise Broken(f"the ledger is the balance: {error!r}") from error
+
+    def note_events(self) -> None:
+        sql = """SELECT id, project_id, event_id FROM calling_event
+                 WHERE id > %s AND type <> 'webhook.test' ORDER BY id"""
+        for number, project_id, event_id in self.database.monitor.execute(
+            sql, [self.newest - 500]
+        ).fetchall():
+            self.events[project_id].add(str(event_id))
+            self.newest = max(self.newest, number)
 
     def undisturbed(self) -> None:
         """Where every process was well, none was taken for lost."""
@@ -117,9 +181,17 @@ class Laws:
         waiting = models.Delivery.objects.filter(endpoint_id__in=list(well), state="pending")
         self.hold("what could be delivered is", list(waiting.values_list("id", "tries", "next_at")[:3]))
         for endpoint_id, project_id in well.items():
-            events = models.Event.objects.filter(project_id=project_id).exclude(type="webhook.test")
-            missed = {str(each) for each in events.values_list("event_id", flat=True)} - self.got[endpoint_id]
+            missed = self.events[UUID(project_id)] - self.got[endpoint_id]
             self.hold("each event is delivered at least once", sorted(missed)[:3])
+        for project_id, events in self.events.items():
+            seen = self.read[project_id]
+            self.hold(
+                "a reader of the log has each event once",
+                (len(seen), len(events)) if len(seen) != len(events) else None,
+            )
+        for key, call_id in self.keys.items():
+            found = models.Call.objects.filter(pk=call_id).exists()
+            self.hold("a call that was answered for exists", None if found else (key, call_id))
 
     # --- while it happens
 
@@ -163,9 +235,37 @@ class Laws:
         if call_id is not None and sequence is not None:
             kept = self.accepted[endpoint_id, str(call_id)]
             newest = kept[-1] if kept else 0
+            if endpoint_id in self.anew and sequence > newest:
+                kept.append(sequence - 1)  # what was parked while it was disabled comes by a replay alone
+                newest = sequence - 1
             if sequence > newest + 1:
                 raise Broken(f"the order of a call is kept: {sequence} after {newest} of {call_id}")
             if accepted and sequence == newest + 1:
                 kept.append(sequence)
         if accepted:
             self.got[endpoint_id].add(message_id)
+
+    def followed(self, project_id: UUID, cursor: int, entries: Sequence[Entry]) -> None:
+        """A reader of the log asked for what follows a cursor, and got this."""
+        for expected, entry in enumerate(entries, cursor + 1):
+            if entry.position != expected:
+                raise Broken(
+                    f"a reader of the log has each event once: {entry.position} after {expected - 1}"
+                )
+            self.read[project_id].append(entry.position)
+
+    def expired(self, project_id: UUID, cursor: int) -> None:
+        raise Broken(f"a cursor that keeps up does not expire: {cursor} of {project_id}")
+
+    def told(self, device: str, call_id: str, known: int, update: CallUpdate) -> None:
+        """A device's socket was told these events of a call after the one that it knew."""
+        numbers = [each.sequence for each in update.said if each.sequence > known]
+        if numbers != list(range(known + 1, update.sequence + 1)):
+            raise Broken(
+                f"a device is told each event in order: {device} had {known} of {call_id}: {numbers}"
+            )
+
+    def answered(self, key: str, call_id: str) -> None:
+        """A back end was told that its request with this key made that call."""
+        if self.keys.setdefault(key, call_id) != call_id:
+            raise Broken(f"one key, one call: {self.keys[key]} and {call_id}")

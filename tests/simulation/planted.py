@@ -1,78 +1,82 @@
-"""Faults put into the product on purpose, which the laws must find: name → a patch for the time of a run."""
+"""Faults put into the product on purpose, which the laws must find: name → a patch for the time of a run.
+
+A patch changes the text of a function or a statement of the product, and fails where that text is no longer
+there. Must not live here: how long the laws may take to find one.
+"""
 
 from __future__ import annotations
+import __future__
 
+import inspect
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import clock
-from calling import models, sweep
+from calling import presence, retention, sweep, waiting
 from calling.calls import control, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
+from calling.telephony import billing
 from calling.webhooks import delivery_queue, fanout, publish
 from subscribers import idempotency
+from tests.simulation import processes
+
+Patch = Callable[[], Any]
 
 
-def in_place_of(place: Any, name: str, value: Any) -> Callable[[], Any]:
+def instead(place: Any, name: str, value: Any) -> Patch:
     return lambda: mock.patch.object(place, name, value)
 
 
-def without(place: Any, name: str, part: str, instead: str = "") -> Callable[[], Any]:
-    """A statement without one of its parts."""
+def replaced(text: str, part: str, other: str) -> str:
+    assert part in text, f"the product no longer says {part!r}"
+    return text.replace(part, other)
+
+
+def edited(place: Any, name: str, part: str, other: str) -> Patch:
+    """A function of a module or class with a part of its source replaced."""
+
+    def patch() -> Any:
+        function = inspect.unwrap(getattr(place, name))
+        source = replaced(textwrap.dedent(inspect.getsource(function)), part, other)
+        module = sys.modules[function.__module__]
+        made: dict[str, Any] = {}
+        flags = __future__.annotations.compiler_flag
+        exec(compile(source, module.__file__ or name, "exec", flags), module.__dict__, made)
+        return mock.patch.object(place, name, made[name])
+
+    return patch
+
+
+def statement(place: Any, name: str, *changes: tuple[str, str]) -> Patch:
+    """A statement of SQL with some of its parts replaced."""
     text = getattr(place, name)
-    assert part in text, f"{name} no longer says {part!r}"
-    return in_place_of(place, name, text.replace(part, instead))
+    for part, other in changes:
+        text = replaced(text, part, other)
+    return instead(place, name, text)
 
 
-def claim_without_a_look(session_id: str, epoch: int, worker_id: Any) -> int:
-    models.MediaSession.objects.filter(pk=session_id).update(
-        state="running", worker_id=worker_id, epoch=epoch + 1, lease_until=clock.now()
-    )
-    return epoch + 1
+def together(*patches: Patch) -> Patch:
+    @contextmanager
+    def all_of_them() -> Iterator[None]:
+        with ExitStack() as stack:
+            for patch in patches:
+                stack.enter_context(patch())
+            yield
+
+    return all_of_them
 
 
 def publish_in_two_halves() -> int:
     """Positions are committed before the deliveries are written."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(publish.POSITIONS, [publish.TEST, publish.BATCH])
-        published = cursor.fetchall()
+    _, published, _ = publish.give_positions(told=True)
     if published:
-        fanout.fan_out([event_id for _, event_id in published])
+        fanout.fan_out(published)
     return len(published)
-
-
-@contextmanager
-def timers_stay() -> Iterator[None]:
-    """An ended call keeps the deadline that it had."""
-    real = store.call_columns
-
-    def columns(call: Any) -> dict[str, Any]:
-        found = real(call)
-        return found if found.get("deadline") is not None else {**found, "deadline": clock.now()}
-
-    with mock.patch.object(store, "call_columns", columns):
-        yield
-
-
-@contextmanager
-def two_numbers_at_once() -> Iterator[None]:
-    """Every tenth event takes two numbers."""
-    real, seen = control.number_events, [0]
-
-    def numbered(events: Any, rows: Any, now: Any) -> list[models.Event]:
-        for event in events:
-            seen[0] += 1
-            if seen[0] % 10 == 0:
-                rows[event.call_id].sequence += 1
-        return real(events, rows, now)
-
-    with mock.patch.object(control, "number_events", numbered):
-        yield
 
 
 # That only the oldest delivery of a stream is claimed.
@@ -81,30 +85,80 @@ OLDEST = """
              SELECT o.id FROM calling_delivery o
              WHERE o.state = 'pending' AND (o.endpoint_id, o.stream) >= (d.endpoint_id, d.stream)
              ORDER BY o.endpoint_id, o.stream, o.event_id, o.id LIMIT 1)"""
-HEADS = "d.state = 'pending' AND d.head" + "\n"
 LAPSED = "(d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())"
+ALL_SESSIONS = "SELECT id FROM calling_mediasession WHERE state IN ('moving', 'running') LIMIT %s"
+LOST, ALL = (text.replace("LIMIT %s", "LIMIT 1") for text in (failover.LOST, ALL_SESSIONS))
+LET_GO = """;
+UPDATE calling_device d SET online_until = %(until)s, lease_id = NULL
+WHERE d.lease_id = %(lease)s AND d.online_until IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM unnest(%(devices)s::uuid[]) AS mine(id) WHERE mine.id = d.id)
+"""
+EARLY_ANSWER = """early = HttpResponse(
+            json.dumps({"id": str(request.claim)}).encode(), status=201, content_type="application/json"
+        )
+        StoredAnswer.objects.filter(pk=row.pk, claim=row.claim).update(sealed=_seal(early))
+        response = self.get_response(request)"""
+STALE_BALANCE = """early = Account.objects.get(pk=project_id)
+    found = Account.objects.select_for_update().get(pk=project_id)
+    found.balance, found.reserved = early.balance, early.reserved
+    return found"""
 
-
-def any_of_a_stream() -> str:
-    assert OLDEST in delivery_queue.CLAIM and HEADS in delivery_queue.CLAIM
-    return delivery_queue.CLAIM.replace(OLDEST, "").replace(HEADS, "d.state = 'pending'\n")
-
-
-PLANTED: dict[str, Callable[[], Any]] = {
-    "lost fence check": in_place_of(control, "check_fence", lambda fence: None),
-    "a session is claimed without a look": in_place_of(lease, "claim", claim_without_a_look),
-    "order broken": in_place_of(delivery_queue, "CLAIM", any_of_a_stream()),
-    "claim without lease": without(delivery_queue, "CLAIM", LAPSED, "true"),
-    "publish in two halves": in_place_of(publish, "publish_waiting", publish_in_two_halves),
-    "timer not cleared": timers_stay,
-    "numbers with gaps": two_numbers_at_once,
-    "an idempotency key without its claim": in_place_of(
-        idempotency, "_stable_id", lambda row: clock.new_id()
+PLANTED: dict[str, Patch] = {
+    "lost fence check": statement(store, "FENCE", ("epoch = %s AND state = 'running'", "epoch >= %s - 1000")),
+    "publish before commit": together(
+        instead(publish, "publish_waiting", publish_in_two_halves),
+        instead(processes, "publish_waiting", publish_in_two_halves),
     ),
-    "a sweep that ends well sessions": in_place_of(
-        failover,
-        "LOST",
-        "SELECT id FROM calling_mediasession WHERE state IN ('moving', 'running') LIMIT %s",
+    "claim without lease": statement(delivery_queue, "CLAIM", (LAPSED, "true")),
+    "double settle": edited(
+        delivery_queue,
+        "settle_others",
+        'if row.state == "delivered" or (late and verdict.state != "delivered"):',
+        "if False:",
     ),
-    "grace forgotten": in_place_of(sweep.Rounds, "leases_count", classmethod(lambda cls: True)),
+    "a sweep that ends well sessions": together(
+        instead(failover, "LOST", ALL_SESSIONS),
+        statement(waiting, "LOOK", (LOST, ALL)),
+        statement(waiting, "SEARCH", (LOST, ALL)),
+    ),
+    "timer not cleared": edited(
+        store,
+        "call_columns",
+        '"deadline": call.next_deadline',
+        '"deadline": call.next_deadline or call.ended_at',
+    ),
+    "idempotency key stored too early": edited(
+        idempotency.IdempotencyMiddleware, "_answer", "response = self.get_response(request)", EARLY_ANSWER
+    ),
+    "balance read outside the lock": edited(
+        billing,
+        "locked_account",
+        "return Account.objects.select_for_update().get(pk=project_id)",
+        STALE_BALANCE,
+    ),
+    "nudge taken for truth": statement(
+        lease, "BEAT", ("LEFT JOIN digests ON digests.session_id = kept.id", "LEFT JOIN digests ON false")
+    ),
+    "grace forgotten": instead(sweep.Rounds, "leases_count", classmethod(lambda cls: True)),
+    "retention past a cursor": statement(
+        retention,
+        "EVENTS",
+        (
+            """
+      AND (e.position IS NULL OR e.position < (
+          SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))""",
+            "",
+        ),
+    ),
+    "order broken": statement(
+        delivery_queue, "CLAIM", (OLDEST, ""), ("d.state = 'pending' AND d.head\n", "d.state = 'pending'\n")
+    ),
+    "a session claimed without a look": edited(
+        lease, "claim", 'pk=session_id, state="wanted", epoch=epoch', "pk=session_id"
+    ),
+    "an idempotency key without its claim": instead(idempotency, "_stable_id", lambda row: clock.new_id()),
+    "a device held by a process that lost it": statement(presence, "RENEW", (LET_GO, "")),
+    "numbers with gaps": edited(
+        control, "number_events", "row.sequence += 1", "row.sequence += 2 if row.sequence == 3 else 1"
+    ),
 }

@@ -1,14 +1,14 @@
-"""One run: a world of a seed, its actors, so many calls among faults, a minute of peace, and the laws."""
+"""One run: a world of a schedule, its actors, so many calls among faults, a minute of peace, and the laws."""
 
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -20,27 +20,28 @@ from django.test.utils import override_settings
 from calling import models, sweep
 from calling.media_sessions import placement
 from calling.runtime import nudge
-from subscribers import provisioning
-from subscribers.encryption import seal
+from calling.webhooks import redelivery
+from subscribers import row_security
 from tests.simulation import sql
-from tests.simulation.actors import BackEnd, Budget, Deliverer, Device, Publisher, Receiver, Sweep, Worker
-from tests.simulation.faults import Bus, Faults, Tasks
+from tests.simulation.cast import Cast, populate
+from tests.simulation.faults import Bus, Fault, Faults, Tasks
 from tests.simulation.laws import Laws
+from tests.simulation.people import Budget, Staff
+from tests.simulation.processes import DAY, Deliverer, Publisher, Sweep, Worker
+from tests.simulation.schedule import Schedule
+from tests.simulation.sip_edge import SipEdge
 from tests.simulation.sql import Database
-from tests.simulation.world import EPOCH, Actor, Broken, World
-from tests.support.rest_client import basic
-from tokens import authentication, rate_limits
-from tokens.issue import create_project, issue_api_token
-from tokens.subjects import TokenHolder
+from tests.simulation.world import Actor, Broken, World
+from tokens import authentication, rate_limits, revocation
 
 PEACE_SECONDS = 60.0
-HOME_SECONDS = 30.0  # until then everybody has left their calls
-LAW_STEPS = 60  # switches of the baton between two looks at the laws
-TEMPERS = ("well", "flaky", "slow", "cut", "gone")
-PEOPLE = 4
+HOME_SECONDS = 45.0  # until then everybody has left their calls
+LAW_STEPS = 150  # switches of the baton between two looks at the laws
+KEPT_DAYS = 600 / DAY  # events, ten minutes
+NIGHT = 0.02  # how likely, in ten seconds, nobody dials for a while
 # What no worker may be taken for lost for.
 HARMLESS = frozenset({"postgresql away", "redis away", "nudge lost", "nudge late", "nudge twice"})
-LEFT_MOST = 3600.0
+LEFT_MOST = 20 * DAY
 
 
 @dataclass
@@ -58,6 +59,8 @@ class Outcome:
     broken: str | None = None
     tail: list[str] = field(default_factory=list)
     checks: int = 0
+    happened: list[Fault] = field(default_factory=list)
+    skipped: int = 0  # looks that were left out because they would have found nothing
 
     def text(self) -> str:
         faults = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
@@ -67,7 +70,8 @@ class Outcome:
             f"log {self.digest[:16]}"
         )
         speed = f"{self.simulated:.0f} s simulated in {self.wall:.1f} s ({times:.1f} x)"
-        lines = [seed, f"  {speed}, of processor {self.cpu:.1f} s", "  " + faults]
+        left = f"{self.skipped} looks left out"
+        lines = [seed, f"  {speed}, of processor {self.cpu:.1f} s, {left}", "  " + faults]
         return "\n".join([*lines, f"  BROKEN {self.broken}"] if self.broken else lines)
 
 
@@ -82,7 +86,10 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
             (placement, "current_app", tasks),
             (rate_limits._Alone, "redis_failed_at", float("inf")),
             (rate_limits._Alone, "buckets", {}),
-            (authentication, "_keys", type(authentication._keys)()),
+            (authentication, "_keys", {}),
+            (revocation, "_looked", {}),
+            (row_security, "_usable", {}),
+            (row_security, "_keys", {}),
         ):
             stack.enter_context(mock.patch.object(place, name, value))
         for each in apps.get_models():
@@ -90,7 +97,11 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
                 if isinstance(one, django_models.UUIDField) and one.default is uuid.uuid4:
                     stack.enter_context(mock.patch.object(one, "_get_default", world.new_id))
         stack.enter_context(
-            override_settings(CALLWRIGHT_DIALS_PER_SECOND=100_000, CALLWRIGHT_ANSWER_SECONDS=0.3)
+            override_settings(
+                CALLWRIGHT_DIALS_PER_SECOND=100_000,
+                CALLWRIGHT_ANSWER_SECONDS=0.3,
+                CALLWRIGHT_RETENTION_DAYS=KEPT_DAYS,
+            )
         )
         yield
 
@@ -118,50 +129,44 @@ class ProcessState:
 
 
 def simulate(
-    seed: int,
-    calls: int,
-    *,
-    faults: bool | frozenset[str] = True,
-    progress: Callable[[str], None] | None = None,
+    schedule: Schedule, *, faults: bool = True, progress: Callable[[str], None] | None = None
 ) -> Outcome:
-    """Run a world of this seed in the database of this thread's connection, which is emptied first."""
+    """Run a world of this schedule in the database of this thread's connection, which is emptied first."""
     sql.make_clocks()
     sql.empty()
-    world = World(seed)
+    world = World(schedule.seed)
     database = Database(world)
     trouble = Faults(world, database)
-    trouble.on, trouble.only = bool(faults), faults if isinstance(faults, frozenset) else None
+    trouble.on, trouble.only, trouble.scheduled = faults, schedule.only, schedule.faults
     bus = Bus(world, trouble)
     tasks, laws = Tasks(world, trouble, bus), Laws(world, database)
     began, cpu, broken = time.monotonic(), time.process_time(), None
     with seams(world, bus, tasks):
         try:
-            play(world, bus, tasks, trouble, laws, calls, progress)
+            play(world, bus, tasks, trouble, laws, schedule, progress)
         except Broken as law:
             broken = str(law)
         except Exception as error:
             broken = f"{type(error).__name__}: {error}"
-            if progress:
-                import traceback
-
-                progress("".join(traceback.format_exception(error)))
+            world.tail += traceback.format_exception(error)
         finally:
             world.end()
             database.close()
             sql.drop_clocks()
-    wall = time.monotonic() - began
     return Outcome(
-        seed,
-        calls,
+        schedule.seed,
+        schedule.calls,
         world.digest.hexdigest(),
         world.now,
-        wall,
+        time.monotonic() - began,
         time.process_time() - cpu,
         world.steps,
         world.counts,
         broken,
         world.tail,
         laws.checked,
+        trouble.happened,
+        world.skipped,
     )
 
 
@@ -171,97 +176,69 @@ def play(
     tasks: Tasks,
     trouble: Faults,
     laws: Laws,
-    calls: int,
+    schedule: Schedule,
     progress: Callable[[str], None] | None,
 ) -> None:
-    state, budget = ProcessState(world), Budget(calls)
+    state, budget = ProcessState(world), Budget(schedule.calls, schedule.left_out)
     world.before_step, world.kept_state = state.swap, state.keep
-    receivers: dict[str, Receiver] = {}
-    well: dict[str, str] = {}
-    ends: list[BackEnd] = []
+    laws.kept_seconds = KEPT_DAYS * DAY - 30
+    cast = Cast()
     for number in range(2):
-        populate(world, bus, trouble, laws, budget, number, receivers, well, ends)
+        populate(world, bus, trouble, laws, budget, number, cast)
+    workers = [Worker(world, bus, tasks, laws, f"media{number}") for number in range(2)]
     for number in range(2):
-        Sweep(world, bus, f"sweep{number}")
+        Sweep(world, f"sweep{number}")
         Publisher(world, bus, f"publish{number}")
-        Deliverer(world, bus, receivers, laws, f"deliver{number}")
-        Worker(world, bus, tasks, laws, f"media{number}")
-    since = 0
+        Deliverer(world, bus, cast.receivers, laws, f"deliver{number}")
+        SipEdge(world, bus, f"sip{number}")
+    Staff(world, laws, budget, cast.projects, cast.endpoints, "staff")
+    since = seen = 0
 
     def after_step(actor: Actor) -> None:
-        nonlocal since
+        nonlocal since, seen
         since += 1
-        if since >= LAW_STEPS:
-            since = 0
+        if since >= LAW_STEPS and seen != world.version():
+            since, seen = 0, world.version()
             laws.always()
 
     world.after_step = after_step
-    while budget.left and world.now < LEFT_MOST:
+
+    def quiet_until(moment: float) -> None:
+        budget.quiet_until = moment
+        for worker in workers:
+            worker.sleeps_until = moment
+
+    while budget.taken < budget.calls and world.now < LEFT_MOST:
         world.run(world.now + 10)
+        if world.now > budget.quiet_until + 60 and world.dice.random() < NIGHT:
+            quiet_until(world.now + world.dice.uniform(60, 1200))
         if progress:
-            progress(
-                f"{world.now:7.0f} s simulated, {budget.placed} of {calls} calls placed, {world.steps} steps"
-            )
-    disturbed = trouble.on and trouble.only != HARMLESS
+            placed = f"{budget.placed} of {budget.calls} calls placed"
+            progress(f"{world.now:7.0f} s simulated, {placed}, {world.steps} steps")
+    disturbed = trouble.on and not (schedule.only is not None and schedule.only <= HARMLESS)
     budget.home = True
     world.run(world.now + HOME_SECONDS)
     trouble.stop()
+    quiet_until(LEFT_MOST * 2)
+    come_back(world, cast)
     world.run(world.now + PEACE_SECONDS)
     world.counts["calls placed"] = budget.placed
-    laws.finally_(well)
+    laws.finally_(cast.well)
     if not disturbed:
         laws.undisturbed()
-    for end in ends:
-        twice = {key: ids for key, ids in end.ids.items() if len(ids) > 1}
-        laws.hold("one key, one call", twice)
-    for endpoint in models.WebhookEndpoint.objects.filter(disabled_at=None):
-        laws.world.counts[f"delivered to {receivers[str(endpoint.id)].temper}"] += len(
-            laws.got[str(endpoint.id)]
-        )
+    for endpoint in models.WebhookEndpoint.objects.filter(disabled_at=None).order_by("id"):
+        temper = cast.receivers[str(endpoint.id)].temper
+        world.counts[f"delivered to {temper}"] += len(laws.got[str(endpoint.id)])
 
 
-def populate(
-    world: World,
-    bus: Bus,
-    trouble: Faults,
-    laws: Laws,
-    budget: Budget,
-    number: int,
-    receivers: dict[str, Receiver],
-    well: dict[str, str],
-    ends: list[BackEnd],
-) -> None:
-    """A project: its people with a phone each, its back end, and its webhooks."""
-    project = create_project(f"Project {number}")
-    auth = basic(project.id, issue_api_token(project))
-    people = [
-        provisioning.provision_subscriber(
-            project.id, f"person{each}@example.com", {"display_name": f"P{each}"}
-        )
-        for each in range(PEOPLE)
-    ]
-    addresses = [row.address for row in people]
-    for temper in TEMPERS if number == 0 else TEMPERS[:2]:
-        row = models.WebhookEndpoint.objects.create(
-            project=project,
-            url=f"https://{temper}.example.com/",
-            events=["*"],
-            secret=seal("whsec_c2ltdWxhdGVk"),
-        )
-        receivers[str(row.id)] = Receiver(world, trouble, laws, temper)
-        if temper == "well":
-            well[str(row.id)] = str(project.id)
-    for each, row in enumerate(people):
-        holder = TokenHolder(
-            project.id,
-            "subscriber",
-            row.id,
-            row.address,
-            world.new_id(),
-            EPOCH + timedelta(days=30),
-            None,
-            row.shown_name,
-        )
-        others = [address for address in addresses if address != row.address]
-        Device(world, bus, budget, holder, others, f"phone{number}.{each}")
-    ends.append(BackEnd(world, budget, auth, addresses, f"backend{number}"))
+def come_back(world: World, cast: Cast) -> None:
+    """Who is down for days is up again; then somebody asks for what waits, as its owner would."""
+    away = max((receiver.down_until for receiver in cast.receivers.values()), default=0.0)
+    if away <= world.now:
+        return
+    world.run(away + 1)
+    for endpoint_id, receiver in cast.receivers.items():
+        if receiver.temper == "away":
+            endpoint = models.WebhookEndpoint.objects.get(pk=endpoint_id)
+            redelivery.replay(endpoint, after=2**40)  # nothing twice: only what waits, at once
+    world.wrote()

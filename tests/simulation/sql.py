@@ -17,7 +17,7 @@ from django.apps import apps
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.simulation.world import Actor, Broken, Hung, Killed, World
+from tests.simulation.world import EPOCH, Actor, Broken, Hung, Killed, World
 
 FUNCTIONS = """
 CREATE SCHEMA IF NOT EXISTS sim;
@@ -32,13 +32,52 @@ CREATE OR REPLACE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE
 """
 SEARCH_PATH = "sim,pg_catalog,public"
 CLOCKS = ("now()", "_timestamp()")
-WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b", re.IGNORECASE)
+TELL_TIME = "SELECT {0}('sim.clock', '{1}', false), {0}('sim.began', '{2}', false); "
+WRITES = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([a-z_]+)', re.IGNORECASE)
+LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b", re.IGNORECASE)
+# A message of which the number of rows says whether it wrote: one statement, and none inside of it.
+ALONE = re.compile(r"\s*(?:INSERT|UPDATE|DELETE)\b[^;]*\Z", re.IGNORECASE)
+
+NEXT_DUE = """
+SELECT min(moment) FROM (
+    SELECT min(deadline) AS moment FROM calling_call WHERE state <> 'ended'
+    UNION ALL SELECT min(s.wanted_at) FROM calling_call c JOIN calling_mediasession s ON s.id = c.session_id
+        WHERE c.state <> 'ended' AND s.state = 'ended'
+    UNION ALL SELECT min(least(s.lease_until, w.heartbeat_at + interval '2.5 seconds'))
+        FROM calling_mediasession s LEFT JOIN calling_mediaworker w ON w.id = s.worker_id
+        WHERE s.state = 'running'
+    UNION ALL SELECT min(CASE s.state WHEN 'moving' THEN wanted_at + interval '2 seconds'
+        ELSE coalesce(dispatched_at + interval '1.5 seconds', wanted_at + interval '0.7 seconds') END)
+        FROM calling_mediasession s WHERE s.state IN ('moving', 'wanted')
+    UNION ALL SELECT min(c.paid_until) - interval '5 seconds' FROM calling_phonecharge c
+        WHERE c.settled_at IS NULL AND c.per_minute <> 0
+    UNION ALL SELECT min(online_until) FROM calling_device
+    UNION ALL SELECT min(until) FROM calling_presencelease
+    UNION ALL SELECT min(lease_until) FROM calling_sipdialog WHERE state <> 'ended'
+    UNION ALL SELECT min(created_at) FROM calling_event WHERE position IS NULL AND type <> 'webhook.test'
+    UNION ALL SELECT min(park_before) FROM calling_webhookendpoint
+    UNION ALL SELECT min(next_at) FROM calling_alert WHERE telling
+    UNION ALL SELECT min(greatest(d.claimed_until,
+            CASE WHEN d.tried_at < e.hasten_at THEN d.tried_at ELSE d.next_at END))
+        FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
+        WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL
+) moments
+"""
+"""The earliest moment that a row names and at which a look of a sweep, deliverer or SIP edge may find more:
+every condition of `calling.waiting`, of a claim, and of the leases of dialogs. Recordings, meetings, pushes
+and erasures do not happen in this world."""
+AHEAD = 1.0  # seconds: so far a process's clock may be before the database's
 
 
 def make_clocks() -> None:
-    """The functions, in the database of this thread's connection."""
+    """The functions, in the database of this thread's connection; and no vacuum at a time of its own.
+
+    A vacuum moves rows, and with them the order in which statements without ORDER BY find them.
+    """
     with connection.cursor() as cursor:
         cursor.execute(FUNCTIONS)
+        for name in tables():
+            cursor.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
 
 
 def drop_clocks() -> None:
@@ -48,11 +87,12 @@ def drop_clocks() -> None:
 
 def empty() -> None:
     """Every table of the product as on its first day, its numbers too."""
-    names = ", ".join(
-        sorted(f'"{model._meta.db_table}"' for model in apps.get_models() if model._meta.managed)
-    )
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        cursor.execute(f"TRUNCATE {', '.join(tables())} RESTART IDENTITY CASCADE")
+
+
+def tables() -> list[str]:
+    return sorted(f'"{model._meta.db_table}"' for model in apps.get_models() if model._meta.managed)
 
 
 def drop_connection() -> None:
@@ -75,7 +115,7 @@ class Database:
         self.faulty: Callable[[Actor, str, str], None] = lambda actor, when, sql: None
         self.before_commit: Callable[[Actor], None] = lambda actor: None
         world.enter, world.leave, world.reborn = self.enter, self.leave, self.reborn
-        world.blockers, world.cancel = self.blockers, self.cancel
+        world.blockers, world.cancel, world.next_due = self.blockers, self.cancel, self.next_due
 
     def close(self) -> None:
         self.monitor.close()
@@ -92,7 +132,12 @@ class Database:
         given = options.get("options", "")
         options["options"] = f"{given} -c search_path={SEARCH_PATH} -c jit=off"
         wrapper.execute_wrappers.append(self.around)
-        plain = wrapper._commit
+        plain, plain_rollback = wrapper._commit, wrapper._rollback
+
+        def rollback() -> Any:
+            answer = plain_rollback()
+            self.over(actor)
+            return answer
 
         def commit() -> Any:
             try:
@@ -101,34 +146,44 @@ class Database:
                 self.world.failure = self.world.failure or law
                 raise
             self.at(actor, "before", "COMMIT")
-            answer = plain()
-            actor.began = None  # type: ignore[attr-defined]
+            answer = self.waiting(actor, plain)  # foreign keys are checked here, behind others' locks
+            self.over(actor)
             self.faulty(actor, "after", "COMMIT")
             return answer
 
-        wrapper._commit = commit
-        actor.wrapper = wrapper  # type: ignore[attr-defined]
+        wrapper._commit, wrapper._rollback = commit, rollback
+        actor.began, actor.dirty = None, set()
+
+    def over(self, actor: Actor) -> None:
+        """A transaction of the actor's has ended: what it wrote is to be seen, and its locks are free."""
+        actor.began = None
+        if actor.dirty:
+            tables, actor.dirty = actor.dirty, set()
+            if not actor.quiet:
+                self.world.wrote(tables)
 
     def leave(self, actor: Actor) -> None:
         drop_connection()
 
     def reborn(self, actor: Actor) -> None:
+        self.hang_up(actor)
         drop_connection()
 
     def die(self, actor: Actor) -> None:
         """The process is killed: PostgreSQL sees its connection close. Raises Killed."""
         actor.dead = True
-        self.world.counts["killed"] += 1
         self.hang_up(actor)
         raise Killed
 
     def hang_up(self, actor: Actor) -> None:
         """Close the actor's connection, and wait until PostgreSQL has let go of what it held."""
         wrapper = connections["default"]
-        if wrapper.connection is None:
+        if wrapper.connection is None or wrapper.connection.closed:
             return
         pid = wrapper.connection.info.backend_pid
         wrapper.connection.close()
+        actor.dirty, actor.began = set(), None
+        self.world.wrote()  # its locks are free
         for _ in range(20000):
             found = self.monitor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()
             if found is None:
@@ -137,7 +192,7 @@ class Database:
         raise Hung("a closed connection stays")
 
     def at(self, actor: Actor, when: str, sql: str) -> None:
-        self.world.pause(self.world.dice.expovariate(1 / 0.0004), gist(sql))
+        self.world.pause(actor.dice.expovariate(1 / 0.0004), gist(sql))
         self.faulty(actor, when, sql)
 
     def around(self, execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -147,35 +202,45 @@ class Database:
         self.at(actor, "before", sql)
         raw = context["connection"].connection
         actor.pid = raw.info.backend_pid
-        if any(word in sql.lower() for word in CLOCKS):
-            self.tell_time(actor, raw)
+        told = not many and any(word in sql.lower() for word in CLOCKS)
+        text = self.told_time(actor, raw) + sql if told else sql
+        answer = self.waiting(actor, lambda: execute(text, params, many, context))
+        cursor = context["cursor"]
+        if told:
+            cursor.nextset()
+        written = WRITES.findall(LOCKS.sub("", sql))
+        if cursor.rowcount != 0 or not ALONE.match(sql):
+            actor.dirty.update(written)
+        if context["connection"].get_autocommit():
+            self.over(actor)
+            if written:
+                self.faulty(actor, "after", sql)
+        return answer
+
+    def waiting(self, actor: Actor, work: Callable[[], Any]) -> Any:
+        """What may wait for a lock, or be the one that gives up."""
         try:
-            answer = self.world.statement(actor, lambda: execute(sql, params, many, context))
+            return self.world.statement(actor, work)
         except OperationalError as error:
             if actor.deadlocked:
                 actor.deadlocked = False
                 raise OperationalError("deadlock detected") from error
             raise
-        if context["connection"].get_autocommit() and WRITES.search(sql):
-            self.faulty(actor, "after", sql)
-        return answer
 
-    def tell_time(self, actor: Actor, raw: Any) -> None:
+    def told_time(self, actor: Actor, raw: Any) -> str:
         """The clocks of the database have no skew; `now()` stands still in a transaction."""
         skew, actor.skew = actor.skew, 0.0
         moment = self.world.moment().isoformat()
         actor.skew = skew
-        idle = raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if idle or getattr(actor, "began", None) is None:
-            actor.began = moment  # type: ignore[attr-defined]
-        with raw.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_catalog.set_config('sim.clock', %s, false),"
-                " pg_catalog.set_config('sim.began', %s, false)",
-                [moment, actor.began],  # type: ignore[attr-defined]
-            )
+        if raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE or actor.began is None:
+            actor.began = moment
+        return TELL_TIME.format("pg_catalog.set_config", moment, actor.began)
 
     # --- a look from outside
+
+    def next_due(self) -> float:
+        (moment,) = self.monitor.execute(NEXT_DUE).fetchone() or (None,)
+        return (moment - EPOCH).total_seconds() - AHEAD if moment is not None else float("inf")
 
     def blockers(self, actor: Actor) -> list[int]:
         if not actor.pid:

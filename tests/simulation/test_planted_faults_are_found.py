@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.planted import PLANTED
+from tests.simulation.schedule import Schedule
 from tests.simulation.simulate import HARMLESS, simulate
 
 pytestmark = [
@@ -35,7 +36,7 @@ def found(name: str, seed: int) -> str:
     began = time.process_time()
     while time.process_time() - began < PROCESSOR_SECONDS:
         with PLANTED[name]():
-            outcome = simulate(seed, 20, faults=DISTURBED_BY.get(name, True))
+            outcome = simulate(Schedule(seed, 30, only=DISTURBED_BY.get(name)))
         print(name, outcome.text())
         if outcome.broken:
             return outcome.broken

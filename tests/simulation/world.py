@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import random
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ import clock
 
 EPOCH = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 MOST_IN_A_ROW = 100
+ASK_SECONDS = 0.5  # between two questions when the next row's moment comes
+EVERYTHING = frozenset({"*"})
 WALL_SECONDS = 60.0  # a step that takes longer hangs
 
 
@@ -41,6 +44,9 @@ class Actor:
 
     def __init__(self, world: World, name: str, body: Callable[[Actor], None], *, process: bool) -> None:
         self.world, self.name, self.body, self.process = world, name, body, process
+        self.dice = random.Random(f"{world.seed} {name}")  # of its own: another's choice changes none of its
+        self.mishaps = random.Random(f"{world.seed} {name} mishaps")
+        self.throws: Counter[str] = Counter()  # of `mishaps`, by kind
         self.go = threading.Semaphore(0)
         self.thread = threading.Thread(target=self._live, name=name, daemon=True)
         self.skew = 0.0
@@ -48,12 +54,24 @@ class Actor:
         self.finished = False
         self.in_statement = self.blocked = self.deadlocked = False
         self.pid = 0  # of its PostgreSQL connection
-        self.inbox: list[tuple[str, dict[str, object]]] = []
+        self.inbox: list[tuple[float, str, dict[str, object]]] = []  # when it comes, channel, message
         self.state: dict[str, object] = {}  # what its process holds in module variables
         self.fence: tuple[str, int] | None = None
         self.lives = 0
+        self.dirty: set[str] = set()  # the tables that it wrote to in its transaction
+        self.quiet = False  # what it writes gives nobody work
+        self.began: str | None = None  # its transaction, for `now()`
         self.ticket = 0  # of its newest pause; an older one on the heap no longer counts
         self.waits = False  # a nudge may end its pause
+        self.rests: tuple[float, float] | None = None  # since when, and seconds between two looks
+        self.looks = False  # for moments that rows name
+        self.minds: frozenset[str] = EVERYTHING  # the tables whose rows it looks at
+
+    def mail(self) -> list[tuple[str, dict[str, object]]]:
+        """The nudges that have come, each once."""
+        come = [(channel, message) for at, channel, message in self.inbox if at <= self.world.now]
+        self.inbox = [each for each in self.inbox if each[0] > self.world.now]
+        return come
 
     def _live(self) -> None:
         self.go.acquire()
@@ -70,7 +88,7 @@ class Actor:
                 self.inbox.clear()
                 self.world.reborn(self)
                 try:
-                    self.world.pause(self.world.dice.uniform(0.5, 3.0), "starts again", safe=True)
+                    self.world.pause(self.dice.uniform(0.5, 3.0), "starts again", safe=True)
                 except Killed:
                     break
             except BaseException as error:
@@ -79,6 +97,20 @@ class Actor:
         self.world.leave(self)
         self.finished = True
         self.world.parked.release()
+
+
+class Thrown(random.Random):
+    """The product's dice: those of the actor at work."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        super().__init__(0)
+
+    def random(self) -> float:
+        return (self.world.running or self.world).dice.random()
+
+    def getrandbits(self, count: int, /) -> int:
+        return (self.world.running or self.world).dice.getrandbits(count)
 
 
 class World:
@@ -96,12 +128,16 @@ class World:
         self.mutex = threading.Lock()
         self.failure: BaseException | None = None
         self.over = False
-        self.steps = self.in_a_row = 0
+        self.steps = self.in_a_row = self.skipped = 0
+        self.writes: Counter[str] = Counter()  # by table: what could give somebody something to do
+        self.horizon_of: tuple[int, float] = (-1, 0.0)  # at how many writes, and the moment
+        self.asked_at = 0.0
+        self.resting: list[Actor] = []
         self.until = 0.0
         self.counts: Counter[str] = Counter()
         self.digest = hashlib.sha256()
         self.tail: list[str] = []
-        self.keep_lines = 4000
+        self.keep_lines = 200_000
         # Seams that others fill: before and after a pause of an actor, at its first breath and its last.
         self.before_pause: Callable[[Actor, str], float] = lambda actor, what: 0.0
         self.after_pause: Callable[[Actor, str], None] = lambda actor, what: None
@@ -113,6 +149,7 @@ class World:
         self.after_step: Callable[[Actor], None] = lambda actor: None
         self.before_step: Callable[[Actor], None] = lambda actor: None
         self.kept_state: Callable[[Actor], None] = lambda actor: None
+        self.next_due: Callable[[], float] = lambda: 0.0
 
     # --- time
 
@@ -121,7 +158,8 @@ class World:
         return EPOCH + timedelta(seconds=self.now + skew)
 
     def new_id(self) -> uuid.UUID:
-        return uuid.UUID(int=self.dice.getrandbits(128), version=4)
+        dice = self.running.dice if self.running is not None else self.dice
+        return uuid.UUID(int=dice.getrandbits(128), version=4)
 
     def note(self, what: str) -> None:
         """Write a line of the log: it is part of the run's hash."""
@@ -134,13 +172,11 @@ class World:
 
     # --- the baton
 
-    def actor(
-        self, name: str, body: Callable[[Actor], None], *, at: float = 0.0, process: bool = True
-    ) -> Actor:
+    def actor(self, name: str, body: Callable[[Actor], None], *, process: bool = True) -> Actor:
         made = Actor(self, name, body, process=process)
         self.actors.append(made)
         made.thread.start()
-        self.wake_at(made, at)
+        self.wake_at(made, self.now + made.dice.uniform(0, 1))
         return made
 
     def wake_at(self, actor: Actor, at: float) -> None:
@@ -150,6 +186,87 @@ class World:
         """End the actor's wait then, if it waits for something; it may have gone on before."""
         if actor.waits:
             self.wake_at(actor, at)
+
+    # --- looks that would find nothing
+
+    def wrote(self, tables: Iterable[str] = ()) -> None:
+        """Rows of these tables changed (none named: anything may have): who rests on them looks again, at the
+        next of its moments."""
+        changed = frozenset(tables) or EVERYTHING
+        self.writes.update(changed)
+        still = []
+        for actor in self.resting:
+            if changed is EVERYTHING or actor.minds is EVERYTHING or actor.minds & changed:
+                self._rouse(actor, self.now)
+            else:
+                still.append(actor)
+        self.resting[:] = still
+
+    def version(self, tables: frozenset[str] | None = None) -> int:
+        """A number that grows with what is written to these tables; None: to any."""
+        if tables is None:
+            return self.writes.total()
+        return sum(self.writes[each] for each in tables) + self.writes["*"]
+
+    def rest(
+        self,
+        period: float,
+        since: int,
+        *,
+        minds: frozenset[str] | None = None,
+        until: float = float("inf"),
+        waits: bool = True,
+        look: bool = True,
+    ) -> None:
+        """Wait as one that looks at the rows each `period`, and found nothing to do at version `since`.
+
+        A look that is certain to find nothing again is left out: nothing was written since to the tables that
+        it `minds`, and no moment that a row names has come (`look`: such moments matter). The actor goes on
+        at the next of its own moments after either, at `until`, or by a nudge.
+        """
+        actor = self.mine()
+        come = actor is not None and waits and any(at <= self.now for at, *_ in actor.inbox)
+        if actor is None or come or since != self.version(minds) or until - self.now <= period:
+            left = 0.001 if come else max(0.0, min(period, until - self.now))
+            self.pause(left, "waits", waits=waits)
+            return
+        actor.rests, actor.looks = (self.now, period), look
+        actor.minds = EVERYTHING if minds is None else minds
+        self.resting.append(actor)
+        try:
+            self.pause(until - self.now, "rests", waits=waits)
+        finally:
+            actor.rests = None
+            if actor in self.resting:
+                self.resting.remove(actor)
+
+    def _rouse(self, actor: Actor, moment: float) -> None:
+        began, period = actor.rests or (self.now, 0.0)
+        rounds = max(1, math.ceil((moment - began) / period)) if period else 0
+        self.skipped += max(0, rounds - 1)
+        self.wake_at(actor, max(self.now, began + rounds * period))
+
+    def _rouse_the_due(self) -> None:
+        """Where a row's moment comes before anything else happens, who looks for such moments gets up.
+
+        Asked for no oftener than twice in a simulated second: `next_due` is early by more than that.
+        """
+        first = self.heap[0][0] if self.heap else float("inf")
+        if first < self.asked_at + ASK_SECONDS or not any(actor.looks for actor in self.resting):
+            return
+        written, moment = self.horizon_of
+        if written != self.version() or moment <= self.now:
+            self.horizon_of = written, moment = self.version(), self.next_due()
+            self.asked_at = self.now
+        if moment == float("inf") or first < moment:
+            return
+        still = []
+        for actor in self.resting:
+            if actor.looks:
+                self._rouse(actor, max(moment, self.now))
+            else:
+                still.append(actor)
+        self.resting[:] = still
 
     def mine(self) -> Actor | None:
         """The actor whose thread asks; None for a thread outside the world."""
@@ -169,6 +286,9 @@ class World:
         self.note(what)
         extra = 0.0 if safe else self.before_pause(actor, what)
         wakes = self.now + max(0.0, seconds) + extra
+        if extra and actor.rests is not None:  # frozen: nothing it waits for gets it up before
+            self.resting.remove(actor)
+            actor.rests, waits = None, False
         if self._nobody_before(wakes):  # the baton would come straight back
             self.now = wakes
             self.steps += 1
@@ -193,6 +313,7 @@ class World:
             and moment <= self.until
             and bool(self.heap)
             and self.heap[0][0] > moment
+            and (not self.resting or moment < self.asked_at + ASK_SECONDS)
         )
 
     def statement(self, actor: Actor, work: Callable[[], object]) -> object:
@@ -214,6 +335,8 @@ class World:
         """Let the world go on until that time. Raises what an actor or a law raised."""
         self.until = until
         while self.heap or self.blocked:
+            if self.resting:
+                self._rouse_the_due()
             if not self.heap:
                 self._release(wait=True)
                 continue
@@ -314,7 +437,7 @@ class World:
         clock.time_ns = lambda: int(self.moment().timestamp() * 1e6) * 1000  # type: ignore[assignment]
         clock.monotonic = lambda: self.now + 1000.0  # type: ignore[assignment]
         clock.sleep = lambda seconds: self.pause(seconds, "sleeps")  # type: ignore[assignment]
-        clock.new_id, clock.dice = self.new_id, self.dice
+        clock.new_id, clock.dice = self.new_id, Thrown(self)
         try:
             yield
         finally:

@@ -61,6 +61,20 @@ def test_a_process_that_was_only_late_has_its_devices_back(cast: Cast) -> None:
     assert is_online(device)
 
 
+def test_a_device_whose_loss_could_not_be_written_lapses_while_its_process_lives(cast: Cast) -> None:
+    """PostgreSQL was away when its socket broke off: nobody says again that it is gone."""
+    lease, lost, kept = uuid7(), uuid7(), uuid7()
+    gone, here = online(cast, lost), online(cast, kept)
+    presence.renew(lease, {str(gone.id): lost, str(here.id): kept})
+    assert presence.renew(lease, {str(here.id): kept}) == 0
+    gone.refresh_from_db()
+    assert gone.lease_id is None and gone.online_until is not None
+    assert gone.online_until <= timezone.now() + timedelta(seconds=presence.LEASE_SECONDS)
+    models.Device.objects.filter(pk=gone.pk).update(online_until=timezone.now())
+    assert presence.expire_devices() == 1
+    assert not is_online(gone) and is_online(here)
+
+
 def test_a_device_that_came_back_elsewhere_is_kept_there(cast: Cast) -> None:
     """By another process, or by one of the version before, which knows the device's own time alone."""
     lease, other = uuid7(), uuid7()

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
-from django.db.models import Sum
 from django.utils import timezone
 
 from calling import models
 from calling.sweep import sweep_charges
 from calling.telephony import billing
 from calling.telephony.rates import MICROS, BadAmount, Rate, format_amount, longest_match, parse_amount
-from tests.support import fake_worker, rest_client
+from tests.support import fake_worker, ledger, rest_client
 from tests.support.people import Cast
 from tests.support.rest_client import error_of
 from tests.telephony.conftest import FAR, dial, dialled, pick_up, policy
@@ -55,18 +54,8 @@ def top_up(cast: Cast, micros: int) -> None:
 
 
 def prove(cast: Cast) -> models.Account:
-    """The ledger's sums are the account's, and every row carries them rightly."""
-    account = models.Account.objects.get(pk=cast.project.id)
-    rows = list(models.LedgerEntry.objects.filter(project_id=cast.project.id).order_by("number"))
-    balance = reserved = 0
-    for number, row in enumerate(rows, 1):
-        balance, reserved = balance + row.amount, reserved + row.reserved
-        assert (row.number, row.balance_after, row.reserved_after) == (number, balance, reserved)
-        assert reserved >= 0
-    assert (account.balance, account.reserved, account.entries) == (balance, reserved, len(rows))
-    live = models.PhoneCharge.objects.filter(project=cast.project, settled_at=None)
-    assert account.reserved == (live.aggregate(all=Sum("reserved"))["all"] or 0)
-    return account
+    ledger.prove_charges(cast.project.id)
+    return ledger.prove(cast.project.id)
 
 
 def test_without_funds_nothing_is_dialled(prepaid: Cast) -> None:
