@@ -102,6 +102,9 @@ def furnish(cast: Cast) -> dict[str, str]:
     )
     lead = User.objects.create_user(f"{CANARY}-lead")
     models.StaffRole.objects.create(project=project, user=lead, role="viewer")
+    search = models.SavedSearch.objects.create(
+        project=project, user=lead, name=CANARY, query=f"q={CANARY}", shared=True
+    )
     issued = IssuedToken.objects.filter(project=project).earliest("issued_at")
     return {
         "call": call_id, "leg": leg.id, "room": str(room.pk), "room_name": room.name,
@@ -110,6 +113,7 @@ def furnish(cast: Cast) -> dict[str, str]:
         "webhook": str(hook.pk), "delivery": str(delivery.pk), "recording": str(recording.pk),
         "embed": str(embed.pk), "project": str(project.pk), "control": "c1", "jti": str(issued.jti),
         "rate": str(rate.pk), "meeting": str(meeting.pk), "alert": str(alert.pk),
+        "search": str(search.pk),
         "conversation": str(talk.pk), "invite": str(invite.pk), "user": str(lead.pk),
         "key": str(ApiToken.objects.get(project=project).pk), "embed_token": embed.token,
     }  # fmt: skip

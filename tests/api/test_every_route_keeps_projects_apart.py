@@ -37,7 +37,7 @@ KINDS = {  # of fabric's resources, by what a path says
 NAMES = {  # what stands in a path, by the name of its place
     "call_id": "call", "leg_id": "leg", "control_id": "control", "webhook_id": "webhook",
     "endpoint_id": "sip_endpoint", "delivery_id": "delivery", "recording_id": "recording", "key_id": "key",
-    "alert_id": "alert",
+    "alert_id": "alert", "search_id": "search",
     "number_id": "number", "room_id": "room", "subscriber_id": "subscriber", "name": "room_name",
     "account": "project", "rate_id": "rate",
     "key": "room", "invite_id": "invite", "user_id": "user",
@@ -50,7 +50,7 @@ CHOICES = {  # places that are no ids: every word of them is tried
     "verb": ("play", "record", "lock", "unlock", "end", "mute", "unmute", "deafen", "remove", "volume"),
     "wish": ("stop", "pause", "resume", "volume"),
     "action": ("hangup", "hold", "resume", "transfer", "test", "replay", "rotate", "disable", "enable"),
-    "what": ("calls", "events"), "form": ("csv", "jsonl"), "kind_name": tuple(ROWS),
+    "what": ("calls", "events"), "form": ("csv", "jsonl", "txt", "pcapng"), "kind_name": tuple(ROWS),
 }  # fmt: skip
 # Open to everybody, and the same for all of them.
 OPEN = {
@@ -67,11 +67,16 @@ OPEN = {
     "robots.txt",
     "static/callwright-<str:version>/<path:name>",
 }
-# The door of the staff pages, and what is about the person at it.
+# The door of the staff pages, and what is about the person at it; whose passkey or identity a row is, is tested
+# where they are (tests/dashboard).
 DOOR = {
     f"dashboard/{page}"
-    for page in ("login", "login/code", "logout", "choose", "second-factor", "join/<str:text>")
-}
+    for page in (
+        "login", "login/code", "logout", "choose", "second-factor", "join/<str:text>",
+        "join/<str:text>/identity", "sign-in/passkeys/<int:passkey_id>/rename",
+        "sign-in/passkeys/<int:passkey_id>/remove", "sign-in/identities/<int:identity_id>/unlink",
+    )
+}  # fmt: skip
 # Trades a public string for a token by design; what it gives is asked for by name below.
 PUBLIC_TRADES = {"api/fabric/embeds/tokens", "api/embeds/tokens"}
 BODIES: dict[str, list[dict[str, str]]] = {  # fields that name rows, by path; values are keys of `furnish`
