@@ -67,8 +67,8 @@ OPEN = {
     "robots.txt",
     "static/callwright-<str:version>/<path:name>",
 }
-# The door of the staff pages, and what is about the person at it. Whose passkey or identity a row is, is tested
-# with them (tests/dashboard).
+# The door of the staff pages, and what is about the person at it. Whose passkey or identity a row is, is
+# tested with them (tests/dashboard).
 DOOR = {
     f"dashboard/{page}"
     for page in (
