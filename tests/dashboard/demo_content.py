@@ -62,7 +62,7 @@ class Life:
             desk.get_by_label("Counted in steps of seconds").fill("6")
             desk.get_by_role("button", name="Set", exact=True).click()
             desk.get_by_text(f"{prefix} costs").wait_for()
-        desk.get_by_label("Prepaid").check()
+        desk.get_by_role("checkbox", name="Prepaid").check()
         desk.get_by_role("button", name="Save").first.click()
         desk.get_by_text("Saved.").wait_for()
         desk.get_by_label("Countries").fill("US SE DE")
