@@ -1,6 +1,7 @@
 """Two whole instances behind a real HAProxy whose configuration `manage.py cells` wrote.
 
-Every request comes to one port. Nothing is shared by the two but that proxy.
+Every request comes to one port. Nothing is shared by the two but that proxy. One file, because the two
+instances are started once for all of it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from bench.instance import Instance
+from bench.receiver import Receiver
 from calling.sip.stack.dialog import exact_uri
 from calling.sip.stack.digest import Credentials, answer_challenge
 from calling.sip.stack.messages import make_request, new_call_id, new_tag
@@ -111,6 +114,16 @@ class Cells:
             self.process.terminate()
             self.process.wait(10)
 
+    def manage(self, cell: str, *words: str) -> str:
+        """`manage.py project …` with the variables of that cell."""
+        command = [sys.executable, "-W", "ignore", "manage.py", "project", *words]
+        environment = self.all[cell].environment
+        run = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
     def ask(self, method: str, path: str, body: Any = None, *, host: str = DOMAIN, **headers: str) -> Answer:
         """One request to the proxy, under that host name."""
         told = {"Host": f"{host}:{self.port}", **{n.replace("_", "-"): v for n, v in headers.items()}}
@@ -150,6 +163,17 @@ def signed_in(phone: ClientConnection, token: str) -> dict[str, Any]:
     return found
 
 
+def called(ask: Callable[[str, str, Any], Answer], phone: ClientConnection, name: str) -> str:
+    """A call to a device that is heard there and then hung up; its id."""
+    dialled = ask("POST", "/api/calls", {"to": f"/private/{name}", "connect": "/public/echo"})
+    assert dialled.status == 201, dialled.body
+    while (heard := json.loads(phone.recv(timeout=20)))["type"] != "call.incoming":
+        pass
+    assert heard["call_id"] == dialled.json["id"]
+    assert ask("POST", f"/api/calls/{heard['call_id']}/hangup", {}).status == 200
+    return str(heard["call_id"])
+
+
 @pytest.fixture(scope="module")
 def cells() -> Iterator[Cells]:
     made: dict[str, Instance] = {}
@@ -158,10 +182,8 @@ def cells() -> Iterator[Cells]:
             CALLWRIGHT_DOMAIN=f"{name}.localhost",
             CALLWRIGHT_TRUSTED_PROXIES="127.0.0.1",
             CALLWRIGHT_ADMIN_PASSWORD=f"password of {name}",
-            CALLWRIGHT_SECRET_KEY=f"the key of cell {name}, which is long enough for it",
-            CALLWRIGHT_OLD_SECRET_KEYS="the key of cell a, which is long enough for it"
-            if name == "b"
-            else "",
+            CALLWRIGHT_SECRET_KEY=f"the-key-of-cell-{name}-which-is-long-enough-for-it",
+            CALLWRIGHT_OLD_SECRET_KEYS="the-key-of-cell-a-which-is-long-enough-for-it" if name == "b" else "",
             CALLWRIGHT_SIP_PORT=str(free_pair()),
         )
     projects = {name: [one.project_id] for name, one in made.items()}
@@ -253,6 +275,25 @@ def test_sockets_are_told_apart_by_their_host(cells: Cells) -> None:
         assert b"Use the host of the project" in (refused.value.response.body or b"")
 
 
+def test_a_device_is_called_and_webhooks_tell_of_it(cells: Cells) -> None:
+    for name, one in cells.all.items():
+        receiver = Receiver(lambda event, why: None)
+        try:
+            hook = cells.api(name, "POST", "/api/webhooks", {"url": receiver.url, "events": ["call.*"]})
+            assert hook.status == 201, hook.body
+            receiver.secret = hook.json["secret"]
+            with cells.socket(f"{one.project_id}.{DOMAIN}") as phone:
+                assert signed_in(phone, cells.token(name, "carol"))["type"] == "auth.ok"
+                call_id = called(partial(cells.api, name), phone, "carol")
+            end = time.monotonic() + 30
+            while not any(each["type"] == "call.ended" for each in receiver.events):
+                assert time.monotonic() < end and not receiver.bad, receiver.bad
+                time.sleep(0.1)
+            assert {each["data"]["call"]["id"] for each in receiver.events} == {call_id}
+        finally:
+            receiver.close()
+
+
 def test_staff_sign_in_at_the_host_of_their_cell(cells: Cells) -> None:
     for name in cells.all:
         host = f"{name}.localhost"
@@ -313,6 +354,75 @@ async def test_a_desk_phone_registers_by_its_sip_domain(cells: Cells) -> None:
     assert await register("b.localhost") == 200
     assert await register("a.localhost") in (401, 403)
     assert await register("c.localhost") not in (200, 401)
+
+
+def test_a_project_moves_with_all_that_it_has(cells: Cells) -> None:
+    made = cells.manage("a", "create", "mover")
+    found = re.findall(r": +(\S+)", made)
+    project, secret = found[0], found[1]
+    credentials = basic(project, secret)
+
+    def ask(method: str, path: str, body: Any = None) -> Answer:
+        return cells.ask(method, path, body, Authorization=credentials)
+
+    cells.projects["a"].append(project)
+    cells.start()
+    receiver = Receiver(lambda event, why: None)
+    hook = ask("POST", "/api/webhooks", {"url": receiver.url, "events": ["call.*"]})
+    assert hook.status == 201, hook.body
+    receiver.secret = hook.json["secret"]
+    token = ask("POST", TOKENS, {"reference": "dora"}).json["token"]
+    with cells.socket(f"{project}.{DOMAIN}") as phone:
+        assert signed_in(phone, token)["type"] == "auth.ok"
+        calls = [called(ask, phone, "dora") for _ in range(2)]
+    until(lambda: {c["state"] for c in ask("GET", "/api/calls").json["data"]} == {"ended"})
+    until(lambda: sum(each["type"] == "call.ended" for each in receiver.events) == len(calls))
+    events = ask("GET", "/api/events?page_size=200").json["data"]
+    assert events
+
+    # Meanwhile nobody is told anything wrong: come again.
+    cells.projects["a"].remove(project)
+    cells.moving = [project]
+    cells.start()
+    away = ask("GET", "/api/calls")
+    assert away.status == 503 and away.headers["Retry-After"]
+
+    file = cells.directory / "mover.project"
+    exported = cells.manage("a", "export", project, str(file))
+    assert "calling_event" in exported and file.stat().st_mode & 0o077 == 0
+    cells.manage("b", "import", str(file))
+    cells.moving, cells.projects["b"] = [], [*cells.projects["b"], project]
+    cells.start()
+    cells.manage("a", "remove", project, "--yes")
+
+    assert ask("GET", "/api/events?page_size=200").json["data"] == events
+    listed = ask("GET", "/api/calls").json["data"]
+    assert {c["id"] for c in listed} == set(calls) and {c["state"] for c in listed} == {"ended"}
+    assert ask("GET", "/api/fabric/addresses").json["data"][0]["display_name"] == "dora"
+    # b has a's key among its older ones: tokens and sealed secrets of before hold.
+    with cells.socket(f"{project}.{DOMAIN}") as phone:
+        assert signed_in(phone, token)["type"] == "auth.ok"
+        before = len(receiver.events)
+        call_id = called(ask, phone, "dora")
+    until(lambda: len(receiver.events) > before)
+    assert not receiver.bad
+    receiver.close()
+    news = ask("GET", f"/api/events?types=call.*&after={events[-1]['cursor']}").json["data"]
+    assert news and {each["event"]["data"]["call"]["id"] for each in news} == {call_id}
+    # The one it left knows it no more, and has its own still.
+    direct = cells.all["a"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        request = urllib.request.Request(f"{direct.url}/api/calls", headers={"Authorization": credentials})
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 401
+    assert cells.api("a", "GET", "/api/calls").status == 200
+
+
+def until(work: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not work():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 def test_a_cell_that_is_away_takes_only_its_own_projects_with_it(cells: Cells) -> None:
