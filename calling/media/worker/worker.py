@@ -39,7 +39,7 @@ from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 
 log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
-COMPARE_SECONDS = 1.5  # so with every second heartbeat; a lost nudge is found within 2 s
+COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
 LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
 HURRY_SECONDS = 3.0  # for telling the calls that they end, once a drain is over
