@@ -1,6 +1,6 @@
 """Runs a script: takes Actions from the interpreter and has them done, one after the other.
 
-What touches a call goes through a `Host` (the media worker's `calling.media.swml_host.script_runs`);
+What touches a call goes through a `Host` (the media worker's `calling.media.swml_host.host`);
 waiting, HTTP requests and further documents are done here. After every step the host may keep the run's
 progress, from which `resume` carries on in another worker. A run ends with an error text, a hangup reason,
 or neither.

@@ -18,7 +18,7 @@ from calling.commands import operation_params, operations
 from calling.commands.params import InvalidParams
 from calling.machine.inputs import Refused
 from calling.media.recording.rows import link
-from calling.media.swml_host.connect import FAILED, ConnectActions, Outcome
+from calling.media.swml_host.party import FAILED, Outcome, ScriptParty
 from calling.models.ids import uuid7
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 from calling.swml import actions
@@ -39,16 +39,19 @@ def record_params(action: actions.Record) -> dict[str, Any]:
     return {name: getattr(action, name) for name in RECORDED} | {"script": True}
 
 
-class BackgroundActions(ConnectActions):
+class BackgroundActions:
     """`record_call`, `stop_record_call`, `stream`, `tap` and their ends, `detect_machine`."""
 
+    def __init__(self, party: ScriptParty) -> None:
+        self.party, self._session = party, party.session
+
     async def start_record(self, action: actions.StartRecord) -> Outcome:
-        await self.answer(action)
+        await self.party.answer(action)
         row = await self._start("record", action.control_id, record_params(action), action.status_url)
         if row is None:
             return FAILED
         recording = row.result.get("recording_id")
-        url = {"url": link(recording, self.row.project_id)} if recording else {}
+        url = {"url": link(recording, self.party.row.project_id)} if recording else {}
         return {"result": "success", "control_id": row.control_id, **url}
 
     async def stop_record(self, action: actions.StopRecord) -> Outcome:
@@ -59,8 +62,8 @@ class BackgroundActions(ConnectActions):
         return {"result": "success", "control_id": row.control_id, **found}
 
     async def start_stream(self, action: actions.StartStream) -> Outcome:
-        await self.answer(action)
-        if self.plan.leg_id is None:
+        await self.party.answer(action)
+        if self.party.plan.leg_id is None:
             return FAILED
         params = {
             "url": action.url,
@@ -80,8 +83,8 @@ class BackgroundActions(ConnectActions):
 
     async def detect_machine(self, action: actions.DetectMachine) -> Outcome:
         """Who is at the other end; a machine's beep too, where it is waited for."""
-        await self.answer(action)
-        if self.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+        await self.party.answer(action)
+        if self.party.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
             return FAILED
         params = {**action.thresholds, "timeout": action.timeout, "wait_for_beep": action.message_end}
         row = await self._start("detect", "", params, action.status_url)
@@ -94,7 +97,7 @@ class BackgroundActions(ConnectActions):
         return {"result": HUMAN.get(result, result), "beep": beep is not None, "ms": found_at}
 
     async def start_transcribe(self, action: actions.StartTranscribe) -> Outcome:
-        await self.answer(action)
+        await self.party.answer(action)
         try:
             _, params = operation_params.read("transcribe", dict(action.asked))
         except (ApiError, InvalidParams):
@@ -107,8 +110,8 @@ class BackgroundActions(ConnectActions):
         return FAILED if row is None else {"result": "success"}
 
     async def start_denoise(self, action: actions.StartDenoise) -> Outcome:
-        await self.answer(action)
-        if self.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
+        await self.party.answer(action)
+        if self.party.plan.leg_id is None or settings.CALLWRIGHT_SPEECH_WORKERS == 0:
             return FAILED
         row = await self._start("denoise", "", {}, "")
         return FAILED if row is None else {"result": "success"}
@@ -121,34 +124,34 @@ class BackgroundActions(ConnectActions):
         """What becomes of an operation is told to `url`, where there is one."""
         if url:
             with contextlib.suppress(*DATABASE_UNAVAILABLE):
-                await self.session.desk.run(tell_at, self.plan.call_id, verb, control_id, url)
+                await self._session.desk.run(tell_at, self.party.plan.call_id, verb, control_id, url)
 
     async def _start(
         self, verb: str, control_id: str, params: dict[str, Any], status_url: str, *, of_all: bool = False
     ) -> models.Operation | None:
         """Ask for it and wait until it goes on. None where it does not."""
         control_id = control_id or str(uuid7())
-        call_id, leg_id = self.plan.call_id, None if of_all else self.plan.leg_id
+        call_id, leg_id = self.party.plan.call_id, None if of_all else self.party.plan.leg_id
         try:
             await self.follow(verb, control_id, status_url)
-            row = await self.session.desk.run(operations.operate, call_id, leg_id, verb, control_id, params)
+            row = await self._session.desk.run(operations.operate, call_id, leg_id, verb, control_id, params)
         except (ApiError, Refused, *DATABASE_UNAVAILABLE):
             return None
-        self.session.look()
+        self._session.look()
         found = await self._follow_row(row, ("wanted",), BEGIN_SECONDS)
         return None if found is None or found.state == "failed" else found
 
     async def _stop(self, verb: str, control_id: str) -> models.Operation | None:
         """End the one of that control_id, or the one that began last; its row then."""
-        call_id = self.plan.call_id
+        call_id = self.party.plan.call_id
         try:
-            row = await self.session.desk.run(latest, call_id, verb, control_id)
+            row = await self._session.desk.run(latest, call_id, verb, control_id)
             if row is None:
                 return None
-            await self.session.desk.run(operations.control_operation, call_id, verb, row.control_id, "stop")
+            await self._session.desk.run(operations.control_operation, call_id, verb, row.control_id, "stop")
         except (ApiError, Refused, *DATABASE_UNAVAILABLE):
             return None
-        self.session.look()
+        self._session.look()
         return await self._follow_row(row, operations.LIVE, END_SECONDS)
 
     async def _follow_row(
@@ -159,7 +162,7 @@ class BackgroundActions(ConnectActions):
         until = loop.time() + seconds
         while loop.time() < until:
             try:
-                found = await self.session.desk.run(models.Operation.objects.get, pk=row.pk)
+                found = await self._session.desk.run(models.Operation.objects.get, pk=row.pk)
             except (models.Operation.DoesNotExist, *DATABASE_UNAVAILABLE):
                 return None
             if found.state not in states:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,8 +19,7 @@ from calling.commands.transfers import ConnectTarget
 from calling.machine import inputs
 from calling.machine.reasons import EndReason
 from calling.machine.states import Call, Leg, LegState, Party, Role
-from calling.media.operations.playback import Playback
-from calling.media.swml_host.party import ScriptParty
+from calling.media.swml_host.party import FAILED, Outcome, ScriptParty
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 from calling.swml import actions
 from rest.errors import ApiError
@@ -32,8 +30,13 @@ from tokens.subjects import DEFAULT_ENTRIES, ApiKey, TokenHolder
 MAX_ROOM_NAME: Final = 64
 STALE_SECONDS: Final = 5.0
 FOREVER: Final = 86_400.0  # the call's own limit comes first
-Outcome = Mapping[str, Any]
-FAILED: Final[Outcome] = {"result": "failed"}
+
+Play = Callable[[actions.Playing], Coroutine[Any, Any, Outcome]]
+"""Lets the party hear something to its end."""
+
+ConfirmAnswer = Callable[[Leg, actions.Device, "asyncio.Task[Outcome] | None"], Awaitable[bool]]
+"""Whether who answered wants the call, which is asked with the device's `confirm` steps while the party hears
+the ringing of the task."""
 
 
 def joining_of(device: actions.Device) -> ConnectTarget:
@@ -55,20 +58,16 @@ def joining_of(device: actions.Device) -> ConnectTarget:
     )
 
 
-class ConnectActions(ScriptParty, ABC):
+class ConnectActions:
     """The actions that bring somebody else into the call."""
 
-    @abstractmethod
-    def _sounding(self, playing: actions.Playing) -> Playback:
-        """What is to be heard, from a play action."""
-
-    @abstractmethod
-    async def _sound(self, sounding: Playback) -> Outcome:
-        """Play it to its end."""
+    def __init__(self, party: ScriptParty, play: Play, confirm_answer: ConfirmAnswer) -> None:
+        self.party, self._session = party, party.session
+        self._play, self._confirm_answer = play, confirm_answer
 
     async def connect(self, group: tuple[actions.Device, ...], action: actions.Connect) -> Outcome:
         if not all(device.answer_on_bridge for device in group):
-            await self.answer(action)
+            await self.party.answer(action)
         joined = self._joined_before()
         if joined:
             # Who had answered, had confirmed.
@@ -80,7 +79,7 @@ class ConnectActions(ScriptParty, ABC):
         seconds = max(1, int(max(device.timeout for device in allowed)))
         ringing = None
         if action.ringback is not None:
-            ringing = asyncio.get_running_loop().create_task(self._sound(self._sounding(action.ringback)))
+            ringing = asyncio.get_running_loop().create_task(self._play(action.ringback))
         try:
             return await self._bridge(allowed, seconds, ringing)
         finally:
@@ -89,8 +88,8 @@ class ConnectActions(ScriptParty, ABC):
 
     def _joined_before(self) -> list[str]:
         """The targets that a worker which was lost had joined, or was ringing: the first action asks."""
-        resumed, self.resumed = self.resumed, False
-        call = self.call
+        resumed, self.party.resumed = self.party.resumed, False
+        call = self.party.call
         if not resumed or call is None:
             return []
         return [leg.id for leg in call.live_legs if leg.id in new_targets(call)]
@@ -102,8 +101,8 @@ class ConnectActions(ScriptParty, ABC):
         for device in group:
             try:
                 if device.from_caller:
-                    await self.session.desk.run(routing.resolve, caller_of(self.row), device.to)
-                await self.session.desk.run(routing.resolve, self._project(), device.to)
+                    await self._session.desk.run(routing.resolve, caller_of(self.party.row), device.to)
+                await self._session.desk.run(routing.resolve, self._project(), device.to)
                 allowed.append(device)
             except ApiError as problem:
                 reason = problem_code(problem)
@@ -112,20 +111,20 @@ class ConnectActions(ScriptParty, ABC):
         return allowed, reason
 
     def _project(self) -> ApiKey:
-        return ApiKey(self.row.project_id)
+        return ApiKey(self.party.row.project_id)
 
     async def _bridge(
         self, devices: Sequence[actions.Device], seconds: int, ringing: asyncio.Task[Outcome] | None
     ) -> Outcome:
-        leg_id = self.plan.leg_id
+        leg_id = self.party.plan.leg_id
         if leg_id is None:
             return {"result": "failed", "reason": "nobody to connect"}
         known = self._known_targets()
         try:
-            outcome = await self.session.desk.run(
+            outcome = await self._session.desk.run(
                 transfers.connect,
                 self._project(),
-                self.plan.call_id,
+                self.party.plan.call_id,
                 leg_id,
                 [joining_of(device) for device in devices],
                 seconds,
@@ -134,12 +133,12 @@ class ConnectActions(ScriptParty, ABC):
             return {"result": "failed", "reason": problem_code(problem)}
         except (inputs.Refused, *DATABASE_UNAVAILABLE) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
-        self.session.look()
+        self._session.look()
         fresh = [leg.id for leg in outcome.call.legs if leg.id in new_targets(outcome.call) - known]
         return await self._follow(dict(zip(fresh, devices, strict=False)), seconds, ringing)
 
     def _known_targets(self) -> set[str]:
-        call = self.call
+        call = self.party.call
         return new_targets(call) if call is not None else set()
 
     async def _follow(
@@ -153,7 +152,7 @@ class ConnectActions(ScriptParty, ABC):
         began = loop.time()
         until = began + seconds + STALE_SECONDS
         while loop.time() < until:
-            call = self.call
+            call = self.party.call
             if call is None:
                 return {"result": "failed", "reason": "hangup"}
             legs = [leg for leg in call.legs if leg.id in targets]
@@ -161,12 +160,12 @@ class ConnectActions(ScriptParty, ABC):
             answered = next((leg for leg in legs if leg.answered), None)
             if answered is not None:
                 device = targets[answered.id]
-                agreed = device.confirm is None or await self.confirm_answer(answered, device, ringing)
+                agreed = device.confirm is None or await self._confirm_answer(answered, device, ringing)
                 if ringing is not None:
                     ringing.cancel()
-                self.give(None)
+                self.party.give(None)
                 if not agreed:
-                    self.session.lane.signal(self.plan.call_id, inputs.Hangup(answered.id))
+                    self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(answered.id))
                     return {"result": "failed", "reason": "declined"}
                 await self._while_bridged(answered, device.max_duration)
                 return {"result": "connected", "peer": answered.address}
@@ -178,7 +177,7 @@ class ConnectActions(ScriptParty, ABC):
                 return {"result": "failed", "reason": ended[-1] if ended else "failed"}
             own = [began + device.timeout for device in targets.values()]
             due = min((at for at in own if at > loop.time()), default=until)
-            await self.session.change(min(until, due) - loop.time())
+            await self._session.change(min(until, due) - loop.time())
         return {"result": "failed", "reason": "no-answer"}
 
     def _out_of_time(
@@ -191,29 +190,23 @@ class ConnectActions(ScriptParty, ABC):
             timeout = targets[leg.id].timeout
             if leg.live and not leg.answered and timeout < longest and seconds >= timeout:
                 late = inputs.Hangup(leg.id, reason=EndReason.NO_ANSWER.value)
-                self.session.lane.signal(self.plan.call_id, late)
+                self._session.lane.signal(self.party.plan.call_id, late)
 
     async def _while_bridged(self, target: Leg, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         until: float | None = loop.time() + seconds
-        while self._state(target.id) is LegState.ANSWERED:
+        while self.party.state_of(target.id) is LegState.ANSWERED:
             if until is not None and loop.time() >= until:
-                self.session.lane.signal(self.plan.call_id, inputs.Hangup(target.id))
+                self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(target.id))
                 until = None
-            await self.session.change(None if until is None else until - loop.time())
-
-    @abstractmethod
-    async def confirm_answer(
-        self, target: Leg, device: actions.Device, ringing: asyncio.Task[Outcome] | None
-    ) -> bool:
-        """Whether who answered wants the call: what the device's `confirm` steps say."""
+            await self._session.change(None if until is None else until - loop.time())
 
     async def join_room(self, action: actions.JoinRoom) -> Outcome:
         name = action.name.strip()
         if len(name.rpartition("/")[2]) > MAX_ROOM_NAME:
             return FAILED
         slug = slugify_reference(name) if not name.startswith("/") else ""
-        await self.answer(action)
+        await self.party.answer(action)
         for address in [name] if not slug else [f"/public/{slug}", f"/private/{slug}"]:
             device = actions.Device(address, action.from_caller, max_duration=FOREVER)
             allowed, _ = await self._reachable((device,))
@@ -227,20 +220,20 @@ class ConnectActions(ScriptParty, ABC):
     @contextlib.contextmanager
     def _muted(self, wanted: bool) -> Iterator[None]:
         """The party comes muted, if it is not already; what follows in the script hears it again."""
-        leg = self.session.leg(self.plan.leg_id) if self.plan.leg_id else None
+        leg = self._session.leg(self.party.plan.leg_id) if self.party.plan.leg_id else None
         sound = frozenset({"audio"})
         if not wanted or leg is None or leg.muted & sound:
             yield
             return
-        self.session.lane.signal(self.plan.call_id, inputs.Mute(leg.id, sound))
+        self._session.lane.signal(self.party.plan.call_id, inputs.Mute(leg.id, sound))
         try:
             yield
         finally:
-            self.session.lane.signal(self.plan.call_id, inputs.Unmute(leg.id, sound))
+            self._session.lane.signal(self.party.plan.call_id, inputs.Unmute(leg.id, sound))
 
     async def refer(self, action: actions.Refer) -> Outcome:
         """A SIP party is taken to the URI by this platform, which so stays in the call."""
-        leg = self.session.leg(self.plan.leg_id) if self.plan.leg_id else None
+        leg = self._session.leg(self.party.plan.leg_id) if self.party.plan.leg_id else None
         if leg is None or leg.party is not Party.SIP:
             return FAILED
         wish = ConnectTarget(
@@ -257,17 +250,17 @@ class ConnectActions(ScriptParty, ABC):
 
     async def _transfer(self, device: actions.Device, wish: ConnectTarget) -> Outcome:
         allowed, reason = await self._reachable((device,))
-        leg_id = self.plan.leg_id
+        leg_id = self.party.plan.leg_id
         if not allowed or leg_id is None:
             return {"result": "failed", "reason": reason}
         known = self._known_targets()
         try:
-            outcome = await self.session.desk.run(
-                transfers.transfer, self._project(), self.plan.call_id, leg_id, wish
+            outcome = await self._session.desk.run(
+                transfers.transfer, self._project(), self.party.plan.call_id, leg_id, wish
             )
         except (ApiError, inputs.Refused, *DATABASE_UNAVAILABLE) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
-        self.session.look()
+        self._session.look()
         fresh = new_targets(outcome.call) - known
         found = await self._follow(dict.fromkeys(fresh, device), 600, None)
         return {"result": "transferred"} if found.get("result") == "connected" else FAILED
@@ -282,20 +275,6 @@ def caller_of(row: models.ScriptRun) -> TokenHolder:
     with contextlib.suppress(BadClaims):
         return holder_of(dict(row.progress.get("caller") or {}))
     return TokenHolder(row.project_id, "guest", None, "", row.id, row.created_at, DEFAULT_ENTRIES)
-
-
-def item_of(item: actions.Item, playing: actions.Playing) -> dict[str, Any]:
-    """A script's item as `sounding` plays it."""
-    match item.kind:
-        case "url":
-            return {"type": "audio", "url": item.text}
-        case "say":
-            words = {"language": playing.language, "voice": playing.voice, "gender": playing.gender}
-            return {"type": "tts", "text": item.text, **words}
-        case "silence":
-            return {"type": "silence", "duration": item.seconds}
-        case _:
-            return {"type": "ringtone", "name": item.text, "duration": item.seconds}
 
 
 def new_targets(call: Call) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from calling.media.files.turns import Ask
 from calling.media.operations.playback import PlaybackFailed, prepared
-from calling.media.swml_host.connect import item_of
+from calling.media.swml_host.prompts import item_of
 from calling.swml import actions, build
 from calling.swml.checks import is_template
 from calling.swml.parse import MAIN, Document

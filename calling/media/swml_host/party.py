@@ -17,6 +17,8 @@ from calling.media.session.session_peer import SessionPeer
 from calling.swml import actions
 
 ANSWER_SECONDS: Final = 10.0
+Outcome = Mapping[str, Any]  # what an action comes to, as `calling.swml.actions` names it
+FAILED: Final[Outcome] = {"result": "failed"}
 
 
 class ScriptParty:
@@ -45,7 +47,8 @@ class ScriptParty:
         if peer is not None:
             peer.play(source, self)
 
-    async def _until(self, test: Callable[[], object], seconds: float) -> bool:
+    async def until(self, test: Callable[[], object], seconds: float) -> bool:
+        """Whether `test` became true within the seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not test():
@@ -55,24 +58,25 @@ class ScriptParty:
 
     # --- answering
 
-    async def answer(self, action: actions.Action) -> Mapping[str, Any]:
+    async def answer(self, action: actions.Action) -> Outcome:
         """Take the call, where it is the script's to take, and wait until sound can flow."""
         app = self.session.leg(self.plan.app_leg_id) if self.plan.app_leg_id else None
         if app is not None and app.state is LegState.RINGING:
             self.session.lane.signal(self.plan.call_id, inputs.AppAnswered(app.id))
-            await self._until(lambda: self._state(app.id) is not LegState.RINGING, ANSWER_SECONDS)
-        await self._until(lambda: (peer := self.peer()) is None or peer.up, ANSWER_SECONDS)
+            await self.until(lambda: self.state_of(app.id) is not LegState.RINGING, ANSWER_SECONDS)
+        await self.until(lambda: (peer := self.peer()) is None or peer.up, ANSWER_SECONDS)
         if isinstance(action, actions.Answer) and action.max_duration is not None:
             self.session.lane.signal(self.plan.call_id, inputs.DurationLimited(action.max_duration))
         return {}
 
-    async def user_event(self, action: actions.UserEvent) -> Mapping[str, Any]:
+    async def user_event(self, action: actions.UserEvent) -> Outcome:
         """Tell the party's client."""
         if self.plan.leg_id is not None:
             event = inputs.UserEvent(self.plan.leg_id, dict(action.event))
             self.session.lane.signal(self.plan.call_id, event)
         return {}
 
-    def _state(self, leg_id: str) -> LegState | None:
+    def state_of(self, leg_id: str) -> LegState | None:
+        """None once the leg is gone."""
         leg = self.session.leg(leg_id)
         return leg.state if leg is not None else None

@@ -1,7 +1,7 @@
 """The script runs of a session: one task each, talking with the party that the plan names.
 
 Loading and ending is done here; the steps are `calling.swml.run`, what they do to the call
-`program_host`. A run that cannot go on ends with an error, which ends its call `script_error`.
+`host`. A run that cannot go on ends with an error, which ends its call `script_error`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ScriptRunTask:
     def plan(self, plan: ScriptRunPlan) -> None:
         self._plan = plan
         if self._host is not None:
-            self._host.plan = plan
+            self._host.party.plan = plan
 
     def digit(self, peer_id: str, digit: str) -> None:
         if self._host is not None:
@@ -85,7 +85,7 @@ class ScriptRunTask:
         self._host = ScriptHost(self._plan, self.session, row)
         envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
-            self._host.resumed = True
+            self._host.party.resumed = True
             return await Runner.resume(row.progress["run"], self._host, signing_key=key).run()
         if row.document is not None:
             document = load.stored(row.document)
