@@ -80,6 +80,7 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
     """The product's clock, ids, Redis and Celery are the world's."""
     with ExitStack() as stack:
         stack.enter_context(world.clocks())
+        stack.enter_context(sql.connections_of_actors(world))
         for place, name, value in (
             (django.utils.timezone, "now", world.moment),
             (nudge, "client", lambda: bus),
