@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Min
 
 import clock
 from calling import models
@@ -314,12 +315,23 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
         rows = {row.id: row for row in mine.order_by("id")}
         known = [each for each in sorted(tried, key=lambda one: one.at) if each.claimed.id in rows]
         models.DeliveryAttempt.objects.bulk_create(attempt_row(each) for each in known)
+        began = dict(
+            models.DeliveryAttempt.objects.filter(delivery_id__in=rows)
+            .values_list("delivery_id")
+            .annotate(first=Min("at"))
+            .order_by()
+        )
         done: dict[UUID, Outcome] = {}
         health: dict[UUID, bool] = {}
         for each in known:
             row, tries = rows[each.claimed.id], each.claimed.tries + 1
             verdict = next_attempt(
-                tries, each.status, each.at, each.retry_after, waits=settings.CALLWRIGHT_WEBHOOK_WAITS
+                tries,
+                each.status,
+                each.at,
+                each.retry_after,
+                waits=settings.CALLWRIGHT_WEBHOOK_WAITS,
+                first=began[row.id],
             )
             health[each.claimed.endpoint_id] = verdict.state == "delivered"
             if verdict.state == "gone":
