@@ -54,7 +54,7 @@ WITH RECURSIVE walk AS (
     LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count) ON b.endpoint_id = e.id
 ), ranked AS (
     SELECT h.id, h.next_at, a.id AS endpoint_id, a.project_id, a.room,
-           row_number() OVER (PARTITION BY a.id ORDER BY h.next_at) + a.count AS place
+           row_number() OVER (PARTITION BY a.id ORDER BY h.next_at, h.id) + a.count AS place
     FROM asked a CROSS JOIN LATERAL (
         (SELECT d.id, d.next_at FROM calling_delivery d
          WHERE d.endpoint_id = a.id AND d.next_at <= clock_timestamp() AND {free}
@@ -71,12 +71,12 @@ WITH RECURSIVE walk AS (
     GROUP BY e.project_id
 ), by_project AS (
     SELECT r.id, r.next_at,
-           row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at)
+           row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at, r.id)
                + COALESCE(p.count, 0) AS place
     FROM ranked r LEFT JOIN busy_projects p ON p.project_id = r.project_id
     WHERE r.place <= r.room
 ), in_turn AS (
-    SELECT id, place, row_number() OVER (ORDER BY place, next_at) AS turn FROM by_project
+    SELECT id, place, row_number() OVER (ORDER BY place, next_at, id) AS turn FROM by_project
 ), chosen AS (
     SELECT id FROM in_turn
     WHERE turn <= %(limit)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
@@ -199,7 +199,7 @@ def claim_behind(
     if not ids:
         return [], last
     rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
-    return list(readable(rows.order_by("event_id"))), last
+    return list(readable(rows.order_by("event_id", "id"))), last
 
 
 def readable(rows: Iterable[models.Delivery]) -> Iterator[ClaimedDelivery]:
