@@ -38,7 +38,7 @@ from tests.simulation.world import Actor, World
 from tests.support.fake_worker import ANSWER_SDP, SDP
 
 T = TypeVar("T")
-ROOM = 16  # tries of a deliverer at once
+ROOM = 80  # tries of a deliverer at once; more than are kept for quiet projects
 DAY = 86400.0
 TOGETHER_SECONDS = 0.05  # answers that come within it are settled together
 QUEUE = frozenset({"calling_delivery", "calling_webhookendpoint"})
@@ -72,6 +72,7 @@ class Sweep:
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
+        self.sleeps_until = 0.0  # nobody dials before
         self.actor = world.actor(name, self.run)
 
     def run(self, actor: Actor) -> None:
@@ -89,11 +90,12 @@ class Sweep:
                 if name in found.names and world.now >= rounds[name]:
                     rounds[name] = world.now + pause
                     guarded(world, broom, 0)
+            slower = 60 if self.sleeps_until > world.now + 3600 else 1  # in days without a call
             if world.now >= devices:
-                devices = world.now + sweep_command.FORGET_DEVICES_SECONDS
+                devices = world.now + slower * sweep_command.FORGET_DEVICES_SECONDS
                 self.forget(actor, presence.forget_devices)
             if world.now >= forgets:
-                forgets = world.now + self.FORGET_SECONDS
+                forgets = world.now + slower * self.FORGET_SECONDS
                 self.forget(actor, forget_all)
             self.rest(found, seen, min(devices, forgets))
 
@@ -185,6 +187,7 @@ class Deliverer:
 
     def __init__(self, world: World, bus: Bus, receivers: dict[str, Receiver], laws: Laws, name: str) -> None:
         self.world, self.receivers, self.laws = world, receivers, laws
+        self.projects: dict[UUID, UUID] = {}  # of endpoints
         self.actor = world.actor(name, self.run)
         bus.listen(self.actor, nudge.PUBLISH)
 
@@ -227,6 +230,13 @@ class Deliverer:
             actor.quiet = False
             if claimed != []:
                 self.world.wrote(QUEUE)
+        projects: Counter[UUID] = Counter()
+        for endpoint_id, count in busy.items():
+            projects[self.projects[endpoint_id]] += count
+        for each in claimed or ():
+            if each.project_id is not None:
+                self.projects[each.endpoint_id] = each.project_id
+        self.laws.chosen(actor, projects, claimed or ())
         given, flights = self.world.now, []
         for each in claimed:
             self.laws.posts(each.id, actor, asked, given)

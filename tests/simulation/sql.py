@@ -182,6 +182,7 @@ class Database:
         self.monitor = psycopg.connect(**self.words, autocommit=True)
         self.faulty: Callable[[Actor, str, str], None] = lambda actor, when, sql: None
         self.before_commit: Callable[[Actor], None] = lambda actor: None
+        self.after_statement: dict[str, Callable[[Actor], None]] = {}  # by the statement; nobody else has run
         world.enter, world.leave, world.reborn = self.enter, self.leave, self.reborn
         world.blockers, world.cancel, world.next_due = self.blockers, self.cancel, self.next_due
 
@@ -220,11 +221,11 @@ class Database:
             return answer
 
         wrapper._commit, wrapper._rollback = commit, rollback
-        actor.began, actor.dirty = None, set()
+        actor.began, actor.dirty, actor.holds = None, set(), False
 
     def over(self, actor: Actor) -> None:
         """A transaction of the actor's has ended: what it wrote is to be seen, and its locks are free."""
-        actor.began = None
+        actor.began, actor.holds = None, False
         if actor.dirty:
             tables, actor.dirty = actor.dirty, set()
             if not actor.quiet:
@@ -250,7 +251,7 @@ class Database:
             return
         pid = wrapper.connection.info.backend_pid
         wrapper.connection.close()
-        actor.dirty, actor.began = set(), None
+        actor.dirty, actor.began, actor.holds = set(), None, False
         self.world.wrote()  # its locks are free
         for _ in range(20000):
             found = self.monitor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()
@@ -278,8 +279,11 @@ class Database:
         cursor = context["cursor"]
         if told:
             cursor.nextset()
+        if sql in self.after_statement:
+            self.after_statement[sql](actor)
         if cursor.rowcount != 0 or not about.alone:
             actor.dirty |= about.written
+        actor.holds = actor.holds or about.holds
         if context["connection"].get_autocommit():
             self.over(actor)
             if about.written:
@@ -327,12 +331,13 @@ class Database:
 
 class Reading(NamedTuple):
     """What the text of a statement says: its first words and table, whether it asks for the time, the tables
-    that it writes to, and whether the number of rows says if it did."""
+    that it writes to, whether the number of rows says if it did, and whether it may lock rows."""
 
     gist: str
     told: bool
     written: frozenset[str]
     alone: bool
+    holds: bool
 
 
 @lru_cache(maxsize=4096)
@@ -344,4 +349,5 @@ def read(sql: str) -> Reading:
         any(word in sql.lower() for word in CLOCKS),
         frozenset(WRITES.findall(LOCKS.sub("", sql))),
         bool(ALONE.match(sql)),
+        bool(WRITES.search(sql)),
     )

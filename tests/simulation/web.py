@@ -97,6 +97,7 @@ class Hub:
             for call_id, number in socket.known.items():
                 known[call_id] = min(number, known.get(call_id, number))
         legs, told = call_updates.read(devices, known)
+        legs.sort(key=lambda leg: (leg.call_id, leg.leg_id, leg.device_id))  # a set, and a throw for each
         for device, socket in sockets.items():
             if self.sockets.get(device) is not socket:
                 continue

@@ -62,6 +62,7 @@ class Actor:
         self.fence: tuple[str, int] | None = None
         self.lives = 0
         self.dirty: set[str] = set()  # the tables that it wrote to in its transaction
+        self.holds = False  # it may have locked rows
         self.quiet = False  # what it writes gives nobody work
         self.began: str | None = None  # its transaction, for `now()`
         self.ticket = 0  # of its newest pause; an older one on the heap no longer counts
@@ -134,7 +135,7 @@ class World:
             -1,
             {},
         )  # at how many writes, by kind
-        self.asked_at = 0.0
+        self.asked_at = self.idle = 0.0
         self.resting: list[Actor] = []
         self.until = 0.0
         self.counts: Counter[str] = Counter()
