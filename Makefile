@@ -17,19 +17,21 @@ test:
 	@config/bootstrap.sh dev
 	@exec $(PY) -u -m tests.run --with-parent all $(if $(SEED),--seed $(SEED))
 
+# CALLS: how many the simulator places (200,000); PROCESSES: in how many processes (one for each processor).
 soak:
 	@config/bootstrap.sh dev
-	@exec $(PY) -u -m tests.run --with-parent soak $(if $(SEED),--seed $(SEED))
+	@exec env SIMULATION_CALLS=$(CALLS) SIMULATION_PROCESSES=$(PROCESSES) $(PY) -u -m tests.run --with-parent soak $(if $(SEED),--seed $(SEED))
 
 quick:
 	@config/bootstrap.sh dev
 	@exec $(PY) -u -m tests.run --with-parent quick $(if $(SEED),--seed $(SEED))
 
-# One seed of the simulated world (tests/simulation), or the next RUNS of them; or a SCHEDULE that was kept.
+# One seed of the simulated world (tests/simulation), or the next RUNS of them, in PROCESSES beside one another; or a
+# SCHEDULE that was kept.
 simulate:
 	@config/bootstrap.sh dev
 	@exec $(PY) -u -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(RUNS),--runs $(RUNS)) \
-		$(if $(SCHEDULE),--schedule $(SCHEDULE))
+		$(if $(PACE),--pace $(PACE)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(SCHEDULE),--schedule $(SCHEDULE))
 
 lint:
 	@config/bootstrap.sh dev

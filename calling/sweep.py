@@ -71,7 +71,7 @@ class Rounds:
 def sweep_deadlines() -> int:
     """Tell every call whose deadline passed. Returns how many."""
     rows = models.Call.objects.filter(deadline__lte=clock.now()).exclude(state="ended")
-    return apply_to(rows.order_by("deadline").values_list("id", flat=True)[:BATCH], DeadlinePassed())
+    return apply_to(rows.order_by("deadline", "id").values_list("id", flat=True)[:BATCH], DeadlinePassed())
 
 
 def next_deadline() -> float | None:
@@ -100,12 +100,12 @@ def sweep_sessions() -> int:
     found = failover.lost_sessions()  # read first: a round counts once PostgreSQL has answered
     done = sum(failover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
-    done += apply_to(orphans.values_list("id", flat=True)[:BATCH], WorkerLost())
+    done += apply_to(orphans.order_by("id").values_list("id", flat=True)[:BATCH], WorkerLost())
     unsent, late = now - timedelta(seconds=UNSENT_SECONDS), now - timedelta(seconds=UNTAKEN_SECONDS)
     untaken = models.MediaSession.objects.filter(state="wanted").filter(
         Q(dispatched_at=None, wanted_at__lt=unsent) | Q(dispatched_at__lt=late)
     )
-    for session in list(untaken[:BATCH]):
+    for session in list(untaken.order_by("wanted_at", "id")[:BATCH]):
         done += offer_again(session)
     return done
 

@@ -39,7 +39,7 @@ def lost_sessions() -> list[UUID]:
     """Sessions whose worker will not come back, and those left half moved; a batch at most."""
     with connection.cursor() as cursor:
         cursor.execute(LOST, [BATCH])
-        return [UUID(str(row[0])) for row in cursor.fetchall()]
+        return sorted(UUID(str(row[0])) for row in cursor.fetchall())
 
 
 def take_over(session_id: UUID) -> int:

@@ -231,7 +231,7 @@ def running_out(now: datetime) -> QuerySet[PhoneCharge]:
     """Priced calls whose covered time ends soon, and all phone legs of suspended projects."""
     priced = Q(paid_until__lte=now + EXTEND) & ~Q(per_minute=0)
     rows = PhoneCharge.objects.filter(priced | Q(project__suspended_at__isnull=False), settled_at=None)
-    return rows.select_related("project").order_by("paid_until")
+    return rows.select_related("project").order_by("paid_until", "leg_id")
 
 
 def summary(project_id: UUID) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Min
 
 import clock
 from calling import models
@@ -53,7 +54,7 @@ WITH RECURSIVE walk AS (
     LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count) ON b.endpoint_id = e.id
 ), ranked AS (
     SELECT h.id, h.next_at, a.id AS endpoint_id, a.project_id, a.room,
-           row_number() OVER (PARTITION BY a.id ORDER BY h.next_at) + a.count AS place
+           row_number() OVER (PARTITION BY a.id ORDER BY h.next_at, h.id) + a.count AS place
     FROM asked a CROSS JOIN LATERAL (
         (SELECT d.id, d.next_at FROM calling_delivery d
          WHERE d.endpoint_id = a.id AND d.next_at <= clock_timestamp() AND {free}
@@ -70,12 +71,12 @@ WITH RECURSIVE walk AS (
     GROUP BY e.project_id
 ), by_project AS (
     SELECT r.id, r.next_at,
-           row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at)
+           row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at, r.id)
                + COALESCE(p.count, 0) AS place
     FROM ranked r LEFT JOIN busy_projects p ON p.project_id = r.project_id
     WHERE r.place <= r.room
 ), in_turn AS (
-    SELECT id, place, row_number() OVER (ORDER BY place, next_at) AS turn FROM by_project
+    SELECT id, place, row_number() OVER (ORDER BY place, next_at, id) AS turn FROM by_project
 ), chosen AS (
     SELECT id FROM in_turn
     WHERE turn <= %(limit)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
@@ -198,7 +199,7 @@ def claim_behind(
     if not ids:
         return [], last
     rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project", "event")
-    return list(readable(rows.order_by("event_id"))), last
+    return list(readable(rows.order_by("event_id", "id"))), last
 
 
 def readable(rows: Iterable[models.Delivery]) -> Iterator[ClaimedDelivery]:
@@ -314,12 +315,23 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
         rows = {row.id: row for row in mine.order_by("id")}
         known = [each for each in sorted(tried, key=lambda one: one.at) if each.claimed.id in rows]
         models.DeliveryAttempt.objects.bulk_create(attempt_row(each) for each in known)
+        began = dict(
+            models.DeliveryAttempt.objects.filter(delivery_id__in=rows)
+            .values_list("delivery_id")
+            .annotate(first=Min("at"))
+            .order_by()
+        )
         done: dict[UUID, Outcome] = {}
         health: dict[UUID, bool] = {}
         for each in known:
             row, tries = rows[each.claimed.id], each.claimed.tries + 1
             verdict = next_attempt(
-                tries, each.status, each.at, each.retry_after, waits=settings.CALLWRIGHT_WEBHOOK_WAITS
+                tries,
+                each.status,
+                each.at,
+                each.retry_after,
+                waits=settings.CALLWRIGHT_WEBHOOK_WAITS,
+                first=began[row.id],
             )
             health[each.claimed.endpoint_id] = verdict.state == "delivered"
             if verdict.state == "gone":

@@ -64,7 +64,7 @@ def endpoints_of(events: Sequence[models.Event]) -> tuple[Endpoints, Endpoints]:
     enabled = models.WebhookEndpoint.objects.filter(disabled_at=None)
     of_projects = enabled.filter(project_id__in={event.project_id for event in events}, call_id=None)
     of_calls = enabled.filter(call_id__in={event.call_id for event in events if event.call_id})
-    for row in of_projects.union(of_calls, all=True):  # each half by its own index
+    for row in of_projects.union(of_calls, all=True).order_by("id"):  # each half by its own index
         if row.call_id is None:
             general[row.project_id].append(row)
         else:

@@ -2,6 +2,7 @@
 
 They queue beside the ordinary deliveries of their stream, so a call's events keep their order; and what
 waits there for its next try is tried now, because whoever asks has usually just mended the receiver.
+Such a try is one more: where it fails too, the schedule goes on as it was (`calling.webhooks.schedule`).
 Each refuses a disabled endpoint with 409.
 """
 

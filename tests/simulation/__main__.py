@@ -1,8 +1,10 @@
-"""`make simulate [SEED=… CALLS=… RUNS=… SCHEDULE=…]`: run seeds until a law breaks, and shrink that one."""
+"""`make simulate [SEED=… CALLS=… RUNS=… PROCESSES=… SCHEDULE=…]`: run seeds until a law breaks, and shrink
+that one."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +14,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=None, help="how much oftener than ordinary people call")
+    parser.add_argument("--processes", type=int, default=1, help="worlds beside one another")
+    parser.add_argument("--step", type=int, default=1, help="from one seed to the next")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each run, and nothing else")
     parser.add_argument("--again", type=int, default=1, help="how often each seed is run")
     parser.add_argument("--schedule", help="a file of tests/simulation/kept, instead of a seed")
     parser.add_argument("--keep", action="store_true", help="the database, for the next run")
@@ -22,8 +28,18 @@ def main() -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress")
     given = parser.parse_args()
 
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import random
+
+    first = given.seed if given.seed is not None else random.SystemRandom().randrange(2**31)
+    if given.processes > 1:
+        from tests.simulation import many
+
+        totals = many.run(
+            first, given.calls * given.runs, given.processes, progress=lambda line: print(line, flush=True)
+        )
+        print(totals.text())
+        return bool(totals.broken)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
     import django
 
@@ -33,25 +49,27 @@ def main() -> int:
     from django.conf import settings
     from django.test.utils import setup_databases, teardown_databases
 
-    from tests.simulation import schedule, shrink
+    from tests.simulation import many, schedule, shrink
     from tests.simulation.simulate import Outcome, simulate
 
     logging.disable(logging.CRITICAL)
     if name := os.environ.get("SIMULATION_DATABASE"):  # several worlds beside one another
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
     made = setup_databases(0, False, keepdb=given.keep)
-    first = given.seed if given.seed is not None else random.SystemRandom().randrange(2**31)
 
     def show(line: str) -> None:
-        if not given.quiet:
+        if not given.quiet and not given.json:
             print(line, flush=True)
 
     def run(what: schedule.Schedule) -> Outcome:
         return simulate(what, faults=not given.calm, progress=show)
 
+    def pace(seed: int) -> float:
+        return given.pace or (many.pace_of(seed) if given.json else 1.0)
+
     wanted = [
-        schedule.Schedule(seed, given.calls)
-        for seed in range(first, first + given.runs)
+        schedule.Schedule(seed, given.calls, pace=pace(seed))
+        for seed in range(first, first + given.runs * given.step, given.step)
         for _ in range(given.again)
     ]
     if given.schedule:
@@ -61,6 +79,11 @@ def main() -> int:
             outcome = run(each)
             if given.log:
                 Path(given.log).write_text("\n".join(outcome.tail))
+            if given.json:
+                print(json.dumps(outcome.said()), flush=True)
+                if outcome.broken:
+                    return 1
+                continue
             if outcome.broken:
                 print("\n".join(outcome.tail[-given.lines :]))
             print(outcome.text(), flush=True)
@@ -78,7 +101,7 @@ def main() -> int:
             path = schedule.KEPT / f"{each.seed}-{each.calls}.txt"
             path.write_text(small.text(outcome.broken))
             print(small.text(outcome.broken))
-            print(f"again: make simulate SEED={each.seed} CALLS={each.calls}, or SCHEDULE={path}")
+            print(f"again: {outcome.again()}, or SCHEDULE={path}")
             return 1
     finally:
         teardown_databases(made, 0, keepdb=given.keep)

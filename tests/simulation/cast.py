@@ -22,7 +22,7 @@ from tokens.subjects import TokenHolder
 
 TEMPERS = ("well", "flaky", "slow", "cut", "gone", "away")
 PEOPLE = 4
-AWAY = 0.2  # how likely, in a world with faults, a receiver is down for three days
+AWAY = 0.6  # how likely, in a world with faults, a receiver is down for three days
 PER_DAY = 400 * CENT
 
 
@@ -86,8 +86,7 @@ def populate(
         if temper == "away" and trouble.on and world.dice.random() < AWAY:
             receiver.down_until = world.dice.uniform(2.5, 3.0) * DAY
             world.counts["receivers down for days"] += 1
-        # Asked for again and again while it is down, what waits would have no tries left.
-        if temper != "gone" and not receiver.down_until:
+        if temper != "gone":
             cast.endpoints.append(row.id)
     hub = Hub(world, bus, laws, f"web{number}")
     for each, row in enumerate(people):

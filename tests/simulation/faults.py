@@ -10,7 +10,7 @@ import redis
 from django.db import OperationalError, connections
 from psycopg import errors as postgres
 
-from tests.simulation.sql import WRITES, Database
+from tests.simulation.sql import Database, read
 from tests.simulation.world import Actor, World
 
 # How likely each is at one pause, and how long it lasts at most.
@@ -107,7 +107,7 @@ class Faults:
         if sql == "COMMIT" or not self.on:
             return
         for kind, chance, error, text in REFUSALS:
-            if kind == "disk full" and not WRITES.search(sql):
+            if kind == "disk full" and not read(sql).written:
                 continue
             if self.happens(kind, chance):
                 wrapper = connections["default"]

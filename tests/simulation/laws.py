@@ -8,8 +8,8 @@ claims. They read through a connection of their own.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,11 +19,21 @@ from calling import models
 from calling.calls import store
 from calling.calls.event_log import Entry
 from calling.sockets.call_updates import CallUpdate
+from calling.webhooks import delivery_queue
+from calling.webhooks.delivery_queue import ClaimedDelivery
 from tests.machine import invariants
 from tests.simulation.sql import Database
 from tests.simulation.world import EPOCH, Actor, Broken, World
 from tests.support import ledger
 
+# What a claim at this moment could be given, as everybody sees it who is in no transaction.
+DUE = """
+SELECT e.project_id, d.id FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
+WHERE d.state = 'pending' AND d.head AND d.next_at <= %(now)s AND e.disabled_at IS NULL
+  AND (d.claimed_until IS NULL OR d.claimed_until < %(now)s) AND e.failing_since IS NULL
+  AND (e.park_before IS NULL OR d.created_at > e.park_before)
+ORDER BY d.id
+"""
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
 GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
 
@@ -113,9 +123,11 @@ class Laws:
         self.gone: dict[
             str, float
         ] = {}  # device -> since when it has no socket, whether or not that was said
+        self.due: dict[Actor, dict[UUID, set[UUID]]] = {}  # what a claim chose from, by project
         self.newest = 0
         self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
+        database.after_statement[delivery_queue.CLAIM] = self.chooses
 
     def hold(self, name: str, found: object) -> None:
         if found:
@@ -210,6 +222,32 @@ class Laws:
         holder = self.claims.setdefault((session_id, epoch), (actor, actor.lives))
         if holder != (actor, actor.lives):
             raise Broken(f"one worker holds a session under one epoch: {holder[0].name} and {actor.name}")
+
+    def chooses(self, actor: Actor) -> None:
+        """A claim has just chosen: what it could have chosen from. Rows that others hold are passed over."""
+        held = any(each.holds for each in self.world.actors if each is not actor)
+        now = EPOCH + timedelta(seconds=self.world.now)
+        due: dict[UUID, set[UUID]] = defaultdict(set)
+        if not held:
+            for project_id, delivery_id in self.database.monitor.execute(DUE, {"now": now}).fetchall():
+                due[project_id].add(delivery_id)
+        self.due[actor] = due
+
+    def chosen(self, actor: Actor, busy: Mapping[UUID, int], claimed: Sequence[ClaimedDelivery]) -> None:
+        """A claim was given these. busy: tries under way, by project. No project waits while another that has
+        more tries at once is given one more."""
+        counts, due = Counter(busy), self.due.pop(actor, {})
+        counts.update(each.project_id for each in claimed if each.project_id is not None)
+        given = {each.project_id for each in claimed}
+        most = max((counts[each] for each in given if each is not None), default=0)
+        for project_id, waiting in due.items():
+            left = waiting - {each.id for each in claimed}
+            if left and counts[project_id] + 1 < min(most, delivery_queue.PER_ENDPOINT):
+                raise Broken(
+                    f"projects take turns: {len(left)} of {project_id} wait, which has {counts[project_id]} "
+                    f"tries at once, while another was given its {most}th"
+                )
+        self.world.counts["claims among projects"] += len(due) > 1
 
     def posts(self, delivery_id: UUID, actor: Actor, asked: float, given: float) -> None:
         """A try begins. asked, given: when its claim was asked for and had; it holds as long as its lease."""

@@ -31,13 +31,15 @@ from tokens.subjects import ApiKey, TokenHolder
 
 T = TypeVar("T")
 CENT = 10_000
-PHONE_SECONDS, BACK_END_SECONDS = 200.0, 120.0  # from one call of theirs to the next, in the mean
+# From one call of theirs to the next, in the mean, at pace 1.
+PHONE_SECONDS, BACK_END_SECONDS = 200.0, 120.0
 
 
 class Budget:
     """How many calls are still to be placed in the whole world, and whether it is time to go home."""
 
-    def __init__(self, calls: int, left_out: frozenset[int]) -> None:
+    def __init__(self, calls: int, left_out: frozenset[int], pace: float) -> None:
+        self.pace = pace  # so much more often than ordinary people they call
         self.calls, self.taken, self.placed, self.home = calls, 0, 0, False
         self.left_out = left_out  # which of them, from 1, nobody places
         self.quiet_until = 0.0  # nobody dials before
@@ -97,7 +99,8 @@ class Device(Requests):
 
     def run(self, actor: Actor) -> None:
         dice, world = actor.dice, self.world
-        call_at = world.now + dice.expovariate(1 / PHONE_SECONDS)
+        pause = PHONE_SECONDS / self.budget.pace
+        call_at = world.now + dice.expovariate(1 / pause)
         vanish_at = world.now + dice.expovariate(1 / 400)
         while True:
             actor.mail()
@@ -109,7 +112,7 @@ class Device(Requests):
                     self.plans[call_id, state] = world.now + dice.expovariate(1 / 25)
                     self.act(actor, call_id, state)
             if world.now >= call_at:
-                call_at = world.now + dice.expovariate(1 / PHONE_SECONDS)
+                call_at = world.now + dice.expovariate(1 / pause)
                 idle = not self.budget.home and not self.plans and world.now >= self.budget.quiet_until
                 if idle and self.budget.take():
                     self.call(actor)
@@ -223,7 +226,7 @@ class BackEnd(Requests):
     def run(self, actor: Actor) -> None:
         dice, world, budget = actor.dice, self.world, self.budget
         while not budget.home:
-            world.pause(dice.expovariate(1 / BACK_END_SECONDS), "waits")
+            world.pause(dice.expovariate(budget.pace / BACK_END_SECONDS), "waits")
             if world.now < budget.quiet_until or budget.home or not budget.take():
                 continue
             first, second = dice.sample(self.people, 2)
@@ -274,7 +277,9 @@ class Staff(Requests):
             elif throw < 0.75:
                 self.ask(actor, partial(self.enable, project_id))
             elif self.replays:
-                self.ask(actor, partial(self.replay, dice.choice(self.replays)))
+                every = dice.random() < 0.3  # at once, so that more is due than is tried at once
+                for endpoint_id in self.replays if every else [dice.choice(self.replays)]:
+                    self.ask(actor, partial(self.replay, endpoint_id))
 
     def top_up(self, project_id: uuid.UUID, amount: int) -> None:
         with transaction.atomic():
@@ -297,6 +302,7 @@ class Staff(Requests):
 
     def replay(self, endpoint_id: uuid.UUID) -> None:
         endpoint = models.WebhookEndpoint.objects.get(pk=endpoint_id)
-        since = max(0, event_log.head(endpoint.project_id) - 30)
+        back = self.actor.dice.choice((30, 30, 300))
+        since = max(0, event_log.head(endpoint.project_id) - back)
         redelivery.replay(endpoint, after=since)
         self.world.counts["staff replays"] += 1

@@ -21,7 +21,7 @@ from calling.calls import control, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
 from calling.telephony import billing
-from calling.webhooks import delivery_queue, fanout, publish
+from calling.webhooks import delivery_queue, fanout, publish, redelivery
 from subscribers import idempotency
 from tests.simulation import processes
 
@@ -93,6 +93,8 @@ UPDATE calling_device d SET online_until = %(until)s, lease_id = NULL
 WHERE d.lease_id = %(lease)s AND d.online_until IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM unnest(%(devices)s::uuid[]) AS mine(id) WHERE mine.id = d.id)
 """
+TURNS = """row_number() OVER (PARTITION BY r.project_id ORDER BY r.place, r.next_at, r.id)
+               + COALESCE(p.count, 0) AS place"""
 EARLY_ANSWER = """early = HttpResponse(
             json.dumps({"id": str(request.claim)}).encode(), status=201, content_type="application/json"
         )
@@ -149,6 +151,14 @@ PLANTED: dict[str, Patch] = {
           SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))""",
             "",
         ),
+    ),
+    "order broken on replay": edited(
+        redelivery, "replay", "stream=event.stream,", 'stream=f"replay {event.stream}",'
+    ),
+    "a project that takes all turns": statement(
+        delivery_queue,
+        "CLAIM",
+        (TURNS, "row_number() OVER (ORDER BY r.next_at, r.id) AS place"),
     ),
     "order broken": statement(
         delivery_queue, "CLAIM", (OLDEST, ""), ("d.state = 'pending' AND d.head\n", "d.state = 'pending'\n")

@@ -38,10 +38,18 @@ from tests.simulation.world import Actor, World
 from tests.support.fake_worker import ANSWER_SDP, SDP
 
 T = TypeVar("T")
-ROOM = 16  # tries of a deliverer at once
+ROOM = 80  # tries of a deliverer at once; more than are kept for quiet projects
 DAY = 86400.0
 TOGETHER_SECONDS = 0.05  # answers that come within it are settled together
 QUEUE = frozenset({"calling_delivery", "calling_webhookendpoint"})
+# What the looks of a sweep ask for (`calling.waiting`), and what its brooms read.
+SWEPT = frozenset(
+    f"calling_{name}"
+    for name in (
+        "call", "leg", "mediasession", "mediaworker", "phonecharge", "device", "presencelease", "event",
+        "webhookendpoint", "alert", "staffaction", "meeting", "recording", "pushring", "pushsubscription",
+    )
+) | {"subscribers_project"}  # fmt: skip
 AWAY = (OperationalError, InterfaceError)  # anything else is a fault of a statement, and ends the run
 
 
@@ -64,6 +72,7 @@ class Sweep:
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
+        self.sleeps_until = 0.0  # nobody dials before
         self.actor = world.actor(name, self.run)
 
     def run(self, actor: Actor) -> None:
@@ -71,7 +80,7 @@ class Sweep:
         world, rounds = self.world, {name: 0.0 for name, _, _ in sweep.BROOMS}
         devices = forgets = 0.0
         while True:
-            seen = world.version()
+            seen = world.version(SWEPT)
             found = guarded(world, partial(sweep_command.look_once, True), Waiting())
             if "events" in found.names:
                 guarded(world, publish_waiting, 0)
@@ -81,11 +90,12 @@ class Sweep:
                 if name in found.names and world.now >= rounds[name]:
                     rounds[name] = world.now + pause
                     guarded(world, broom, 0)
+            slower = 60 if self.sleeps_until > world.now + 3600 else 1  # in days without a call
             if world.now >= devices:
-                devices = world.now + sweep_command.FORGET_DEVICES_SECONDS
+                devices = world.now + slower * sweep_command.FORGET_DEVICES_SECONDS
                 self.forget(actor, presence.forget_devices)
             if world.now >= forgets:
-                forgets = world.now + self.FORGET_SECONDS
+                forgets = world.now + slower * self.FORGET_SECONDS
                 self.forget(actor, forget_all)
             self.rest(found, seen, min(devices, forgets))
 
@@ -102,7 +112,8 @@ class Sweep:
     def rest(self, found: Waiting, seen: int, until: float) -> None:
         """Until the next look. PostgreSQL would have answered those that are left out."""
         period, began = sweep_command.pause_before(found.deadline), self.world.now
-        self.world.rest(period, seen, until=max(until, self.world.now + period))
+        until = max(until, began + period)
+        self.world.rest(period, seen, minds=SWEPT, until=until, looks="sweep")
         last = sweep.Rounds.last
         if last is not None and last >= began + 999.0:  # of this life, and before it rested
             sweep.Rounds.last = max(last, clock.monotonic() - period)
@@ -121,7 +132,7 @@ class Publisher:
             if actor.mail():
                 guarded(self.world, publish_waiting, 0)
             else:
-                self.world.rest(DAY, self.world.version(), look=False, until=self.world.now + DAY)
+                self.world.rest(DAY, self.world.version(), until=self.world.now + DAY)
 
 
 class Receiver:
@@ -176,6 +187,7 @@ class Deliverer:
 
     def __init__(self, world: World, bus: Bus, receivers: dict[str, Receiver], laws: Laws, name: str) -> None:
         self.world, self.receivers, self.laws = world, receivers, laws
+        self.projects: dict[UUID, UUID] = {}  # of endpoints
         self.actor = world.actor(name, self.run)
         bus.listen(self.actor, nudge.PUBLISH)
 
@@ -185,10 +197,6 @@ class Deliverer:
         unsettled: list[delivery_queue.DeliveryResult] = []
         while True:
             actor.mail()
-            seen = world.version(QUEUE)
-            busy = Counter(each.result.claimed.endpoint_id for each in flying)
-            claimed = self.claim(actor, ROOM - len(flying), busy) if len(flying) < ROOM else []
-            flying += claimed
             landed = [each for each in flying if each.lands <= world.now]
             flying = [each for each in flying if each.lands > world.now]
             for each in landed:
@@ -196,12 +204,16 @@ class Deliverer:
             unsettled += [each.result for each in landed]
             if unsettled and guarded(world, partial(self.settle, unsettled), False):
                 unsettled.clear()
-            if not landed and not unsettled:
-                next_one = min((each.lands for each in flying), default=float("inf"))
-                until = max(next_one, world.now + TOGETHER_SECONDS)
-                world.rest(sweep_command.DELIVER_SECONDS, seen, minds=QUEUE, until=until)
-            elif unsettled:
+            seen = world.version(QUEUE)
+            if len(flying) < ROOM:
+                busy = Counter(each.result.claimed.endpoint_id for each in flying)
+                flying += self.claim(actor, ROOM - len(flying), busy)
+            if unsettled:
                 world.pause(0.5, "keeps what it could not settle")
+                continue
+            next_one = min((each.lands for each in flying), default=float("inf"))
+            until = max(next_one, world.now + TOGETHER_SECONDS)
+            world.rest(sweep_command.DELIVER_SECONDS, seen, minds=QUEUE, until=until, looks="deliveries")
 
     def settle(self, tried: list[delivery_queue.DeliveryResult]) -> bool:
         delivery_queue.settle(tried)
@@ -218,6 +230,13 @@ class Deliverer:
             actor.quiet = False
             if claimed != []:
                 self.world.wrote(QUEUE)
+        projects: Counter[UUID] = Counter()
+        for endpoint_id, count in busy.items():
+            projects[self.projects[endpoint_id]] += count
+        for each in claimed or ():
+            if each.project_id is not None:
+                self.projects[each.endpoint_id] = each.project_id
+        self.laws.chosen(actor, projects, claimed or ())
         given, flights = self.world.now, []
         for each in claimed:
             self.laws.posts(each.id, actor, asked, given)
@@ -265,7 +284,7 @@ class Worker:
             for session_id in [each for each in self.sessions if each in nudged or each in changed]:
                 guarded(world, partial(self.carry, session_id), None)
             if not self.sessions and self.sleeps_until > world.now + 10:
-                world.rest(1.0, world.version(), until=self.sleeps_until - 5, look=False)
+                world.rest(1.0, world.version(), until=self.sleeps_until - 5)
             else:
                 world.pause(max(0.01, beat - world.now), "waits", waits=True)
 

@@ -16,17 +16,20 @@ KEPT = Path(__file__).parent / "kept"
 
 @dataclass(frozen=True)
 class Schedule:
-    """`faults`: those that happen, None: by the dice. `only`: kinds that the dice may choose, None: all."""
+    """`faults`: those that happen, None: by the dice. `only`: kinds that the dice may choose, None: all.
+    `pace`: how much oftener than ordinary people everybody calls."""
 
     seed: int
     calls: int
     left_out: frozenset[int] = frozenset()  # calls that nobody places, counted from 1
     faults: frozenset[Fault] | None = None
     only: frozenset[str] | None = None
+    pace: float = 1.0
 
     def text(self, law: str = "") -> str:
         lines = [f"# {law}"] if law else []
         lines += [f"seed {self.seed}", f"calls {self.calls}"]
+        lines += [f"pace {self.pace:g}"] if self.pace != 1.0 else []
         lines += [f"without call {each}" for each in sorted(self.left_out)]
         if self.only is not None:
             lines += ["only " + ", ".join(sorted(self.only))]
@@ -47,6 +50,8 @@ def read(text: str) -> Schedule:
                 made = replace(made, seed=int(seed))
             case ["calls", calls]:
                 made = replace(made, calls=int(calls))
+            case ["pace", pace]:
+                made = replace(made, pace=float(pace))
             case ["without", "call", number]:
                 made = replace(made, left_out=made.left_out | {int(number)})
             case ["only", *_]:

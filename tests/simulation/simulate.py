@@ -61,15 +61,31 @@ class Outcome:
     checks: int = 0
     happened: list[Fault] = field(default_factory=list)
     skipped: int = 0  # looks that were left out because they would have found nothing
+    idle: float = 0.0  # seconds simulated in which nobody called: nights, and days until receivers were up
+    pace: float = 1.0
+
+    def again(self) -> str:
+        pace = f" PACE={self.pace:g}" if self.pace != 1.0 else ""
+        return f"make simulate SEED={self.seed} CALLS={self.calls}{pace}"
+
+    def said(self) -> dict[str, Any]:
+        """For another process, as JSON."""
+        return {
+            "again": self.again(), "simulated": self.simulated, "busy": self.simulated - self.idle,
+            "wall": self.wall, "cpu": self.cpu, "counts": dict(self.counts), "broken": self.broken,
+        }  # fmt: skip
 
     def text(self) -> str:
         faults = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
-        times = self.simulated / max(self.wall, 0.001)
+        times = (self.simulated - self.idle) / max(self.wall, 0.001)
         seed = (
             f"seed {self.seed}: {self.calls} calls, {self.steps} steps, laws held {self.checks} times, "
             f"log {self.digest[:16]}"
         )
-        speed = f"{self.simulated:.0f} s simulated in {self.wall:.1f} s ({times:.1f} x)"
+        busy = (
+            f"{self.simulated - self.idle:.0f} s, and {self.idle:.0f} s of nights and waiting, simulated in"
+        )
+        speed = f"{busy} {self.wall:.1f} s ({times:.1f} x without those)"
         left = f"{self.skipped} looks left out"
         lines = [seed, f"  {speed}, of processor {self.cpu:.1f} s, {left}", "  " + faults]
         return "\n".join([*lines, f"  BROKEN {self.broken}"] if self.broken else lines)
@@ -80,6 +96,7 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
     """The product's clock, ids, Redis and Celery are the world's."""
     with ExitStack() as stack:
         stack.enter_context(world.clocks())
+        stack.enter_context(sql.connections_of_actors(world))
         for place, name, value in (
             (django.utils.timezone, "now", world.moment),
             (nudge, "client", lambda: bus),
@@ -167,6 +184,8 @@ def simulate(
         laws.checked,
         trouble.happened,
         world.skipped,
+        world.idle,
+        schedule.pace,
     )
 
 
@@ -179,15 +198,15 @@ def play(
     schedule: Schedule,
     progress: Callable[[str], None] | None,
 ) -> None:
-    state, budget = ProcessState(world), Budget(schedule.calls, schedule.left_out)
+    state, budget = ProcessState(world), Budget(schedule.calls, schedule.left_out, schedule.pace)
     world.before_step, world.kept_state = state.swap, state.keep
     laws.kept_seconds = KEPT_DAYS * DAY - 30
     cast = Cast()
     for number in range(2):
         populate(world, bus, trouble, laws, budget, number, cast)
     workers = [Worker(world, bus, tasks, laws, f"media{number}") for number in range(2)]
+    sweeps = [Sweep(world, f"sweep{number}") for number in range(2)]
     for number in range(2):
-        Sweep(world, f"sweep{number}")
         Publisher(world, bus, f"publish{number}")
         Deliverer(world, bus, cast.receivers, laws, f"deliver{number}")
         SipEdge(world, bus, f"sip{number}")
@@ -204,9 +223,11 @@ def play(
     world.after_step = after_step
 
     def quiet_until(moment: float) -> None:
+        if moment < LEFT_MOST:
+            world.idle += moment - world.now
         budget.quiet_until = moment
-        for worker in workers:
-            worker.sleeps_until = moment
+        for process in (*workers, *sweeps):
+            process.sleeps_until = moment
 
     while budget.taken < budget.calls and world.now < LEFT_MOST:
         world.run(world.now + 10)
@@ -236,6 +257,7 @@ def come_back(world: World, cast: Cast) -> None:
     away = max((receiver.down_until for receiver in cast.receivers.values()), default=0.0)
     if away <= world.now:
         return
+    world.idle += away + 1 - world.now
     world.run(away + 1)
     for endpoint_id, receiver in cast.receivers.items():
         if receiver.temper == "away":

@@ -67,7 +67,8 @@ class SipEdge:
                 (at for line in self.lines.values() for at, _ in line.coming), default=float("inf")
             )
             until = min(next_one, kept) if self.lines else float("inf")
-            world.rest(nudge.LOOK_SECONDS, seen, minds=LEGS, until=max(until, world.now + 0.01))
+            until = max(until, world.now + 0.01)
+            world.rest(nudge.LOOK_SECONDS, seen, minds=LEGS, until=until, looks="dialogs")
 
     def look(self, actor: Actor) -> None:
         for wanted in rows.waiting(list(self.lines)):

@@ -1,23 +1,30 @@
 """PostgreSQL in the simulated world: real rows, locks and statements, on the world's time.
 
 A schema before `pg_catalog` on the search path holds the clock functions, so that no statement is changed.
-Each actor has a connection of its own, and pauses before each statement and each commit.
+Each actor has a connection of its own, and pauses before each statement and each commit. While it waits for a
+lock, others go on.
 """
 
 from __future__ import annotations
 
 import copy
 import re
-import threading
-from collections.abc import Callable
-from typing import Any
+import select
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+from unittest import mock
 
 import psycopg
 from django.apps import apps
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from greenlet import getcurrent
+from psycopg.waiting import Ready, Wait
 
-from tests.simulation.world import EPOCH, Actor, Broken, Hung, Killed, World
+from tests.simulation.world import EPOCH, WALL_SECONDS, Actor, Broken, Hung, Killed, World
 
 FUNCTIONS = """
 CREATE SCHEMA IF NOT EXISTS sim;
@@ -38,8 +45,8 @@ LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b", re.IGNORECASE)
 # A message of which the number of rows says whether it wrote: one statement, and none inside of it.
 ALONE = re.compile(r"\s*(?:INSERT|UPDATE|DELETE)\b[^;]*\Z", re.IGNORECASE)
 
-NEXT_DUE = """
-SELECT min(moment) FROM (
+DUE = {
+    "sweep": """
     SELECT min(deadline) AS moment FROM calling_call WHERE state <> 'ended'
     UNION ALL SELECT min(s.wanted_at) FROM calling_call c JOIN calling_mediasession s ON s.id = c.session_id
         WHERE c.state <> 'ended' AND s.state = 'ended'
@@ -53,20 +60,24 @@ SELECT min(moment) FROM (
         WHERE c.settled_at IS NULL AND c.per_minute <> 0
     UNION ALL SELECT min(online_until) FROM calling_device
     UNION ALL SELECT min(until) FROM calling_presencelease
-    UNION ALL SELECT min(lease_until) FROM calling_sipdialog WHERE state <> 'ended'
     UNION ALL SELECT min(created_at) FROM calling_event WHERE position IS NULL AND type <> 'webhook.test'
     UNION ALL SELECT min(park_before) FROM calling_webhookendpoint
     UNION ALL SELECT min(next_at) FROM calling_alert WHERE telling
-    UNION ALL SELECT min(greatest(d.claimed_until,
-            CASE WHEN d.tried_at < e.hasten_at THEN d.tried_at ELSE d.next_at END))
+    """,
+    "dialogs": "SELECT min(lease_until) AS moment FROM calling_sipdialog WHERE state <> 'ended'",
+    "deliveries": """
+    SELECT min(greatest(d.claimed_until,
+            CASE WHEN d.tried_at < e.hasten_at THEN d.tried_at ELSE d.next_at END)) AS moment
         FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
         WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL
-) moments
-"""
-"""The earliest moment that a row names and at which a look of a sweep, deliverer or SIP edge may find more:
-every condition of `calling.waiting`, of a claim, and of the leases of dialogs. Recordings, meetings, pushes
-and erasures do not happen in this world."""
-AHEAD = 1.0  # seconds: so far a process's clock may be before the database's
+    """,
+}
+"""The earliest moment that a row names and at which a look may find more, by who looks: every condition of
+`calling.waiting`, the leases of dialogs, and a claim. Recordings, meetings, pushes and erasures do not happen
+in this world."""
+NEXT_DUE = "SELECT " + ", ".join(f"(SELECT min(moment) FROM ({each}) {name})" for name, each in DUE.items())
+AHEAD = 0.5  # seconds: so far a process's clock may be before the database's
+STALLED_SECONDS = 0.005  # of the wall: no answer for so long, and a lock may be in the way
 
 
 def make_clocks() -> None:
@@ -96,12 +107,69 @@ def tables() -> list[str]:
 
 
 def drop_connection() -> None:
-    """Forget this thread's connection object, whatever state it is in."""
+    """Forget the connection object of whoever is at work, whatever state it is in."""
     wrapper = getattr(connections._connections, "default", None)
     if wrapper is not None and wrapper.connection is not None:
         wrapper.connection.close()
     if wrapper is not None:
         del connections._connections.default
+
+
+class OfEach:
+    """Django's store of connections, by greenlet instead of by thread; the hub has this thread's own."""
+
+    def __init__(self, hub: Any, before: Any) -> None:
+        self.__dict__["_places"] = lambda: before if getcurrent() is hub else getcurrent()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._places(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._places(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._places(), name)
+
+
+@contextmanager
+def connections_of_actors(world: World) -> Iterator[None]:
+    with mock.patch.object(connections, "_connections", OfEach(world.hub, connections._connections)):
+        yield
+
+
+class Patience:
+    """How an actor's connection waits for PostgreSQL: briefly, then it asks whether a lock is in the way."""
+
+    def __init__(self, world: World, actor: Actor, raw: psycopg.Connection[Any]) -> None:
+        self.world, self.actor, self.raw = world, actor, raw
+        self.poll = select.poll()
+        self.poll.register(raw.pgconn.socket, select.POLLIN)
+
+    def arrived(self, seconds: float) -> bool:
+        return bool(self.poll.poll(seconds * 1000))
+
+    def __call__(self, work: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
+        try:
+            wanted = next(work)
+            while True:
+                # What is sent goes to a socket of this machine, which takes it.
+                wanted = work.send(Ready.W if wanted & Wait.W else self.answer())
+        except StopIteration as end:
+            return end.value
+
+    def answer(self) -> Ready:
+        began = 0.0
+        while not self.arrived(STALLED_SECONDS):
+            if self.world.mine() is self.actor:
+                try:
+                    self.world.stalled(self.actor, self.arrived)
+                except Killed:  # in the midst of a statement
+                    self.raw.pgconn.finish()
+                    raise
+            began = began or time.monotonic()
+            if time.monotonic() - began > WALL_SECONDS and not self.arrived(0.0):
+                raise Hung(f"{self.actor.name} has no answer from PostgreSQL")
+        return Ready.R
 
 
 class Database:
@@ -114,6 +182,7 @@ class Database:
         self.monitor = psycopg.connect(**self.words, autocommit=True)
         self.faulty: Callable[[Actor, str, str], None] = lambda actor, when, sql: None
         self.before_commit: Callable[[Actor], None] = lambda actor: None
+        self.after_statement: dict[str, Callable[[Actor], None]] = {}  # by the statement; nobody else has run
         world.enter, world.leave, world.reborn = self.enter, self.leave, self.reborn
         world.blockers, world.cancel, world.next_due = self.blockers, self.cancel, self.next_due
 
@@ -152,11 +221,11 @@ class Database:
             return answer
 
         wrapper._commit, wrapper._rollback = commit, rollback
-        actor.began, actor.dirty = None, set()
+        actor.began, actor.dirty, actor.holds = None, set(), False
 
     def over(self, actor: Actor) -> None:
         """A transaction of the actor's has ended: what it wrote is to be seen, and its locks are free."""
-        actor.began = None
+        actor.began, actor.holds = None, False
         if actor.dirty:
             tables, actor.dirty = actor.dirty, set()
             if not actor.quiet:
@@ -182,17 +251,17 @@ class Database:
             return
         pid = wrapper.connection.info.backend_pid
         wrapper.connection.close()
-        actor.dirty, actor.began = set(), None
+        actor.dirty, actor.began, actor.holds = set(), None, False
         self.world.wrote()  # its locks are free
         for _ in range(20000):
             found = self.monitor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone()
             if found is None:
                 return
-            threading.Event().wait(0.001)
+            time.sleep(0.001)
         raise Hung("a closed connection stays")
 
     def at(self, actor: Actor, when: str, sql: str) -> None:
-        self.world.pause(actor.dice.expovariate(1 / 0.0004), gist(sql))
+        self.world.pause(actor.dice.expovariate(1 / 0.0004), read(sql).gist)
         self.faulty(actor, when, sql)
 
     def around(self, execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -201,26 +270,30 @@ class Database:
             return execute(sql, params, many, context)
         self.at(actor, "before", sql)
         raw = context["connection"].connection
-        actor.pid = raw.info.backend_pid
-        told = not many and any(word in sql.lower() for word in CLOCKS)
+        if not isinstance(raw.wait, Patience):
+            actor.pid, raw.wait = raw.info.backend_pid, Patience(self.world, actor, raw)
+        about = read(sql)
+        told = about.told and not many
         text = self.told_time(actor, raw) + sql if told else sql
         answer = self.waiting(actor, lambda: execute(text, params, many, context))
         cursor = context["cursor"]
         if told:
             cursor.nextset()
-        written = WRITES.findall(LOCKS.sub("", sql))
-        if cursor.rowcount != 0 or not ALONE.match(sql):
-            actor.dirty.update(written)
+        if sql in self.after_statement:
+            self.after_statement[sql](actor)
+        if cursor.rowcount != 0 or not about.alone:
+            actor.dirty |= about.written
+        actor.holds = actor.holds or about.holds
         if context["connection"].get_autocommit():
             self.over(actor)
-            if written:
+            if about.written:
                 self.faulty(actor, "after", sql)
         return answer
 
     def waiting(self, actor: Actor, work: Callable[[], Any]) -> Any:
         """What may wait for a lock, or be the one that gives up."""
         try:
-            return self.world.statement(actor, work)
+            return work()
         except OperationalError as error:
             if actor.deadlocked:
                 actor.deadlocked = False
@@ -238,9 +311,12 @@ class Database:
 
     # --- a look from outside
 
-    def next_due(self) -> float:
-        (moment,) = self.monitor.execute(NEXT_DUE).fetchone() or (None,)
-        return (moment - EPOCH).total_seconds() - AHEAD if moment is not None else float("inf")
+    def next_due(self) -> dict[str, float]:
+        found = self.monitor.execute(NEXT_DUE).fetchone() or ()
+        return {
+            kind: (moment - EPOCH).total_seconds() - AHEAD if moment is not None else float("inf")
+            for kind, moment in zip(DUE, found, strict=True)
+        }
 
     def blockers(self, actor: Actor) -> list[int]:
         if not actor.pid:
@@ -253,8 +329,25 @@ class Database:
             self.monitor.execute("SELECT pg_catalog.pg_cancel_backend(%s)", [actor.pid])
 
 
-def gist(sql: str) -> str:
-    """The first words of a statement, and the table it names."""
+class Reading(NamedTuple):
+    """What the text of a statement says: its first words and table, whether it asks for the time, the tables
+    that it writes to, whether the number of rows says if it did, and whether it may lock rows."""
+
+    gist: str
+    told: bool
+    written: frozenset[str]
+    alone: bool
+    holds: bool
+
+
+@lru_cache(maxsize=4096)
+def read(sql: str) -> Reading:
     words = sql.split()
     table = next((word for word in words if "calling_" in word or "subscribers_" in word), "")
-    return f"{words[0]} {table.split('.')[0]}"[:60]
+    return Reading(
+        f"{words[0]} {table.split('.')[0]}"[:60],
+        any(word in sql.lower() for word in CLOCKS),
+        frozenset(WRITES.findall(LOCKS.sub("", sql))),
+        bool(ALONE.match(sql)),
+        bool(WRITES.search(sql)),
+    )

@@ -38,7 +38,7 @@ def test_a_schedule_is_read_as_it_was_written() -> None:
         5, 20, frozenset({3, 4}), frozenset({("media0", "answer lost", 12), ("phone0.1", "killed", 3)})
     )
     assert read(made.text("a law: of something")) == made
-    by_dice = Schedule(6, 7, only=frozenset({"nudge lost", "redis away"}))
+    by_dice = Schedule(6, 7, only=frozenset({"nudge lost", "redis away"}), pace=4.0)
     assert read(by_dice.text()) == by_dice
     with pytest.raises(ValueError, match="no line"):
         read("seed 5\nand so on")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation import schedule
+from tests.simulation import many, schedule
 from tests.simulation.schedule import Schedule
 from tests.simulation.simulate import HARMLESS, Outcome, simulate
 
@@ -20,14 +18,11 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timing,
 ]
-# How many calls `make soak` simulates, and how often each kind of fault happens among them at least.
-SOAK_CALLS = int(os.environ.get("SIMULATION_CALLS", "200000"))
-SOAK_TIMES = 500
-KINDS = (
-    "killed", "frozen", "answer lost", "deadlock", "serialisation failure", "disk full", "redis away",
-    "postgresql away", "clock jumps", "nudge lost", "nudge twice", "nudge late", "task lost", "task twice",
-    "task late", "receivers down for days",
-)  # fmt: skip
+# How many calls `make soak` simulates, in how many processes; and of a full run, how often each kind of fault
+# happens at least, and how many faults in all.
+SOAK_CALLS = int(os.environ.get("SIMULATION_CALLS") or 200_000)
+PROCESSES = int(os.environ.get("SIMULATION_PROCESSES") or os.cpu_count() or 1)
+FULL_CALLS, TIMES_OF_A_KIND, FAULTS = 200_000, 500, 20_000
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +35,7 @@ def quiet() -> Iterator[None]:
 
 def held(outcome: Outcome) -> Outcome:
     print(outcome.text())
-    again = f"make simulate SEED={outcome.seed} CALLS={outcome.calls}"
-    assert outcome.broken is None, "\n".join([*outcome.tail[-60:], outcome.text(), again])
+    assert outcome.broken is None, "\n".join([*outcome.tail[-60:], outcome.text(), outcome.again()])
     assert outcome.counts["calls placed"] > 0 and outcome.checks > 0
     return outcome
 
@@ -55,15 +49,14 @@ def test_no_law_breaks_among_faults() -> None:
 @pytest.mark.soak_only
 @pytest.mark.timeout(14 * 86400)
 def test_no_law_breaks_among_faults_of_every_kind(seed: int) -> None:
-    counts: Counter[str] = Counter()
-    simulated, began = 0.0, time.monotonic()
-    while counts["calls placed"] < SOAK_CALLS:
-        outcome = held(simulate(Schedule(seed, 200)))
-        counts, simulated, seed = counts + outcome.counts, simulated + outcome.simulated, seed + 1
-    print({kind: counts[kind] for kind in KINDS})
-    print(f"simulated over wall time: {simulated / (time.monotonic() - began):.0f}")
-    rare = {kind: counts[kind] for kind in KINDS if counts[kind] < SOAK_TIMES * SOAK_CALLS / 200_000}
+    """`make soak CALLS=… PROCESSES=…`: the bars are those of a full run, in proportion."""
+    totals = many.run(seed, SOAK_CALLS, PROCESSES, progress=lambda line: print(line, flush=True))
+    print(totals.text())
+    assert not totals.broken
+    part = min(1.0, totals.calls / FULL_CALLS)
+    rare = [kind for kind in many.KINDS if totals.counts[kind] < TIMES_OF_A_KIND * part]
     assert not rare, "kinds of faults that happened too rarely"
+    assert totals.faults >= FAULTS * part
 
 
 @pytest.mark.timeout(900)

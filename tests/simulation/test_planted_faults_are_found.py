@@ -33,14 +33,16 @@ def quiet() -> Iterator[None]:
 
 def found(name: str, seed: int) -> str:
     """The first law that breaks, within the processor's time; "" if none does."""
-    began = time.process_time()
-    while time.process_time() - began < PROCESSOR_SECONDS:
+    began, worlds = time.process_time(), 0
+    while (spent := time.process_time() - began) < PROCESSOR_SECONDS:
         with PLANTED[name]():
-            outcome = simulate(Schedule(seed, 30, only=DISTURBED_BY.get(name)))
-        print(name, outcome.text())
+            outcome = simulate(Schedule(seed + worlds, 20, only=DISTURBED_BY.get(name), pace=3.0))
+        worlds += 1
         if outcome.broken:
+            spent = time.process_time() - began
+            print(f"{name}: {spent:.1f} s of processor, {worlds} worlds: {outcome.broken[:100]}")
             return outcome.broken
-        seed += 1
+    print(f"{name}: not found, {spent:.1f} s of processor, {worlds} worlds")
     return ""
 
 

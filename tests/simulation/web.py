@@ -88,7 +88,7 @@ class Hub:
             if self.dirty:
                 continue
             left = max(0.001, looked + nudge.LOOK_SECONDS - world.now)
-            world.rest(left, seen, minds=NEWS, until=max(until, world.now + 0.001), look=False)
+            world.rest(left, seen, minds=NEWS, until=max(until, world.now + 0.001))
 
     def read(self, devices: list[str]) -> bool:
         sockets = {each: self.sockets[each] for each in devices}
@@ -97,6 +97,7 @@ class Hub:
             for call_id, number in socket.known.items():
                 known[call_id] = min(number, known.get(call_id, number))
         legs, told = call_updates.read(devices, known)
+        legs.sort(key=lambda leg: (leg.call_id, leg.leg_id, leg.device_id))  # a set, and a throw for each
         for device, socket in sockets.items():
             if self.sockets.get(device) is not socket:
                 continue
@@ -131,7 +132,7 @@ class EventSocket:
             actor.mail()
             seen = self.world.version(log)
             if not guarded(self.world, self.page, []):
-                self.world.rest(nudge.LOOK_SECONDS, seen, minds=log, look=False)
+                self.world.rest(nudge.LOOK_SECONDS, seen, minds=log)
 
     def page(self) -> list[event_log.Entry]:
         try:

@@ -1,8 +1,9 @@
 """The simulated world: one seed, one heap of time, one actor at work until its next statement, send or sleep.
 
-An actor is a process of the product, or somebody outside, played in a thread of its own; only the one that
-holds the baton runs. Every clock, id and throw of dice of the product comes from here. What must not live
-here: what the actors do, what goes wrong (`faults`), and what must hold (`laws`).
+An actor is a process of the product, or somebody outside, played in a greenlet of its own: a stack that is
+left and gone on with at will, so all of them share one thread, and passing the baton costs microseconds.
+Every clock, id and throw of dice of the product comes from here. What must not live here: what the actors do,
+what goes wrong (`faults`), and what must hold (`laws`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import hashlib
 import heapq
 import math
 import random
-import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+
+from greenlet import getcurrent, greenlet
 
 import clock
 
@@ -24,7 +27,7 @@ EPOCH = datetime(2027, 1, 4, 9, 0, tzinfo=UTC)
 MOST_IN_A_ROW = 100
 ASK_SECONDS = 0.5  # between two questions when the next row's moment comes
 EVERYTHING = frozenset({"*"})
-WALL_SECONDS = 60.0  # a step that takes longer hangs
+WALL_SECONDS = 60.0  # a statement that takes longer hangs
 
 
 class Killed(BaseException):
@@ -47,24 +50,25 @@ class Actor:
         self.dice = random.Random(f"{world.seed} {name}")  # of its own: another's choice changes none of its
         self.mishaps = random.Random(f"{world.seed} {name} mishaps")
         self.throws: Counter[str] = Counter()  # of `mishaps`, by kind
-        self.go = threading.Semaphore(0)
-        self.thread = threading.Thread(target=self._live, name=name, daemon=True)
+        self.stack = greenlet(self._live)
         self.skew = 0.0
         self.dead = False  # killed, and not yet begun anew
         self.finished = False
-        self.in_statement = self.blocked = self.deadlocked = False
+        self.deadlocked = False  # it must give up its wait for a lock
+        self.arrived: Callable[[float], bool] | None = None  # while it waits for a lock
         self.pid = 0  # of its PostgreSQL connection
         self.inbox: list[tuple[float, str, dict[str, object]]] = []  # when it comes, channel, message
         self.state: dict[str, object] = {}  # what its process holds in module variables
         self.fence: tuple[str, int] | None = None
         self.lives = 0
         self.dirty: set[str] = set()  # the tables that it wrote to in its transaction
+        self.holds = False  # it may have locked rows
         self.quiet = False  # what it writes gives nobody work
         self.began: str | None = None  # its transaction, for `now()`
         self.ticket = 0  # of its newest pause; an older one on the heap no longer counts
         self.waits = False  # a nudge may end its pause
         self.rests: tuple[float, float] | None = None  # since when, and seconds between two looks
-        self.looks = False  # for moments that rows name
+        self.looks = ""  # the kind of moments that rows name and that it looks for, if any
         self.minds: frozenset[str] = EVERYTHING  # the tables whose rows it looks at
 
     def mail(self) -> list[tuple[str, dict[str, object]]]:
@@ -74,7 +78,6 @@ class Actor:
         return come
 
     def _live(self) -> None:
-        self.go.acquire()
         while True:
             try:
                 self.lives += 1
@@ -96,7 +99,6 @@ class Actor:
                 break
         self.world.leave(self)
         self.finished = True
-        self.world.parked.release()
 
 
 class Thrown(random.Random):
@@ -124,14 +126,16 @@ class World:
         self.actors: list[Actor] = []
         self.blocked: list[Actor] = []
         self.running: Actor | None = None
-        self.parked = threading.Semaphore(0)
-        self.mutex = threading.Lock()
+        self.hub = getcurrent()  # from which actors are gone on with, and where they come back to
         self.failure: BaseException | None = None
         self.over = False
         self.steps = self.in_a_row = self.skipped = 0
         self.writes: Counter[str] = Counter()  # by table: what could give somebody something to do
-        self.horizon_of: tuple[int, float] = (-1, 0.0)  # at how many writes, and the moment
-        self.asked_at = 0.0
+        self.horizon_of: tuple[int, dict[str, float]] = (
+            -1,
+            {},
+        )  # at how many writes, by kind
+        self.asked_at = self.idle = 0.0
         self.resting: list[Actor] = []
         self.until = 0.0
         self.counts: Counter[str] = Counter()
@@ -149,7 +153,7 @@ class World:
         self.after_step: Callable[[Actor], None] = lambda actor: None
         self.before_step: Callable[[Actor], None] = lambda actor: None
         self.kept_state: Callable[[Actor], None] = lambda actor: None
-        self.next_due: Callable[[], float] = lambda: 0.0
+        self.next_due: Callable[[], dict[str, float]] = dict
 
     # --- time
 
@@ -175,7 +179,6 @@ class World:
     def actor(self, name: str, body: Callable[[Actor], None], *, process: bool = True) -> Actor:
         made = Actor(self, name, body, process=process)
         self.actors.append(made)
-        made.thread.start()
         self.wake_at(made, self.now + made.dice.uniform(0, 1))
         return made
 
@@ -216,13 +219,13 @@ class World:
         minds: frozenset[str] | None = None,
         until: float = float("inf"),
         waits: bool = True,
-        look: bool = True,
+        looks: str = "",
     ) -> None:
         """Wait as one that looks at the rows each `period`, and found nothing to do at version `since`.
 
         A look that is certain to find nothing again is left out: nothing was written since to the tables that
-        it `minds`, and no moment that a row names has come (`look`: such moments matter). The actor goes on
-        at the next of its own moments after either, at `until`, or by a nudge.
+        it `minds`, and no moment of the kind that it `looks` for has come, as rows name them. The actor goes
+        on at the next of its own moments after either, at `until`, or by a nudge.
         """
         actor = self.mine()
         come = actor is not None and waits and any(at <= self.now for at, *_ in actor.inbox)
@@ -230,7 +233,7 @@ class World:
             left = 0.001 if come else max(0.0, min(period, until - self.now))
             self.pause(left, "waits", waits=waits)
             return
-        actor.rests, actor.looks = (self.now, period), look
+        actor.rests, actor.looks = (self.now, period), looks
         actor.minds = EVERYTHING if minds is None else minds
         self.resting.append(actor)
         try:
@@ -249,29 +252,34 @@ class World:
     def _rouse_the_due(self) -> None:
         """Where a row's moment comes before anything else happens, who looks for such moments gets up.
 
-        Asked for no oftener than twice in a simulated second: `next_due` is early by more than that.
+        Asked for no oftener than twice in a simulated second: `next_due` is early by as much.
         """
         first = self.heap[0][0] if self.heap else float("inf")
-        if first < self.asked_at + ASK_SECONDS or not any(actor.looks for actor in self.resting):
+        if first < self.asked_at + ASK_SECONDS:
             return
-        written, moment = self.horizon_of
-        if written != self.version() or moment <= self.now:
-            self.horizon_of = written, moment = self.version(), self.next_due()
+        kinds = {actor.looks for actor in self.resting if actor.looks}
+        if not kinds:
+            return
+        written, moments = self.horizon_of
+        if written != self.version() or any(moments[kind] <= self.now for kind in kinds):
+            self.horizon_of = written, moments = self.version(), self.next_due()
             self.asked_at = self.now
-        if moment == float("inf") or first < moment:
+        due = {kind for kind in kinds if moments[kind] <= first and moments[kind] != float("inf")}
+        if not due:
             return
+        soonest = min(moments[kind] for kind in due)
         still = []
         for actor in self.resting:
-            if actor.looks:
-                self._rouse(actor, max(moment, self.now))
+            if actor.looks in due and moments[actor.looks] == soonest:
+                self._rouse(actor, max(soonest, self.now))
             else:
                 still.append(actor)
         self.resting[:] = still
 
     def mine(self) -> Actor | None:
-        """The actor whose thread asks; None for a thread outside the world."""
+        """The actor that asks; None for who is outside the world."""
         running = self.running
-        return running if running is not None and running.thread is threading.current_thread() else None
+        return running if running is not None and getcurrent() is running.stack else None
 
     def pause(self, seconds: float, what: str, *, safe: bool = False, waits: bool = False) -> None:
         """Let time pass for the actor at work. `safe`: nothing goes wrong here. `waits`: a nudge ends it.
@@ -299,8 +307,7 @@ class World:
         actor.ticket += 1
         actor.waits = waits
         self.wake_at(actor, wakes)
-        self.parked.release()
-        actor.go.acquire()
+        self.hub.switch()
         if self.over:
             raise Killed
         if not safe:
@@ -316,20 +323,20 @@ class World:
             and (not self.resting or moment < self.asked_at + ASK_SECONDS)
         )
 
-    def statement(self, actor: Actor, work: Callable[[], object]) -> object:
-        """Run what may wait for a lock. The baton passes on while it waits."""
-        with self.mutex:
-            actor.in_statement = True
-        try:
-            return work()
-        finally:
-            with self.mutex:
-                actor.in_statement = False
-                waited = actor.blocked
-            if waited:
-                actor.go.acquire()
-                if self.over:
-                    raise Killed
+    def stalled(self, actor: Actor, arrived: Callable[[float], bool]) -> None:
+        """PostgreSQL has not answered the actor at work yet. The baton passes on if it waits for a lock.
+
+        arrived: whether the answer is there, after at most so many seconds. Raises Killed.
+        """
+        if not self.blockers(actor):
+            return
+        actor.arrived = arrived
+        self.blocked.append(actor)
+        self.note("waits for a lock")
+        self.counts["lock waits"] += 1
+        self.hub.switch()
+        if self.over:
+            raise Killed
 
     def run(self, until: float) -> None:
         """Let the world go on until that time. Raises what an actor or a law raised."""
@@ -361,43 +368,36 @@ class World:
         self.in_a_row = 0
         self.before_step(actor)
         self.running = actor
-        actor.go.release()
-        waited = 0.0
-        while not self.parked.acquire(timeout=0.01):
-            waited += 0.01
-            with self.mutex:
-                if actor.in_statement and self.blockers(actor):
-                    actor.blocked = True
-                    self.blocked.append(actor)
-                    self.note("waits for a lock")
-                    self.counts["lock waits"] += 1
-                    break
-            if waited > WALL_SECONDS:
-                raise Hung(f"{actor.name} does not come back")
+        actor.stack.switch()
         self.kept_state(actor)
         self.running = None
 
     def _release(self, wait: bool = False) -> None:
         """Those whose lock is free go on, in the order in which they began to wait."""
         self._break_circle()
-        freed = False
+        freed, began = False, time.monotonic()
         for actor in list(self.blocked):
-            spins = 0
-            while actor.in_statement and not self.blockers(actor):
-                spins += 1
-                if spins > 20000:
+            assert actor.arrived is not None
+            while not actor.arrived(0.0) and not self.blockers(actor):  # it has its lock: its answer comes
+                if actor.arrived(0.001):
+                    break
+                if time.monotonic() - began > WALL_SECONDS:
                     raise Hung(f"{actor.name} got its lock and does not come back")
-                threading.Event().wait(0.001)
-            if not actor.in_statement:
-                self.blocked.remove(actor)
-                actor.blocked = False
-                self.wake_at(actor, self.now)
+            if actor.arrived(0.0):
+                self._unblock(actor)
                 freed = True
         if wait and not freed:
             raise Hung("all wait for locks: " + ", ".join(actor.name for actor in self.blocked))
 
+    def _unblock(self, actor: Actor) -> None:
+        self.blocked.remove(actor)
+        actor.arrived = None
+        self.wake_at(actor, self.now)
+
     def _break_circle(self) -> None:
         """PostgreSQL would do it after its timeout; here the last that came is the one that must give up."""
+        if len(self.blocked) < 2:
+            return
         by_pid = {actor.pid: actor for actor in self.blocked}
         edges = {
             pid: [other for other in self.blockers(actor) if other in by_pid] for pid, actor in by_pid.items()
@@ -410,22 +410,23 @@ class World:
                     actor.deadlocked = True
                     self.counts["deadlocks"] += 1
                     self.cancel(actor)
-                    while actor.in_statement:
-                        threading.Event().wait(0.001)
+                    assert actor.arrived is not None
+                    if not actor.arrived(WALL_SECONDS):
+                        raise Hung(f"{actor.name} does not give up its wait")
                     return
                 if pid not in seen:
                     seen.add(pid)
                     todo += edges[pid]
 
     def end(self) -> None:
-        """Let every thread come to its end."""
+        """Let every actor come to its end."""
         self.over = True
         for actor in self.actors:
-            if not actor.finished:
-                self.cancel(actor)
-                self.running = actor
-                actor.go.release()
-                actor.thread.join(5)
+            self.running = actor
+            for _ in range(100):
+                if actor.finished or not actor.stack:  # one that never began has nothing to end
+                    break
+                actor.stack.switch()
         self.running = None
 
     @contextmanager

@@ -99,6 +99,7 @@ def advance_clock(seconds: float) -> None:
     """Move the clock forward, by moving everything that is written down back."""
     by = timedelta(seconds=seconds)
     models.Delivery.objects.update(next_at=F("next_at") - by, claimed_until=F("claimed_until") - by)
+    models.DeliveryAttempt.objects.update(at=F("at") - by)
     models.WebhookEndpoint.objects.update(
         failing_since=F("failing_since") - by, old_secret_until=F("old_secret_until") - by
     )

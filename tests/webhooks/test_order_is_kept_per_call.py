@@ -10,6 +10,7 @@ from calling import models
 from calling.webhooks import delivery_queue
 from calling.webhooks.delivery_queue import DeliveryResult
 from calling.webhooks.publish import publish_waiting
+from calling.webhooks.schedule import WAITS
 from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
 
 
@@ -39,6 +40,7 @@ def test_the_later_ones_go_on_once_it_is_parked(cast, receivers) -> None:
         emit_event(cast, room="a")
     turn_all()
     models.Delivery.objects.filter(tries=1).update(tries=10, next_at=timezone.now())
+    models.DeliveryAttempt.objects.update(at=timezone.now() - timedelta(seconds=sum(WAITS)))
     turn_all()
     assert rooms(receiver) == [("a", 2), ("a", 3)]
     assert [each["status"] for each in deliveries(cast, hook)] == ["delivered", "delivered", "parked"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from calling.webhooks.schedule import JITTER, WAITS
 from tests.support import rest_client
-from tests.webhooks.conftest import emit_event, make_hook, turn_all
+from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
 from tests.webhooks.refusals import to_strangers
 
 
@@ -58,3 +59,29 @@ def test_a_disabled_endpoint_is_409(cast, hook) -> None:
 
 def test_strangers_are_refused(cast, mallory, hook) -> None:
     to_strangers(cast, mallory, "post", f"/api/webhooks/{hook['id']}/replay", {"after": "0"})
+
+
+def test_asking_again_and_again_uses_up_no_try_of_a_receiver_that_is_down(cast, receivers) -> None:
+    """Twenty replays and as many resends in its first minute: three days later it is still tried."""
+    down = True
+    receiver = receivers(lambda number, headers, body: 500 if down else 200)
+    hook = make_hook(cast, receiver.url, ["room.*"])
+    cursor = str(emit_event(cast).position or 1)
+    turn_all()
+    (old,) = deliveries(cast, hook)
+    for _ in range(20):
+        answer = cast.rest.post(f"/api/webhooks/{hook['id']}/replay", {"after": cursor})
+        assert answer.json() == {"replayed": 0}
+        assert deliver_due() == 1
+        cast.rest.post(f"/api/webhooks/{hook['id']}/deliveries/{old['id']}/resend")
+        assert deliver_due() == 1
+    (waiting,) = deliveries(cast, hook)
+    assert waiting["status"] == "pending" and waiting["tries"] == len(waiting["attempts"]) == 41
+    for _ in range(23):
+        advance_clock(3 * 3600)
+        deliver_due()
+    assert [each["status"] for each in deliveries(cast, hook)] == ["pending"]
+    down = False
+    advance_clock(max(WAITS) * (1 + JITTER))
+    assert deliver_due() == 1
+    assert [each["status"] for each in deliveries(cast, hook)] == ["delivered"]

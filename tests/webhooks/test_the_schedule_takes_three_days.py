@@ -6,14 +6,14 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from calling import models
-from calling.webhooks.schedule import JITTER, is_abandoned, next_attempt
+from calling.webhooks.schedule import JITTER, WAITS, is_abandoned, next_attempt
 from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
 
-WAITS = [5, 30, 120, 600, 3600, 10_800, 21_600, 43_200, 86_400, 93_600]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_eleven_tries_over_more_than_three_days_then_parked(seed) -> None:
+    assert WAITS == (5, 30, 120, 600, 3600, 10_800, 21_600, 43_200, 86_400, 93_600)
     rng, at = random.Random(seed), NOW
     for tries, wait in enumerate(WAITS, 1):
         verdict = next_attempt(tries, 500, at, rng=rng)
@@ -22,6 +22,40 @@ def test_eleven_tries_over_more_than_three_days_then_parked(seed) -> None:
         at = verdict.next_at
     assert next_attempt(11, 500, at).state == "parked"
     assert timedelta(hours=72) < at - NOW < timedelta(hours=81)
+
+
+def test_tries_by_hand_take_none_of_the_schedule(seed) -> None:
+    """However often somebody asks while the receiver is down, the last try is more than three days after the
+    first, and no two of the schedule's are further apart than its waits."""
+    rng = random.Random(seed)
+    at, due, tries, gaps = NOW, NOW, 0, []
+    while True:
+        tries += 1
+        verdict = next_attempt(tries, 500, at, rng=rng, first=NOW)
+        if verdict.next_at is None:
+            break
+        gaps.append((verdict.next_at - at).total_seconds())
+        due = verdict.next_at
+        by_hand = at + timedelta(seconds=rng.choice((2, 50, 5000)))
+        at = by_hand if tries < 40 and by_hand < due and rng.random() < 0.6 else due
+    assert verdict.state == "parked" and tries > len(WAITS) + 1
+    assert timedelta(hours=72) < at - NOW < timedelta(hours=81)
+    assert max(gaps) <= max(WAITS) * (1 + JITTER)
+
+
+def test_a_try_by_hand_leaves_the_next_one_where_it_was() -> None:
+    """An hour into the wait of six, five of it are left."""
+    eighth = NOW + timedelta(seconds=sum(WAITS[:6]))
+    verdict = next_attempt(8, 500, eighth + timedelta(hours=1), first=NOW)
+    assert verdict.next_at is not None
+    left = (verdict.next_at - eighth).total_seconds() / 3600
+    assert 6 <= left <= 1 + 5 * (1 + JITTER)
+
+
+def test_a_clock_that_was_set_back_costs_one_wait_and_no_more() -> None:
+    verdict = next_attempt(3, 500, NOW - timedelta(days=1), first=NOW)
+    assert verdict.next_at is not None
+    assert (verdict.next_at - NOW + timedelta(days=1)).total_seconds() <= WAITS[0] * (1 + JITTER)
 
 
 def test_retry_after_puts_a_try_off_but_never_brings_it_forward() -> None:

@@ -374,7 +374,7 @@ def abandoned(edge: UUID) -> list[SipDialog]:
     now = clock.now()
     left = SipDialog.objects.filter(lease_until__lt=now).exclude(state="ended").exclude(edge=edge)
     taken = []
-    for row in left[:BATCH]:
+    for row in left.order_by("id")[:BATCH]:
         until = now + timedelta(seconds=LEASE_SECONDS)
         mine = SipDialog.objects.filter(pk=row.pk, edge=row.edge).exclude(state="ended")
         if mine.update(edge=edge, lease_until=until):
