@@ -1,5 +1,5 @@
-"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, a storm of sockets, playing, speech
-and SIP, then media, where arguments go to.
+"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, retention, a storm of sockets,
+playing, speech and SIP, then media, where arguments go to.
 
 `python -m bench NAME …` runs one of them, with its own arguments.
 """
@@ -17,6 +17,7 @@ PARTS = (
     "setup",
     "webhooks",
     "growth",
+    "retention",
     "storm",
     "playing",
     "recognising",

@@ -76,6 +76,39 @@ def rows(table: str, count: int, columns: dict[str, str], first: int = 1) -> Non
         )
 
 
+DAYS = 20
+
+
+def make_days() -> None:
+    """A partition of events for each day of the history, begun when it was, as `calling.retention.partitions`
+    would have made them. Their numbers are not drawn from the sequence, which no rollback puts back."""
+    from django.db import connection
+
+    from calling.calls import event_days
+    from calling.retention import partitions
+
+    event_days.forget()
+    with connection.cursor() as cursor:
+        for ago in range(DAYS, -1, -1):
+            first, end = (first_number(ago - later) for later in (0, 1))
+            if not any(each.end > first for each in partitions.partitions()):
+                partitions.make(f"calling_event_growth_{ago}", first, end)
+                begun = "INSERT INTO callwright_event_day VALUES (%s, now() - %s * interval '1 day')"
+                cursor.execute(begun, [first, ago])
+
+
+def first_number(ago: int) -> int:
+    """Of the numbers of a day so many days ago. All of them are ahead of what a fresh database has."""
+    from calling.calls import event_days
+
+    return event_days.first_number(datetime.now(UTC).date() + timedelta(days=1000 - ago))
+
+
+def number_of(row: str, calls: int) -> str:
+    """The number of an event in SQL: of its day, and growing with the row."""
+    return f"{first_number(DAYS)} + ((({row})::bigint * {DAYS} / {calls}) << 36) + {row}"
+
+
 def zero(kind: str) -> str:
     return ZEROES.get(kind, "now()" if kind.startswith("timestamp") else "0")
 
@@ -138,9 +171,11 @@ def fill(stage: Stage, calls: int) -> None:
             "online_until": "CASE WHEN i % 2 = 0 THEN now() + interval '1 hour' END", "offline_at": "now()",
         },
     )  # fmt: skip
+    make_days()
     rows(
         "calling_event", calls,
         {
+            "id": number_of("i", calls),
             "event_id": f"pg_temp.a_uuid({at}, 'event' || i)", "project_id": project, "call_id": a_call,
             "stream": "'s' || i / 4", "sequence": "i % 4 + 1", "created_at": at,
             "type": "(ARRAY['call.created', 'call.ringing', 'call.answered', 'call.ended'])[i % 4 + 1]",
@@ -148,7 +183,7 @@ def fill(stage: Stage, calls: int) -> None:
         },
     )  # fmt: skip
     dead, dead_too = stage.extra["dead"], stage.extra["dead_too"]
-    backlog = "(SELECT min(id) FROM calling_event) + i - 1"
+    backlog = number_of("i", calls)
     rows(
         "calling_delivery", calls,
         {
@@ -221,7 +256,7 @@ def set_stage() -> Stage:
 
 def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     """(what is asked, whether within the project's fence, the product's own function)."""
-    from calling import metrics, models, presence, retention
+    from calling import metrics, models, presence, retention, waiting
     from calling.api.calls import visible_calls
     from calling.calls import event_log, room_sessions
     from calling.commands import leg_selection
@@ -247,6 +282,7 @@ def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     )
     calls = models.Call.objects.filter(project_id=stage.project).order_by("-created_at", "-id")
     newest = "-created_at", "-id"
+    end = event_log.head(stage.project)
 
     def search(text: str) -> object:
         found = calls.filter(pk__in=calls.filter(call_search.matches(text)).values("pk"))
@@ -264,7 +300,12 @@ def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     yield "the log from now on", True, lambda: event_log.at(stage.project, now)
     yield "the log of a rare type", True, lambda: event_log.following(stage.project, 0, 50, ("room.*",))
     yield "the log from its start", True, lambda: event_log.following(stage.project, 0, 50)
-    deliveries = models.Delivery.objects.filter(endpoint_id=stage.extra["dead"]).select_related("event")
+    yield "the log from its end", True, lambda: event_log.following(stage.project, end - 3, 50)
+    yield "the head of the log", True, lambda: event_log.head(stage.project)
+    yield "the events of a call", True, lambda: list(event_log.of_call(stage.call))
+    yield "what waits for the sweep", False, waiting.look
+    dead = models.Delivery.objects.filter(endpoint_id=stage.extra["dead"])
+    deliveries = dead.prefetch_related("event")
     yield "deliveries of an endpoint", True, lambda: list(deliveries.order_by(*newest)[:51])
     yield "claim of deliveries", False, lambda: delivery_queue.claim(256, {})
     yield "endpoints and their counts", False, lambda: webhooks.endpoints(Staff(stage.project))

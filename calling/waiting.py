@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
 import clock
+from calling.calls import event_days
 from calling.calls.event_log import TEST
 from calling.media_sessions.failover import LOST
 from calling.retention import erasure
@@ -47,9 +49,13 @@ CONDITIONS = {
     "meetings": "EXISTS (SELECT 1 FROM calling_meeting WHERE ended_at IS NULL AND empty_since IS NOT NULL)",
     "recordings": "EXISTS (SELECT 1 FROM calling_recording WHERE state = 'recording')",
     "parking": "EXISTS (SELECT 1 FROM calling_webhookendpoint WHERE park_before IS NOT NULL)",
-    "events": "EXISTS (SELECT 1 FROM calling_event WHERE position IS NULL AND type <> %(test)s)",
+    "events": """EXISTS (
+        SELECT 1 FROM calling_event WHERE position IS NULL AND type <> %(test)s AND id >= %(lowest)s)""",
     "alerts": "EXISTS (SELECT 1 FROM calling_alert WHERE telling AND next_at <= %(now)s)",
-    "deliveries": "EXISTS (SELECT 1 FROM calling_delivery WHERE state = 'pending' AND head)",
+    # By the index of heads: else PostgreSQL may read from the start of the table to the first that pends.
+    "deliveries": """EXISTS (
+        SELECT 1 FROM (SELECT 1 FROM calling_delivery WHERE state = 'pending' AND head
+                       ORDER BY endpoint_id, next_at LIMIT 1) first)""",
     "rings": """EXISTS (SELECT 1 FROM calling_pushring)
         OR EXISTS (SELECT 1 FROM calling_pushsubscription) AND EXISTS (
             SELECT 1 FROM calling_leg WHERE state = 'ringing' AND party = 'device'
@@ -84,8 +90,9 @@ def look(*, search: bool = False) -> Waiting:
     """One look at the rows. `search`: for what no index answers too."""
     now = clock.now()
     conditions = CONDITIONS | SEARCHED if search else CONDITIONS
+    words: dict[str, Any] = {"test": TEST, "lowest": event_days.newest_two()}
     with connection.cursor() as cursor:
-        cursor.execute(SEARCH if search else LOOK, moments(now) | {"test": TEST})
+        cursor.execute(SEARCH if search else LOOK, words | moments(now))
         deadline, *held = cursor.fetchone()
     names = frozenset(name for name, holds in zip(conditions, held, strict=True) if holds)
     return Waiting(names, None if deadline is None else (deadline - now).total_seconds())

@@ -27,7 +27,7 @@ CLOSED = (
     "socialaccount_socialaccount", "socialaccount_socialapp", "socialaccount_socialtoken",
 )  # fmt: skip
 # What it reads and never writes.
-READ = ("calling_mediaworker",)
+READ = ("calling_mediaworker", "callwright_event_day")
 
 # Roles belong to the cluster: another database of it may have made this one, even this moment.
 MAKE_ROLE = f"""

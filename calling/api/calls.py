@@ -16,6 +16,7 @@ from calling import models
 from calling.api import filters, schema
 from calling.api.erasure import asker_of
 from calling.api.view import SwitchboardView, call_json, listed_json, wait_for_answer, with_legs
+from calling.calls import event_log
 from calling.commands import dial, leg_selection
 from calling.retention import erasure
 from rest import links, pagination
@@ -100,7 +101,7 @@ class CallEventsView(SwitchboardView):
         row, _ = leg_selection.locate(self.subject(request), call_id)
         after = filters.read_count(query_of(request), "after", 0, 0, 2**31 - 1)
         size = filters.read_count(query_of(request), "page_size", 200, 1, 200)
-        events = models.Event.objects.filter(call_id=row.id, sequence__gt=after)
+        events = event_log.of_call(row.id).filter(sequence__gt=after)
         if isinstance(self.subject(request), TokenHolder):
             # No party is told who supervises it, nor in words what the other said while it was on hold.
             for hidden in ("leg.supervising", "transcribe.", "detect.", "relay."):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max, Min, QuerySet
 
 from calling import models
-from calling.calls import event_types, payloads
+from calling.calls import event_days, event_types, payloads
 from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.locks import lock_stream
@@ -89,8 +89,16 @@ def append(
 def next_in_stream(stream: str) -> int:
     """The next number of a stream without a row of its own (rooms): serialised by an advisory lock."""
     lock_stream(stream)
-    last = models.Event.objects.filter(stream=stream).order_by("-sequence").values_list("sequence", flat=True)
-    return (last.first() or 0) + 1
+    rows = models.Event.objects.filter(stream=stream)
+    numbers = rows.order_by("-sequence").values_list("sequence", flat=True)
+    lately = event_days.newest_two()
+    last = numbers.filter(id__gte=lately).first() or (numbers.first() if lately else None)
+    return (last or 0) + 1
+
+
+def of_call(call_id: UUID | str) -> QuerySet[models.Event]:
+    """The events of a call, looked for in the days since it was made."""
+    return models.Event.objects.filter(call_id=call_id, id__gte=event_days.of_call(call_id))
 
 
 TEST = "webhook.test"
@@ -116,8 +124,9 @@ def waiting() -> QuerySet[models.Event]:
 
 def check_kept(project_id: UUID, after: int) -> None:
     """410 `cursor_expired` where events after that cursor are kept no longer."""
-    oldest = models.Event.objects.filter(project_id=project_id).aggregate(Min("position"))["position__min"]
-    if oldest is not None and after < oldest - 1:
+    if after + 1 >= (span(project_id).first or head(project_id)):
+        return
+    if after < before_oldest(project_id):
         raise errors.Gone("cursor_expired", "Events after that cursor are kept no longer.", "after")
 
 
@@ -129,7 +138,7 @@ def before_oldest(project_id: UUID) -> int:
 
 SINCE = """
 WITH since AS MATERIALIZED (
-    SELECT position FROM calling_event WHERE project_id = %s AND created_at >= %s
+    SELECT position FROM calling_event WHERE project_id = %s AND created_at >= %s AND id >= %s
 )
 SELECT min(position) FROM since
 """
@@ -138,13 +147,12 @@ SELECT min(position) FROM since
 
 def at(project_id: UUID, moment: datetime) -> int:
     """The cursor that starts with the first event published that happened at or after `moment`."""
-    published = models.Event.objects.filter(project_id=project_id, position__isnull=False)
     # The head is read first: what is published while we look lies behind it, and is not skipped.
-    head = published.aggregate(Max("position"))["position__max"] or 0
+    end = head(project_id)
     with connection.cursor() as cursor:
-        cursor.execute(SINCE, [project_id, moment])
+        cursor.execute(SINCE, [project_id, moment, event_days.since(moment)])
         (first,) = cursor.fetchone()
-    return head if first is None else min(head, first - 1)
+    return end if first is None else min(end, first - 1)
 
 
 def following(
@@ -154,16 +162,34 @@ def following(
 
     Where none is left, that is the log's head: who wants rare types must not keep a cursor that expires.
     """
-    end = head(project_id) if types else after  # read first: what is published meanwhile lies behind it
-    found = page(project_id, after, limit, types)
+    if not types or "*" in types:
+        found = page(project_id, after, limit)
+        return found, found[-1].position if found else after
+    lately = span(project_id)  # read first: what is published meanwhile lies behind it
+    end = lately.last or head(project_id)
+    lowest = event_days.newest_two() if lately.first is not None and lately.first <= after + 1 else 0
+    found = page_of(project_id, after, limit, types, lowest)
     return found, found[-1].position if found else max(after, end)
 
 
-def page(project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()) -> list[Entry]:
+def page(project_id: UUID, after: int, limit: int) -> list[Entry]:
     """The next events after a cursor, in order."""
     rows = models.Event.objects.filter(project_id=project_id, position__gt=after)
-    if types and "*" not in types:
-        rows = rows.filter(position__in=next_positions(project_id, after, limit, types))
+    lately = event_days.newest_two()
+    found = entries(rows.filter(id__gte=lately), limit)
+    if found and found[0].position == after + 1:  # nothing of the days before lies between
+        return found
+    return entries(rows, limit) if lately and (found or head(project_id) > after) else found
+
+
+def page_of(project_id: UUID, after: int, limit: int, types: tuple[str, ...], lowest: int) -> list[Entry]:
+    """The same of some types, where no event after the cursor has a lower number than `lowest`."""
+    found = next_positions(project_id, after, limit, types, lowest)
+    rows = models.Event.objects.filter(project_id=project_id, position__in=found, id__gte=lowest)
+    return entries(rows, limit)
+
+
+def entries(rows: QuerySet[models.Event], limit: int) -> list[Entry]:
     found = rows.order_by("position").values_list("position", "body")
     return [Entry(position or 0, body) for position, body in found[:limit]]
 
@@ -171,23 +197,39 @@ def page(project_id: UUID, after: int, limit: int, types: tuple[str, ...] = ()) 
 NEXT = """
 SELECT n.position FROM unnest(%s::text[]) AS t(type), LATERAL (
     SELECT e.position FROM calling_event e
-    WHERE e.project_id = %s AND e.type = t.type AND e.position > %s
+    WHERE e.project_id = %s AND e.type = t.type AND e.position > %s AND e.id >= %s
     ORDER BY e.position LIMIT %s
 ) n ORDER BY n.position LIMIT %s
 """
 
 
-def next_positions(project_id: UUID, after: int, limit: int, types: tuple[str, ...]) -> list[int]:
+def next_positions(
+    project_id: UUID, after: int, limit: int, types: tuple[str, ...], lowest: int
+) -> list[int]:
     """Where the next events of some types are: one look into the index for each type, so that those who want
     rare ones do not read all the others again and again."""
     wanted = [each for each in types if not each.endswith("*")]
     wanted += [each for pattern in types if pattern.endswith("*") for each in event_types.matched(pattern)]
     with connection.cursor() as cursor:
-        cursor.execute(NEXT, [sorted(set(wanted)), project_id, after, limit, limit])
+        cursor.execute(NEXT, [sorted(set(wanted)), project_id, after, lowest, limit, limit])
         return [position for (position,) in cursor.fetchall()]
+
+
+class Span(NamedTuple):
+    """The first and the last position that a project has in the two newest days."""
+
+    first: int | None
+    last: int | None
+
+
+def span(project_id: UUID) -> Span:
+    rows = models.Event.objects.filter(project_id=project_id, id__gte=event_days.newest_two())
+    return Span(*rows.aggregate(first=Min("position"), last=Max("position")).values())
 
 
 def head(project_id: UUID) -> int:
     """The cursor after the newest event published; 0 where there is none."""
     rows = models.Event.objects.filter(project_id=project_id, position__isnull=False)
-    return rows.order_by("-position").values_list("position", flat=True).first() or 0
+    newest = rows.order_by("-position").values_list("position", flat=True)
+    lately = event_days.newest_two()
+    return newest.filter(id__gte=lately).first() or (newest.first() if lately else None) or 0

@@ -20,10 +20,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from django.db import models as fields
 from django.urls import path
 
-from calling import models
+from calling.calls import event_log
 from calling.dashboard import access
 from calling.runtime.db_threads import run_for_socket
 from calling.sockets import hub
@@ -66,8 +65,7 @@ def project_of(key: str) -> UUID | None:
 
 def head(project_id: UUID) -> int:
     """The last position of the project's log."""
-    rows = models.Event.objects.filter(project_id=project_id)
-    return rows.aggregate(last=fields.Max("position"))["last"] or 0
+    return event_log.head(project_id)
 
 
 class LiveUpdatesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]

@@ -2,6 +2,11 @@
 
 `sequence` counts per stream (a call, a room) from 1 without gaps, taken under that row's lock.
 `position` is the project's cursor, given at publication, so nothing ever appears behind one handed out.
+
+The table is partitioned by `id`, which PostgreSQL gives in the order of writing: a range of numbers for each
+day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that an event_id, a
+stream's sequence, a project's position and a call's end are there once; across partitions the locks under
+which these are given do.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from calling.models.ids import uuid7
 
 class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
-    event_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    event_id = models.UUIDField(default=uuid7, editable=False)
     # No index of its own: others begin with the project.
     project = models.ForeignKey(
         "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="+"
@@ -31,13 +36,6 @@ class Event(models.Model):
     position = models.BigIntegerField(null=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["stream", "sequence"], name="event_stream_sequence"),
-            models.UniqueConstraint(fields=["project", "position"], name="event_project_position"),
-            models.UniqueConstraint(
-                fields=["call_id"], condition=models.Q(type="call.ended"), name="one_call_ended_per_call"
-            ),
-        ]
         indexes = [
             models.Index(fields=["id"], name="event_unpublished", condition=models.Q(position__isnull=True)),
             models.Index(fields=["call_id", "sequence"], name="event_call"),

@@ -9,6 +9,7 @@ failed sign-ins go.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -18,23 +19,30 @@ from django.db.models import Exists, OuterRef
 import clock
 from calling.commands import ice_candidates
 from calling.models import Call, Conversation, SipMessage, SipTracing, StaffAction, TextMessage
+from calling.retention import partitions
+from calling.retention.partitions import Partition
 from subscribers import idempotency
 from tokens import issue
 
 BATCH = 1000
 FIRST = 50  # enough to see that nothing is old
 KEPT_FAILURES = 10_000
+TRIES, PAUSE_SECONDS = 30, 1.0  # to have the log for the moment in which a day is dropped
 
 EVENTS = """
 WITH page AS MATERIALIZED (
     SELECT id, project_id, call_id, position, created_at
-    FROM calling_event WHERE id > %(after)s ORDER BY id LIMIT %(batch)s
+    FROM {partition} WHERE id > %(after)s ORDER BY id LIMIT %(batch)s
+), heads AS MATERIALIZED (
+    SELECT p.project_id, (
+        SELECT max(n.position) FROM calling_event n WHERE n.project_id = p.project_id) AS position
+    FROM (SELECT DISTINCT project_id FROM page WHERE created_at < %(before)s) p
 ), old AS MATERIALIZED (
-    SELECT e.id FROM page e
+    SELECT e.id FROM page e JOIN heads h ON h.project_id = e.project_id
     WHERE e.created_at < %(before)s
-      AND (e.position IS NULL OR e.position < (
-          SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))
-      AND NOT EXISTS (SELECT 1 FROM calling_delivery d WHERE d.event_id = e.id AND d.state = 'pending')
+      AND (e.position IS NULL OR e.position < h.position)
+      AND NOT EXISTS (SELECT 1 FROM calling_delivery d
+                      WHERE d.event_id = e.id AND d.state IN ('pending', 'parked'))
       AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.id = e.call_id AND c.state <> 'ended')
 ), attempts AS (
     DELETE FROM calling_deliveryattempt WHERE delivery_id IN (
@@ -42,12 +50,57 @@ WITH page AS MATERIALIZED (
 ), deliveries AS (
     DELETE FROM calling_delivery WHERE event_id IN (SELECT id FROM old)
 ), events AS (
-    DELETE FROM calling_event WHERE id IN (SELECT id FROM old)
+    DELETE FROM {partition} WHERE id IN (SELECT id FROM old)
 )
 SELECT (SELECT count(*) FROM old), max(id), coalesce(bool_or(created_at < %(before)s), false) FROM page
 """
 """Ids grow with time: from the oldest on, a page after the other, until one has no old row. What is kept all
 the same is passed once a run and not looked at again with each batch."""
+
+STAY = """
+SELECT d.event_id AS id FROM calling_delivery d
+WHERE d.event_id >= %(first)s AND d.event_id < %(end)s AND d.state IN ('pending', 'parked')
+UNION
+SELECT e.id FROM calling_call c JOIN {partition} e ON e.call_id = c.id WHERE c.state <> 'ended'
+UNION
+SELECT e.id FROM subscribers_project p CROSS JOIN LATERAL (
+    SELECT n.id, n.position FROM {partition} n WHERE n.project_id = p.id AND n.position IS NOT NULL
+    ORDER BY n.position DESC LIMIT 1
+) e
+WHERE NOT EXISTS (SELECT FROM calling_event n WHERE n.project_id = p.id AND n.position > e.position)
+"""
+"""What outlives its day, whatever its age: the same as above."""
+
+DELIVERIES = """
+WITH page AS MATERIALIZED (
+    SELECT id, event_id, state FROM calling_delivery
+    WHERE event_id >= %(first)s AND event_id < %(end)s AND state NOT IN ('pending', 'parked')
+    ORDER BY event_id LIMIT %(batch)s
+), attempts AS (
+    DELETE FROM calling_deliveryattempt WHERE delivery_id IN (SELECT id FROM page)
+), deliveries AS (
+    DELETE FROM calling_delivery WHERE id IN (SELECT id FROM page)
+)
+SELECT count(*), max(event_id) FROM page
+"""
+SENT_AGAIN = """
+WITH old AS MATERIALIZED (
+    SELECT d.id FROM calling_delivery d WHERE d.state = 'parked' AND d.created_at < %(before)s AND EXISTS (
+        SELECT 1 FROM calling_delivery s
+        WHERE s.event_id = d.event_id AND s.endpoint_id = d.endpoint_id AND s.state = 'delivered')
+    LIMIT %(batch)s
+), attempts AS (
+    DELETE FROM calling_deliveryattempt WHERE delivery_id IN (SELECT id FROM old)
+), deliveries AS (
+    DELETE FROM calling_delivery WHERE id IN (SELECT id FROM old)
+)
+SELECT count(*) FROM old
+"""
+OF_NOTHING = """
+DELETE FROM calling_delivery d WHERE d.event_id >= %(first)s AND d.event_id < %(end)s
+  AND d.state IN ('pending', 'parked') AND NOT EXISTS (SELECT 1 FROM calling_event e WHERE e.id = d.event_id)
+"""
+"""One may be sent again in the very moment in which its day is dropped."""
 
 STATUS_ENDPOINTS = """
 DELETE FROM calling_webhookendpoint e WHERE e.call_id IS NOT NULL AND e.created_at < %(before)s
@@ -63,20 +116,79 @@ WHERE project_id = %(project)s
 
 
 def forget_events(before: datetime) -> int:
-    """Delete events older than `before` with their deliveries. Returns how many events.
+    """Delete events older than `before` with their deliveries. Returns how many, of whole days about.
 
     Kept all the same: each project's newest, because positions count on from it and a cursor must never
-    point past the log; what waits for delivery; and the events of calls that are still up.
+    point past the log; what waits for delivery or is parked; and the events of calls that are still up.
+    A day goes as a whole, once its last event is old enough.
     """
-    done, after, more = 0, 0, True
-    while more:
-        with connection.cursor() as cursor:
-            batch = BATCH if after else FIRST
-            cursor.execute(EVENTS, {"before": before, "batch": batch, "after": after})
-            found, after, more = cursor.fetchone()
+    forget_sent_again(before)
+    oldest, *days = partitions.partitions()
+    done = forget_rows(oldest.name, before) + forget_rows(partitions.OUTSIDE, before)
+    for day in days:
+        if not partitions.ended_by(day, before):
+            break
+        found = forget_day(day, before)
+        if found is None:
+            break
         done += found
     with connection.cursor() as cursor:
         cursor.execute(STATUS_ENDPOINTS, {"before": before})
+    return done
+
+
+def forget_day(day: Partition, before: datetime) -> int | None:
+    """A day that is over: its deliveries in batches, then all its events at once, or row by row where too
+    many stay. None where somebody reads the log all the time: the next run tries again."""
+    forget_deliveries(day)
+    number = partitions.size(day)
+    stay = STAY.format(partition=day.name)
+    words: dict[str, Any] = {"first": day.lowest, "end": day.end}
+    for _ in range(TRIES):
+        try:
+            if not partitions.drop(day, stay, words):
+                return forget_rows(day.name, before)
+            break
+        except partitions.Busy:
+            clock.sleep(PAUSE_SECONDS)
+    else:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(OF_NOTHING, words)
+    return number
+
+
+def forget_rows(partition: str, before: datetime) -> int:
+    done, after, more, batch = 0, -1, True, FIRST
+    statement = EVENTS.format(partition=partition)
+    while more:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"before": before, "batch": batch, "after": after})
+            found, after, more = cursor.fetchone()
+        done, batch = done + found, BATCH
+    return done
+
+
+def forget_deliveries(day: Partition) -> int:
+    """Delete the deliveries of a day's events that are over. How many."""
+    done, first = 0, day.lowest
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(DELIVERIES, {"first": first, "end": day.end, "batch": BATCH})
+            found, last = cursor.fetchone()
+        if not found:
+            return done
+        done, first = done + found, last
+
+
+def forget_sent_again(before: datetime) -> int:
+    """Delete parked deliveries whose event the same endpoint has got since. How many."""
+    done, found = 0, 1
+    while found:
+        with connection.cursor() as cursor:
+            cursor.execute(SENT_AGAIN, {"before": before, "batch": BATCH})
+            (found,) = cursor.fetchone()
+        done += found
     return done
 
 

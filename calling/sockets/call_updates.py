@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from calling import models
-from calling.calls import room_sessions, store
+from calling.calls import event_days, room_sessions, store
 from calling.machine.states import Call
 from calling.sockets import participants
 from calling.sockets.participants import Participant, Participants
@@ -88,7 +88,7 @@ SELECT {store.CALL_COLUMNS}, {store.LEGS},
      FROM found f WHERE f.call_id = c.id),
     (SELECT json_agg(json_build_array(e.sequence, e.type, e.leg_id, e.data, e.body) ORDER BY e.sequence)::text
      FROM calling_event e JOIN known k ON k.call_id = e.call_id
-     WHERE e.call_id = c.id AND e.sequence > k.sequence),
+     WHERE e.call_id = c.id AND e.sequence > k.sequence AND e.id >= %(lowest)s),
     {PARTS},
     (SELECT json_agg(json_build_array(o.id, o.verb) ORDER BY o.created_at, o.id)::text
      FROM calling_operation o
@@ -121,7 +121,12 @@ def read(
 
 def look(devices: list[str], known: Mapping[str, int]) -> tuple[list[DeviceLeg], dict[str, CallUpdate]]:
     """The same without the company of rooms."""
-    words: dict[str, Any] = {"devices": devices, "calls": list(known), "sequences": list(known.values())}
+    words: dict[str, Any] = {
+        "devices": devices,
+        "calls": list(known),
+        "sequences": list(known.values()),
+        "lowest": min(map(event_days.of_call, known), default=event_days.newest_two()),
+    }
     legs: list[DeviceLeg] = []
     updates: dict[str, CallUpdate] = {}
     with connection.cursor() as cursor:

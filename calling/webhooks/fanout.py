@@ -13,6 +13,7 @@ from uuid import UUID
 
 import clock
 from calling import models
+from calling.calls import event_log
 from calling.calls.status_urls import StatusUrl
 from calling.webhooks.status_callbacks import callback_body
 
@@ -40,9 +41,9 @@ def fan_out(event_ids: Sequence[int]) -> int:
 def told_before(endpoint: models.WebhookEndpoint, event: models.Event) -> bool:
     """Whether it is about one leg (`connect/<leg>`, `leg/<leg>`) that had left before its call ended."""
     about = StatusUrl.read(endpoint.status_events)
-    if event.type != "call.ended" or about.scope not in ("connect", "leg"):
+    if event.call_id is None or event.type != "call.ended" or about.scope not in ("connect", "leg"):
         return False
-    left = models.Event.objects.filter(call_id=event.call_id, type="leg.ended", leg_id=about.ref)
+    left = event_log.of_call(event.call_id).filter(type="leg.ended", leg_id=about.ref)
     return left.exists()
 
 

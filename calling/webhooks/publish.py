@@ -7,10 +7,12 @@ Within a call the order is the sequence's: rows are taken by id, and a call's id
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from calling.calls import event_days
 from calling.calls.event_log import TEST
 from calling.runtime import nudge
 from calling.webhooks.fanout import fan_out
@@ -23,7 +25,8 @@ TRY = "SELECT set_config('callwright.publishing', pg_try_advisory_xact_lock(%(lo
 POSITIONS = """
 WITH waiting AS (
     SELECT id, project_id, call_id FROM calling_event
-    WHERE position IS NULL AND type <> %(test)s AND current_setting('callwright.publishing') = 'true'
+    WHERE position IS NULL AND type <> %(test)s AND id >= %(lowest)s
+      AND current_setting('callwright.publishing') = 'true'
     ORDER BY id LIMIT %(batch)s
 ), heard AS MATERIALIZED (
     SELECT EXISTS (SELECT 1 FROM waiting w JOIN calling_webhookendpoint h ON h.project_id = w.project_id
@@ -32,23 +35,25 @@ WITH waiting AS (
                    WHERE h.disabled_at IS NULL) AS by_endpoints
 ), heads AS MATERIALIZED (
     SELECT p.project_id, COALESCE((
-        SELECT e.position FROM calling_event e WHERE e.project_id = p.project_id AND e.position IS NOT NULL
-        ORDER BY e.position DESC LIMIT 1), 0) AS position
+        SELECT e.position FROM calling_event e
+        WHERE e.project_id = p.project_id AND e.position IS NOT NULL AND e.id >= %(lowest)s
+        ORDER BY e.position DESC LIMIT 1), CASE WHEN %(lowest)s = 0 THEN 0 END) AS position
     FROM (SELECT DISTINCT project_id FROM waiting) p
 ), numbered AS (
     SELECT w.id, w.project_id,
            h.position + row_number() OVER (PARTITION BY w.project_id ORDER BY w.id) AS position
-    FROM waiting w JOIN heads h ON h.project_id = w.project_id
+    FROM waiting w JOIN heads h ON h.project_id = w.project_id AND h.position IS NOT NULL
 ), published AS (
     UPDATE calling_event e SET position = n.position FROM numbered n
-    WHERE e.id = n.id AND (%(told)s OR NOT (SELECT by_endpoints FROM heard))
+    WHERE e.id = n.id AND e.id >= %(lowest)s AND (%(told)s OR NOT (SELECT by_endpoints FROM heard))
     RETURNING e.project_id, e.id
 )
 SELECT (SELECT by_endpoints FROM heard), ARRAY(SELECT id FROM published),
-    ARRAY(SELECT DISTINCT project_id FROM published)
+    ARRAY(SELECT DISTINCT project_id FROM published), EXISTS (SELECT FROM heads WHERE position IS NULL)
 """
-"""`told`: also events that an endpoint is to be told of. Returns whether there are such, then the events and
-the projects that were published."""
+"""`told`: also events that an endpoint is to be told of; `lowest`: events with lower numbers are left out.
+Returns whether there are such to be told, the events and the projects that were published, and whether
+some are of a project whose last position is further back."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,12 @@ class Published:
 
     events: int = 0
     deliveries: int = 0
+    further_back: bool = False  # some are of a project that has written nothing since yesterday
 
     @property
     def full(self) -> bool:
         """Whether more may wait than one round takes."""
-        return self.events == BATCH
+        return self.events >= BATCH
 
 
 def publish_waiting() -> int:
@@ -75,22 +81,35 @@ def publish_round() -> Published:
     A transaction that took a lower id may commit after this ran; its events then get later positions,
     which is all a cursor needs. Within one call that cannot happen: its row lock orders its commits.
     """
+    lowest = event_days.newest_two()
+    done = round_from(lowest)
+    if done.further_back and lowest:
+        rest = round_from(0)
+        done = Published(done.events + rest.events, done.deliveries + rest.deliveries)
+    return done
+
+
+def round_from(lowest: int) -> Published:
+    """A round over the events whose number is not lower."""
     deliveries = 0
-    heard, events, projects = give_positions(told=False)  # one message where no endpoint listens
+    heard, events, projects, further_back = give_positions(
+        lowest, told=False
+    )  # one message if nobody listens
     if heard:
         with transaction.atomic():
-            _, events, projects = give_positions(told=True)
+            _, events, projects, further_back = give_positions(lowest, told=True)
             if events:
                 deliveries = fan_out(events)
     for project in projects:
         nudge.send(nudge.EVENTS, {"project": str(project)})
-    return Published(len(events), deliveries)
+    return Published(len(events), deliveries, further_back)
 
 
-def give_positions(*, told: bool) -> tuple[bool, list[int], list[UUID]]:
+def give_positions(lowest: int, *, told: bool) -> tuple[bool, list[int], list[UUID], bool]:
     """What `POSITIONS` returns; nothing when another publisher is at it."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{TRY}; {POSITIONS}", {"lock": LOCK, "test": TEST, "batch": BATCH, "told": told})
+        words: dict[str, Any] = {"lock": LOCK, "test": TEST, "batch": BATCH, "told": told, "lowest": lowest}
+        cursor.execute(f"{TRY}; {POSITIONS}", words)
         cursor.nextset()
-        heard, events, projects = cursor.fetchone()
-    return heard, events, projects
+        heard, events, projects, further_back = cursor.fetchone()
+    return heard, events, projects, further_back

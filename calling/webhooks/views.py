@@ -269,7 +269,7 @@ class DeliveriesView(RestView):
                     "invalid_parameter", f"status is one of {', '.join(STATES)}.", "status"
                 )
             rows = rows.filter(state=status)
-        rows = rows.select_related("event").prefetch_related("attempts")
+        rows = rows.prefetch_related("event", "attempts")
         return pagination.page(request, rows, delivery_json)
 
 

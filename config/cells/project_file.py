@@ -46,8 +46,6 @@ LEDGER = "calling_ledgerentry"
 # What points at such a thing points at nothing elsewhere.
 LOOSE = {"calling_mediasession": "worker_id"}
 PIECE = 1 << 16
-# Numbers left to others, who draw theirs while a range is being reserved.
-GAP = 100_000
 
 
 class CannotMove(Exception):
@@ -105,14 +103,15 @@ def load(path: Path) -> tuple[UUID, dict[str, int]]:
         judge(manifest, project_id)
         try:
             with transaction.atomic():
-                shifts: dict[str, int] = {}
+                numbered: set[str] = set()
                 for name in manifest["columns"]:
                     stage(name, given)
                     if isinstance(tables()[name]._meta.pk, AutoField):
-                        shifts[name] = shift(name)
+                        number(name)
+                        numbered.add(name)
                 for name, columns in manifest["columns"].items():
                     kept = LedgerEntry.objects.filter(project_id=project_id).count() if name == LEDGER else 0
-                    counted[name] = insert(name, columns, shifts, kept)
+                    counted[name] = insert(name, columns, numbered, kept)
                 with connection.cursor() as cursor:
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except IntegrityError as error:
@@ -192,40 +191,47 @@ def pieces(member: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def shift(table: str) -> int:
-    """What is added to the numbers of these rows: behind all that this cell has given, and reserved there."""
-    key = key_of(table)
+def numbers(table: str) -> sql.Identifier:
+    return sql.Identifier(f"numbers_{table}")
+
+
+def number(table: str) -> None:
+    """New numbers for the staged rows, in their order, in a table of this transaction alone.
+
+    They are drawn one by one: those of the file may lie further apart than this cell has room for (events).
+    A day of events does not begin between the drawing and the end of this transaction.
+    """
+    key = sql.Identifier(key_of(table))
     with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
         cursor.execute(
-            sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(sql.Identifier(key), staged(table))
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS"
+                " SELECT old, nextval(pg_get_serial_sequence({}, {})) AS new"
+                " FROM (SELECT {} AS old FROM {} ORDER BY 1) rows"
+            ).format(numbers(table), sql.Literal(table), sql.Literal(key_of(table)), key, staged(table))
         )
-        first, last = cursor.fetchone()
-        if first is None:
-            return 0
-        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [table, key])
-        (sequence,) = cursor.fetchone()
-        cursor.execute("SELECT nextval(%s) + %s", [sequence, GAP])
-        (begin,) = cursor.fetchone()
-        cursor.execute("SELECT setval(%s, %s)", [sequence, begin + last - first])
-    return int(begin) - int(first)
+        cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (old)").format(numbers(table)))
 
 
-def insert(table: str, columns: list[str], shifts: dict[str, int], kept: int = 0) -> int:
+def insert(table: str, columns: list[str], numbered: set[str], kept: int = 0) -> int:
     """The staged rows into the table, with new numbers, but for the first `kept`."""
-    numbers = {column: shifts[whole] for column, whole in references(table).items() if whole in shifts}
-    if table in shifts:
-        numbers[key_of(table)] = shifts[table]
+    given = {column: whole for column, whole in references(table).items() if whole in numbered}
+    if table in numbered:
+        given[key_of(table)] = table
     taken = [
-        sql.SQL("{} + {}").format(sql.Identifier(name), sql.Literal(numbers.get(name, 0)))
-        if name in numbers
-        else sql.Identifier(name)
+        sql.SQL("(SELECT n.new FROM {} n WHERE n.old = s.{})").format(
+            numbers(given[name]), sql.Identifier(name)
+        )
+        if name in given
+        else sql.SQL("s.{}").format(sql.Identifier(name))
         for name in columns
     ]
     # A stream's deliveries enter in their order, by which the database marks the first.
-    order = min(numbers, default=columns[0])
+    order = min(given, default=columns[0])
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY {} OFFSET {}").format(
+            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s ORDER BY s.{} OFFSET {}").format(
                 sql.Identifier(table),
                 sql.SQL(", ").join(map(sql.Identifier, columns)),
                 sql.SQL(", ").join(taken),

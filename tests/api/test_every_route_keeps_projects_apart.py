@@ -320,8 +320,8 @@ def test_the_event_log_is_read_by_its_project_alone(house: tuple[Cast, Cast, dic
     from calling.webhooks.publish import publish_waiting
 
     publish_waiting()
-    assert event_log.page(victim.project.id, 0, 200, ())
-    assert event_log.page(other.project.id, 0, 200, ()) == []
+    assert event_log.page(victim.project.id, 0, 200)
+    assert event_log.page(other.project.id, 0, 200) == []
 
 
 @pytest.mark.family

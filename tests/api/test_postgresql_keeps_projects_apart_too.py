@@ -20,7 +20,10 @@ from tests.support import fake_worker
 from tests.support.people import Cast
 
 # Rows of no project, and why a project's role may see them.
-SHARED = {"calling_mediaworker": "the instance's own: where there is room for a call"}
+SHARED = {
+    "calling_mediaworker": "the instance's own: where there is room for a call",
+    "callwright_event_day": "which numbers events of all projects have, by day",
+}
 
 pytestmark = pytest.mark.django_db
 

@@ -104,7 +104,8 @@ def fenced_tables() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname <> 'calling_mediaworker'"
+            "WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+            "AND c.relname NOT IN ('calling_mediaworker', 'callwright_event_day')"
         )
         return sorted(row[0] for row in cursor.fetchall() if row[0] not in CLOSED)
 

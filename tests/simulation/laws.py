@@ -65,6 +65,14 @@ SELECT later.call_id FROM calling_event later JOIN calling_event earlier
     ON earlier.call_id = later.call_id AND earlier.sequence = later.sequence - 1
 WHERE later.position IS NOT NULL AND (earlier.position IS NULL OR earlier.position > later.position)
 """
+NUMBERS = """
+SELECT later.call_id FROM calling_event later JOIN calling_event earlier
+    ON earlier.call_id = later.call_id AND earlier.sequence = later.sequence - 1 WHERE earlier.id > later.id
+"""
+ONE_PLACE = """
+SELECT project_id, position FROM calling_event WHERE position IS NOT NULL
+GROUP BY project_id, position HAVING count(*) > 1
+"""
 AGAIN = """
 SELECT d.id FROM calling_delivery d WHERE d.state = 'pending' AND EXISTS (
     SELECT 1 FROM calling_deliveryattempt a WHERE a.delivery_id = d.id AND a.status BETWEEN 200 AND 299)
@@ -88,6 +96,8 @@ ALWAYS = {
     "an ended call has said so": NO_END,
     "nothing rings after the end": RINGS_AFTER_END,
     "the log keeps the order of a call": POSITIONS,
+    "a call's events lie in the order in which days are": NUMBERS,
+    "a position is given once": ONE_PLACE,
     "what was delivered is not tried again": AGAIN,
     "no due delivery waits for others'": UNFAIR,
 }

@@ -147,8 +147,7 @@ PLANTED: dict[str, Patch] = {
         "EVENTS",
         (
             """
-      AND (e.position IS NULL OR e.position < (
-          SELECT max(n.position) FROM calling_event n WHERE n.project_id = e.project_id))""",
+      AND (e.position IS NULL OR e.position < h.position)""",
             "",
         ),
     ),

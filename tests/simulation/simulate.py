@@ -18,6 +18,7 @@ from django.db import models as django_models
 from django.test.utils import override_settings
 
 from calling import models, sweep
+from calling.calls import event_days
 from calling.media_sessions import placement
 from calling.runtime import nudge
 from calling.webhooks import redelivery
@@ -107,6 +108,7 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
             (revocation, "_looked", {}),
             (row_security, "_usable", {}),
             (row_security, "_keys", {}),
+            (event_days, "_kept", {}),
         ):
             stack.enter_context(mock.patch.object(place, name, value))
         for each in apps.get_models():

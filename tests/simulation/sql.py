@@ -87,7 +87,12 @@ def make_clocks() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(FUNCTIONS)
-        for name in tables():
+        cursor.execute(
+            "SELECT p.relid::regclass::text FROM unnest(%s::text[]) AS t(name),"
+            " pg_partition_tree(t.name::regclass) p WHERE p.isleaf ORDER BY 1",
+            [tables()],
+        )
+        for (name,) in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
 
 

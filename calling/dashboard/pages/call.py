@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext, ngettext
 
 from calling import models
+from calling.calls import event_log
 from calling.dashboard import waiting
 from calling.dashboard.access import Staff, as_uuid, page
 from calling.dashboard.ladder import ladder
@@ -35,14 +36,15 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     rows = ladder(
         row,
         legs,
-        list(models.Event.objects.filter(call_id=row.pk).order_by("sequence")[:ROWS]),
+        list(event_log.of_call(row.pk).order_by("sequence")[:ROWS]),
         list(row.operations.order_by("created_at")[:ROWS]),
         list(models.StaffAction.objects.filter(project=staff.project, subject=str(row.pk))[:ROWS]),
     )
+    numbers = list(event_log.of_call(row.pk).values_list("id", flat=True))
     deliveries = waiting.explained(
-        models.Delivery.objects.filter(event__call_id=row.pk, endpoint__project=staff.project)
-        .select_related("endpoint", "event")
-        .prefetch_related("attempts")
+        models.Delivery.objects.filter(event_id__in=numbers, endpoint__project=staff.project)
+        .select_related("endpoint")
+        .prefetch_related("event", "attempts")
         .order_by("-created_at")[:100]
     )
     recordings = models.Recording.objects.filter(call_id=row.pk, project=staff.project).order_by("created_at")

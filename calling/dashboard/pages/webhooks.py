@@ -41,7 +41,7 @@ def webhooks(request: HttpRequest, staff: Staff) -> HttpResponse:
 def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
     """One endpoint with its deliveries; `?part` is the progress of what still waits."""
     row = get_object_or_404(models.WebhookEndpoint, pk=as_uuid(webhook_id), project=staff.project)
-    deliveries = row.deliveries.select_related("event", "endpoint").prefetch_related("attempts")
+    deliveries = row.deliveries.select_related("endpoint").prefetch_related("event", "attempts")
     state = request.GET.get("state")
     shown = deliveries.filter(state=state) if state in STATES else deliveries
     again = row.deliveries.filter(trigger="replay", created_at__gt=clock.now() - timedelta(hours=1))

@@ -26,7 +26,7 @@ from calling.models.alert import Alert
 from calling.push import rings
 from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
-from calling.retention import forget_all
+from calling.retention import forget_all, partitions
 from calling.runtime import db_threads, nudge
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
@@ -43,6 +43,7 @@ DELIVER_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 LEAST_SECONDS = 0.02  # between two looks at the deadlines
 FORGET_SECONDS = 3600.0
+DAY_SECONDS = 60.0  # between two looks whether a new day of events is to begin
 WATCH_SECONDS = 5.0
 TELL_SECONDS = 1.0
 PUSH_SECONDS = 0.5
@@ -102,6 +103,7 @@ async def run() -> None:
         asyncio.create_task(push_forever(gates)),
         asyncio.create_task(tell_forever(gates)),
         asyncio.create_task(every(FORGET_SECONDS, forget_all)),
+        asyncio.create_task(every(DAY_SECONDS, partitions.keep_days)),
         asyncio.create_task(every(FORGET_DEVICES_SECONDS, presence.forget_devices)),
         asyncio.create_task(every(WATCH_SECONDS, watch.look)),
         asyncio.create_task(every(REVOKED_SECONDS, rings.drop_revoked)),

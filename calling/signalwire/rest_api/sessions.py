@@ -16,6 +16,7 @@ import clock
 from calling import models
 from calling.api import schema
 from calling.api.view import SwitchboardView
+from calling.calls import event_days
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import errors, links, pagination
 from rest.json_bodies import rfc3339
@@ -200,6 +201,7 @@ class SessionEvents(SessionView):
             project_id=meeting.project_id,
             stream=f"room:{meeting.room_id}",
             created_at__gte=meeting.started_at,
+            id__gte=event_days.since(meeting.started_at),
         )
         if meeting.ended_at is not None:
             rows = rows.filter(created_at__lte=meeting.ended_at)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from calling import models
 from calling.api import filters, schema
 from calling.api.view import SwitchboardView
+from calling.calls import event_log
 from calling.commands import leg_selection
 from calling.commands.params import Params
 from calling.signalwire.calling_api.call_leg import call_leg, call_legs
@@ -101,7 +102,7 @@ class VoiceLogEvents(SwitchboardView):
     )
     def get(self, request: Request, id: UUID) -> Response:
         row, _ = leg_selection.locate(self.key(request), str(id))
-        events = models.Event.objects.filter(call_id=row.pk)
+        events = event_log.of_call(row.pk)
         return event_pages.page(request, events, lambda event: log_event(event, str(row.pk)))
 
 

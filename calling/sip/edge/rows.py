@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 import clock
 from calling import models, presence
+from calling.calls import event_log
 from calling.commands import operations
 from calling.models.sip_dialog import SipDialog
 from calling.sip.edge.mapping import LegView
@@ -286,7 +287,7 @@ def views(pairs: Sequence[tuple[str, str]]) -> dict[str, LegView]:
 
 def last_event(call_id: str) -> int:
     """The id of the call's newest event, 0 for none: what comes after it is news."""
-    events = models.Event.objects.filter(call_id=call_id).order_by("-sequence")
+    events = event_log.of_call(call_id).order_by("-sequence")
     return events.values_list("id", flat=True).first() or 0
 
 
