@@ -10,7 +10,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 
-from calling.sdp.model import ABS_SEND_TIME, AUDIO_LEVEL, MID, VIDEO_ORIENTATION, Codec, Section
+from calling.sdp.model import (
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    MID,
+    REPAIRED_STREAM_ID,
+    STREAM_ID,
+    VIDEO_ORIENTATION,
+    Codec,
+    Section,
+)
 
 AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
 VIDEO_NAMES = ("vp8", "h264")
@@ -20,6 +29,8 @@ KEPT_EXTENSIONS = {
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
 }
 RED = 63  # its payload type in our offers
+STREAM_IDS = (STREAM_ID, REPAIRED_STREAM_ID)  # agreed for pictures in layers alone
+MAX_LAYERS = 3  # browsers send no more; further ones are refused
 MAX_EXTENSION_ID = 14  # RFC 8285: one-byte headers
 
 
@@ -39,6 +50,7 @@ class Transceiver:
     extensions: dict[str, int] = field(default_factory=dict)
     remote_ssrcs: list[int] = field(default_factory=list)
     remote_rtx: dict[int, int] = field(default_factory=dict)  # RTX ssrc -> ssrc
+    layers: tuple[str, ...] = ()  # rids of the simulcast layers that come in (RFC 8853); () for one stream
     rejected: bool = False
     ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
     rtx_ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
@@ -148,7 +160,9 @@ def translation(source: Transceiver, target: Transceiver) -> tuple[dict[int, int
     numbers = {
         number: target.extensions[uri]
         for uri, number in source.extensions.items()
-        if uri in target.extensions and (uri != MID or target.mid == source.mid)
+        if uri in target.extensions
+        and uri not in STREAM_IDS  # what goes out is one stream, whichever layers it is made of
+        and (uri != MID or target.mid == source.mid)
     }
     same = all(number == new for number, new in numbers.items()) and len(numbers) == len(source.extensions)
     return pts, None if same else numbers
@@ -166,13 +180,26 @@ def usable(section: Section) -> bool:
     return section.kind in KEPT_EXTENSIONS and not section.rejected and bool(choose(section, None)[0])
 
 
+def layers_of(section: Section) -> tuple[str, ...]:
+    """The layers of a picture that can be told from each other as they come, () where there are not two."""
+    told = [uri for uri in (MID, STREAM_ID) if 1 <= section.extensions.get(uri, 0) <= MAX_EXTENSION_ID]
+    layers = tuple(section.layers[:MAX_LAYERS])
+    return layers if section.kind == "video" and len(layers) > 1 and len(told) == 2 else ()
+
+
 def settle(
-    line: Transceiver | None, section: Section, sends: bool, receives: bool, prefer: str | None
+    line: Transceiver | None,
+    section: Section,
+    sends: bool,
+    receives: bool,
+    prefer: str | None,
+    layered: bool = False,
 ) -> Transceiver:
     """The agreed line for a remote section, made anew; the SSRCs are those of `line` (renegotiation).
 
-    sends / receives: what this side wants; the remote direction narrows it. `line` stays as it is, so that
-    an offer that turns out to be of no use changes nothing.
+    sends / receives: what this side wants; the remote direction narrows it. layered: whether a picture may
+    come in several layers. `line` stays as it is, so that an offer that turns out to be of no use changes
+    nothing.
     """
     codecs, events, rtx = choose(section, prefer)
     same = line is not None and line.kind == section.kind
@@ -186,7 +213,8 @@ def settle(
     fresh.sends = not fresh.rejected and sends and section.direction in ("sendrecv", "recvonly")
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
-    kept = KEPT_EXTENSIONS.get(section.kind, ())
+    fresh.layers = layers_of(section) if layered and fresh.receives else ()
+    kept = KEPT_EXTENSIONS.get(section.kind, ()) + (STREAM_IDS if fresh.layers else ())
     fresh.extensions = {
         uri: number
         for uri, number in section.extensions.items()
@@ -218,6 +246,7 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
     section.extensions = dict(line.extensions)
     section.rtcp_mux = True
     section.cname = cname
+    section.layers = list(line.layers)
     section.msid = f"{stream} {stream}-{line.kind}{line.index}"
     section.ssrcs = [line.ssrc]
     if line.rtx:

@@ -122,11 +122,12 @@ def add_extension(view: memoryview, size: int, added: bytes) -> int:
 class Vp8Descriptor:
     """Where the changeable fields of a VP8 payload descriptor stand (RFC 7741 section 4.2)."""
 
-    __slots__ = ("key", "picture", "picture_at", "start", "tl0", "tl0_at", "wide")
+    __slots__ = ("at", "key", "picture", "picture_at", "start", "tl0", "tl0_at", "wide")
 
     def __init__(self) -> None:
         self.key = self.start = self.wide = False
         self.picture = self.picture_at = self.tl0 = self.tl0_at = -1
+        self.at = 0  # where the picture itself begins
 
 
 def vp8(view: memoryview, at: int, end: int) -> Vp8Descriptor | None:
@@ -163,7 +164,27 @@ def vp8(view: memoryview, at: int, end: int) -> Vp8Descriptor | None:
         if flags & 0x30:
             at += 1
     found.key = found.start and at < end and not view[at] & 0x01
+    found.at = at
     return found
+
+
+def vp8_width(view: memoryview, at: int, end: int) -> int:
+    """The width in pixels that a VP8 key frame says which begins with the payload at `at` (RFC 6386 section
+    9.1), 0 for anything else."""
+    found = vp8(view, at, end)
+    if found is None or not found.key or found.at + 8 > end:
+        return 0
+    start = found.at + 3
+    whole = view[start] == 0x9D and view[start + 1] == 0x01 and view[start + 2] == 0x2A
+    return (view[start + 4] & 0x3F) << 8 | view[start + 3] if whole else 0
+
+
+def stamp_send_time(view: memoryview, size: int, number: int, now: float) -> None:
+    """Write the send time (abs-send-time, seconds as 6.18 bits) into the extension of that number, if it is
+    there."""
+    found = extension(view, size, number)
+    if found is not None and len(found) == 3:
+        found[:] = (int(now * 262144) & 0xFFFFFF).to_bytes(3, "big")
 
 
 def h264_key(view: memoryview, at: int, end: int) -> bool:

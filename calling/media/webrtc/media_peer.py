@@ -48,6 +48,7 @@ class MediaPeer(ABC):
         self._session_id, self._version = secrets.randbits(62), 0
         self._lines: list[Transceiver] = []  # as agreed
         self._closing = False
+        self.layered = False  # whether a picture is taken in several layers from the next description on
 
     def associate_anew(self) -> None:
         """The far end of the coming offer has an association with another peer of ours, which this one

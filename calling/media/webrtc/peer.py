@@ -73,7 +73,8 @@ class WebRtcPeer(MediaPeer):
         elif wants is not None and section.kind == "video":
             sends, receives = wants.receive_video, wants.video
         first = negotiation.wish(section, self.config.first(section.kind))
-        return self._with_red(negotiation.settle(line, section, sends, receives, first), section)
+        layered = self.layered or (line is not None and bool(line.layers))
+        return self._with_red(negotiation.settle(line, section, sends, receives, first, layered), section)
 
     def _with_red(self, settled: Transceiver, section: Section) -> Transceiver:
         if self.config.redundancy and not settled.rejected:
