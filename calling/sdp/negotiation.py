@@ -22,7 +22,8 @@ from calling.sdp.model import (
 )
 
 AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
-VIDEO_NAMES = ("vp8", "h264")
+VIDEO_NAMES = ("vp8", "h264", "vp9", "av1")
+CHOSEN_NAMES = ("vp9", "av1")  # no browser lists one of these first unless its page says so
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 KEPT_EXTENSIONS = {
     "audio": (AUDIO_LEVEL, MID),
@@ -81,10 +82,26 @@ def wish(section: Section, prefer: str) -> str | None:
     """What a device's section is to be ordered by: `prefer`, or None for its own order.
 
     Browsers list Opus first unless their page says otherwise; another first format is a choice of the
-    client's (setCodecPreferences, `preferredAudioCodecs`), which counts more than ours.
+    client's (setCodecPreferences, `preferredAudioCodecs`), which counts more than ours. So is VP9 or AV1
+    before all other pictures.
     """
+    if section.kind == "video":
+        first = next((codec.name.lower() for codec in section.codecs if _seen(codec)), "")
+        return None if first in CHOSEN_NAMES else prefer
     spoken = _spoken(section) if section.kind == "audio" else []
     return None if spoken and spoken[0].name.lower() != "opus" else prefer
+
+
+def _seen(codec: Codec) -> bool:
+    """Whether the platform knows that format of pictures."""
+    name = codec.name.lower()
+    plain = name not in CHOSEN_NAMES or codec.key[1] == "0"  # further profiles have more bits or colours
+    return name in VIDEO_NAMES and codec.clock == 90000 and plain
+
+
+def _simple(codec: Codec) -> bool:
+    name = codec.name.lower()
+    return name == "vp8" or (name == "h264" and codec.key[2].startswith("42"))
 
 
 def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int, int], dict[int, int]]:
@@ -100,9 +117,10 @@ def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int,
         if known and not events:  # Asterisk lists events of 8 kHz beside Opus alone, and sends them
             events = {codec.clock: codec.pt for codec in listed if codec.clock == 8000}
         return known, events, {}
-    known = [codec for codec in section.codecs if codec.name.lower() in VIDEO_NAMES and codec.clock == 90000]
-    simple = [codec for codec in known if codec.name.lower() == "vp8" or codec.key[2].startswith("42")]
-    known = _ordered(simple or known, prefer)[:8]
+    known = [codec for codec in section.codecs if _seen(codec)]
+    if any(_simple(codec) for codec in known):
+        known = [codec for codec in known if _simple(codec) or codec.name.lower() in CHOSEN_NAMES]
+    known = _ordered(known, prefer)[:8]
     pts = {codec.pt for codec in known}
     rtx: dict[int, int] = {}
     for codec in section.codecs:

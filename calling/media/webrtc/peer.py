@@ -72,7 +72,7 @@ class WebRtcPeer(MediaPeer):
             sends, receives = wants.receive_audio, wants.audio
         elif wants is not None and section.kind == "video":
             sends, receives = wants.receive_video, wants.video
-        first = negotiation.wish(section, self.config.first(section.kind))
+        first = self.wish(section)
         layered = self.layered or (line is not None and bool(line.layers))
         return self._with_red(negotiation.settle(line, section, sends, receives, first, layered), section)
 
@@ -217,7 +217,7 @@ class WebRtcPeer(MediaPeer):
         remote.sections = answered_sections(self._lines, remote)
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):
-            first = negotiation.wish(section, self.config.first(line.kind))
+            first = self.wish(section)
             settled = self._with_red(
                 negotiation.settle(line, section, line.sends, line.receives, first), section
             )
