@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 STAGE = 1280  # pixels
+SHARES = ((1, 0.6), (0, 0.4))  # of a picture's rate up to that temporal layer, as browsers divide it
 SHARP = 0.75  # a picture with that share of its tile's pixels is large enough
 GUESSES = (150e3, 500e3, 1.5e6)  # bits per second of layers that were not measured yet, the smallest first
 MARGIN = 1.1  # a better quality must leave that much room
@@ -80,6 +81,23 @@ def choose(pictures: Sequence[Picture], budget: float) -> tuple[int, ...]:
                 chosen[number], raised = place, True
                 left -= more
     return tuple(chosen)
+
+
+def thinned(pictures: Sequence[Picture], chosen: Sequence[int], budget: float) -> tuple[int | None, ...]:
+    """The highest temporal layer that each is to be sent, where even the smallest qualities are too much;
+    None for all layers. The last picture is thinned out first."""
+    limits: list[int | None] = [None] * len(pictures)
+    rates = [picture.rate(place) for picture, place in zip(pictures, chosen, strict=True)]
+    over = sum(rates) - budget
+    before = 1.0
+    for limit, share in SHARES:
+        for number in reversed(range(len(pictures))):
+            if over <= 0 or chosen[number]:
+                return tuple(limits)
+            limits[number] = limit
+            over -= rates[number] * (before - share)
+        before = share
+    return tuple(limits)
 
 
 def next_step(pictures: Sequence[Picture], chosen: Sequence[int]) -> float | None:

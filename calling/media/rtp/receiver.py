@@ -337,6 +337,7 @@ class RtpReceiver:
         self.serial = 0  # grows with each agreed line, so that outlets forget their maps
         self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
         self.limit = BitrateLimit()
+        self.rate = 0.0  # bits per second of what came before the last report
         self.simulcast: Simulcast[Sink] | None = None  # of a picture that comes in several layers
         self._rids: dict[int, str] = {}  # SSRC -> rid, also of former associations
         self.counted = (0, 0, 0)  # octets, expected, packets at the last report

@@ -145,6 +145,7 @@ def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
     octets, expected, packets = inlet.totals()
     before_octets, before_expected, before_packets = inlet.counted
     inlet.counted = octets, expected, packets
+    inlet.rate = 8.0 * (octets - before_octets)
     if octets == before_octets:
         return 0
     new = max(1, expected - before_expected)

@@ -28,6 +28,7 @@ from calling.media.rtp.lent import Lent
 from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
+from calling.media.rtp.temporal_layers import ALL, Thinning, temporal_layer
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter, is_key
 from calling.sdp.model import ABS_SEND_TIME, MID, Codec
@@ -120,6 +121,7 @@ class RtpSender:
         # the number of the extension that gets our own send time, while the far end's estimate is to cover
         # the way from here alone; 0: the source's goes through
         self._stamps = 0
+        self._thinning: Thinning | None = None  # while pictures are left out
         self.flow: Forwarded | None = None  # while its packets are forwarded without Python
         self._steady = 0
 
@@ -209,6 +211,14 @@ class RtpSender:
             self._transcode(stream, buffer, size, mark, sequence, timestamp, now)
             return
         number = (sequence + self.seq_off) & 0xFFFF
+        if self._thinning is not None:
+            if self._thinning.over:
+                self._end_thinning(self.last_seq)
+                number = (sequence + self.seq_off) & 0xFFFF
+            elif not self._thinning.takes(stream.inlet.codec(mark & 0x7F), buffer.view, size, sequence):
+                return
+            else:
+                number = (number - self._thinning.packets.before(sequence)) & 0xFFFF
         if self._reorder_guard:
             self._reorder_guard -= 1
             if (number - self._switch_sequence) & 0xFFFF >= 0x8000:
@@ -277,6 +287,7 @@ class RtpSender:
         if self.kind == "video" and not is_key(codec, view, size):
             stream.inlet.request_keyframe_for(self)
             return False
+        self._end_thinning(self.last_seq)
         started = self.packets > 0
         clock = stream.clock
         self.last_seq = (self.last_seq + 1) & 0xFFFF
@@ -373,7 +384,9 @@ class RtpSender:
         """Write into `flow` (struct media_flow) how `stream` is sent here, and our numbers; the payload types
         from its to ours. None: more is done with its packets than the loop can do."""
         same = stream is self.active_source and stream.inlet.serial == self._serial and self.flow is None
-        if not same or self.bridge is not None or self.redundancy.distance or self._pictures or self._stamps:
+        if not same or self.bridge is not None or self.redundancy.distance or self._pictures:
+            return None
+        if self._stamps or self._thinning is not None:
             return None
         flow.seq_off, flow.ts_off, flow.out_ssrc = self.seq_off, self.ts_off, self.ssrc
         flow.guard, flow.switch_sequence = self._reorder_guard, self._switch_sequence
@@ -541,6 +554,29 @@ class RtpSender:
         if self.transport is not None:
             self.transport.port.choose_layers(now)
 
+    def limit_temporal_layers(self, highest: int) -> None:
+        """Leave out what is above that temporal layer, where pictures tell theirs; `ALL`: nothing."""
+        if self._thinning is not None:
+            self._thinning.limit = highest
+        elif highest < ALL and isinstance(self.active_source, RtpReceiveStream):
+            self.take_back()
+            self._thinning = Thinning(highest)
+
+    def tells_temporal_layers(self) -> bool:
+        """Whether the pictures that are sent on say which temporal layer they belong to."""
+        data, stream = self._last_forwarded(), self.active_source
+        if data is None or not isinstance(stream, RtpReceiveStream):
+            return False
+        return temporal_layer(stream.inlet.codec(data[1] & 0x7F), memoryview(data), len(data)) is not None
+
+    def _end_thinning(self, last: int) -> None:
+        """What was left out stays so; older packets than the one after `last` are not sent any more."""
+        thinning, self._thinning = self._thinning, None
+        if thinning is not None:
+            self.seq_off = (self.seq_off - thinning.packets.total) & 0xFFFF
+            self._pictures.off = (self._pictures.off - thinning.pictures.total) & 0x7FFF
+            self._switch_sequence, self._reorder_guard = (last + 1) & 0xFFFF, YOUNG
+
     def stamp_send_times(self, on: bool) -> None:
         """Whether packets carry the time at which they go out here, where they carry one at all."""
         number = self.line.extensions.get(ABS_SEND_TIME, 0) if on and self.line is not None else 0
@@ -569,7 +605,10 @@ class RtpSender:
                 self._reorder_guard and (number - self._switch_sequence) & 0xFFFF >= 0x8000
             ):
                 continue
-            data = stream.kept((number - self.seq_off) & 0xFFFF)
+            original = (number - self.seq_off) & 0xFFFF
+            if self._thinning is not None:
+                original = self._thinning.packets.original(original)
+            data = stream.kept(original)
             if data is not None:
                 self._resends += 1
                 self.resent += 1
@@ -583,6 +622,8 @@ class RtpSender:
         pt = self._pts.get(mark & 0x7F)
         if pt is None or self.line is None:
             return
+        if self._thinning is not None:
+            self._thinning.line_up(self.line.codec(pt), view, size)
         if self._pictures:
             self._pictures.rewrite(view, size)
         if self._extensions is not None and view[0] & 0x10:

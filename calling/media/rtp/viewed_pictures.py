@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calling.media.rtp.layer_choice import Link, Picture, Quality, choose, next_step
+from calling.media.rtp.layer_choice import MARGIN, Link, Picture, Quality, choose, next_step, thinned
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
+from calling.media.rtp.temporal_layers import ALL
 
 MEASURED = 0.4  # seconds over which what is sent is measured at least
 FEW = 20  # packets of which no share is told
@@ -52,15 +53,12 @@ class ViewedPictures:
     def choose(self, now: float) -> None:
         """Give every sender the layer that it should have now."""
         shown = self._shown()
-        layered = [
-            (sender, source)
-            for sender, source in shown
-            if source.simulcast is not None and source.simulcast.live
-        ]
-        if not layered:
+        if not any(_scales(sender, source) for sender, source in shown):
             if self.link is not None:
                 self.link = None
                 self._stamp(False)
+                for sender, _ in shown:
+                    sender.limit_temporal_layers(ALL)
             return
         if self.link is None:
             self.link = Link(now)
@@ -69,9 +67,12 @@ class ViewedPictures:
         pictures = [_picture(sender, source) for sender, source in shown]
         self.link.carries(self._rate(now), now)
         chosen = choose(pictures, self.link.budget)
-        if self.link.probe(next_step(pictures, chosen), now):
+        limits = thinned(pictures, chosen, self.link.budget)
+        if self.link.probe(_more(pictures, chosen, limits), now):
             chosen = choose(pictures, self.link.budget)
-        for (sender, source), place in zip(shown, chosen, strict=True):
+            limits = thinned(pictures, chosen, self.link.budget)
+        for (sender, source), place, limit in zip(shown, chosen, limits, strict=True):
+            sender.limit_temporal_layers(ALL if limit is None else limit)
             if source.simulcast is not None and source.simulcast.live:
                 source.show_layer(sender, source.simulcast.live[place])
 
@@ -103,9 +104,24 @@ class ViewedPictures:
         return self._sent
 
 
+def _scales(sender: RtpSender, source: RtpReceiver) -> bool:
+    """Whether a viewer can be sent less of that picture. Of one in one stream, where others see it too: to
+    one viewer's link its sender adapts."""
+    if source.simulcast is not None:
+        return bool(source.simulcast.live)
+    return len(source.sinks) > 1 and sender.tells_temporal_layers()
+
+
+def _more(pictures: list[Picture], chosen: tuple[int, ...], limits: tuple[int | None, ...]) -> float | None:
+    """Bits per second that the next better choice needs."""
+    if any(limit is not None for limit in limits):
+        return sum(picture.rate(0) for picture in pictures) * MARGIN
+    return next_step(pictures, chosen)
+
+
 def _picture(sender: RtpSender, source: RtpReceiver) -> Picture:
     if source.simulcast is None or not source.simulcast.live:
-        return Picture((Quality(0, sender.rate or 1.0),))
+        return Picture((Quality(0, source.rate or 1.0),))
     live = source.simulcast.live
     wanted = source.simulcast.wanted(sender)
     place = live.index(wanted) if wanted in live else 0
