@@ -54,6 +54,7 @@ class PeerPlan:
     part: str = ""  # screen or device: a further picture of its owner
     owner: str | None = None  # the peer of the party whose picture it is
     output_volume: int = 100  # percent of what it hears in a room
+    in_room: bool = False  # its pictures have several viewers, each with a link and tiles of its own
     webrtc: bool = False  # of SIP: a browser, which is offered WebRTC and nothing else
     tells: tuple[str, ...] = ()  # of a supervisor: the peers that hear a tone when it begins
 
@@ -150,6 +151,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
         muted=leg.muted,
         digits_to=other.peer_id if other is not None and call.transfer is None else None,
         part=leg.part,
+        in_room=other is not None and other.app == "room",
         output_volume=leg.settings.output_volume,
     )
 

@@ -6,6 +6,7 @@ Reads only what the platform uses; what it does not know it leaves out. Standard
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 VIDEO_ORIENTATION = "urn:3gpp:video-orientation"
+STREAM_ID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_STREAM_ID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+RID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # RFC 8851, as long as a one-byte header extension holds
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Codec:
             return name, own.get("packetization-mode", "0"), own.get("profile-level-id", "42E01F")[:4].lower()
         if name == "telephone-event":
             return name, str(self.clock)
+        if name in ("vp9", "av1"):
+            return name, self.parameters.get("profile-id" if name == "vp9" else "profile", "0")
         return name, str(self.clock), str(self.channels)
 
 
@@ -77,6 +83,9 @@ class Section:
     bundle_only: bool = False
     crypto: list[str] = field(default_factory=list)
     ptime: int | None = None
+    # The rids of a simulcast picture (RFC 8853) that comes from whom this section describes; of ours, those
+    # that we take. In the order of preference.
+    layers: list[str] = field(default_factory=list)
     # ours only
     msid: str | None = None
     cname: str | None = None
@@ -135,6 +144,8 @@ class _Notes:
     maps: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     fmtps: dict[int, str] = field(default_factory=dict)
     feedback: dict[str, list[str]] = field(default_factory=dict)
+    rids: set[str] = field(default_factory=set)  # those that are sent
+    simulcast: list[str] = field(default_factory=list)
 
 
 def _attributes(lines: list[str]) -> list[tuple[str, str]]:
@@ -195,6 +206,19 @@ def _read_ssrc_group(notes: _Notes, value: str) -> None:
         known.append(pair)
 
 
+def _read_rid(notes: _Notes, value: str) -> None:
+    rid, direction, *_ = value.split()
+    if direction == "send" and RID.fullmatch(rid):
+        notes.rids.add(rid)
+
+
+def _read_simulcast(notes: _Notes, value: str) -> None:
+    """The first of the alternatives of each stream; one that begins paused (`~`) may be sent later."""
+    words = value.split()
+    sent = words[words.index("send") + 1]
+    notes.simulcast = [stream.partition(",")[0].removeprefix("~") for stream in sent.split(";")]
+
+
 def _read_fingerprint(notes: _Notes, value: str) -> None:
     algorithm, digest = value.split(None, 1)
     pair = algorithm.lower(), digest.strip()
@@ -242,6 +266,8 @@ _READERS: dict[str, Callable[[_Notes, str], None]] = {
     "bundle-only": _flag("bundle_only"),
     "crypto": lambda notes, value: notes.section.crypto.append(value),
     "ptime": _read_ptime,
+    "rid": _read_rid,
+    "simulcast": _read_simulcast,
 }
 
 
@@ -257,6 +283,7 @@ def _section(index: int, session: list[str], block: list[str]) -> Section:
     section.host = next((host for host in map(_host, [*reversed(block), *reversed(session)]) if host), "")
     if kind in ("audio", "video"):
         section.codecs = _codecs(notes)
+    section.layers = [rid for rid in dict.fromkeys(notes.simulcast) if rid in notes.rids]
     return section
 
 
@@ -321,7 +348,9 @@ def _lines(section: Section, family: str) -> list[str]:
     if section.fingerprints:
         lines.append(f"a=setup:{section.setup}")
     lines += [f"a=crypto:{line}" for line in section.crypto]
-    lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
+    for uri, number in section.extensions.items():
+        only = "/recvonly" if uri in (STREAM_ID, REPAIRED_STREAM_ID) else ""  # we send one stream of each
+        lines.append(f"a=extmap:{number}{only} {uri}")
     lines.append(f"a={section.direction}")
     if section.msid and section.direction in ("sendrecv", "sendonly"):
         lines.append(f"a=msid:{section.msid}")
@@ -339,4 +368,7 @@ def _lines(section: Section, family: str) -> list[str]:
         lines.append(f"a=ptime:{section.ptime}")
     lines += [f"a=ssrc-group:FID {first} {second}" for first, second in section.rtx_pairs]
     lines += [f"a=ssrc:{ssrc} cname:{section.cname}" for ssrc in section.ssrcs if section.cname]
+    if section.layers:
+        lines += [f"a=rid:{rid} recv" for rid in section.layers]
+        lines.append("a=simulcast:recv " + ";".join(section.layers))
     return lines

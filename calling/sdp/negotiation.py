@@ -10,16 +10,28 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 
-from calling.sdp.model import ABS_SEND_TIME, AUDIO_LEVEL, MID, VIDEO_ORIENTATION, Codec, Section
+from calling.sdp.model import (
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    MID,
+    REPAIRED_STREAM_ID,
+    STREAM_ID,
+    VIDEO_ORIENTATION,
+    Codec,
+    Section,
+)
 
 AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
-VIDEO_NAMES = ("vp8", "h264")
+VIDEO_NAMES = ("vp8", "h264", "vp9", "av1")
+CHOSEN_NAMES = ("vp9", "av1")  # no browser lists one of these first unless its page says so
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 KEPT_EXTENSIONS = {
     "audio": (AUDIO_LEVEL, MID),
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
 }
 RED = 63  # its payload type in our offers
+STREAM_IDS = (STREAM_ID, REPAIRED_STREAM_ID)  # agreed for pictures in layers alone
+MAX_LAYERS = 3  # browsers send no more; further ones are refused
 MAX_EXTENSION_ID = 14  # RFC 8285: one-byte headers
 
 
@@ -39,6 +51,7 @@ class Transceiver:
     extensions: dict[str, int] = field(default_factory=dict)
     remote_ssrcs: list[int] = field(default_factory=list)
     remote_rtx: dict[int, int] = field(default_factory=dict)  # RTX ssrc -> ssrc
+    layers: tuple[str, ...] = ()  # rids of the simulcast layers that come in (RFC 8853); () for one stream
     rejected: bool = False
     ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
     rtx_ssrc: int = field(default_factory=lambda: secrets.randbits(31) | 1)
@@ -69,10 +82,26 @@ def wish(section: Section, prefer: str) -> str | None:
     """What a device's section is to be ordered by: `prefer`, or None for its own order.
 
     Browsers list Opus first unless their page says otherwise; another first format is a choice of the
-    client's (setCodecPreferences, `preferredAudioCodecs`), which counts more than ours.
+    client's (setCodecPreferences, `preferredAudioCodecs`), which counts more than ours. So is VP9 or AV1
+    before all other pictures.
     """
+    if section.kind == "video":
+        first = next((codec.name.lower() for codec in section.codecs if _seen(codec)), "")
+        return None if first in CHOSEN_NAMES else prefer
     spoken = _spoken(section) if section.kind == "audio" else []
     return None if spoken and spoken[0].name.lower() != "opus" else prefer
+
+
+def _seen(codec: Codec) -> bool:
+    """Whether the platform knows that format of pictures."""
+    name = codec.name.lower()
+    plain = name not in CHOSEN_NAMES or codec.key[1] == "0"  # further profiles have more bits or colours
+    return name in VIDEO_NAMES and codec.clock == 90000 and plain
+
+
+def _simple(codec: Codec) -> bool:
+    name = codec.name.lower()
+    return name == "vp8" or (name == "h264" and codec.key[2].startswith("42"))
 
 
 def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int, int], dict[int, int]]:
@@ -88,9 +117,10 @@ def choose(section: Section, prefer: str | None) -> tuple[list[Codec], dict[int,
         if known and not events:  # Asterisk lists events of 8 kHz beside Opus alone, and sends them
             events = {codec.clock: codec.pt for codec in listed if codec.clock == 8000}
         return known, events, {}
-    known = [codec for codec in section.codecs if codec.name.lower() in VIDEO_NAMES and codec.clock == 90000]
-    simple = [codec for codec in known if codec.name.lower() == "vp8" or codec.key[2].startswith("42")]
-    known = _ordered(simple or known, prefer)[:8]
+    known = [codec for codec in section.codecs if _seen(codec)]
+    if any(_simple(codec) for codec in known):
+        known = [codec for codec in known if _simple(codec) or codec.name.lower() in CHOSEN_NAMES]
+    known = _ordered(known, prefer)[:8]
     pts = {codec.pt for codec in known}
     rtx: dict[int, int] = {}
     for codec in section.codecs:
@@ -148,7 +178,9 @@ def translation(source: Transceiver, target: Transceiver) -> tuple[dict[int, int
     numbers = {
         number: target.extensions[uri]
         for uri, number in source.extensions.items()
-        if uri in target.extensions and (uri != MID or target.mid == source.mid)
+        if uri in target.extensions
+        and uri not in STREAM_IDS  # what goes out is one stream, whichever layers it is made of
+        and (uri != MID or target.mid == source.mid)
     }
     same = all(number == new for number, new in numbers.items()) and len(numbers) == len(source.extensions)
     return pts, None if same else numbers
@@ -166,13 +198,26 @@ def usable(section: Section) -> bool:
     return section.kind in KEPT_EXTENSIONS and not section.rejected and bool(choose(section, None)[0])
 
 
+def layers_of(section: Section) -> tuple[str, ...]:
+    """The layers of a picture that can be told from each other as they come, () where there are not two."""
+    told = [uri for uri in (MID, STREAM_ID) if 1 <= section.extensions.get(uri, 0) <= MAX_EXTENSION_ID]
+    layers = tuple(section.layers[:MAX_LAYERS])
+    return layers if section.kind == "video" and len(layers) > 1 and len(told) == 2 else ()
+
+
 def settle(
-    line: Transceiver | None, section: Section, sends: bool, receives: bool, prefer: str | None
+    line: Transceiver | None,
+    section: Section,
+    sends: bool,
+    receives: bool,
+    prefer: str | None,
+    layered: bool = False,
 ) -> Transceiver:
     """The agreed line for a remote section, made anew; the SSRCs are those of `line` (renegotiation).
 
-    sends / receives: what this side wants; the remote direction narrows it. `line` stays as it is, so that
-    an offer that turns out to be of no use changes nothing.
+    sends / receives: what this side wants; the remote direction narrows it. layered: whether a picture may
+    come in several layers. `line` stays as it is, so that an offer that turns out to be of no use changes
+    nothing.
     """
     codecs, events, rtx = choose(section, prefer)
     same = line is not None and line.kind == section.kind
@@ -186,7 +231,8 @@ def settle(
     fresh.sends = not fresh.rejected and sends and section.direction in ("sendrecv", "recvonly")
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
-    kept = KEPT_EXTENSIONS.get(section.kind, ())
+    fresh.layers = layers_of(section) if layered and fresh.receives else ()
+    kept = KEPT_EXTENSIONS.get(section.kind, ()) + (STREAM_IDS if fresh.layers else ())
     fresh.extensions = {
         uri: number
         for uri, number in section.extensions.items()
@@ -218,6 +264,7 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
     section.extensions = dict(line.extensions)
     section.rtcp_mux = True
     section.cname = cname
+    section.layers = list(line.layers)
     section.msid = f"{stream} {stream}-{line.kind}{line.index}"
     section.ssrcs = [line.ssrc]
     if line.rtx:

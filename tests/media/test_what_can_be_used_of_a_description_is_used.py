@@ -191,7 +191,7 @@ BROWSERS = [
     "a=candidate:H-c0a8:1 1 udp 2130706431 192.0.2.10 5000 typ host\r\n",
     "a=candidate:" + "f" * 40 + " 1 udp 2130706431 192.0.2.10 5000 typ host\r\n",
     "a=candidate:1 1 udp 1 192.0.2.1 99999 typ host\r\n",
-    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 AV1/90000\r\na=mid:v\r\n" + ICE,
+    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H263/90000\r\na=mid:v\r\n" + ICE,
     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n",
 ]
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from calling.media.aiortc_private import WorkerCertificate
 from calling.outbound_http import url_guard
+from calling.sdp.negotiation import VIDEO_NAMES
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class MediaConfig:
 
     def preferring(self, codec: str) -> MediaConfig:
         """The same with that codec first among those of its kind."""
-        if codec.lower() in ("vp8", "h264"):
+        if codec.lower() in VIDEO_NAMES:
             return replace(self, prefer_video=codec)
         return replace(self, prefer=codec)
 

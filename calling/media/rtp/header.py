@@ -1,6 +1,7 @@
 """Bytes of RTP headers and video payload descriptors, read and rewritten in place. Pure.
 
-RFC 3550 section 5.1, RFC 8285 (one-byte extensions), RFC 7741 (VP8), RFC 6184 (H.264). Functions take a
+RFC 3550 section 5.1, RFC 8285 (one-byte extensions), RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H.264), and
+AOMedia's payload format of AV1. Functions take a
 writable view and the packet length; a malformed packet yields None or is left as it is, never an error.
 """
 
@@ -122,11 +123,13 @@ def add_extension(view: memoryview, size: int, added: bytes) -> int:
 class Vp8Descriptor:
     """Where the changeable fields of a VP8 payload descriptor stand (RFC 7741 section 4.2)."""
 
-    __slots__ = ("key", "picture", "picture_at", "start", "tl0", "tl0_at", "wide")
+    __slots__ = ("at", "key", "layer", "picture", "picture_at", "start", "sync", "tl0", "tl0_at", "wide")
 
     def __init__(self) -> None:
-        self.key = self.start = self.wide = False
+        self.key = self.start = self.sync = self.wide = False
+        self.layer = -1  # the temporal one; sync: it refers to the lowest layer alone
         self.picture = self.picture_at = self.tl0 = self.tl0_at = -1
+        self.at = 0  # where the picture itself begins
 
 
 def vp8(view: memoryview, at: int, end: int) -> Vp8Descriptor | None:
@@ -161,9 +164,63 @@ def vp8(view: memoryview, at: int, end: int) -> Vp8Descriptor | None:
             found.tl0_at, found.tl0 = at, view[at]
             at += 1
         if flags & 0x30:
+            if flags & 0x20 and at < end:
+                found.layer, found.sync = view[at] >> 6, bool(view[at] & 0x20)
             at += 1
     found.key = found.start and at < end and not view[at] & 0x01
+    found.at = at
     return found
+
+
+def vp8_width(view: memoryview, at: int, end: int) -> int:
+    """The width in pixels that a VP8 key frame says which begins with the payload at `at` (RFC 6386 section
+    9.1), 0 for anything else."""
+    found = vp8(view, at, end)
+    if found is None or not found.key or found.at + 8 > end:
+        return 0
+    start = found.at + 3
+    whole = view[start] == 0x9D and view[start + 1] == 0x01 and view[start + 2] == 0x2A
+    return (view[start + 4] & 0x3F) << 8 | view[start + 3] if whole else 0
+
+
+def stamp_send_time(view: memoryview, size: int, number: int, now: float) -> None:
+    """Write the send time (abs-send-time, seconds as 6.18 bits) into the extension of that number, if it is
+    there."""
+    found = extension(view, size, number)
+    if found is not None and len(found) == 3:
+        found[:] = (int(now * 262144) & 0xFFFFFF).to_bytes(3, "big")
+
+
+def vp9_key(view: memoryview, at: int, end: int) -> bool:
+    """Whether this packet starts a picture that refers to none before it (RFC 9628 section 4.2)."""
+    if at >= end or view[at] & 0x48 != 0x08:  # the beginning of a frame, not predicted from another picture
+        return False
+    first = view[at]
+    if first & 0x20:  # layers: only the lowest spatial one can be decoded by itself
+        at += 1
+        if first & 0x80:
+            at += 2 if at < end and view[at] & 0x80 else 1
+        return at < end and not view[at] & 0x0E
+    return True
+
+
+def vp9_layer(view: memoryview, at: int, end: int) -> tuple[int, bool, bool] | None:
+    """(temporal layer, whether that layer may be entered here, whether a picture begins) of a VP9 packet,
+    None where it does not tell."""
+    if at >= end or not view[at] & 0x20:
+        return None
+    first = view[at]
+    at += 1
+    if first & 0x80:
+        at += 2 if at < end and view[at] & 0x80 else 1
+    if at >= end:
+        return None
+    return view[at] >> 5, bool(view[at] & 0x10), bool(first & 0x08) and not view[at] & 0x0E
+
+
+def av1_key(view: memoryview, at: int, end: int) -> bool:
+    """Whether this packet is the first of a coded video sequence (the N bit of the aggregation header)."""
+    return at < end and view[at] & 0x88 == 0x08
 
 
 def h264_key(view: memoryview, at: int, end: int) -> bool:

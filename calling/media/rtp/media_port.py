@@ -18,6 +18,7 @@ from calling.media.rtp.sender import DigitStep, RtpSender, Source
 from calling.media.rtp.ticker import ticker
 from calling.media.rtp.timer_wheel import wheel
 from calling.media.rtp.transport import RtpTransport
+from calling.media.rtp.viewed_pictures import ViewedPictures
 from calling.sdp.negotiation import Transceiver
 
 CONSENT_EVERY = 4.0
@@ -59,6 +60,7 @@ class MediaPort:
         self._lost: set[str] = set()
         self._inlets = [self.audio_in, self.video_in]
         self._outlets = [self.audio_out, self.video_out]
+        self.pictures = ViewedPictures(self._outlets)
         self._odd = False
         self._consent_due = 0.0
         self._stats_due = 0.0
@@ -81,6 +83,7 @@ class MediaPort:
         outlets = self._outlets[1:]
         if 0 <= window < len(outlets):
             outlets[window].attach_source(source.source("video") if source is not None else None)
+            self.pictures.choose(monotonic())
 
     def mute(self, kinds: frozenset[str] | set[str]) -> None:
         """Nobody gets these kinds from this leg until the next call without them."""
@@ -123,6 +126,10 @@ class MediaPort:
                 self._digit_base = self.audio_out.event_base() - offset
             self.audio_out.send_event(payload, self._digit_base, offset, marker)
         return True
+
+    def choose_layers(self, now: float) -> None:
+        """Pictures that this leg sees come in other layers than before."""
+        self.pictures.choose(now)
 
     # --- lines
 
@@ -186,6 +193,7 @@ class MediaPort:
                 self.signal(Connected())
             for outlet in self.outlets():
                 outlet.on_pli()
+            self.pictures.choose(now)
 
     def failed(self, why: PeerFailed) -> None:
         self.up = False
@@ -228,6 +236,7 @@ class MediaPort:
                 outlet.on_second()
         if not self.up:
             return
+        self.pictures.choose(now)
         self._check_consent(now)
         self._odd = not self._odd
         for transport in self.transports:

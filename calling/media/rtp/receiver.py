@@ -14,9 +14,10 @@ import clock
 from calling.media.codecs.opus import opus_samples
 from calling.media.codecs.order import AHEAD, Order, Restarts
 from calling.media.rtp.bitrate import BitrateLimit
-from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset
+from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset, vp8_width
 from calling.media.rtp.lent import Lent
 from calling.media.rtp.red import Arrivals, blocks, primary
+from calling.media.rtp.simulcast import Layer, Simulcast
 from calling.media.rtp.telephone_event import DigitListener
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
@@ -54,6 +55,9 @@ class Sink(Protocol):
 
     def renew(self) -> None:
         """Packets were held back and come again."""
+
+    def layers_changed(self, now: float) -> None:
+        """Other layers of the source's picture come than before."""
 
 
 class Tap(Protocol):
@@ -124,7 +128,7 @@ class RtpReceiveStream:
 
     __slots__ = (
         "arrivals", "base", "born", "clock", "cycles", "digits", "flow", "inlet", "jitter", "last_at",
-        "last_ts", "missing", "octets", "packets", "prior_expected", "prior_received", "recovered",
+        "last_ts", "layer", "missing", "octets", "packets", "prior_expected", "prior_received", "recovered",
         "restarts", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
     )  # fmt: skip
 
@@ -149,6 +153,7 @@ class RtpReceiveStream:
         self.digits: DigitListener | None = None  # made at the first event
         self.arrivals: Arrivals | None = None  # made at the first redundant packet
         self.flow: Forwarded | None = None  # while it is forwarded without Python
+        self.layer: Layer[Sink] | None = None  # which layer of a simulcast picture it is
         self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
 
     @property
@@ -283,11 +288,11 @@ class RtpReceiveStream:
         return entry[1] if entry is not None and entry[0] == sequence else None
 
     def _gap(self, sequence: int, step: int, now: float) -> None:
-        if not self.inlet.nacks:
+        if not self.inlet.nacks or (self.layer is not None and not self.layer.viewers):
             return
         if step > NACK_MAX:
             self.missing.clear()
-            self.inlet.request_keyframe()
+            self.inlet.request_keyframe(self)
             return
         for back in range(1, step):
             self.missing[(sequence - back) & 0xFFFF] = (0, 0.0)
@@ -332,6 +337,9 @@ class RtpReceiver:
         self.serial = 0  # grows with each agreed line, so that outlets forget their maps
         self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
         self.limit = BitrateLimit()
+        self.rate = 0.0  # bits per second of what came before the last report
+        self.simulcast: Simulcast[Sink] | None = None  # of a picture that comes in several layers
+        self._rids: dict[int, str] = {}  # SSRC -> rid, also of former associations
         self.counted = (0, 0, 0)  # octets, expected, packets at the last report
         self._past = (0, 0, 0)  # the same of streams that were forgotten
         self.watched = 0  # packets at the last beat
@@ -350,6 +358,10 @@ class RtpReceiver:
         if transport is not self.transport:
             self.streams = {}  # another association: its numbers begin anew
             self.counted = self._past = (0, 0, 0)
+            self.simulcast = None
+        layers = line.layers if line is not None else ()
+        if layers != (self.simulcast.rids if self.simulcast is not None else ()):
+            self._set_layers(layers)
         self.line, self.transport = line, transport
         self.serial += 1
         self._codecs = {codec.pt: codec for codec in line.codecs} if line else {}
@@ -361,11 +373,31 @@ class RtpReceiver:
         self.level_id = line.extensions.get(AUDIO_LEVEL, 0) if line else 0
         self.nacks = bool(line) and any("nack" in codec.feedback for codec in line.codecs) if line else False
 
+    def _set_layers(self, rids: tuple[str, ...]) -> None:
+        """Other layers were agreed, or none; streams under way stay what they are, as far as they can."""
+        self.simulcast = Simulcast(rids) if rids else None
+        for stream in self.streams.values():
+            rid = self._rids.get(stream.ssrc)
+            known = self.simulcast is not None and rid in rids
+            stream.layer = self.simulcast.begin(rid, stream) if self.simulcast and rid and known else None
+
     def codec(self, pt: int) -> Codec | None:
         return self._codecs.get(pt)
 
-    def stream(self, ssrc: int, sequence: int, pt: int) -> RtpReceiveStream:
-        """The stream of that SSRC, made at its first packet."""
+    def stream(self, ssrc: int, sequence: int, pt: int, rid: str | None = None) -> RtpReceiveStream | None:
+        """The stream of that SSRC, made at its first packet. Of a picture in layers, None while it is not
+        known which it is."""
+        if self.simulcast is not None and ssrc not in self.streams:
+            rid = rid or self._rids.get(ssrc)
+            if rid not in self.simulcast.rids:
+                return None
+            self._rids[ssrc] = rid
+            stream = self._stream(ssrc, sequence, pt)
+            stream.layer = self.simulcast.begin(rid, stream)
+            return stream
+        return self._stream(ssrc, sequence, pt)
+
+    def _stream(self, ssrc: int, sequence: int, pt: int) -> RtpReceiveStream:
         found = self.streams.get(ssrc)
         if found is None:
             codec = self._codecs.get(pt)
@@ -381,6 +413,8 @@ class RtpReceiver:
             del self.streams[stream.ssrc]
             octets, expected, packets = self._past
             self._past = octets + stream.octets, expected + stream.expected, packets + stream.packets
+            if self.simulcast is not None and stream.layer is not None:
+                self.simulcast.end(stream.layer)
 
     def totals(self) -> tuple[int, int, int]:
         """(octets, packets expected, packets received) of all streams since the association began."""
@@ -390,6 +424,11 @@ class RtpReceiver:
             expected += stream.expected
             packets += stream.packets
         return octets, expected, packets
+
+    def of_layer(self, rid: str) -> RtpReceiveStream | None:
+        """The stream of that layer."""
+        found = (each for each in self.streams.values() if each.layer is not None and each.layer.rid == rid)
+        return next(found, None)
 
     def current(self) -> RtpReceiveStream | None:
         """The stream that sent last."""
@@ -405,19 +444,46 @@ class RtpReceiver:
 
     def only_relays(self, sink: Sink) -> bool:
         """Whether nothing else is done with packets than to hand them to that sink."""
-        return self.sinks == (sink,) and not self.taps and self.filter is None and not self.muted
+        alone = self.sinks == (sink,) and self.simulcast is None
+        return alone and not self.taps and self.filter is None and not self.muted
 
     def attach(self, sink: Sink) -> None:
         self.take_back()
         if sink not in self.sinks:
             self.sinks = (*self.sinks, sink)
-        if self.kind == "video":
+        if self.simulcast is not None:
+            sink.layers_changed(monotonic())
+        elif self.kind == "video":
             self.request_keyframe()
 
     def detach(self, sink: Sink) -> None:
         self.take_back()
         self.sinks = tuple(one for one in self.sinks if one is not sink)
         self.bitrate_limits.pop(sink, None)
+        if self.simulcast is not None:
+            self.simulcast.leave(sink)
+
+    def show_layer(self, sink: Sink, layer: Layer[Sink]) -> None:
+        """That sink gets that layer from its next key frame on."""
+        if self.simulcast is not None and self.simulcast.want(sink, layer):
+            self._ask_layer(layer)
+
+    def _layered(
+        self, stream: RtpReceiveStream, layer: Layer[Sink], view: memoryview, size: int, mark: int, now: float
+    ) -> tuple[Sink, ...]:
+        """A packet of a layer came: who gets it."""
+        simulcast = self.simulcast
+        if simulcast is None:
+            return ()
+        if stream.last_ts != layer.timestamp:  # a picture begins
+            simulcast.picture(layer, stream.last_ts)
+            codec, at = self._codecs.get(mark & 0x7F), payload_offset(view, size)
+            if codec is not None and at is not None and codec.name.lower() == "vp8":
+                layer.width = vp8_width(view, at, payload_end(view, size)) or layer.width
+            if simulcast.look(now):
+                for sink in self.sinks:
+                    sink.layers_changed(now)
+        return layer.viewers
 
     def tap(self, tap: Tap) -> None:
         self.take_back()
@@ -468,6 +534,8 @@ class RtpReceiver:
         if self.taps:
             self.tap_packet(buffer.view, size, mark, sequence, timestamp)
         sinks = self.sinks
+        if stream.layer is not None:
+            sinks = self._layered(stream, stream.layer, buffer.view, size, mark, now)
         if len(sinks) == 1:
             sinks[0].relay(stream, buffer, size, mark, sequence, timestamp, now)
         elif sinks:
@@ -524,14 +592,32 @@ class RtpReceiver:
         """The round trip to the device in seconds, 0 while it is not known."""
         return self.transport.rtt() if self.transport is not None else 0.0
 
-    def request_keyframe(self) -> None:
-        """Ask the source for a key frame, at most once a second."""
+    def request_keyframe(self, stream: RtpReceiveStream | None = None) -> None:
+        """Ask the source for a key frame (of that stream), at most once a second; of a picture in layers, of
+        each that somebody sees."""
+        if self.simulcast is not None:
+            for layer in self.simulcast.layers.values():
+                if layer.viewers and (stream is None or layer.stream is stream):
+                    self._ask_layer(layer)
+            return
         now = monotonic()
-        stream = self.current()
+        stream = stream or self.current()
         if self.transport is None or self.line is None or stream is None or now - self._key_at < KEY_EVERY:
             return
         self._key_at = now
         self.transport.request_keyframe(self.line, stream.ssrc)
+
+    def request_keyframe_for(self, sink: Sink) -> None:
+        """Ask for a key frame of what that sink sees, or is to see."""
+        layer = self.simulcast.wanted(sink) if self.simulcast is not None else None
+        if layer is not None:
+            self._ask_layer(layer)
+        else:
+            self.request_keyframe()
+
+    def _ask_layer(self, layer: Layer[Sink]) -> None:
+        if self.transport is not None and self.line is not None and layer.may_ask(monotonic()):
+            self.transport.request_keyframe(self.line, layer.stream.ssrc)
 
     def send_nack(self, stream: RtpReceiveStream, now: float) -> None:
         if self.transport is not None and self.line is not None:

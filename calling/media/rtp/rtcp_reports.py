@@ -14,6 +14,7 @@ from calling.media.rtp import rtcp
 from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
+from calling.media.rtp.viewed_pictures import ViewedPictures
 
 NTP_ORIGIN = clock.time() - clock.monotonic()  # one steady clock for everything this process says
 REMB_LIFE = 5.0
@@ -28,6 +29,7 @@ class ReportingPort(Protocol):
     audio_out: RtpSender
     video_out: RtpSender
     transports: list[RtpTransport]
+    pictures: ViewedPictures
 
     def inlets(self) -> list[RtpReceiver]: ...
     def outlets(self) -> list[RtpSender]: ...
@@ -120,17 +122,22 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
                     trip = ((now_ntp(now) >> 16 & 0xFFFFFFFF) - packet.lsr - packet.dlsr) & 0xFFFFFFFF
                     if trip < 65536 * 10:
                         outlet.rtt = trip / 65536
+                if outlet.kind == "video":
+                    port.pictures.reported(packet.fraction, outlet.rtt, now)
         elif isinstance(packet, rtcp.KeyWanted):
             if packet.media_ssrc in outlets:
                 outlets[packet.media_ssrc].on_pli()
         elif isinstance(packet, rtcp.Nack):
             if packet.media_ssrc in outlets:
                 outlets[packet.media_ssrc].resend(packet.sequences)
+                port.pictures.missed(len(packet.sequences), now)
         elif isinstance(packet, rtcp.Remb):
             for ssrc in packet.ssrcs:
                 outlet = outlets.get(ssrc)
                 if outlet is not None and isinstance(outlet.source, RtpReceiver):
                     outlet.source.bitrate_limits[outlet] = packet.bitrate, now
+            if any(ssrc in outlets for ssrc in packet.ssrcs):
+                port.pictures.estimated(packet.bitrate, now)
 
 
 def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
@@ -138,6 +145,7 @@ def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
     octets, expected, packets = inlet.totals()
     before_octets, before_expected, before_packets = inlet.counted
     inlet.counted = octets, expected, packets
+    inlet.rate = 8.0 * (octets - before_octets)
     if octets == before_octets:
         return 0
     new = max(1, expected - before_expected)
@@ -145,7 +153,8 @@ def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
     viewers = [
         (told, sink.rate)
         for sink, (told, at) in inlet.bitrate_limits.items()
-        if now - at < REMB_LIFE and isinstance(sink, RtpSender)
+        # Who sees a layer of several takes what its own link carries, and slows nobody down.
+        if now - at < REMB_LIFE and isinstance(sink, RtpSender) and inlet.simulcast is None
     ]
     return inlet.limit.update(8.0 * (octets - before_octets), loss, viewers)
 

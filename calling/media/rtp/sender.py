@@ -22,18 +22,21 @@ from calling.media.rtp.header import (
     payload_end,
     payload_offset,
     renumber_extensions,
+    stamp_send_time,
 )
 from calling.media.rtp.lent import Lent
 from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
+from calling.media.rtp.temporal_layers import ALL, Thinning, temporal_layer
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter, is_key
-from calling.sdp.model import MID, Codec
+from calling.sdp.model import ABS_SEND_TIME, MID, Codec
 from calling.sdp.negotiation import Transceiver, translation
 
 # seconds of silence of a newer stream of the same device after which an older one counts again
 RETURNS = {"audio": 0.1, "video": 2.0}
+AHEAD = 90  # clock units that a picture of another layer comes after the last one at least: 1 ms
 YOUNG = 2000  # packets after a switch among which one from before it could still come late
 RESENDS_PER_SECOND = 600
 ROOM = 1400  # bytes of a packet to which an extension is still added
@@ -115,6 +118,10 @@ class RtpSender:
         self.far_fraction = self.far_jitter = 0.0  # what the far end reports
         self.far_lost = 0
         self.rtt: float | None = None
+        # the number of the extension that gets our own send time, while the far end's estimate is to cover
+        # the way from here alone; 0: the source's goes through
+        self._stamps = 0
+        self._thinning: Thinning | None = None  # while pictures are left out
         self.flow: Forwarded | None = None  # while its packets are forwarded without Python
         self._steady = 0
 
@@ -204,6 +211,14 @@ class RtpSender:
             self._transcode(stream, buffer, size, mark, sequence, timestamp, now)
             return
         number = (sequence + self.seq_off) & 0xFFFF
+        if self._thinning is not None:
+            if self._thinning.over:
+                self._end_thinning(self.last_seq)
+                number = (sequence + self.seq_off) & 0xFFFF
+            elif not self._thinning.takes(stream.inlet.codec(mark & 0x7F), buffer.view, size, sequence):
+                return
+            else:
+                number = (number - self._thinning.packets.before(sequence)) & 0xFFFF
         if self._reorder_guard:
             self._reorder_guard -= 1
             if (number - self._switch_sequence) & 0xFFFF >= 0x8000:
@@ -215,6 +230,8 @@ class RtpSender:
         pack_fields(view, FIELDS_AT, pt | mark & 0x80, number, stamp, self.ssrc)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
+        if self._stamps:
+            stamp_send_time(view, size, self._stamps, now)
         if self._mid and size < ROOM:
             size = add_extension(view, size, self._mid)
         if self.redundancy.distance and self.line is not None and pt in self.line.red:
@@ -253,7 +270,11 @@ class RtpSender:
             self._switch_sequence, self._reorder_guard = (self.last_seq + 1) & 0xFFFF, YOUNG
             return True
         before = self.active_source
-        if (
+        simulcast = stream.inlet.simulcast
+        if simulcast is not None:
+            if simulcast.wanted(self) is not stream.layer:
+                return False
+        elif (
             isinstance(before, RtpReceiveStream)
             and before.inlet is stream.inlet
             and self._older(stream, before, now)
@@ -264,13 +285,16 @@ class RtpSender:
             return True  # to be transcoded or dropped
         codec = self.line.codec(pt) if self.line else None
         if self.kind == "video" and not is_key(codec, view, size):
-            stream.inlet.request_keyframe()
+            stream.inlet.request_keyframe_for(self)
             return False
+        self._end_thinning(self.last_seq)
         started = self.packets > 0
         clock = stream.clock
         self.last_seq = (self.last_seq + 1) & 0xFFFF
         if started:
-            self.last_ts = (self.last_ts + max(1, int((now - self.last_at) * clock))) & 0xFFFFFFFF
+            ahead = self._ahead(before, stream, timestamp)
+            ahead = max(1, int((now - self.last_at) * clock)) if ahead is None else ahead
+            self.last_ts = (self.last_ts + ahead) & 0xFFFFFFFF
         self.seq_off = (self.last_seq - sequence) & 0xFFFF
         self.ts_off = (self.last_ts - timestamp) & 0xFFFFFFFF
         self._switch_sequence, self._reorder_guard = self.last_seq, YOUNG
@@ -278,7 +302,23 @@ class RtpSender:
             self._pictures.follow(self._last_forwarded(), codec, view, size)
         self.drop_bridge()
         self.active_source = stream
+        if simulcast is not None and stream.layer is not None:
+            simulcast.shown(self, stream.layer)
         return True
+
+    def _ahead(self, before: object, stream: RtpReceiveStream, timestamp: int) -> int | None:
+        """How far behind the last timestamp sent another layer of the same picture goes on, by what both
+        sender reports say of one clock; None where they do not."""
+        if not isinstance(before, RtpReceiveStream) or before.inlet is not stream.inlet:
+            return None
+        if stream.layer is None or not before.sr_at or not stream.sr_at:
+            return None
+        between = ((stream.sr_ntp - before.sr_ntp) * stream.clock) >> 32
+        change = stream.sr_rtp - before.sr_rtp - between
+        ahead = (timestamp - change + self.ts_off - self.last_ts) & 0xFFFFFFFF
+        if ahead >= 0x80000000:
+            ahead -= 0x100000000
+        return max(AHEAD, ahead) if abs(ahead) < 2 * stream.clock else None
 
     def _older(self, stream: RtpReceiveStream, before: RtpReceiveStream, now: float) -> bool:
         """A device that changed its SSRC: the newer stream counts, until it falls silent."""
@@ -345,6 +385,8 @@ class RtpSender:
         from its to ours. None: more is done with its packets than the loop can do."""
         same = stream is self.active_source and stream.inlet.serial == self._serial and self.flow is None
         if not same or self.bridge is not None or self.redundancy.distance or self._pictures:
+            return None
+        if self._stamps or self._thinning is not None:
             return None
         flow.seq_off, flow.ts_off, flow.out_ssrc = self.seq_off, self.ts_off, self.ssrc
         flow.guard, flow.switch_sequence = self._reorder_guard, self._switch_sequence
@@ -507,8 +549,45 @@ class RtpSender:
 
     # --- what the far end asks for
 
+    def layers_changed(self, now: float) -> None:
+        """Other layers of the source's picture come than before."""
+        if self.transport is not None:
+            self.transport.port.choose_layers(now)
+
+    def limit_temporal_layers(self, highest: int) -> None:
+        """Leave out what is above that temporal layer, where pictures tell theirs; `ALL`: nothing."""
+        if self._thinning is not None:
+            self._thinning.limit = highest
+        elif highest < ALL and isinstance(self.active_source, RtpReceiveStream):
+            self.take_back()
+            self._thinning = Thinning(highest)
+
+    def tells_temporal_layers(self) -> bool:
+        """Whether the pictures that are sent on say which temporal layer they belong to."""
+        data, stream = self._last_forwarded(), self.active_source
+        if data is None or not isinstance(stream, RtpReceiveStream):
+            return False
+        return temporal_layer(stream.inlet.codec(data[1] & 0x7F), memoryview(data), len(data)) is not None
+
+    def _end_thinning(self, last: int) -> None:
+        """What was left out stays so; older packets than the one after `last` are not sent any more."""
+        thinning, self._thinning = self._thinning, None
+        if thinning is not None:
+            self.seq_off = (self.seq_off - thinning.packets.total) & 0xFFFF
+            self._pictures.off = (self._pictures.off - thinning.pictures.total) & 0x7FFF
+            self._switch_sequence, self._reorder_guard = (last + 1) & 0xFFFF, YOUNG
+
+    def stamp_send_times(self, on: bool) -> None:
+        """Whether packets carry the time at which they go out here, where they carry one at all."""
+        number = self.line.extensions.get(ABS_SEND_TIME, 0) if on and self.line is not None else 0
+        if number != self._stamps:
+            self.take_back()
+            self._stamps = number
+
     def on_pli(self) -> None:
-        if self.source is not None:
+        if isinstance(self.source, RtpReceiver):
+            self.source.request_keyframe_for(self)
+        elif self.source is not None:
             self.source.request_keyframe()
 
     def resend(self, numbers: tuple[int, ...]) -> None:
@@ -526,7 +605,10 @@ class RtpSender:
                 self._reorder_guard and (number - self._switch_sequence) & 0xFFFF >= 0x8000
             ):
                 continue
-            data = stream.kept((number - self.seq_off) & 0xFFFF)
+            original = (number - self.seq_off) & 0xFFFF
+            if self._thinning is not None:
+                original = self._thinning.packets.original(original)
+            data = stream.kept(original)
             if data is not None:
                 self._resends += 1
                 self.resent += 1
@@ -540,10 +622,14 @@ class RtpSender:
         pt = self._pts.get(mark & 0x7F)
         if pt is None or self.line is None:
             return
+        if self._thinning is not None:
+            self._thinning.line_up(self.line.codec(pt), view, size)
         if self._pictures:
             self._pictures.rewrite(view, size)
         if self._extensions is not None and view[0] & 0x10:
             renumber_extensions(view, size, self._extensions)
+        if self._stamps:
+            stamp_send_time(view, size, self._stamps, monotonic())
         if self._mid and size < ROOM:
             size = add_extension(view, size, self._mid)
         stamp = (timestamp + self.ts_off) & 0xFFFFFFFF

@@ -17,7 +17,7 @@ from calling.media.rtp.events import Flood, PeerFailed, Signal
 from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
 from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, Sink, monotonic
 from calling.media.rtp.timer_wheel import wheel
-from calling.sdp.model import MID
+from calling.sdp.model import MID, REPAIRED_STREAM_ID, STREAM_ID
 from calling.sdp.negotiation import Transceiver
 
 # SSRCs of one transport at once (docs/security.md#r21); one that fell silent makes room for a new one
@@ -52,6 +52,9 @@ class PortEvents(Protocol):
 
     def send_digits(self, digits: str) -> bool:
         """Send digits to this leg; False: there is no way."""
+
+    def choose_layers(self, now: float) -> None:
+        """Pictures that this leg sees come in other layers than before."""
 
     def connected(self) -> None:
         """A transport is ready."""
@@ -155,9 +158,11 @@ class RtpTransport(ABC):
             return None
         line = self._line_of(ssrc, pt, size)
         inlet = self.port.inlet_of(line) if line is not None else None
-        if inlet is None:
+        if inlet is None or line is None:
             return None
-        stream = inlet.stream(ssrc, sequence, pt)
+        stream = inlet.stream(ssrc, sequence, pt, self._rid(line, STREAM_ID, size))
+        if stream is None:
+            return None
         self.streams[ssrc] = stream
         self.port.first_packet(inlet)
         return stream
@@ -178,6 +183,12 @@ class RtpTransport(ABC):
         del self.streams[oldest.ssrc]
         oldest.inlet.forget(oldest)
         return True
+
+    def _rid(self, line: Transceiver, uri: str, size: int) -> str | None:
+        """The layer that the packet in the buffer says it belongs to."""
+        number = line.extensions.get(uri) if line.layers else None
+        found = extension(self.buffer.view, size, number) if number else None
+        return bytes(found).decode(errors="replace") if found is not None else None
 
     def _line_of(self, ssrc: int, pt: int, size: int) -> Transceiver | None:
         lines = [line for line in self.lines if line.receives]
@@ -208,7 +219,15 @@ class RtpTransport(ABC):
             inlet = self.port.inlet_of(line)
             at, end = payload_offset(view, size), payload_end(view, size)
             main = self.rtx_map.get(ssrc) or line.remote_rtx.get(ssrc)
-            stream = inlet.streams.get(main) if inlet and main else (inlet.current() if inlet else None)
+            rid = self._rid(line, REPAIRED_STREAM_ID, size)
+            if inlet is None:
+                stream = None
+            elif rid is not None:
+                stream = inlet.of_layer(rid)
+            elif main:
+                stream = inlet.streams.get(main)
+            else:
+                stream = inlet.current() if not line.layers else None
             if stream is None or at is None or end - at < 3:
                 return  # an empty one is bandwidth probing
             sequence = view[at] << 8 | view[at + 1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from calling.media.rtp.header import h264_key, payload_end, payload_offset, vp8
+from calling.media.rtp.header import av1_key, h264_key, payload_end, payload_offset, vp8, vp9_key
 from calling.sdp.model import Codec
 
 
@@ -17,10 +17,16 @@ def is_key(codec: Codec | None, view: memoryview, size: int) -> bool:
     at = payload_offset(view, size)
     if at is None or codec is None:
         return False
-    if codec.name.lower() == "vp8":
-        found = vp8(view, at, payload_end(view, size))
-        return found is not None and found.key
-    return h264_key(view, at, payload_end(view, size))
+    end = payload_end(view, size)
+    match codec.name.lower():
+        case "vp8":
+            found = vp8(view, at, end)
+            return found is not None and found.key
+        case "vp9":
+            return vp9_key(view, at, end)
+        case "av1":
+            return av1_key(view, at, end)
+    return h264_key(view, at, end)
 
 
 class Vp8Rewriter:

@@ -132,6 +132,7 @@ class SessionPeer:
         codec = self.session.picture_codec(plan.peer_id, plan.call_id)
         if codec is not None:
             self.peer.prefer(codec)
+        self.peer.layered = plan.in_room
         if plan.mode is PeerMode.OFFER:
             if made and plan.serial > 1:
                 self.peer.associate_anew()

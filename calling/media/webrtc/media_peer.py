@@ -48,6 +48,8 @@ class MediaPeer(ABC):
         self._session_id, self._version = secrets.randbits(62), 0
         self._lines: list[Transceiver] = []  # as agreed
         self._closing = False
+        self.insists = False  # on the first format of pictures, whatever the far end lists first
+        self.layered = False  # whether a picture is taken in several layers from the next description on
 
     def associate_anew(self) -> None:
         """The far end of the coming offer has an association with another peer of ours, which this one
@@ -82,7 +84,13 @@ class MediaPeer(ABC):
 
     def prefer(self, codec: str) -> None:
         """Put `opus` or `PCMU`, `VP8` or `H264` first in descriptions made from now on."""
+        self.insists = self.insists or codec.lower() in negotiation.VIDEO_NAMES
         self.config = self.config.preferring(codec)
+
+    def wish(self, section: Section) -> str | None:
+        """What that section of the far end's is to be ordered by; None: its own order."""
+        first = self.config.first(section.kind)
+        return first if self.insists and section.kind == "video" else negotiation.wish(section, first)
 
     @property
     def codec(self) -> str | None:

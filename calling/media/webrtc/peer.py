@@ -72,8 +72,9 @@ class WebRtcPeer(MediaPeer):
             sends, receives = wants.receive_audio, wants.audio
         elif wants is not None and section.kind == "video":
             sends, receives = wants.receive_video, wants.video
-        first = negotiation.wish(section, self.config.first(section.kind))
-        return self._with_red(negotiation.settle(line, section, sends, receives, first), section)
+        first = self.wish(section)
+        layered = self.layered or (line is not None and bool(line.layers))
+        return self._with_red(negotiation.settle(line, section, sends, receives, first, layered), section)
 
     def _with_red(self, settled: Transceiver, section: Section) -> Transceiver:
         if self.config.redundancy and not settled.rejected:
@@ -216,7 +217,7 @@ class WebRtcPeer(MediaPeer):
         remote.sections = answered_sections(self._lines, remote)
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):
-            first = negotiation.wish(section, self.config.first(line.kind))
+            first = self.wish(section)
             settled = self._with_red(
                 negotiation.settle(line, section, line.sends, line.receives, first), section
             )
