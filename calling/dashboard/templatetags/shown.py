@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django import template
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+from calling.dashboard.audit_words import action_in_words, details_in_words
 from calling.dashboard.code_words import in_words
 from calling.models import StaffAction
 
@@ -70,6 +72,16 @@ def money(amount: str | None) -> str:
         return ""
     whole, _, decimals = str(amount).partition(".")
     return f"{whole}{get_format('DECIMAL_SEPARATOR')}{decimals.rstrip('0').ljust(2, '0')}"
+
+
+@register.filter
+def action_words(action: str) -> str:
+    return action_in_words(action)
+
+
+@register.filter
+def details(detail: dict[str, Any]) -> str:
+    return details_in_words(detail)
 
 
 @register.filter
