@@ -97,10 +97,12 @@ ACTIONS: Final = {
     "webhook.rotate": gettext_noop("Gave a webhook a new secret"),
     "webhook.test": gettext_noop("Sent a test to a webhook"),
 }
-# Names of details; one that is not here is shown as it is, with spaces for `_`.
+# Names of details and of facts of events; one that is not here is shown as it is, with spaces for `_`.
 DETAILS: Final = {
     "amount": gettext_noop("amount"),
     "by": gettext_noop("by"),
+    "cause": gettext_noop("cause"),
+    "control_id": gettext_noop("name"),
     "currency": gettext_noop("currency"),
     "downloaded": gettext_noop("downloaded as"),
     "events": gettext_noop("events"),
@@ -112,12 +114,19 @@ DETAILS: Final = {
     "mode": gettext_noop("mode"),
     "name": gettext_noop("name"),
     "note": gettext_noop("note"),
+    "now": gettext_noop("state"),
     "period": gettext_noop("period"),
     "prepaid": gettext_noop("prepaid"),
     "role": gettext_noop("role"),
     "room": gettext_noop("room"),
+    "reason": gettext_noop("reason"),
     "rows": gettext_noop("rows"),
     "scopes": gettext_noop("may"),
+    "size": gettext_noop("size"),
+    "duration": gettext_noop("length"),
+    "text": gettext_noop("text"),
+    "digit": gettext_noop("key"),
+    "digits": gettext_noop("keys"),
     "to": gettext_noop("to"),
     "way": gettext_noop("with"),
 }
@@ -144,9 +153,12 @@ def details_in_words(detail: dict[str, Any]) -> str:
         if name == "said":  # one of our own sentences, kept in English
             parts.append(gettext(str(value)))
             continue
-        shown = gettext(DETAILS[name]) if name in DETAILS else name.replace("_", " ")
-        parts.append(f"{shown}: {_value(name, value)}")
+        parts.append(f"{name_in_words(name)}: {_value(name, value)}")
     return " · ".join(parts)
+
+
+def name_in_words(name: str) -> str:
+    return gettext(DETAILS[name]) if name in DETAILS else name.replace("_", " ")
 
 
 def _value(name: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""Each action that staff can do has words in the audit log, in the viewer's language, and is found by them."""
+"""Each action of staff has words in the audit log, in the viewer's language, and is found by them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from django.conf import settings
 
 from calling import models
+from calling.calls.event_types import TYPES
 from calling.dashboard.audit_words import ACTIONS
+from calling.dashboard.event_words import event_in_words
 from calling.dashboard.pages.live import ACTIONS as CALL_ACTIONS
 from calling.dashboard.pages.resources import KINDS
 from tests.dashboard.test_staff_pages_open import signed_in
@@ -69,3 +71,7 @@ def test_a_passkey_without_a_name_is_named_in_the_language_of_who_adds_it(world,
     olga.cookies[COOKIE] = language
     olga.post("/dashboard/sign-in/passkeys", {"name": " ", "credential": "{}"})
     assert given == [name]
+
+
+def test_every_type_of_event_has_words():
+    assert [type for type in TYPES if not event_in_words(type)] == []

@@ -171,12 +171,23 @@ def party(code: str) -> str:
     return gettext(_BY[code]) if code in _BY else code
 
 
+@register.filter(name="reason")
+def reason_words(code: str) -> str:
+    return gettext(_REASONS[code]) if code in _REASONS else code
+
+
 def end_words(reason: str, cause: str | None) -> str:
-    words = gettext(_REASONS[reason]) if reason in _REASONS else reason
+    words = reason_words(reason)
     if not cause or cause == "normal" or cause == reason:
         return words
-    if cause in _CAUSES:
-        shown = gettext(_CAUSES[cause])
-    else:
-        shown = f"SIP {cause[4:]}" if cause.startswith("sip_") else cause.replace("_", " ")
-    return f"{words}: {shown}"
+    return f"{words}: {cause_words(cause)}"
+
+
+@register.filter(name="cause")
+def cause_words(code: str | None) -> str:
+    """Why, in words; a dash where nothing is to be said beside the reason."""
+    if not code or code == "normal":
+        return "–"
+    if code in _CAUSES:
+        return gettext(_CAUSES[code])
+    return f"SIP {code[4:]}" if code.startswith("sip_") else code.replace("_", " ")
