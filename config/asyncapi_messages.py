@@ -29,6 +29,10 @@ SERVERS: Final[Schema] = {
     "description": "for RTCPeerConnection's iceServers",
 }
 TOKEN: Final[Schema] = {"type": "string", "description": "a subscriber access token"}
+REFRESH: Final[Schema] = {
+    "type": "string",
+    "description": "in the first frame, instead of a token that may have ended: auth.ok has the new pair",
+}
 DEVICE: Final[Schema] = {
     "type": "string",
     "minLength": 1,
@@ -70,7 +74,7 @@ CREATE: Final = {
 SENT: Final[dict[str, Message]] = {
     "auth": Message(
         "The first frame, within 5 s; on an open socket it renews the token.",
-        {"token": TOKEN, "device_id?": DEVICE},
+        {"token?": TOKEN, "refresh_token?": REFRESH, "device_id?": DEVICE},
         {"token": "eyJ0eXAiOiJTQVQi…"},
     ),
     "token.refresh": Message(

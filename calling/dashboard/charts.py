@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext
@@ -34,12 +34,20 @@ class Chart:
     last: str
 
 
+def seconds(value: float) -> str:
+    return f"{number(value, 1)} s"
+
+
 def chart(
-    title: str, labels: Sequence[str], values: Sequence[float], digits: int = 0, averages: bool = False
+    title: str,
+    labels: Sequence[str],
+    values: Sequence[float],
+    average: Callable[[float], str] | None = None,
 ) -> Chart:
-    """One bar per label. With `digits`, or where told so, the values are averages, else counts."""
+    """One bar per label. The values are counts, or averages that `average` writes with their unit."""
     most = max([*values, 1e-9])
     step = WIDTH / max(len(values), 1)
+    write = average or number
     bars = tuple(
         Bar(
             f"{index * step + 1:.1f}",
@@ -47,13 +55,13 @@ def chart(
             f"{step - 2:.1f}",
             f"{value / most * HEIGHT:.1f}",
             label,
-            number(value, digits),
+            write(value),
         )
         for index, (label, value) in enumerate(zip(labels, values, strict=True))
     )
     seen = [value for value in values if value]
-    averages = averages or digits > 0
-    mean = gettext("average {number}").format(number=number(sum(seen) / len(seen), digits)) if seen else "–"
-    total = mean if averages else f"{sum(values):.0f}"
-    top = number(max(values, default=0), digits)
+    total = number(sum(values))
+    if average is not None:
+        total = gettext("average {number}").format(number=average(sum(seen) / len(seen))) if seen else "–"
+    top = write(max(values, default=0.0))
     return Chart(title, bars, top, total, labels[0] if labels else "", labels[-1] if labels else "")

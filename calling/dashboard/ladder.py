@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 
 from calling import models
+from calling.dashboard.audit_words import action_in_words, details_in_words, name_in_words
 from calling.dashboard.code_words import in_words
+from calling.dashboard.event_words import event_in_words, operation_in_words
 from calling.dashboard.templatetags.shown import end_words, number, party
 
 # The facts of an event that a row shows beside its type; the call itself is on the page already.
@@ -22,7 +25,7 @@ CODED = {"now", "state", "status", "reason", "kind", "role", "mode", "channel"}
 
 @dataclass
 class Row:
-    """`cells[i]` is True where leg i is concerned; `kind` is event, operation or staff."""
+    """`cells[i]` is True where leg i is concerned; `kind` is event, operation or staff; `what` is a code."""
 
     at: datetime
     kind: str
@@ -30,6 +33,7 @@ class Row:
     leg_id: str | None
     facts: str
     full: str = ""
+    words: str = ""
     offset: float = 0.0
     sequence: int | None = None
     cells: list[bool] = field(default_factory=list)
@@ -64,14 +68,16 @@ def facts_in_words(facts: dict[str, Any]) -> str:
     for name, value in plain.items():
         if name.endswith("_ms") and isinstance(value, int | float):
             seconds = number(value / 1000, 1)
-            words.append(f"{name.removesuffix('_ms').replace('_', ' ')}: {seconds} s")
+            words.append(f"{name_in_words(name.removesuffix('_ms'))}: {seconds} s")
         elif name != "mos":
             shown = value
             if isinstance(value, bool):
                 shown = gettext("yes") if value else gettext("no")
+            elif name == "size":
+                shown = filesizeformat(value)
             elif name in CODED:
                 shown = in_words(value)
-            words.append(f"{name.replace('_', ' ')}: {shown}")
+            words.append(f"{name_in_words(name)}: {shown}")
     return " · ".join(words)[:1000]
 
 
@@ -100,7 +106,7 @@ def ladder(
     """All rows in the order of time."""
     rows = [
         Row(event.created_at, "event", event.type, str(event.leg_id) if event.leg_id else None,
-            facts_in_words(facts), in_full(facts), sequence=event.sequence)
+            facts_in_words(facts), in_full(facts), event_in_words(event.type), sequence=event.sequence)
         for event in events
         for facts in [facts_of(event)]
     ]  # fmt: skip
@@ -108,14 +114,15 @@ def ladder(
         result = {name: value for name, value in operation.result.items() if name != "url"}
         told = {"control_id": operation.control_id, "now": operation.state, **result}
         rows.append(
-            Row(operation.created_at, "operation",
-                gettext("{operation} requested").format(operation=operation.verb),
-                str(operation.leg_id) if operation.leg_id else None, facts_in_words(told), in_full(told))
+            Row(operation.created_at, "operation", operation.verb,
+                str(operation.leg_id) if operation.leg_id else None, facts_in_words(told), in_full(told),
+                operation_in_words(operation.verb))
         )  # fmt: skip
     rows += [
-        Row(action.at, "staff", action.action, action.detail.get("leg"), 
+        Row(action.at, "staff", action.action, action.detail.get("leg"),
             gettext("by {who}").format(who=action.name) + " "
-            + facts_in_words({name: value for name, value in action.detail.items() if name != "leg"}))
+            + details_in_words({name: value for name, value in action.detail.items() if name != "leg"}),
+            words=action_in_words(action.action))
         for action in actions
     ]  # fmt: skip
     rows.sort(key=lambda row: (row.at, row.sequence or 0))

@@ -1,4 +1,4 @@
-"""`token.refresh` on a device's socket: a new pair of the same holder for a refresh token. Blocking.
+"""A new pair of tokens for a refresh token: `token.refresh` on a device's socket, or a first frame. Blocking.
 
 Must not live here: what a socket says of it.
 """
@@ -11,8 +11,10 @@ from typing import Any
 from django.db import transaction
 
 from calling.commands.params import invalid
-from tokens.authentication import subject_from_token
+from tokens.authentication import InvalidToken, subject_from_token
+from tokens.claims import BadClaims, holder_of
 from tokens.issue import Pair, refresh
+from tokens.signing import verify
 from tokens.subjects import TokenHolder
 
 
@@ -35,4 +37,15 @@ def refreshed(holder: TokenHolder, fields: dict[str, Any]) -> Refreshed:
     if not isinstance(text, str):
         raise invalid("refresh_token", "refresh_token is required.", "missing_required_parameter")
     pair = refresh(holder.project_id, text, holder.identity)
+    return Refreshed(subject_from_token(pair.token), pair)
+
+
+@transaction.atomic
+def signed_in(text: object) -> Refreshed:
+    """The holder of a refresh token whose access token may have ended. Uses it up; raises InvalidToken."""
+    try:
+        former = holder_of(verify(text, "Refresh"))
+    except BadClaims:
+        raise InvalidToken from None
+    pair = refresh(former.project_id, text)
     return Refreshed(subject_from_token(pair.token), pair)

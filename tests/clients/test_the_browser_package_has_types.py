@@ -37,7 +37,7 @@ def test_a_page_compiles_against_the_package(npm_programs: Path, tmp_path: Path)
     run(npm_programs / "tsc", "-p", source, cwd=source)
     (packed,) = json.loads(run("npm", "pack", "--json", "--ignore-scripts", cwd=source))
     names = {each["path"] for each in packed["files"]}
-    modules = ("callwright", "callwright/call", "callwright/emitter")
+    modules = ("callwright", "callwright/call", "callwright/emitter", "callwright/tabs")
     assert {f"dist/{name}.{kind}" for name in modules for kind in ("js", "d.ts")} <= names
     project = tmp_path / "project"
     (project / "node_modules" / "@callwright").mkdir(parents=True)

@@ -139,8 +139,8 @@ def softphone(page) -> object:
     return page
 
 
-def open_softphone(page, language: str = "en") -> None:
-    """The same in another language, and not yet online."""
+def open_softphone(page, language: str = "en", token: str = "good") -> None:
+    """The same in another language, not yet online; without a token: with what its tab's storage holds."""
     from django.template.loader import render_to_string
     from django.utils import translation
 
@@ -153,7 +153,7 @@ def open_softphone(page, language: str = "en") -> None:
     headers = {"Content-Security-Policy": CONTENT, "Content-Type": "text/html; charset=utf-8"}
     page.route("http://localhost/phone", lambda route: route.fulfill(body=body, headers=headers))
     page.route("http://localhost/api/fabric/addresses?*", lambda route: route.fulfill(json=ADDRESSES))
-    page.goto("http://localhost/phone#token=good")
+    page.goto(f"http://localhost/phone#token={token}" if token else "http://localhost/phone")
 
 
 # --- the staff pages, on the real application ---------------------------------------------------------

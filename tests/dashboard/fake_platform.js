@@ -9,6 +9,7 @@
     stay: false, // while true, new sockets never open
     lasts: undefined, // `expires_in` of each `auth.ok`, seconds
     refreshing: 'r0', // the refresh token that is good, once
+    away: '', // what a refresh is refused with for now: 'socket' (1013) or a code
   };
   window.platform = platform;
   const later = (act) => setTimeout(act, 5);
@@ -66,13 +67,16 @@
       const { type, req_id, call_id } = message;
       const refusal = platform.refuse[type];
       if (refusal) return this.hear({ type: 'error', req_id, call_id, code: refusal, message: `no: ${refusal}` });
-      if (type === 'auth' && message.token !== platform.expected) return this.end(4401);
+      const spends = type === 'token.refresh' || (type === 'auth' && message.refresh_token);
+      if (platform.away && spends) return platform.away === 'socket' ? this.end(1013)
+        : this.hear({ type: 'error', req_id, code: platform.away, message: 'away' });
+      if (type === 'auth' && (spends ? message.refresh_token !== platform.refreshing : message.token !== platform.expected)) return this.end(4401);
       if (type === 'token.refresh' && message.refresh_token !== platform.refreshing) {
         return this.hear({ type: 'error', req_id, code: 'token_invalid', message: 'used' });
       }
       if (type === 'auth' || type === 'token.refresh') {
         const pair = {};
-        if (type === 'token.refresh') {
+        if (spends) {
           pair.token = platform.expected = `token after ${platform.refreshing}`;
           pair.refresh_token = platform.refreshing = `r${Number(platform.refreshing.slice(1)) + 1}`;
         }

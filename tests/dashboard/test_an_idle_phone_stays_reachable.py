@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.sample(4)
+from tests.dashboard.conftest import open_softphone
+
+pytestmark = pytest.mark.sample(5)
 
 RENEWING = """
   window.made = (refreshToken = 'r0') => {
@@ -58,13 +60,98 @@ def test_a_refresh_token_that_was_used_elsewhere_is_tried_once(module):
           await one.connect();
           for (let i = 0; i < 2; i++) {
             platform.tell({ type: 'token.expiring', expires_in: 60 });
-            await new Promise((done) => setTimeout(done, 100));
+            await new Promise((done) => setTimeout(done, 700));
           }
           return [told, platform.of('token.refresh').length, one.ready];
         }"""
     )
     words = ["expiring, renews: true", "token_invalid", "expiring, renews: false"]
     assert told == [words, 1, True]
+
+
+def test_a_token_that_ended_offline_is_renewed_before_the_phone_gives_up(module):
+    module.evaluate(RENEWING)
+    told = module.evaluate(
+        """async () => {
+          const one = made(), closed = [];
+          one.on('closed', (code, reason, again) => closed.push([code, again]));
+          await one.connect();
+          platform.expected = 'ended';
+          platform.away = 'socket'; // the platform is late: that is no refusal
+          platform.drop();
+          await until(() => closed.filter(([code]) => code === 1013).length === 2);
+          platform.away = '';
+          await until(() => one.ready);
+          const alive = [closed.every(([, again]) => again), told.splice(0)];
+          one.refreshToken = 'used';
+          platform.expected = 'ended';
+          platform.drop();
+          await until(() => closed.at(-1)[1] === false);
+          const tried = platform.of('auth').filter((each) => each.refresh_token === 'used');
+          return [...alive, closed.at(-1), tried.length];
+        }"""
+    )
+    assert told == [True, ["token after r0, r1"], [4401, False], 1]
+
+
+def test_a_renewal_that_is_refused_for_the_moment_is_tried_again(module):
+    module.evaluate(RENEWING)
+    told = module.evaluate(
+        """async () => {
+          const later = window.setTimeout;
+          window.setTimeout = (act, ms, ...rest) => later(act, ms === 15000 ? 50 : ms, ...rest);
+          const one = made();
+          await one.connect();
+          platform.away = 'unavailable';
+          platform.tell({ type: 'token.expiring', expires_in: 60 });
+          await until(() => platform.of('token.refresh').length >= 2);
+          platform.away = '';
+          await until(() => told.includes('token after r0, r1'));
+          return told;
+        }"""
+    )
+    assert told == ["expiring, renews: true", "token after r0, r1"]
+
+
+def test_the_page_comes_back_with_a_token_that_ended_while_it_was_offline(softphone):
+    softphone.evaluate("sessionStorage.setItem('callwright.refresh', 'r0')")
+    softphone.reload()
+    softphone.get_by_text("Online", exact=True).wait_for()
+    softphone.evaluate("platform.expected = 'ended'; platform.stay = true; platform.drop()")
+    softphone.get_by_role("alert").get_by_text("Offline").wait_for()
+    softphone.evaluate("platform.stay = false; platform.sockets.at(-1).end(1006)")
+    softphone.get_by_text("Online", exact=True).wait_for()
+    assert softphone.evaluate("sessionStorage.getItem('callwright.refresh')") == "r1"
+    assert not softphone.locator("#entry-page").is_visible()
+
+
+def test_two_tabs_with_one_refresh_token_use_it_once(softphone):
+    softphone.evaluate("sessionStorage.setItem('callwright.refresh', 'r0')")
+    softphone.reload()
+    softphone.get_by_text("Online", exact=True).wait_for()
+    with softphone.context.expect_page() as opened:  # it has a copy of this tab's storage
+        softphone.evaluate("void window.open('about:blank')")
+    other = opened.value
+    open_softphone(other, token="")
+    other.get_by_text("Online", exact=True).wait_for()
+    both = (softphone, other)
+    for tab in both:
+        tab.evaluate("""() => {
+          // One platform for both: it knows what the other tab has made.
+          const send = WebSocket.prototype.send;
+          WebSocket.prototype.send = function (text) {
+            const { type, token } = JSON.parse(text);
+            if (type === 'auth' && token) platform.expected = token;
+            return send.call(this, text);
+          };
+        }""")
+    for tab in both:
+        tab.evaluate("platform.tell({ type: 'token.expiring' })")
+    for tab in both:
+        tab.wait_for_function("() => sessionStorage.getItem('callwright.refresh') === 'r1'")
+        tab.get_by_text("Online", exact=True).wait_for()
+    assert sum(tab.evaluate("platform.of('token.refresh').length") for tab in both) == 1
+    assert softphone.evaluate("phone.token") == other.evaluate("phone.token") == "token after r0"
 
 
 def test_back_on_the_network_a_lost_socket_is_opened_at_once(module):

@@ -105,6 +105,24 @@ def test_somebody_who_joined_meanwhile_is_dialled_by_name(softphone):
     assert created(softphone)[-1]["destination"] == "/private/nora"
 
 
+def test_a_hold_or_a_mute_by_staff_is_not_shown_as_ones_own(softphone):
+    dial(softphone, BOB)
+    card = softphone.get_by_role("article")
+    card.get_by_text("Connected").wait_for()
+    told = "(message) => platform.tell({ call_id: 'call-1', ...message })"
+    softphone.evaluate(told, {"type": "call.held", "held_by": "local"})
+    softphone.get_by_text("Your organization put this call on hold").wait_for()
+    card.get_by_text("On hold by your organization").wait_for()
+    card.get_by_role("button", name="Resume").click()
+    card.get_by_text("Connected").wait_for()
+    softphone.evaluate(told, {"type": "call.muted", "channels": ["audio"], "by": "local"})
+    softphone.get_by_text("You were muted by somebody else").wait_for()
+    card.get_by_role("button", name="Muted").click()
+    card.get_by_role("button", name="Hold").click()
+    card.get_by_text("On hold", exact=True).wait_for()
+    assert not card.get_by_text("On hold by your organization").count()
+
+
 def test_a_name_of_several_or_of_nobody_is_told_and_not_dialled(softphone):
     softphone.get_by_label("Addresses").get_by_text("Bob Builder").wait_for()
     dial(softphone, "s")

@@ -197,12 +197,18 @@ def test_an_attended_transfer_asks_first_and_then_connects(phone):
     card(alice, "/private/carol").wait_for(state="detached")
     hears(bob)
     hears(carol)
+    for page, name, gone in ((bob, "Carol", "Alice"), (carol, "Bob", "Alice")):
+        card(page, name).wait_for()
+        assert gone not in page.locator("#calls").inner_text(), "who is gone is named"
 
 
 def test_busy_and_nobody_are_told(phone):
     alice = phone("alice")
+    alice.evaluate("() => { window.faults = []; phone.on('error', (error) => faults.push(error.message)); }")
     dial(alice, "/public/busy")
     alice.wait_for_function("() => document.querySelector('#log').textContent.includes('Busy')")
+    alice.wait_for_timeout(500)  # for what was on its way when it ended
+    assert alice.evaluate("faults") == [] and not alice.locator("#announce.bad").is_visible()
     dial(alice, "/private/nobody-by-that-name")
     alice.locator("#announce.bad").wait_for()
 

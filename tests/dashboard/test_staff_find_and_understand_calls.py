@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from calling import models
+from tests.dashboard.fixtures import furnish
 from tests.dashboard.test_staff_pages_open import signed_in
 
 
@@ -36,6 +37,12 @@ def test_both_ends_are_named_in_every_list(world):
         text = vera.get(path).content.decode()
         # alice has no name in the call (a dial by REST): the directory has one.
         assert "Alice" in text and "Bob Builder" in text, path
+
+
+def test_who_is_in_a_room_is_named(world):
+    furnish(world)
+    text = signed_in(world, "vera").get("/dashboard/rooms").content.decode()
+    assert "<bdi>Alice</bdi>" in text and "<bdi>Bob</bdi>" in text
 
 
 def test_the_live_list_is_filtered_and_sorted(world):

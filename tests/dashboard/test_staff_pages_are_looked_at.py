@@ -83,7 +83,7 @@ def test_the_door_opens_with_name_and_password(page, live_server, world):
     page.get_by_label("Password").fill("a wrong password")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("alert").wait_for()
-    page.get_by_label("Name").fill("vera")
+    assert page.get_by_label("Name").input_value() == "vera"
     page.get_by_label("Password").fill("a long enough password")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Search calls").wait_for()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from calling import models
 from tests.sockets.clients import Client
-from tests.sockets.phones import Phone
+from tests.sockets.phones import OPEN, Phone
 from tests.support import fake_worker
 from tests.support.people import Cast, Person
 from tokens import revocation
@@ -104,6 +104,49 @@ def test_auth_ok_says_how_long_the_token_lasts(port: int, cast: Cast):
     assert 590 <= hello["expires_in"] <= 600
     phone.send("auth", token=pair_of(cast.alice, 300).token)
     assert 290 <= phone.expect("auth.ok")["expires_in"] <= 300
+
+
+def test_a_device_whose_token_has_ended_signs_in_with_its_refresh_token(port: int, cast: Cast):
+    pair = pair_of(cast.alice, 1)
+    first = Phone(port)
+    device = first.authenticate(pair.token)["device_id"]
+    first.close()
+    time.sleep(1.2)
+    late = Phone(port)
+    late.send("auth", token=pair.token)
+    assert late.closed_with() == 4401
+    phone = Phone(port)
+    phone.send("auth", refresh_token=pair.refresh_token, device_id=device)
+    hello = phone.expect("auth.ok")
+    assert hello["device_id"] == device and hello["expires_in"] > 3600
+    assert subject_from_token(hello["token"]).identity == cast.alice.holder.identity
+    assert hello["refresh_token"] not in ("", pair.refresh_token)
+    bob = Phone(port, cast.bob)
+    bob.create("/private/alice")
+
+
+@pytest.mark.parametrize("kind", ["used", "revoked", "access", "nonsense", "number"])
+def test_what_is_no_good_refresh_token_signs_nobody_in(port: int, cast: Cast, kind: str):
+    pair = pair_of(cast.alice)
+    text: object = {"access": pair.token, "nonsense": "x.y.z", "number": 5}.get(kind, pair.refresh_token)
+    if kind == "used":
+        Phone(port).send("auth", refresh_token=text)
+        OPEN[-1].expect("auth.ok")
+    if kind == "revoked":
+        revocation.revoke_token(cast.project.id, subject_from_token(pair.token).jti)
+    phone = Phone(port)
+    phone.send("auth", refresh_token=text)
+    assert phone.closed_with() == 4401
+
+
+def test_a_sign_in_that_fails_leaves_the_refresh_token_unused(port: int, cast: Cast):
+    pair = pair_of(cast.alice)
+    phone = Phone(port)
+    phone.send("auth", refresh_token=pair.refresh_token, device_id=7)
+    assert phone.closed_with() == 4401
+    phone = Phone(port)
+    phone.send("auth", refresh_token=pair.refresh_token)
+    phone.expect("auth.ok")
 
 
 @pytest.mark.timing

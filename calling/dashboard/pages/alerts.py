@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, gettext_noop
 
 from calling.api import alerts as api
+from calling.api.balance import balance_payload
 from calling.commands.params import Params
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
 from calling.models.alert import Alert
@@ -23,10 +24,25 @@ KINDS = (
 @page()
 def alerts(request: HttpRequest, staff: Staff) -> HttpResponse:
     rows = list(Alert.objects.filter(project=staff.project).order_by("-created_at"))
-    words = dict(KINDS)
+    words, currency = dict(KINDS), currency_of(staff)
     for row in rows:
         row.words = words.get(Alert.Kind(row.kind), row.kind)  # type: ignore[attr-defined]
+        row.limit = limit(row, currency)  # type: ignore[attr-defined]
     return render(request, "dashboard/alerts.html", {"rows": rows, "kinds": KINDS})
+
+
+def currency_of(staff: Staff) -> str:
+    return str(balance_payload(staff.project)["currency"])
+
+
+def limit(row: Alert, currency: str) -> str:
+    """The threshold with its unit; empty where the kind has none."""
+    if row.threshold is None:
+        return ""
+    unit = {Alert.Kind.QUALITY: "MOS {}", Alert.Kind.BALANCE: "{} " + currency}.get(
+        Alert.Kind(row.kind), "{}"
+    )
+    return unit.format(f"{row.threshold.normalize():f}")
 
 
 @page("owner", "POST")

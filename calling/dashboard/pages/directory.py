@@ -16,7 +16,7 @@ import clock
 from calling import models
 from calling.calls.control import apply
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
-from calling.dashboard.parties import described
+from calling.dashboard.parties import described, names_of
 from calling.machine.inputs import Hangup
 from subscribers import assignment
 from subscribers.models import Address, PhoneNumber, Room, SipEndpoint, SipGateway, Subscriber
@@ -138,6 +138,9 @@ def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
     rows = models.Member.objects.filter(meeting__room__in=found, left_at=None).order_by("id")
     inside = list(rows.values_list("meeting__room_id", "leg_id", "talking"))
     legs = models.Leg.objects.defer("offer", "answer", "stats").in_bulk([leg_id for _, leg_id, _ in inside])
+    known = names_of({staff.project.pk}, {leg.address for leg in legs.values() if not leg.name})
+    for leg in legs.values():
+        leg.name = leg.name or known.get((staff.project.pk, leg.address), "")
     members: dict[str, list[models.Leg]] = {}
     for room_id, leg_id, talking in inside:
         if leg_id in legs:

@@ -22,10 +22,11 @@ from calling.calls import event_log
 from calling.calls.payloads import spoken_ms
 from calling.dashboard.access import Staff, page, record
 from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
-from calling.dashboard.charts import Chart, chart
+from calling.dashboard.charts import Chart, chart, seconds
 from calling.dashboard.pages import searches
 from calling.dashboard.pagination import listing
 from calling.dashboard.parties import described
+from calling.dashboard.templatetags.shown import duration
 from rest.json_bodies import rfc3339
 from subscribers import replicas
 
@@ -103,8 +104,8 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
         chart(gettext_noop("Calls"), labels, series("all")),
         chart(gettext_noop("Answered"), labels, series("answered")),
         chart(gettext_noop("Failed"), labels, series("failed")),
-        chart(gettext_noop("Time to the answer, s"), labels, series("setup"), digits=2),
-        chart(gettext_noop("Time talked, s"), labels, series("talk"), digits=0, averages=True),
+        chart(gettext_noop("Time to the answer"), labels, series("setup"), seconds),
+        chart(gettext_noop("Time talked"), labels, series("talk"), duration),
     ]
     reasons = (
         calls.exclude(end_reason=None)

@@ -70,7 +70,9 @@ def add(request: HttpRequest, staff: Staff) -> HttpResponse:
     if not recently(request):
         messages.error(request, gettext(AGAIN))
         return redirect("dashboard:own_sign_in")
-    name = named(request) or f"Passkey {passkeys.of(staff.user).count() + 1}"
+    number = passkeys.of(staff.user).count() + 1
+    # Theirs to rename, and seen by nobody else: in the language of whoever adds it.
+    name = named(request) or gettext("Passkey {number}").format(number=number)
     made = passkeys.register(request, staff.user, name, request.POST.get("credential", ""))
     if made is None:
         messages.error(request, gettext("The browser's answer was not accepted. Try again."))

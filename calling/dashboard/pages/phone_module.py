@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-FILES: Final = ("callwright.js", "callwright/call.js", "callwright/emitter.js")
+FILES: Final = ("callwright.js", "callwright/call.js", "callwright/emitter.js", "callwright/tabs.js")
 STATIC: Final = Path(__file__).resolve().parents[1] / "static"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 

@@ -18,6 +18,7 @@ import clock
 from calling import models
 from calling.calls import event_log
 from calling.dashboard.access import Staff, page
+from calling.dashboard.audit_words import actions_like
 from calling.dashboard.pagination import listing
 from calling.runtime import nudge
 from calling.webhooks import counts
@@ -82,5 +83,6 @@ def audit(request: HttpRequest, staff: Staff) -> HttpResponse:
         where |= Q(project=None, action__in=SIGN_INS)
     rows = models.StaffAction.objects.filter(where)
     if text := request.GET.get("q", "").strip().replace("\0", "")[:200]:
-        rows = rows.filter(Q(name__icontains=text) | Q(action__icontains=text) | Q(subject__icontains=text))
+        told = Q(action__icontains=text) | Q(action__in=actions_like(text))
+        rows = rows.filter(Q(name__icontains=text) | Q(subject__icontains=text) | told)
     return render(request, "dashboard/audit.html", {"page": listing(request, rows), "given": request.GET})

@@ -14,6 +14,7 @@
 
 import { Call } from './callwright/call.js';
 import { CallError, Emitter } from './callwright/emitter.js';
+import { Tabs } from './callwright/tabs.js';
 
 export { Call, CallError };
 
@@ -35,6 +36,7 @@ const PING_MS = 20000;
 const LAST_WORD_MS = 2000;
 const ANSWER_MS = 10000; // how long an answer to a request, or a pong, may take
 const LONGEST_MS = 2 ** 31 - 1; // that a browser's timer can wait
+const RENEW_MS = 15000; // before a renewal that failed is tried again
 
 /** Events: `ready` {deviceId, subscriber, addresses}, `incoming` (call), `closed` (code, reason, willReconnect),
  * `error` (CallError), `token.expiring` (renews: whether this Phone sees to it), `token.refreshed` ({token, refreshToken}). */
@@ -49,6 +51,10 @@ export class Phone extends Emitter {
   #wanted = false;
   #timers = { ping: 0, pong: 0, again: 0 };
   #renewing = 0;
+  #endsAt = Infinity; // when the token ends, by this computer's clock
+  #refused = 0; // sockets in a row whose token was refused
+  #spending = false; // the socket signs in with the refresh token
+  /** @type {Tabs | null} */ #tabs = null;
   /** @type {Devices} */ devices = {};
   /** @type {string | undefined} */ deviceId;
   /** @type {RTCIceServer[]} */ iceServers = [];
@@ -63,6 +69,7 @@ export class Phone extends Emitter {
     this.token = token;
     this.refreshToken = refreshToken;
     this.playAudio = playAudio;
+    if (refreshToken) this.#tabs = new Tabs(() => this.refreshToken, (pair) => this.#adopt(pair));
     // A page that is left has no ears any more: tell the platform now. Where the browser has closed the socket before
     // (1001), the platform waits 2 s. One that comes back out of the browser's cache is a device again.
     let left = false;
@@ -223,18 +230,41 @@ export class Phone extends Emitter {
   }
 
   async #open() {
-    let token;
+    const { refreshToken } = this;
+    this.#spending = false;
     try {
-      token = typeof this.token === 'function' ? await this.token() : this.token;
+      // A token that ended while the line was away: the refresh token outlives it.
+      if (this.#tabs && refreshToken && (this.#refused || Date.now() >= this.#endsAt)) {
+        await this.#tabs.use(refreshToken, () => {
+          this.#spending = true;
+          return this.#socketWith({ refresh_token: refreshToken });
+        });
+        if (this.#spending || !this.#wanted) return;
+      }
+      const token = typeof this.token === 'function' ? await this.token() : this.token;
+      if (this.#wanted) this.#socketWith({ token });
     } catch (error) {
       this.emit('error', error);
-      return this.#retry(0, 'no token');
+      this.#retry(0, 'no token');
     }
-    if (!this.#wanted) return;
+  }
+
+  /** @param {{token: string} | {refresh_token: string}} credential
+   * @returns {Promise<void>} when the platform has judged it, or the socket was lost */
+  #socketWith(credential) {
+    if (!this.#wanted) return Promise.resolve();
     const socket = (this.#socket = new WebSocket(this.url));
-    socket.onopen = () => this.send({ type: 'auth', token, device_id: this.deviceId });
-    socket.onmessage = (event) => socket === this.#socket && this.#receive(JSON.parse(event.data));
-    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    return new Promise((done) => {
+      socket.onopen = () => this.send({ type: 'auth', ...credential, device_id: this.deviceId });
+      socket.onmessage = (event) => {
+        if (socket === this.#socket) this.#receive(JSON.parse(event.data));
+        done();
+      };
+      socket.onclose = ({ code, reason }) => {
+        if (socket === this.#socket) this.#closed(code, reason);
+        done();
+      };
+    });
   }
 
   /** @param {number} code @param {string} reason */
@@ -243,7 +273,7 @@ export class Phone extends Emitter {
     this.#lostAt ||= Date.now();
     for (const id of [...this.#requests.keys()]) this.#settle(id, new CallError('closed', 'the connection was lost'));
     // A refused token is worth a second try only where a new one can be had.
-    if (code === 4401 && (typeof this.token !== 'function' || this.#attempts > 1)) this.#wanted = false;
+    if (code === 4401 && (!this.#renews || this.#spending || (this.#refused += 1) > 1)) this.#wanted = false;
     this.#retry(code, reason);
   }
 
@@ -257,7 +287,7 @@ export class Phone extends Emitter {
       const [least, most, some] = this.activeCalls.length || code === 4429 ? [250, 2000, 0.5] : [1000, 30000, 0];
       const full = code === 4429 ? 5000 : Math.min(least * 2 ** this.#attempts, most);
       this.#attempts += 1;
-      const wait = full * (some + Math.random() * (1 - some));
+      const wait = code === 4401 ? 0 : full * (some + Math.random() * (1 - some));
       this.#timers.again = Number(setTimeout(() => ((this.#timers.again = 0), this.#open()), wait));
     }
     this.emit('closed', code, reason, this.#wanted);
@@ -341,11 +371,17 @@ export class Phone extends Emitter {
 
   /** A new token, long before the present one ends: a lost connection meanwhile then costs nothing. */
   async #renew() {
+    const { refreshToken } = this;
     try {
       if (typeof this.token === 'function') this.send({ type: 'auth', token: await this.token(), device_id: this.deviceId });
-      else if (this.refreshToken) await this.#refresh(this.refreshToken);
+      else if (refreshToken) await this.#tabs?.use(refreshToken, () => this.#refresh(refreshToken));
     } catch (error) {
-      this.emit('error', error);
+      // Used up or revoked: a second try would say the same. Any other failure is of the moment.
+      const final = /^token_/.test(/** @type {CallError} */ (error).code ?? '');
+      if (final) this.refreshToken = undefined;
+      if (final || typeof this.token === 'function') this.emit('error', error);
+      clearTimeout(this.#renewing);
+      if (!final && this.#wanted) this.#renewing = Number(setTimeout(() => this.#renew(), RENEW_MS));
     }
   }
 
@@ -353,27 +389,30 @@ export class Phone extends Emitter {
   async #refresh(refreshToken) {
     const req_id = this.nextId();
     const answer = this.#request(req_id, null);
-    if (!this.send({ type: 'token.refresh', req_id, refresh_token: refreshToken })) {
-      this.#settle(req_id, null); // the next socket sees to it
-      return;
-    }
-    try {
-      await answer;
-    } catch (error) {
-      // Used up, perhaps by another tab: a second try would say the same. Any other failure is of the moment.
-      if (/** @type {CallError} */ (error).code !== 'token_invalid') return;
-      this.refreshToken = undefined;
-      throw error;
-    }
+    const said = this.send({ type: 'token.refresh', req_id, refresh_token: refreshToken });
+    if (!said) this.#settle(req_id, null); // the next socket sees to it
+    await answer;
+  }
+
+  /** Another tab has used the refresh token up. @param {{token: string, refreshToken: string}} pair */
+  #adopt(pair) {
+    Object.assign(this, pair);
+    this.#endsAt = Infinity;
+    this.#refused = 0;
+    this.emit('token.refreshed', pair);
+    if (this.ready) this.renew(pair.token);
   }
 
   /** @param {{token?: string, refresh_token?: string, expires_in?: number, req_id?: string}} message  `auth.ok` */
   #keepTokens({ token, refresh_token: refreshToken, expires_in: seconds, req_id }) {
     if (token && refreshToken) {
+      const used = this.refreshToken;
       Object.assign(this, { token, refreshToken });
+      if (used) this.#tabs?.made(used, { token, refreshToken });
       this.#settle(String(req_id), null);
       this.emit('token.refreshed', { token, refreshToken });
     }
+    this.#endsAt = seconds === undefined ? Infinity : Date.now() + seconds * 1000;
     clearTimeout(this.#renewing);
     if (!this.#renews || seconds === undefined) return;
     this.#renewing = Number(setTimeout(() => this.#renew(), Math.min(seconds * 500, LONGEST_MS)));
@@ -383,7 +422,7 @@ export class Phone extends Emitter {
   #authenticated(message) {
     const returning = this.#lostAt > 0;
     const renewal = this.#attempts === 0;
-    this.#attempts = this.#lostAt = 0;
+    this.#attempts = this.#lostAt = this.#refused = 0;
     this.deviceId = message.device_id;
     this.iceServers = message.ice_servers ?? [];
     this.subscriber = message.subscriber;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django import template
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+from calling.dashboard.audit_words import action_in_words, details_in_words
 from calling.dashboard.code_words import in_words
 from calling.models import StaffAction
 
@@ -70,6 +72,16 @@ def money(amount: str | None) -> str:
         return ""
     whole, _, decimals = str(amount).partition(".")
     return f"{whole}{get_format('DECIMAL_SEPARATOR')}{decimals.rstrip('0').ljust(2, '0')}"
+
+
+@register.filter
+def action_words(action: str) -> str:
+    return action_in_words(action)
+
+
+@register.filter
+def details(detail: dict[str, Any]) -> str:
+    return details_in_words(detail)
 
 
 @register.filter
@@ -159,12 +171,23 @@ def party(code: str) -> str:
     return gettext(_BY[code]) if code in _BY else code
 
 
+@register.filter(name="reason")
+def reason_words(code: str) -> str:
+    return gettext(_REASONS[code]) if code in _REASONS else code
+
+
 def end_words(reason: str, cause: str | None) -> str:
-    words = gettext(_REASONS[reason]) if reason in _REASONS else reason
+    words = reason_words(reason)
     if not cause or cause == "normal" or cause == reason:
         return words
-    if cause in _CAUSES:
-        shown = gettext(_CAUSES[cause])
-    else:
-        shown = f"SIP {cause[4:]}" if cause.startswith("sip_") else cause.replace("_", " ")
-    return f"{words}: {shown}"
+    return f"{words}: {cause_words(cause)}"
+
+
+@register.filter(name="cause")
+def cause_words(code: str | None) -> str:
+    """Why, in words; a dash where nothing is to be said beside the reason."""
+    if not code or code == "normal":
+        return "–"
+    if code in _CAUSES:
+        return gettext(_CAUSES[code])
+    return f"SIP {code[4:]}" if code.startswith("sip_") else code.replace("_", " ")

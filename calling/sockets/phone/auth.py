@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 import clock
 from calling import models, presence
 from calling.commands.params import Params
-from calling.sockets import call_updates
+from calling.sockets import call_updates, token_refresh
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.phone import translate
 from calling.sockets.phone.translate import Message
@@ -69,8 +70,18 @@ def return_online(holder: TokenHolder, device_id: str, connection: UUID, user_ag
 
 
 def welcome(fields: dict[str, Any], connection: UUID, user_agent: str) -> Welcome:
-    """Check the first frame and bring the device online. Raises InvalidToken, InvalidParams, Forbidden."""
-    holder = read_token(fields)
+    """Check the first frame, `auth {token}` or `auth {refresh_token}`, and bring the device online. Raises
+    InvalidToken, InvalidParams, Forbidden."""
+    if "refresh_token" not in fields:
+        return _online(read_token(fields), {}, fields, connection, user_agent)
+    with transaction.atomic():  # where the rest fails, the refresh token is not used up
+        found = token_refresh.signed_in(fields["refresh_token"])
+        return _online(found.holder, found.shown(), fields, connection, user_agent)
+
+
+def _online(
+    holder: TokenHolder, pair: dict[str, str], fields: dict[str, Any], connection: UUID, user_agent: str
+) -> Welcome:
     form = Params(fields)
     named = form.text("device_id", MAX_DEVICE_NAME)
     form.check()
@@ -93,7 +104,7 @@ def welcome(fields: dict[str, Any], connection: UUID, user_agent: str) -> Welcom
     return Welcome(
         holder,
         device_id,
-        hello(holder, device_id),
+        hello(holder, device_id) | pair,
         known is not None,
         list_calls(found, told),
         frozenset(each.leg_id for each in found),

@@ -14,7 +14,8 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').CallOptions} CallOptions */
 /** @typedef {import('../callwright.js').CallState} CallState @typedef {import('../callwright.js').Flow} Flow */
 
-/** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy), `muted`/`unmuted` (channels, by),
+/** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy, asked: from here, not by staff or a program),
+ * `muted`/`unmuted` (channels, by, asked),
  * `dtmf` (digit, by), `caption` (text, by, final), `recording` (on), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
  * `sharing` (on): a screen is shown to the others from here, `members` (members): who is in the room or conversation of three,
  * `parties` ({from, fromName, to, toName}: a transfer changed who is at the other end),
@@ -22,6 +23,7 @@ import { CallError, Emitter } from './emitter.js';
 export class Call extends Emitter {
   /** @type {Phone} */ #phone;
   /** @type {Set<string>} */ #muted = new Set();
+  #holds = false; // this page has asked for it; staff or a program may too
   /** @type {object[] | null} candidates found before the offer went out */ #early = null;
   /** @type {Array<() => void> | null} events held back until the dialler could add listeners */ #held = null;
   /** @type {HTMLAudioElement | null} */ #speaker = null;
@@ -101,10 +103,12 @@ export class Call extends Emitter {
 
   /** The other party hears music until `resume()`. */
   hold() {
+    this.#holds = true;
     this.#say('call.hold');
   }
 
   resume() {
+    this.#holds = false;
     this.#say('call.resume');
   }
 
@@ -132,6 +136,7 @@ export class Call extends Emitter {
   /** Holds this call and dials a consultation. @param {string} destination @param {MediaOptions} [options]
    * @returns {Promise<Call>} the consultation; its `hangup()` cancels and resumes this call */
   async attendedTransfer(destination, options = {}) {
+    this.#holds = true;
     const consult = await this.#phone.dial(destination, options, { type: 'call.consult', call_id: this.id });
     consult.consultOf = this;
     return consult;
@@ -279,17 +284,21 @@ export class Call extends Emitter {
       case 'call.held':
         this.state = 'held';
         this.heldBy = message.held_by;
-        return this.#tell('held', message.held_by);
+        return this.#tell('held', message.held_by, this.#holds);
       case 'call.resumed':
         this.state = 'active';
         this.heldBy = null;
+        this.#holds = false;
         return this.#tell('resumed');
       case 'call.muted':
       case 'call.unmuted': {
         const { type, channels = [], by = 'local' } = message;
-        if (by === 'local') for (const channel of channels) this.#muted[type === 'call.muted' ? 'add' : 'delete'](channel);
+        const muted = type === 'call.muted';
+        // What this page asked for is so here before the platform says it.
+        const asked = channels.every((/** @type {string} */ channel) => this.#muted.has(channel) === muted);
+        if (by === 'local') for (const channel of channels) this.#muted[muted ? 'add' : 'delete'](channel);
         this.#applyMute();
-        return this.#tell(type.slice(5), channels, by);
+        return this.#tell(type.slice(5), channels, by, asked);
       }
       case 'call.dtmf':
         return this.#tell('dtmf', message.digit, message.by ?? 'remote');
@@ -331,7 +340,7 @@ export class Call extends Emitter {
     if (this.isRecorded) (this.isRecorded = false), this.#tell('recording', false);
     if (state === 'active' && before === 'ringing') (this.answeredAt ??= new Date()), this.#tell('answered');
     else if (state === 'active' && before === 'held') (this.heldBy = null), this.#tell('resumed');
-    else if (state === 'held' && before !== 'held') (this.heldBy ??= 'remote'), this.#tell('held', this.heldBy);
+    else if (state === 'held' && before !== 'held') (this.heldBy ??= 'remote'), this.#tell('held', this.heldBy, this.#holds);
     if (this.#follows && state !== 'ringing') this.#say('call.members');
     if (this.peerConnection && this.peerConnection.connectionState !== 'connected') this.#restartIce();
   }

@@ -37,6 +37,7 @@ const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seco
 export function card(call, announce, take, change, book) {
   /** @type {Call | null} */ let consult = null;
   let ringing = false;
+  let elsewhere = false; // staff or a program holds it for this phone
   const meter = new Meter();
   const pictures = stage(call);
   const state = make('span', { className: 'badge' });
@@ -156,7 +157,7 @@ export function card(call, announce, take, change, book) {
   function refresh() {
     const live = call.state === 'active' || call.state === 'held';
     element.dataset.state = call.state;
-    const held = call.heldBy === 'remote' ? t('On hold by them') : t('On hold');
+    const held = call.heldBy === 'remote' ? t('On hold by them') : elsewhere ? t('On hold by your organization') : t('On hold');
     const early = call.direction === 'inbound' ? t('Connecting') : ringing ? t('Ringing') : t('Calling');
     say(state, call.state === 'held' ? held : call.state === 'active' ? t('Connected') : early);
     state.className = `badge ${call.state === 'active' ? 'good' : call.state === 'held' ? 'warn' : ''}`;
@@ -197,7 +198,13 @@ export function card(call, announce, take, change, book) {
   call.on('members', () => (rename(), fold(), refresh()));
   call.on('parties', () => (rename(), announce(t('You are talking with {name} now', { name: party(call) }))));
   call.on('held', fold);
-  call.on('held', (by) => announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) }) : t('On hold')));
+  call.on('held', (by, asked) => {
+    elsewhere = by === 'local' && !asked;
+    announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) })
+      : asked ? t('On hold') : t('Your organization put this call on hold. Resume ends it.'));
+    refresh();
+  });
+  call.on('muted', (channels, by, asked) => by === 'local' && !asked && announce(t('You were muted by somebody else')));
   call.on('dtmf', (digit, by) => by === 'remote' && announce(t('{name} pressed {digit}', { name: party(call), digit })));
   call.on('caption', (text, by) => {
     caption.hidden = false;
