@@ -70,3 +70,27 @@ async def test_sprinters_run_until_they_are_done_and_the_timer_rests() -> None:
     await until(lambda: wheel()._timer is None, 5, "rest")
     await asyncio.sleep(0.1)
     assert sprinter.turns == 0
+
+
+async def test_slots_without_a_rider_do_not_wake_the_loop() -> None:
+    rider, turns = Rider(), 0
+    turn = wheel()._turn
+
+    def counted(due: float) -> None:
+        nonlocal turns
+        turns += 1
+        turn(due)
+
+    wheel()._turn = counted  # type: ignore[method-assign]
+    late = Rider()
+    try:
+        wheel().add(rider)
+        await until(lambda: len(rider.beats) == 2, 10, "two beats")
+        assert turns == 2
+        wheel().add(late)  # in the slot behind the one that was just passed
+        await until(lambda: len(late.beats) == 2, 10, "two beats of who came later")
+        assert late.beats[0] - rider.beats[1] < 0.7, "not only after a whole turn"
+    finally:
+        for each in (rider, late):
+            wheel().drop(each)
+        del wheel()._turn  # type: ignore[method-assign]

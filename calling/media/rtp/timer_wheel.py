@@ -1,7 +1,8 @@
 """One timer for all legs of a loop: RTCP, consent, deadlines and statistics ride on it.
 
 Each rider is called about once a second from one of 40 slots, so that legs do not all act at once; and
-while there are sprinters (packets to ask for again) they are called every 25 ms.
+while there are sprinters (packets to ask for again) they are called every 25 ms. Slots without a rider are
+passed over, so the loop of one call is not woken forty times a second.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import clock
 SLOTS = 40
 SWITCH_SECONDS = 0.0005
 TURN = 1.0  # seconds for one whole turn
+STEP = TURN / SLOTS
 FAULTS = 3  # in a row, after which a rider is over: it would fail for ever
 log = logging.getLogger(__name__)
 
@@ -44,8 +46,8 @@ class TimerWheel:
         self._faults: dict[Tick, int] = {}
         self._at = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
-        self.lag = 0.0  # seconds the last beat came late: how busy the loop is
+        self._turned = 0.0  # when the slot `_at` was due
+        self._steps = 1  # from it to the slot that is waited for
 
     def add(self, rider: Tick) -> None:
         min(self._slots, key=len)[rider] = None
@@ -61,9 +63,25 @@ class TimerWheel:
         self._start()
 
     def _start(self) -> None:
+        """Wait for who came too: that may be sooner than the slot that is waited for."""
+        now = self._loop.time()
         if self._timer is None:
-            self._due = self._loop.time() + TURN / SLOTS
-            self._timer = self._loop.call_at(self._due, self._turn)
+            self._turned = now
+        else:
+            self._timer.cancel()
+            passed = min(max(0, int((now - self._turned) / STEP)), self._steps - 1)
+            self._at, self._turned = (self._at + passed) % SLOTS, self._turned + passed * STEP
+        self._wait(now)
+
+    def _wait(self, now: float) -> None:
+        """For the next slot with a rider, or the next of all while there are sprinters."""
+        steps = range(1, SLOTS + 1)
+        held = next((step for step in steps if self._slots[(self._at + step) % SLOTS]), None)
+        self._timer = None
+        if self._sprinters or held is not None:
+            self._steps = 1 if self._sprinters or held is None else held
+            due = max(self._turned + self._steps * STEP, now)
+            self._timer = self._loop.call_at(due, self._turn, due)
 
     def _failed(self, rider: Tick) -> None:
         faults = self._faults[rider] = self._faults.get(rider, 0) + 1
@@ -71,10 +89,9 @@ class TimerWheel:
             self.drop(rider)
             rider.crashed()
 
-    def _turn(self) -> None:
+    def _turn(self, due: float) -> None:
         now = clock.monotonic()
-        self.lag = max(0.0, self._loop.time() - self._due)
-        self._at = (self._at + 1) % SLOTS
+        self._at, self._turned, self._steps = (self._at + self._steps) % SLOTS, due, 1
         for sprinter in list(self._sprinters):
             if not sprinter.on_fast_tick(now):
                 self._sprinters.pop(sprinter, None)
@@ -86,10 +103,9 @@ class TimerWheel:
                 self._failed(rider)
             else:
                 self._faults.pop(rider, None)
-        self._timer = None
-        if self._sprinters or any(self._slots):
-            self._due = max(self._due + TURN / SLOTS, self._loop.time())
-            self._timer = self._loop.call_at(self._due, self._turn)
+        if self._timer is not None:
+            self._timer.cancel()  # who was called has added somebody
+        self._wait(self._loop.time())
 
 
 _wheels: WeakKeyDictionary[asyncio.AbstractEventLoop, TimerWheel] = WeakKeyDictionary()

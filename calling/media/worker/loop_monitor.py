@@ -21,7 +21,7 @@ from calling.media.worker.admission import STUCK_MS
 
 log = logging.getLogger(__name__)
 EVERY = 0.05
-EVERY_IDLE = 0.25  # without a session: nothing that a late loop could hold up
+EVERY_IDLE = 0.25  # with few legs or none: little that a late loop could hold up
 WINDOW = 5.0
 FROZEN = 5.0
 STATUS = 70  # EX_SOFTWARE
@@ -34,14 +34,14 @@ class LoopMonitor:
         self.lag_ms = 0.0
         self.cpu = 0.0
         self.beaten = clock.monotonic()
-        self._lags: deque[float] = deque(maxlen=round(WINDOW / EVERY))
+        self._lags: deque[tuple[float, float]] = deque(maxlen=round(WINDOW / EVERY))  # when, ms
         self._stuck_since: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._idle: Callable[[], bool] = lambda: False
         self._stopped = threading.Event()
 
     def start(self, loop: asyncio.AbstractEventLoop, idle: Callable[[], bool]) -> None:
-        """`idle`: whether the loop carries nothing now; then it is looked at less often."""
+        """`idle`: whether the loop carries next to nothing now; then it is looked at less often."""
         self._idle = idle
         self._task = loop.create_task(self._beat())
 
@@ -62,7 +62,7 @@ class LoopMonitor:
             now = clock.monotonic()
             self.beaten = now
             late = max(0.0, (now - before - every) * 1000)
-            self._lags.append(late)
+            self._lags.append((now, late))
             if late > STUCK_MS:
                 self._stuck_since = self._stuck_since or now
                 self._calm_after = now + 2.0
@@ -72,7 +72,7 @@ class LoopMonitor:
                 spent = time.process_time()
                 self.cpu = round((spent - used) / (now - wall), 3)
                 wall, used = now, spent
-                ordered = sorted(self._lags)
+                ordered = sorted(late for at, late in self._lags if at > now - WINDOW)
                 self.lag_ms = round(ordered[int(len(ordered) * 0.99) - 1], 1) if len(ordered) > 1 else 0.0
 
     _calm_after = 0.0

@@ -42,6 +42,7 @@ BEAT_SECONDS = 1.0
 COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
 LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
+FEW_LEGS = 20  # fewer than these hardly keep a loop busy
 HURRY_SECONDS = 3.0  # for telling the calls that they end, once a drain is over
 
 
@@ -106,7 +107,7 @@ class Worker:
     async def _live(self) -> None:
         with contextlib.suppress(OSError):
             self.journal = Journal(self.spool / f"{self.id}.jsonl")
-        self.pulse.start(self.loop, idle=lambda: not self.sessions)
+        self.pulse.start(self.loop, idle=lambda: self.load().legs < FEW_LEGS)
         close_port = shared_port.kept(self.config)
         await warmth.make_sounds()
         self._spawn(self._beats())

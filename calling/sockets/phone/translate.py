@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from calling.machine.states import (
@@ -356,13 +357,14 @@ def other_serial(call: Call, leg_id: str) -> tuple[str, int] | None:
     return (other.id, other.serial) if other is not None else None
 
 
-def sections(sdp: str | None) -> list[tuple[str, bool, bool]]:
+@lru_cache(maxsize=256)  # a call's descriptions are looked at with each of its changes
+def sections(sdp: str | None) -> tuple[tuple[str, bool, bool], ...]:
     """(kind, in use, sends) of every media section, from its maker's point of view."""
     try:
         found = model.of_phone(sdp).sections
     except BadSdp:
-        return []
-    return [(each.kind, not each.rejected, each.direction in ("sendrecv", "sendonly")) for each in found]
+        return ()
+    return tuple((each.kind, not each.rejected, each.direction in ("sendrecv", "sendonly")) for each in found)
 
 
 def sent_kinds(sdp: str | None) -> set[str]:
