@@ -61,6 +61,8 @@ lock:
 		--python-version 3.11 --extra tts --extra stt -c requirements.lock pyproject.toml -o requirements-speech.lock
 	echo pyrnnoise==0.4.5 | $(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--no-deps --python-version 3.11 - -o requirements-denoise.lock
+	echo pipecat-ai==1.14.0 | $(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--no-deps --python-version 3.11 - -o requirements-turns.lock
 
 # The documentation as a site with search, in site/: `python -m http.server -d site` shows it without a network.
 docs:

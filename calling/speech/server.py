@@ -1,7 +1,8 @@
 """The speech worker's side of the local socket: who is let in, and what becomes of their sound.
 
-One connection is one party's sound. Recognition runs in one thread of the process; this loop takes sound and
-answers with sound (1.6 ms for 20 ms of it), so it always reads. A side that does not read what it asked for
+One connection is one party's sound. Recognition runs in one thread of the process, the question whether a
+turn is over in another; this loop takes sound and answers with sound (1.6 ms for 20 ms of it), so it always
+reads. A side that does not read what it asked for
 is let go.
 """
 
@@ -18,12 +19,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
-from calling.speech import frames, rnnoise
+from calling.speech import frames, rnnoise, turns
 from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
 from calling.speech.frames import Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
-from calling.speech.transcriber import Tell, Transcriber, Wish, wish_of
+from calling.speech.transcriber import Finished, Tell, Transcriber, Wish, wish_of
 from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,9 @@ class SpeechServer:
         self._capacity = capacity
         self._recognisers = Recognisers(own)
         self._thread = ThreadPoolExecutor(1, "recognise")
+        self._turn_thread = ThreadPoolExecutor(1, "turn")
+        self._turns: turns.TurnDetector | None = None
+        self._turns_sought = False
         self._waiting = 0
         self._moved = asyncio.Event()  # when load or waiting falls; a new one each time
         self._own = own
@@ -155,7 +159,29 @@ class SpeechServer:
                 await self._moved.wait()
             return await self._recognise(recogniser, pcm, wish.language, wish.hints, final)
 
-        return Transcriber(wish, score, recognise, tell)
+        return Transcriber(wish, score, recognise, tell, await self._finished() if wish.early else None)
+
+    async def _finished(self) -> Finished | None:
+        """What tells an end from a pause, where a model for that is installed."""
+        loop = asyncio.get_running_loop()
+        known = await loop.run_in_executor(self._turn_thread, self._turn_detector)
+        if known is None:
+            return None
+
+        async def finished(pcm: Pcm) -> float:
+            return await loop.run_in_executor(self._turn_thread, known.finished, pcm)
+
+        return finished
+
+    def _turn_detector(self) -> turns.TurnDetector | None:
+        """In its thread; made once."""
+        if not self._turns_sought:
+            self._turns_sought = True
+            try:
+                self._turns = turns.detector(self._own)
+            except NoWeights as why:  # a party is heard all the same
+                log.warning("Silence alone ends an utterance: %s", why)
+        return self._turns
 
     async def transcribe(self, wish: Wish, sound: Iterator[Pcm], tell: Tell) -> None:
         """What is said in `sound`, which blocks a little for each 20 ms, as fast as calls leave room.

@@ -1,7 +1,8 @@
 """One party's sound to utterances, and these to words: partial ones while it speaks, final ones after it.
 
 With `early`, the words are recognised during the pause that may end the utterance; they are its final ones
-where no voice follows, so that only the pause is waited for.
+where no voice follows, so that only the pause is waited for. With a turn detector too, it is asked during
+that pause, and may make it longer.
 
 Never blocks: voices are scored as the sound comes (0.2 ms a window); words are asked of a recogniser in the
 worker's one thread for that. What it cannot keep up with is dropped and counted.
@@ -19,6 +20,7 @@ import numpy as np
 
 from calling.speech.frames import FRAME, RATE, Pcm, Sound
 from calling.speech.recogniser import Heard
+from calling.speech.turns import FINISHED
 from calling.speech.utterances import LEAD_MS, WINDOW_MS, Utterance, Utterances
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ KEPT_MS: Final = 30_000
 
 Tell = Callable[[Mapping[str, Any]], None]
 Recognise = Callable[[Pcm, bool], Awaitable[Heard | None]]
+Finished = Callable[[Pcm], Awaitable[float]]
 
 
 class VoiceScore(Protocol):
@@ -82,7 +85,14 @@ class Transcriber:
 
     takes: ClassVar[type[Sound]] = Sound
 
-    def __init__(self, wish: Wish, score: VoiceScore, recognise: Recognise, tell: Tell) -> None:
+    def __init__(
+        self,
+        wish: Wish,
+        score: VoiceScore,
+        recognise: Recognise,
+        tell: Tell,
+        finished: Finished | None = None,
+    ) -> None:
         self.wish = wish
         self.dropped = 0
         self._score, self._recognise, self._tell = score, recognise, tell
@@ -96,6 +106,8 @@ class Transcriber:
         self._jobs: set[asyncio.Task[None]] = set()
         self._asked: Utterance | None = None  # whose partial words are being asked for
         self._foreseen: Foreseen | None = None
+        self._finished = finished
+        self._turn: asyncio.Task[None] | None = None
 
     async def catch_up(self) -> None:
         """Wait until one utterance at most waits for its words: for sound that comes as fast as it may."""
@@ -126,6 +138,8 @@ class Transcriber:
             job.cancel()
         if self._foreseen is not None:
             self._foreseen.words.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
 
     def _take(self, pcm: Pcm) -> None:
         self._sound = np.concatenate((self._sound, pcm))
@@ -186,9 +200,17 @@ class Transcriber:
         if not self.wish.early or utterance.end_ms - voice_ms < EARLY_MS:
             return
         if self._foreseen is None or self._foreseen.voice_ms != voice_ms:
+            loop, so_far = asyncio.get_running_loop(), self._cut(utterance)
             rest = np.zeros(max(0, voice_ms + LEAD_MS - utterance.end_ms) * RATE // 1000, np.int16)
-            work = self._foresee(voice_ms, np.concatenate((self._cut(utterance), rest)))
-            self._foreseen = Foreseen(voice_ms, asyncio.get_running_loop().create_task(work))
+            work = self._foresee(voice_ms, np.concatenate((so_far, rest)))
+            self._foreseen = Foreseen(voice_ms, loop.create_task(work))
+            if self._finished is not None and (self._turn is None or self._turn.done()):
+                self._turn = loop.create_task(self._ask_turn(self._finished, voice_ms, so_far.copy()))
+
+    async def _ask_turn(self, finished: Finished, voice_ms: int, pcm: Pcm) -> None:
+        """An answer that comes after the end of the utterance, or of the pause, changes nothing."""
+        if await finished(pcm) < FINISHED:
+            self._utterances.hold(voice_ms)
 
     async def _foresee(self, voice_ms: int, pcm: Pcm) -> Heard | None:
         while self._asked is not None:  # the party's own partial words are on their way

@@ -13,6 +13,7 @@ BEGIN_SCORE: Final = 0.5
 STAY_SCORE: Final = 0.35  # a voice that trails off is still a voice
 BEGIN_MS: Final = 96  # a click is no word
 LEAD_MS: Final = 320  # kept before the first window: soft beginnings
+HOLD_MS: Final = 1000  # more silence, where a speaker does not seem to have finished
 LONGEST_MS: Final = 28_000  # what Whisper hears at once is 30 s
 
 
@@ -34,6 +35,7 @@ class Utterances:
         self._voiced = 0
         self._begun: int | None = None
         self._last_voice = 0
+        self._held_at = -1  # the last voice before a pause that is not the end
 
     @property
     def maybe(self) -> bool:
@@ -44,6 +46,10 @@ class Utterances:
     def last_voice_ms(self) -> int:
         """The end of the last window with a voice: of the utterance that goes on or has just ended."""
         return self._last_voice
+
+    def hold(self, voice_ms: int) -> None:
+        """The speaker has not finished: the pause after `voice_ms`, if it goes on, ends nothing so soon."""
+        self._held_at = voice_ms
 
     def window(self, score: float) -> Utterance | None:
         """One more window: None while nobody speaks."""
@@ -59,7 +65,7 @@ class Utterances:
                 return None
             self._begun = max(0, self._at - self._voiced - LEAD_MS)
         silent = self._at - self._last_voice
-        if silent >= self.end_silence_ms:
+        if silent >= self.end_silence_ms + (HOLD_MS if self._held_at == self._last_voice else 0):
             return self._end(self._last_voice + min(silent, LEAD_MS))
         if self._at - self._begun >= LONGEST_MS:
             return self._end(self._at)

@@ -72,6 +72,12 @@ KNOWN: Final = {
         (("pyrnnoise", "librnnoise.so"),),
         file="librnnoise.so",
     ),
+    "turns": Weights(
+        "smart-turn",
+        "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+        (("pipecat", "audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"),),
+        file="smart-turn-v3.2-cpu.onnx",
+    ),
 }
 
 

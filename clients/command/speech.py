@@ -11,13 +11,14 @@ from pathlib import Path
 from clients.command.instance import Instance
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("stt", "denoise")
+EXTRAS = ("stt", "denoise", "turns")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("speech", help="install the models of speech on this machine")
     parser.add_argument("act", choices=["install"])
-    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"{' or '.join(EXTRAS)}; default: both")
+    which = f"{', '.join(EXTRAS)}; default: the first two"
+    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=which)
     parser.add_argument("--check", action="store_true", help="only show which are here")
     parser.add_argument("--from", dest="address", metavar="URL", help="take the files from this address")
     parser.set_defaults(run=run)

@@ -8,10 +8,8 @@ import wave
 
 import numpy as np
 
-from calling.media.codecs import g711
+from bench.people import phone_band
 from calling.speech.frames import FRAME, RATE, Pcm
-
-LINE = 8000
 
 
 def silence(seconds: float) -> Pcm:
@@ -38,16 +36,6 @@ def wide_band(sound: Pcm, rate: int) -> Pcm:
     spectrum = np.fft.rfft(sound)[: size // 2 + 1]
     whole = np.fft.irfft(spectrum, size) * size / len(sound)
     return np.clip(whole, -32768, 32767).astype(np.int16)
-
-
-def phone_band(sound: Pcm, rate: int) -> Pcm:
-    spectrum, hertz = np.fft.rfft(sound), np.fft.rfftfreq(len(sound), 1 / rate)
-    spectrum[(hertz < 250) | (hertz > 3400)] = 0
-    narrow = np.fft.irfft(spectrum, len(sound))
-    line = np.interp(np.arange(int(len(sound) * LINE / rate)) * rate / LINE, np.arange(len(sound)), narrow)
-    heard = g711.decode("pcmu", g711.encode("pcmu", np.clip(line, -32768, 32767).astype(np.int16)))
-    wide = np.interp(np.arange(len(heard) * 2) / 2, np.arange(len(heard)), heard)
-    return wide.astype(np.int16)
 
 
 def frames(*parts: Pcm) -> list[Pcm]:

@@ -20,14 +20,15 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("extras", nargs="*", choices=[[], *install.EXTRAS], help="default: all of them")
+        which = "default: " + " and ".join(install.USUAL)
+        parser.add_argument("extras", nargs="*", choices=[[], *install.EXTRAS], help=which)
         parser.add_argument("--check", action="store_true", help="only show what is here")
         parser.add_argument("--from", dest="address", help="URL of a directory with a directory per model")
         parser.add_argument("--json", action="store_true", help="print JSON lines")
 
     def handle(self, *args: object, **given: object) -> None:
         options: dict[str, Any] = given
-        own, wanted = settings.CALLWRIGHT_SPEECH_MODELS, options["extras"] or list(install.EXTRAS)
+        own, wanted = settings.CALLWRIGHT_SPEECH_MODELS, options["extras"] or list(install.USUAL)
         self.json = bool(options["json"])
         if not options["check"]:
             for extra in wanted:

@@ -1,0 +1,132 @@
+"""How many words of a telephone line are wrong, by speaker: `python -m bench.accuracy`.
+
+Sentence by sentence at the recogniser, without a worker and without waiting for the pace of a call: what is
+said is the same as `bench.recognising` says, and so are the words. Recorded people say their own sentences;
+made voices all say the same English ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from bench import voices
+from bench.people import SPEAKERS, VOICES, advice, prompts, word_errors, words
+from calling.speech import installed
+from calling.speech.frames import RATE, Pcm
+from calling.speech.recogniser import Recogniser, Recognisers
+
+NOWHERE: Final = Path("/nonexistent")
+
+
+class Sentence(Protocol):
+    @property
+    def text(self) -> str: ...
+
+    def sound(self) -> Pcm: ...
+
+
+Speaker = tuple[str, str, list[Sentence]]  # who, the language, what is said
+
+
+@dataclass
+class Row:
+    """What became of one speaker's sentences."""
+
+    sentences: int = 0
+    seconds: float = 0.0  # of sound
+    words: int = 0
+    wrong: int = 0
+    cpu: float = 0.0  # seconds
+    worst: list[tuple[int, str, str]] = field(default_factory=list)  # (errors, said, heard)
+
+    @property
+    def share(self) -> float:
+        """The word error rate."""
+        return self.wrong / max(1, self.words)
+
+
+def measure(recogniser: Recogniser, said: Iterable[Sentence], language: str) -> Row:
+    row = Row()
+    for sentence in said:
+        sound = sentence.sound()
+        begun = time.process_time()
+        text = recogniser.recognise(sound, language, ()).text
+        row.cpu += time.process_time() - begun
+        spoken, heard = words(sentence.text, language), words(text, language)
+        errors = word_errors(spoken, heard)
+        row.sentences, row.seconds = row.sentences + 1, row.seconds + len(sound) / RATE
+        row.words, row.wrong = row.words + len(spoken), row.wrong + errors
+        row.worst.append((errors, " ".join(spoken), " ".join(heard)))
+    return row
+
+
+def told(model: str, speaker: str, row: Row) -> str:
+    cpu = row.cpu / max(1, row.sentences)
+    return (
+        f"{model:9} {speaker:44} {row.sentences:4} {row.seconds / 60:6.1f} {row.words:6} "
+        f"{100 * row.share:6.1f} % {cpu:6.2f} s"
+    )
+
+
+def speakers(languages: list[str], made: bool, number: int, seed: int) -> list[Speaker]:
+    found: list[Speaker] = []
+    english: list[Sentence] = []
+    for language in languages:
+        said: list[Sentence] = [*prompts(language)]
+        random.Random(seed).shuffle(said)
+        said = said[: number or None]
+        if language == "en":
+            english = said
+        if said:
+            found.append((f"{language}: {SPEAKERS[language]}, recorded", language, said))
+        else:
+            print(f"{language}: not measured. {advice(language)}")
+    if "en" in languages and (read := voices.reader()):
+        found.append(("en: a reader of LibriVox, recorded", "en", [*read]))
+    for voice in voices.voices() if made else ():
+        spoken: list[Sentence] = [voices.Spoken(each.text, voice.say) for each in english]
+        found.append((f"en: {voice.name} ({voice.kind})", "en", spoken))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.accuracy")
+    parser.add_argument("--languages", default=",".join(VOICES))
+    parser.add_argument("--models", default=f"{installed.QUICK},{installed.ACCURATE}")
+    parser.add_argument("--sentences", type=int, default=0, help="of each speaker, by the seed; 0: all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--recorded", action="store_true", help="only recorded people")
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="print the N worst of each speaker")
+    chosen = parser.parse_args()
+    present = installed.recognisers(NOWHERE)
+    models = [each for each in chosen.models.split(",") if each in present]
+    if not models:
+        print(f"\naccuracy: not measured, no recogniser is installed. {installed.ADVICE}")
+        return 0
+    made = Recognisers(NOWHERE)
+    print(
+        f"\nload {os.getloadavg()[0]:.0f}\n{'model':9} {'speaker':44}    n    min  words    wrong  CPU each"
+    )
+    for who, language, said in speakers(
+        chosen.languages.split(","), not chosen.recorded, chosen.sentences, chosen.seed
+    ):
+        for model in models:
+            if model == installed.QUICK and language != "en":
+                continue  # it knows English alone
+            row = measure(made.get(model), said, language)
+            print(told(model, who, row), flush=True)
+            for errors, spoken, heard in sorted(row.worst, reverse=True)[: chosen.show]:
+                print(f"    {errors}: {spoken} | {heard}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
