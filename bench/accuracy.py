@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from bench import voices
 from bench.people import SPEAKERS, VOICES, advice, prompts, word_errors, words
 from calling.speech import installed
 from calling.speech.frames import RATE, Pcm
 from calling.speech.recogniser import Recogniser, Recognisers
+from calling.speech.utterances import LEAD_MS
 
 NOWHERE: Final = Path("/nonexistent")
 
@@ -57,8 +60,9 @@ def measure(recogniser: Recogniser, said: Iterable[Sentence], language: str) -> 
     row = Row()
     for sentence in said:
         sound = sentence.sound()
+        given = np.pad(sound, LEAD_MS * RATE // 1000)  # as a worker cuts an utterance
         begun = time.process_time()
-        text = recogniser.recognise(sound, language, ()).text
+        text = recogniser.recognise(given, language, ()).text
         row.cpu += time.process_time() - begun
         spoken, heard = words(sentence.text, language), words(text, language)
         errors = word_errors(spoken, heard)
