@@ -108,6 +108,7 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=0, help="of each speaker, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recorded", action="store_true", help="only recorded people")
+    parser.add_argument("--only", default="", metavar="WORD", help="speakers with this in their name")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print the N worst of each speaker")
     chosen = parser.parse_args()
     present = installed.recognisers(NOWHERE)
@@ -122,6 +123,8 @@ def main() -> int:
     for who, language, said in speakers(
         chosen.languages.split(","), not chosen.recorded, chosen.sentences, chosen.seed
     ):
+        if chosen.only not in who:
+            continue
         for model in models:
             if model == installed.QUICK and language != "en":
                 continue  # it knows English alone
