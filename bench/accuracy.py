@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from bench import voices
 from bench.people import SPEAKERS, VOICES, advice, prompts, word_errors, words
 from calling.speech import installed
 from calling.speech.frames import RATE, Pcm
 from calling.speech.recogniser import Recogniser, Recognisers
+from calling.speech.utterances import LEAD_MS
 
 NOWHERE: Final = Path("/nonexistent")
 
@@ -57,8 +60,9 @@ def measure(recogniser: Recogniser, said: Iterable[Sentence], language: str) -> 
     row = Row()
     for sentence in said:
         sound = sentence.sound()
+        given = np.pad(sound, LEAD_MS * RATE // 1000)  # as a worker cuts an utterance
         begun = time.process_time()
-        text = recogniser.recognise(sound, language, ()).text
+        text = recogniser.recognise(given, language, ()).text
         row.cpu += time.process_time() - begun
         spoken, heard = words(sentence.text, language), words(text, language)
         errors = word_errors(spoken, heard)
@@ -104,6 +108,7 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=0, help="of each speaker, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recorded", action="store_true", help="only recorded people")
+    parser.add_argument("--only", default="", metavar="WORD", help="speakers with this in their name")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print the N worst of each speaker")
     chosen = parser.parse_args()
     present = installed.recognisers(NOWHERE)
@@ -118,6 +123,8 @@ def main() -> int:
     for who, language, said in speakers(
         chosen.languages.split(","), not chosen.recorded, chosen.sentences, chosen.seed
     ):
+        if chosen.only not in who:
+            continue
         for model in models:
             if model == installed.QUICK and language != "en":
                 continue  # it knows English alone

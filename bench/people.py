@@ -96,7 +96,7 @@ def prompts(language: str, root: Path = Path("/usr/share")) -> list[Prompt]:
 
 
 def words(text: str, language: str) -> list[str]:
-    """In lower case, without accents, hyphens, apostrophes and punctuation; digits and titles are spelt out."""
+    """In lower case, without accents, hyphens, apostrophes and punctuation; digits and titles spelt out."""
     digits = DIGITS[language].split()
     plain = unicodedata.normalize("NFD", text.lower())
     kept = "".join(each for each in plain if not unicodedata.combining(each))

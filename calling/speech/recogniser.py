@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from calling.speech import installed, weights
 from calling.speech.frames import RATE, Pcm
 
-LEAST_SECONDS: Final = 15.0  # of sound and silence that the encoder is given; with less it repeats itself
-SILENCE_SECONDS: Final = 7.0  # at the end of that
+LEAST_SECONDS: Final = 12.0  # of sound and silence that the encoder is given; with less it repeats itself
+SILENCE_SECONDS: Final = 5.0  # at the end of that
+REPEATED: Final = (
+    2.4  # how much a text can be compressed that says the same again and again, as Whisper has it
+)
 MOST_FRAMES: Final = 3000  # 10 ms each: what Whisper was trained with
 
 
@@ -61,7 +64,13 @@ class Whisper:
         return self._whole(np.ascontiguousarray(features[..., : self._frames]))
 
     def recognise(self, pcm: Pcm, language: str, hints: Sequence[str]) -> Heard:
-        self._frames = frames_for(len(pcm) / RATE)
+        said = self._segments(pcm, language, hints, frames_for(len(pcm) / RATE))
+        if repeats(said):
+            said = self._segments(pcm, language, hints, MOST_FRAMES)
+        return heard(said)
+
+    def _segments(self, pcm: Pcm, language: str, hints: Sequence[str], frames: int) -> list[Any]:
+        self._frames = frames
         segments, _ = self._model.transcribe(
             pcm.astype(np.float32) / 32768,
             language="en" if self._english else language,
@@ -71,12 +80,17 @@ class Whisper:
             condition_on_previous_text=False,
             hotwords=", ".join(hints) or None,
         )
-        return heard(list(segments))
+        return list(segments)
 
 
 def frames_for(seconds: float) -> int:
     """How much the encoder is given of an utterance and the silence behind it; even, for it halves them."""
     return min(MOST_FRAMES, round(max(LEAST_SECONDS, seconds + SILENCE_SECONDS) * 50) * 2)
+
+
+def repeats(segments: Sequence[Any]) -> bool:
+    """Whether the model has not found an end, which more silence behind the utterance gives it."""
+    return any(each.compression_ratio > REPEATED for each in segments)
 
 
 def heard(segments: Sequence[Any]) -> Heard:

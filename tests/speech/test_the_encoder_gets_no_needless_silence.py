@@ -8,7 +8,7 @@ from calling.speech.recogniser import MOST_FRAMES, frames_for
 from calling.speech.utterances import LONGEST_MS
 
 
-@pytest.mark.parametrize(("seconds", "frames"), [(0.4, 1500), (8, 1500), (10, 1700), (20, 2700), (28, 3000)])
+@pytest.mark.parametrize(("seconds", "frames"), [(0.4, 1200), (7, 1200), (10, 1500), (20, 2500), (28, 3000)])
 def test_a_short_utterance_costs_half_of_a_long_one(seconds: float, frames: int) -> None:
     assert frames_for(seconds) == frames
 

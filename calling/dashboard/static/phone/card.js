@@ -208,7 +208,7 @@ export function card(call, announce, take, change, book) {
   call.on('dtmf', (digit, by) => by === 'remote' && announce(t('{name} pressed {digit}', { name: party(call), digit })));
   call.on('caption', (text, by) => {
     caption.hidden = false;
-    say(caption, `${by === 'local' ? t('You') : party(call)}: ${text}`);
+    say(caption, `${by === 'local' ? t('You') : who()}: ${text}`);
   });
   call.on('recording', (on) => {
     recorded.hidden = !on;
