@@ -20,7 +20,8 @@ test:
 # CALLS: how many the simulator places (200,000); PROCESSES: in how many processes (one for each processor).
 soak:
 	@config/bootstrap.sh dev
-	@exec env SIMULATION_CALLS=$(CALLS) SIMULATION_PROCESSES=$(PROCESSES) $(PY) -u -m tests.run --with-parent soak $(if $(SEED),--seed $(SEED))
+	@exec env $(if $(CALLS),SIMULATION_CALLS=$(CALLS)) \
+		$(if $(PROCESSES),SIMULATION_PROCESSES=$(PROCESSES)) $(PY) -u -m tests.run --with-parent soak $(if $(SEED),--seed $(SEED))
 
 quick:
 	@config/bootstrap.sh dev

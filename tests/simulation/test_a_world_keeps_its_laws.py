@@ -48,10 +48,15 @@ def test_no_law_breaks_among_faults() -> None:
 
 @pytest.mark.soak_only
 @pytest.mark.timeout(14 * 86400)
-def test_no_law_breaks_among_faults_of_every_kind(seed: int) -> None:
+def test_no_law_breaks_among_faults_of_every_kind(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     """`make soak CALLS=… PROCESSES=…`: the bars are those of a full run, in proportion."""
-    totals = many.run(seed, SOAK_CALLS, PROCESSES, progress=lambda line: print(line, flush=True))
-    print(totals.text())
+
+    def show(line: str) -> None:
+        with capsys.disabled():
+            print(line, flush=True)
+
+    totals = many.run(seed, SOAK_CALLS, PROCESSES, progress=show)
+    show(totals.text())
     assert not totals.broken
     part = min(1.0, totals.calls / FULL_CALLS)
     rare = [kind for kind in many.KINDS if totals.counts[kind] < TIMES_OF_A_KIND * part]
