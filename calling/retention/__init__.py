@@ -2,8 +2,8 @@
 tokens, kept answers, candidates.
 
 Deletes in small batches, so that no lock is held for long and a stop is heard between them; of events a day
-at once. Calls and recordings are not touched here: they are the project's, until it deletes them. Of the audit
-log only the failed sign-ins go.
+at once. Calls and recordings are the project's until it deletes them, but where the instance says how long
+they are kept (`old_calls`). Of the audit log only the failed sign-ins go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef
 import clock
 from calling.commands import ice_candidates
 from calling.models import Call, Conversation, SipMessage, SipTracing, StaffAction, TextMessage
-from calling.retention import partitions
+from calling.retention import old_calls, partitions
 from calling.retention.partitions import Partition
 from subscribers import idempotency
 from tokens import issue
@@ -250,4 +250,7 @@ def forget_all() -> int:
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
     done += forget_messages(before) + forget_sip_messages(before) + forget_sessions()
+    if settings.CALLWRIGHT_CALL_RETENTION_DAYS:
+        kept = timedelta(days=settings.CALLWRIGHT_CALL_RETENTION_DAYS)
+        done += old_calls.forget_calls(clock.now() - kept)
     return done + forget_failed_sign_ins(before) + forget_events(before)
