@@ -92,6 +92,7 @@ class Environment:
     max_calls_subscriber: int
     project_share: int
     retention_days: int
+    call_retention_days: int
     recordings_url: str | None
 
     @property
@@ -240,6 +241,7 @@ def read(mapping: Mapping[str, str]) -> Environment:
         max_calls_subscriber=take.number("CALLWRIGHT_MAX_CALLS_SUBSCRIBER", 20, 1, 100_000),
         project_share=take.number("CALLWRIGHT_PROJECT_SHARE", 60, 1, 100),
         retention_days=take.number("CALLWRIGHT_RETENTION_DAYS", 30, 1, 3650),
+        call_retention_days=take.number("CALLWRIGHT_CALL_RETENTION_DAYS", 0, 0, 36500),
         recordings_url=_recordings_url(take),
     )
 

@@ -274,6 +274,7 @@ CALLWRIGHT_WEBHOOK_SECONDS = 10.0  # one try of a delivery
 CALLWRIGHT_WEBHOOK_WAITS = WAITS
 CALLWRIGHT_REPLICA_LAG_SECONDS = ENV.replica_lag_seconds
 CALLWRIGHT_RETENTION_DAYS = ENV.retention_days  # events, deliveries
+CALLWRIGHT_CALL_RETENTION_DAYS = ENV.call_retention_days  # calls, recordings; 0: for ever
 CALLWRIGHT_RECORDINGS_URL = ENV.recordings_url  # an S3-compatible store; None: the data directory
 # A dotted path, called with an identity: `import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)(identity)`.
 CALLWRIGHT_ICE_SERVERS_FOR = "config.ice.ice_servers"

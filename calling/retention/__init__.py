@@ -1,9 +1,9 @@
 """What may be forgotten, once an hour: old events, deliveries, messages and SIP traces, expired
 tokens, kept answers, candidates.
 
-Deletes in small batches, so that no lock is held for long and a stop is heard between them. Calls and
-recordings are not touched here: they are the project's, until it deletes them. Of the audit log only the
-failed sign-ins go.
+Deletes in small batches, so that no lock is held for long and a stop is heard between them; of events a day
+at once. Calls and recordings are the project's until it deletes them, but where the instance says how long
+they are kept (`old_calls`). Of the audit log only the failed sign-ins go.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.models import Exists, OuterRef
 
 import clock
 from calling.commands import ice_candidates
 from calling.models import Call, Conversation, SipMessage, SipTracing, StaffAction, TextMessage
-from calling.retention import partitions
+from calling.retention import old_calls, partitions
 from calling.retention.partitions import Partition
 from subscribers import idempotency
 from tokens import issue
@@ -141,6 +141,15 @@ def forget_day(day: Partition, before: datetime) -> int | None:
     """A day that is over: its deliveries in batches, then all its events at once, or row by row where too
     many stay. None where somebody reads the log all the time: the next run tries again."""
     forget_deliveries(day)
+    try:
+        return forget_partition(day, before)
+    except ProgrammingError:
+        if day in partitions.partitions():
+            raise
+        return 0  # another sweep has done it
+
+
+def forget_partition(day: Partition, before: datetime) -> int | None:
     number = partitions.size(day)
     stay = STAY.format(partition=day.name)
     words: dict[str, Any] = {"first": day.lowest, "end": day.end}
@@ -241,4 +250,7 @@ def forget_all() -> int:
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
     done += forget_messages(before) + forget_sip_messages(before) + forget_sessions()
+    if settings.CALLWRIGHT_CALL_RETENTION_DAYS:
+        kept = timedelta(days=settings.CALLWRIGHT_CALL_RETENTION_DAYS)
+        done += old_calls.forget_calls(clock.now() - kept)
     return done + forget_failed_sign_ins(before) + forget_events(before)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
+import clock
 from calling import models
 from calling.calls import control
 from calling.machine import inputs
@@ -27,6 +29,7 @@ from tokens import revocation
 
 log = logging.getLogger(__name__)
 
+AFTER = timedelta(hours=1)  # so long after its end a room may speak of a call
 BATCH = 50  # calls of one subscriber in one round of the sweep
 ASKED, DONE = "subscriber.erase", "subscriber.erased"
 
@@ -39,8 +42,8 @@ class Asker:
     name: str
     source: str = ""
 
-    def note(self, action: str, subject: object, **detail: object) -> None:
-        models.StaffAction.objects.create(
+    def note(self, action: str, subject: object, **detail: object) -> models.StaffAction:
+        return models.StaffAction.objects.create(
             project_id=self.project_id,
             name=self.name[:150],
             action=action,
@@ -165,7 +168,7 @@ def forget_events(row: models.Call) -> None:
     ours = Q(call_id=row.pk) | Q(
         project_id=row.project_id,
         stream__startswith="room:",
-        created_at__gte=row.created_at,
+        created_at__range=(row.created_at, (row.ended_at or clock.now()) + AFTER),
         body__contains=str(row.pk),
     )
     of_project = models.Event.objects.filter(project_id=row.project_id, position__isnull=False)

@@ -103,7 +103,7 @@ def partitions() -> list[Partition]:
     """Oldest first, without the one of numbers that no other has."""
     with connection.cursor() as cursor:
         cursor.execute(PARTITIONS)
-        bounds = [(str(name), BOUNDS.search(text)) for name, text in cursor.fetchall()]
+        bounds = [(str(name), BOUNDS.search(text or "")) for name, text in cursor.fetchall()]
     found = [
         Partition(int(bound[2]), name, None if bound[1] == "MINVALUE" else int(bound[1].strip("'")))
         for name, bound in bounds
@@ -177,7 +177,10 @@ def begin_day() -> bool:
 def drop(day: Partition, kept: str, words: dict[str, Any]) -> bool:
     """Drop a day. `kept`: a statement that returns the ids of its events that are to stay; they move into the
     partition before. False where these are too many. Raises Busy where the locks are not to be had now."""
-    into = max(each for each in partitions() if each.end <= day.lowest)
+    known = partitions()
+    if day not in known:  # another sweep has done it
+        return True
+    into = known[known.index(day) - 1]
     low, check = ("MINVALUE", "") if into.first is None else (into.first, f"id >= {into.first} AND ")
     with brief() as cursor:
         cursor.execute(
@@ -191,6 +194,8 @@ def drop(day: Partition, kept: str, words: dict[str, Any]) -> bool:
             return False
     with brief() as cursor:
         cursor.execute("LOCK TABLE ONLY calling_event IN ACCESS EXCLUSIVE MODE")
+        if not {into, day} <= set(partitions()):
+            raise Busy("another sweep is at it")
         cursor.execute(kept, words)
         stay = [row[0] for row in cursor.fetchall()]
         merge = MERGE.format(into=into.name, day=day.name, low=low, begin=into.end, end=day.end)

@@ -18,6 +18,7 @@ FEW_FILES = 4096
 FREE_BYTES = 1 << 30
 RENEW = timedelta(days=14)
 LATE_EVENTS_SECONDS = 5.0
+LATE_DAYS = 1.5
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,20 @@ def log_lag(waiting: int, oldest_seconds: float) -> Finding:
         return Finding("bad", "event log", f"{waiting} events wait, the oldest for {oldest_seconds:.0f} s",
                        "Nothing publishes: start `manage.py sweep`.")  # fmt: skip
     return Finding("good", "event log", f"{waiting} events wait to be published")
+
+
+def retention(events: int, calls: int, day_old: float | None) -> Finding:
+    """For how many days events and calls are kept (0: for ever), and how many days ago the newest partition
+    of events began (None: none has yet)."""
+    fact = f"events {events} days, calls {calls} days" if calls else f"events {events} days, calls for ever"
+    if day_old is not None and day_old > LATE_DAYS:
+        return Finding("bad", "retention", f"{fact}; no day of events has begun for {day_old:.0f} days",
+                       "Start `manage.py sweep`; if it runs, see its log.")  # fmt: skip
+    if 0 < calls < events:
+        return Finding("note", "retention", f"{fact}: events go with their calls",
+                       "Set CALLWRIGHT_CALL_RETENTION_DAYS to at least CALLWRIGHT_RETENTION_DAYS, "
+                       "unless that is meant.")  # fmt: skip
+    return Finding("good", "retention", fact)
 
 
 def deliveries(late: int, failing: int, parked: int, disabled: int) -> Finding:

@@ -13,7 +13,7 @@ from django.db.models import Exists, Max, Min, OuterRef, Sum
 
 import clock
 from calling import models
-from calling.calls import event_log
+from calling.calls import event_days, event_log
 from calling.runtime import nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
@@ -84,6 +84,12 @@ def examine_switchboard() -> Iterator[Finding]:
     waiting = event_log.waiting()
     oldest = waiting.aggregate(at=Min("created_at"))["at"]
     yield findings.log_lag(waiting.count(), (now - oldest).total_seconds() if oldest else 0.0)
+    days = event_days.begun()
+    yield findings.retention(
+        settings.CALLWRIGHT_RETENTION_DAYS,
+        settings.CALLWRIGHT_CALL_RETENTION_DAYS,
+        (now - days[-1][1]) / timedelta(days=1) if days else None,
+    )
     yield findings.deliveries(
         overdue(now - _OVERDUE),
         models.WebhookEndpoint.objects.filter(disabled_at=None).exclude(failing_since=None).count(),

@@ -328,6 +328,32 @@ def test_nobody_waits_long_for_a_day_that_goes(cast, days, monkeypatch):
     assert models.Event.objects.filter(position=None).count() == 0
 
 
+def test_two_sweeps_may_forget_the_same_days(cast, days):
+    for _ in range(3):
+        days.begin()
+        write(cast, 5)
+    days.begin()
+    write(cast)
+    days.grow_old()
+    failed: list[BaseException] = []
+
+    def forget_too() -> None:
+        try:
+            forget()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    sweeps = [threading.Thread(target=forget_too) for _ in range(2)]
+    for each in sweeps:
+        each.start()
+    for each in sweeps:
+        each.join()
+    assert failed == []
+    assert list(homes().values()) == [1]
+
+
 def test_an_event_that_went_takes_the_delivery_that_was_just_queued_along(cast, days):
     endpoint = an_endpoint(cast)
     write(cast, 2)
