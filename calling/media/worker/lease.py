@@ -1,8 +1,8 @@
 """The rows of a worker: its heartbeat, its leases, its sessions. Synchronous; nothing here carries media.
 
 A session belongs to a worker while its row says so under the epoch the worker was given (the fence) and
-the worker's heartbeat is not older than a lease: one row is renewed, however many sessions it carries. Who
-finds another epoch there has lost it and must not write any more.
+the worker's heartbeat is not older than a lease (`calling.media_sessions.failover`): one row is renewed,
+however many sessions it carries. Who finds another epoch there has lost it and must not write any more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from django.conf import settings
 from django.db import connection
 
 from calling import models
-
-LEASE_SECONDS = 5  # see calling.media_sessions.failover
 
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
