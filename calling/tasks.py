@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import current_app, current_task, shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 import clock
@@ -22,12 +22,14 @@ _left: set[str] = set()  # sessions that wait here to be put back: many of them 
 def run_session(session_id: str, epoch: int) -> None:
     """Carry one media session to its end, if it is still wanted under that epoch."""
     from calling.media.worker import worker
+    from calling.media_sessions.placement import PROJECT
 
-    if not worker.begin(current_app.conf.get("worker_name") or "media").carry(session_id, epoch):
-        pass_on(session_id, epoch)
+    project = current_task.request.get(PROJECT)  # the version before does not say it
+    if not worker.begin(current_app.conf.get("worker_name") or "media").carry(session_id, epoch, project):
+        pass_on(session_id, epoch, {PROJECT: project} if project else {})
 
 
-def pass_on(session_id: str, epoch: int) -> None:
+def pass_on(session_id: str, epoch: int, headers: dict[str, str]) -> None:
     """Put a session that this worker does not take back into the queue while it is wanted."""
     from calling.media.worker import lease
 
@@ -35,7 +37,7 @@ def pass_on(session_id: str, epoch: int) -> None:
     clock.sleep(min(LONGEST_AGAIN_SECONDS, AGAIN_SECONDS * max(1.0, len(_left) / 4)))
     _left.discard(session_id)
     if lease.still_wanted(session_id, epoch):
-        run_session.apply_async((session_id, epoch), queue="media", expires=10, retry=False)
+        run_session.apply_async((session_id, epoch), headers=headers, queue="media", expires=10, retry=False)
 
 
 END_SECONDS = 6.0  # the loop bounds its own end by less

@@ -8,7 +8,7 @@ subject, because they name a destination. Raises the errors of docs/contract.md#
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,7 @@ Fence = store.Fence
 StaleEpoch = store.StaleEpoch
 T = TypeVar("T")
 TRIES = 6
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,22 @@ def in_transaction(work: Callable[[], T]) -> T:
     raise OperationalError("The call was too busy to be changed; try again.")
 
 
-def apply(call_id: UUID | str, input: Input, *, fence: Fence | None = None) -> Outcome:
-    """Apply one input to one call and publish what happened."""
+def apply(
+    call_id: UUID | str,
+    *inputs: Input,
+    fence: Fence | None = None,
+    agreed: Mapping[str, dict[str, Any]] | None = None,
+) -> Outcome:
+    """Apply one input, or several that came together, to one call and publish what happened.
+
+    agreed: by leg, what its media agreed on, for the calls' payloads; written along.
+    """
 
     def work() -> Outcome:
         world, rows = store.lock_world(call_id, fence)
-        return commit_turn(world, rows, str(UUID(str(call_id))), input)
+        for row in rows.values():
+            row.codecs = {**(row.codecs or {}), **(agreed or {})}
+        return commit_turn(world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {})
 
     return in_transaction(work)
 
@@ -87,14 +98,19 @@ def check_fence(fence: Fence | None) -> None:
 
 
 def commit_turn(
-    world: World, rows: dict[str, models.Call], call_id: str, input: Input, fresh: str | None = None
+    world: World,
+    rows: dict[str, models.Call],
+    call_id: str,
+    *inputs: Input,
+    fresh: str | None = None,
+    agreed: Mapping[str, dict[str, Any]] = NOTHING,
 ) -> Outcome:
     """Decide and write, inside the caller's transaction, with the rows already locked.
 
-    `fresh`: a call of the world that is not a row yet.
+    `fresh`: a call of the world that is not a row yet. `agreed`: see `apply`.
     """
-    with tracing.span(f"decide {type(input).__name__}", call_id) as span:
-        outcome = _turn(world, rows, call_id, input, fresh)
+    with tracing.span(f"decide {', '.join(type(each).__name__ for each in inputs)}", call_id) as span:
+        outcome = _turn(world, rows, call_id, inputs, fresh, agreed)
         if span is not None:
             span.set_attribute("events", [event.type for event in outcome.events])
             for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
@@ -103,10 +119,20 @@ def commit_turn(
 
 
 def _turn(
-    world: World, rows: dict[str, models.Call], call_id: str, input: Input, fresh: str | None
+    world: World,
+    rows: dict[str, models.Call],
+    call_id: str,
+    inputs: Sequence[Input],
+    fresh: str | None,
+    agreed: Mapping[str, dict[str, Any]],
 ) -> Outcome:
     now = clock.now()
-    decision = machine.decide(world, call_id, input, now, limits())
+    decision = machine.Decision(world, (), ())
+    for input in inputs:
+        more = machine.decide(decision.world, call_id, input, now, limits())
+        decision = replace(
+            more, events=decision.events + more.events, effects=decision.effects + more.effects
+        )
     for seat in room_sessions.to_mute(world, decision.world):
         mute = Mute(seat.leg.id, frozenset({"audio"}))
         more = machine.decide(decision.world, seat.call_id, mute, now, limits())
@@ -114,10 +140,10 @@ def _turn(
             more, events=decision.events + more.events, effects=decision.effects + more.effects
         )
     changed = decision.world != world or bool(decision.events) or bool(decision.effects)
-    if changed or fresh is not None:
+    if changed or fresh is not None or agreed:
         numbered = number_events(decision.events, rows, now)
         note_supervision(decision.events, rows)
-        store.save_world(world, decision.world, rows, numbered, fresh)
+        store.save_world(world, decision.world, rows, numbered, fresh, agreed)
         event_log.announce(numbered)
         room_sessions.apply_turn(world, decision.world, now)
         billing.apply_turn(world, decision.world, now)

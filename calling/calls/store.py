@@ -267,12 +267,15 @@ def save_world(
     rows: dict[str, models.Call],
     events: Sequence[models.Event] = (),
     fresh: str | None = None,
+    agreed: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
     """Write what the machine changed: calls, legs (which may have moved between calls) and attempts, and the
     events that tell of it, under whose numbers the calls of `rows` are counted already.
 
-    `fresh`: the call that is not a row yet.
+    `fresh`: the call that is not a row yet. `agreed`: by leg, what its media agreed on: no state of the
+    machine.
     """
+    agreed = agreed or {}
     counted = {str(event.call_id) for event in events}
     homes = {leg.id: call.id for call in before.values() for leg in call.legs}
     known = {leg.id: leg for call in before.values() for leg in call.legs if call.id != fresh}
@@ -294,10 +297,12 @@ def save_world(
         rest.first([new_attempt(leg, attempt) for _, leg in new for attempt in leg.attempts])
         for position, leg in enumerate(call.legs):
             was = known.get(leg.id)
-            if was is not None and (was != leg or homes[leg.id] != call.id):
+            if was is not None and (was != leg or homes[leg.id] != call.id or leg.id in agreed):
                 columns = differing(leg_columns(was), leg_columns(leg))
                 if homes[leg.id] != call.id:
                     columns["call_id"] = call.id
+                if leg.id in agreed:
+                    columns["codec"] = agreed[leg.id]
                 if columns:
                     rest.update(models.Leg, leg.id, columns | {"position": position})
                 save_attempts(was, leg, rest)

@@ -1,8 +1,8 @@
 """What becomes of the sessions of a lost worker: another one takes them over, or their calls end.
 
-A worker is lost when its lease ran out, or sooner when its advisory lock is free and its heart missed two
-beats: a killed process drops its connection, a frozen one keeps it. Taking over raises the epoch first,
-so whatever the old worker still says is refused (docs/security.md#r3).
+A worker is lost when its heartbeat is as old as a lease (5 s), or sooner when its advisory lock is free and
+two heartbeats are missing: a killed process drops its connection, a frozen one keeps it. Taking over raises
+the epoch first, so whatever the old worker still says is refused (docs/security.md#r3).
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ BATCH = 200
 LOST = """
 SELECT s.id FROM calling_mediasession s LEFT JOIN calling_mediaworker w ON w.id = s.worker_id
 WHERE s.state = 'moving' AND s.wanted_at < now() - interval '2 seconds'
-    OR s.state = 'running' AND (s.lease_until < now() OR w.heartbeat_at < now() - interval '2.5 seconds'
-    AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+    OR s.state = 'running' AND (w.id IS NULL OR w.heartbeat_at < now() - interval '5 seconds'
+    OR w.heartbeat_at < now() - interval '2.5 seconds' AND NOT EXISTS (
+        SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
         AND l.classid::bigint = w.lock_key >> 32 AND l.objid::bigint = w.lock_key & 4294967295))
 LIMIT %s
 """

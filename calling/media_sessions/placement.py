@@ -97,6 +97,8 @@ def has_place(session: models.MediaSession) -> bool:
 log = logging.getLogger(__name__)
 
 SESSION_TASK = "calling.tasks.run_session"
+PROJECT = "callwright_project"
+"""Header of the task: for whom the session is. A worker that weighs projects need not read the row first."""
 
 
 def require_redis() -> None:
@@ -107,14 +109,18 @@ def require_redis() -> None:
 
 def start_session(session: models.MediaSession) -> None:
     """Ask the workers to take a session, once it is committed; the sweep asks again if nobody did."""
-    session_id, epoch = str(session.id), session.epoch
+    session_id, epoch, project = str(session.id), session.epoch, str(session.project_id)
 
     def send() -> None:
         try:
             current_app.send_task(
-                SESSION_TASK, args=[session_id, epoch], queue="media", expires=10, retry=False
+                SESSION_TASK,
+                args=[session_id, epoch],
+                headers={PROJECT: project},
+                queue="media",
+                expires=10,
+                retry=False,
             )
-            models.MediaSession.objects.filter(pk=session_id).update(dispatched_at=clock.now())
         except Exception as error:  # the broker client raises many kinds; the sweep is the guarantee
             log.warning(
                 "A media session could not be dispatched", extra={"session": session_id, "error": str(error)}

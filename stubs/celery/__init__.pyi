@@ -13,6 +13,7 @@ class Task(Generic[P, R]):
         args: Sequence[object] = ...,
         kwargs: Mapping[str, object] = ...,
         *,
+        headers: Mapping[str, str] = ...,
         queue: str = ...,
         expires: float = ...,
         retry: bool = ...,
@@ -29,6 +30,7 @@ class Celery:
         name: str,
         args: Sequence[object] = ...,
         *,
+        headers: Mapping[str, str] = ...,
         queue: str = ...,
         expires: float = ...,
         retry: bool = ...,
@@ -36,5 +38,6 @@ class Celery:
     ) -> object: ...
 
 current_app: Celery
+current_task: Any
 
 def shared_task(*, name: str, ignore_result: bool = ...) -> Callable[[Callable[P, R]], Task[P, R]]: ...

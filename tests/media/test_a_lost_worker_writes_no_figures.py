@@ -36,8 +36,8 @@ def test_codec_and_samples_are_fenced(db: None) -> None:
     held = figures(leg.id)
     assert held == ({"codec": "opus"}, [{"mos": 4.4}])
 
-    models.MediaSession.objects.filter(pk=session.pk).update(
-        lease_until=timezone.now() - timedelta(hours=1)  # now() is when the transaction began
+    models.MediaWorker.objects.update(
+        heartbeat_at=timezone.now() - timedelta(hours=1)  # now() is when the transaction began
     )
     assert failover.take_over(session.pk) == 1
     leg = fake_worker.leg_of(call_id, "callee")

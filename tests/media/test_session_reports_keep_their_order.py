@@ -23,6 +23,8 @@ class Told:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.turns: list[tuple[str, str]] = []
+        self.refused = ""
         self.away = False
         self.stale = False
         self.is_lost = False
@@ -30,12 +32,15 @@ class Told:
     def lost(self) -> None:
         self.is_lost = True
 
-    def apply(self, call_id: str, value: Any, fence: Any = None) -> None:
+    def apply(self, call_id: str, *values: Any, fence: Any = None, agreed: Any = None) -> None:
         if self.away:
             raise OperationalError("the server is away")
         if self.stale:
             raise control.StaleEpoch
-        self.heard.append(value.digit)
+        if any(value.digit == self.refused for value in values):
+            raise inputs.Refused("too_late", "It came too late.")
+        self.turns.append((call_id, "".join(value.digit for value in values)))
+        self.heard += [value.digit for value in values]
 
 
 @pytest.fixture
@@ -61,6 +66,31 @@ async def test_reports_arrive_in_order(told: Told, journal: Journal) -> None:
     await lane.settle(5)
     assert told.heard == list("0123456789")
     assert journal.size == 0
+
+
+async def test_what_one_call_has_to_report_at_once_is_one_turn(told: Told, journal: Journal) -> None:
+    lane = SignalQueue(told, DatabaseThreads(), journal)
+    with lane.held():
+        press(lane, "12")
+        await asyncio.sleep(0.05)  # while held nothing is told
+        assert told.turns == []
+        lane.signal("other", inputs.DigitReceived("peer", "3"))
+        lane.work("call", lambda: told.turns.append(("call", "work")))
+        press(lane, "45")
+    await lane.settle(5)
+    assert told.turns == [("call", "12"), ("other", "3"), ("call", "work"), ("call", "45")]
+
+
+async def test_one_that_cannot_be_reported_takes_no_other_with_it(told: Told, journal: Journal) -> None:
+    lane = SignalQueue(told, DatabaseThreads(), journal)
+    told.refused = "2"
+    with lane.held():
+        press(lane, "123")
+    await lane.settle(5)
+    assert told.turns == [("call", "1"), ("call", "3")]
+    press(lane, "4")
+    await lane.settle(5)
+    assert told.heard == list("134")
 
 
 async def test_an_outage_delays_reports_and_keeps_them_on_disk(told: Told, journal: Journal) -> None:

@@ -162,8 +162,8 @@ PLANTED: dict[str, Patch] = {
     "order broken": statement(
         delivery_queue, "CLAIM", (OLDEST, ""), ("d.state = 'pending' AND d.head\n", "d.state = 'pending'\n")
     ),
-    "a session claimed without a look": edited(
-        lease, "claim", 'pk=session_id, state="wanted", epoch=epoch', "pk=session_id"
+    "a session claimed without a look": statement(
+        lease, "CLAIM", ("AND state = 'wanted' AND epoch = %(epoch)s", "")
     ),
     "an idempotency key without its claim": instead(idempotency, "_stable_id", lambda row: clock.new_id()),
     "a device held by a process that lost it": statement(presence, "RENEW", (LET_GO, "")),

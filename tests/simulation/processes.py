@@ -304,8 +304,7 @@ class Worker:
         words = {
             "id": self.worker_id, "name": self.name, "host": "sim", "pid": 1, "media_address": "127.0.0.1",
             "lock_key": lock_key, "budget": 1000, "legs": 0, "cpu": 0.0, "lag": 0.0, "draining": False,
-            "lease": lease.LEASE_SECONDS, "sessions": list(self.sessions),
-            "epochs": list(self.sessions.values()), "compare": compare,
+            "sessions": list(self.sessions), "epochs": list(self.sessions.values()), "compare": compare,
         }  # fmt: skip
         with connection.cursor() as cursor:
             if self.locked is not connection.connection:

@@ -50,7 +50,7 @@ DUE = {
     SELECT min(deadline) AS moment FROM calling_call WHERE state <> 'ended'
     UNION ALL SELECT min(s.wanted_at) FROM calling_call c JOIN calling_mediasession s ON s.id = c.session_id
         WHERE c.state <> 'ended' AND s.state = 'ended'
-    UNION ALL SELECT min(least(s.lease_until, w.heartbeat_at + interval '2.5 seconds'))
+    UNION ALL SELECT min(coalesce(w.heartbeat_at + interval '2.5 seconds', s.wanted_at))
         FROM calling_mediasession s LEFT JOIN calling_mediaworker w ON w.id = s.worker_id
         WHERE s.state = 'running'
     UNION ALL SELECT min(CASE s.state WHEN 'moving' THEN wanted_at + interval '2 seconds'

@@ -100,14 +100,31 @@ its leg was not answered yet and its attempt not live any more, and the session 
 the offer."""
 
 
+LEAVING = """
+SELECT l.peer_id FROM calling_leg l JOIN calling_call c ON c.id = l.call_id
+JOIN calling_mediasession s ON s.id = c.session_id
+WHERE l.peer_id = ANY(%(known)s::uuid[]) AND l.state <> 'ended' AND c.state <> 'ended'
+    AND s.id <> %(session)s::uuid AND s.worker_id = %(worker)s
+"""
+"""The peers of a session whose leg lives on in another session of the worker: two calls were joined."""
+
+
 def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: frozenset[str]) -> SessionSnapshot:
     """Everything a session acts on. `waiting`: known peers that may still need candidates.
 
     What stands beside the calls (devices, dialogs, memberships) is read after them: it may be newer, and
     whoever changed it has nudged.
     """
+    words: dict[str, Any] = {"session": session_id, "up": [UUID(each) for each in known - waiting]}
+    leaving: frozenset[str] = frozenset()
     with connection.cursor() as cursor:
-        cursor.execute(LOOK, {"session": session_id, "up": [UUID(each) for each in known - waiting]})
+        if known:
+            words |= {"known": [UUID(each) for each in known], "worker": worker_id}
+            cursor.execute(f"{LEAVING}; {LOOK}", words)
+            leaving = frozenset(str(each) for (each,) in cursor.fetchall())
+            cursor.nextset()
+        else:
+            cursor.execute(LOOK, words)
         found = cursor.fetchall()
     calls: list[Call] = []
     operations: list[OperationRow] = []
@@ -118,14 +135,13 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
         candidates |= {each[0]: tuple(each) for each in json.loads(trickled or "[]")}
     plan = make_plan(calls, read_browsers(calls), read_pictured(calls))
     peers = {peer.peer_id for peer in plan.peers}
-    gone = known - peers
     return SessionSnapshot(
         calls,
         plan,
         tuple(sorted(operations, key=lambda each: (each.created_at or clock.now(), each.id))),
         tuple(candidates[each] for each in sorted(candidates) if candidates[each][1] in peers),
         read_members(calls),
-        read_leaving(session_id, worker_id, gone) if gone else frozenset(),
+        leaving - peers,
         read_sip_sides(calls),
     )
 
@@ -133,16 +149,6 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
 def operation_row(columns: Sequence[Any]) -> OperationRow:
     *others, created_at = columns
     return replace(OperationRow(*others), created_at=datetime.fromisoformat(created_at))
-
-
-def read_leaving(session_id: str, worker_id: UUID, gone: frozenset[str]) -> frozenset[str]:
-    """The peers among those that this session no longer plans whose leg lives on in another session of the
-    worker: two calls were joined."""
-    legs = models.Leg.objects.filter(peer_id__in=gone, call__session__worker=worker_id)
-    found = (
-        legs.exclude(state="ended").exclude(call__session_id=UUID(session_id)).exclude(call__state="ended")
-    )
-    return frozenset(str(each) for each in found.values_list("peer_id", flat=True))
 
 
 def read_browsers(calls: Sequence[Call]) -> frozenset[str]:

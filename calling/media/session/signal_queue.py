@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Protocol
 
 from calling.calls import control
@@ -36,6 +38,21 @@ class Reporter(Protocol):
 
 
 Work = Callable[[], Any]
+Agreed = Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A machine input of one call, or other work of the door about it."""
+
+    call_id: str
+    value: Input | None
+    work: Work | None = None
+    agreed: Agreed | None = None
+
+    @property
+    def small(self) -> bool:
+        return self.value is None or isinstance(self.value, DigitReceived)
 
 
 class SignalQueue:
@@ -45,42 +62,57 @@ class SignalQueue:
         self.session = session
         self._desk = desk
         self._journal = journal
-        self._waiting: deque[tuple[str, Input | None, Work]] = deque()
+        self._waiting: deque[Report] = deque()
         self._task: asyncio.Task[None] | None = None
         self._spooled = 0
+        self._held = False
         self.closed = False
 
-    def signal(self, call_id: str, value: Input) -> None:
-        """Report a machine input of one call."""
-        fence = (self.session.id, self.session.epoch)
-        self._add(call_id, value, lambda: control.apply(call_id, value, fence=fence))
+    def signal(self, call_id: str, value: Input, agreed: Agreed | None = None) -> None:
+        """Report a machine input of one call. agreed: by leg, what was negotiated (`control.apply`)."""
+        self._add(Report(call_id, value, None, agreed))
 
     def work(self, call_id: str, what: Work) -> None:
         """Do something else of the door in the same order (operations, quality)."""
-        self._add(call_id, None, what)
+        self._add(Report(call_id, None, what))
 
-    def _add(self, call_id: str, value: Input | None, work: Work) -> None:
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Deliver what is reported meanwhile afterwards: together, where that is one turn of a call."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._start()
+
+    def _add(self, report: Report) -> None:
         if self.closed:
             return
         if len(self._waiting) >= MAX_WAITING:
-            if value is None or isinstance(value, DigitReceived):
+            if report.small:
                 return  # figures and digits are what a long outage costs
             self._drop_one()
-        self._waiting.append((call_id, value, work))
+        self._waiting.append(report)
+        self._start()
+
+    def _start(self) -> None:
+        if self._held or not self._waiting or self.closed:
+            return
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._deliver())
 
     def _drop_one(self) -> None:
-        for entry in list(self._waiting)[BATCH:]:  # those before may be on their way
-            if entry[1] is None or isinstance(entry[1], DigitReceived):
-                self._waiting.remove(entry)
+        for report in list(self._waiting)[BATCH:]:  # those before may be on their way
+            if report.small:
+                self._waiting.remove(report)
                 return
 
     async def _deliver(self) -> None:
         pause = RETRY_FIRST
         while self._waiting and not self.closed:
-            batch = [(value, work) for _, value, work in list(self._waiting)[:BATCH]]
-            done, error = await self._desk.run(deliver, batch)
+            fence = (self.session.id, self.session.epoch)
+            done, error = await self._desk.run(deliver, list(self._waiting)[:BATCH], fence)
             for _ in range(min(done, len(self._waiting))):
                 self._waiting.popleft()
             self._spooled = max(0, self._spooled - done)
@@ -103,7 +135,9 @@ class SignalQueue:
             return
         session, epoch = self.session.id, self.session.epoch
         fresh: list[Entry] = [
-            (session, epoch, call, value) for call, value, _ in list(self._waiting)[self._spooled :] if value
+            (session, epoch, each.call_id, each.value)
+            for each in list(self._waiting)[self._spooled :]
+            if each.value is not None
         ]
         self._spooled = len(self._waiting)
         if fresh:
@@ -126,18 +160,42 @@ class SignalQueue:
             self._task.cancel()
 
 
-def deliver(batch: Sequence[tuple[Any, Work]]) -> tuple[int, Exception | None]:
+def deliver(batch: Sequence[Report], fence: control.Fence) -> tuple[int, Exception | None]:
     """Do the reports in order, in a desk thread: how many are settled, and what stopped the rest.
 
-    What came too late or cannot be reported is settled; a lost epoch and an absent PostgreSQL stop.
+    What came too late or cannot be reported is settled; a lost epoch and an absent PostgreSQL stop. Signals
+    of one call that follow each other are one turn; where one of them cannot be reported, each is its own.
     """
-    for done, (value, work) in enumerate(batch):
+    done = alone = 0  # before `alone` each is a turn of its own
+    while done < len(batch):
+        reports = turn_of(batch[done:]) if done >= alone else (batch[done],)
         try:
-            guarded(work)
+            guarded(report, reports, fence)
         except (*DATABASE_UNAVAILABLE, control.StaleEpoch) as error:
             return done, error
-        except (Refused, NotFound, KeyError):
-            pass  # the call went on without it
-        except Exception:
-            log.exception("A signal could not be reported", extra={"input": type(value).__name__})
-    return len(batch), None
+        except Exception as error:
+            if len(reports) > 1:
+                alone = done + len(reports)
+                continue
+            if not isinstance(error, (Refused, NotFound, KeyError)):  # these: the call went on without it
+                name = type(reports[0].value).__name__
+                log.exception("A signal could not be reported", extra={"input": name})
+        done += len(reports)
+    return done, None
+
+
+def turn_of(batch: Sequence[Report]) -> tuple[Report, ...]:
+    """The first report with those behind it that go into the same turn."""
+    first = batch[0]
+    if first.value is None:
+        return (first,)
+    return tuple(takewhile(lambda each: each.value is not None and each.call_id == first.call_id, batch))
+
+
+def report(reports: Sequence[Report], fence: control.Fence) -> None:
+    if (work := reports[0].work) is not None:
+        work()
+        return
+    values = [each.value for each in reports if each.value is not None]
+    agreed = {leg: each for one in reports for leg, each in (one.agreed or {}).items()}
+    control.apply(reports[0].call_id, *values, fence=fence, agreed=agreed)

@@ -1,12 +1,12 @@
 """The rows of a worker: its heartbeat, its leases, its sessions. Synchronous; nothing here carries media.
 
 A session belongs to a worker while its row says so under the epoch the worker was given (the fence) and
-its lease is renewed. Who finds another epoch there has lost it and must not write any more.
+the worker's heartbeat is not older than a lease (`calling.media_sessions.failover`): one row is renewed,
+however many sessions it carries. Who finds another epoch there has lost it and must not write any more.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +14,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-import clock
 from calling import models
-
-LEASE_SECONDS = 5
 
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
@@ -52,19 +49,30 @@ WITH beat AS (
     ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), legs = excluded.legs, cpu = excluded.cpu,
         loop_lag_ms = excluded.loop_lag_ms, draining = excluded.draining
 ), kept AS (
-    UPDATE calling_mediasession AS session SET lease_until = now() + make_interval(secs => %(lease)s)
-    FROM unnest(%(sessions)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
-    WHERE session.id = mine.id AND session.epoch = mine.epoch AND session.state = 'running'
-    RETURNING session.id
+    SELECT session.id FROM calling_mediasession session
+    JOIN unnest(%(sessions)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
+        ON session.id = mine.id AND session.epoch = mine.epoch
+    WHERE session.state = 'running'
 ), digests AS ({DIGEST})
 SELECT kept.id, digests.number FROM kept LEFT JOIN digests ON digests.session_id = kept.id
 """
 """`compare`: with the number of each session."""
 
+CLAIM = """
+UPDATE calling_mediasession
+SET state = 'running', worker_id = %(worker)s, epoch = epoch + 1, lease_until = NULL
+WHERE id = %(session)s AND state = 'wanted' AND epoch = %(epoch)s AND EXISTS (
+    SELECT 1 FROM calling_mediaworker w
+    WHERE w.id = %(worker)s AND w.heartbeat_at > now() - interval '2.5 seconds')
+"""
+"""Whose heartbeat does not come through takes nothing: the sweep would take it away at once. `lease_until` is
+of workers of the version before, which renewed it with each session; without one its sweep goes by the
+heartbeat and the lock."""
+
 # In one message: the second statement sees the call of a dial that the first waited for.
 FINISH = """
 SELECT state FROM calling_mediasession WHERE id = %(session)s AND epoch = %(epoch)s FOR UPDATE;
-UPDATE calling_mediasession s SET state = 'ended', lease_until = NULL
+UPDATE calling_mediasession s SET state = 'ended'
 WHERE s.id = %(session)s AND s.epoch = %(epoch)s AND s.state = 'running'
 AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
 """
@@ -94,14 +102,11 @@ async def open_connection(lock_key: int) -> psycopg.AsyncConnection[Any]:
 
 
 def claim(session_id: UUID | str, epoch: int, worker_id: UUID) -> int | None:
-    """Take a wanted session; the new epoch, or None where somebody else did or it is no longer wanted."""
-    taken = models.MediaSession.objects.filter(pk=session_id, state="wanted", epoch=epoch).update(
-        state="running",
-        worker_id=worker_id,
-        epoch=epoch + 1,
-        lease_until=clock.now() + timedelta(seconds=LEASE_SECONDS),
-    )
-    return epoch + 1 if taken else None
+    """Take a wanted session; the new epoch, or None where somebody else did, it is no longer wanted, or the
+    worker's own heartbeat is late."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"worker": worker_id, "session": session_id, "epoch": epoch})
+        return epoch + 1 if cursor.rowcount == 1 else None
 
 
 def project_of(session_id: UUID | str) -> str:

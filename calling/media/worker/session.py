@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
 CLOSE_SECONDS = 6.0
-GATHER_SECONDS = 0.5
+FIRST_SECONDS = 0.3  # both ends of a call connect soon after each other
+GATHER_SECONDS = 2.0  # but their samples are not of the same moment
 
 
 class Session:
@@ -142,18 +143,20 @@ class Session:
             rows.read, self.id, self.carrier.id, frozenset(self.peers), frozenset(waiting)
         )
         self.calls = {call.id: call for call in look.calls}
-        for call in look.calls:
-            if call.id not in self._carried:
-                self._carried.add(call.id)
-                if not call.carried:
-                    self.lane.signal(call.id, inputs.SessionTaken())
+        fresh = [call for call in look.calls if call.id not in self._carried]
+        self._carried |= {call.id for call in fresh}
         self._members = look.members
         self._leaving = look.leaving
         self.stir()
-        for step in pure.steps(self.plan, look.plan):
-            if self.over:
-                return
-            await self._take(step)
+        # A call's first turn here says that it is carried, and mostly has its caller's answer too.
+        with self.lane.held() if fresh else contextlib.nullcontext():
+            for call in fresh:
+                if not call.carried:
+                    self.lane.signal(call.id, inputs.SessionTaken())
+            for step in pure.steps(self.plan, look.plan):
+                if self.over:
+                    return
+                await self._take(step)
         self.plan = look.plan
         for peer_id, side in look.sip_sides.items():
             if peer_id in self.peers:
@@ -220,12 +223,14 @@ class Session:
         way = peer.port.audio_out.digit_way
         agreed = {**peer.peer.directions(), "codec": peer.peer.codec, "digits": way}
         legs = self._legs(plan.peer_id)
-        leg_ids, fence = [leg.id for _, leg in legs], (self.id, self.epoch)
-        self.lane.work(plan.call_id, lambda: rows.write_agreed(leg_ids, agreed, fence))
-        if text is not None:
-            for call_id, leg in legs:
-                if leg.answer is None:
-                    self.lane.signal(call_id, inputs.AnswerMade(leg.id, text, leg.serial))
+        known = [leg.id for _, leg in legs if text is None or leg.answer is not None]
+        if known:
+            fence = (self.id, self.epoch)
+            self.lane.work(plan.call_id, partial(rows.write_agreed, known, agreed, fence))
+        for call_id, leg in legs:
+            if text is not None and leg.answer is None:
+                made = inputs.AnswerMade(leg.id, text, leg.serial)
+                self.lane.signal(call_id, made, {leg.id: agreed})
 
     def _tell_of_supervisor(self, plan: PeerPlan) -> None:
         """A tone to whoever is supervised from now on, once, where the project wants it told."""
@@ -398,13 +403,13 @@ class Session:
     def _write_samples(self, peer: SessionPeer) -> None:
         """Soon, and with those of other peers that come meanwhile: one statement for both ends of a call.
 
-        A first one at once: the call may end before it.
+        A first one sooner: the call may end before it.
         """
-        if not self._unwritten:
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._flush_samples)
+        first = len(peer.samples) == 1
+        if first or not self._unwritten:
+            seconds = FIRST_SECONDS if first else GATHER_SECONDS
+            asyncio.get_running_loop().call_later(seconds, self._flush_samples)
         self._unwritten[peer.plan.peer_id] = (peer.plan.call_id, list(peer.samples))
-        if len(peer.samples) == 1:
-            self._flush_samples()
 
     def _flush_samples(self) -> None:
         found, self._unwritten, fence = self._unwritten, {}, (self.id, self.epoch)

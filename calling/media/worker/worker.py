@@ -1,6 +1,6 @@
 """The media worker: one asyncio loop in a thread of the process, and the media sessions it carries.
 
-Lives here: the loop, the heartbeat with all leases in one statement, nudges and looks, admission, drain
+Lives here: the loop, the heartbeat that keeps its leases, nudges and looks, admission, drain
 and the watchdog. What a session does is `calling.media.worker.session`; Celery's side is `calling.tasks`.
 """
 
@@ -142,11 +142,14 @@ class Worker:
 
     # --- sessions
 
-    def carry(self, session_id: str, epoch: int) -> bool:
-        """Take the session and carry it to its end; False at once where it is not taken."""
+    def carry(self, session_id: str, epoch: int, project: str | None = None) -> bool:
+        """Take the session and carry it to its end; False at once where it is not taken. project: whose it
+        is, where that is known."""
         if self.finished.is_set() or self.draining:
             return False
-        future: Future[bool] = asyncio.run_coroutine_threadsafe(self._carry(session_id, epoch), self.loop)
+        future: Future[bool] = asyncio.run_coroutine_threadsafe(
+            self._carry(session_id, epoch, project), self.loop
+        )
         while True:
             try:
                 return future.result(timeout=5)
@@ -156,13 +159,13 @@ class Worker:
                 if self.finished.is_set():
                     return True
 
-    async def _carry(self, session_id: str, epoch: int) -> bool:
+    async def _carry(self, session_id: str, epoch: int, project: str | None) -> bool:
         asked = (session_id, epoch)
         if asked in self._considered:
             return True  # the sweep has asked again: it is being looked at
         self._considered.add(asked)
         try:
-            session = await self._take(session_id, epoch)
+            session = await self._take(session_id, epoch, project)
         finally:
             self._considered.discard(asked)
         if isinstance(session, bool):
@@ -177,10 +180,11 @@ class Worker:
             self._leaving.set()
         return True
 
-    async def _take(self, session_id: str, epoch: int) -> Session | bool:
+    async def _take(self, session_id: str, epoch: int, project: str | None) -> Session | bool:
         """The session, now ours; False where it is left to others, True where nothing is left to do."""
         try:
-            project = await self.desk.run(lease.project_of, session_id)
+            if project is None:
+                project = await self.desk.run(lease.project_of, session_id)
             waited = self.refused.waited(session_id, clock.monotonic())
             why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project), waited)
             if why is not None:
@@ -252,7 +256,6 @@ class Worker:
             "cpu": load.cpu,
             "lag": load.lag_ms,
             "draining": self.draining,
-            "lease": lease.LEASE_SECONDS,
             "sessions": list(mine),
             "epochs": list(mine.values()),
             "compare": compare,
