@@ -234,6 +234,7 @@ async def test_what_goes_out_tells_our_send_time_and_no_layer(stage: Any) -> Non
         assert stamp is not None and bytes(stamp) != b"\x01\x02\x03"
     carol, wire = leg(line(0, sends=False))
     bob.set_video_source(carol)  # a picture in one stream, whose times pass through as ever
+    bob.on_second(monotonic())
     plain = Camera(wire)
     plain.tells = False
     plain.shoot("f", key=True)

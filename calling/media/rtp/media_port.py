@@ -83,7 +83,6 @@ class MediaPort:
         outlets = self._outlets[1:]
         if 0 <= window < len(outlets):
             outlets[window].attach_source(source.source("video") if source is not None else None)
-            self.pictures.choose(monotonic())
 
     def mute(self, kinds: frozenset[str] | set[str]) -> None:
         """Nobody gets these kinds from this leg until the next call without them."""
