@@ -175,7 +175,7 @@ class Life:
         self.post(f"{verbs}/unmute", leg="callee", channels=["audio"])
         self.post(f"{verbs}/record/for-training/stop")
         wait_for(lambda: self._sampled(verbs), 60, "quality samples")
-        alice.get_by_text("MOS").wait_for()
+        alice.locator(".quality summary").wait_for()
 
     def _sampled(self, verbs: str) -> bool:
         legs = self.one.api("GET", f"{verbs}/stats")["legs"]

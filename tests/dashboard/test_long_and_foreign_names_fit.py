@@ -63,7 +63,7 @@ def test_the_phone_shows_such_names_and_every_button_of_two_calls(softphone):
     second = softphone.get_by_role("article", name=f"Call with {ARABIC}")
     second.get_by_text("Connected").wait_for()
     softphone.get_by_role("article", name=f"Call with {LONG}").get_by_text("On hold").wait_for()
-    second.get_by_text("MOS").wait_for()
+    second.locator(".quality summary").wait_for()
     for width, height in [(1024, 640), (390, 844)]:
         softphone.set_viewport_size({"width": width, "height": height})
         softphone.evaluate("scrollTo(0, 0)")

@@ -110,7 +110,7 @@ def test_the_door_has_no_serious_finding(page, live_server, world, axe):
 def test_the_phone_has_no_serious_finding_in_any_situation(softphone, axe):
     assert serious(softphone, axe) == []
     dial(softphone, "/private/bob")
-    softphone.get_by_role("article").get_by_text("MOS").wait_for()
+    softphone.get_by_role("article").locator(".quality summary").wait_for()
     softphone.get_by_role("button", name="Keypad").last.click()
     softphone.get_by_role("button", name="Transfer", exact=True).click()
     assert serious(softphone, axe) == []

@@ -64,6 +64,7 @@ def test_a_call_is_dialled_talks_and_ends(softphone):
     dial(softphone, "/private/bob")
     card = softphone.get_by_role("article", name="Call with /private/bob")
     card.get_by_text("Connected").wait_for()
+    card.get_by_text("Good sound").click()
     card.get_by_text("MOS").wait_for()
     card.get_by_role("button", name="Mute").click()
     assert card.get_by_role("button", name="Muted").get_attribute("aria-pressed") == "true"

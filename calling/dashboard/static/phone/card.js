@@ -44,7 +44,8 @@ export function card(call, announce, take, change, book) {
   const time = make('span', { className: 'clock quiet' });
   const facts = make('span', { className: 'small quiet' });
   const bars = make('span', { className: 'bars', 'aria-hidden': 'true' }, ...[1, 2, 3, 4, 5].map(() => make('i')));
-  const quality = make('span', { className: 'quality', hidden: true }, bars, facts);
+  const sound = make('summary', { className: 'small' });
+  const quality = make('div', { className: 'quality', hidden: true }, bars, make('details', {}, sound, facts));
 
   const mute = button('mic', t('Mute'), () => (call.isMuted ? call.unmute() : call.mute(), refresh()));
   const camera = button('camera', t('Camera'), () => (call.isVideoMuted ? call.unmute('video') : call.mute('video'), refresh()));
@@ -188,7 +189,8 @@ export function card(call, announce, take, change, book) {
     quality.hidden = !read;
     if (!read) return;
     quality.dataset.bars = String(read.bars);
-    say(facts, [SOUND[read.bars], read.codec, t('MOS {score}', { score: number(read.mos, 1) }), t('loss {percent} %', { percent: number(read.loss * 100, 1) }),
+    say(sound, SOUND[read.bars]);
+    say(facts, [read.codec, t('MOS {score}', { score: number(read.mos, 1) }), t('loss {percent} %', { percent: number(read.loss * 100, 1) }),
       t('jitter {ms} ms', { ms: Math.round(read.jitter * 1000) }), t('round trip {ms} ms', { ms: Math.round(read.rtt * 1000) })].join(' · '));
   }, 1000);
 
