@@ -32,6 +32,8 @@ SELECT e.project_id, d.id FROM calling_delivery d JOIN calling_webhookendpoint e
 WHERE d.state = 'pending' AND d.head AND d.next_at <= %(now)s AND e.disabled_at IS NULL
   AND (d.claimed_until IS NULL OR d.claimed_until < %(now)s) AND e.failing_since IS NULL
   AND (e.park_before IS NULL OR d.created_at > e.park_before)
+  AND d.id = (SELECT o.id FROM calling_delivery o WHERE o.state = 'pending' AND o.endpoint_id = d.endpoint_id
+      AND o.stream = d.stream ORDER BY o.event_id, o.id LIMIT 1)
 ORDER BY d.id
 """
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
