@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
 CLOSE_SECONDS = 6.0
-FIRST_SECONDS = 0.3  # both ends of a call connect soon after each other
+FIRST_SECONDS = 0.1  # both ends of a call connect soon after each other
 GATHER_SECONDS = 2.0  # but their samples are not of the same moment
 
 
