@@ -40,14 +40,19 @@ PREFERENCES: dict[str, bool | int | str] = {
 
 class Firefox(BrowserPhone):
     """`Firefox(network, speaker, 500)`: a browser of its own whose microphone says 500 Hz; `authority`: one
-    that it trusts besides."""
+    that it trusts besides; `more`: preferences of its own."""
 
     def __init__(
-        self, network: Network, speaker: Loudspeaker, hertz: int, authority: Path | None = None
+        self,
+        network: Network,
+        speaker: Loudspeaker | None,
+        hertz: int,
+        authority: Path | None = None,
+        more: dict[str, bool | int | str] | None = None,
     ) -> None:
         self.hertz = hertz
         self._profile = Path(tempfile.mkdtemp(prefix="callwright-firefox-"))
-        wanted = {**PREFERENCES, "media.navigator.audio.fake_frequency": hertz}
+        wanted = {**PREFERENCES, "media.navigator.audio.fake_frequency": hertz, **(more or {})}
         lines = (f"user_pref({name!r}, {_literal(value)});\n" for name, value in wanted.items())
         (self._profile / "user.js").write_text("".join(lines))
         if authority is not None:
@@ -56,7 +61,7 @@ class Firefox(BrowserPhone):
         words = ("firefox-esr", "--headless", "--no-remote", "--marionette", "--profile", str(self._profile))
         self.process = subprocess.Popen(
             network.command(*words),
-            env={**os.environ, "HOME": str(self._profile), **speaker.environment},
+            env={**os.environ, "HOME": str(self._profile), **(speaker.environment if speaker else {})},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
