@@ -18,6 +18,7 @@ from tokens.key_scopes import ADMIN
 from tokens.models import ApiToken, IssuedToken
 from tokens.revocation import revoke_token
 from tokens.signing import InvalidToken, sign, verify
+from tokens.subjects import TokenHolder
 
 DEFAULT_LIFE = timedelta(hours=2)
 MAX_LIFE = timedelta(days=30)
@@ -95,12 +96,7 @@ def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair
     One that was used already has been copied: all that came from it is revoked (RFC 9700 section 4.14.2).
     With `identity`, only that holder's own (`TokenHolder.identity`); another's is left unused.
     """
-    claims = verify(text, "Refresh")
-    try:
-        holder = holder_of(claims)
-        family = UUID(claims["fam"])
-    except (BadClaims, KeyError, ValueError):
-        raise InvalidToken from None
+    holder, family = _read_refresh(text)
     if identity is not None and identity != holder.identity:
         raise InvalidToken("token_invalid", "The refresh token is somebody else's.")
     rows = IssuedToken.objects.filter(jti=holder.jti, project_id=project_id, typ="Refresh")
@@ -108,9 +104,28 @@ def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair
         # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.
         if rows.filter(used_at=None, revoked_at=None).update(used_at=clock.now()):
             return issue_pair(grant_of(holder), family=family)
+    revoke_copied(project_id, text)
+    raise InvalidToken("token_invalid", "The refresh token was used or revoked, or is not this project's.")
+
+
+def revoke_copied(project_id: UUID, text: object) -> None:
+    """Revoke all that came from a refresh token of the project if it was used before. Raises InvalidToken.
+
+    Whoever called `refresh` in a transaction that its refusal has rolled back calls this behind it.
+    """
+    holder, _ = _read_refresh(text)
+    rows = IssuedToken.objects.filter(jti=holder.jti, project_id=project_id, typ="Refresh")
     if rows.exclude(used_at=None).exists():
         revoke_token(project_id, holder.jti)
-    raise InvalidToken("token_invalid", "The refresh token was used or revoked, or is not this project's.")
+
+
+def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
+    """Its holder and its family."""
+    claims = verify(text, "Refresh")
+    try:
+        return holder_of(claims), UUID(claims["fam"])
+    except (BadClaims, KeyError, ValueError):
+        raise InvalidToken from None
 
 
 def forget_expired() -> int:

@@ -16,9 +16,9 @@ from tests.sockets.phones import OPEN, Phone
 from tests.support import fake_worker
 from tests.support.people import Cast, Person
 from tokens import revocation
-from tokens.authentication import subject_from_token
+from tokens.authentication import InvalidToken, subject_from_token
 from tokens.claims import Grant
-from tokens.issue import Pair, issue_pair
+from tokens.issue import Pair, issue_pair, refresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,7 +86,7 @@ def test_a_device_gets_a_new_pair_and_outlives_its_first_token(port: int, cast: 
 def test_what_is_no_refresh_token_of_this_device_changes_nothing(port: int, cast: Cast, kind: Kind):
     mine, bobs, used = pair_of(cast.alice), pair_of(cast.bob), pair_of(cast.alice)
     device = kind(port, mine.token)
-    assert "token" in device.ask(refresh_token=used.refresh_token)
+    refresh(cast.project.id, used.refresh_token)
     revoked = pair_of(cast.alice)
     revocation.revoke_token(cast.project.id, subject_from_token(revoked.token).jti)
     wrong = (used.refresh_token, bobs.refresh_token, revoked.refresh_token, mine.token, "x.y.z", "", 5, None)
@@ -96,6 +96,32 @@ def test_what_is_no_refresh_token_of_this_device_changes_nothing(port: int, cast
     assert "token" in device.ask(refresh_token=mine.refresh_token)
     theirs = kind(port, bobs.token)
     assert "token" in theirs.ask(refresh_token=bobs.refresh_token), "bob's was left unused"
+
+
+@KINDS
+def test_a_copied_refresh_token_ends_what_came_from_it(port: int, cast: Cast, kind: Kind):
+    pair = pair_of(cast.alice)
+    fresh = kind(port, pair.token).ask(refresh_token=pair.refresh_token)
+    mallory = kind(port, fresh["token"])
+    assert "token" not in mallory.ask(refresh_token=pair.refresh_token)
+    for token in (pair.token, fresh["token"]):
+        with pytest.raises(InvalidToken):
+            subject_from_token(token)
+    phone = Phone(port)
+    phone.send("auth", refresh_token=fresh["refresh_token"])
+    assert phone.closed_with() == 4401
+
+
+def test_a_first_frame_with_a_copied_refresh_token_ends_what_came_from_it(port: int, cast: Cast):
+    pair = pair_of(cast.alice)
+    alice, mallory = Phone(port), Phone(port)
+    alice.send("auth", refresh_token=pair.refresh_token)
+    fresh = alice.expect("auth.ok")
+    mallory.send("auth", refresh_token=pair.refresh_token)
+    assert mallory.closed_with() == 4401
+    with pytest.raises(InvalidToken):
+        subject_from_token(fresh["token"])
+    assert alice.closed_with() == 4401
 
 
 def test_auth_ok_says_how_long_the_token_lasts(port: int, cast: Cast):

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.module_loading import import_string
 
 import clock
@@ -74,8 +73,7 @@ def welcome(fields: dict[str, Any], connection: UUID, user_agent: str) -> Welcom
     InvalidToken, InvalidParams, Forbidden."""
     if "refresh_token" not in fields:
         return _online(read_token(fields), {}, fields, connection, user_agent)
-    with transaction.atomic():  # where the rest fails, the refresh token is not used up
-        found = token_refresh.signed_in(fields["refresh_token"])
+    with token_refresh.signed_in(fields["refresh_token"]) as found:
         return _online(found.holder, found.shown(), fields, connection, user_agent)
 
 
