@@ -49,6 +49,7 @@ ELSEWHERE = {
     ("docs/installation.md", "kubectl create"): "needs a cluster; what is applied is rendered and checked",
     ("docs/media.md", " SharedPort"): "a drawing",
     ("docs/media.md", " sockets"): "a drawing",
+    ("docs/media.md", " SSRC"): "a drawing",
     ("docs/operations.md", "$ curl localhost"): "asked by a test of the health paths",
     ("docs/operations.md", "$ .venv/bin/python manage.py doctor"): "what a command prints on one machine",
     ("docs/operations.md", "docker compose stop"): "needs a Docker engine",
