@@ -48,12 +48,9 @@ class Standby:
             found = row.fetchone()
             assert found is not None
         self.connections = found[1]
-        (postmaster,) = [
-            each
-            for each in Path("/proc").glob("[0-9]*")
-            if _command(each)[1:3] == ["-D", found[0]] and _command(each)[0].endswith("/postgres")
-        ]
-        self.binaries = Path(_command(postmaster)[0]).parent
+        # A process that it has just forked has its words still, so it is asked for by its number.
+        postmaster = Path("/proc", Path(found[0], "postmaster.pid").read_text().split()[0])
+        self.binaries = Path((postmaster / "cmdline").read_bytes().decode().split("\0")[0]).parent
 
     def __enter__(self) -> Standby:
         copied = ["-h", str(self.primary), "-U", SUPERUSER, "-D", str(self.data), "-R", "-X", "stream"]
@@ -141,10 +138,3 @@ class Standby:
         while not self.tell(f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'::pg_lsn"):
             assert time.monotonic() < end, "the standby stays behind"
             time.sleep(0.02)
-
-
-def _command(process: Path) -> list[str]:
-    try:
-        return [*(process / "cmdline").read_bytes().decode().split("\0"), "", "", ""]
-    except OSError:
-        return ["", "", ""]
