@@ -6,8 +6,9 @@ Without it, silence alone ends an utterance. How long a pause lasts is `utteranc
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,14 @@ class TurnDetector(Protocol):
         """
 
 
+class _Session(Protocol):
+    """onnxruntime's InferenceSession, as much of it as is used."""
+
+    def run(
+        self, outputs: None, given: Mapping[str, NDArray[np.float32]]
+    ) -> Sequence[NDArray[np.float32]]: ...
+
+
 class SmartTurn:
     """Smart-Turn 3.2: Whisper's encoder and a classifier, on intonation as much as on words."""
 
@@ -37,7 +46,7 @@ class SmartTurn:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._model: Any = onnxruntime.InferenceSession(
+        self._model: _Session = onnxruntime.InferenceSession(
             str(file), sess_options=options, providers=["CPUExecutionProvider"]
         )
         self._log_mel = FeatureExtractor(chunk_length=HEARD_SECONDS)

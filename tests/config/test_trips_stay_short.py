@@ -48,8 +48,9 @@ CEILINGS = {
     # The instance's legs, by project, before a leg is added: 3 more.
     "call.create until call.trying": (49, 0),
     "hangup from decision to commit": (16, 0),
-    # Names are looked up in places that are shared fairly between projects: 1 more.
-    "event from publication to delivery": (15, 0),
+    # Names are looked up in places that are shared fairly between projects: 1 more; in which days
+    # events may lie: 1 more.
+    "event from publication to delivery": (16, 0),
     # Who calls, identity headers of trusted gateways, INFO, the SDP reader, and the project's share of legs;
     # what the gateway allows of an offer, and its reading: 2 more.
     # The judge of where SIP may go, and the guard that it asks: 2 more.
