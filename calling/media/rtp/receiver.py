@@ -31,6 +31,7 @@ NACK_FIRST, NACK_MOST = 0.04, 0.2  # seconds until a lost packet is asked for ag
 NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
 COMFORT_NOISE = 13  # RFC 3389; passed over, but it says that its sender pauses
 PAUSED = 5  # packets a second: fewer is a pause between words
+RIDS = 64  # SSRCs whose layer is remembered; a device may bring new ones for ever
 KEY_EVERY = 1.0  # seconds between two requests for a key frame to one source
 
 monotonic = clock.monotonic
@@ -392,6 +393,8 @@ class RtpReceiver:
             if rid not in self.simulcast.rids:
                 return None
             self._rids[ssrc] = rid
+            if len(self._rids) > RIDS:
+                del self._rids[next(iter(self._rids))]
             stream = self._stream(ssrc, sequence, pt)
             stream.layer = self.simulcast.begin(rid, stream)
             return stream

@@ -95,7 +95,8 @@ class Simulcast(Generic[V]):
         if seconds < 4 * LOOK:  # else counting begins
             for layer in self.layers.values():
                 layer.measure(seconds)
-        newest = max(layer.stream.last_at for layer in self.layers.values())
+        # None where each was forgotten, and a stream that one of them had replaced comes on.
+        newest = max((layer.stream.last_at for layer in self.layers.values()), default=now)
         found = [
             layer
             for layer in self.layers.values()
