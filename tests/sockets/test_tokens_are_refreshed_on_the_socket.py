@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
 
 from calling import models
 from tests.sockets.clients import Client
@@ -103,7 +104,10 @@ def test_a_copied_refresh_token_ends_what_came_from_it(port: int, cast: Cast, ki
     pair = pair_of(cast.alice)
     fresh = kind(port, pair.token).ask(refresh_token=pair.refresh_token)
     mallory = kind(port, fresh["token"])
-    assert "token" not in mallory.ask(refresh_token=pair.refresh_token)
+    try:
+        assert "token" not in mallory.ask(refresh_token=pair.refresh_token)
+    except ConnectionClosed as closed:  # its own token ends with the family, which may be told first
+        assert closed.rcvd is not None and closed.rcvd.code == 4401
     for token in (pair.token, fresh["token"]):
         with pytest.raises(InvalidToken):
             subject_from_token(token)
