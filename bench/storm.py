@@ -154,21 +154,24 @@ async def storm(one: Instance, count: int, back: int, calls: int) -> int:
     while any(not phone.returns for phone in phones) and time.monotonic() - cut < PROMISE_SECONDS:
         await asyncio.sleep(0.1)
     await asyncio.sleep(max(0.0, cut + PROMISE_SECONDS - time.monotonic()))  # past the grace of a live call
-    states = [(await asyncio.to_thread(one.api, "GET", f"/api/calls/{a.call_id}"))["state"] for a, _ in live]
-    lost = sum(state != "answered" for state in states)
+    found = [await asyncio.to_thread(one.api, "GET", f"/api/calls/{a.call_id}") for a, _ in live]
+    lost = [call for call in found if call["state"] != "answered"]
     shown = {code: number for code, number in closed.items() if code}
     if in_time:
         p50, p99 = in_time[len(in_time) // 2], in_time[int(len(in_time) * 0.99)]
         print(f"auth.ok after the cut: p50 {p50:.1f} s, p99 {p99:.1f} s, last {in_time[-1]:.1f} s")
     print(f"{len(in_time)} of {back} back within {PROMISE_SECONDS:.0f} s (promise: all)")
     print(f"{closed[4401]} closed 4401 (promise 0), {closed[1013]} told to come again; codes {shown}")
-    print(f"{lost} of {calls} live calls lost (promise 0)")
+    print(f"{len(lost)} of {calls} live calls lost (promise 0)")
+    for call in lost:
+        print(f"  {call['state']}: {call.get('end_reason')} {call.get('end_cause')}")
+    print(f"  their phones came back {[phone.returns for phone in phones]} times")
     for phone in phones:
         phone.comes_back = False
         await phone.close()
     for each in devices[:back]:
         each.cut()
-    return int(len(in_time) < back or closed[4401] > 0 or lost > 0)
+    return int(len(in_time) < back or closed[4401] > 0 or bool(lost))
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -64,8 +65,16 @@ def device_online(
     for call_id in affected_calls(device):
         spec = DeviceRef(str(device.id), str(uuid7()), kind)
         if receives or models.Leg.objects.filter(call_id=call_id, device_id=device.id).exists():
-            control.apply(call_id, DeviceOnline(spec, str(subscriber_id) if receives else ""))
+            signal = DeviceOnline(spec, str(subscriber_id) if receives else "")
+            control.apply(call_id, signal, when=partial(is_held, device.id, device.connection))
     return device
+
+
+def is_held(device_id: UUID, connection_id: UUID | None) -> bool:
+    """Whether that socket holds the device. None: whether it is offline. Its coming and its loss are told by
+    two threads, each after it has written the device's row: what is told late must not be believed."""
+    held = models.Device.objects.filter(pk=device_id, online_until__isnull=False)
+    return held.filter(connection=connection_id).exists() if connection_id else not held.exists()
 
 
 def is_device_of(device: models.Device, holder: TokenHolder) -> bool:
@@ -168,7 +177,7 @@ def device_offline(
 ) -> None:
     """One device is gone. Raises what its calls raise."""
     for call_id, signal in go_offline([GoneDevice(device_id, held_by, gone)], final=final):
-        control.apply(call_id, signal)
+        control.apply(call_id, signal, when=partial(is_held, UUID(signal.device_id), None))
 
 
 def devices_offline(lost: Iterable[GoneDevice]) -> int:
@@ -177,7 +186,7 @@ def devices_offline(lost: Iterable[GoneDevice]) -> int:
     lost = list(lost)
     for call_id, signal in go_offline(lost):
         try:
-            control.apply(call_id, signal)
+            control.apply(call_id, signal, when=partial(is_held, UUID(signal.device_id), None))
         except errors.NotFound:
             pass
         except Exception:  # one call must not keep the others from hearing

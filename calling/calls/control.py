@@ -71,14 +71,18 @@ def apply(
     *inputs: Input,
     fence: Fence | None = None,
     agreed: Mapping[str, dict[str, Any]] | None = None,
+    when: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Apply one input, or several that came together, to one call and publish what happened.
 
-    agreed: by leg, what its media agreed on, for the calls' payloads; written along.
+    agreed: by leg, what its media agreed on, for the calls' payloads; written along. when: asked under the
+    call's lock; where it does not hold any more, nothing happens.
     """
 
     def work() -> Outcome:
         world, rows = store.lock_world(call_id, fence)
+        if when is not None and not when():
+            return Outcome(world[str(UUID(str(call_id)))], ())
         for row in rows.values():
             row.codecs = {**(row.codecs or {}), **(agreed or {})}
         return commit_turn(world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {})
