@@ -77,6 +77,11 @@ WHERE s.id = %(session)s AND s.epoch = %(epoch)s AND s.state = 'running'
 AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
 """
 
+LEAVE = """
+WITH let_go AS (UPDATE calling_mediasession SET worker_id = NULL WHERE worker_id = %(worker)s)
+DELETE FROM calling_mediaworker WHERE id = %(worker)s
+"""
+
 
 def connection_words() -> dict[str, Any]:
     """Arguments for a psycopg connection of the worker's own, outside Django's pool."""
@@ -132,4 +137,5 @@ def finish(session_id: UUID | str, epoch: int) -> bool:
 
 
 def deregister(worker_id: UUID) -> None:
-    models.MediaWorker.objects.filter(pk=worker_id).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(LEAVE, {"worker": worker_id})

@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from django.conf import settings
@@ -38,11 +38,13 @@ from calling.runtime import nudge
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 BEAT_SECONDS = 1.0
 COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
 LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
 FEW_LEGS = 20  # fewer than these hardly keep a loop busy
+LEAVE_SECONDS = 2.0  # for the last heartbeat to take the worker's row away
 HURRY_SECONDS = 3.0  # for telling the calls that they end, once a drain is over
 
 
@@ -85,8 +87,9 @@ class Worker:
         self._up = threading.Event()
         self._drain_until = 0.0
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._beat_now = asyncio.Event()
+        self._over = False
         self._compared = 0.0
         self._leaving = asyncio.Event()  # a drain was asked for, or a session is over
 
@@ -110,7 +113,7 @@ class Worker:
         self.pulse.start(self.loop, idle=lambda: self.load().legs < FEW_LEGS)
         close_port = shared_port.kept(self.config)
         await warmth.make_sounds()
-        self._spawn(self._beats())
+        beats = self._spawn(self._beats())
         self._spawn(self._listen())
         self._spawn(self.trunks.run())
         self._spawn(self._replay())
@@ -122,23 +125,29 @@ class Worker:
             await self._left(self._drain_until - clock.monotonic() if self.draining else None)
             if self.draining and clock.monotonic() >= self._drain_until:
                 await self._end_all()
-        for task in list(self._tasks):
+        for task in self._tasks - {beats}:
             task.cancel()
-        await asyncio.wait(list(self._tasks), timeout=1)
+        self._over = True
+        self._beat_now.set()
+        _, late = await asyncio.wait(self._tasks, timeout=LEAVE_SECONDS)
+        for task in late:
+            task.cancel()
         await decoders.of_this_loop().close()
-        await self._disconnect()  # first: a beat under way would write the row anew
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
+        await self._disconnect()
+        if beats in late or beats.exception() is not None or not beats.result():
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
         if self.journal is not None:
             self.journal.close()
         self.desk.close()
         close_port()
         self.pulse.stop()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- sessions
 
@@ -219,12 +228,13 @@ class Worker:
 
     # --- heartbeat (loop)
 
-    async def _beats(self) -> None:
+    async def _beats(self) -> bool:
         """Renew everything once a second, at once after an outage; a lost lease ends its session here.
 
-        A session whose rows are not as they were at the last comparison looks at them.
+        A session whose rows are not as they were at the last comparison looks at them. Whether the row was
+        taken away at the end: by the connection of the beats, for one that is under way would write it anew.
         """
-        while True:
+        while not self._over:
             started = clock.monotonic()
             try:
                 async with asyncio.timeout(4):
@@ -236,6 +246,12 @@ class Worker:
             left = BEAT_SECONDS - (clock.monotonic() - started) if self._connection else 0.3
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._beat_now.wait(), max(0.05, left))
+        if self._connection is None:
+            return False
+        with contextlib.suppress(*DATABASE_UNAVAILABLE, OSError):
+            await self._connection.execute(lease.LEAVE, {"worker": self.id})
+            return True
+        return False
 
     async def _beat(self) -> None:
         if self._connection is None:
