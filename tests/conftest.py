@@ -10,6 +10,7 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -30,6 +31,8 @@ _NOT_PURE = {
     "browser",
     "page",
 }
+
+_CARRIED = {"e2e", "faults", "media"}  # where media workers take the calls that tests dial
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,6 +114,13 @@ def _missing_programs(item: pytest.Item) -> list[str]:
     wanted = [p for name, programs in _PROGRAMS.items() if item.get_closest_marker(name) for p in programs]
     wanted += [str(program) for mark in item.iter_markers("needs") for program in mark.args]
     return [program for program in wanted if find_program(program) is None]
+
+
+@pytest.fixture(autouse=True)
+def impatient(request: pytest.FixtureRequest, settings: Any) -> None:
+    """A dial made in this process waits for no answer of a media worker where none runs."""
+    if not _CARRIED & set(request.path.parts):
+        settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
 
 
 @pytest.fixture

@@ -9,11 +9,6 @@ import pytest
 from tests.support.people import Cast, make_cast, make_mallory
 
 
-@pytest.fixture(autouse=True)
-def impatient(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
-
-
 @pytest.fixture
 def cast(db) -> Cast:
     return make_cast()

@@ -20,8 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST = 53  # it was 76, when a turn sent its fence, its lock, its reads and its rows one by one
 
 
-def test_a_call_takes_no_more_statements_than_it_did(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def test_a_call_takes_no_more_statements_than_it_did() -> None:
     cast = people.make_cast()
     looks: list[str] = []
 
@@ -42,8 +41,7 @@ def test_a_call_takes_no_more_statements_than_it_did(settings) -> None:
     assert commits <= 8
 
 
-def test_an_offer_that_did_not_change_is_not_written_again(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def test_an_offer_that_did_not_change_is_not_written_again() -> None:
     cast = people.make_cast()
     call_id = fake_worker.ringing(cast)
     with CaptureQueriesContext(connection) as asked:
@@ -55,9 +53,8 @@ def test_an_offer_that_did_not_change_is_not_written_again(settings) -> None:
     assert all(each.state == "ended" for each in legs) and any(each.offer for each in legs)
 
 
-def test_what_a_turn_changes_is_one_statement(settings) -> None:
+def test_what_a_turn_changes_is_one_statement() -> None:
     """The call, both its legs, and the event that tells of it."""
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     call_id = fake_worker.talking(people.make_cast())
     leg = fake_worker.leg_of(call_id, "caller")
     with CaptureQueriesContext(connection) as asked:
@@ -73,8 +70,7 @@ def test_what_a_turn_changes_is_one_statement(settings) -> None:
     assert fake_worker.event_types(call_id)[-1] == "call.ended"
 
 
-def test_a_call_alone_is_locked_and_read_by_one_message(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def test_a_call_alone_is_locked_and_read_by_one_message() -> None:
     call_id = fake_worker.ringing(people.make_cast())
 
     def look() -> None:
@@ -89,10 +85,9 @@ def test_a_call_alone_is_locked_and_read_by_one_message(settings) -> None:
     assert read.startswith("BEGIN; ") and read.count("SELECT") >= 2
 
 
-def test_who_waits_for_the_lock_reads_what_the_other_has_written(settings) -> None:
+def test_who_waits_for_the_lock_reads_what_the_other_has_written() -> None:
     """The call is locked and its legs are read by two statements, though in one message: one statement alone
     would see the legs as they were before it waited."""
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     call_id = fake_worker.talking(people.make_cast())
     leg_id = fake_worker.leg_of(call_id, "caller").id
     waiting, found = threading.Event(), []

@@ -24,11 +24,6 @@ from tests.support.people import Cast, Person, make_cast, make_mallory
 from tokens.subjects import Entry
 
 
-@pytest.fixture(autouse=True)
-def impatient(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
-
-
 @pytest.fixture
 def cast(db) -> Cast:
     return make_cast()

@@ -13,8 +13,7 @@ from tests.support import fake_worker, people
 
 
 @pytest.fixture
-def call(db: None, settings) -> models.Call:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def call(db: None) -> models.Call:
     assert sweep.next_deadline() is None and sweep_due() == BROOM_SECONDS
     return models.Call.objects.get(pk=fake_worker.ringing(people.make_cast()))
 

@@ -17,8 +17,7 @@ from tests.support.people import Cast, Person, make_cast
 
 
 @pytest.fixture
-def cast(db, settings) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def cast(db) -> Cast:
     return make_cast()
 
 

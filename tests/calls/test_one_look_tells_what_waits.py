@@ -23,8 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def cast(settings) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def cast() -> Cast:
     return people.make_cast()
 
 

@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OPUS = {"audio": True, "video": False, "codec": "opus"}
 
 
-@pytest.fixture(autouse=True)
-def _no_wait(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
-
-
 def dialled() -> str:
     cast = people.make_cast()
     fake_worker.online(cast.bob)

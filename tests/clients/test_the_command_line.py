@@ -66,8 +66,7 @@ def instance(transactional_db: None) -> Iterator[Instance]:
 
 
 @pytest.fixture
-def cast(transactional_db: None, settings) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def cast(transactional_db: None) -> Cast:
     return make_cast()
 
 

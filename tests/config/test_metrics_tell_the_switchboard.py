@@ -38,8 +38,7 @@ def test_an_idle_switchboard_tells_noughts() -> None:
     assert not any('state="ended"' in name for name in found)
 
 
-def test_live_calls_waiting_events_and_workers_are_counted(settings) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def test_live_calls_waiting_events_and_workers_are_counted() -> None:
     cast = people.make_cast()
     fake_worker.ringing(cast)
     a_worker()

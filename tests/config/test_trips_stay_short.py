@@ -64,8 +64,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def cast(transactional_db: None, settings) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+def cast(transactional_db: None) -> Cast:
     return make_cast()
 
 

@@ -90,9 +90,3 @@ def cast(transactional_db) -> Iterator[Cast]:
 @pytest.fixture
 def mallory(transactional_db) -> Cast:
     return make_mallory()
-
-
-@pytest.fixture(autouse=True)
-def impatient(settings) -> None:
-    """The REST calls a test makes in this process wait for no worker."""
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0

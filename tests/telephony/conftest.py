@@ -18,7 +18,6 @@ FAR = "+15551234567"
 
 @pytest.fixture(autouse=True)
 def impatient(settings: Any) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     settings.CALLWRIGHT_DIALS_PER_SECOND = 100_000
 
 

@@ -278,7 +278,6 @@ WAYS = (by_rest, by_device, by_sip, by_browser_sdk)
 
 @pytest.fixture
 def cast(db: None, settings: Any) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
     settings.CALLWRIGHT_DIALS_PER_SECOND = settings.CALLWRIGHT_DIALS_BURST = 1_000_000
     cast = make_cast()
     for name, extension in (("bob", "101"), ("carol", "102")):

@@ -6,7 +6,6 @@ import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -55,8 +54,7 @@ def service() -> Iterator[PushService]:
 
 
 @pytest.fixture
-def cast(transactional_db: None, settings: Any) -> Cast:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 0  # `dial` carries the call itself, once it has been answered
+def cast(transactional_db: None) -> Cast:
     return make_cast()
 
 
