@@ -151,7 +151,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
         muted=leg.muted,
         digits_to=other.peer_id if other is not None and call.transfer is None else None,
         part=leg.part,
-        in_room=other is not None and other.app == "room",
+        in_room=any(each.app == "room" for each in call.live_legs),
         output_volume=leg.settings.output_volume,
     )
 

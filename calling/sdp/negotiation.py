@@ -30,7 +30,7 @@ KEPT_EXTENSIONS = {
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
 }
 RED = 63  # its payload type in our offers
-STREAM_IDS = (STREAM_ID, REPAIRED_STREAM_ID)  # agreed for pictures in layers alone
+STREAM_IDS = (STREAM_ID, REPAIRED_STREAM_ID)  # agreed where pictures in layers are offered
 MAX_LAYERS = 3  # browsers send no more; further ones are refused
 MAX_EXTENSION_ID = 14  # RFC 8285: one-byte headers
 
@@ -232,7 +232,8 @@ def settle(
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
     fresh.layers = layers_of(section) if layered and fresh.receives else ()
-    kept = KEPT_EXTENSIONS.get(section.kind, ()) + (STREAM_IDS if fresh.layers else ())
+    # Chromium that was refused layers and these too makes later offers that it does not take itself.
+    kept = KEPT_EXTENSIONS.get(section.kind, ()) + (STREAM_IDS if section.layers else ())
     fresh.extensions = {
         uri: number
         for uri, number in section.extensions.items()

@@ -84,6 +84,8 @@ SCENE = """({ hertz, colour, alone }) => {
   };
 }"""
 
+ANSWER = "phone.activeCalls[0].peerConnection.remoteDescription.sdp"
+
 
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
@@ -145,6 +147,8 @@ def test_each_of_four_tabs_sees_three_pictures_and_one_line_follows_the_speaker(
     for page in pages.values():
         dial(page, "/public/standup", video=True)
         card(page, "/public/standup").get_by_text("Connected").wait_for()
+    for page in pages.values():
+        assert "a=simulcast:recv f;h;q" in page.evaluate(ANSWER)
     for name, page in pages.items():
         others = [other for other in PEOPLE if other != name]
         hears(page, *others)

@@ -35,6 +35,15 @@ LAYERS = """async () => {
 }"""
 
 
+ONE_MORE = """async () => {
+  pc.ontrack = null; // the first picture stays the one that is looked at
+  pc.addTransceiver('video', { direction: 'recvonly' });
+  await pc.setLocalDescription(await pc.createOffer());
+  return pc.localDescription.sdp;
+}"""
+MOVES = "(before) => video.getVideoPlaybackQuality().totalVideoFrames > before + 20"
+
+
 async def test_three_layers_become_one_picture_of_full_size() -> None:
     async with browser() as chromium:
         offer = await chromium.page.evaluate(LAYERS)
@@ -50,3 +59,19 @@ async def test_three_layers_become_one_picture_of_full_size() -> None:
             timeout=60_000,
         )
         assert len(peer.port.video_in.streams) == 1
+
+
+async def test_whose_layers_were_not_taken_offers_again() -> None:
+    """Chromium does not take an offer of its own for them without the header extensions of layers."""
+    async with browser() as chromium:
+        peer = WebRtcPeer(CONFIG, chromium.log.append)
+        chromium.peers.append(peer)
+        answer = await peer.answer(await chromium.page.evaluate(LAYERS))
+        peer.port.set_video_source(peer.port)
+        await chromium.page.evaluate("(sdp) => pc.setRemoteDescription({ type: 'answer', sdp })", answer)
+        await chromium.page.wait_for_function(MOVES, arg=0, timeout=60_000)
+        again = await peer.renegotiate(await chromium.page.evaluate(ONE_MORE))
+        assert again.count("m=video") == 2 and "simulcast" not in again
+        await chromium.page.evaluate("(sdp) => pc.setRemoteDescription({ type: 'answer', sdp })", again)
+        shown = await chromium.page.evaluate("video.getVideoPlaybackQuality().totalVideoFrames")
+        await chromium.page.wait_for_function(MOVES, arg=shown, timeout=60_000)

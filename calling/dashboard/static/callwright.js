@@ -20,7 +20,8 @@ export { Call, CallError };
 
 /**
  * @typedef {{audio?: boolean|MediaTrackConstraints, video?: boolean|MediaTrackConstraints, receiveAudio?: boolean,
- *   receiveVideo?: boolean, stream?: MediaStream}} MediaOptions  what flows; absent: audio both ways
+ *   receiveVideo?: boolean, stream?: MediaStream, simulcast?: boolean}} MediaOptions  what flows; absent: audio both ways;
+ *   `simulcast`: the camera in three qualities, for a room
  * @typedef {MediaOptions & {callerId?: string, sipHeaders?: Record<string, string>, metadata?: object}} CallOptions
  * @typedef {{url?: string, token: string | (() => string | Promise<string>), refreshToken?: string, playAudio?: boolean}} PhoneOptions
  * @typedef {{microphone?: string, camera?: string, speaker?: string, noiseSuppression?: boolean}} Devices

@@ -14,6 +14,9 @@ import { CallError, Emitter } from './emitter.js';
 /** @typedef {import('../callwright.js').CallOptions} CallOptions */
 /** @typedef {import('../callwright.js').CallState} CallState @typedef {import('../callwright.js').Flow} Flow */
 
+/** A camera's qualities, the best first: that one alone is sent where the far end takes one. @type {RTCRtpEncodingParameters[]} */
+const LAYERS = [{ rid: 'f' }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'q', scaleResolutionDownBy: 4 }];
+
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy, asked: from here, not by staff or a program),
  * `muted`/`unmuted` (channels, by, asked),
  * `dtmf` (digit, by), `caption` (text, by, final), `recording` (on), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
@@ -23,6 +26,7 @@ import { CallError, Emitter } from './emitter.js';
 export class Call extends Emitter {
   /** @type {Phone} */ #phone;
   /** @type {Set<string>} */ #muted = new Set();
+  /** @type {RTCRtpEncodingParameters[] | undefined} */ #layers;
   #holds = false; // this page has asked for it; staff or a program may too
   /** @type {object[] | null} candidates found before the offer went out */ #early = null;
   /** @type {Array<() => void> | null} events held back until the dialler could add listeners */ #held = null;
@@ -237,7 +241,8 @@ export class Call extends Emitter {
 
   /** Opens microphone and camera, makes the offer and sends the message that carries it.
    * @param {MediaOptions} options @param {(sdp: string, media: Flow) => object} message @internal */
-  async offer({ audio = true, video = false, receiveAudio = true, receiveVideo, stream }, message) {
+  async offer({ audio = true, video = false, receiveAudio = true, receiveVideo, stream, simulcast = false }, message) {
+    this.#layers = simulcast ? LAYERS : undefined;
     const flow = (this.#flow = {
       audio: !!(stream ? stream.getAudioTracks().length : audio),
       video: !!(stream ? stream.getVideoTracks().length : video),
@@ -395,7 +400,8 @@ export class Call extends Emitter {
       const receive = this.#flow[`receive_${kind}`];
       if (!track && !receive) continue;
       const direction = track ? (receive ? 'sendrecv' : 'sendonly') : 'recvonly';
-      pc.addTransceiver(track ?? kind, { direction, streams: [stream] });
+      const sendEncodings = kind === 'video' && track ? this.#layers : undefined;
+      pc.addTransceiver(track ?? kind, { direction, streams: [stream], ...(sendEncodings && { sendEncodings }) });
     }
     pc.ontrack = ({ track }) => this.#hear(pc, track);
     pc.onicecandidate = ({ candidate }) => pc === this.peerConnection && this.#trickle(candidate);

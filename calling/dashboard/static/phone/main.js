@@ -183,7 +183,7 @@ function start(token) {
     try {
       for (const call of phone.activeCalls) if (call.state === 'active') call.hold();
       line('ready', t('Calling …'));
-      take(await phone.call(to, { audio: byId('send-audio').checked, video, receiveVideo }));
+      take(await phone.call(to, { audio: byId('send-audio').checked, video, receiveVideo, simulcast: book.isRoom(to.split('?')[0]) }));
     } catch (error) {
       const { code, name } = /** @type {any} */ (error);
       announce(name === 'NotAllowedError' ? t('The browser does not let this page use the microphone or camera')
