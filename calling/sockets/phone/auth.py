@@ -96,6 +96,7 @@ def _online(
         receives=holder.may_receive,
         user_agent=user_agent,
         contact={"address": holder.address, "holder": holder.identity},
+        known=known,
     )
     device_id = str(device.id)
     found, told = call_updates.read([device_id], {})
