@@ -322,7 +322,22 @@ def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     names = Address.objects.filter(project_id=stage.project).order_by("name", "pk")
     yield "addresses by name", True, lambda: list(names[:51])
     yield "rooms by name", True, lambda: list(names.filter(kind="room")[:51])
+    ahead = now + timedelta(hours=1)  # since when no other project has called
+    yield (
+        "whether others call",
+        True,
+        lambda: ask("SELECT callwright_others_call(%s, %s)", stage.project, ahead),
+    )
+    yield "legs at once", True, lambda: ask("SELECT * FROM callwright_legs_held(%s)", stage.project)
     yield "an API key", False, lambda: authenticate(authentication, stage)
+
+
+def ask(sql: str, *params: object) -> object:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
 
 
 @dataclass
