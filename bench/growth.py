@@ -387,13 +387,17 @@ class Meter:
         return execute(sql, params, many, context)
 
     def explain(self, sql: str, params: Any) -> None:
+        """A message may hold several statements, of which later ones need what earlier ones set."""
         from django.db import connection, transaction
 
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
-            (found,) = cursor.fetchone()
+            for part in cursor.mogrify(sql, params).split(";"):
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {part}")
+                (found,) = cursor.fetchone()
+                self.add(sql, (json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
             transaction.set_rollback(True)
-        plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+
+    def add(self, sql: str, plan: Any) -> None:
         names = ("Shared Hit Blocks", "Shared Read Blocks", "Temp Read Blocks", "Temp Written Blocks")
         blocks = sum(plan.get(name, 0) for name in names)
         self.blocks += blocks

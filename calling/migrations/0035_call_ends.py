@@ -1,5 +1,5 @@
-"""Whether another project has called in the last minute is asked at every dial; where none has, that was looked
-for in every call ever made. Now live calls and those that ended since are looked up, each by an index.
+"""Whether another project has called in the last minute is asked at every dial; where none has, that was
+looked for in every call ever made. Now live calls and those that ended since are looked up by an index each.
 """
 
 from django.contrib.postgres.operations import AddIndexConcurrently
