@@ -58,8 +58,8 @@ ALLOWED: dict[str, str] = {
         "the table of before becomes a partition as it stands, under locks that nobody waits for; old code "
         "writes and reads the whole by the same name and draws numbers from the same sequence",
     "calling.0034_delivery_plans: Raw SQL operation":
-        "triggers' functions that do the same for old code too, how full a page is when rows are added, and an "
-        "index that goes concurrently",
+        "triggers' functions that do the same for old code too, how full a page is when rows are added, and "
+        "an index that goes concurrently",
     "calling.0035_call_ends: Raw SQL operation":
         "functions that old code calls too, with the same arguments and answers",
     "subscribers.0006_assignment: Raw SQL operation":

@@ -70,8 +70,9 @@ def fan_out(event_ids: Sequence[int]) -> int:
     return len(rows)
 
 
-def body_of(event: Published) -> Any:
-    return json.loads(models.Event.objects.values_list("body", flat=True).get(pk=event.id))
+def body_of(event: Published) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(models.Event.objects.values_list("body", flat=True).get(pk=event.id))
+    return found
 
 
 def told_before(endpoint: models.WebhookEndpoint, event: Published) -> bool:
