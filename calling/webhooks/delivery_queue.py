@@ -41,7 +41,10 @@ AT_ONCE = 128
 WALK = 1000
 """So many endpoints with something pending one claim looks at; the next one goes on behind them."""
 
+# Taken in the index's order, a claim reads as many heads as it has room for; a bitmap or a sort of them all
+# is what the planner prefers until it knows how many there are.
 CLAIM = """
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true);
 WITH RECURSIVE walk AS (
     (SELECT endpoint_id, 1 AS step FROM calling_delivery
      WHERE state = 'pending' AND head AND (%(after)s::uuid IS NULL OR endpoint_id > %(after)s::uuid)
@@ -113,10 +116,6 @@ index of the heads, and of each only so many heads are read as it has room for: 
 
 `state || ''` is the state, in words that no partial index answers: a row whose key is known is looked up by
 it, also where the planner believes that nothing is pending."""
-
-# Taken in the index's order, a claim reads as many heads as it has room for; a bitmap or a sort of them all
-# is what the planner prefers until it knows how many there are.
-IN_ORDER = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)"
 
 # Not joined: by their numbers alone, events are looked for in the days that have them.
 ENDPOINTS = """
@@ -257,7 +256,7 @@ def claim_behind(
         "walk": WALK,
     }
     with connection.cursor() as cursor:
-        cursor.execute(f"{IN_ORDER}; {CLAIM}", values)
+        cursor.execute(CLAIM, values)
         cursor.nextset()
         rows = cursor.fetchall()
         last, claimed = rows[0][0], [Claimed(*row[1:]) for row in rows if row[1] is not None]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -23,7 +24,7 @@ def claimed_of(cast, hook) -> list[delivery_queue.ClaimedDelivery]:
     for number in range(COUNT):
         emit_event(cast, room=f"r{number}")
     publish_waiting()
-    found, _ = delivery_queue.claim_behind(None, 256, {}, {models.WebhookEndpoint.objects.get().pk})
+    found, _ = delivery_queue.claim_behind(None, 256, {}, {UUID(hook["id"])})
     return found
 
 
