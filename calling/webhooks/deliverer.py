@@ -29,7 +29,7 @@ IN_FLIGHT = 256
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 0.3
 SETTLED_AT_ONCE = 500
-QUICK_MS, MOST_QUICK = 200, 1000
+QUICK_MS, MOST_QUICK = 200, 200
 HELD = 4  # so many times shorter than a try may take: a claim is for half as long again as that
 
 
@@ -195,14 +195,15 @@ class Deliverer:
             log.exception("A delivery failed in an unforeseen way")
             error = f"internal: {type(surprise).__name__}"
         duration = int((clock.monotonic() - started) * 1000)
-        if (
-            duration < QUICK_MS
-            and status is not None
-            and 200 <= status < 300
-            and len(self.quick) < MOST_QUICK
-        ):
-            self.quick.add(claimed.endpoint_id)
-        else:
-            self.quick.discard(claimed.endpoint_id)
+        self.note_speed(claimed.endpoint_id, status, duration)
         self.done.put_nowait(DeliveryResult(claimed, at, status, duration, error, answer, retry_after))
         self.wake()
+
+    def note_speed(self, endpoint_id: UUID, status: int | None, duration_ms: int) -> None:
+        """Whether more may be claimed for it than is tried at once."""
+        if status is None or not 200 <= status < 300 or duration_ms >= QUICK_MS:
+            self.quick.discard(endpoint_id)
+        elif endpoint_id not in self.quick:
+            if len(self.quick) >= MOST_QUICK:
+                self.quick.clear()  # who is in use is in it again soon
+            self.quick.add(endpoint_id)
