@@ -322,7 +322,22 @@ def queries(stage: Stage) -> Iterator[tuple[str, bool, Callable[[], object]]]:
     names = Address.objects.filter(project_id=stage.project).order_by("name", "pk")
     yield "addresses by name", True, lambda: list(names[:51])
     yield "rooms by name", True, lambda: list(names.filter(kind="room")[:51])
+    ahead = now + timedelta(hours=1)  # since when no other project has called
+    yield (
+        "whether others call",
+        True,
+        lambda: ask("SELECT callwright_others_call(%s, %s)", stage.project, ahead),
+    )
+    yield "legs at once", True, lambda: ask("SELECT * FROM callwright_legs_held(%s)", stage.project)
     yield "an API key", False, lambda: authenticate(authentication, stage)
+
+
+def ask(sql: str, *params: object) -> object:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
 
 
 @dataclass
@@ -372,13 +387,17 @@ class Meter:
         return execute(sql, params, many, context)
 
     def explain(self, sql: str, params: Any) -> None:
+        """A message may hold several statements, of which later ones need what earlier ones set."""
         from django.db import connection, transaction
 
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
-            (found,) = cursor.fetchone()
+            for part in cursor.mogrify(sql, params).split(";"):
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {part}")
+                (found,) = cursor.fetchone()
+                self.add(sql, (json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
             transaction.set_rollback(True)
-        plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+
+    def add(self, sql: str, plan: Any) -> None:
         names = ("Shared Hit Blocks", "Shared Read Blocks", "Temp Read Blocks", "Temp Written Blocks")
         blocks = sum(plan.get(name, 0) for name in names)
         self.blocks += blocks

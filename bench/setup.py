@@ -3,10 +3,12 @@
 One instance of `make run`, two software phones in this process, one call after the other, each with sound for
 some seconds. What the instance costs in the same time without a call is measured first and taken off. CPU is
 read from the process accounts, transactions and WAL from PostgreSQL: its records, without the page images
-that follow a checkpoint and without autovacuum, which tables of a few rows keep busy. Messages (each a round
+that follow a checkpoint, what is written to its own catalogues (a new day's partition) and autovacuum, which
+tables of a few rows keep busy. Messages (each a round
 trip) and the statements in them, BEGIN and COMMIT too, are counted in its log, in calls of their own, because
 writing that log costs CPU too.
-Run alone with `python -m bench setup [--calls N] [--talk S]`.
+Run alone with `python -m bench setup [--calls N] [--talk S] [--texts]`; `--texts` names what was counted: the
+statements that were said most, and the WAL by kind of record.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from bench.instance import Instance
 from bench.softphone import SoftPhone, stay_on_loopback
 from config.embedded import paths, postgres
 
+TOP, SHOWN = 60, 110  # statements of `--texts`, and letters of both their ends
 PROMISED_MESSAGES = 75
 PROMISED_STATEMENTS = 120
 PROMISED_TRANSACTIONS = 50
@@ -46,25 +49,28 @@ LITERAL = re.compile(rb"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 
 @dataclass(frozen=True)
 class Account:
-    """What has been spent until a moment."""
+    """What has been spent until a moment: CPU by process, bytes of WAL by kind and relation, statements."""
 
     at: float
+    transactions: float
+    messages: float
     cpu: Counter[str]
-    transactions: int
-    wal: int
-    messages: int
-    statements: int
+    wal: Counter[str]
+    said: Counter[str]
 
-    def spent(self, later: Account) -> Account:
-        cpu = Counter(later.cpu)
-        cpu.subtract(self.cpu)
+    def less(self, before: Account, share: float = 1.0) -> Account:
+        """What remains of it once a share of another is taken off."""
+
+        def counted(now: Counter[str], then: Counter[str]) -> Counter[str]:
+            return Counter({name: now[name] - then[name] * share for name in now | then})  # type: ignore[misc]
+
         return Account(
-            later.at - self.at,
-            cpu,
-            later.transactions - self.transactions,
-            later.wal - self.wal,
-            later.messages - self.messages,
-            later.statements - self.statements,
+            self.at - before.at,
+            self.transactions - before.transactions * share,
+            self.messages - before.messages * share,
+            counted(self.cpu, before.cpu),
+            counted(self.wal, before.wal),
+            counted(self.said, before.said),
         )
 
 
@@ -77,21 +83,34 @@ class Books:
         self.log = Path(one.environment["CALLWRIGHT_DATA_DIR"]) / "logs" / "postgres.log"
         self.connection.execute("CREATE EXTENSION pg_walinspect")
         self.set("autovacuum", "off")
-        self.wal, self.wal_until = 0, self.position()
+        self.wal: Counter[str] = Counter()
+        self.wal_until = self.position()
 
     def now(self) -> Account:
         at, cpu = time.monotonic(), cpu_seconds(self.root)  # before the looks, which cost some too
         transactions, _ = counted(self.connection)
-        return Account(at, cpu, transactions, self.records(), *said(self.log.read_bytes()))
+        messages = said(self.log.read_bytes())
+        return Account(at, transactions, len(messages), cpu, self.records(), texts(messages))
 
-    def records(self) -> int:
-        """Bytes of WAL records since the beginning."""
+    def records(self) -> Counter[str]:
+        """Bytes of WAL records since the beginning, by kind and relation."""
         until = self.position()
-        asked = "SELECT coalesce(sum(record_size), 0)::bigint FROM pg_get_wal_stats(%s, %s)"
+        asked = """
+            SELECT concat_ws(' ', r.resource_manager, r.record_type, 'of ' || c.relname),
+                sum(r.record_length - coalesce(r.fpi_length, 0))::bigint
+            FROM pg_get_wal_records_info(%(since)s, %(until)s) r
+            LEFT JOIN pg_get_wal_block_info(%(since)s, %(until)s, false) b
+                ON b.start_lsn = r.start_lsn AND b.block_id = 0
+            LEFT JOIN pg_class c ON c.oid = pg_filenode_relation(b.reltablespace, b.relfilenode)
+            WHERE c.relname IS NULL OR c.relname NOT LIKE 'pg\\_%%' OR c.relname LIKE 'pg\\_toast%%'
+            GROUP BY 1
+        """
         if until != self.wal_until:
-            self.wal += one_value(self.connection.execute(asked, [self.wal_until, until]))
+            self.wal.update(
+                dict(self.connection.execute(asked, {"since": self.wal_until, "until": until}).fetchall())
+            )
         self.wal_until = until
-        return self.wal
+        return Counter(self.wal)
 
     def position(self) -> str:
         return str(one_value(self.connection.execute("SELECT pg_current_wal_insert_lsn()::text")))
@@ -102,11 +121,19 @@ class Books:
         self.connection.execute("SELECT pg_reload_conf()")
 
 
-def said(log: bytes) -> tuple[int, int]:
-    """How many messages a log of PostgreSQL holds, and how many statements in them."""
-    messages = MESSAGE.findall(log)
-    parts = [part for each in messages for part in LITERAL.sub(b"", each).split(b";") if part.strip()]
-    return len(messages), len(parts)
+def said(log: bytes) -> list[bytes]:
+    """The messages of a log of PostgreSQL."""
+    return MESSAGE.findall(log)
+
+
+def texts(messages: list[bytes]) -> Counter[str]:
+    """The statements of some messages, by their first and last words."""
+    found: Counter[str] = Counter()
+    for message in messages:
+        for part in LITERAL.sub(b"?", message).split(b";"):
+            if words := re.sub(r"\s+", " ", part.decode(errors="replace")).strip():
+                found[words if len(words) <= 2 * SHOWN else f"{words[:SHOWN]} … {words[-SHOWN:]}"] += 1
+    return found
 
 
 def one_value(cursor: psycopg.Cursor[TupleRow]) -> Any:
@@ -147,17 +174,8 @@ async def costs(books: Books, pair: tuple[SoftPhone, SoftPhone], calls: int, tal
     for _ in range(calls):
         await one_call(*pair, talk)
     await asyncio.sleep(1.0)  # the last looks and figures
-    quiet, busy = before.spent(between), between.spent(await asyncio.to_thread(books.now))
-    share = busy.at / quiet.at
-    cpu = Counter({role: used - quiet.cpu[role] * share for role, used in busy.cpu.items()})
-    return Account(
-        busy.at,
-        cpu,
-        round(busy.transactions - quiet.transactions * share),
-        round(busy.wal - quiet.wal * share),
-        round(busy.messages - quiet.messages * share),
-        round(busy.statements - quiet.statements * share),
-    )
+    quiet, busy = between.less(before), (await asyncio.to_thread(books.now)).less(between)
+    return busy.less(quiet, busy.at / quiet.at)
 
 
 async def measure(one: Instance, books: Books, calls: int, talk: float) -> tuple[Account, Account]:
@@ -178,6 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench setup", description=__doc__)
     parser.add_argument("--calls", type=int, default=6, choices=range(1, 101), metavar="1-100")
     parser.add_argument("--talk", type=float, default=10.0, help="seconds that each call talks")
+    parser.add_argument(
+        "--texts", action="store_true", help="name the statements and the kinds of WAL records"
+    )
     options = parser.parse_args(arguments)
     stay_on_loopback()
     with Instance() as one:
@@ -186,15 +207,20 @@ def main(arguments: list[str] | None = None) -> int:
             books = Books(one, connection)
             plain, logged = asyncio.run(measure(one, books, options.calls, options.talk))
     print(f"\na call of {options.talk:g} s between two devices, load {os.getloadavg()[0]:.1f}")
-    for role, used in sorted(plain.cpu.items(), key=lambda each: -each[1]):
+    for role, used in plain.cpu.most_common():
         if used >= 0.0005 * options.calls:
             print(f"{used / options.calls * 1000:8.0f} ms of CPU  {role}")
-    print(f"{sum(plain.cpu.values()) / options.calls * 1000:8.0f} ms of CPU  in all")
+    print(f"{plain.cpu.total() / options.calls * 1000:8.0f} ms of CPU  in all")
+    if options.texts:
+        for kind, size in plain.wal.most_common(TOP):
+            print(f"{size / options.calls:8.0f} bytes of WAL  {kind}")
+        for text, times in logged.said.most_common(TOP):
+            print(f"{times / FEW:8.1f} times  {text}")
     rows = (
         ("messages to PostgreSQL", logged.messages / FEW, PROMISED_MESSAGES),
-        ("statements in them", logged.statements / FEW, PROMISED_STATEMENTS),
+        ("statements in them", logged.said.total() / FEW, PROMISED_STATEMENTS),
         ("transactions", plain.transactions / options.calls, PROMISED_TRANSACTIONS),
-        ("kB of WAL", plain.wal / options.calls / 1000, PROMISED_WAL_KB),
+        ("kB of WAL", plain.wal.total() / options.calls / 1000, PROMISED_WAL_KB),
     )
     for name, value, promise in rows:
         print(f"{value:8.0f} {name} (promise {promise})")

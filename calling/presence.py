@@ -43,10 +43,12 @@ def device_online(
     user_agent: str = "",
     contact: dict[str, object] | None = None,
     lease: float = LEASE_SECONDS,
+    known: models.Device | None = None,
 ) -> models.Device:
-    """A device came online (or came back under its own `device_id`). A foreign device id is refused (403)."""
+    """A device came online (or came back under its own `device_id`). A foreign device id is refused (403).
+    `known`: its row, where it was read just now."""
     until = clock.now() + timedelta(seconds=lease)
-    device = models.Device.objects.filter(pk=device_id).first() if device_id else None
+    device = known or (models.Device.objects.filter(pk=device_id).first() if device_id else None)
     if device is not None and (str(device.project_id), str(device.subscriber_id or "")) != (
         str(project_id),
         str(subscriber_id or ""),

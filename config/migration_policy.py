@@ -57,6 +57,11 @@ ALLOWED: dict[str, str] = {
     "calling.0033_event_days: Raw Python operation":
         "the table of before becomes a partition as it stands, under locks that nobody waits for; old code "
         "writes and reads the whole by the same name and draws numbers from the same sequence",
+    "calling.0034_delivery_plans: Raw SQL operation":
+        "triggers' functions that do the same for old code too, how full a page is when rows are added, and "
+        "an index that goes concurrently",
+    "calling.0035_call_ends: Raw SQL operation":
+        "functions that old code calls too, with the same arguments and answers",
     "subscribers.0006_assignment: Raw SQL operation":
         "a new function, which old code does not call",
     "subscribers.0002_gateway_registration: Add field registration_state to sipgateway":

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
@@ -26,6 +25,7 @@ from calling.calls import event_log
 from calling.dashboard import access
 from calling.runtime.db_threads import run_for_socket
 from calling.sockets import hub
+from calling.sockets.socket import Socket
 
 NOBODY = 4401
 CALM_SECONDS = 0.25  # several changes in a quarter of a second are one
@@ -68,7 +68,7 @@ def head(project_id: UUID) -> int:
     return event_log.head(project_id)
 
 
-class LiveUpdatesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveUpdatesConsumer(Socket):
     async def connect(self) -> None:
         self.telling: asyncio.Task[None] | None = None
         self.more = asyncio.Event()

@@ -79,6 +79,7 @@ class Call(models.Model):
                 name="call_end_reason",
                 condition=models.Q(end_reason__isnull=False),
             ),
+            models.Index(fields=["ended_at"], name="call_ended", condition=models.Q(ended_at__isnull=False)),
             models.Index(
                 fields=["consult_of"], name="call_consult_of", condition=models.Q(consult_of__isnull=False)
             ),

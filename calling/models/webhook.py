@@ -43,7 +43,10 @@ class Delivery(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    # No index of its own: others begin with the endpoint.
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, db_index=False, on_delete=models.CASCADE, related_name="deliveries"
+    )
     # A foreign key of PostgreSQL's would be looked for in every row when a day of events is dropped.
     event = models.ForeignKey(
         "calling.Event", db_constraint=False, on_delete=models.CASCADE, related_name="deliveries"

@@ -19,7 +19,7 @@ import h11
 import clock
 
 IDLE_SECONDS: Final = 20.0
-IDLE_PER_ORIGIN: Final = 32
+IDLE_PER_ORIGIN: Final = 256  # as many as a deliverer tries at once: one host may have many endpoints
 BUFFER: Final = 256 * 1024
 
 Dial = Callable[[str, int], Awaitable[socket]]

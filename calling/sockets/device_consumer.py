@@ -13,7 +13,6 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 import clock
@@ -22,6 +21,7 @@ from calling.runtime.token_bucket import TokenBucket
 from calling.sockets import hub, origin, patience
 from calling.sockets.device_session import DeviceSession
 from calling.sockets.send_queue import SendQueue
+from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ CLOSE_SECONDS = 5.0
 S = TypeVar("S", bound=DeviceSession[Any])
 
 
-class DeviceConsumer(AsyncWebsocketConsumer, Generic[S]):  # type: ignore[misc]
+class DeviceConsumer(Socket, Generic[S]):
     """Sockets need no channel layer: their hub listens for all of them at once."""
 
     auth_seconds: ClassVar[float]

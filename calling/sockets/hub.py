@@ -103,9 +103,11 @@ class Hub:
         self.dirty.add(line.device_id)
         self.wanted.set()
 
-    def look_after(self, line: DeviceSession[Any]) -> None:
-        """The same for a command that is done: its nudge is under way, and one look serves both."""
-        looked = self.looked[line.device_id]
+    def look_after(self, line: DeviceSession[Any], looked: int | None = None) -> None:
+        """The same for a command that is done: its nudge is under way, and one look serves both. `looked`:
+        how many had begun when the command was given, where one of that time shows all that it did."""
+        if looked is None:
+            looked = self.looked[line.device_id]
 
         def unless_looked() -> None:
             if self.looked[line.device_id] == looked:

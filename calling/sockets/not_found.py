@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from channels.generic.websocket import AsyncWebsocketConsumer
+from calling.sockets.socket import Socket
 
 
-class NotFound(AsyncWebsocketConsumer):  # type: ignore[misc]
+class NotFound(Socket):
     async def connect(self) -> None:
         await self.close()

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 import clock
@@ -23,6 +22,7 @@ from calling.sip.stack.stream_parser import StreamError
 from calling.sockets import origin
 from calling.sockets.device_consumer import FLOOD, GONE, RESYNC
 from calling.sockets.patience import TRY_AGAIN
+from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ DRAIN_SECONDS = SEND_SECONDS = 10.0  # for the edge to take a message; for the b
 CHUNK = 65_536
 
 
-class SipConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class SipConsumer(Socket):
     """One browser's socket and its link to an edge: each ends with the other."""
 
     writer: asyncio.StreamWriter | None

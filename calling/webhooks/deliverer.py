@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -20,13 +21,16 @@ from calling.outbound_http.client import FetchFailed, fetch, signalwire_signatur
 from calling.outbound_http.url_guard import UnsafeUrl
 from calling.runtime import db_threads, tracing
 from calling.webhooks import delivery_queue, signing
-from calling.webhooks.delivery_queue import ClaimedDelivery, DeliveryResult
+from calling.webhooks.delivery_queue import PER_ENDPOINT, ClaimedDelivery, DeliveryResult, Turn
 
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 256
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 0.3
+SETTLED_AT_ONCE = 500
+QUICK_MS, MOST_QUICK = 200, 200
+HELD = 4  # so many times shorter than a try may take: a claim is for half as long again as that
 
 
 class Deliverer:
@@ -40,7 +44,13 @@ class Deliverer:
         self.looking = asyncio.Event()
         self.trying: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self.done: asyncio.Queue[DeliveryResult] = asyncio.Queue()
-        self.settling: list[DeliveryResult] = []
+        self.settling: list[DeliveryResult] = []  # written down by the turn under way, or by the next
+        self.ahead: defaultdict[UUID, deque[tuple[float, ClaimedDelivery]]] = defaultdict(deque)
+        self.at_work: Counter[UUID] = Counter()  # tries under way by endpoint
+        self.untried: list[ClaimedDelivery] = []  # given back by the next turn
+        self.returning: list[ClaimedDelivery] = []  # by the one under way
+        self.quick: set[UUID] = set()  # endpoints that answered at once the last time
+        self.turn: asyncio.Future[Turn] | None = None
         self.behind: UUID | None = None  # the endpoint up to which the last claim looked; None: all of them
         self.unsettled: Counter[UUID] = Counter()  # tries by endpoint, until what came of them is written
 
@@ -48,29 +58,101 @@ class Deliverer:
         self.looking.set()
 
     async def run(self) -> None:
-        settler = asyncio.create_task(self.settle_forever())
         try:
             while True:
                 self.looking.clear()
-                claimed = await self.claim()
-                for each in claimed:
-                    task = asyncio.create_task(self.attempt(each))
-                    self.trying[task] = each
-                    self.unsettled[each.endpoint_id] += 1
-                    task.add_done_callback(lambda gone: self.trying.pop(gone, None))
-                if not claimed and self.behind is None:
+                done = await self.take_turn()
+                self.begin(done.claimed)
+                if done.error is not None:
+                    log.warning("Deliveries must wait", extra={"error": str(done.error)})
+                    await asyncio.sleep(1)
+                elif not done.claimed and self.behind is None:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self.looking.wait(), self.look_seconds)
         finally:
-            settler.cancel()
             await self.stop()
+
+    def begin(self, claimed: Iterable[ClaimedDelivery]) -> None:
+        """Try what was claimed, so many for each endpoint at once; the others when one of these has ended."""
+        now = clock.monotonic()
+        for each in claimed:
+            if self.at_work[each.endpoint_id] < PER_ENDPOINT:
+                self.try_one(each)
+            else:
+                self.ahead[each.endpoint_id].append((now, each))
+
+    def try_one(self, claimed: ClaimedDelivery) -> None:
+        self.at_work[claimed.endpoint_id] += 1
+        task = asyncio.create_task(self.attempt(claimed))
+        self.trying[task] = claimed
+        task.add_done_callback(self.go_on)
+
+    def go_on(self, task: asyncio.Task[None]) -> None:
+        """A try has ended: the next of its endpoint begins. What has waited for long is for whoever claims
+        it next: its claim must not lapse while it is tried."""
+        endpoint_id = self.trying.pop(task).endpoint_id
+        self.at_work[endpoint_id] -= 1
+        waiting, held = self.ahead.get(endpoint_id), settings.CALLWRIGHT_WEBHOOK_SECONDS / HELD
+        while waiting and self.at_work[endpoint_id] < PER_ENDPOINT:
+            since, claimed = waiting.popleft()
+            if clock.monotonic() - since < held:
+                self.try_one(claimed)
+            else:
+                self.untried.append(claimed)
+                self.wake()
+        if not waiting:
+            self.ahead.pop(endpoint_id, None)
+        if not self.at_work[endpoint_id]:
+            del self.at_work[endpoint_id]
+
+    async def take_turn(self) -> Turn:
+        """Write down what came of tries, and claim what is due and fits. A try counts until it is settled, so
+        a kill repeats no more than the room."""
+        while not self.done.empty() and len(self.settling) < SETTLED_AT_ONCE:
+            self.settling.append(self.done.get_nowait())
+        self.returning += self.untried
+        self.untried = []
+        busy = self.unsettled - self.ending()
+        self.turn = asyncio.ensure_future(
+            db_threads.run(
+                delivery_queue.settle_and_claim,
+                list(self.settling),
+                list(self.returning),
+                self.behind,
+                IN_FLIGHT - busy.total(),
+                dict(busy),
+                self.quick.copy(),
+            )
+        )
+        return self.heed(await asyncio.shield(self.turn))
+
+    def ending(self) -> Counter[UUID]:
+        """By endpoint, what counts no longer once this turn is done."""
+        ended = [*(each.claimed for each in self.settling), *self.returning]
+        return Counter(each.endpoint_id for each in ended)
+
+    def heed(self, done: Turn) -> Turn:
+        if done.settled:
+            self.unsettled -= self.ending()
+            self.settling, self.returning = [], []
+        self.unsettled += Counter(each.endpoint_id for each in done.claimed)
+        self.behind, self.turn = done.behind, None
+        return done
 
     async def stop(self) -> None:
         """Give tries that are nearly through a moment, write down what came of them, give the rest back."""
         with contextlib.suppress(DatabaseError):
+            left = [*self.untried, *(each for waiting in self.ahead.values() for _, each in waiting)]
+            self.ahead.clear()  # no other try begins
+            if self.turn is not None:  # it goes on in its thread
+                await asyncio.wait([self.turn], timeout=STOP_SECONDS)
+                if not self.turn.done():
+                    return
+                left += self.heed(self.turn.result()).claimed
             if self.trying:
                 await asyncio.wait(list(self.trying), timeout=STOP_SECONDS)
-            left = list(self.trying.values())
+            left += self.trying.values()
+            left += self.returning
             for task in list(self.trying):
                 task.cancel()
             ready = list(self.settling)
@@ -80,21 +162,6 @@ class Deliverer:
                 await db_threads.run(delivery_queue.settle, ready)
             if left:
                 await db_threads.run(delivery_queue.give_back, left)
-
-    async def claim(self) -> list[ClaimedDelivery]:
-        """What is due and fits: a try counts until it is settled, so a kill repeats no more than the room."""
-        room = IN_FLIGHT - self.unsettled.total()
-        if room <= 0:
-            return []
-        try:
-            found, self.behind = await db_threads.run(
-                delivery_queue.claim_behind, self.behind, room, dict(self.unsettled)
-            )
-            return found
-        except DatabaseError as error:
-            log.warning("Deliveries could not be claimed", extra={"error": str(error)})
-            await asyncio.sleep(1)
-            return []
 
     async def attempt(self, claimed: ClaimedDelivery) -> None:
         """One HTTP try; every outcome, the unforeseen too, is an outcome and is written down."""
@@ -128,20 +195,15 @@ class Deliverer:
             log.exception("A delivery failed in an unforeseen way")
             error = f"internal: {type(surprise).__name__}"
         duration = int((clock.monotonic() - started) * 1000)
+        self.note_speed(claimed.endpoint_id, status, duration)
         self.done.put_nowait(DeliveryResult(claimed, at, status, duration, error, answer, retry_after))
+        self.wake()
 
-    async def settle_forever(self) -> None:
-        while True:
-            batch = self.settling = [await self.done.get()]
-            while not self.done.empty() and len(batch) < 500:
-                batch.append(self.done.get_nowait())
-            while True:
-                try:
-                    await db_threads.run(delivery_queue.settle, batch)
-                    break
-                except DatabaseError as error:
-                    log.warning("Deliveries could not be settled", extra={"error": str(error)})
-                    await asyncio.sleep(1)
-            self.settling = []
-            self.unsettled -= Counter(each.claimed.endpoint_id for each in batch)
-            self.wake()
+    def note_speed(self, endpoint_id: UUID, status: int | None, duration_ms: int) -> None:
+        """Whether more may be claimed for it than is tried at once."""
+        if status is None or not 200 <= status < 300 or duration_ms >= QUICK_MS:
+            self.quick.discard(endpoint_id)
+        elif endpoint_id not in self.quick:
+            if len(self.quick) >= MOST_QUICK:
+                self.quick.clear()  # who is in use is in it again soon
+            self.quick.add(endpoint_id)

@@ -8,14 +8,14 @@ itself: what a killed deliverer held is tried again under the same id.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Min
 
 import clock
@@ -28,15 +28,23 @@ UNREADABLE = "no secret key of this instance opens its secret: rotate the secret
 PER_ENDPOINT = 32
 PER_FAILING = 4
 """Tries at once for an endpoint that has failed for a minute: many dead ones leave room for others."""
+AHEAD = 128
+"""So many are claimed for an endpoint that answers at once: `PER_ENDPOINT` are tried, the others follow
+without another claim."""
 RESERVED = 64
 PER_QUIET = 8
 """Of a deliverer's room so many places are for projects that have no more than so many tries at once: however
 many endpoints others have, and however slowly they answer, a quiet project's delivery finds a place."""
 
+AT_ONCE = 128
+"""So many one claim takes at most: they are tried while the next is made."""
 WALK = 1000
 """So many endpoints with something pending one claim looks at; the next one goes on behind them."""
 
+# Taken in the index's order, a claim reads as many heads as it has room for; a bitmap or a sort of them all
+# is what the planner prefers until it knows how many there are.
 CLAIM = """
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true);
 WITH RECURSIVE walk AS (
     (SELECT endpoint_id, 1 AS step FROM calling_delivery
      WHERE state = 'pending' AND head AND (%(after)s::uuid IS NULL OR endpoint_id > %(after)s::uuid)
@@ -49,7 +57,7 @@ WITH RECURSIVE walk AS (
 ), asked AS (
     SELECT e.id, e.project_id, e.hasten_at, e.park_before, COALESCE(b.count, 0) AS count,
            CASE WHEN e.failing_since < clock_timestamp() - interval '60 seconds'
-                THEN %(failing)s ELSE %(each)s END AS room
+                THEN %(failing)s WHEN e.id = ANY(%(quick)s::uuid[]) THEN %(ahead)s ELSE %(each)s END AS room
     FROM walk w JOIN calling_webhookendpoint e ON e.id = w.endpoint_id AND e.disabled_at IS NULL
     LEFT JOIN unnest(%(busy)s::uuid[], %(counts)s::int[]) AS b(endpoint_id, count) ON b.endpoint_id = e.id
 ), ranked AS (
@@ -79,17 +87,20 @@ WITH RECURSIVE walk AS (
     SELECT id, place, row_number() OVER (ORDER BY place, next_at, id) AS turn FROM by_project
 ), chosen AS (
     SELECT id FROM in_turn
-    WHERE turn <= %(limit)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
-)
-, claimed AS (
-    UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
-    FROM chosen c
-    WHERE d.id = c.id AND d.state = 'pending'
+    WHERE turn <= %(most)s AND (place <= %(quiet)s OR turn <= %(limit)s - %(reserved)s)
+), held AS MATERIALIZED (
+    SELECT d.id FROM calling_delivery d
+    WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.state || '' = 'pending'
       AND (d.claimed_until IS NULL OR d.claimed_until < clock_timestamp())
-      AND d.id IN (SELECT id FROM calling_delivery WHERE id = c.id FOR UPDATE SKIP LOCKED)
-    RETURNING d.id
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
+    WHERE d.id = ANY(ARRAY(SELECT id FROM held))
+    RETURNING d.id, d.endpoint_id, d.event_id, d.tries, d.body
 )
-SELECT ARRAY(SELECT id FROM claimed), (SELECT endpoint_id FROM walk ORDER BY step DESC LIMIT 1)
+SELECT last.endpoint_id, c.*
+FROM (SELECT (SELECT endpoint_id FROM walk ORDER BY step DESC LIMIT 1)) AS last(endpoint_id)
+LEFT JOIN claimed c ON true ORDER BY c.event_id, c.id
 """.replace(
     "{free}",
     """d.state = 'pending' AND d.head
@@ -101,7 +112,17 @@ SELECT ARRAY(SELECT id FROM claimed), (SELECT endpoint_id FROM walk ORDER BY ste
              ORDER BY o.endpoint_id, o.stream, o.event_id, o.id LIMIT 1)""",
 )
 """What is claimed are heads: the oldest pending delivery of a stream. Endpoints are stepped through by the
-index of the heads, and of each only so many heads are read as it has room for: a backlog costs nothing."""
+index of the heads, and of each only so many heads are read as it has room for: a backlog costs nothing.
+
+`state || ''` is the state, in words that no partial index answers: a row whose key is known is looked up by
+it, also where the planner believes that nothing is pending."""
+
+# Not joined: by their numbers alone, events are looked for in the days that have them.
+ENDPOINTS = """
+SELECT e.id, e.url, e.call_id, e.secret, e.old_secret, e.old_secret_until, e.project_id, p.signing_key
+FROM calling_webhookendpoint e JOIN subscribers_project p ON p.id = e.project_id WHERE e.id = ANY(%s::uuid[])
+"""
+EVENTS = "SELECT id, event_id::text, type, call_id, body FROM calling_event WHERE id = ANY(%s::bigint[])"
 
 SETTLE = """
 UPDATE calling_delivery d
@@ -123,7 +144,7 @@ WITH quick AS (
 ), settled AS (
     UPDATE calling_delivery d
     SET state = 'delivered', tries = t.tries, next_at = NULL, claimed_until = NULL, finished_at = t.at
-    FROM told t WHERE d.id = t.id AND d.state = 'pending' AND d.tries < t.tries
+    FROM told t WHERE d.id = t.id AND d.state || '' = 'pending' AND d.tries < t.tries
     RETURNING d.id
 ), noted AS (
     INSERT INTO calling_deliveryattempt (delivery_id, at, status, error, duration_ms, answer)
@@ -169,75 +190,152 @@ class DeliveryResult:
     retry_after: str | None = None
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one visit to PostgreSQL came to. settled: what was tried is written down."""
+
+    settled: bool
+    claimed: Sequence[ClaimedDelivery] = ()
+    behind: UUID | None = None
+    error: DatabaseError | None = None
+
+
+def settle_and_claim(
+    tried: Sequence[DeliveryResult],
+    untried: Sequence[ClaimedDelivery],
+    after: UUID | None,
+    limit: int,
+    busy: Mapping[UUID, int],
+    quick: Collection[UUID],
+) -> Turn:
+    """Write down what became of some tries, give back what was not tried, then claim as `claim_behind` does;
+    `busy` counts neither."""
+    settled = False
+    try:
+        if tried:
+            settle(tried)
+        if untried:
+            give_back(untried)
+        settled = True
+        if limit <= 0:
+            return Turn(settled, behind=after)
+        return Turn(settled, *claim_behind(after, limit, busy, quick, AT_ONCE))
+    except DatabaseError as error:
+        return Turn(settled, behind=after, error=error)
+
+
 def claim(limit: int, busy: Mapping[UUID, int]) -> list[ClaimedDelivery]:
     """Claim at most `limit` due deliveries; `busy` counts the tries under way by endpoint."""
     return claim_behind(None, limit, busy)[0]
 
 
 def claim_behind(
-    after: UUID | None, limit: int, busy: Mapping[UUID, int]
+    after: UUID | None,
+    limit: int,
+    busy: Mapping[UUID, int],
+    quick: Collection[UUID] = (),
+    most: int | None = None,
 ) -> tuple[list[ClaimedDelivery], UUID | None]:
-    """The same among the endpoints behind `after` (None: from the first); and where the next claim begins."""
+    """The same among the endpoints behind `after` (None: from the first); and where the next claim begins.
+
+    `quick`: endpoints that answer at once; `most`: no more than so many, however much room there is.
+    """
     values: dict[str, Any] = {
         "busy": list(busy),
         "counts": list(busy.values()),
         "lease": settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5,
         "each": PER_ENDPOINT,
         "failing": PER_FAILING,
+        "quick": list(quick),
+        "ahead": AHEAD,
         "limit": limit,
+        "most": limit if most is None else min(limit, most),
         "quiet": PER_QUIET,
         "reserved": RESERVED,
         "after": after,
         "walk": WALK,
     }
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Taken in the index's order, a claim reads as many heads as it has room for; a bitmap of them all is
-        # what the planner prefers until it knows how many there are.
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
+    with connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
-        ids, last = cursor.fetchone()
-    if not ids:
-        return [], last
-    rows = models.Delivery.objects.filter(pk__in=ids).select_related("endpoint__project")
-    # Not joined: by their numbers alone, events are looked for in the days that have them.
-    return list(readable(rows.prefetch_related("event").order_by("event_id", "id"))), last
+        cursor.nextset()
+        rows = cursor.fetchall()
+        last, claimed = rows[0][0], [Claimed(*row[1:]) for row in rows if row[1] is not None]
+        if not claimed:
+            return [], last
+        endpoints = {each.endpoint_id for each in claimed}
+        cursor.execute(f"{ENDPOINTS}; {EVENTS}", [list(endpoints), [each.event_id for each in claimed]])
+        found = cursor.fetchall()
+        cursor.nextset()
+        events = {row[0]: row[1:] for row in cursor.fetchall()}
+    return list(readable(claimed, signers_of(found), events)), last
 
 
-def readable(rows: Iterable[models.Delivery]) -> Iterator[ClaimedDelivery]:
-    """What can be signed. An endpoint whose secret no key of ours opens is disabled, the others go on."""
-    for row in rows:
+class Claimed(NamedTuple):
+    """What `CLAIM` says of a delivery."""
+
+    id: UUID
+    endpoint_id: UUID
+    event_id: int
+    tries: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What deliveries to one endpoint have in common."""
+
+    url: str
+    project_id: UUID
+    secrets: tuple[str, ...] = field(repr=False)
+    signing_key: str | None = field(repr=False)
+
+
+def signers_of(rows: Iterable[Sequence[Any]]) -> dict[UUID, Signer]:
+    """By endpoint. One whose secret no key of ours opens is disabled, the others go on."""
+    found = {}
+    for endpoint_id, url, call_id, secret, old_secret, old_secret_until, project_id, key in rows:
+        endpoint = models.WebhookEndpoint(
+            id=endpoint_id, secret=secret, old_secret=old_secret, old_secret_until=old_secret_until
+        )
+        own = call_id is not None
         try:
-            yield claimed_value(row)
+            secrets = (key,) if own else tuple(live_secrets(endpoint))
         except Unreadable:
-            disable(row.endpoint_id, UNREADABLE)
-        except models.Event.DoesNotExist:  # it went with its day in the moment in which this was queued
-            row.delete()
+            disable(endpoint_id, UNREADABLE)
+        else:
+            found[endpoint_id] = Signer(url, project_id, secrets, key if own else None)
+    return found
+
+
+def readable(
+    claimed: Iterable[Claimed], signers: Mapping[UUID, Signer], events: Mapping[int, Sequence[Any]]
+) -> Iterator[ClaimedDelivery]:
+    """What can be signed."""
+    for each in claimed:
+        signer, event = signers.get(each.endpoint_id), events.get(each.event_id)
+        if event is None:  # it went with its day in the moment in which this was queued
+            models.Delivery.objects.filter(pk=each.id).delete()
+        elif signer is not None:
+            message_id, kind, call_id, body = event
+            yield ClaimedDelivery(
+                each.id,
+                each.endpoint_id,
+                signer.url,
+                message_id,
+                (each.body or body).encode(),
+                each.tries,
+                signer.secrets,
+                signer.signing_key,
+                kind,
+                call_id,
+                signer.project_id,
+            )
 
 
 def give_back(claimed: Sequence[ClaimedDelivery]) -> None:
     """Let others have at once what this deliverer claimed and will not finish."""
     held = models.Delivery.objects.filter(pk__in=[each.id for each in claimed], state="pending")
     held.update(claimed_until=None)
-
-
-def claimed_value(row: models.Delivery) -> ClaimedDelivery:
-    endpoint = row.endpoint
-    own = endpoint.call_id is not None
-    key = endpoint.project.signing_key
-    secrets = (key,) if own else tuple(live_secrets(endpoint))
-    return ClaimedDelivery(
-        row.id,
-        endpoint.id,
-        endpoint.url,
-        str(row.event.event_id),
-        (row.body or row.event.body).encode(),
-        row.tries,
-        secrets,
-        key if own else None,
-        row.event.type,
-        row.event.call_id,
-        endpoint.project_id,
-    )
 
 
 def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:

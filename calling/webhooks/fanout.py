@@ -8,37 +8,74 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from django.db import connection
 
 import clock
 from calling import models
 from calling.calls import event_log
 from calling.calls.status_urls import StatusUrl
+from calling.models.ids import uuid7
 from calling.webhooks.status_callbacks import callback_body
+
+PUBLISHED = (
+    "SELECT id, project_id, call_id, type, stream FROM calling_event WHERE id = ANY(%s::bigint[]) ORDER BY id"
+)
+ADD = """
+INSERT INTO calling_delivery
+    (id, endpoint_id, event_id, stream, body, state, trigger, tries, head, next_at, created_at)
+SELECT v.id, v.endpoint_id, v.event_id, v.stream, v.body, 'pending', 'event', 0, false, %(now)s, %(now)s
+FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(events)s::bigint[], %(streams)s::text[],
+            %(bodies)s::text[]) WITH ORDINALITY AS v(id, endpoint_id, event_id, stream, body, number)
+ORDER BY v.number
+"""
+"""`head` is the trigger's. In the order of events: of a stream, the older delivery is written first."""
+
+
+class Published(NamedTuple):
+    """What decides who is told of an event. Its body is read where it matters."""
+
+    id: int
+    project_id: UUID
+    call_id: UUID | None
+    type: str
+    stream: str
 
 
 def fan_out(event_ids: Sequence[int]) -> int:
     """Write the deliveries of some freshly published events. Returns how many."""
-    events = list(models.Event.objects.filter(pk__in=list(event_ids)).order_by("id"))
+    with connection.cursor() as cursor:
+        cursor.execute(PUBLISHED, [list(event_ids)])
+        events = [Published(*row) for row in cursor.fetchall()]
     general, private = endpoints_of(events)
-    now = clock.now()
-    rows: list[models.Delivery] = []
+    rows: list[tuple[UUID, UUID, int, str, str]] = []
     for event in events:
         rows += [
-            delivery(endpoint, event, "", now)
+            (uuid7(), endpoint.id, event.id, event.stream, "")
             for endpoint in general.get(event.project_id, [])
             if wants(endpoint.events, event.type)
         ]
         for endpoint in private.get(event.call_id, []) if event.call_id else []:
-            body = callback_body(json.loads(event.body), StatusUrl.read(endpoint.status_events))
+            body = callback_body(body_of(event), StatusUrl.read(endpoint.status_events))
             if body is not None and not told_before(endpoint, event):
-                rows.append(delivery(endpoint, event, body, now))
-    models.Delivery.objects.bulk_create(rows, batch_size=1000)
+                rows.append((uuid7(), endpoint.id, event.id, event.stream, body))
+    if rows:
+        columns = zip(
+            ("ids", "endpoints", "events", "streams", "bodies"), zip(*rows, strict=True), strict=True
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(ADD, {name: list(column) for name, column in columns} | {"now": clock.now()})
     return len(rows)
 
 
-def told_before(endpoint: models.WebhookEndpoint, event: models.Event) -> bool:
+def body_of(event: Published) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(models.Event.objects.values_list("body", flat=True).get(pk=event.id))
+    return found
+
+
+def told_before(endpoint: models.WebhookEndpoint, event: Published) -> bool:
     """Whether it is about one leg (`connect/<leg>`, `leg/<leg>`) that had left before its call ended."""
     about = StatusUrl.read(endpoint.status_events)
     if event.call_id is None or event.type != "call.ended" or about.scope not in ("connect", "leg"):
@@ -47,18 +84,10 @@ def told_before(endpoint: models.WebhookEndpoint, event: models.Event) -> bool:
     return left.exists()
 
 
-def delivery(
-    endpoint: models.WebhookEndpoint, event: models.Event, body: str, now: datetime
-) -> models.Delivery:
-    return models.Delivery(
-        endpoint=endpoint, event=event, stream=event.stream, body=body, next_at=now, created_at=now
-    )
-
-
 Endpoints = dict[UUID, list[models.WebhookEndpoint]]
 
 
-def endpoints_of(events: Sequence[models.Event]) -> tuple[Endpoints, Endpoints]:
+def endpoints_of(events: Sequence[Published]) -> tuple[Endpoints, Endpoints]:
     """The enabled endpoints of the events' projects, and those of one call alone, each by its id."""
     general: Endpoints = defaultdict(list)
     private: Endpoints = defaultdict(list)

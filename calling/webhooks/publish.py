@@ -18,7 +18,7 @@ from calling.runtime import nudge
 from calling.webhooks.fanout import fan_out
 
 LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
-BATCH = 2000
+BATCH = 500  # what the first of these wait for
 
 # In one message: the second statement sees what was published while the first tried the lock.
 TRY = "SELECT set_config('callwright.publishing', pg_try_advisory_xact_lock(%(lock)s)::text, true)"

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from bench.growth import Meter
 from calling import models
 from calling.calls import event_log
 from calling.webhooks import delivery_queue, disabling, redelivery
@@ -165,3 +166,28 @@ def test_a_stream_settled_while_it_grows_never_loses_its_head(seed: int) -> None
         thread.join(60)
     assert streams_without_a_head() == 0
     assert pending(row) == []
+
+
+@pytest.mark.django_db
+def test_a_burst_after_an_hour_without_costs_no_square(figure) -> None:
+    """The planner knows of nothing pending, and takes the index of what pends for one row."""
+    project = create_project("acme")
+    endpoint(project)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE calling_delivery")
+    blocks = []
+    for number, count in enumerate((300, figure(1500, 6000))):
+        meter = Meter()
+        for stream in range(count):
+            event_log.append(project.id, f"{number}-{stream}", "call.dtmf", {}, timezone.now(), sequence=1)
+        with connection.execute_wrapper(meter):
+            while publish_waiting():
+                pass
+        written = meter.blocks / count
+        meter.blocks = 0
+        with connection.execute_wrapper(meter):
+            delivery_queue.claim(256, {})
+        blocks.append((written, meter.blocks))
+    (few, few_claimed), (many, many_claimed) = blocks
+    assert many < 2 * few
+    assert many_claimed < 3 * few_claimed

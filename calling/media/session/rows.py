@@ -116,15 +116,8 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
     whoever changed it has nudged.
     """
     words: dict[str, Any] = {"session": session_id, "up": [UUID(each) for each in known - waiting]}
-    leaving: frozenset[str] = frozenset()
     with connection.cursor() as cursor:
-        if known:
-            words |= {"known": [UUID(each) for each in known], "worker": worker_id}
-            cursor.execute(f"{LEAVING}; {LOOK}", words)
-            leaving = frozenset(str(each) for (each,) in cursor.fetchall())
-            cursor.nextset()
-        else:
-            cursor.execute(LOOK, words)
+        cursor.execute(LOOK, words)
         found = cursor.fetchall()
     calls: list[Call] = []
     operations: list[OperationRow] = []
@@ -141,9 +134,21 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
         tuple(sorted(operations, key=lambda each: (each.created_at or clock.now(), each.id))),
         tuple(candidates[each] for each in sorted(candidates) if candidates[each][1] in peers),
         read_members(calls),
-        leaving - peers,
+        read_leaving(session_id, worker_id, known - peers),
         read_sip_sides(calls),
     )
+
+
+def read_leaving(session_id: str, worker_id: UUID, gone: frozenset[str]) -> frozenset[str]:
+    """Which of the peers that this session has no more another one of the worker has now. Read after the
+    calls: a peer that these have no more is where it went already."""
+    if not gone:
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LEAVING, {"session": session_id, "worker": worker_id, "known": [UUID(each) for each in gone]}
+        )
+        return frozenset(str(each) for (each,) in cursor.fetchall())
 
 
 def operation_row(columns: Sequence[Any]) -> OperationRow:

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 import clock
@@ -28,6 +27,7 @@ from calling.runtime.token_bucket import TokenBucket
 from calling.sockets import frames, hub, origin, patience
 from calling.sockets.frames import BadFrame
 from calling.sockets.phone.commands import error_for
+from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 from rest import errors
 from tokens import key_scopes
@@ -65,7 +65,7 @@ def subscribe(fields: dict[str, Any], connected_at: datetime, source: str | None
     return Subscription(key.project_id, fields["api_token"], after, types)
 
 
-class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class EventsConsumer(Socket):
     async def connect(self) -> None:
         self.subscription: Subscription | None = None
         self.reading: asyncio.Task[None] | None = None

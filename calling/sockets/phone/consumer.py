@@ -99,14 +99,15 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
                 return
         else:
             call_id = commands.required_call(frame)
-        done = commands.VERBS[frame.type]
+        done, the_hub = commands.VERBS[frame.type], hub.the_hub()
+        looked = the_hub.looked[line.device_id]
         found = await run_for_socket(done, line.holder, call_id, frame.fields, line.device_id)
         if frame.type in commands.GATHERS:
             line.gathering.add(found)
         elif frame.type == "ice.done":
             line.gathering.discard(found)
         if frame.type not in commands.TRICKLES:
-            hub.the_hub().look_after(line)
+            the_hub.look_after(line, looked)
 
     async def end_parts(self, line: PhoneSession, parts: list[ClientView]) -> None:
         """Hang up the screens of a call that is over; one that cannot be now ends with its media."""
