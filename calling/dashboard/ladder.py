@@ -61,6 +61,8 @@ def facts_in_words(facts: dict[str, Any]) -> str:
     words = []
     if reason := plain.pop("end_reason", None):
         words.append(end_words(str(reason), plain.pop("end_cause", None)))
+        for name in ("reason", "cause"):  # the same once more
+            plain.pop(name, None)
     if by := plain.pop("ended_by", None):
         words.append(gettext("by {who}").format(who=party(str(by))))
     if (score := find(facts, "mos")) is not None:
