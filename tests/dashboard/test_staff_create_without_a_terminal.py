@@ -152,6 +152,20 @@ def test_a_number_that_is_not_assigned_is_refused_as_the_api_refuses_it(world):
     assert not PhoneNumber.objects.filter(number="+15550177").exists()
 
 
+@pytest.mark.parametrize("kind", [*NEW, "numbers"])
+def test_a_form_of_something_new_speaks_of_nothing_that_was_before(world, kind):
+    text = signed_in(world, "olga").get(f"/dashboard/new/{kind}").content.decode()
+    assert "<form" in text and "as before" not in text and "New password" not in text
+
+
+@pytest.mark.parametrize("kind", ["gateways", "endpoints"])
+def test_a_kept_password_stays_where_its_field_is_left_empty_and_the_form_says_so(world, kind):
+    olga = signed_in(world, "olga")
+    olga.post(f"/dashboard/new/{kind}", NEW[kind])
+    row = newest(CHANGED[kind][1], world.project)
+    assert "Empty: as before." in olga.get(f"/dashboard/edit/{kind}/{row.pk}").content.decode()
+
+
 def test_a_sip_phone_without_a_password_gets_one_that_is_shown_once(world):
     page = signed_in(world, "olga").post("/dashboard/new/endpoints", {"username": "desk-8"}, follow=True)
     assert "shown this once" in page.content.decode()
