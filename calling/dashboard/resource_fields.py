@@ -61,7 +61,8 @@ SUBSCRIBER: Final = (
     Field(
         "reference",
         _("Reference"),
-        help=_("How your own systems name this person. Where it is empty, the email address is used."),
+        help=_("How your own systems name this person. Empty: as before."),
+        help_new=_("How your own systems name this person. Where it is empty, the email address is used."),
     ),
     Field("extension", _("Extension"), help=_("2 to 10 digits that colleagues can dial.")),
     Field("do_not_disturb", _("Do not disturb"), "flag", _("Calls to this person do not ring.")),
