@@ -67,7 +67,7 @@ class Life:
         desk.get_by_text("Saved.").wait_for()
         desk.get_by_label("Countries").fill("US SE DE")
         desk.get_by_label("Calls at once").fill("20")
-        desk.get_by_label("Money a day").fill("40")
+        desk.get_by_label("Spend per day").fill("40")
         desk.locator("form", has=desk.get_by_label("Countries")).get_by_role("button").click()
         desk.get_by_text("Saved.").wait_for()
 

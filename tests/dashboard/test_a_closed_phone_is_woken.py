@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.support.wait import wait_for
+
 NOTICES = """async () => (await (await navigator.serviceWorker.getRegistration('/phone')).getNotifications())
     .map((each) => ({ title: each.title, body: each.body, tag: each.tag }))"""
 REGISTER = """async () => {
@@ -49,14 +51,12 @@ def push(page, live_server, db):
 
 def titled(page, title: str) -> None:
     """Waits for a notice of that title."""
-    page.wait_for_function(
-        f"async () => (await ({NOTICES})()).some((each) => each.title === {json.dumps(title)})"
-    )
+    wait_for(lambda: title in [each["title"] for each in page.evaluate(NOTICES)], 10, f"the notice {title}")
 
 
 def settled(page, count: int) -> list[dict]:
     """The notices, once there are so many."""
-    page.wait_for_function(f"async () => (await ({NOTICES})()).length === {count}", timeout=10_000)
+    wait_for(lambda: len(page.evaluate(NOTICES)) == count, 10, f"{count} notices")
     return page.evaluate(NOTICES)
 
 

@@ -199,7 +199,7 @@ def test_both_transfers_are_offered(softphone):
 def test_a_refused_dial_is_explained(softphone):
     softphone.evaluate("platform.refuse['call.create'] = 'address_not_allowed'")
     dial(softphone, "+15551234567")
-    softphone.get_by_text("this token may not call it").wait_for()
+    softphone.get_by_text("this phone may not call it").wait_for()
 
 
 def test_a_lost_line_says_so_and_comes_back(softphone):
