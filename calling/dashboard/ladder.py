@@ -15,7 +15,7 @@ from calling import models
 from calling.dashboard.audit_words import action_in_words, details_in_words, name_in_words
 from calling.dashboard.code_words import in_words
 from calling.dashboard.event_words import event_in_words, operation_in_words
-from calling.dashboard.templatetags.shown import end_words, number, party
+from calling.dashboard.templatetags.shown import end_words, is_id, number, party
 
 # The facts of an event that a row shows beside its type; the call itself is on the page already.
 HIDDEN = {"call", "leg_id", "sequence"}
@@ -56,8 +56,8 @@ def facts_of(event: models.Event) -> dict[str, Any]:
 
 
 def facts_in_words(facts: dict[str, Any]) -> str:
-    """The facts that are words or numbers; what is nested is for `in_full`."""
-    plain = {name: value for name, value in facts.items() if not isinstance(value, dict | list)}
+    """The facts that are words or numbers; ids, and what is nested, are for `in_full`."""
+    plain = {name: value for name, value in facts.items() if not unread(value)}
     words = []
     if reason := plain.pop("end_reason", None):
         words.append(end_words(str(reason), plain.pop("end_cause", None)))
@@ -83,9 +83,14 @@ def facts_in_words(facts: dict[str, Any]) -> str:
     return " · ".join(words)[:1000]
 
 
+def unread(value: object) -> bool:
+    """Whether it says nothing to who reads the ladder: an id, or something nested."""
+    return isinstance(value, dict | list) or is_id(str(value))
+
+
 def in_full(facts: dict[str, Any]) -> str:
-    """The facts as JSON, where something of them is nested; else empty."""
-    if not any(isinstance(value, dict | list) and value for value in facts.values()):
+    """The facts as JSON, where the words leave something of them out; else empty."""
+    if not any(value and unread(value) for value in facts.values()):
         return ""
     return json.dumps(facts, ensure_ascii=False, indent=1)[:8000]
 
@@ -123,7 +128,7 @@ def ladder(
     rows += [
         Row(action.at, "staff", action.action, action.detail.get("leg"),
             gettext("by {who}").format(who=action.name) + " "
-            + details_in_words({name: value for name, value in action.detail.items() if name != "leg"}),
+            + details_in_words({name: value for name, value in action.detail.items() if not unread(value)}),
             words=action_in_words(action.action))
         for action in actions
     ]  # fmt: skip
