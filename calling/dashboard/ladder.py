@@ -12,10 +12,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 
 from calling import models
-from calling.dashboard.audit_words import action_in_words, details_in_words, name_in_words
+from calling.dashboard.audit_words import action_in_words, details_in_words, is_id, name_in_words
 from calling.dashboard.code_words import in_words
 from calling.dashboard.event_words import event_in_words, operation_in_words
-from calling.dashboard.templatetags.shown import end_words, is_id, number, party
+from calling.dashboard.templatetags.shown import end_words, number, party
 
 # The facts of an event that a row shows beside its type; the call itself is on the page already.
 HIDDEN = {"call", "leg_id", "sequence"}
@@ -128,7 +128,7 @@ def ladder(
     rows += [
         Row(action.at, "staff", action.action, action.detail.get("leg"),
             gettext("by {who}").format(who=action.name) + " "
-            + details_in_words({name: value for name, value in action.detail.items() if not unread(value)}),
+            + details_in_words({name: value for name, value in action.detail.items() if name != "leg"}),
             words=action_in_words(action.action))
         for action in actions
     ]  # fmt: skip

@@ -18,10 +18,9 @@ import clock
 from calling import models
 from calling.calls import event_log
 from calling.dashboard.access import Staff, page
-from calling.dashboard.audit_words import actions_like
+from calling.dashboard.audit_words import actions_like, is_id
 from calling.dashboard.pagination import listing
 from calling.dashboard.parties import described
-from calling.dashboard.templatetags.shown import is_id
 from calling.runtime import nudge
 from calling.webhooks import counts
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django import template
 from django.template.defaultfilters import date
@@ -14,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext, gettext_noop, pgettext
 
-from calling.dashboard.audit_words import action_in_words, details_in_words
+from calling.dashboard.audit_words import action_in_words, details_in_words, is_id
 from calling.dashboard.code_words import in_words
 from calling.models import StaffAction
 
@@ -148,14 +147,6 @@ def subject_words(row: StaffAction) -> str:
         return gettext("the project")
     kind = in_words(row.action.partition(".")[0]).replace("_", " ")
     return str(row.detail.get("name") or row.detail.get("url") or f"{kind} {row.subject[:8]}…")
-
-
-def is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 _REASONS = {
