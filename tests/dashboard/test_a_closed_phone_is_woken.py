@@ -88,6 +88,16 @@ def test_a_call_that_was_not_missed_is_told_for_a_moment(page, live_server, push
     assert settled(page, 0) == []
 
 
+def test_the_phone_takes_missed_calls_away_when_they_have_been_seen(page, live_server, push):
+    page.goto(f"{live_server.url}/dashboard/login")
+    push(CANCELLED)
+    push({**INCOMING, "call_id": "c2"})
+    settled(page, 2)
+    page.goto(f"{live_server.url}/phone")
+    page.evaluate("import('/static/phone/notices.js').then((notices) => notices.missedAreSeen())")
+    assert [each["tag"] for each in settled(page, 1)] == ["c2"]
+
+
 def test_a_call_of_which_only_the_end_arrives_was_missed(page, live_server, push):
     page.goto(f"{live_server.url}/dashboard/login")
     push(CANCELLED)

@@ -64,6 +64,7 @@ export function callHistory(token, dial, nameOf, words) {
     count();
     clearTimeout(timer);
     if (unseen) timer = Number(setTimeout(look, SEEN_MS));
+    else if (!document.hidden) missedAreSeen(); // perhaps on another device
   }
 
   function count() {

@@ -29,6 +29,6 @@ export function notify(call, who) {
 
 /** Takes away the notices of missed calls, which the service worker showed while no page was looked at. */
 export async function missedAreSeen() {
-  const registration = await navigator.serviceWorker?.getRegistration('/phone');
+  const registration = await navigator.serviceWorker?.getRegistration('/phone').catch(() => undefined);
   for (const each of await registration?.getNotifications() ?? []) if (each.data?.missed) each.close();
 }
