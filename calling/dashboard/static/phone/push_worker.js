@@ -17,7 +17,7 @@ async function hear(message) {
   const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const seen = pages.some((/** @type {any} */ page) => isPhone(page.url) && page.visibilityState === 'visible');
   const shown = await noticesOf(message.call_id);
-  if (message.type === 'call.cancelled') return seen ? close(shown) : end(message, shown[0]?.data);
+  if (message.type === 'call.cancelled') return seen ? close(shown) : end(message, shown);
   if (seen) return undefined; // it rings by itself
   const said = { who: message.from_name || message.from || t('Somebody'), body: message.from_name ? message.from : '' };
   return worker.registration.showNotification(t('{name} is calling', { name: said.who }), {
@@ -33,11 +33,13 @@ const noticesOf = (tag) => worker.registration.getNotifications({ tag });
 const close = (shown) => shown.forEach((each) => each.close());
 
 /** A missed call stays until it is seen; a call that was taken elsewhere, or is over otherwise, goes by itself.
- * @param {Message} message @param {any} said  what the beginning said; nothing where it never came */
-async function end(message, said) {
+ * @param {Message} message @param {Notification[]} shown  of the beginning; none where it never came */
+async function end(message, shown) {
+  const said = shown[0]?.data;
   const name = said?.who || message.from_name || message.from || t('Somebody');
   const missed = message.reason === 'missed';
   const elsewhere = { answered: t('Answered on another device'), rejected: t('Declined on another device') }[message.reason ?? ''] ?? '';
+  close(shown); // Firefox shows three that wait for their user, and goes on counting one that was only replaced
   await worker.registration.showNotification(missed ? t('Missed call from {name}', { name }) : t('{name} is no longer calling', { name }), {
     body: missed ? said?.body ?? (message.from_name ? message.from : '') : elsewhere, tag: message.call_id, silent: true, data: { missed },
   });
