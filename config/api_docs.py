@@ -34,5 +34,5 @@ class Reference(SpectacularSwaggerSplitView):
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         if isinstance(response.data, dict):
-            response.data["errors"] = ERRORS
+            response.data["errors"] = [(status, code, words.split("`")) for status, code, words in ERRORS]
         return response

@@ -6,6 +6,7 @@ A new action gets its line here: a test finds one that has none.
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.translation import gettext, gettext_noop
 
@@ -130,7 +131,8 @@ DETAILS: Final = {
     "to": gettext_noop("to"),
     "way": gettext_noop("with"),
 }
-CODED: Final = ("kind", "mode", "period", "role", "way")
+CODED: Final = ("kind", "mode", "period", "reason", "role", "way")
+UNSAID: Final = ("supervisor", "normal")  # values that say nothing beside the action's words
 
 
 def action_in_words(action: str) -> str:
@@ -145,16 +147,25 @@ def actions_like(text: str) -> list[str]:
 
 
 def details_in_words(detail: dict[str, Any]) -> str:
-    """The details of an action: `name: Office laptop · role: owner`."""
+    """The details of an action: `name: Office laptop · role: owner`. Ids are left out: what the line is about
+    has a link."""
     parts = []
     for name, value in detail.items():
-        if value in (None, "", [], {}):
+        if value in (None, "", [], {}, *UNSAID) or is_id(str(value)):
             continue
         if name == "said":  # one of our own sentences, kept in English
             parts.append(gettext(str(value)))
             continue
         parts.append(f"{name_in_words(name)}: {_value(name, value)}")
     return " · ".join(parts)
+
+
+def is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def name_in_words(name: str) -> str:

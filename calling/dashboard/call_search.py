@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -96,8 +96,8 @@ def going(direction: str) -> Q:
     def outside(name: str) -> Q:
         return Q(**{f"{name}__startswith": "+"}) | Q(**{f"{name}__regex": "^sips?:"})
 
+    dialled = models.Leg.objects.filter(call_id=OuterRef("pk"), role="caller")
+    inbound = outside("from_address") & Q(Exists(dialled))
     if direction == "inbound":
-        return outside("from_address")
-    if direction == "outbound":
-        return ~outside("from_address") & outside("to_address")
-    return ~outside("from_address") & ~outside("to_address")
+        return inbound
+    return ~inbound & (outside("to_address") if direction == "outbound" else ~outside("to_address"))

@@ -53,6 +53,7 @@ OPERATIONS: Final = {
     "detect": gettext_noop("Search for an answering machine"),
     "relay": gettext_noop("Conversation with a program"),
     "denoise": gettext_noop("Noise suppression"),
+    "digits": gettext_noop("Digits"),
 }
 STATES: Final = {
     "started": gettext_noop("begun"),

@@ -53,7 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "kind",
                 gettext_noop("Kind"),
                 gettext_noop(
-                    "What is at the other end: a subscriber, a room, a script, a phone number (pstn) or a "
+                    "What is at the other end: a subscriber, a room, a script, a phone number or a "
                     "SIP address."
                 ),
             ),

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 
 from calling import models
-from calling.dashboard.audit_words import action_in_words, details_in_words, name_in_words
+from calling.dashboard.audit_words import action_in_words, details_in_words, is_id, name_in_words
 from calling.dashboard.code_words import in_words
 from calling.dashboard.event_words import event_in_words, operation_in_words
 from calling.dashboard.templatetags.shown import end_words, number, party
@@ -56,11 +56,13 @@ def facts_of(event: models.Event) -> dict[str, Any]:
 
 
 def facts_in_words(facts: dict[str, Any]) -> str:
-    """The facts that are words or numbers; what is nested is for `in_full`."""
-    plain = {name: value for name, value in facts.items() if not isinstance(value, dict | list)}
+    """The facts that are words or numbers; ids, and what is nested, are for `in_full`."""
+    plain = {name: value for name, value in facts.items() if not unread(value)}
     words = []
     if reason := plain.pop("end_reason", None):
         words.append(end_words(str(reason), plain.pop("end_cause", None)))
+        for name in ("reason", "cause"):  # the same once more
+            plain.pop(name, None)
     if by := plain.pop("ended_by", None):
         words.append(gettext("by {who}").format(who=party(str(by))))
     if (score := find(facts, "mos")) is not None:
@@ -81,9 +83,14 @@ def facts_in_words(facts: dict[str, Any]) -> str:
     return " · ".join(words)[:1000]
 
 
+def unread(value: object) -> bool:
+    """Whether it says nothing to who reads the ladder: an id, or something nested."""
+    return isinstance(value, dict | list) or is_id(str(value))
+
+
 def in_full(facts: dict[str, Any]) -> str:
-    """The facts as JSON, where something of them is nested; else empty."""
-    if not any(isinstance(value, dict | list) and value for value in facts.values()):
+    """The facts as JSON, where the words leave something of them out; else empty."""
+    if not any(value and unread(value) for value in facts.values()):
         return ""
     return json.dumps(facts, ensure_ascii=False, indent=1)[:8000]
 

@@ -40,7 +40,7 @@ MESSAGES = (
 
 # Codes whose messages hold details of their own; the others are translated whole, below.
 CODES = {
-    "not_allowed": gettext_noop("This is not possible in the present state."),
+    "not_allowed": gettext_noop("This is not possible now."),
     "not_permitted": gettext_noop("These credentials may not do this."),
     "not_found": gettext_noop("There is no such thing in this project."),
     "invalid_destination": gettext_noop(

@@ -23,12 +23,14 @@ MAX_AREA: Final = 250_000
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a form. `kind`: how it is shown and read. `more`: it is among the further settings."""
+    """One field of a form. `kind`: how it is shown and read. `more`: it is among the further settings.
+    `help_new`: what a form of a new row says instead of `help`, which speaks of what a row has already."""
 
     name: str
     label: str
     kind: str = "text"
     help: str = ""
+    help_new: str = ""
     choices: Choices = ()
     required: bool = False
     only_new: bool = False
@@ -57,8 +59,10 @@ SUBSCRIBER: Final = (
     Field("display_name", _("Name"), help=_("What others see when this person calls.")),
     Field("email", _("Email"), "email"),
     Field(
-        "reference", _("Reference"),
-        help=_("How your own systems name this person. Where it is empty, the email address is used."),
+        "reference",
+        _("Reference"),
+        help=_("How your own systems name this person. Empty: as before."),
+        help_new=_("How your own systems name this person. Where it is empty, the email address is used."),
     ),
     Field("extension", _("Extension"), help=_("2 to 10 digits that colleagues can dial.")),
     Field("do_not_disturb", _("Do not disturb"), "flag", _("Calls to this person do not ring.")),
@@ -70,10 +74,7 @@ SUBSCRIBER: Final = (
     Field("country", _("Country"), more=True),
     Field("region", _("Region"), more=True),
     Field("max_calls", _("Calls at once"), "number", _("Empty: the platform's limit."), more=True),
-    Field(
-        "password", _("New password"), "password", _("8 to 72 characters. Empty: as before."), more=True,
-    ),
-)  # fmt: skip
+)
 
 ROOM: Final = (
     Field("name", _("Name in its address"), required=True, help=_("Letters, digits, '-' and '_'.")),
@@ -125,7 +126,10 @@ GATEWAY: Final = (
         "register", _("Register there"), "flag", _("The platform signs in with the user name and password."),
     ),
     Field("username", _("User name")),
-    Field("password", _("Password"), "password", _("Empty: as before.")),
+    Field(
+        "password", _("Password"), "password", _("Empty: as before."),
+        help_new=_("What the carrier or the other telephone system gave you."),
+    ),
     Field("enabled", _("Enabled"), "flag", default="on"),
     Field("caller_id", _("Number shown as caller"), help=_("Where a call has no other."), more=True),
     Field(
@@ -135,33 +139,37 @@ GATEWAY: Final = (
     Field("priority", _("Priority"), "number", _("The lowest is tried first."), more=True, default="10"),
     Field(
         "encryption", _("Encryption of media"), "choice", choices=ENCRYPTION, more=True, default="default",
-        help=_("required needs the transport tls."),
+        help=_("For “required”, the SIP address must end in ;transport=tls."),
     ),
     Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
-    Field("realm", _("Realm"), help=_("Of its sign-in challenges; empty: its host."), more=True),
+    Field("realm", _("Realm"), help=_("Only if the carrier names one. Empty: its host."), more=True),
     Field(
-        "names", _("Names it can be sent"), "list", _("User parts besides numbers, such as sales."),
+        "names", _("Names it takes"), "list", _("What can be dialled there besides numbers, such as sales."),
         more=True,
     ),
     Field(
         "number_policy", _("Numbers that calls may show"), "choice", more=True, default="own",
         choices=choices(("own", _("only numbers of this project")), ("any", _("any number"))),
     ),
-    Field("nat", _("Behind a NAT"), "flag", _("Send media where its media comes from."), more=True),
-    Field("trust_identity", _("Trust its caller identity"), "flag", "P-Asserted-Identity.", more=True),
+    Field("nat", _("Behind a NAT"), "flag", _("Sound is sent where its sound comes from."), more=True),
+    Field(
+        "trust_identity", _("Trust its caller identity"), "flag",
+        _("Callers are shown as it names them (P-Asserted-Identity)."), more=True,
+    ),
 )  # fmt: skip
 
 ENDPOINT: Final = (
     Field("username", _("User name"), required=True, help=_("The phone registers with it.")),
     Field(
         "password", _("Password"), "password",
-        _("8 to 72 characters. Empty: one is made for a new phone, and kept for an old one."),
+        _("8 to 72 characters. Empty: as before."),
+        help_new=_("8 to 72 characters. Empty: one is made, and shown once."),
     ),
     Field(
         "subscriber_id", _("Belongs to"), "subscriber", only_new=True,
         help=_("Calls to this subscriber ring the phone. Empty: a subscriber with its user name is made."),
     ),
-    Field("send_as", _("Number shown as caller"), help=_("A number of this project, or random.")),
+    Field("send_as", _("Number shown as caller"), help=_("A number of this project, or the word random.")),
     Field("caller_id", _("Name shown as caller"), more=True),
     Field("encryption", _("Encryption of media"), "choice", choices=ENCRYPTION, more=True, default="default"),
     Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
@@ -169,10 +177,10 @@ ENDPOINT: Final = (
         "call_handler", _("Calls from it"), "choice", more=True, default="default",
         choices=choices(("default", _("go where they are dialled")),
                         ("block-pstn", _("reach no phone numbers")),
-                        ("resource", _("go to one resource"))),
+                        ("resource", _("all go to one destination"))),
     ),
-    Field("calling_handler_resource_id", _("That resource"), "resource", more=True),
-    Field("nat", _("Behind a NAT"), "flag", _("Send media where its media comes from."), more=True),
+    Field("calling_handler_resource_id", _("That destination"), "resource", more=True),
+    Field("nat", _("Behind a NAT"), "flag", _("Sound is sent where its sound comes from."), more=True),
 )  # fmt: skip
 
 SCRIPT: Final = (
@@ -187,7 +195,9 @@ SCRIPT: Final = (
         help=_("YAML or JSON. It is checked when you save; a script with a mistake is not saved."),
         default="version: 1.0.0\nsections:\n  main:\n    - answer\n    - play: say:Hello\n    - hangup\n",
     ),
-    Field("status_callback_url", _("Status URL"), help=_("Is sent the progress of its calls."), more=True),
+    Field(
+        "status_callback_url", _("Status URL"), help=_("The states of its calls are sent there."), more=True,
+    ),
 )  # fmt: skip
 
 
@@ -233,7 +243,12 @@ def shown(
 ) -> list[Field]:
     """The fields with what they hold: of a row, or of the form that was refused."""
     return [
-        replace(field, value=_text(field, values, zone), error=errors.get(field.name, ""))
+        replace(
+            field,
+            help=(field.help_new if new else "") or field.help,
+            value=_text(field, values, zone),
+            error=errors.get(field.name, ""),
+        )
         for field in fields
         if new or not field.only_new
     ]

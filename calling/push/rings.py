@@ -19,8 +19,9 @@ from django.db.models.functions import RowNumber
 
 import clock
 from calling import models
-from calling.calls import store
-from calling.machine.states import Call, Role, TimerKind
+from calling.calls import history, store
+from calling.machine.reasons import Cause, EndReason
+from calling.machine.states import Call, Leg, Role, TimerKind
 from calling.runtime import fair_slots
 from tokens.models import IssuedToken
 
@@ -98,7 +99,7 @@ def _take_over(now: datetime, most: int, busy: Mapping[str, int]) -> list[Notice
     found = []
     for ring in models.PushRing.objects.filter(pk__in=mine).order_by("created_at"):
         if models.PushRing.objects.filter(pk=ring.pk).delete()[0]:
-            body = {"type": "call.cancelled", "call_id": str(ring.call_id)}
+            body = _over(ring)
             browsers = browsers_of(ring.project_id, ring.subscriber_id)
             told = (ring.project_id, ring.leg_id, ring.call_id)
             found.append(Notice(*told, body, CANCEL_SECONDS, now, browsers))
@@ -127,18 +128,38 @@ def _begun(row: models.Leg, now: datetime) -> Notice | None:
     left = seconds_left(call, str(row.pk), now)
     if leg is None or leg.state.value != "ringing" or left <= 0:
         return None
-    caller = call.rung_for(leg)
-    shown = (row.call.from_address, row.call.from_name)
-    if caller is not None and caller.role is not Role.CALLER:
-        shown = (caller.address, caller.name)
-    body = {
-        "type": "call.incoming",
-        "call_id": str(row.call_id),
-        "from": shown[0],
-        "from_name": shown[1],
-    }
+    body = {"type": "call.incoming", "call_id": str(row.call_id), **_from(row.call, call, leg)}
     browsers = browsers_of(row.call.project_id, row.subscriber_id)
     return Notice(row.call.project_id, row.pk, row.call_id, body, math.ceil(left), now, browsers)
+
+
+def _over(ring: models.PushRing) -> dict[str, str]:
+    """How the ringing ended, and of whom: a browser must show something for each message (`userVisibleOnly`),
+    and may not have fetched the beginning. Of an erased call nothing is told."""
+    body = {"type": "call.cancelled", "call_id": str(ring.call_id)}
+    row = models.Leg.objects.filter(pk=ring.leg_id).select_related("call").first()
+    if row is None:
+        return {**body, "reason": "ended", "from": "", "from_name": ""}
+    call = store.snapshot(row.call_id)
+    leg = call.leg(str(row.pk))
+    shown = {"from": row.call.from_address, "from_name": row.call.from_name}
+    return {**body, "reason": _reason(row), **(_from(row.call, call, leg) if leg is not None else shown)}
+
+
+def _reason(row: models.Leg) -> str:
+    if history.missed(row.call, [row]):
+        return "missed"
+    if row.state == "answered" or row.peer_id is not None or row.end_cause == Cause.ANSWERED_ELSEWHERE:
+        return "answered"
+    return "rejected" if row.end_reason == EndReason.REJECTED else "ended"
+
+
+def _from(row: models.Call, call: Call, leg: Leg) -> dict[str, str]:
+    """Who rings: the caller, or whoever waits for the target of a transfer."""
+    caller = call.rung_for(leg)
+    if caller is not None and caller.role is not Role.CALLER:
+        return {"from": caller.address, "from_name": caller.name}
+    return {"from": row.from_address, "from_name": row.from_name}
 
 
 def seconds_left(call: Call, leg_id: str, now: datetime) -> float:

@@ -298,17 +298,29 @@ def test_a_browser_is_woken_once_and_told_the_end(cast, browser):
     cast.alice.rest.post(f"/api/calls/{call_id}/hangup")
     look()
     look()
-    assert browser.messages[1:] == [{"type": "call.cancelled", "call_id": call_id}]
+    ended = {"type": "call.cancelled", "call_id": call_id, "reason": "missed"}
+    assert browser.messages[1:] == [ended | {"from": "/private/alice", "from_name": "Alice"}]
     assert browser.receiver.got[1].headers["topic"] == got.headers["topic"]
 
 
-@pytest.mark.parametrize("ends", ["answered", "rejected", "unanswered", "erased"])
-def test_the_end_of_ringing_is_told_however_it_ends(cast, browser, ends):
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ("answered", "answered"),
+        ("answered and over", "answered"),
+        ("rejected", "rejected"),
+        ("unanswered", "missed"),
+        ("erased", "ended"),
+    ],
+)
+def test_the_end_of_ringing_is_told_however_it_ends(cast, browser, ends, reason):
     subscribe(cast.bob, browser)
     call_id = fake_worker.ringing(cast)
     look()
-    if ends == "answered":
+    if ends.startswith("answered"):
         assert cast.bob.rest.post(f"/api/calls/{call_id}/answer", {"sdp": fake_worker.SDP}).status_code == 200
+        if ends.endswith("over"):
+            assert cast.alice.rest.post(f"/api/calls/{call_id}/hangup").status_code < 300
     elif ends == "rejected":
         cast.bob.rest.post(f"/api/calls/{call_id}/reject", {})
     elif ends == "unanswered":
@@ -318,6 +330,9 @@ def test_the_end_of_ringing_is_told_however_it_ends(cast, browser, ends):
         assert cast.rest.delete(f"/api/calls/{call_id}").status_code == 204
     look()
     assert [each["type"] for each in browser.messages] == ["call.incoming", "call.cancelled"]
+    last = browser.messages[-1]
+    erased = ends == "erased"
+    assert (last["reason"], last["from_name"]) == (reason, "" if erased else "Alice")
     assert models.PushRing.objects.count() == 0
 
 

@@ -48,7 +48,7 @@ class Life:
         desk.get_by_label("Name", exact=True).fill("vera")
         desk.get_by_label("Password, for a new person").fill(PASSWORD)
         desk.get_by_label("Role", exact=True).select_option("viewer")
-        desk.get_by_role("button", name="Set").click()
+        desk.get_by_role("button", name="Set the role").click()
         desk.goto(self.one.url + "/dashboard/balance")
         for amount, note in (("25", "invoice 2026-118"), ("-0.5", "typed wrong")):
             desk.get_by_label("Amount; negative takes back").fill(amount)
@@ -60,15 +60,15 @@ class Life:
             desk.get_by_label("Price of a minute").fill(price)
             desk.get_by_label("Price of an answer").fill("0.005")
             desk.get_by_label("Counted in steps of seconds").fill("6")
-            desk.get_by_role("button", name="Set", exact=True).click()
+            desk.locator("form", has=desk.get_by_label("Prefix", exact=True)).get_by_role("button").click()
             desk.get_by_text(f"{prefix} costs").wait_for()
         desk.get_by_role("checkbox", name="Prepaid").check()
-        desk.get_by_role("button", name="Save").first.click()
+        desk.locator("form", has=desk.get_by_label("Currency")).get_by_role("button").click()
         desk.get_by_text("Saved.").wait_for()
         desk.get_by_label("Countries").fill("US SE DE")
         desk.get_by_label("Calls at once").fill("20")
-        desk.get_by_label("Money a day").fill("40")
-        desk.get_by_role("button", name="Save").last.click()
+        desk.get_by_label("Spend per day").fill("40")
+        desk.locator("form", has=desk.get_by_label("Countries")).get_by_role("button").click()
         desk.get_by_text("Saved.").wait_for()
 
     def second_factor(self, desk: Page) -> None:

@@ -1,10 +1,12 @@
-"""The service worker of `/phone` in a real browser: a notice says who calls, until the ringing ends."""
+"""The service worker of `/phone` in a real browser: a notice says who calls, and then how that ended."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+
+from tests.support.wait import wait_for
 
 NOTICES = """async () => (await (await navigator.serviceWorker.getRegistration('/phone')).getNotifications())
     .map((each) => ({ title: each.title, body: each.body, tag: each.tag }))"""
@@ -17,7 +19,13 @@ REGISTER = """async () => {
     return new URL(made.scope).pathname;
 }"""
 INCOMING = {"type": "call.incoming", "call_id": "c1", "from": "/private/bob", "from_name": "Bob"}
-CANCELLED = {"type": "call.cancelled", "call_id": "c1"}
+CANCELLED = {
+    "type": "call.cancelled",
+    "call_id": "c1",
+    "reason": "missed",
+    "from": "/private/bob",
+    "from_name": "Bob",
+}
 
 
 @pytest.fixture
@@ -41,26 +49,64 @@ def push(page, live_server, db):
     return deliver
 
 
+def titled(page, title: str) -> None:
+    """Waits for a notice of that title."""
+    wait_for(lambda: title in [each["title"] for each in page.evaluate(NOTICES)], 10, f"the notice {title}")
+
+
 def settled(page, count: int) -> list[dict]:
     """The notices, once there are so many."""
-    page.wait_for_function(f"async () => (await ({NOTICES})()).length === {count}", timeout=10_000)
+    wait_for(lambda: len(page.evaluate(NOTICES)) == count, 10, f"{count} notices")
     return page.evaluate(NOTICES)
 
 
-def test_a_notice_says_who_calls_until_the_ringing_ends(page, live_server, push):
+def test_a_notice_says_who_calls_and_then_that_the_call_was_missed(page, live_server, push):
     page.goto(f"{live_server.url}/dashboard/login")  # no phone is open any more
     push(INCOMING)
     assert settled(page, 1) == [{"title": "Bob is calling", "body": "/private/bob", "tag": "c1"}]
-    push({**CANCELLED, "call_id": "another"})
     push({**INCOMING, "call_id": "c2", "from_name": ""})
     found = {each["tag"]: each["title"] for each in settled(page, 2)}
     assert found == {"c1": "Bob is calling", "c2": "/private/bob is calling"}
     push(CANCELLED)
+    titled(page, "Missed call from Bob")
+    found = {each["tag"]: (each["title"], each["body"]) for each in settled(page, 2)}
+    assert found["c1"] == ("Missed call from Bob", "/private/bob")
+    assert found["c2"][0] == "/private/bob is calling"
+
+
+@pytest.mark.parametrize(
+    ("reason", "body"),
+    [("answered", "Answered on another device"), ("rejected", "Declined on another device"), ("ended", "")],
+)
+def test_a_call_that_was_not_missed_is_told_for_a_moment(page, live_server, push, reason, body):
+    page.goto(f"{live_server.url}/dashboard/login")
+    push(INCOMING)
+    settled(page, 1)
+    push({**CANCELLED, "reason": reason})
+    titled(page, "Bob is no longer calling")
+    assert settled(page, 1)[0]["body"] == body
+    assert settled(page, 0) == []
+
+
+def test_the_phone_takes_missed_calls_away_when_they_have_been_seen(page, live_server, push):
+    page.goto(f"{live_server.url}/dashboard/login")
+    push(CANCELLED)
+    push({**INCOMING, "call_id": "c2"})
+    settled(page, 2)
+    page.goto(f"{live_server.url}/phone")
+    page.evaluate("import('/static/phone/notices.js').then((notices) => notices.missedAreSeen())")
     assert [each["tag"] for each in settled(page, 1)] == ["c2"]
+
+
+def test_a_call_of_which_only_the_end_arrives_was_missed(page, live_server, push):
+    page.goto(f"{live_server.url}/dashboard/login")
+    push(CANCELLED)
+    assert settled(page, 1) == [{"title": "Missed call from Bob", "body": "/private/bob", "tag": "c1"}]
 
 
 def test_a_phone_that_is_looked_at_shows_no_notice(page, push):
     push(INCOMING)
+    push(CANCELLED)
     push({**INCOMING, "call_id": "c2"})
     page.wait_for_timeout(500)
     assert page.evaluate(NOTICES) == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.dashboard.conftest import open_softphone
 from tests.dashboard.test_phone_page import dial, ring
 
 
@@ -35,3 +38,14 @@ def test_the_entry_form_is_shown_without_a_token(softphone):
     softphone.get_by_text("Online", exact=True).wait_for()
     dial(softphone, "105")
     softphone.get_by_role("article").get_by_text("Connected").wait_for()
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_a_call_is_above_the_form_that_dials_in_every_language(page, language):
+    open_softphone(page, language)
+    page.locator("#line[data-state=ready]").wait_for()
+    page.locator("#destination").fill("/private/bob")
+    page.locator("#destination").press("Enter")
+    call = page.get_by_role("article")
+    call.wait_for()
+    assert call.bounding_box()["y"] < page.locator("#dial").bounding_box()["y"]

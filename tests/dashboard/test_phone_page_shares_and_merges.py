@@ -190,7 +190,7 @@ def test_the_ring_has_a_device_of_its_own(softphone):
         }"""
     )
     softphone.get_by_role("button", name="Devices").click()
-    softphone.get_by_label("Ringing").select_option(label="Desk speakers")
+    softphone.get_by_label("Ring on").select_option(label="Desk speakers")
     softphone.wait_for_function("() => String(sinks) === 'desk'")
     softphone.get_by_role("button", name="Play", exact=True).click()
     softphone.wait_for_function("() => played === 1")
@@ -244,7 +244,7 @@ def test_no_button_leaves_the_screen_in_any_of_these_situations(softphone, axe, 
     assert softphone.get_by_role("button", name="Merge calls").is_visible()
     assert serious(softphone, axe) == []
     softphone.get_by_role("button", name="Devices").click()
-    softphone.get_by_label("Ringing").wait_for()
+    softphone.get_by_label("Ring on").wait_for()
     box = softphone.get_by_role("dialog", name="Devices").bounding_box()
     assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
     assert serious(softphone, axe) == []

@@ -152,6 +152,28 @@ def test_a_number_that_is_not_assigned_is_refused_as_the_api_refuses_it(world):
     assert not PhoneNumber.objects.filter(number="+15550177").exists()
 
 
+@pytest.mark.parametrize("kind", [*NEW, "numbers"])
+def test_a_form_of_something_new_speaks_of_nothing_that_was_before(world, kind):
+    text = signed_in(world, "olga").get(f"/dashboard/new/{kind}").content.decode()
+    assert "<form" in text and "as before" not in text and "New password" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("gateways", "sealed_password"), ("endpoints", "ha1_sha256"), ("subscribers", "reference")],
+)
+def test_what_stays_where_its_field_is_left_empty_is_said_by_the_form(world, kind, kept):
+    olga, model = signed_in(world, "olga"), CHANGED[kind][1]
+    given = NEW[kind] | {"password": "a long password", "username": "desk-7", "reference": "dora-7"}
+    olga.post(f"/dashboard/new/{kind}", given)
+    before = newest(model, world.project)
+    path = f"/dashboard/edit/{kind}/{before.pk}"
+    assert "Empty: as before." in olga.get(path).content.decode()
+    olga.post(path, given | {"password": "", "reference": ""})
+    after = newest(model, world.project)
+    assert getattr(after, kept) == getattr(before, kept) != ""
+
+
 def test_a_sip_phone_without_a_password_gets_one_that_is_shown_once(world):
     page = signed_in(world, "olga").post("/dashboard/new/endpoints", {"username": "desk-8"}, follow=True)
     assert "shown this once" in page.content.decode()

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from calling import models
+from tests.dashboard import sample_data
 from tests.dashboard.fixtures import furnish
 from tests.dashboard.test_staff_pages_open import signed_in
 
@@ -71,6 +73,56 @@ def test_calls_are_found_by_direction_and_length(world, query, keys):
     assert set(found(signed_in(world, "vera"), query)) == {str(world.calls[key].pk) for key in keys}
 
 
+def test_only_a_call_that_somebody_dialled_comes_from_the_number_it_names(world):
+    """A call of the API has no caller's leg: `from` is the number that it shows."""
+    dialled = sample_data.call(world.project, "+15550100", "/private/bob", "ended", 50)
+    shown = sample_data.call(world.project, "+15550100", "+15551234567", "ended", 60, kind="pstn")
+    shown.legs.filter(role="caller").delete()
+    vera = signed_in(world, "vera")
+    assert found(vera, "direction=inbound") == [str(dialled.pk)]
+    assert str(shown.pk) in found(vera, "direction=outbound")
+    for row, words in ((dialled, "inbound"), (shown, "outbound")):
+        assert f"<dd>{words}</dd>" in vera.get(f"/dashboard/calls/{row.pk}").content.decode()
+
+
+def test_who_came_into_a_call_later_is_named_wherever_it_is_listed(world):
+    live = world.calls["live"]
+    models.Leg.objects.create(
+        call=live, position=2, role="target", party="device", address="/private/carol", name="Carol Danvers",
+        state="answered",
+    )  # fmt: skip
+    vera = signed_in(world, "vera")
+    for path in ("/dashboard/", "/dashboard/calls?q=danvers", f"/dashboard/calls/{live.pk}"):
+        text = vera.get(path).content.decode()
+        assert "<bdi>Carol Danvers</bdi>" in text and "joined by" in text.lower(), path
+    models.Leg.objects.filter(call=live, role="target").update(state="ended", end_reason="hangup")
+    models.Call.objects.filter(pk=live.pk).update(
+        state="ended", end_reason="hangup", ended_by="target", ended_at=timezone.now(), deadline=None
+    )
+    assert "hung up by Carol Danvers" in vera.get("/dashboard/calls?q=danvers").content.decode()
+
+
+def test_a_call_that_went_on_in_another_leads_to_it(world):
+    over, other = world.calls["over"], world.calls["live"]
+    sample_data.event(
+        over, "call.transferred", 9, timezone.now(), new_call_id=str(other.pk), to="/private/carol"
+    )
+    text = signed_in(world, "vera").get(f"/dashboard/calls/{over.pk}").content.decode()
+    assert "Goes on in" in text and f'<dd><a href="/dashboard/calls/{other.pk}">' in text
+
+
+def test_how_a_call_ended_is_chosen_in_words(world):
+    vera = signed_in(world, "vera")
+    text = vera.get("/dashboard/calls?reason=sip_503").content.decode()
+    assert '<option value="no-answer">not answered</option>' in text
+    assert '<option value="no_device">no device was online</option>' in text
+    assert '<option value="sip_503" selected>SIP 503</option>' in text
+    assert (
+        '<option value="sip_499" selected>SIP 499</option>'
+        in vera.get("/dashboard/calls?reason=sip_499").content.decode()
+    )
+
+
 def test_a_wrong_filter_is_told(world):
     text = signed_in(world, "vera").get("/dashboard/calls?direction=up&longer=x").content.decode()
     assert "no such direction" in text and "not a number of seconds" in text
@@ -83,7 +135,7 @@ def test_the_call_page_says_how_long_and_how_it_ended(world):
         ended_at=datetime(2026, 1, 5, 13, 1, 2, tzinfo=UTC),
     )
     text = signed_in(world, "vera").get(f"/dashboard/calls/{call.pk}").content.decode()
-    assert "1:01:02" in text and "hung up by caller" in text
+    assert "1:01:02" in text and "hung up by Bob" in text
     failed = signed_in(world, "vera").get(f"/dashboard/calls/{world.calls['failed'].pk}").content.decode()
     assert "failed: SIP 503" in failed
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 
 from calling import models
+from tests.dashboard.sample_data import event
 from tests.dashboard.test_staff_pages_are_looked_at import furnished  # noqa: F401
 
 pytestmark = pytest.mark.sample(4)
@@ -75,7 +77,7 @@ def test_a_call_that_is_over_says_its_length_and_its_cards_stand_apart(desk, wor
     )
     page = desk(f"/dashboard/calls/{call.pk}", "vera")
     facts = page.get_by_role("region", name="Facts")
-    assert "1:01:02" in facts.inner_text() and "hung up by caller" in facts.inner_text()
+    assert "1:01:02" in facts.inner_text() and "hung up by Bob" in facts.inner_text()
     assert all(gap >= 8 for gap in page.evaluate(GAPS)), page.evaluate(GAPS)
     ladder = page.get_by_role("region", name="Ladder").inner_text()
     assert "{" not in ladder and "_ms" not in ladder
@@ -94,6 +96,27 @@ def test_hold_says_who_hears_music_and_is_offered_where_it_has_an_effect(desk, w
     assert not page.get_by_role("button", name="Hold").count()
 
 
+def test_what_the_viewer_opened_stays_open_while_the_page_refreshes_itself(desk, world):
+    call = world.calls["live"]
+    event(call, "call.muted", 8, timezone.now(), channels=["audio"])
+    page = desk(f"/dashboard/calls/{call.pk}", "vera")
+    details = page.locator("#ladder details").first
+    details.locator("summary").click()
+    event(call, "call.dtmf", 9, timezone.now(), digit="5")
+    page.get_by_role("row", name="A key was pressed").wait_for()  # it came by a refresh
+    assert details.locator("pre").is_visible()
+
+
+def test_what_is_shown_once_is_copied_by_a_button(desk, page, live_server, world):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live_server.url)
+    desk(f"/dashboard/subscribers/{world.subscribers['alice'].pk}", "olga")
+    page.get_by_role("button", name="Make a sign-in link").click()
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    shown = page.get_by_text("/phone#token=").inner_text().strip()
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+
+
 def test_the_audit_log_names_and_links_what_was_done_and_who_signed_in(desk, page, live_server, world):
     page.goto(live_server.url + "/dashboard/login")
     page.get_by_label("Name").fill("olga")
@@ -103,7 +126,7 @@ def test_the_audit_log_names_and_links_what_was_done_and_who_signed_in(desk, pag
     page.get_by_role("button", name="Hang up").click()
     page.goto(live_server.url + "/dashboard/audit")
     page.get_by_role("row", name="login").first.wait_for()
-    page.get_by_role("row", name="call.hangup").get_by_role("link", name="call").click()
+    page.get_by_role("row", name="call.hangup").get_by_role("link", name="Alice → Bob").click()
     page.get_by_role("heading", name="Alice to Bob").wait_for()
 
 

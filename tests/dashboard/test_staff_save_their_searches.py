@@ -85,7 +85,7 @@ def test_an_owner_shares_and_owners_alone_change_what_is_shared(world):
         (" ", FILTERS, "needs a name"),
         ("x", "", "Choose a filter first"),
         ("x", "before=1&csrf=2", "Choose a filter first"),
-        ("x", "direction=up", "mend them first"),
+        ("x", "direction=up", "correct them first"),
         ("x", "q=" + "%D6%90" * 400, "too long"),
     ],
 )

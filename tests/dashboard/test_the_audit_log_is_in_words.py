@@ -75,3 +75,13 @@ def test_a_passkey_without_a_name_is_named_in_the_language_of_who_adds_it(world,
 
 def test_every_type_of_event_has_words():
     assert [type for type in TYPES if not event_in_words(type)] == []
+
+
+def test_a_line_about_a_call_names_its_parties(world):
+    for call in (world.calls["live"], world.calls["foreign"]):
+        models.StaffAction.objects.create(
+            project=world.project, name="olga", action="call.hold", subject=str(call.pk)
+        )
+    text = signed_in(world, "olga").get("/dashboard/audit").content.decode()
+    assert "Alice → Bob" in text
+    assert "mallory" not in text.lower(), "a call of another project has no names here"

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from calling.commands.suspension import REASON
+from calling.dashboard import code_words
 from calling.dashboard.glossary import GROUPS, WORDS
+from calling.machine.states import AttemptState, MediaState
+from calling.webhooks.delivery_queue import UNREADABLE
 from tests.dashboard.test_staff_pages_are_looked_at import PAGES, furnished, path_of  # noqa: F401
 
 TEMPLATES = Path(__file__).parents[2] / "calling" / "dashboard" / "templates" / "dashboard"
@@ -23,6 +27,22 @@ def test_every_link_to_a_word_and_every_reference_between_words_has_its_word():
     assert not LINKED - WORDS.keys()
     assert not {other for word in WORDS.values() for other in word.also} - WORDS.keys()
     assert sum(len(words) for _, words in GROUPS) == len(WORDS)  # no anchor twice
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("top_up", "adjust", "reserve", "charge", "release"),  # of the ledger
+        *("SAT", "Refresh"),  # of tokens
+        *(state.value for state in MediaState),
+        *(state.value for state in AttemptState),
+        *("phone", "fabric"),  # of devices
+        *("subscriber", "room", "script", "pstn", "sip"),  # of calls
+        *(REASON, UNREADABLE, "answered 410 Gone", "connect: the connection failed"),
+    ],
+)
+def test_a_code_that_pages_show_has_words(code):
+    assert code.replace(" ", "_") in code_words.WORDS
 
 
 @pytest.mark.sample(4)

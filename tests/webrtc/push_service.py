@@ -26,7 +26,8 @@ class PushService:
     """`with PushService(listener) as service`: `service.url` is for `dom.push.serverURL`.
 
     While `held`, messages wait as for a browser that is away: of one topic, the newest replaces the older.
-    `refused`: why senders were turned away; `passed`: when each message went to the browser.
+    `refused`: why senders were turned away; `passed`: when each message went to the browser; `unregistered`:
+    how many subscriptions the browser has ended.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -37,6 +38,7 @@ class PushService:
         self.refused: list[str] = []
         self.passed: list[float] = []
         self.acknowledged = 0
+        self.unregistered = 0
         self._keys: dict[str, str] = {}  # of senders, by channel (RFC 8292 section 4)
         self._waiting: dict[tuple[str, str], Message] = {}
         self._browser: Any = None
@@ -107,6 +109,7 @@ class PushService:
                 return [{"messageType": kind, "status": 200, "channelID": channel, "pushEndpoint": endpoint}]
             case "unregister":
                 self._keys.pop(str(channel), None)
+                self.unregistered += 1
                 return [{"messageType": kind, "status": 200, "channelID": channel}]
             case "ack":
                 self.acknowledged += len(message["updates"])

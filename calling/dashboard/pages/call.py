@@ -10,7 +10,7 @@ from calling import models
 from calling.calls import event_log
 from calling.dashboard import waiting
 from calling.dashboard.access import Staff, as_uuid, page
-from calling.dashboard.ladder import ladder
+from calling.dashboard.ladder import facts_of, ladder
 from calling.dashboard.parties import described
 from calling.dashboard.quality import plots
 from subscribers.models import Address
@@ -33,10 +33,11 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     for leg in legs:
         others = [other.shown for other in legs if other is not leg and other.state == "answered"]  # type: ignore[attr-defined]
         leg.other = others[0] if len(others) == 1 else gettext("the others")  # type: ignore[attr-defined]
+    events = list(event_log.of_call(row.pk).order_by("sequence")[:ROWS])
     rows = ladder(
         row,
         legs,
-        list(event_log.of_call(row.pk).order_by("sequence")[:ROWS]),
+        events,
         list(row.operations.order_by("created_at")[:ROWS]),
         list(models.StaffAction.objects.filter(project=staff.project, subject=str(row.pk))[:ROWS]),
     )
@@ -50,6 +51,7 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     recordings = models.Recording.objects.filter(call_id=row.pk, project=staff.project).order_by("created_at")
     context = {
         "call": row,
+        "went_on": went_on(events),
         "legs": legs,
         "rows": rows,
         "deliveries": deliveries,
@@ -62,6 +64,14 @@ def call(request: HttpRequest, staff: Staff, call_id: str) -> HttpResponse:
     traced = models.SipMessage.objects.filter(call_id=row.pk, project=staff.project)
     context["has_trace"] = staff.operates and traced.exists()
     return render(request, "dashboard/call.html", context)
+
+
+def went_on(events: list[models.Event]) -> str:
+    """The call in which its parties talk since a merge or a consultation; empty where there is none."""
+    for event in reversed(events):
+        if event.type == "call.transferred" and (found := facts_of(event).get("new_call_id")):
+            return str(found)
+    return ""
 
 
 def shown_name(row: models.Call, leg: models.Leg) -> str:
@@ -84,7 +94,9 @@ def sdp_facts(leg: models.Leg) -> list[str]:
         if kinds:
             candidates = sum(line.startswith("a=candidate:") for line in lines)
             words = list(dict.fromkeys(codecs))[:12]
-            ways = ngettext("{count} candidate", "{count} candidates", candidates).format(count=candidates)
+            ways = ngettext("{count} network address", "{count} network addresses", candidates).format(
+                count=candidates
+            )
             parts = (f"{name}: {', '.join(kinds)}", ", ".join(words), ways if candidates else "")
             found.append(" · ".join(each for each in parts if each))
     return found

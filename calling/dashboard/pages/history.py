@@ -21,12 +21,12 @@ from calling import models
 from calling.calls import event_log
 from calling.calls.payloads import spoken_ms
 from calling.dashboard.access import Staff, page, record
-from calling.dashboard.call_search import DIRECTIONS, REASONS, STATES, wanted
+from calling.dashboard.call_search import DIRECTIONS, STATES, wanted
 from calling.dashboard.charts import Chart, chart, seconds
 from calling.dashboard.pages import searches
 from calling.dashboard.pagination import listing
 from calling.dashboard.parties import described
-from calling.dashboard.templatetags.shown import duration
+from calling.dashboard.templatetags.shown import duration, end_choices
 from rest.json_bodies import rfc3339
 from subscribers import replicas
 
@@ -61,7 +61,7 @@ def search(request: HttpRequest, staff: Staff) -> HttpResponse:
         "directions": DIRECTIONS,
         "wrong": found.wrong,
         "states": STATES,
-        "reasons": REASONS,
+        "ends": end_choices(request.GET.get("reason", "")[:64]),
         "given": request.GET,
         "query": request.GET.urlencode(),
         "saved": searches.listed(staff, request.GET),

@@ -18,8 +18,9 @@ import clock
 from calling import models
 from calling.calls import event_log
 from calling.dashboard.access import Staff, page
-from calling.dashboard.audit_words import actions_like
+from calling.dashboard.audit_words import actions_like, is_id
 from calling.dashboard.pagination import listing
+from calling.dashboard.parties import described
 from calling.runtime import nudge
 from calling.webhooks import counts
 
@@ -85,4 +86,15 @@ def audit(request: HttpRequest, staff: Staff) -> HttpResponse:
     if text := request.GET.get("q", "").strip().replace("\0", "")[:200]:
         told = Q(action__icontains=text) | Q(action__in=actions_like(text))
         rows = rows.filter(Q(name__icontains=text) | Q(subject__icontains=text) | told)
-    return render(request, "dashboard/audit.html", {"page": listing(request, rows), "given": request.GET})
+    shown = listing(request, rows)
+    name_calls(staff, shown.rows)
+    return render(request, "dashboard/audit.html", {"page": shown, "given": request.GET})
+
+
+def name_calls(staff: Staff, rows: list[models.StaffAction]) -> None:
+    """Who spoke with whom, as `about`, for lines that are about a call which is still kept."""
+    ids = {row.subject for row in rows if row.action.startswith("call.") and is_id(row.subject)}
+    calls = described(models.Call.objects.filter(project=staff.project, pk__in=ids))
+    names = {str(call.pk): f"{call.from_shown} → {call.to_shown}" for call in calls}  # type: ignore[attr-defined]
+    for row in rows:
+        row.about = names.get(row.subject, "")  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_noop
 
 from calling.dashboard import resource_fields as forms
@@ -126,7 +127,11 @@ def create(request: HttpRequest, staff: Staff, kind_name: str) -> HttpResponse:
     messages.success(request, told(gettext("The {kind} {name} was created."), kind, title))
     if (password := getattr(row, "shown_once", "")) and not data.get("password"):
         messages.success(
-            request, gettext("Its password, shown this once: {password}").format(password=password)
+            request,
+            format_html(
+                gettext("Its password, shown this once: {password}"),
+                password=format_html("<code data-copy>{}</code>", password),
+            ),
         )
     return redirect(kind.after(row))
 

@@ -118,7 +118,7 @@ def fault_of(staff: Staff, name: str, filters: str, query: QueryDict, *, new: bo
     if not filters:
         return _("Choose a filter first: a search without one finds every call.")
     if wanted(query).wrong:
-        return _("These filters find nothing: mend them first.")
+        return _("These filters cannot be used: correct them first.")
     own = SavedSearch.objects.filter(project=staff.project, user=staff.user)
     if new and own.count() >= MOST:
         return _("You have %(most)s saved searches here. Delete one first.") % {"most": MOST}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
@@ -63,6 +64,14 @@ def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse
     return render(request, part, context)
 
 
+def indented(body: str) -> str:
+    """JSON with a line for each value, to be read; anything else as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
+
+
 @page()
 def delivery(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpResponse:
     """One delivery: the body as it was sent, and each attempt with its answer."""
@@ -72,5 +81,6 @@ def delivery(request: HttpRequest, staff: Staff, delivery_id: str) -> HttpRespon
         endpoint__project=staff.project,
     )
     waiting.explained([row])
-    context = {"row": row, "attempts": row.attempts.order_by("id")[:50], "body": row.body or row.event.body}
+    body = row.body or row.event.body
+    context = {"row": row, "attempts": row.attempts.order_by("id")[:50], "body": body, "read": indented(body)}
     return render(request, "dashboard/delivery.html", context)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django import template
 from django.template.defaultfilters import date
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext, gettext_noop, pgettext
 
-from calling.dashboard.audit_words import action_in_words, details_in_words
+from calling.dashboard.audit_words import action_in_words, details_in_words, is_id
 from calling.dashboard.code_words import in_words
 from calling.models import StaffAction
 
@@ -103,21 +103,50 @@ def subject_page(row: StaffAction) -> str:
     return reverse("dashboard:change", args=[f"{kind}s", about]) if kind in EDITED else ""
 
 
+# In this order: most browsers name those before them, too.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("HeadlessChrome", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Version", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+@register.filter
+def program(user_agent: str) -> str:
+    """A browser by name, version and system, `Firefox 140 · Windows`; anything else as it calls itself."""
+    if not user_agent.startswith("Mozilla/"):
+        return user_agent
+    found = ((name, re.search(rf"\b{token}[A-Za-z]*/(\d+)", user_agent)) for token, name in BROWSERS)
+    browser = next((f"{name} {version[1]}" for name, version in found if version), "")
+    system = next((name for token, name in SYSTEMS if token in user_agent), "")
+    return " · ".join(each for each in (browser, system) if each) or user_agent
+
+
 @register.filter
 def subject_words(row: StaffAction) -> str:
     """What an audit line is about, in words: a name where one was kept, else the kind and the id's begin."""
+    if about := getattr(row, "about", ""):
+        return str(about)
     if not is_id(row.subject):
         return row.subject
+    if row.subject == str(row.project_id):
+        return gettext("the project")
     kind = in_words(row.action.partition(".")[0]).replace("_", " ")
     return str(row.detail.get("name") or row.detail.get("url") or f"{kind} {row.subject[:8]}…")
-
-
-def is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 _REASONS = {
@@ -155,7 +184,7 @@ _BY = {
 
 @register.filter
 def ended(row: object) -> str:
-    """Why a call or a leg ended, in words: `hung up by caller`, `failed: no device was online`."""
+    """Why a call or a leg ended, in words: `hung up by Alice`, `failed: no device was online`."""
     reason = getattr(row, "end_reason", None)
     if not reason:
         return ""
@@ -163,7 +192,7 @@ def ended(row: object) -> str:
     by = getattr(row, "ended_by", None)
     if not by or reason != "hangup" or ":" in words:
         return words
-    return gettext("{ended} by {who}").format(ended=words, who=party(by))
+    return gettext("{ended} by {who}").format(ended=words, who=getattr(row, "ender", "") or party(by))
 
 
 def party(code: str) -> str:
@@ -181,6 +210,20 @@ def end_words(reason: str, cause: str | None) -> str:
     if not cause or cause == "normal" or cause == reason:
         return words
     return f"{words}: {cause_words(cause)}"
+
+
+USUAL_SIP_CODES = ("sip_404", "sip_480", "sip_486", "sip_503", "sip_603")  # those that the glossary explains
+
+
+def end_choices(given: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """How a call can have ended, for the search: codes with their words, in groups. `given`, a code, is among
+    them whatever it is."""
+    causes = [*_CAUSES, *([given] if given and given not in (*_REASONS, *_CAUSES, *USUAL_SIP_CODES) else [])]
+    return [
+        (gettext("Reason"), [(code, reason_words(code)) for code in _REASONS]),
+        (gettext("Cause"), [(code, cause_words(code)) for code in causes]),
+        (gettext("SIP code"), [(code, cause_words(code)) for code in USUAL_SIP_CODES]),
+    ]
 
 
 @register.filter(name="cause")

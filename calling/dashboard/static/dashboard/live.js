@@ -12,7 +12,8 @@ import { t } from '../words.js';
 /** @param {Element} old @param {Element} fresh  `old` becomes like `fresh`, touching only what differs */
 function merge(old, fresh) {
   if (old.isEqualNode(fresh) || old.hasAttribute('data-kept')) return;
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  // What the viewer has opened stays open: the server knows nothing of it.
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !(name === 'open' && old.matches('details'))) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   mergeChildren(old, fresh);
 }
@@ -191,6 +192,19 @@ for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.queryS
     event.preventDefault();
     exported(link).catch((error) => alert(error.message));
   });
+}
+/** A button that copies what is shown once. Browsers let a page copy only over https or on this machine. */
+for (const shown of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-copy]'))) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'tiny copy';
+  button.textContent = t('Copy');
+  button.onclick = async () => {
+    await navigator.clipboard.writeText((shown.textContent ?? '').trim());
+    button.textContent = t('Copied');
+  };
+  shown.after(' ', button);
 }
 /** Tells the server the viewer's time zone; a page that was made for another one is asked for again, once. */
 function zone() {

@@ -2,7 +2,7 @@
 /** The address book: what the directory lets this token see, with presence, filtered as one types; and dialling by name. */
 
 import { icon, make } from './elements.js';
-import { t } from '../words.js';
+import { locale, t } from '../words.js';
 
 const PAGES = 10; // of 200: a book longer than that is searched by typing its address
 
@@ -31,6 +31,9 @@ export async function addresses(token) {
 /** @param {any} entry  an Address @returns {string} what one dials for it */
 const dialled = (entry) => (entry.channels?.audio ?? entry.channels?.video ?? entry.name ?? '').split('?')[0];
 
+/** @param {any} entry @returns {string} */
+const shownName = (entry) => String(entry.display_name || entry.name || dialled(entry));
+
 /** One phone's book. */
 export class Book {
   /** @type {any[]} */ #all = [];
@@ -46,7 +49,8 @@ export class Book {
 
   /** Puts these addresses into the list and the suggestions. @param {any[]} all @param {string[]} own  addresses of this phone */
   fill(all, own) {
-    this.#all = all.filter((entry) => !own.includes(dialled(entry)));
+    this.#all = all.filter((entry) => !own.includes(dialled(entry)))
+      .sort((one, other) => shownName(one).localeCompare(shownName(other), locale, { numeric: true }));
     this.suggestions.replaceChildren(...this.#all.slice(0, 500).map((entry) =>
       make('option', { value: dialled(entry), label: entry.display_name || entry.name })));
     this.#draw = () => this.draw();
@@ -71,7 +75,7 @@ export class Book {
       'aria-label': video ? t('Video call {name}', { name }) : t('Call {name}', { name }), title: video ? t('Video call') : t('Call') }, icon(video ? 'camera' : 'call'));
     const presence = PRESENCE[entry.presence];
     const line = make('span', { className: 'small quiet' }, ...(presence ? [make('span', { className: 'presence', data: { presence: entry.presence } }, presence), ' · '] : []), dialled(entry));
-    return make('li', {}, make('span', { className: 'name' }, name, make('br'), line), call(false), ...(entry.channels?.video ? [call(true)] : []));
+    return make('li', {}, make('span', { className: 'name' }, make('bdi', {}, name), make('br'), line), call(false), ...(entry.channels?.video ? [call(true)] : []));
   }
 
   /** @param {string} address @returns {string} the name it has here, or nothing */

@@ -24,7 +24,7 @@ const SOUND = ['', t('Bad sound'), t('Bad sound'), t('Fair sound'), t('Good soun
 
 /** @param {Call} call @returns {string} the other party; a call that a back end placed has no address */
 export function party(call) {
-  return call.direction === 'inbound' ? call.fromName || call.from || 'API' : call.toName || call.to;
+  return call.direction === 'inbound' ? call.fromName || call.from || t('Unknown caller') : call.toName || call.to;
 }
 
 /** @param {number} seconds */
@@ -108,7 +108,7 @@ export function card(call, announce, take, change, book) {
   /** Who is at the ends: as dialled or announced, until a transfer changes it. */
   function rename() {
     say(title, who());
-    say(ends, call.direction === 'inbound' ? t('from {from} to {to}', { from: call.from || t('the API'), to: call.to }) : who() === call.to ? t('outgoing') : call.to);
+    say(ends, call.direction === 'inbound' ? call.from ? t('from {from} to {to}', { from: call.from, to: call.to }) : t('Incoming call for {to}', { to: call.to }) : who() === call.to ? t('outgoing') : call.to);
     element.setAttribute('aria-label', t('Call with {name}', { name: party(call) }));
   }
   rename();
@@ -203,7 +203,7 @@ export function card(call, announce, take, change, book) {
   call.on('held', (by, asked) => {
     elsewhere = by === 'local' && !asked;
     announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) })
-      : asked ? t('On hold') : t('Your organization put this call on hold. Resume ends it.'));
+      : asked ? t('{name} is on hold', { name: who() }) : t('Your organization put this call on hold. Resume ends it.'));
     refresh();
   });
   call.on('muted', (channels, by, asked) => by === 'local' && !asked && announce(t('You were muted by somebody else')));

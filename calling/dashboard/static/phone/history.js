@@ -2,6 +2,7 @@
 /** The calls of this phone's owner: made, received and missed, as the platform keeps them. A click calls back. */
 
 import { byId, icon, make, say } from './elements.js';
+import { missedAreSeen } from './notices.js';
 import { locale, t } from '../words.js';
 
 const SHOWN = 30;
@@ -63,6 +64,7 @@ export function callHistory(token, dial, nameOf, words) {
     count();
     clearTimeout(timer);
     if (unseen) timer = Number(setTimeout(look, SEEN_MS));
+    else if (!document.hidden) missedAreSeen(); // perhaps on another device
   }
 
   function count() {
@@ -73,7 +75,7 @@ export function callHistory(token, dial, nameOf, words) {
 
   async function look() {
     if (document.hidden || !unseen) return;
-    await ask('/api/history/seen', 'POST').then(() => ((unseen = 0), count())).catch(() => {});
+    await ask('/api/history/seen', 'POST').then(() => ((unseen = 0), count(), missedAreSeen())).catch(() => {});
   }
 
   document.addEventListener('visibilitychange', () => {

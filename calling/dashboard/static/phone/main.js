@@ -6,7 +6,7 @@ import { Book, addresses } from './book.js';
 import { caller } from './caller.js';
 import { WORDS, card, party } from './card.js';
 import { deviceChoice } from './devices.js';
-import { byId, make, say } from './elements.js';
+import { byId, icon, make, say } from './elements.js';
 import { callHistory } from './history.js';
 import { keypad } from './keypad.js';
 import { noticeChoice, notify } from './notices.js';
@@ -109,6 +109,8 @@ function start(token) {
   const book = new Book(byId('book'), byId('addresses'), byId('search'), dial);
   /** @param {string} address */
   const nameOf = (address) => own.includes(address) ? phone.subscriber?.display_name ?? '' : book.nameOf(address);
+  /** Who is at the other end, as the card says. @param {Call} call */
+  const named = (call) => (call.direction === 'inbound' ? call.fromName || nameOf(call.from) : call.toName || nameOf(call.to)) || party(call);
   const directory = { find: (/** @type {string} */ text) => book.find(text), nameOf, token: bearer,
     isRoom: (/** @type {string} */ address) => book.isRoom(address) };
   const remember = callHistory(bearer, dial, nameOf, WORDS);
@@ -144,7 +146,7 @@ function start(token) {
     byId('swap').hidden = byId('merge').hidden = !(talking.length === 2 && talking.some((call) => call.state === 'active')
       && talking.some((call) => call.heldBy === 'local'));
     const active = talking.find((call) => call.state === 'active');
-    say(byId('keypad-for'), active ? t('Keypad: digits go to {name}', { name: nameOf(active.direction === 'inbound' ? active.from : active.to) || party(active) }) : t('Keypad'));
+    say(byId('keypad-for'), active ? t('Keypad: digits go to {name}', { name: named(active) }) : t('Keypad'));
     byId('no-calls').hidden = phone.activeCalls.length > 0 || byId('calls').childElementCount > 0;
     name();
   }
@@ -158,12 +160,16 @@ function start(token) {
 
   /** @param {Call} call @param {string} reason @param {string} cause */
   function record(call, reason, cause) {
-    const word = merged.has(call) && reason === 'transferred' ? t('Merged') : WORDS[reason] ?? reason;
+    const missed = call.direction === 'inbound' && !call.answeredAt && ['cancelled', 'no-answer'].includes(reason) && cause !== 'answered_elsewhere';
+    const word = missed ? t('Missed') : merged.has(call) && reason === 'transferred' ? t('Merged') : WORDS[reason] ?? reason;
     const why = cause && cause !== 'normal' ? ` (${causeWords(cause)})` : '';
-    announce(`${party(call)}: ${word.charAt(0).toLowerCase()}${word.slice(1)}${why}`, reason === 'failed');
+    announce(missed ? t('Missed call from {name}', { name: named(call) })
+      : `${named(call)}: ${word.charAt(0).toLowerCase()}${word.slice(1)}${why}`, reason === 'failed');
+    const address = call.direction === 'inbound' ? call.from : call.to;
     const when = new Date().toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
-    byId('log').prepend(make('li', {}, make('span', {}, `${call.direction === 'inbound' ? '←' : '→'} ${party(call)}`),
-      make('span', { className: 'small quiet' }, `${word}${why} ${when}`)));
+    byId('log').prepend(make('li', {}, make('span', { className: 'entry' }, icon(call.direction), make('span', { className: 'name' },
+      make('bdi', {}, named(call)), ...(address && address !== named(call) ? [make('br'), make('span', { className: 'small quiet' }, address)] : [])),
+      make('span', { className: 'small quiet when' }, word, make('br'), when))));
     byId('log-empty').hidden = true;
     swappable();
     setTimeout(remember, 700); // what the platform keeps of it takes this row's place
@@ -187,7 +193,7 @@ function start(token) {
     } catch (error) {
       const { code, name } = /** @type {any} */ (error);
       announce(name === 'NotAllowedError' ? t('The browser does not let this page use the microphone or camera')
-        : `${to}: ${code === 'address_not_allowed' ? t('this token may not call it') : refusal(error)}`, true);
+        : `${to}: ${code === 'address_not_allowed' ? t('this phone may not call it') : refusal(error)}`, true);
     } finally {
       line(phone.ready ? 'ready' : 'lost', phone.ready ? t('Online') : t('Reconnecting …'));
     }
@@ -267,8 +273,8 @@ function start(token) {
     line('lost', t('Offline'));
     if (code === 4401) {
       for (const kept of [KEPT, REFRESH]) sessionStorage.removeItem(kept);
-      refuse(asked ? t('You are signed out: the access token has expired or was revoked. Nobody can call this phone. Open it with a new link or token.')
-        : t('The token was refused: it is not a valid access token of this server, or it has expired or was revoked.'));
+      refuse(asked ? t('You are signed out: your sign-in has expired or was revoked. Nobody can call this phone. Ask for a new sign-in link.')
+        : t('This link or token does not sign you in: it has expired, was revoked, or is of another server. Ask for a new sign-in link.'));
       byId('entry-page').hidden = false;
       byId('phone').hidden = true;
     }

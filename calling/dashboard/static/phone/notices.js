@@ -26,3 +26,9 @@ export function notify(call, who) {
   notice.onclick = () => (window.focus(), notice.close());
   return () => notice.close();
 }
+
+/** Takes away the notices of missed calls, which the service worker showed while no page was looked at. */
+export async function missedAreSeen() {
+  const registration = await navigator.serviceWorker?.getRegistration('/phone').catch(() => undefined);
+  for (const each of await registration?.getNotifications() ?? []) if (each.data?.missed) each.close();
+}

@@ -1,23 +1,50 @@
 // @ts-check
-/** The service worker of `/phone`: shows who calls while no page is open, and takes it away again. */
+/** The service worker of `/phone`: shows who calls while no page is open, and then how that ended. */
 
 const worker = /** @type {any} */ (self);
 
 /** As in words.js; the server puts the catalogue before this script. @param {string} text @param {Record<string, string>} [values] @returns {string} */
 const t = (text, values = {}) => String(worker.words?.[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
-/** @param {any} message  `call.incoming` or `call.cancelled`, see docs/contract.md#push */
+const SHORT = 6000; // how long the end of a call stays that was taken elsewhere; Firefox looks 3 s after a message
+
+/** @typedef {{ type: string, call_id: string, reason?: string, from?: string, from_name?: string }} Message */
+
+/** Something is shown for each message: browsers end a subscription, or show a notice of their own, after a few
+ * messages that showed nothing (`userVisibleOnly`). Only a phone that is looked at needs none.
+ * @param {Message} message  `call.incoming` or `call.cancelled`, see docs/contract.md#push */
 async function hear(message) {
   const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
-  const shown = await worker.registration.getNotifications({ tag: message.call_id });
-  if (message.type === 'call.cancelled') return shown.forEach((/** @type {Notification} */ each) => each.close());
-  // A page that is looked at rings by itself.
-  if (pages.some((/** @type {any} */ page) => isPhone(page.url) && page.visibilityState === 'visible')) return undefined;
-  const who = message.from_name || message.from || t('Somebody');
-  return worker.registration.showNotification(t('{name} is calling', { name: who }), {
-    body: message.from_name ? message.from : '', tag: message.call_id, requireInteraction: true,
+  const seen = pages.some((/** @type {any} */ page) => isPhone(page.url) && page.visibilityState === 'visible');
+  const shown = await noticesOf(message.call_id);
+  if (message.type === 'call.cancelled') return seen ? close(shown) : end(message, shown);
+  if (seen) return undefined; // it rings by itself
+  const said = { who: message.from_name || message.from || t('Somebody'), body: message.from_name ? message.from : '' };
+  return worker.registration.showNotification(t('{name} is calling', { name: said.who }), {
+    body: said.body, tag: message.call_id, data: said, requireInteraction: true,
     actions: [{ action: 'answer', title: t('Answer') }],
   });
+}
+
+/** @param {string} tag @returns {Promise<Notification[]>} */
+const noticesOf = (tag) => worker.registration.getNotifications({ tag });
+
+/** @param {Notification[]} shown */
+const close = (shown) => shown.forEach((each) => each.close());
+
+/** A missed call stays until it is seen; a call that was taken elsewhere, or is over otherwise, goes by itself.
+ * @param {Message} message @param {Notification[]} shown  of the beginning; none where it never came */
+async function end(message, shown) {
+  const said = shown[0]?.data;
+  const name = said?.who || message.from_name || message.from || t('Somebody');
+  const missed = message.reason === 'missed';
+  const elsewhere = { answered: t('Answered on another device'), rejected: t('Declined on another device') }[message.reason ?? ''] ?? '';
+  close(shown); // Firefox shows three that wait for their user, and goes on counting one that was only replaced
+  await worker.registration.showNotification(missed ? t('Missed call from {name}', { name }) : t('{name} is no longer calling', { name }), {
+    body: missed ? said?.body ?? (message.from_name ? message.from : '') : elsewhere, tag: message.call_id, silent: true, data: { missed },
+  });
+  // Not awaited: when the message has been handled, browsers look whether a notice is shown.
+  if (!missed) setTimeout(() => noticesOf(message.call_id).then(close), SHORT);
 }
 
 /** @param {string} url */

@@ -30,10 +30,11 @@ const REFUSALS = {
 
 /** By cause of an end, as the platform names it. @type {Record<string, string>} */
 const CAUSES = {
-  answered_elsewhere: t('answered elsewhere'), no_device: t('no device'), unreachable: t('unreachable'),
-  not_allowed: t('not allowed'), media_failed: t('media failed'), worker_lost: t('worker lost'),
-  max_duration: t('max duration'), drained: t('drained'), no_capacity: t('no capacity'), media_flood: t('media flood'),
-  insufficient_balance: t('insufficient balance'), device_lost: t('device lost'), script_error: t('script error'),
+  answered_elsewhere: t('answered on another device'), no_device: t('no device was online'), unreachable: t('could not be reached'),
+  not_allowed: t('not allowed'), media_failed: t('no sound came through'), worker_lost: t('the server had a fault'),
+  max_duration: t('longest duration reached'), drained: t('the server was restarted'), no_capacity: t('the server is full'),
+  media_flood: t('too much arrived at once'),
+  insufficient_balance: t('no balance left'), device_lost: t('the device lost its connection'), script_error: t('an error in the script'),
 };
 
 /** @param {any} error  of callwright.js, or of the page itself @returns {string} */
@@ -44,4 +45,4 @@ export function refusal(error) {
 }
 
 /** @param {string} code @returns {string} */
-export const cause = (code) => CAUSES[code] ?? code.replaceAll('_', ' ');
+export const cause = (code) => CAUSES[code] ?? code.replace(/^sip_/, 'SIP ').replaceAll('_', ' ');
