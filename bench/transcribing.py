@@ -78,16 +78,21 @@ class Turns:
     lags: list[float] = field(default_factory=list)  # ms
     seconds: float = 0.0
     cpu: Counter[str] = field(default_factory=Counter)  # seconds by role
-    waited: float = 0.0  # seconds that the media workers' loops were ready to run and had no core
+    waited: float = 0.0  # seconds that the loop was ready to run and had no core
 
     def begin(self, root: int) -> None:
-        self._since = time.monotonic(), spent(root), waiting_seconds(root)
+        self._since = time.monotonic(), spent(root), threads(root)
 
     def end(self, root: int) -> None:
-        at, cpu, waited = self._since
+        at, cpu, before = self._since
         self.seconds += time.monotonic() - at
         self.cpu.update(spent(root) - cpu)
-        self.waited += waiting_seconds(root) - waited
+        ran = [
+            (now[0] - before[one][0], now[1] - before[one][1])
+            for one, now in threads(root).items()
+            if one in before
+        ]
+        self.waited += max(ran, default=(0.0, 0.0))[1]  # the loop is the thread that ran the most
 
     def told(self, way: str) -> str:
         parts = [f"{role} {used / self.seconds:.2f}" for role, used in self.cpu.most_common(5)]
@@ -100,18 +105,15 @@ def spent(root: int) -> Counter[str]:
     return cpu_seconds(root) + Counter({"phones": time.process_time()})
 
 
-def waiting_seconds(root: int) -> float:
-    """How long the loops of the media workers have been ready to run and had no core: of each worker, the
-    thread that has run the longest."""
-    found = 0
+def threads(root: int) -> dict[str, tuple[float, float]]:
+    """Of the threads of the media worker: seconds that each ran, and was ready to run and had no core."""
+    found = {}
     for pid in pids(root, "media worker"):
-        threads = []
         for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             with contextlib.suppress(OSError):
                 ran, waited, _ = file.read_text().split()
-                threads.append((int(ran), int(waited)))
-        found += max(threads, default=(0, 0))[1]
-    return found / 1e9
+                found[file.parent.name] = int(ran) / 1e9, int(waited) / 1e9
+    return found
 
 
 def lag_ms(one: Instance) -> float:
