@@ -2,41 +2,32 @@
 
 Sentence by sentence at the recogniser, without a worker and without waiting for the pace of a call: what is
 said is the same as `bench.recognising` says, and so are the words. Recorded people say their own sentences;
-made voices all say the same English ones.
+made voices all say the same English ones. With `--corpus` it is `bench.corpus`'s half an hour, with what is
+wrong in all of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import random
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from bench import voices
-from bench.people import SPEAKERS, VOICES, advice, prompts, word_errors, words
+from bench import corpus, voices
+from bench.corpus import Sentence, Speaker
+from bench.people import VOICES, advice, word_errors, words
 from calling.speech import installed
-from calling.speech.frames import RATE, Pcm
+from calling.speech.frames import RATE
 from calling.speech.recogniser import Recogniser, Recognisers
 from calling.speech.utterances import LEAD_MS
 
 NOWHERE: Final = Path("/nonexistent")
-
-
-class Sentence(Protocol):
-    @property
-    def text(self) -> str: ...
-
-    def sound(self) -> Pcm: ...
-
-
-Speaker = tuple[str, str, list[Sentence]]  # who, the language, what is said
 
 
 @dataclass
@@ -54,6 +45,11 @@ class Row:
     def share(self) -> float:
         """The word error rate."""
         return self.wrong / max(1, self.words)
+
+    def add(self, other: Row) -> None:
+        self.sentences, self.seconds = self.sentences + other.sentences, self.seconds + other.seconds
+        self.words, self.wrong = self.words + other.words, self.wrong + other.wrong
+        self.cpu += other.cpu
 
 
 def measure(recogniser: Recogniser, said: Iterable[Sentence], language: str) -> Row:
@@ -82,23 +78,18 @@ def told(model: str, speaker: str, row: Row) -> str:
 
 def speakers(languages: list[str], made: bool, number: int, seed: int) -> list[Speaker]:
     found: list[Speaker] = []
-    english: list[Sentence] = []
+    english: Sequence[Sentence] = []
     for language in languages:
-        said: list[Sentence] = [*prompts(language)]
-        random.Random(seed).shuffle(said)
-        said = said[: number or None]
-        if language == "en":
-            english = said
-        if said:
-            found.append((f"{language}: {SPEAKERS[language]}, recorded", language, said))
-        else:
+        person = corpus.recorded_prompts(language, number, seed)
+        if person is None:
             print(f"{language}: not measured. {advice(language)}")
-    if "en" in languages and (read := voices.reader()):
-        found.append(("en: a reader of LibriVox, recorded", "en", [*read]))
-    for voice in voices.voices() if made else ():
-        spoken: list[Sentence] = [voices.Spoken(each.text, voice.say) for each in english]
-        found.append((f"en: {voice.name} ({voice.kind})", "en", spoken))
-    return found
+            continue
+        found.append(person)
+        if language == "en":
+            english = person.said
+    if "en" in languages:
+        found += filter(None, [corpus.reader()])
+    return found + [corpus.made(voice, english) for voice in (voices.voices() if made and english else ())]
 
 
 def main() -> int:
@@ -108,6 +99,7 @@ def main() -> int:
     parser.add_argument("--sentences", type=int, default=0, help="of each speaker, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recorded", action="store_true", help="only recorded people")
+    parser.add_argument("--corpus", action="store_true", help="bench.corpus, and what is wrong in all of it")
     parser.add_argument("--only", default="", metavar="WORD", help="speakers with this in their name")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print the N worst of each speaker")
     chosen = parser.parse_args()
@@ -117,21 +109,26 @@ def main() -> int:
         print(f"\naccuracy: not measured, no recogniser is installed. {installed.ADVICE}")
         return 0
     made = Recognisers(NOWHERE)
+    if chosen.corpus:
+        heard = corpus.corpus(chosen.seed)
+        print(corpus.table(heard) if heard else advice("en"))
+    else:
+        heard = speakers(chosen.languages.split(","), not chosen.recorded, chosen.sentences, chosen.seed)
     print(
         f"\nload {os.getloadavg()[0]:.0f}\n{'model':9} {'speaker':44}    n    min  words    wrong  CPU each"
     )
-    for who, language, said in speakers(
-        chosen.languages.split(","), not chosen.recorded, chosen.sentences, chosen.seed
-    ):
-        if chosen.only not in who:
-            continue
-        for model in models:
-            if model == installed.QUICK and language != "en":
-                continue  # it knows English alone
-            row = measure(made.get(model), said, language)
-            print(told(model, who, row), flush=True)
-            for errors, spoken, heard in sorted(row.worst, reverse=True)[: chosen.show]:
-                print(f"    {errors}: {spoken} | {heard}")
+    for model in models:
+        whole = Row()
+        for one in heard:
+            if chosen.only not in one.name or (model == installed.QUICK and one.language != "en"):
+                continue  # the quick one knows English alone
+            row = measure(made.get(model), one.said, one.language)
+            whole.add(row)
+            print(told(model, f"{one.name} ({one.kind})", row), flush=True)
+            for errors, spoken, text in sorted(row.worst, reverse=True)[: chosen.show]:
+                print(f"    {errors}: {spoken} | {text}")
+        if chosen.corpus:
+            print(told(model, "all", whole), flush=True)
     return 0
 
 

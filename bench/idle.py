@@ -45,6 +45,19 @@ def role_of(command: str) -> str:
 
 def cpu_seconds(root: int) -> Counter[str]:
     """Seconds of CPU so far by role, of a process and all below it."""
+    found: Counter[str] = Counter()
+    for role, _, seconds in processes(root):
+        found[role] += seconds
+    return found
+
+
+def pids(root: int, wanted: str) -> list[int]:
+    """The processes of one role."""
+    return [pid for role, pid, _ in processes(root) if role == wanted]
+
+
+def processes(root: int) -> list[tuple[str, int, float]]:
+    """(role, pid, seconds of CPU so far) of a process and all below it."""
     above: dict[int, int] = {}
     used: dict[int, float] = {}
     for entry in Path("/proc").glob("[0-9]*"):
@@ -54,7 +67,7 @@ def cpu_seconds(root: int) -> Counter[str]:
             continue
         above[int(entry.name)] = int(fields[1])
         used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICK
-    found: Counter[str] = Counter()
+    found: list[tuple[str, int, float]] = []
     for pid, seconds in used.items():
         one: int | None = pid
         while one is not None and one != root:
@@ -66,7 +79,7 @@ def cpu_seconds(root: int) -> Counter[str]:
                 )
             except OSError:
                 continue
-            found[role_of(command)] += seconds
+            found.append((role_of(command), pid, seconds))
     return found
 
 

@@ -21,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import corpus
+from bench.corpus import Sentence
 from bench.instance import Instance
-from bench.people import Prompt, advice, prompts, word_errors, words
+from bench.people import advice, word_errors, words
 from calling.speech import installed
 from calling.speech.frames import FRAME, RATE
 from calling.speech.link import SpeechLink, open_link, sockets
@@ -62,7 +64,7 @@ class Party:
             if came["say"] == "final":
                 self._finals.append((time.monotonic(), str(came["text"])))
 
-    async def say(self, prompt: Prompt) -> Told:
+    async def say(self, prompt: Sentence) -> Told:
         """One sentence and the pause behind it, frame by frame in real time."""
         sound = prompt.sound()
         whole = np.concatenate((sound, np.zeros(-len(sound) % FRAME, np.int16), PAUSE))
@@ -84,12 +86,12 @@ class Party:
 
 
 async def measure(
-    directory: Path, model: str, language: str, said: Sequence[Prompt], parties: int
+    directory: Path, model: str, language: str, said: Sequence[Sentence], parties: int
 ) -> list[Told]:
     """Every sentence once, shared out to the parties."""
     ask = {"job": "transcribe", "model": model, "language": language, "partial": False}
 
-    async def one(share: Sequence[Prompt]) -> list[Told]:
+    async def one(share: Sequence[Sentence]) -> list[Told]:
         party = Party(await open_link(sockets(directory), ask), language)
         try:
             return [await party.say(prompt) for prompt in share]
@@ -98,6 +100,16 @@ async def measure(
 
     shares = [said[number::parties] for number in range(parties)]
     return [each for share in await asyncio.gather(*map(one, shares)) for each in share]
+
+
+def sentences(language: str, everybody: bool, seed: int) -> list[Sentence]:
+    """By the seed, of the recorded prompts or of everybody in the corpus."""
+    if everybody:
+        found = [each for one in corpus.corpus(seed) for each in one.said]
+        random.Random(seed).shuffle(found)
+        return found
+    person = corpus.recorded_prompts(language, 0, seed)
+    return [] if person is None else [*person.said]
 
 
 def wrong(told: Sequence[Told]) -> float:
@@ -123,6 +135,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.recognising")
     parser.add_argument("--languages", default="en", help="of en, es, fr, it, ru; separated by commas")
     parser.add_argument("--models", default=f"{installed.QUICK},{installed.ACCURATE}")
+    parser.add_argument(
+        "--corpus", action="store_true", help="sentences of all English speakers of bench.corpus"
+    )
     parser.add_argument("--sentences", type=int, default=40, help="of each language, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--parties", type=int, default=2, help="that speak at once to the one worker")
@@ -136,12 +151,12 @@ def main() -> int:
     with Instance(CALLWRIGHT_SPEECH_WORKERS="1", CALLWRIGHT_MEDIA_WORKERS="1") as one:
         directory = Path(one.environment["CALLWRIGHT_DATA_DIR"]) / "speech"
         for language in chosen.languages.split(","):
-            said = prompts(language)
+            said = sentences(language, chosen.corpus, chosen.seed)[: chosen.sentences or None]
             if not said:
                 print(f"\nrecognition of people, {language}: not measured. {advice(language)}")
                 continue
-            random.Random(chosen.seed).shuffle(said)
-            said = said[: chosen.sentences or None]
+            for each in said:
+                each.sound()  # voices that are made are made before anything is timed
             for model in models:
                 if model == installed.QUICK and language != "en":
                     continue  # it knows English alone

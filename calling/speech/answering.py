@@ -54,11 +54,16 @@ class Tone:
 
     hertz: float
     start_ms: int
-    tones: int
     level: float
+    double: int  # frames that were judged as two tones
     frames: int = 1
     missing: int = 0
     over: int = 0  # frames since its end
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one tone: most of it is. The edge of a tone that begins at once has others in it."""
+        return self.double * 2 <= self.frames
 
 
 ALONE_FRAMES: Final = 4  # around a beep it is quiet; a vowel has a voice before it or behind it
@@ -112,14 +117,16 @@ class Answering:
             tone.frames += 1
             tone.missing = 0
             tone.hertz += (judged.hertz - tone.hertz) / tone.frames
-            tone.tones = max(tone.tones, judged.tones) if tone.frames < 4 else tone.tones
+            tone.double += judged.tones == 2
             return None
         if tone is not None and tone.missing < 2 and judged.level >= self.quiet and not judged.tones:
             tone.missing += 1  # a lost packet, or another sound for a moment
             return None
         self._tone = None
         if judged.tones and self._quiet_before(judged.level):
-            self._tone = Tone(judged.hertz, max(0, self._at - 2 * FRAME_MS), judged.tones, judged.level)
+            self._tone = Tone(
+                judged.hertz, max(0, self._at - 2 * FRAME_MS), judged.level, int(judged.tones == 2)
+            )
         return tone
 
     def _quiet_before(self, loud: float) -> bool:
@@ -148,7 +155,7 @@ class Answering:
         return (
             not self._spoke
             and tone is not None
-            and tone.tones == 1
+            and tone.single
             and abs(tone.hertz - CED_HZ) <= FAX_HZ
             and tone.frames * FRAME_MS >= CED_MS
         )
@@ -156,7 +163,7 @@ class Answering:
     def _tone_over(self, tone: Tone) -> list[Finding]:
         long = (tone.frames + 1) * FRAME_MS
         end = tone.start_ms + long
-        if tone.tones != 1:
+        if not tone.single:
             return []
         if not self._spoke and abs(tone.hertz - CNG_HZ) <= FAX_HZ and CNG_MS[0] <= long <= CNG_MS[1]:
             return self._decide(FAX)

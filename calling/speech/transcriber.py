@@ -1,8 +1,8 @@
 """One party's sound to utterances, and these to words: partial ones while it speaks, final ones after it.
 
-With `early`, the words are recognised during the pause that may end the utterance; they are its final ones
-where no voice follows, so that only the pause is waited for. With a turn detector too, it is asked during
-that pause, and may make it longer.
+The words are recognised during the pause that may end the utterance; they are its final ones where no voice
+follows, so that only the pause is waited for. Without `early` that is done where the recogniser has nothing
+else to do. With `early` and a turn detector, it is asked during that pause, too, and may make it longer.
 
 Never blocks: voices are scored as the sound comes (0.2 ms a window); words are asked of a recogniser in the
 worker's one thread for that. What it cannot keep up with is dropped and counted.
@@ -20,6 +20,7 @@ import numpy as np
 
 from calling.speech.frames import FRAME, RATE, Pcm, Sound
 from calling.speech.recogniser import Heard
+from calling.speech.recognition_queue import Question, Urgency
 from calling.speech.turns import FINISHED
 from calling.speech.utterances import LEAD_MS, WINDOW_MS, Utterance, Utterances
 
@@ -30,12 +31,13 @@ PARTIAL_MS: Final = 1200  # of new speech between two partial results
 EARLY_MS: Final = (
     224  # of silence, after which the words are recognised before it is certain that these are all
 )
+PAUSED_MS: Final = 96  # of silence; shorter ones are in words
 MOST_WAITING: Final = 3  # utterances of one party that wait for the recogniser
 MOST_GAP: Final = 50  # lost frames that are heard as silence; after more, the clock alone goes on
 KEPT_MS: Final = 30_000
 
 Tell = Callable[[Mapping[str, Any]], None]
-Recognise = Callable[[Pcm, bool], Awaitable[Heard | None]]
+Recognise = Callable[[Question], Awaitable[Heard | None]]
 Finished = Callable[[Pcm], Awaitable[float]]
 
 
@@ -56,6 +58,7 @@ class Wish:
     end_silence_ms: int = 700
     onset: bool = False  # the first 32 ms of a voice are told, whether more follows or not
     early: bool = False  # somebody waits for the words: more CPU, sooner
+    live: bool = True  # it comes as it is said, and its pauses are time to work in
 
 
 def wish_of(ask: Mapping[str, Any]) -> Wish:
@@ -69,6 +72,7 @@ def wish_of(ask: Mapping[str, Any]) -> Wish:
         min(5000, max(200, int(ask.get("end_silence_ms") or 700))),
         bool(ask.get("onset")),
         bool(ask.get("early")),
+        bool(ask.get("live", True)),
     )
 
 
@@ -77,6 +81,7 @@ class Foreseen:
     """The words up to the pause that began at `voice_ms`; None where the recogniser was busy."""
 
     voice_ms: int
+    question: Question
     words: asyncio.Task[Heard | None]
 
 
@@ -189,6 +194,8 @@ class Transcriber:
     def _begun(self, utterance: Utterance) -> None:
         if not self.wish.partial or self._asked is not None:
             return
+        if self.wish.live and utterance.end_ms - self._utterances.last_voice_ms >= PAUSED_MS:
+            return  # the words of a pause come in a moment
         if utterance.end_ms - max(self._partial_ms, utterance.start_ms) >= PARTIAL_MS:
             self._partial_ms = utterance.end_ms
             self._asked = utterance
@@ -197,14 +204,21 @@ class Transcriber:
     def _paused(self, utterance: Utterance) -> None:
         """The words so far, once per pause: the utterance may be over."""
         voice_ms = self._utterances.last_voice_ms
-        if not self.wish.early or utterance.end_ms - voice_ms < EARLY_MS:
+        if not self.wish.live or utterance.end_ms - voice_ms < EARLY_MS:
             return
         if self._foreseen is None or self._foreseen.voice_ms != voice_ms:
             loop, so_far = asyncio.get_running_loop(), self._cut(utterance)
             rest = np.zeros(max(0, voice_ms + LEAD_MS - utterance.end_ms) * RATE // 1000, np.int16)
-            work = self._foresee(voice_ms, np.concatenate((so_far, rest)))
-            self._foreseen = Foreseen(voice_ms, loop.create_task(work))
-            if self._finished is not None and (self._turn is None or self._turn.done()):
+            question = Question(
+                np.concatenate((so_far, rest)), Urgency.EARLY if self.wish.early else Urgency.IDLE
+            )
+            # an utterance that has ended wants its words whatever follows
+            question.wanted = lambda: (
+                question.urgency is Urgency.FINAL or self._utterances.last_voice_ms == voice_ms
+            )
+            work = self._foresee(utterance, question)
+            self._foreseen = Foreseen(voice_ms, question, loop.create_task(work))
+            if self.wish.early and self._finished is not None and (self._turn is None or self._turn.done()):
                 self._turn = loop.create_task(self._ask_turn(self._finished, voice_ms, so_far.copy()))
 
     async def _ask_turn(self, finished: Finished, voice_ms: int, pcm: Pcm) -> None:
@@ -212,12 +226,15 @@ class Transcriber:
         if await finished(pcm) < FINISHED:
             self._utterances.hold(voice_ms)
 
-    async def _foresee(self, voice_ms: int, pcm: Pcm) -> Heard | None:
+    async def _foresee(self, utterance: Utterance, question: Question) -> Heard | None:
+        """Words so far; where the utterance goes on, they are as good as partial ones."""
         while self._asked is not None:  # the party's own partial words are on their way
             await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
-        if self._utterances.last_voice_ms != voice_ms:
-            return None  # it has gone on meanwhile
-        return await self._recognise(pcm, False)
+        found = await self._recognise(question) if question.wanted() else None
+        if found is not None and found.text and self.wish.partial and question.urgency is not Urgency.FINAL:
+            self._partial_ms = max(self._partial_ms, utterance.end_ms)
+            self._say("partial", utterance, found)
+        return found
 
     def _whole(self, utterance: Utterance) -> None:
         self._partial_ms = 0
@@ -227,6 +244,8 @@ class Transcriber:
         known, self._foreseen = self._foreseen, None
         if known is not None and known.voice_ms != self._utterances.last_voice_ms:
             known = None
+        if known is not None:
+            known.question.urgency = Urgency.FINAL
         self._ask(self._final(utterance, self._cut(utterance).copy(), known))
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> None:
@@ -236,7 +255,7 @@ class Transcriber:
 
     async def _partial(self, utterance: Utterance, pcm: Pcm) -> None:
         try:
-            found = await self._recognise(pcm, False)
+            found = await self._recognise(Question(pcm, Urgency.PARTIAL))
         finally:
             self._asked = None
         if found is not None and found.text and self._partial_ms:
@@ -245,7 +264,7 @@ class Transcriber:
     async def _final(self, utterance: Utterance, pcm: Pcm, known: Foreseen | None) -> None:
         found = await known.words if known is not None else None
         if found is None:
-            found = await self._recognise(pcm, True)
+            found = await self._recognise(Question(pcm, Urgency.FINAL))
         if found is not None and found.text:
             self._say("final", utterance, found)
 

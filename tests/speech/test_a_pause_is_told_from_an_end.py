@@ -14,6 +14,7 @@ from bench.people import advice, prompts
 from calling.speech import installed, turns, weights
 from calling.speech.frames import RATE, Pcm, Sound
 from calling.speech.recogniser import Heard
+from calling.speech.recognition_queue import Question
 from calling.speech.server import SpeechServer
 from calling.speech.transcriber import Transcriber, Wish
 from calling.speech.turns import HEARD_SECONDS, prepared
@@ -38,7 +39,7 @@ class Stage:
         tell = lambda words: self.told.append(words["say"])  # noqa: E731
         self.transcriber = Transcriber(wish, Loud(), self._recognise, tell, finished)
 
-    async def _recognise(self, pcm: Pcm, final: bool) -> Heard:
+    async def _recognise(self, question: Question) -> Heard:
         return Heard("words", 1.0)
 
     async def _finished(self, pcm: Pcm) -> float:

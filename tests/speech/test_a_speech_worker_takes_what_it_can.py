@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calling.speech import installed, link, weights
+from calling.speech import frames, installed, link, weights
 from calling.speech.frames import FRAME
 from calling.speech.link import SpeechFailed, open_link, sockets
 from calling.speech.server import SpeechServer
@@ -72,8 +72,6 @@ async def test_one_too_many_is_refused_and_a_place_becomes_free(place: Path) -> 
 async def test_a_worker_that_reads_nothing_costs_frames_and_no_time(tmp_path: Path) -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        from calling.speech import frames
-
         writer.write(frames.of_words({"say": "ready"}))
         await asyncio.sleep(60)
 
@@ -98,6 +96,27 @@ async def test_one_that_dies_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(SpeechFailed, match="speech_worker_lost"):
         await session.words()
     serving.cancel()
+
+
+async def test_a_worker_that_loads_is_waited_for_and_one_that_says_nothing_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "READY_SECONDS", 0.6)
+    silent = False
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(6):
+            await asyncio.sleep(0.2)
+            if not silent:
+                writer.write(frames.of_words({"say": "loading"}))
+        writer.write(frames.of_words({"say": "ready"}))
+
+    server = await asyncio.start_unix_server(slow, tmp_path / "1.sock")
+    (await open_link(sockets(tmp_path), DETECT)).close()
+    silent = True
+    with pytest.raises(SpeechFailed, match="speech_worker_slow"):
+        await open_link(sockets(tmp_path), DETECT)
+    server.close()
 
 
 async def test_where_none_is_there_it_is_unavailable(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from calling import models
 from calling.media.recording import transcription, transcripts
 from calling.speech.recogniser import Heard, NoRecogniser
+from calling.speech.recognition_queue import Question
 from calling.speech.server import SpeechServer
 from calling.speech.transcriber import Transcriber
 from tests.speech import sounds
@@ -34,8 +35,8 @@ def worker(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Sp
     made = SpeechServer(tmp_path)
 
     async def transcriber(wish: Any, tell: Any, *, patient: bool = False) -> Transcriber:
-        async def recognise(pcm: Any, final: bool) -> Heard:
-            return Heard(f"Code 4711, {len(pcm) * 10 // RATE / 10} s.", 1.0)
+        async def recognise(question: Question) -> Heard:
+            return Heard(f"Code 4711, {len(question.pcm) * 10 // RATE / 10} s.", 1.0)
 
         return Transcriber(wish, Loud(), recognise, tell)
 

@@ -16,6 +16,7 @@ from calling.media.recording import transcription
 from calling.speech import installed, server
 from calling.speech.frames import FRAME, RATE, Pcm
 from calling.speech.recogniser import Heard
+from calling.speech.recognition_queue import Question
 from calling.speech.server import SpeechServer
 from calling.speech.transcriber import Transcriber, wish_of
 from calling.speech.utterances import LEAD_MS
@@ -70,11 +71,9 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SpeechServer:
     made = SpeechServer(tmp_path, capacity=1.0)
 
     async def transcriber(wish: Any, tell: Any, *, patient: bool = False) -> Transcriber:
-        async def recognise(pcm: Pcm, final: bool) -> Heard:
-            while patient and made._waiting:
-                await made._moved.wait()
+        async def recognise(question: Question) -> Heard:
             await asyncio.sleep(0.02)
-            return Heard(f"{len(pcm) * 1000 // RATE} ms", 1.0)
+            return Heard(f"{len(question.pcm) * 1000 // RATE} ms", 1.0)
 
         return Transcriber(wish, Loud(), recognise, tell)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calling.speech.detector import Detector
-from calling.speech.frames import Sound
+from calling.speech.frames import FRAME, RATE, Sound
 from tests.speech import sounds
 from tests.speech.sounds import Pcm
 
@@ -25,6 +25,9 @@ MACHINES = (
     ("de+f3", "Der Teilnehmer ist zurzeit nicht erreichbar. Bitte sprechen Sie nach dem Ton."),
     ("fr", "Bonjour, vous êtes bien sur le répondeur de Marie. Laissez un message après le bip."),
 )
+
+
+AFTER = sounds.silence(0.5)
 
 
 def found(*parts: Pcm, **params: Any) -> list[dict[str, Any]]:
@@ -57,6 +60,13 @@ def test_who_speaks_on_is_a_machine_and_its_beep_is_found_to_100_ms(voice: str, 
     (tone,) = [each for each in told if each["say"] == "beep"]
     assert abs(tone["end_ms"] - end) <= 100 and abs(tone["start_ms"] - (end - 400)) <= 100
     assert abs(tone["hertz"] - 1000) < 15
+
+
+@pytest.mark.parametrize("hertz", [670, 1190, 1264])
+def test_a_beep_that_begins_at_once_anywhere_in_a_frame_is_one_tone(hertz: float) -> None:
+    for samples in range(0, FRAME, 20):
+        told = found(sounds.silence(0.5), sounds.silence(samples / RATE), sounds.tone(0.3, hertz), AFTER)
+        assert [each["say"] for each in told] == ["result", "beep"], samples
 
 
 def test_a_fax_that_answers_is_one() -> None:

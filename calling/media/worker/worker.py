@@ -36,6 +36,7 @@ from calling.models.ids import uuid7
 from calling.outbound_http import lookups
 from calling.runtime import nudge
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
+from calling.runtime.priority import run_soon
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Worker:
         self._up.wait(30)
 
     def _run(self) -> None:
+        run_soon()
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_until_complete(self._live())
