@@ -259,7 +259,7 @@ def claim_behind(
         cursor.execute(CLAIM, values)
         cursor.nextset()
         rows = cursor.fetchall()
-        last, claimed = rows[0][0], [Claimed(*row[1:]) for row in rows if row[1] is not None]
+        last, claimed = rows[0][0], [ClaimedRow(*row[1:]) for row in rows if row[1] is not None]
         if not claimed:
             return [], last
         endpoints = {each.endpoint_id for each in claimed}
@@ -270,7 +270,7 @@ def claim_behind(
     return list(readable(claimed, signers_of(found), events)), last
 
 
-class Claimed(NamedTuple):
+class ClaimedRow(NamedTuple):
     """What `CLAIM` says of a delivery."""
 
     id: UUID
@@ -308,7 +308,7 @@ def signers_of(rows: Iterable[Sequence[Any]]) -> dict[UUID, Signer]:
 
 
 def readable(
-    claimed: Iterable[Claimed], signers: Mapping[UUID, Signer], events: Mapping[int, Sequence[Any]]
+    claimed: Iterable[ClaimedRow], signers: Mapping[UUID, Signer], events: Mapping[int, Sequence[Any]]
 ) -> Iterator[ClaimedDelivery]:
     """What can be signed."""
     for each in claimed:

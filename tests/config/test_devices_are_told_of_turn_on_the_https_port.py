@@ -27,14 +27,14 @@ NOT_TOLD = {
 }
 
 
-@pytest.mark.parametrize(("settings", "told"), TOLD)
-def test_an_instance_that_is_reached_by_its_https_port_names_it(settings: dict[str, str], told: str) -> None:
-    assert ice.turn_at_https(environment.read(settings)) == told
+@pytest.mark.parametrize(("variables", "told"), TOLD)
+def test_an_instance_that_is_reached_by_its_https_port_names_it(variables: dict[str, str], told: str) -> None:
+    assert ice.turn_at_https(environment.read(variables)) == told
 
 
-@pytest.mark.parametrize("settings", NOT_TOLD.values(), ids=NOT_TOLD)
-def test_others_do_not(settings: dict[str, str]) -> None:
-    assert ice.turn_at_https(environment.read(settings)) is None
+@pytest.mark.parametrize("variables", NOT_TOLD.values(), ids=NOT_TOLD)
+def test_others_do_not(variables: dict[str, str]) -> None:
+    assert ice.turn_at_https(environment.read(variables)) is None
 
 
 def test_a_device_s_credentials_hold_for_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
