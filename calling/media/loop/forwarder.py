@@ -1,22 +1,24 @@
 """Which packets go from leg to leg without Python, and for how long.
 
-A flow is one stream of one leg that is relayed to one sender and to nothing else. The sender offers it after
-some packets; from then on the thread of native.py reads, rewrites and sends its packets, and has the numbers
-of both ends. Whatever else is to be done with them (a tap, a mute, digits, another source, key or address)
-recalls the flow first, and so does each of its packets that comes through Python. No packet is handled here.
+A flow is one stream of one leg that is relayed to senders and to nothing else, or of which a room needs the
+levels alone. It is offered after some packets; from then on the thread of native.py reads, rewrites and sends
+its packets, and has the numbers of all ends. Whatever else is to be done with them (a tap, a mute, digits,
+another source, key or address) recalls the flow first, and so does each of its packets that comes through
+Python. A flow without a stream is a sender whose pushed payloads go out with those of others. No packet is
+handled here.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from calling.media.aiortc_private import PacketBuffer, Srtp
-from calling.media.loop.native import NOBODY, Address, NativeLoop, library
-from calling.media.rtp.lent import Lent
-from calling.media.rtp.receiver import RtpReceiveStream, Sink
+from calling.media.loop.native import HEARD, NOBODY, OUTLETS, SILENCE, Address, NativeLoop, library
+from calling.media.rtp.lent import Lent, LentOutlet
+from calling.media.rtp.receiver import RING, Feed, RtpReceiver, RtpReceiveStream, Sink
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import Hop, RtpTransport
 
@@ -34,43 +36,85 @@ P = TypeVar("P", bound=Owner)
 
 
 class Flow:
-    """A stream that is forwarded; see receiver.Forwarded."""
+    """A stream that is forwarded, or what is pushed to one sender; see receiver.Forwarded."""
 
     def __init__(
-        self, forwarder: Forwarder[Any], number: int, stream: RtpReceiveStream, sender: RtpSender
+        self,
+        forwarder: Forwarder[Any],
+        number: int,
+        stream: RtpReceiveStream | None,
+        senders: Sequence[RtpSender],
+        feed: Feed | None = None,
     ) -> None:
-        self._forwarder, self._number = forwarder, number
-        self._stream, self._sender = stream, sender
+        self.forwarder, self.number, self.feed = forwarder, number, feed
+        self._stream, self._senders = stream, senders
         # They, and thereby their sessions, live as long as the flow.
-        self._ends = (cast(RtpTransport, stream.inlet.transport), cast(RtpTransport, sender.transport))
-        self._since = stream.packets
-        stream.flow = sender.flow = self
+        self._targets = [cast(RtpTransport, sender.transport) for sender in senders]
+        self._source = cast(RtpTransport, stream.inlet.transport) if stream is not None else None
+        self._since = stream.packets if stream is not None else 0
+        self._tap = stream.inlet.room_tap if stream is not None else None
+        if stream is not None:
+            stream.flow = self
+        if self._tap is not None:
+            self._tap.rests.add(self)
+        for sender in senders:
+            sender.flow = self
+        self._ends = {*self._targets, *((self._source,) if self._source is not None else ())}
         for end in self._ends:
             end.flows.add(self)
 
     def sync(self) -> None:
-        loop = self._forwarder.native
-        if loop.read(self._number):
-            self._write(loop.flow)
+        loop = self.forwarder.native
+        if loop.read(self.number):
+            self._write(loop)
 
     def recall(self) -> None:
-        loop = self._forwarder.native
-        self._stream.flow = self._sender.flow = None
+        loop, stream = self.forwarder.native, self._stream
+        if stream is not None:
+            stream.flow = None
+        if self._tap is not None:
+            self._tap.rests.discard(self)
+        for sender in self._senders:
+            sender.flow = None
         for end in self._ends:
             end.flows.discard(self)
-        if loop.recall(self._number):
-            self._write(loop.flow)
-            if self._stream.ring is not None:
-                self._stream.keep(loop.kept_packets(self._stream.top, self._stream.packets - self._since))
+        if not loop.recall(self.number):
+            return
+        self._write(loop)
+        if stream is None:
+            return
+        handled = stream.packets - self._since
+        if stream.ring is not None:
+            stream.keep(loop.kept_packets(stream.top, handled, RING))
+        elif self._tap is not None:
+            fresh = min(handled, self._tap.wants, (stream.top - loop.flow.drained) & 0xFFFF)
+            for _, packet in reversed(loop.kept_packets(stream.top, fresh, HEARD)):
+                stream.inlet.tap_kept(packet)
 
     def kept(self, sequence: int) -> bytes | None:
-        return self._forwarder.native.kept(self._number, sequence)
+        return self.forwarder.native.kept(self.number, sequence)
 
-    def _write(self, flow: Lent) -> None:
-        self._stream.restore(flow)
-        self._sender.restore(flow)
-        self._ends[0].refused += flow.refused
-        self._ends[1].port.unsent += flow.unsent
+    def level(self) -> int | None:
+        levels, number = self.forwarder.native.levels, self.number
+        found = levels[number]
+        levels[number] = SILENCE
+        return found if found < SILENCE else None
+
+    def drain(self) -> None:
+        stream, tap = self._stream, self._tap
+        while stream is not None and tap is not None:
+            packet = self.forwarder.native.drain(self.number, tap.wants)
+            if packet is None:
+                return
+            stream.inlet.tap_kept(packet)
+
+    def _write(self, loop: NativeLoop) -> None:
+        if self._stream is not None and self._source is not None:
+            self._stream.restore(loop.flow)
+            self._source.refused += loop.flow.refused
+        for sender, target, outlet in zip(self._senders, self._targets, loop.outlets, strict=False):
+            sender.restore(outlet)
+            target.port.unsent += outlet.unsent
 
 
 class Forwarder(Generic[P]):
@@ -135,39 +179,76 @@ class Forwarder(Generic[P]):
 
     # --- flows
 
-    def offer(self, stream: RtpReceiveStream, sender: Sink) -> None:
-        """Take the packets of a stream over, if nothing else is done with them than to relay them there."""
-        source = stream.inlet.transport
-        if not isinstance(sender, RtpSender) or not isinstance(source, RtpTransport):
+    def offer(self, stream: RtpReceiveStream) -> None:
+        """Take the packets of a stream over, if nothing else is done with them than to relay them to senders
+        that the loop can stand for, and to note their levels."""
+        inlet, source = stream.inlet, stream.inlet.transport
+        if stream.flow is not None or not inlet.only_relays or not isinstance(source, RtpTransport):
             return
-        target = sender.transport
-        if stream.flow is not None or target is None:
+        senders = [sink for sink in inlet.sinks if isinstance(sink, RtpSender)]
+        if len(senders) < len(inlet.sinks) or len(senders) > OUTLETS:
             return
-        if source.forwarder is not self or not stream.inlet.only_relays(sender):
+        come, hops = source.hop(), self._hops(senders)
+        if come is None or source.rx is None or hops is None:
             return
-        come, go = source.hop(), target.hop()
-        if come is None or go is None or source.rx is None or target.tx is None:
+        path = self.know(come)  # like `_hops` it may recall flows, which fills what is filled below
+        flow = self.native.blank(len(senders))
+        taken = set(inlet.formats)
+        for sender, hop, outlet in zip(senders, hops, self.native.outlets, strict=False):
+            pts = sender.lend(stream, outlet)
+            if pts is None:
+                return
+            taken.intersection_update(pts)
+            self._aim(outlet, sender, hop)
+        if path == NOBODY or not stream.lend(flow):
             return
-        path = self.know(come)  # it may recall flows, which fills the one that is filled below
-        flow = self.native.blank()
-        pts = sender.lend(stream, flow)
-        if pts is None or not stream.lend(flow):
-            return
-        _mark_kinds(flow, stream, pts)
-        flow.rx, flow.tx, flow.fd = source.rx, target.tx, go.sock.fileno()
-        self.native.write_address(flow.to, go.address)
-        number = self.native.install(path) if path != NOBODY else -1
+        _mark_kinds(flow, inlet, taken)
+        flow.rx = source.rx
+        number = self.native.install(path, len(senders))
         if number >= 0:
-            Flow(self, number, stream, sender)
+            Flow(self, number, stream, senders)
+
+    def offer_pushes(self, sender: Sink, pt: int, feed: Feed) -> None:
+        """Take over what is pushed to a sender, so that many get the same in one call."""
+        if not isinstance(sender, RtpSender):
+            return
+        hops = self._hops([sender])
+        if hops is None:
+            return
+        self.native.blank(1)
+        outlet = self.native.outlets[0]
+        if sender.lend_pushes(pt, outlet):
+            self._aim(outlet, sender, hops[0])
+            number = self.native.install(NOBODY, 1)
+            if number >= 0:
+                Flow(self, number, None, [sender], feed)
+
+    def push(self, numbers: list[int], payload: bytes, step: int) -> None:
+        self.native.push(numbers, payload, step)
+
+    def _hops(self, senders: Sequence[RtpSender]) -> list[Hop] | None:
+        """Where each of them sends to, None where the loop cannot send for one of them."""
+        hops = []
+        for sender in senders:
+            target = sender.transport
+            if sender.flow is not None or target is None or target.tx is None:
+                return None
+            hop = target.hop() if target.forwarder is self else None
+            if hop is None or self.know(hop) == NOBODY:
+                return None
+            hops.append(hop)
+        return hops
+
+    def _aim(self, outlet: LentOutlet, sender: RtpSender, hop: Hop) -> None:
+        outlet.tx, outlet.fd = cast(RtpTransport, sender.transport).tx, hop.sock.fileno()
+        self.native.write_address(outlet.to, hop.address)
 
 
-def _mark_kinds(flow: Lent, stream: RtpReceiveStream, pts: Mapping[int, int]) -> None:
+def _mark_kinds(flow: Lent, inlet: RtpReceiver, taken: Iterable[int]) -> None:
     """Which payload types are forwarded; the others go through Python."""
-    inlet = stream.inlet
-    for pt, own in pts.items():
+    for pt in taken:
         if pt not in inlet.noticed:
             flow.kinds[pt] = SOUND | (CARRIED if pt in inlet.carried else 0)
-            flow.pts[pt] = own
     if all(flow.kinds[pt] for pt in inlet.carried):
         for pt in inlet.redundant:
             flow.kinds[pt] = REDUNDANT

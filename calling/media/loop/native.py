@@ -10,18 +10,25 @@ import contextlib
 import functools
 import os
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
+from struct import Struct
 from typing import Any, Final
 
 from cffi import FFI
 
 from calling.media.aiortc_private import SRTP_ADDRESSES, PacketBuffer, Srtp
 from calling.media.loop import build
-from calling.media.rtp.lent import Lent, LentAddress
+from calling.media.rtp.lent import Lent, LentAddress, LentOutlet
 from calling.media.rtp.receiver import RING
 
 Address = tuple[Any, ...]  # as the kernel reports it
+V4, V6 = Struct("=HH4s8x"), Struct("=HHI16sI")  # struct sockaddr_in, sockaddr_in6
 NOBODY: Final = -1
+OUTLETS: Final = 64  # listeners of one stream
+FLOWS: Final = 4096
+HEARD: Final = 16  # packets of sound that are kept for a room
+SILENCE: Final = 255
 
 
 class Library:
@@ -31,7 +38,9 @@ class Library:
         self.ffi = FFI()
         self.ffi.cdef((build.SOURCES / "interface.h").read_text())
         self.lib = self.ffi.dlopen(path)
-        if self.lib.media_flow_bytes() != self.ffi.sizeof("struct media_flow"):
+        if self.lib.media_bytes() != sum(
+            self.ffi.sizeof(f"struct media_{each}") for each in ("flow", "outlet")
+        ):
             raise OSError("the forwarding loop was built for another machine")
         self.lib.media_use_srtp(*(self.ffi.cast("void *", address) for address in SRTP_ADDRESSES))
         self.srtp = Srtp(
@@ -60,14 +69,19 @@ class NativeLoop:
         """Raises OSError where the system has no room for it."""
         self._library, self._lib, self._ffi = library, library.lib, library.ffi
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._loop = self._lib.media_open(self.wake)
+        self._levels = self._ffi.new("uint8_t[]", FLOWS)
+        # of each flow the loudest level since `SILENCE` was written there
+        self.levels = memoryview(self._ffi.buffer(self._levels)).cast("B")
+        self._loop = self._lib.media_open(self.wake, self._levels)
         if self._loop == self._ffi.NULL:
             os.close(self.wake)
             raise OSError("no thread for the forwarding loop")
         self._arrival = self._ffi.new("struct media_arrival *")
         self._ring = self._ffi.new("struct media_kept[]", RING)
         self._one = self._ffi.new("struct media_kept *")
-        self.flow: Lent = self._ffi.new("struct media_flow *")  # what `install`, `read` and `recall` fill
+        # what `install` takes, and what `read` and `recall` fill
+        self.flow: Lent = self._ffi.new("struct media_flow *")
+        self.outlets: Sequence[LentOutlet] = self._ffi.new("struct media_outlet[]", OUTLETS)
 
     @property
     def srtp(self) -> Srtp:
@@ -92,11 +106,12 @@ class NativeLoop:
     def source(self) -> tuple[int, Address]:
         """(place, address) that the datagram taken last came from."""
         arrival = self._arrival
-        at = arrival.at
-        packed = bytes(at.ip)
-        if at.family == 4:
-            return arrival.place, (socket.inet_ntop(socket.AF_INET, packed[:4]), at.port)
-        return arrival.place, (socket.inet_ntop(socket.AF_INET6, packed), at.port, 0, at.scope)
+        data = bytes(arrival.at.bytes)
+        if arrival.at.size == V4.size:
+            _, port, ip = V4.unpack_from(data)
+            return arrival.place, (socket.inet_ntop(socket.AF_INET, ip), socket.ntohs(port))
+        _, port, _, ip, scope = V6.unpack(data)
+        return arrival.place, (socket.inet_ntop(socket.AF_INET6, ip), socket.ntohs(port), 0, scope)
 
     # --- paths and flows
 
@@ -109,23 +124,37 @@ class NativeLoop:
     def displace(self, path: int) -> None:
         self._lib.media_displace(self._loop, path)
 
-    def blank(self) -> Lent:
-        """`flow` with nothing in it."""
-        self._ffi.memmove(
-            self.flow, bytes(self._ffi.sizeof("struct media_flow")), self._ffi.sizeof("struct media_flow")
-        )
+    def blank(self, count: int) -> Lent:
+        """`flow` and that many of `outlets` with nothing in them."""
+        for each, size in ((self.flow, "struct media_flow"), (self.outlets, "struct media_outlet")):
+            length = self._ffi.sizeof(size) * (count if each is self.outlets else 1)
+            self._ffi.memmove(each, bytes(length), length)
         return self.flow
 
-    def install(self, path: int) -> int:
-        """Forward what `flow` says; the flow's number, -1 where it cannot be."""
-        return int(self._lib.media_install(self._loop, path, self.flow))
+    def install(self, path: int, count: int) -> int:
+        """Forward what `flow` and that many of `outlets` say, from that path or (`NOBODY`) what is pushed.
+
+        Returns the flow's number, -1 where it cannot be.
+        """
+        return int(self._lib.media_install(self._loop, path, self.flow, self.outlets, count))
 
     def read(self, number: int) -> bool:
-        return bool(self._lib.media_read(self._loop, number, self.flow) == 0)
+        none = self._ffi.NULL
+        return bool(self._lib.media_recall(self._loop, number, self.flow, self.outlets, none) == 0)
 
     def recall(self, number: int) -> bool:
-        """The packets of a picture are in `kept_packets` then."""
-        return bool(self._lib.media_recall(self._loop, number, self.flow, self._ring) == 0)
+        """What was kept is in `kept_packets` then."""
+        return bool(self._lib.media_recall(self._loop, number, self.flow, self.outlets, self._ring) == 0)
+
+    def drain(self, number: int, most: int) -> bytes | None:
+        """The next packet of sound that was kept and not taken yet, of the `most` last ones."""
+        if self._lib.media_drain(self._loop, number, most, self._one):
+            return None
+        return bytes(self._ffi.buffer(self._one.data, self._one.size))
+
+    def push(self, numbers: list[int], payload: bytes, step: int) -> None:
+        data = self._ffi.from_buffer("uint8_t[]", payload)
+        self._lib.media_push(self._loop, numbers, len(numbers), data, len(payload), step)
 
     def kept(self, number: int, sequence: int) -> bytes | None:
         """A packet that the flow of a picture has kept."""
@@ -133,13 +162,19 @@ class NativeLoop:
             return None
         return bytes(self._ffi.buffer(self._one.data, self._one.size))
 
-    def kept_packets(self, top: int, count: int) -> list[tuple[int, bytes]]:
-        """(sequence, packet) of the `count` packets up to `top`, of the flow recalled last."""
-        slots = (self._ring[(top - back) & (RING - 1)] for back in range(min(count, RING)))
+    def kept_packets(self, top: int, count: int, places: int) -> list[tuple[int, bytes]]:
+        """(sequence, packet) of the `count` packets up to `top`, of the flow recalled last, which has so many
+        places for them."""
+        slots = (self._ring[(top - back) & (places - 1)] for back in range(min(count, places)))
         return [(slot.sequence, bytes(self._ffi.buffer(slot.data, slot.size))) for slot in slots if slot.size]
 
     @staticmethod
     def write_address(at: LentAddress, address: Address) -> None:
         ip = ip_address(address[0].partition("%")[0])
-        at.family, at.port, at.scope = ip.version, address[1], address[3] if len(address) > 3 else 0
-        at.ip = ip.packed.ljust(16, b"\0")
+        port = socket.htons(address[1])
+        if ip.version == 4:
+            data = V4.pack(socket.AF_INET, port, ip.packed)
+        else:
+            data = V6.pack(socket.AF_INET6, port, 0, ip.packed, address[3] if len(address) > 3 else 0)
+        at.size = len(data)
+        at.bytes[0 : len(data)] = data

@@ -43,6 +43,12 @@ class DecodedSource:
         for start in range(0, len(pcm) - FRAME + 1, FRAME):
             self._frames.append(np.array(pcm[start : start + FRAME], np.int16))
 
+    def lent(self, feeder: object) -> None:
+        """Nothing is sent from here."""
+
+    def offer(self, feeder: object, codec: Codec) -> None:
+        """Nor will be."""
+
     def next_picture(self) -> int:
         return 0  # only sound is asked for
 

@@ -21,6 +21,7 @@ from calling.media.codecs.sound_level import level_of
 from calling.media.mixing.active_speakers import ActiveSpeakers
 from calling.media.mixing.video_layout import VideoLayout
 from calling.media.rtp.media_port import MediaPort
+from calling.media.rtp.receiver import Rested
 from calling.media.rtp.sender import Listener, Source
 from calling.media.rtp.ticker import ticker
 from calling.media.sources.producers import emit
@@ -30,6 +31,7 @@ RATE = 48000
 FRAME = RATE // 50
 QUIETEST = -40.0  # dB; a member at this volume is not heard at all
 TALK_ON, TALK_OFF = 10, 40  # ticks until `talking` is said to begin and to end
+HELD = 16  # payloads of a talker that may wait for the next tick
 WARM = 3  # payloads of a silent member kept, so that the first syllable is not lost
 SILENT = 107  # a level beyond this is no syllable's beginning either
 
@@ -43,6 +45,7 @@ class MixerMember:
     def __init__(self, room: Mixer, port: MediaPort, hear: Hear, name: str, trunk: bool = False) -> None:
         self.room, self.port, self.hear, self.name, self.trunk = room, port, hear, name, trunk
         self.chosen = False
+        self.taken = False  # whether its packets were taken at the last tick
         self.muted = self.deaf = False
         self.volume = 0.0  # dB, how loud the others hear it
         self.output = 1.0  # how loud it hears the others: a factor, 0 is silence
@@ -54,6 +57,7 @@ class MixerMember:
         self.outlet: Listener | None = None
         self.encoders: dict[str, Encoder] = {}
         self.levels = False
+        self.rests: set[Rested] = set()  # its streams whose packets are kept for it
         self._decoder: Decoder | None = None
         self._rest: Pcm = np.zeros(0, np.int16)
         self.ticks = 0
@@ -86,10 +90,7 @@ class MixerMember:
     ) -> None:
         if self.muted:
             return
-        if codec is not self.codec:
-            self.codec = codec
-            self._decoder = decoder(codec.name.lower(), RATE)
-            self.jitter = JitterBuffer()
+        self._take(codec)
         self.levels = level is not None
         if level is not None:
             self.room.talkers.level(self, level)
@@ -99,6 +100,41 @@ class MixerMember:
                 self.jitter.clear()
             if level is not None and level > SILENT:
                 return
+        self.jitter.put(sequence, bytes(payload))
+
+    def _take(self, codec: Codec) -> None:
+        if codec is not self.codec:
+            self.codec = codec
+            self._decoder = decoder(codec.name.lower(), RATE)
+            self.jitter = JitterBuffer()
+
+    @property
+    def takes_later(self) -> bool:
+        """The mixer asks every 20 ms; who sends no levels must be heard to know how loud it is."""
+        return self.muted or (self.levels and not self.trunk)
+
+    @property
+    def wants(self) -> int:
+        """All that it says while it is heard; at first the last syllable alone, so that it is not lost."""
+        return 0 if self.muted else HELD if self.taken else WARM
+
+    def drain(self) -> None:
+        """Take the packets that are kept elsewhere."""
+        for rest in self.rests:
+            rest.drain()
+
+    def wake(self) -> None:
+        """Nothing is to be kept elsewhere any more."""
+        for rest in list(self.rests):
+            rest.recall()
+
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None) -> None:
+        if not self.taken:
+            if level is not None and level > SILENT:
+                return
+            if len(self.jitter) >= WARM:
+                self.jitter.clear()
+        self._take(codec)
         self.jitter.put(sequence, bytes(payload))
 
     def pcm(self) -> Pcm | None:
@@ -165,7 +201,7 @@ class Mixer:
         member = MixerMember(self, port, hear or port.set_audio_source, name, trunk)
         self.members.append(member)
         self.talkers.join(member, extra=trunk)
-        port.audio_in.tap(member)
+        port.audio_in.tap(member, later=member)
         self.route()
         return member
 
@@ -192,6 +228,9 @@ class Mixer:
         output: float | None = None,
     ) -> None:
         """Change one member. volume: dB, -40 (silence) to +20. output: factor of what it hears, 0 to 1."""
+        if muted is not None and muted is not member.muted:
+            member.wake()
+            member.jitter.clear()  # what waits from before is not heard afterwards
         member.muted = member.muted if muted is None else muted
         member.deaf = member.deaf if deaf is None else deaf
         member.volume = member.volume if volume is None else max(QUIETEST, min(20.0, volume))
@@ -230,6 +269,11 @@ class Mixer:
         before = self.talkers.speaker
         muted = [member for member in self.members if member.muted]
         plain: dict[MixerMember, Pcm] = {}
+        for member in self.members:
+            for rest in member.rests:
+                level = rest.level()
+                if level is not None and not member.muted:
+                    self.talkers.level(member, level)
         if not self.direct:
             for member in self.members:  # who sends no levels must be decoded to know them
                 if member.trunk or not member.levels:
@@ -240,6 +284,10 @@ class Mixer:
         chosen = self.talkers.tick(muted)
         for member in self.members:
             member.chosen = member in chosen
+            taken = member.chosen and not self.direct
+            if taken and member.rests:
+                member.drain()
+            member.taken = taken
             if member.chosen is not member.talking or member.ticks:
                 changed = member.note(member.chosen)
                 if changed is not None and self.on_talking is not None:

@@ -1,6 +1,8 @@
-"""The numbers of a stream and of its sender while the forwarding loop has them: `struct media_flow` as Python
-sees it. Each side writes its own with `lend` and takes them again with `restore`. The C side is
-calling/media/loop/src/interface.h; nothing is done with the numbers here.
+"""The numbers of a stream and of its senders while the forwarding loop has them.
+
+`struct media_flow` and `struct media_outlet` as Python sees them. Each side writes its own with `lend` and
+takes them again with `restore`. The C side is calling/media/loop/src/interface.h; nothing is done with them
+here.
 """
 
 from __future__ import annotations
@@ -16,9 +18,8 @@ class Row(Protocol):
 
 
 class Lent(Protocol):
-    """Payload types and extension numbers are places in `kinds`, `pts` and `extensions`."""
+    """Of a stream that comes in (RtpReceiveStream). Payload types are places in `kinds`."""
 
-    # of the stream that comes in (RtpReceiveStream)
     ssrc: int
     clock: float
     top: int
@@ -34,12 +35,25 @@ class Lent(Protocol):
     arrivals_top: int
     seen: int
     refused: int
-    # of what goes out (RtpSender)
+    level_id: int
+    drained: int
+    rx: object
+
+    @property
+    def kinds(self) -> Row: ...
+
+
+class LentOutlet(Protocol):
+    """Of what goes out (RtpSender). Payload types are places in `pts`, extension numbers in `extensions`."""
+
     seq_off: int
     ts_off: int
     out_ssrc: int
     out_seq: int
     out_ts: int
+    next_ts: int
+    push_clock: float
+    push_pt: int
     guard: int
     switch_sequence: int
     sent_packets: int
@@ -48,15 +62,11 @@ class Lent(Protocol):
     unsent: int
     renumbers: bool
     mid_size: int
-    # of both
-    rx: object
     tx: object
     fd: int
 
     @property
     def to(self) -> LentAddress: ...
-    @property
-    def kinds(self) -> Row: ...
     @property
     def pts(self) -> Row: ...
     @property
@@ -68,7 +78,7 @@ class Lent(Protocol):
 class LentAddress(Protocol):
     """`struct media_address`."""
 
-    family: int
-    port: int
-    scope: int
-    ip: bytes
+    size: int
+
+    @property
+    def bytes(self) -> Row: ...

@@ -8,7 +8,7 @@ source (RFC 4585), whoever watches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import clock
 from calling.media.codecs.opus import opus_samples
@@ -32,6 +32,7 @@ NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
 COMFORT_NOISE = 13  # RFC 3389; passed over, but it says that its sender pauses
 PAUSED = 5  # packets a second: fewer is a pause between words
 RIDS = 64  # SSRCs whose layer is remembered; a device may bring new ones for ever
+STEADY = 10  # packets handed on between two offers to do so without Python
 KEY_EVERY = 1.0  # seconds between two requests for a key frame to one source
 
 monotonic = clock.monotonic
@@ -76,6 +77,23 @@ class Tap(Protocol):
         """level: RFC 6464 audio level in -dBov (0 loud, 127 silent), None if the device does not send it."""
 
 
+class RoomTap(Tap, Protocol):
+    """A tap that takes levels and packets when it wants them: 20 ms later does as well."""
+
+    rests: set[Rested]  # the streams whose packets are kept for it
+
+    @property
+    def wants(self) -> int:
+        """How many of the last packets it would take now."""
+
+    @property
+    def takes_later(self) -> bool:
+        """Whether packets may be kept for it."""
+
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None) -> None:
+        """One packet of those that were kept."""
+
+
 class Filter(Protocol):
     """Gets each packet before the taps and sinks do, and may hand it to `deliver` later, and changed."""
 
@@ -96,13 +114,17 @@ class Filter(Protocol):
 
 
 class Forwarded(Protocol):
-    """One stream that is forwarded to its one sink without Python (calling/media/loop).
+    """One stream that is forwarded to its sinks without Python, or what is pushed to one sink so
+    (calling/media/loop).
 
-    The numbers of both are not theirs meanwhile: they are as they were at the last `sync`.
+    The numbers of all of them are not theirs meanwhile: they are as they were at the last `sync`.
     """
 
+    number: int
+    feed: Feed | None  # what is pushed
+
     def sync(self) -> None:
-        """Write the numbers of now to the stream and the sink."""
+        """Write the numbers of now to the stream and the sinks."""
 
     def recall(self) -> None:
         """The same, and from now on each packet comes through Python."""
@@ -111,8 +133,41 @@ class Forwarded(Protocol):
         """The packet of a picture with that number, if it was forwarded so and is still there."""
 
 
+class Rested(Forwarded, Protocol):
+    """One whose levels are noted and whose last packets are kept."""
+
+    def level(self) -> int | None:
+        """The loudest since the last call, None where nothing came."""
+
+    def drain(self) -> None:
+        """Hand the packets that were kept since the last call to the tap, as many as it wants."""
+
+
+class Feed(NamedTuple):
+    """What is pushed to a sender: all of one feeder with the same feed get the same payloads."""
+
+    forwarder: Offers
+    codec: str  # its name in lower case
+    step: int  # clock units of each payload
+
+
+class Offers(Protocol):
+    """What may handle packets in place of Python (calling/media/loop)."""
+
+    def offer(self, stream: RtpReceiveStream) -> None:
+        """Python handles a stream, and has done so for some packets: take it over, if that can be."""
+
+    def offer_pushes(self, sender: Sink, pt: int, feed: Feed) -> None:
+        """The same of a sender to which that is pushed."""
+
+    def push(self, numbers: list[int], payload: bytes, step: int) -> None:
+        """Push a payload to all of these, by the numbers of what was taken over."""
+
+
 class Feedback(Protocol):
     """What goes back to the device that sends: its transport."""
+
+    forwarder: Offers | None  # who may take over what comes from there
 
     def rtt(self) -> float:
         """The round trip to the device in seconds, 0 while it is not known."""
@@ -130,7 +185,7 @@ class RtpReceiveStream:
     __slots__ = (
         "arrivals", "base", "born", "clock", "cycles", "digits", "flow", "inlet", "jitter", "last_at",
         "last_ts", "layer", "missing", "octets", "packets", "prior_expected", "prior_received", "recovered",
-        "restarts", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "top", "transit",
+        "restarts", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "steady", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, inlet: RtpReceiver, sequence: int, clock: int) -> None:
@@ -154,6 +209,7 @@ class RtpReceiveStream:
         self.digits: DigitListener | None = None  # made at the first event
         self.arrivals: Arrivals | None = None  # made at the first redundant packet
         self.flow: Forwarded | None = None  # while it is forwarded without Python
+        self.steady = 0  # packets since it was last offered
         self.layer: Layer[Sink] | None = None  # which layer of a simulcast picture it is
         self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
 
@@ -266,6 +322,7 @@ class RtpReceiveStream:
             self.jitter, self.transit, self.last_at, self.last_ts,
         )  # fmt: skip
         flow.picture = self.ring is not None
+        flow.level_id = self.inlet.level_id if self.inlet.room_tap is not None else 0
         flow.arrivals = self.arrivals is not None
         if self.arrivals is not None:
             flow.arrivals_top, flow.seen = self.arrivals.state
@@ -322,6 +379,7 @@ class RtpReceiver:
         self.muted = False
         self.sinks: tuple[Sink, ...] = ()
         self.taps: tuple[Tap, ...] = ()
+        self.room_tap: RoomTap | None = None  # one of them
         self.filter: Filter | None = None
         self.line: Transceiver | None = None
         self.transport: Feedback | None = None
@@ -445,10 +503,20 @@ class RtpReceiver:
             if stream.flow is not None:
                 stream.flow.recall()
 
-    def only_relays(self, sink: Sink) -> bool:
-        """Whether nothing else is done with packets than to hand them to that sink."""
-        alone = self.sinks == (sink,) and self.simulcast is None
-        return alone and not self.taps and self.filter is None and not self.muted
+    @property
+    def formats(self) -> frozenset[int]:
+        """Payload types that are handed on."""
+        return frozenset((*self._codecs, *self.event_clocks))
+
+    @property
+    def only_relays(self) -> bool:
+        """Whether packets are handed to the sinks, and their levels noted, and nothing else is done."""
+        if self.muted or self.filter is not None or self.simulcast is not None:
+            return False
+        if not self.taps:
+            return bool(self.sinks)
+        tap = self.room_tap
+        return self.taps == (tap,) and bool(self.level_id) and tap is not None and tap.takes_later
 
     def attach(self, sink: Sink) -> None:
         self.take_back()
@@ -488,12 +556,17 @@ class RtpReceiver:
                     sink.layers_changed(now)
         return layer.viewers
 
-    def tap(self, tap: Tap) -> None:
+    def tap(self, tap: Tap, later: RoomTap | None = None) -> None:
+        """later: the same tap, where packets may be kept for it."""
         self.take_back()
         self.taps = (*(one for one in self.taps if one is not tap), tap)
+        self.room_tap = later or self.room_tap
 
     def untap(self, tap: Tap) -> None:
+        self.take_back()
         self.taps = tuple(one for one in self.taps if one is not tap)
+        if tap is self.room_tap:
+            self.room_tap = None
 
     def set_filter(self, chosen: Filter | None) -> None:
         """Each packet goes through that one from now on, or through none."""
@@ -546,6 +619,12 @@ class RtpReceiver:
             for sink in sinks:
                 sink.buffer.view[:size] = data
                 sink.relay(stream, sink.buffer, size, mark, sequence, timestamp, now)
+        stream.steady += 1
+        if stream.steady >= STEADY:
+            stream.steady = 0
+            forwarder = self.transport.forwarder if self.transport is not None else None
+            if forwarder is not None:
+                forwarder.offer(stream)
 
     def tap_packet(self, view: memoryview, size: int, mark: int, sequence: int, timestamp: int) -> None:
         codec = self._codecs.get(mark & 0x7F)
@@ -556,6 +635,15 @@ class RtpReceiver:
         level = audio_level(view, size, self.level_id)
         for tap in self.taps:
             tap.packet(payload, codec, sequence, timestamp, mark > 127, level)
+
+    def tap_kept(self, packet: bytes) -> None:
+        """A packet that the forwarding loop had kept."""
+        view, size = memoryview(packet), len(packet)
+        codec, at = self._codecs.get(view[1] & 0x7F), payload_offset(view, size)
+        if self.room_tap is None or codec is None or at is None:
+            return
+        level = audio_level(view, size, self.level_id)
+        self.room_tap.kept(view[at : payload_end(view, size)], codec, view[2] << 8 | view[3], level)
 
     # --- digits
 

@@ -24,8 +24,8 @@ from calling.media.rtp.header import (
     renumber_extensions,
     stamp_send_time,
 )
-from calling.media.rtp.lent import Lent
-from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.lent import LentOutlet
+from calling.media.rtp.receiver import STEADY, Feed, Forwarded, RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.telephone_event import event_packets
 from calling.media.rtp.temporal_layers import ALL, Thinning, temporal_layer
@@ -40,7 +40,6 @@ AHEAD = 90  # clock units that a picture of another layer comes after the last o
 YOUNG = 2000  # packets after a switch among which one from before it could still come late
 RESENDS_PER_SECOND = 600
 ROOM = 1400  # bytes of a packet to which an extension is still added
-STEADY = 10  # packets relayed between two offers to forward the others without Python
 pack_fields = FIELDS.pack_into
 
 
@@ -58,6 +57,8 @@ class Listener(Protocol):
     @property
     def ready(self) -> bool: ...
     def push(self, feeder: object, payload: bytes, pt: int, step: int, marker: bool = False) -> None: ...
+    def lent(self, feeder: object) -> Forwarded | None: ...
+    def offer(self, feeder: object, codec: Codec) -> None: ...
     def next_picture(self) -> int: ...
 
 
@@ -246,11 +247,6 @@ class RtpSender:
         length[0] = size
         if transport.protect(transport.tx, buffer.c, length) == 0:
             transport.send(view[: length[0]])
-        self._steady += 1
-        if self._steady >= STEADY:
-            self._steady = 0
-            if transport.forwarder is not None:
-                transport.forwarder.offer(stream, self)
 
     def _switch_source(
         self,
@@ -380,30 +376,64 @@ class RtpSender:
 
     # --- packets that the loop forwards in place of Python (calling/media/loop)
 
-    def lend(self, stream: RtpReceiveStream, flow: Lent) -> dict[int, int] | None:
-        """Write into `flow` (struct media_flow) how `stream` is sent here, and our numbers; the payload types
-        from its to ours. None: more is done with its packets than the loop can do."""
+    def lend(self, stream: RtpReceiveStream, outlet: LentOutlet) -> dict[int, int] | None:
+        """Write into `outlet` (struct media_outlet) how `stream` is sent here, and our numbers; the payload
+        types from its to ours. None: more is done with its packets than the loop can do."""
         same = stream is self.active_source and stream.inlet.serial == self._serial and self.flow is None
         if not same or self.bridge is not None or self.redundancy.distance or self._pictures:
             return None
         if self._stamps or self._thinning is not None:
             return None
-        flow.seq_off, flow.ts_off, flow.out_ssrc = self.seq_off, self.ts_off, self.ssrc
-        flow.guard, flow.switch_sequence = self._reorder_guard, self._switch_sequence
-        flow.sent_packets, flow.sent_octets = self.packets, self.octets
-        flow.out_seq, flow.out_ts, flow.sent_at = self.last_seq, self.last_ts, self.last_at
-        flow.renumbers = self._extensions is not None
+        outlet.seq_off, outlet.ts_off = self.seq_off, self.ts_off
+        outlet.guard, outlet.switch_sequence = self._reorder_guard, self._switch_sequence
+        outlet.renumbers = self._extensions is not None
         for number, new in (self._extensions or {}).items():
-            flow.extensions[number] = new
-        flow.mid_size = len(self._mid)
-        flow.mid[0 : len(self._mid)] = self._mid
+            outlet.extensions[number] = new
+        for pt, own in self._pts.items():
+            outlet.pts[pt] = own
+        self._lend_numbers(outlet)
         return self._pts
 
-    def restore(self, flow: Lent) -> None:
-        """Take the numbers of `flow`."""
-        self.packets, self.octets = flow.sent_packets, flow.sent_octets
-        self.last_seq, self.last_ts, self.last_at = flow.out_seq, flow.out_ts, flow.sent_at
-        self._reorder_guard = flow.guard
+    def lend_pushes(self, pt: int, outlet: LentOutlet) -> bool:
+        """The same for payloads that are pushed by who does so now; whether that may be."""
+        if self.flow is not None or self.redundancy.distance or pt not in self._clocks:
+            return False
+        outlet.push_pt, outlet.push_clock, outlet.next_ts = pt, self._clocks[pt], self._next_ts & 0xFFFFFFFF
+        self._lend_numbers(outlet)
+        return True
+
+    def _lend_numbers(self, outlet: LentOutlet) -> None:
+        outlet.out_ssrc = self.ssrc
+        outlet.sent_packets, outlet.sent_octets = self.packets, self.octets
+        outlet.out_seq, outlet.out_ts, outlet.sent_at = self.last_seq, self.last_ts, self.last_at
+        outlet.mid_size = len(self._mid)
+        outlet.mid[0 : len(self._mid)] = self._mid
+
+    def restore(self, outlet: LentOutlet) -> None:
+        """Take the numbers of `outlet`."""
+        self.packets, self.octets = outlet.sent_packets, outlet.sent_octets
+        self.last_seq, self.last_ts, self.last_at = outlet.out_seq, outlet.out_ts, outlet.sent_at
+        if isinstance(self.active_source, RtpReceiveStream):
+            self._reorder_guard = outlet.guard
+        else:
+            self._next_ts = outlet.next_ts
+
+    def lent(self, feeder: object) -> Forwarded | None:
+        """What takes the feeder's payloads for this sender and others at once (`Offers.push`).
+
+        None: they are to be pushed here.
+        """
+        return self.flow if feeder is self.active_source else None
+
+    def offer(self, feeder: object, codec: Codec) -> None:
+        """The feeder has pushed something, and the same to others: what comes may be sent without Python."""
+        self._steady = self._steady + 1 if feeder is self.active_source else 0
+        if self._steady >= STEADY:
+            self._steady = 0
+            forwarder = self.transport.forwarder if self.transport is not None else None
+            if forwarder is not None:
+                feed = Feed(forwarder, codec.name.lower(), codec.clock // 50)
+                forwarder.offer_pushes(self, codec.pt, feed)
 
     # --- payloads of the platform's own
 

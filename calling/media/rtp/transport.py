@@ -15,7 +15,7 @@ from calling.media.aiortc_private import SRTP, PacketBuffer, Srtp
 from calling.media.rtp import rtcp
 from calling.media.rtp.events import Flood, PeerFailed, Signal
 from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
-from calling.media.rtp.receiver import Forwarded, RtpReceiver, RtpReceiveStream, Sink, monotonic
+from calling.media.rtp.receiver import Forwarded, Offers, RtpReceiver, RtpReceiveStream, monotonic
 from calling.media.rtp.timer_wheel import wheel
 from calling.sdp.model import MID, REPAIRED_STREAM_ID, STREAM_ID
 from calling.sdp.negotiation import Transceiver
@@ -70,14 +70,6 @@ class Hop(NamedTuple):
     place: int
     address: tuple[Any, ...]
     owner: object
-
-
-class Offers(Protocol):
-    """What may forward packets in place of Python (calling/media/loop)."""
-
-    def offer(self, stream: RtpReceiveStream, sender: Sink) -> None:
-        """Python relays a stream to that RtpSender, and has done so for some packets: take it over, if that
-        can be."""
 
 
 class RtpTransport(ABC):

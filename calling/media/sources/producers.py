@@ -13,6 +13,7 @@ import numpy as np
 
 from calling.media.codecs.audio_codecs import Encoder, encoder, resample
 from calling.media.codecs.opus import Pcm
+from calling.media.rtp.receiver import Feed
 from calling.media.rtp.sender import Listener
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
@@ -122,19 +123,27 @@ class Player:
 def emit(
     feeder: object, outlets: Iterable[Listener], encoders: dict[str, Encoder], pcm: Pcm, rate: int
 ) -> None:
-    """Send 20 ms to all outlets, encoding once per codec."""
+    """Send 20 ms to all outlets, encoding once per codec, and in one call to those that can be sent to so."""
     made: dict[str, bytes] = {}
-    for outlet in list(outlets):
-        codec = _spoken(outlet)
-        if codec is None or not outlet.ready:
-            continue
-        name = codec.name.lower()
-        payload = made.get(name)
-        if payload is None:
+    many: dict[Feed, list[int]] = {}
+
+    def payload(name: str) -> bytes:
+        if name not in made:
             if name not in encoders:
-                encoders[name] = encoder(
-                    name, 48000 if name == "opus" else 8000 if name[:3] == "pcm" else 16000
-                )
+                own_rate = 48000 if name == "opus" else 8000 if name[:3] == "pcm" else 16000
+                encoders[name] = encoder(name, own_rate)
             own = encoders[name]
-            payload = made[name] = own.encode(resample(pcm, rate, getattr(own, "rate", rate)))
-        outlet.push(feeder, payload, codec.pt, codec.clock // 50)
+            made[name] = own.encode(resample(pcm, rate, getattr(own, "rate", rate)))
+        return made[name]
+
+    for outlet in list(outlets):
+        lent = outlet.lent(feeder)
+        if lent is not None and lent.feed is not None:
+            many.setdefault(lent.feed, []).append(lent.number)
+            continue
+        codec = _spoken(outlet)
+        if codec is not None and outlet.ready:
+            outlet.push(feeder, payload(codec.name.lower()), codec.pt, codec.clock // 50)
+            outlet.offer(feeder, codec)
+    for feed, numbers in many.items():
+        feed.forwarder.push(numbers, payload(feed.codec), feed.step)

@@ -51,27 +51,31 @@ static int put_tag(void *session, void *packet, int *size)
     return 0;
 }
 
-static void describe(struct media_flow *flow, uint32_t ssrc)
+static void describe(struct media_flow *flow, struct media_outlet *outlet, uint32_t ssrc)
 {
     memset(flow, 0, sizeof *flow);
+    memset(outlet, 0, sizeof *outlet);
     flow->ssrc = ssrc;
     flow->clock = 48000;
     flow->top = (uint16_t)dice(65536);
-    flow->seq_off = (uint16_t)dice(65536);
-    flow->guard = (int32_t)dice(3);
-    flow->kinds[111] = flow->pts[0] = 5;
-    flow->pts[111] = 96;
+    outlet->seq_off = (uint16_t)dice(65536);
+    outlet->guard = (int32_t)dice(3);
+    flow->kinds[111] = outlet->pts[0] = 5;
+    outlet->pts[111] = 96;
     flow->kinds[63] = 2;
     flow->kinds[0] = 1;
     flow->arrivals = (uint8_t)dice(2);
     flow->arrivals_top = flow->top;
     flow->seen = ~0ull;
-    flow->renumbers = (uint8_t)dice(2);
+    flow->level_id = (uint8_t)dice(2);
+    outlet->push_pt = 96;
+    outlet->push_clock = 48000;
+    outlet->renumbers = (uint8_t)dice(2);
     for (int i = 1; i < 15; i++)
-        flow->extensions[i] = (uint8_t)dice(15);
+        outlet->extensions[i] = (uint8_t)dice(15);
     if (dice(2)) {
-        flow->mid_size = 4;
-        memcpy(flow->mid, "\x10\x30\0\0", 4);
+        outlet->mid_size = 4;
+        memcpy(outlet->mid, "\x10\x30\0\0", 4);
     }
 }
 
@@ -121,22 +125,29 @@ static void alone(long packets)
 {
     uint8_t made[PACKET];
     struct media_flow flow;
+    struct media_outlet outlet;
+    uint8_t level = 255;
     long known = 0, sent = 0;
-    describe(&flow, 7);
+    describe(&flow, &outlet, 7);
     for (long i = 0; i < packets; i++) {
         if (dice(100) == 0) {
-            describe(&flow, 7);
+            describe(&flow, &outlet, 7);
             flow.picture = (uint8_t)dice(2);
         }
         int size = make(made, PACKET, (uint16_t)(flow.top + 1), 7), room = size + (int)dice(40);
         uint8_t *exact = malloc((size_t)room);
         memcpy(exact, made, (size_t)size);
         if (size > 12 && media_knows(&flow, exact, size)) {
-            int now = media_rewrite(&flow, exact, size, room, 1.0 + 0.02 * (double)i);
+            int now = media_arrive(&flow, exact, size, 1.0 + 0.02 * (double)i, &level);
+            expect(now >= 0 && now <= size, "a packet has grown as it came");
+            now = media_depart(&outlet, exact, now, room, 1.0 + 0.02 * (double)i);
             expect(now >= 0 && now <= room, "a packet has grown out of its room");
             known++;
             sent += now > 0;
         }
+        int payload = (int)dice((uint32_t)size);
+        int pushed = media_make(&outlet, exact, room, made, payload, 960, 0.7 * (double)i);
+        expect(pushed >= 0 && pushed <= room, "a payload has grown out of its room");
         free(exact);
     }
     printf("%ld packets, %ld known, %ld sent on\n", packets, known, sent);
@@ -148,7 +159,8 @@ struct scene {
     struct media_address at[DEVICES];
     int fd, end;
     atomic_int over;
-    long installed, taken, kept;
+    long installed, taken, kept, drained;
+    uint8_t levels[PATHS];
     uint64_t seed, forwarded;
     _Atomic uint16_t sequences[DEVICES + 1];
 };
@@ -159,12 +171,13 @@ static void *change(void *argument)
     struct scene *scene = argument;
     struct media_arrival arrival;
     struct media_flow flow;
-    int paths[DEVICES], flows[DEVICES];
+    struct media_outlet outlets[OUTLETS];
+    int paths[DEVICES], flows[DEVICES], counts[DEVICES] = {0}, pushed[DEVICES];
     uint8_t buffer[PACKET], packet[100];
     struct media_kept *ring = calloc(RING, sizeof *ring), one;
     state = scene->seed;
     for (int i = 0; i < DEVICES; i++)
-        paths[i] = flows[i] = -1;
+        paths[i] = flows[i] = pushed[i] = -1;
     while (!atomic_load(&scene->over)) {
         int who = (int)dice(DEVICES), size = (int)sizeof packet - TAG;
         for (int i = 0; i < 20; i++)
@@ -172,30 +185,50 @@ static void *change(void *argument)
         if (paths[who] < 0) {
             paths[who] = media_place(scene->loop, 0, &scene->at[who]);
         } else if (flows[who] < 0) {
-            describe(&flow, (uint32_t)who);
+            counts[who] = (int)dice(4);
+            for (int i = 0; i <= counts[who]; i++) {
+                describe(&flow, &outlets[i], (uint32_t)who);
+                outlets[i].fd = scene->fd;
+                outlets[i].to = scene->at[(who + 1 + i) % DEVICES];
+            }
             flow.top = flow.arrivals_top = atomic_load(&scene->sequences[who]);
             flow.picture = (uint8_t)dice(2);
-            flow.fd = scene->fd;
-            flow.to = scene->at[(who + 1) % DEVICES];
-            flows[who] = media_install(scene->loop, paths[who], &flow);
+            flows[who] = media_install(scene->loop, paths[who], &flow, outlets, counts[who]);
             scene->installed += flows[who] >= 0;
         } else if (dice(40) == 0) {
-            expect(media_recall(scene->loop, flows[who], &flow, ring) == 0, "a flow is gone");
-            scene->forwarded += flow.sent_packets;
+            expect(media_recall(scene->loop, flows[who], &flow, outlets, ring) == 0, "a flow is gone");
+            for (int i = 0; i < counts[who]; i++)
+                scene->forwarded += outlets[i].sent_packets;
             flows[who] = -1;
             if (dice(4) == 0) {
                 media_displace(scene->loop, paths[who]);
                 paths[who] = -1;
             }
         } else {
-            expect(media_read(scene->loop, flows[who], &flow) == 0, "a flow is gone");
+            expect(media_recall(scene->loop, flows[who], &flow, outlets, NULL) == 0, "a flow is gone");
             scene->kept += media_kept(scene->loop, flows[who], flow.top, &one) == 0;
+            while (!flow.picture && media_drain(scene->loop, flows[who], (int)dice(20), &one) == 0)
+                scene->drained++;
         }
+        if (pushed[who] < 0) {
+            describe(&flow, outlets, 0);
+            outlets[0].fd = scene->fd;
+            outlets[0].to = scene->at[who];
+            pushed[who] = media_install(scene->loop, -1, &flow, outlets, 1);
+        } else if (dice(40) == 0) {
+            expect(media_recall(scene->loop, pushed[who], &flow, outlets, ring) == 0, "a listener is gone");
+            pushed[who] = -1;
+        }
+        if (dice(20) == 0) /* more would leave no time to take what comes, and all would wait behind it */
+            media_push(scene->loop, dice(2) ? pushed : flows, DEVICES, buffer, (int)dice(PACKET), 960);
         media_protect(NULL, packet, &size);
     }
     for (int i = 0; i < DEVICES; i++)
-        if (flows[i] >= 0 && media_recall(scene->loop, flows[i], &flow, ring) == 0)
-            scene->forwarded += flow.sent_packets;
+        if (flows[i] >= 0 && media_recall(scene->loop, flows[i], &flow, outlets, ring) == 0)
+            for (int each = 0; each < counts[i]; each++)
+                scene->forwarded += outlets[each].sent_packets;
+    for (int i = 0; i < DEVICES; i++)
+        media_recall(scene->loop, pushed[i], &flow, outlets, ring);
     free(ring);
     return NULL;
 }
@@ -220,7 +253,7 @@ static void together(uint64_t seed, long datagrams)
     uint8_t packet[PACKET];
     pthread_t changing;
     scene.fd = bound(&port);
-    scene.loop = media_open(wake);
+    scene.loop = media_open(wake, scene.levels);
     expect(scene.loop != NULL && media_add_socket(scene.loop, scene.fd, 0) == 0, "no loop");
     for (int i = 0; i <= DEVICES; i++) {
         struct sockaddr_storage at = {0};
@@ -247,8 +280,8 @@ static void together(uint64_t seed, long datagrams)
         close(devices[i]);
     close(scene.fd);
     close(wake);
-    printf("%ld datagrams, %ld flows, %lu sent on, %ld taken, %ld kept\n", datagrams,
-           scene.installed, (unsigned long)scene.forwarded, scene.taken, scene.kept);
+    printf("%ld datagrams, %ld flows, %lu sent on, %ld taken, %ld kept, %ld drained\n", datagrams,
+           scene.installed, (unsigned long)scene.forwarded, scene.taken, scene.kept, scene.drained);
     expect(datagrams < 1000 || (scene.forwarded > 0 && scene.taken > 0), "the loop did nothing");
 }
 

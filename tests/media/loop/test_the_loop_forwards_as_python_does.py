@@ -94,21 +94,22 @@ class Pair:
 
     def loop(self, library: Library, packet: bytes, now: float) -> bool:
         """Let the loop handle it, if it may; whether it did."""
-        flow = library.ffi.new("struct media_flow *")
-        pts = self.sender.lend(self.stream, flow)
+        flow, outlet = library.ffi.new("struct media_flow *"), library.ffi.new("struct media_outlet *")
+        pts = self.sender.lend(self.stream, outlet)
         if pts is None:
             return False
         if not self.stream.lend(flow):
             return False
-        forwarder._mark_kinds(flow, self.stream, pts)
+        forwarder._mark_kinds(flow, self.inlet, self.inlet.formats.intersection(pts))
         size, view = len(packet), self.buffer.view
         view[:size] = packet
         if not library.lib.media_knows(flow, library.ffi.cast("uint8_t *", self.buffer.c), size):
             return False
         data = library.ffi.cast("uint8_t *", self.buffer.c)
-        size = library.lib.media_rewrite(flow, data, size, len(view), now)
+        size = library.lib.media_arrive(flow, data, size, now, library.ffi.new("uint8_t *"))
+        size = library.lib.media_depart(outlet, data, size, len(view), now)
         self.stream.restore(flow)
-        self.sender.restore(flow)
+        self.sender.restore(outlet)
         if size:
             self.wire.send(view[:size])
         return True
@@ -252,3 +253,73 @@ def test_a_steady_stream_is_the_loops_once_it_has_begun(native: Library, way: Wa
     assert handled == list(range(handled[0], 101)) and handled[0] <= 10
     assert len(pair.wire.sent) == 100
     assert all(sent.endswith(b"picture" if way.video else b"sound") for sent in pair.wire.sent)
+
+
+@given(
+    mid=st.sampled_from([None, "0", "sound"]),
+    sent=st.lists(
+        st.tuples(st.binary(max_size=1600), st.sampled_from([0.02] * 8 + [0.9, 1.1, 40.0])),
+        min_size=1, max_size=30,
+    ),
+)  # fmt: skip
+def test_pushed_payloads_become_the_same_packets(
+    native: Library, mid: str | None, sent: list[tuple[bytes, float]]
+) -> None:
+    way = Way(False, 0, {}, {MID: 3}, mid, False)
+    with pytest.MonkeyPatch.context() as patch:
+        now = [1000.0]
+        patch.setattr("calling.media.rtp.sender.monotonic", lambda: now[0])
+        one, other, feeder = Pair(way, 0), Pair(way, 0), object()
+        for place, (payload, pause) in enumerate([(b"begin", 0.02), *sent]):
+            now[0] += pause
+            one.sender.push(feeder, payload, OPUS, 960)
+            outlet = native.ffi.new("struct media_outlet *")
+            if place == 0 or not other.sender.lend_pushes(OPUS, outlet):
+                assert place == 0
+                other.sender.push(feeder, payload, OPUS, 960)
+                continue
+            data, view = native.ffi.cast("uint8_t *", other.buffer.c), other.buffer.view
+            into = native.ffi.from_buffer("uint8_t[]", payload)
+            size = native.lib.media_make(outlet, data, len(view), into, len(payload), 960, now[0])
+            other.sender.restore(outlet)
+            other.wire.send(view[:size])
+            assert other.wire.sent == one.wire.sent
+            assert (
+                other.numbers() == one.numbers() and other.sender._next_ts == one.sender._next_ts & 0xFFFFFFFF
+            )
+
+
+class Room:
+    """A tap that takes its packets later."""
+
+    def __init__(self) -> None:
+        self.rests: set[Any] = set()
+        self.wants, self.takes_later = 3, True
+        self.levels: list[int | None] = []
+
+    def packet(self, *packet: Any) -> None:
+        self.levels.append(packet[-1])
+
+    def kept(self, *packet: Any) -> None:
+        raise AssertionError("nothing is kept here")
+
+
+@given(loud=st.lists(st.integers(0, 127), min_size=1, max_size=20), number=st.integers(1, 14))
+def test_the_loudest_level_is_noted(native: Library, loud: list[int], number: int) -> None:
+    pair, room = Pair(Way(False, 0, {AUDIO_LEVEL: number}, {}, None, False), 1), Room()
+    pair.sender.attach_source(None)
+    pair.inlet.tap(room, later=room)
+    flow, level = native.ffi.new("struct media_flow *"), native.ffi.new("uint8_t *", 255)
+    assert pair.inlet.only_relays and pair.stream.lend(flow)
+    forwarder._mark_kinds(flow, pair.inlet, pair.inlet.formats)
+    for at, value in enumerate(loud, 1):
+        head = b"\x90" + receiver.FIELDS.pack(OPUS, at, 960 * at, SSRC)
+        packet = head + bytes((0xBE, 0xDE, 0, 1, number << 4, 0x80 | value, 0, 0)) + b"sound"
+        pair.buffer.view[: len(packet)] = packet
+        data = native.ffi.cast("uint8_t *", pair.buffer.c)
+        assert native.lib.media_knows(flow, data, len(packet))
+        assert native.lib.media_arrive(flow, data, len(packet), 1.0, level) == len(packet)
+        assert level[0] == min(loud[:at])
+        pair.python(packet)
+    assert room.levels == loud
+    assert not native.lib.media_knows(flow, data, 13), "who tells no level any more is heard to know it"

@@ -61,6 +61,12 @@ class Party:
                 self.began_at = now
             self.loud_at = now
 
+    def lent(self, feeder: object) -> None:
+        """Each payload comes to `push`."""
+
+    def offer(self, feeder: object, codec: Codec) -> None:
+        """Nothing may be taken over."""
+
     def next_picture(self) -> int:
         return 0
 

@@ -10,7 +10,7 @@
 
 enum { PLAIN = 1, REDUNDANT = 2, CARRIED = 4 }; /* media_flow.kinds */
 
-size_t media_flow_bytes(void) { return sizeof(struct media_flow); }
+size_t media_bytes(void) { return sizeof(struct media_flow) + sizeof(struct media_outlet); }
 
 /* By the header alone, which SRTP leaves readable: whether the packet is of the plain kind. */
 int media_knows(struct media_flow *flow, uint8_t *packet, int size)
@@ -20,6 +20,8 @@ int media_knows(struct media_flow *flow, uint8_t *packet, int size)
     uint8_t kind = flow->kinds[packet[1] & 0x7F];
     uint16_t sequence = (uint16_t)read16(packet + 2);
     if (kind == 0 || (uint16_t)(sequence - flow->top) >= AHEAD)
+        return 0;
+    if (flow->level_id && !find_extension(packet, size, flow->level_id))
         return 0;
     if (flow->picture) /* a gap is to be asked for */
         return (uint16_t)(sequence - flow->top) == 1 && size <= (int)sizeof ((struct media_kept *)0)->data;
@@ -66,45 +68,79 @@ static int unwrap(struct media_flow *flow, uint8_t *packet, int size, uint16_t s
     return at + size - first;
 }
 
-/* An authentic packet that the flow knows, in `room` bytes: count it and make it one of the listener's.
-   Its size then; 0: nothing is to be sent. */
-int media_rewrite(struct media_flow *flow, uint8_t *packet, int size, int room, double now)
+/* An authentic packet that the flow knows: count it, make `level` its own if that is louder, and leave its own
+   sound. Its size then; 0: there is nothing in it. */
+int media_arrive(struct media_flow *flow, uint8_t *packet, int size, double now, uint8_t *level)
 {
-    if (size < 12 || size > room)
+    if (size < 12)
         return 0;
     uint8_t mark = packet[1];
     uint16_t sequence = (uint16_t)read16(packet + 2);
-    uint32_t timestamp = read32(packet + 4);
-    count(flow, size, sequence, timestamp, now);
+    count(flow, size, sequence, read32(packet + 4), now);
     if (flow->kinds[mark & 0x7F] & REDUNDANT) {
         size = unwrap(flow, packet, size, sequence, &mark);
-        if (size < 12)
-            return 0;
+        packet[1] = mark;
     } else if (flow->arrivals) {
         flow->arrivals_top = sequence;
         flow->seen = flow->seen << 1 | 1;
     }
-    uint16_t number = (uint16_t)(sequence + flow->seq_off);
-    if (flow->guard) {
-        flow->guard--;
-        if ((uint16_t)(number - flow->switch_sequence) >= 0x8000)
-            return 0;
-    }
-    uint32_t stamp = timestamp + flow->ts_off;
-    packet[1] = (uint8_t)(flow->pts[mark & 0x7F] | (mark & 0x80));
+    if (size < 12)
+        return 0;
+    int at = flow->level_id ? find_extension(packet, size, flow->level_id) : 0;
+    if (at > 0 && (packet[at] & 0x7F) < *level)
+        *level = packet[at] & 0x7F;
+    return size;
+}
+
+/* The last steps of a packet of the outlet's own; its size. */
+static int finish(struct media_outlet *outlet, uint8_t *packet, int size, int room, uint16_t number, uint32_t stamp,
+                  double now)
+{
     write16(packet + 2, number);
     write32(packet + 4, stamp);
-    write32(packet + 8, flow->out_ssrc);
-    if (flow->renumbers && packet[0] & 0x10)
-        renumber_extensions(packet, size, flow->extensions);
-    if (flow->mid_size && size < ROOM)
-        size = add_extension(packet, size, room, flow->mid, flow->mid_size);
-    flow->sent_packets++;
-    flow->sent_octets += (uint64_t)size;
-    if ((uint16_t)(number - flow->out_seq) < 0x8000) {
-        flow->out_seq = number;
-        flow->out_ts = stamp;
-        flow->sent_at = now;
+    write32(packet + 8, outlet->out_ssrc);
+    if (outlet->mid_size && size < ROOM)
+        size = add_extension(packet, size, room, outlet->mid, outlet->mid_size);
+    outlet->sent_packets++;
+    outlet->sent_octets += (uint64_t)size;
+    if ((uint16_t)(number - outlet->out_seq) < 0x8000) {
+        outlet->out_seq = number;
+        outlet->out_ts = stamp;
+        outlet->sent_at = now;
     }
     return size;
+}
+
+/* A packet of the source, in `room` bytes: make it one of the listener's. Its size then; 0: it is not sent. */
+int media_depart(struct media_outlet *outlet, uint8_t *packet, int size, int room, double now)
+{
+    if (size < 12 || size > room)
+        return 0;
+    uint16_t number = (uint16_t)(read16(packet + 2) + outlet->seq_off);
+    if (outlet->guard) {
+        outlet->guard--;
+        if ((uint16_t)(number - outlet->switch_sequence) >= 0x8000)
+            return 0;
+    }
+    packet[1] = (uint8_t)(outlet->pts[packet[1] & 0x7F] | (packet[1] & 0x80));
+    if (outlet->renumbers && packet[0] & 0x10)
+        renumber_extensions(packet, size, outlet->extensions);
+    return finish(outlet, packet, size, room, number, read32(packet + 4) + outlet->ts_off, now);
+}
+
+/* RtpSender.push: a packet of a payload, in `room` bytes; its size, 0: it has no room. */
+int media_make(struct media_outlet *outlet, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now)
+{
+    if (size < 0 || 12 + size > room)
+        return 0;
+    packet[0] = 0x80, packet[1] = outlet->push_pt;
+    if (now - outlet->sent_at > 1.0) { /* a pause: its time is not sent after */
+        double ahead = (now - outlet->sent_at) * outlet->push_clock;
+        outlet->next_ts = outlet->out_ts + (uint32_t)(uint64_t)(ahead < 1 ? 1 : ahead);
+        packet[1] |= 0x80;
+    }
+    uint32_t stamp = outlet->next_ts;
+    outlet->next_ts += (uint32_t)step;
+    memcpy(packet + 12, payload, (size_t)size);
+    return finish(outlet, packet, 12 + size, room, (uint16_t)(outlet->out_seq + 1), stamp, now);
 }

@@ -21,33 +21,22 @@ void media_use_srtp(void *rtp_out, void *rtp_in, void *rtcp_out, void *rtcp_in)
     guard_leave();
 }
 
-static int guarded(srtp_function one, void *session, void *packet, int *length)
-{
-    guard_enter();
-    int result = one(session, packet, length);
-    guard_leave();
-    return result;
-}
-
 /* For Python: as libsrtp has them, under the lock. */
-int media_protect(void *session, void *packet, int *length) { return guarded(protect, session, packet, length); }
+#define GUARDED(name, one)                                  \
+    int name(void *session, void *packet, int *length)      \
+    {                                                       \
+        guard_enter();                                      \
+        int result = one(session, packet, length);          \
+        guard_leave();                                      \
+        return result;                                      \
+    }
 
-int media_unprotect(void *session, void *packet, int *length)
-{
-    return guarded(unprotect, session, packet, length);
-}
-
-int media_protect_rtcp(void *session, void *packet, int *length)
-{
-    return guarded(protect_rtcp, session, packet, length);
-}
-
-int media_unprotect_rtcp(void *session, void *packet, int *length)
-{
-    return guarded(unprotect_rtcp, session, packet, length);
-}
+GUARDED(media_protect, protect)
+GUARDED(media_unprotect, unprotect)
+GUARDED(media_protect_rtcp, protect_rtcp)
+GUARDED(media_unprotect_rtcp, unprotect_rtcp)
 
 /* For the loop's thread, which holds the lock. 0: it is done. */
 int srtp_open(struct media_flow *flow, uint8_t *packet, int *size) { return unprotect(flow->rx, packet, size); }
 
-int srtp_close(struct media_flow *flow, uint8_t *packet, int *size) { return protect(flow->tx, packet, size); }
+int srtp_close(struct media_outlet *outlet, uint8_t *packet, int *size) { return protect(outlet->tx, packet, size); }

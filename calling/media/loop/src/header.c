@@ -66,9 +66,12 @@ void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers)
     }
 }
 
-/* Whether a packet has an element of that number whose data fit. */
-static int has_extension(const uint8_t *packet, int at, int size, int number)
+/* Where the data of the element of that number begin, 0 where there is none whose data fit. */
+int find_extension(const uint8_t *packet, int size, int number)
 {
+    int at = 12 + 4 * (packet[0] & 15);
+    if (!(packet[0] & 0x10) || at + 4 > size || !is_one_byte(packet, at))
+        return 0;
     int end = block_end(packet, at, size);
     at += 4;
     while (at < end) {
@@ -80,7 +83,7 @@ static int has_extension(const uint8_t *packet, int at, int size, int number)
         if (head >> 4 == 15)
             return 0;
         if (head >> 4 == number)
-            return at + 2 + (head & 15) <= end;
+            return at + 2 + (head & 15) <= end ? at + 1 : 0;
         at += 2 + (head & 15);
     }
     return 0;
@@ -103,7 +106,7 @@ int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, i
         return size + 4 + length;
     }
     int end = payload_offset(packet, size);
-    if (end < 0 || !is_one_byte(packet, at) || has_extension(packet, at, size, element[0] >> 4))
+    if (end < 0 || !is_one_byte(packet, at) || find_extension(packet, size, element[0] >> 4))
         return size;
     memmove(packet + end + length, packet + end, (size_t)(size - end));
     memcpy(packet + end, element, (size_t)length);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -23,96 +22,50 @@ struct batch {
     _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
 };
 
-/* What is to be sent: an fd for each message of a batch. */
-struct outgoing {
-    struct mmsghdr heads[BATCH];
-    struct iovec parts[BATCH];
-    struct sockaddr_storage names[BATCH];
-    struct media_flow *flows[BATCH];
-    int count;
-};
-
-struct scratch {
-    struct batch batch;
-    struct outgoing out;
-};
-
-static double monotonic(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int is_rtp(const uint8_t *data, int size)
 {
     return size > 12 && data[0] > 127 && data[0] < 192 && !(data[1] > 191 && data[1] < 224);
 }
 
-/* Send in as few calls as there are changes of the socket. One that the kernel does not take is lost, and counted. */
-static void flush(struct outgoing *out)
-{
-    int at = 0;
-    while (at < out->count) {
-        int fd = out->flows[at]->fd, end = at + 1;
-        while (end < out->count && out->flows[end]->fd == fd)
-            end++;
-        int sent = sendmmsg(fd, out->heads + at, (unsigned)(end - at), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent <= 0) {
-            out->flows[at]->unsent++;
-            sent = 1;
-        }
-        at += sent;
-    }
-    out->count = 0;
-}
-
 /* Forward a datagram, or say 0: it is Python's. */
-static int forwarded(struct media_loop *loop, struct path *path, uint8_t *data, int size, double now,
-                     struct outgoing *out)
+static int forwarded(struct media_loop *loop, struct path *path, uint8_t *data, int size, double now)
 {
     if (path->barrier > loop->inbox.done)
         return 0;
     struct installed *installed = path_flow(path, read32(data + 8));
     if (installed == NULL || !media_knows(&installed->flow, data, size))
         return 0;
-    struct media_flow *flow = &installed->flow;
-    if (srtp_open(flow, data, &size) != 0) {
-        flow->refused++;
+    if (srtp_open(&installed->flow, data, &size) != 0) {
+        installed->flow.refused++;
         return 1;
     }
-    if (installed->ring != NULL)
-        ring_keep(installed->ring, data, size);
-    size = media_rewrite(flow, data, size, PACKET + TAIL - 32, now);
-    if (size == 0 || srtp_close(flow, data, &size) != 0)
-        return 1;
-    struct msghdr *head = &out->heads[out->count].msg_hdr;
-    out->parts[out->count] = (struct iovec){data, (size_t)size};
-    memset(head, 0, sizeof *head);
-    head->msg_iov = &out->parts[out->count];
-    head->msg_iovlen = 1;
-    head->msg_name = &out->names[out->count];
-    head->msg_namelen = address_to(&flow->to, &out->names[out->count]);
-    out->flows[out->count++] = flow;
+    size = media_arrive(&installed->flow, data, size, now, &loop->levels[installed->number]);
+    if (size > 0) {
+        ring_keep(installed, data, size);
+        forward(loop->out, installed, data, size, now);
+    }
     return 1;
 }
 
+static struct batch *batch_open(void)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+    for (int i = 0; batch != NULL && i < BATCH; i++) {
+        batch->parts[i] = (struct iovec){batch->data[i], PACKET};
+        batch->heads[i].msg_hdr = (struct msghdr){.msg_name = &batch->names[i], .msg_namelen = sizeof batch->names[i],
+                                                  .msg_iov = &batch->parts[i], .msg_iovlen = 1};
+    }
+    return batch;
+}
+
 /* One batch of one socket. */
-static void serve(struct media_loop *loop, struct socket_entry *entry, struct batch *batch, struct outgoing *out)
+static void serve(struct media_loop *loop, struct socket_entry *entry, struct batch *batch)
 {
     guard_enter();
     int share = WAITING / loop->socket_count - entry->waiting, most = share < BATCH ? share : BATCH;
     guard_leave();
     if (most <= 0)
         return;
-    for (int i = 0; i < most; i++) {
-        batch->parts[i] = (struct iovec){batch->data[i], PACKET};
-        memset(&batch->heads[i].msg_hdr, 0, sizeof batch->heads[i].msg_hdr);
-        batch->heads[i].msg_hdr.msg_iov = &batch->parts[i];
-        batch->heads[i].msg_hdr.msg_iovlen = 1;
-        batch->heads[i].msg_hdr.msg_name = &batch->names[i];
-        batch->heads[i].msg_hdr.msg_namelen = sizeof batch->names[i];
-    }
     int count = recvmmsg(entry->fd, batch->heads, (unsigned)most, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return; /* the kernel tells of what one far end refused; the others are not concerned */
@@ -122,15 +75,16 @@ static void serve(struct media_loop *loop, struct socket_entry *entry, struct ba
         uint8_t *data = batch->data[i];
         int size = (int)batch->heads[i].msg_len;
         struct media_address from;
+        batch->heads[i].msg_hdr.msg_namelen = sizeof batch->names[i]; /* the kernel has written there */
         if (size == 0 || address_of(&batch->names[i], &from) != 0)
             continue;
         struct path *path = is_rtp(data, size) ? path_at(loop, entry->place, &from) : NULL;
-        if (path != NULL && forwarded(loop, path, data, size, now, out))
+        if (path != NULL && forwarded(loop, path, data, size, now))
             continue;
         if (inbox_push(&loop->inbox, entry, &from, data, size) == 0 && path != NULL)
             path->barrier = loop->inbox.pushed;
     }
-    flush(out);
+    flush(loop->out);
     guard_leave();
 }
 
@@ -164,7 +118,7 @@ static void *run(void *argument)
             if (events[i].data.ptr == NULL)
                 stopping = 1;
             else
-                serve(loop, events[i].data.ptr, &loop->scratch->batch, &loop->scratch->out);
+                serve(loop, events[i].data.ptr, loop->batch);
         }
         paused = arrange(loop);
     }
@@ -175,22 +129,24 @@ static void discard(struct media_loop *loop)
 {
     close(loop->poll), close(loop->stop);
     inbox_close(&loop->inbox);
-    free(loop->scratch);
+    free(loop->batch), free(loop->out);
     free(loop);
 }
 
 /* A loop with its thread, without a socket yet; NULL: the system has no room. wake: an eventfd that is written
-   to where datagrams wait for Python. */
-struct media_loop *media_open(int wake)
+   to where datagrams wait for Python; levels: PATHS bytes that stay. */
+struct media_loop *media_open(int wake, uint8_t *levels)
 {
     struct media_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
+    loop->levels = levels;
     loop->poll = epoll_create1(EPOLL_CLOEXEC);
     loop->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->scratch = calloc(1, sizeof *loop->scratch);
+    loop->batch = batch_open();
+    loop->out = outgoing_open();
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    int fine = loop->poll >= 0 && loop->stop >= 0 && loop->scratch != NULL && inbox_open(&loop->inbox, wake) == 0
+    int fine = loop->poll >= 0 && loop->stop >= 0 && loop->batch != NULL && loop->out != NULL && inbox_open(&loop->inbox, wake) == 0
         && epoll_ctl(loop->poll, EPOLL_CTL_ADD, loop->stop, &event) == 0;
     if (fine) { /* signals are the main thread's */
         sigset_t every, before;

@@ -17,12 +17,16 @@
 #define STREAMS 4        /* forwarded streams of one path */
 #define BUCKETS 4096     /* a power of two */
 #define WAITING 2048     /* datagrams that wait for Python */
+#define OUTLETS 64       /* listeners of one stream */
 #define RING 256         /* packets of a picture that are kept, as in rtp/receiver.py */
+#define HEARD 16         /* packets of sound that are kept for a room; both are powers of two */
 
-/* A flow and, for pictures, its last packets. */
+/* A flow, its listeners and its last packets. path: -1 where Python pushes what is sent. */
 struct installed {
     struct media_flow flow;
+    struct media_outlet *outlets;
     struct media_kept *ring;
+    int count, kept;            /* outlets; packets that the ring holds */
     int path, place, number;    /* its path, its place there, its place in the loop */
 };
 
@@ -62,31 +66,33 @@ struct media_loop {
     int poll, stop;
     struct socket_entry sockets[SOCKETS];
     int socket_count;
-    struct scratch *scratch;    /* the thread's */
+    struct batch *batch;        /* the thread's */
+    struct outgoing *out;       /* its user holds the lock */
     struct inbox inbox;
     struct path *paths[PATHS], *buckets[BUCKETS];
     struct installed *flows[PATHS];
+    uint8_t *levels;            /* Python's; of each flow the loudest (0) since Python wrote 255 there */
 };
 
 /* guard.c */
 void guard_enter(void);
 void guard_leave(void);
 int srtp_open(struct media_flow *flow, uint8_t *packet, int *size);
-int srtp_close(struct media_flow *flow, uint8_t *packet, int *size);
+int srtp_close(struct media_outlet *outlet, uint8_t *packet, int *size);
 
 /* address.c */
 int address_of(const struct sockaddr_storage *from, struct media_address *at);
-socklen_t address_to(const struct media_address *at, struct sockaddr_storage *to);
-int address_same(const struct media_address *one, const struct media_address *other);
 uint32_t address_hash(const struct media_address *at, int place);
 
 /* paths.c */
 struct path *path_at(struct media_loop *loop, int place, const struct media_address *at);
 struct installed *path_flow(struct path *path, uint32_t ssrc);
+struct installed *flow_at(struct media_loop *loop, int number);
 
 /* ring.c */
 int ring_open(struct installed *installed);
-void ring_keep(struct media_kept *ring, const uint8_t *packet, int size);
+int ring_drain(struct installed *installed, int most, struct media_kept *into);
+void ring_keep(struct installed *installed, const uint8_t *packet, int size);
 
 /* inbox.c */
 int inbox_open(struct inbox *inbox, int wake);
@@ -94,11 +100,18 @@ void inbox_close(struct inbox *inbox);
 int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_address *from,
                const uint8_t *data, int size);
 
+/* outgoing.c */
+struct outgoing *outgoing_open(void);
+void forward(struct outgoing *out, struct installed *installed, uint8_t *data, int size, double now);
+void flush(struct outgoing *out);
+double monotonic(void);
+
 /* header.c */
 int payload_offset(const uint8_t *packet, int size);
 int payload_end(const uint8_t *packet, int size);
 void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers);
 int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, int length);
+int find_extension(const uint8_t *packet, int size, int number);
 int red_primary(const uint8_t *packet, int at, int end, int *first);
 
 static inline uint32_t read16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }

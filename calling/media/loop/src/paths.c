@@ -7,7 +7,7 @@
 struct path *path_at(struct media_loop *loop, int place, const struct media_address *at)
 {
     struct path *path = loop->buckets[address_hash(at, place) & (BUCKETS - 1)];
-    while (path != NULL && (path->place != place || !address_same(&path->at, at)))
+    while (path != NULL && (path->place != place || memcmp(path->at.bytes, at->bytes, sizeof at->bytes) != 0))
         path = path->next;
     return path;
 }
@@ -46,11 +46,18 @@ int media_place(struct media_loop *loop, int place, struct media_address *at)
     return number;
 }
 
+static void discard(struct installed *flow)
+{
+    free(flow->ring), free(flow->outlets);
+    free(flow);
+}
+
 static void end(struct media_loop *loop, struct installed *flow)
 {
-    loop->paths[flow->path]->flows[flow->place] = loop->flows[flow->number] = NULL;
-    free(flow->ring);
-    free(flow);
+    if (flow->path >= 0)
+        loop->paths[flow->path]->flows[flow->place] = NULL;
+    loop->flows[flow->number] = NULL;
+    discard(flow);
 }
 
 /* Nobody is at its address any more, and nothing of it is forwarded. */
@@ -72,64 +79,87 @@ void media_displace(struct media_loop *loop, int number)
     guard_leave();
 }
 
-/* Forward a stream from now on; its number, or -1: no room, or the path has that SSRC already. */
-int media_install(struct media_loop *loop, int path_number, struct media_flow *flow)
+/* A flow with its memory, without a place yet; NULL: there is none, or it may not be so. */
+static struct installed *made(const struct media_flow *flow, const struct media_outlet *outlets, int count)
+{
+    struct installed *made = count >= 0 && count <= OUTLETS ? calloc(1, sizeof *made) : NULL;
+    if (made == NULL)
+        return NULL;
+    made->flow = *flow;
+    made->flow.drained = flow->top;
+    made->count = count;
+    made->outlets = calloc((size_t)count + 1, sizeof *outlets);
+    int fine = made->outlets != NULL && ring_open(made) == 0;
+    for (int i = 0; fine && i < count; i++) {
+        made->outlets[i] = outlets[i];
+        fine = outlets[i].mid_size <= sizeof outlets[i].mid;
+    }
+    if (!fine)
+        discard(made);
+    return fine ? made : NULL;
+}
+
+/* Forward a stream to its listeners from now on, or (path -1) let one listener get what is pushed; the flow's
+   number, or -1: no room, or the path has that SSRC already. */
+int media_install(struct media_loop *loop, int path_number, struct media_flow *flow, struct media_outlet *outlets, int count)
 {
     int number = 0, room = 0;
     guard_enter();
     struct path *path = path_number >= 0 && path_number < PATHS ? loop->paths[path_number] : NULL;
-    struct installed *made = NULL;
-    if (path != NULL && path_flow(path, flow->ssrc) == NULL && flow->mid_size <= sizeof flow->mid) {
-        while (room < STREAMS && path->flows[room] != NULL)
-            room++;
-        while (number < PATHS && loop->flows[number] != NULL)
-            number++;
-        made = room < STREAMS && number < PATHS ? calloc(1, sizeof *made) : NULL;
-    }
-    if (made != NULL && flow->picture && ring_open(made) != 0) {
-        free(made);
-        made = NULL;
-    }
-    if (made != NULL) {
-        made->flow = *flow;
-        made->path = path_number, made->place = room, made->number = number;
-        path->flows[room] = loop->flows[number] = made;
+    int fine = path != NULL ? path_flow(path, flow->ssrc) == NULL : path_number == -1 && count == 1;
+    while (path != NULL && room < STREAMS && path->flows[room] != NULL)
+        room++;
+    while (number < PATHS && loop->flows[number] != NULL)
+        number++;
+    struct installed *one = fine && room < STREAMS && number < PATHS ? made(flow, outlets, count) : NULL;
+    if (one != NULL) {
+        one->path = path_number, one->place = room, one->number = number;
+        loop->flows[number] = one;
+        loop->levels[number] = 255;
+        if (path != NULL)
+            path->flows[room] = one;
     }
     guard_leave();
-    return made != NULL ? number : -1;
+    return one != NULL ? number : -1;
 }
 
-static struct installed *flow_at(struct media_loop *loop, int number)
+struct installed *flow_at(struct media_loop *loop, int number)
 {
     return number >= 0 && number < PATHS ? loop->flows[number] : NULL;
 }
 
-/* The numbers of a flow as they are now; -1: there is none. Counts of refused and unsent begin anew. */
-int media_read(struct media_loop *loop, int number, struct media_flow *into)
+/* The numbers of a flow and of its outlets as they are now; what it counts of refused and unsent begins anew.
+   ring: what was kept goes there, and all is Python's again; NULL: it goes on. -1: there is no such flow. */
+int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_outlet *outlets,
+                 struct media_kept *ring)
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
+    for (int i = 0; found != NULL && i < found->count; i++) {
+        outlets[i] = found->outlets[i];
+        found->outlets[i].unsent = 0;
+    }
     if (found != NULL) {
-        *into = found->flow;
-        found->flow.refused = found->flow.unsent = 0;
+        *flow = found->flow;
+        found->flow.refused = 0;
+    }
+    if (found != NULL && ring != NULL) {
+        if (found->kept > 0)
+            memcpy(ring, found->ring, (size_t)found->kept * sizeof *ring);
+        end(loop, found);
     }
     guard_leave();
     return found != NULL ? 0 : -1;
 }
 
-/* The same, and the stream is Python's again. ring: what was kept of a picture goes there. */
-int media_recall(struct media_loop *loop, int number, struct media_flow *into, struct media_kept *ring)
+/* The next packet of a flow that was kept and not taken yet, of the `most` last ones; -1: there is none. */
+int media_drain(struct media_loop *loop, int number, int most, struct media_kept *into)
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    if (found != NULL) {
-        *into = found->flow;
-        if (found->ring != NULL)
-            memcpy(ring, found->ring, RING * sizeof *ring);
-        end(loop, found);
-    }
+    int fine = found != NULL && found->kept > 0 && ring_drain(found, most, into) == 0;
     guard_leave();
-    return found != NULL ? 0 : -1;
+    return fine ? 0 : -1;
 }
 
 /* A packet that is in the ring of a flow; -1: it is not. */
@@ -138,8 +168,8 @@ int media_kept(struct media_loop *loop, int number, int sequence, struct media_k
     int fine = 0;
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    if (found != NULL && found->ring != NULL) {
-        *into = found->ring[sequence & (RING - 1)];
+    if (found != NULL && found->kept > 0) {
+        *into = found->ring[sequence & (found->kept - 1)];
         fine = into->size > 0 && into->sequence == sequence;
     }
     guard_leave();
