@@ -17,7 +17,7 @@ FAR = "+15551234567"
 
 
 @pytest.fixture(autouse=True)
-def impatient(settings: Any) -> None:
+def many_dials(settings: Any) -> None:
     settings.CALLWRIGHT_DIALS_PER_SECOND = 100_000
 
 
