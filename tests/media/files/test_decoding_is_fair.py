@@ -215,10 +215,17 @@ async def test_who_gives_up_waiting_leaves_the_line() -> None:
 
 @pytest.fixture
 def long_file(tmp_path: Path) -> Path:
-    """Five minutes: seconds of work for the decoder."""
+    """Five minutes: more than a second of work for the decoder."""
     path = tmp_path / "long.mp3"
     path.write_bytes(media("mp3", 20) * 15)
     return path
+
+
+async def begun(directory: Path) -> None:
+    """A decoder is at work there."""
+    async with asyncio.timeout(20):
+        while not any(draft.stat().st_size for draft in directory.glob(".draft-*")):
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -240,7 +247,7 @@ async def test_a_short_file_is_ready_before_the_long_ones_of_another(
         done.append(name)
 
     evils = [asyncio.create_task(one(f"evil{n}", long_file, EVIL)) for n in range(2)]
-    await asyncio.sleep(1.0)
+    await begun(tmp_path)
     await one("alice", short, ALICE)
     assert done[0] == "alice", done
     await asyncio.gather(*evils)  # stopped and gone on with, they are whole
@@ -262,7 +269,7 @@ async def test_a_stopped_process_ends_with_its_task(
 
     monkeypatch.setattr(prepare_module, "_tell", noted)
     evil = asyncio.create_task(prepare(long_file, tmp_path / "evil.cwp", asker=EVIL))
-    await asyncio.sleep(1.0)
+    await begun(tmp_path)
     turn = asyncio.create_task(of_this_loop().begin(ALICE))
     await turn
     evil.cancel()
