@@ -153,7 +153,7 @@ def test_the_receiver_of_webhooks(running: Instance) -> None:
 
 def test_the_program_of_the_quick_start(running: Instance, phone: Phones) -> None:
     (block,) = [each for each in BLOCKS if each.page == "docs/quick-start.md" and each.language == "python"]
-    phone("alice")
+    alice = phone("alice")
     ran = subprocess.run(
         [sys.executable, "-c", block.text],
         env={**os.environ, "URL": running.url, "AUTH": f"{running.project_id}:{running.api_token}"},
@@ -163,7 +163,8 @@ def test_the_program_of_the_quick_start(running: Instance, phone: Phones) -> Non
         check=False,
     )
     said = [line.strip() for line in ran.stdout.splitlines()]
-    assert said[-2:] == ["answered", "ended hangup normal"], ran.stdout + ran.stderr
+    told = [(each["type"], each.get("message")) for each in alice.phone.heard]
+    assert said[-2:] == ["answered", "ended hangup normal"], (ran.stdout + ran.stderr, told)
 
 
 def listens(port: int) -> bool:

@@ -274,7 +274,7 @@ def test_a_call_of_a_back_end_is_from_the_api_or_the_name_it_gave(softphone):
     ring(softphone, from_name="", **{"from": ""})
     softphone.get_by_role("dialog", name="Unknown caller").wait_for()
     softphone.get_by_role("button", name="Answer", exact=True).click()
-    card = softphone.get_by_role("article", name="Call with API")
+    card = softphone.get_by_role("article", name="Call with Unknown caller")
     card.get_by_text("Incoming call for /private/alice").wait_for()
     card.get_by_role("button", name="Hang up").click()
     ring(softphone, "in-2", from_name="Parcel service", **{"from": ""})
