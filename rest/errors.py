@@ -307,7 +307,8 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: a form of ours that was sent from elsewhere, or by a program."""
-    return _page(request, Forbidden(message="This form came without its token: load the page again."))
+    words = "This form has expired or came from another site: load the page again."
+    return _page(request, Forbidden(message=words))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -122,7 +122,7 @@ DETAILS: Final = {
     "room": gettext_noop("room"),
     "reason": gettext_noop("reason"),
     "rows": gettext_noop("rows"),
-    "scopes": gettext_noop("may"),
+    "scopes": gettext_noop("scopes"),
     "size": gettext_noop("size"),
     "duration": gettext_noop("length"),
     "text": gettext_noop("text"),

@@ -22,7 +22,6 @@ WORDS = (
             gettext_noop("preparing"),
             gettext_noop("accepted"),
             gettext_noop("rejected"),
-            gettext_noop("gone"),
             gettext_noop("answered elsewhere"),
             gettext_noop("cancelled"),
             gettext_noop("new"),
@@ -93,7 +92,8 @@ WORDS = (
         "fabric": gettext_noop("SignalWire client"),
         "pstn": gettext_noop("phone number"),
         "sip": "SIP",
-        "wanted": gettext_noop("asked for"),
+        "gone": gettext_noop("went offline"),
+        "wanted": gettext_noop("requested"),
         "adjust": gettext_noop("correction"),
         "charge": gettext_noop("price of a call"),
         "reserve": gettext_noop("set aside"),
@@ -105,7 +105,7 @@ WORDS = (
         for sentence, words in (
             (
                 "answered 410 Gone",
-                gettext_noop("Its receiver answered 410 Gone: nothing is to be sent there."),
+                gettext_noop("The receiver answered 410 Gone, so nothing more is sent there."),
             ),
             ("disabled by its owner", gettext_noop("Disabled by staff.")),
             (

@@ -23,13 +23,13 @@ EVENTS: Final = {
     "call.transferred": gettext_noop("Transferred"),
     "call.transfer_failed": gettext_noop("The transfer failed"),
     "call.merged": gettext_noop("Another call was merged into it"),
-    "call.user_event": gettext_noop("A message of a program"),
-    "call.expiring": gettext_noop("Its longest duration is near"),
+    "call.user_event": gettext_noop("A message from a program"),
+    "call.expiring": gettext_noop("Its maximum duration is nearly reached"),
     "call.ended": gettext_noop("The call ended"),
     "leg.ended": gettext_noop("A party left"),
     "leg.connected": gettext_noop("Sound flows"),
     "leg.media_lost": gettext_noop("Sound or picture was lost"),
-    "leg.quality": gettext_noop("How it sounded"),
+    "leg.quality": gettext_noop("Sound quality"),
     "leg.supervising": gettext_noop("A supervisor listens"),
     "leg.supervising_ended": gettext_noop("The supervisor left"),
     "room.started": gettext_noop("The room opened"),
@@ -44,23 +44,23 @@ EVENTS: Final = {
     "alert.raised": gettext_noop("An alert was raised"),
 }
 OPERATIONS: Final = {
-    "play": gettext_noop("Sound"),
+    "play": gettext_noop("Playback"),
     "say": gettext_noop("Announcement"),
     "record": gettext_noop("Recording"),
     "collect": gettext_noop("Input of digits or speech"),
-    "stream": gettext_noop("Sound to a program"),
+    "stream": gettext_noop("Audio stream to a program"),
     "transcribe": gettext_noop("Transcript"),
-    "detect": gettext_noop("Search for an answering machine"),
+    "detect": gettext_noop("Answering machine detection"),
     "relay": gettext_noop("Conversation with a program"),
     "denoise": gettext_noop("Noise suppression"),
     "digits": gettext_noop("Digits"),
 }
 STATES: Final = {
-    "started": gettext_noop("begun"),
+    "started": gettext_noop("started"),
     "finished": gettext_noop("finished"),
     "failed": gettext_noop("failed"),
     "paused": gettext_noop("paused"),
-    "resumed": gettext_noop("goes on"),
+    "resumed": gettext_noop("resumed"),
     "partial": gettext_noop("words so far"),
     "final": gettext_noop("words"),
     "result": gettext_noop("result"),
@@ -81,4 +81,4 @@ def event_in_words(type: str) -> str:
 def operation_in_words(verb: str) -> str:
     """What was asked of the platform during a call."""
     shown = gettext(OPERATIONS[verb]) if verb in OPERATIONS else verb
-    return gettext("{operation}: asked for").format(operation=shown)
+    return gettext("{operation}: requested").format(operation=shown)

@@ -251,8 +251,8 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "token",
                 gettext_noop("Token"),
                 gettext_noop(
-                    "What a device or a back end signs in with. Whoever has it acts as its owner, so it is "
-                    "shown once. A revoked token is refused at once."
+                    "What a device or your own software signs in with. Whoever has it acts as its owner, so "
+                    "it is shown once. A revoked token is refused at once."
                 ),
                 ("scope",),
             ),
@@ -338,6 +338,16 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 ("sip-code",),
             ),
             Word(
+                "phone-call",
+                gettext_noop("Phone call"),
+                gettext_noop(
+                    "A call that goes out to a phone number, through a gateway or to a SIP address. Only "
+                    "these calls can cost money, count towards the limits of phone calls, and are refused "
+                    "while phone calls are suspended."
+                ),
+                ("gateway", "prepaid"),
+            ),
+            Word(
                 "set-aside",
                 gettext_noop("Set aside"),
                 gettext_noop(
@@ -362,9 +372,9 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "risk",
                 gettext_noop("Risk"),
                 gettext_noop(
-                    "How often a kind of number is misused for fraud: premium, shared-cost and satellite "
-                    "numbers are, and so are some prefixes. Calls to numbers above the highest permitted "
-                    "risk are refused."
+                    "How often a kind of number is misused for fraud. Low: ordinary numbers. Special: "
+                    "premium, shared-cost and satellite numbers. Fraud: prefixes known from fraud. Calls to "
+                    "numbers above the highest permitted risk are refused."
                 ),
             ),
         ),
@@ -376,8 +386,8 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "event",
                 gettext_noop("Event"),
                 gettext_noop(
-                    "Something that has happened, with a name such as call.answered and a number per call "
-                    "without gaps."
+                    "Something that has happened, with a name such as call.answered. The events of a call "
+                    "are numbered from 1, without gaps."
                 ),
             ),
             Word(
@@ -415,8 +425,9 @@ GROUPS: tuple[tuple[str, tuple[Word, ...]], ...] = (
                 "unpublished",
                 gettext_noop("Events not yet published"),
                 gettext_noop(
-                    "Events that are written and not yet in the project's log. Some for a moment is usual; "
-                    "a number that grows means that the sweep process does not run."
+                    "Events that have happened and are not yet in the project's event log, so nothing has "
+                    "sent them. A few for a moment are normal; a number that grows means that the "
+                    "background process “sweep” is not running."
                 ),
             ),
         ),

@@ -15,7 +15,7 @@ from rest.errors import Problem
 # Messages of the API about one field, as `subscribers.api` words them; DRF has its own catalogues.
 MESSAGES = (
     gettext_noop("There is no such thing here."),
-    gettext_noop("This form came without its token: load the page again."),
+    gettext_noop("This form has expired or came from another site: load the page again."),
     gettext_noop("The request cannot be understood."),
     gettext_noop("The body is larger than 256 kB."),
     gettext_noop("Something went wrong here."),
@@ -46,7 +46,7 @@ CODES = {
     "invalid_destination": gettext_noop(
         "This cannot be dialled: give an address, digits, + and a number, or sip:user@host."
     ),
-    "not_e164": gettext_noop("No numbering plan has such a number: give +, the country code and the number."),
+    "not_e164": gettext_noop("There is no such phone number: give +, the country code and the number."),
     "number_not_allowed": gettext_noop("The project's policy does not allow numbers like this one."),
     "number_not_assigned": gettext_noop("The number is not the project's: platform staff assigns numbers."),
     "country_not_allowed": gettext_noop("The project does not call that country."),

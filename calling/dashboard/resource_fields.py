@@ -61,7 +61,7 @@ SUBSCRIBER: Final = (
     Field(
         "reference",
         _("Reference"),
-        help=_("How your own systems name this person. Empty: as before."),
+        help=_("How your own systems name this person. Leave empty to keep the present one."),
         help_new=_("How your own systems name this person. Where it is empty, the email address is used."),
     ),
     Field("extension", _("Extension"), help=_("2 to 10 digits that colleagues can dial.")),
@@ -85,7 +85,7 @@ ROOM: Final = (
         choices=choices(("public", _("anyone with its address (/public/…)")),
                         ("private", _("people of this project (/private/…)"))),
     ),
-    Field("max_members", _("Most members"), "number", default="20"),
+    Field("max_members", _("Maximum members"), "number", default="20"),
     Field("video", _("Video"), "flag", default="on"),
     Field("locked", _("Locked"), "flag", _("Nobody else can join.")),
     Field("join_muted", _("Members join muted"), "flag", more=True),
@@ -93,8 +93,8 @@ ROOM: Final = (
     Field("record_on_start", _("Record from the first member on"), "flag", more=True),
     Field(
         "moderator", _("Who can mute and remove others"), "choice", more=True, default="project",
-        choices=choices(("project", _("the project's back end and staff")), ("subscribers", _("subscribers")),
-                        ("everyone", _("everyone in the room"))),
+        choices=choices(("project", _("the project's own software and staff")),
+                        ("subscribers", _("subscribers")), ("everyone", _("everyone in the room"))),
     ),
     Field("empty_timeout", _("Seconds an empty room stays open"), "number", more=True, default="0"),
     Field("join_from", _("Open from"), "moment", more=True),
@@ -106,9 +106,9 @@ NUMBER: Final = (
         "number", _("Phone number"), required=True, help=_("With + and country code, such as +15551234567."),
     ),
     Field("name", _("Name")),
-    Field("address_id", _("Calls to it ring"), "address"),
+    Field("address_id", _("Leads to"), "address"),
     Field(
-        "subscriber_id", _("Shown as caller by"), "subscriber",
+        "subscriber_id", _("Caller ID of"), "subscriber",
         help=_("This subscriber's calls to phones show this number."),
     ),
 )  # fmt: skip
@@ -127,13 +127,13 @@ GATEWAY: Final = (
     ),
     Field("username", _("User name")),
     Field(
-        "password", _("Password"), "password", _("Empty: as before."),
+        "password", _("Password"), "password", _("Leave empty to keep the present one."),
         help_new=_("What the carrier or the other telephone system gave you."),
     ),
     Field("enabled", _("Enabled"), "flag", default="on"),
     Field("caller_id", _("Number shown as caller"), help=_("Where a call has no other."), more=True),
     Field(
-        "ip_addresses", _("Calls come from"), "list",
+        "ip_addresses", _("Accepts calls from"), "list",
         _("IP addresses or networks of the carrier."), more=True,
     ),
     Field("priority", _("Priority"), "number", _("The lowest is tried first."), more=True, default="10"),
@@ -144,14 +144,17 @@ GATEWAY: Final = (
     Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
     Field("realm", _("Realm"), help=_("Only if the carrier names one. Empty: its host."), more=True),
     Field(
-        "names", _("Names it takes"), "list", _("What can be dialled there besides numbers, such as sales."),
-        more=True,
+        "names", _("Names it accepts"), "list",
+        _("What can be dialled there besides numbers, such as sales."), more=True,
     ),
     Field(
-        "number_policy", _("Numbers that calls may show"), "choice", more=True, default="own",
+        "number_policy", _("Allowed caller IDs"), "choice", more=True, default="own",
         choices=choices(("own", _("only numbers of this project")), ("any", _("any number"))),
     ),
-    Field("nat", _("Behind a NAT"), "flag", _("Sound is sent where its sound comes from."), more=True),
+    Field(
+        "nat", _("Behind a NAT"), "flag",
+        _("Sound is sent back to the address that its sound comes from."), more=True,
+    ),
     Field(
         "trust_identity", _("Trust its caller identity"), "flag",
         _("Callers are shown as it names them (P-Asserted-Identity)."), more=True,
@@ -162,14 +165,17 @@ ENDPOINT: Final = (
     Field("username", _("User name"), required=True, help=_("The phone registers with it.")),
     Field(
         "password", _("Password"), "password",
-        _("8 to 72 characters. Empty: as before."),
+        _("8 to 72 characters. Leave empty to keep the present one."),
         help_new=_("8 to 72 characters. Empty: one is made, and shown once."),
     ),
     Field(
         "subscriber_id", _("Belongs to"), "subscriber", only_new=True,
         help=_("Calls to this subscriber ring the phone. Empty: a subscriber with its user name is made."),
     ),
-    Field("send_as", _("Number shown as caller"), help=_("A number of this project, or the word random.")),
+    Field(
+        "send_as", _("Number shown as caller"),
+        help=_("A number of this project, or the word random for any of them."),
+    ),
     Field("caller_id", _("Name shown as caller"), more=True),
     Field("encryption", _("Encryption of media"), "choice", choices=ENCRYPTION, more=True, default="default"),
     Field("codecs", _("Codecs"), "list", _("Such as OPUS PCMU; empty: all."), more=True),
@@ -179,8 +185,11 @@ ENDPOINT: Final = (
                         ("block-pstn", _("reach no phone numbers")),
                         ("resource", _("all go to one destination"))),
     ),
-    Field("calling_handler_resource_id", _("That destination"), "resource", more=True),
-    Field("nat", _("Behind a NAT"), "flag", _("Sound is sent where its sound comes from."), more=True),
+    Field("calling_handler_resource_id", _("Destination of all calls from it"), "resource", more=True),
+    Field(
+        "nat", _("Behind a NAT"), "flag",
+        _("Sound is sent back to the address that its sound comes from."), more=True,
+    ),
 )  # fmt: skip
 
 SCRIPT: Final = (

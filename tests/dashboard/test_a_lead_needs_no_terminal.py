@@ -121,7 +121,7 @@ def test_ten_tasks_are_done_by_keyboard(browser, instance, receiver) -> None:
     go("Numbers and gateways")
     press(desk.get_by_role("link", name="Add a number"))
     desk.get_by_label("Phone number").fill("+12025550100")
-    desk.get_by_label("Calls to it ring").select_option(label="standup (/public/standup)")
+    desk.get_by_label("Leads to").select_option(label="standup (/public/standup)")
     press(desk.get_by_role("button", name="Create"))
     desk.get_by_role("row", name="+12025550100").wait_for()
     number = instance.api("GET", "/api/phone_numbers")["data"][0]

@@ -159,7 +159,7 @@ def test_a_recorded_call_says_so_while_it_is_recorded(softphone):
     dial(softphone, "/private/bob")
     card = softphone.get_by_role("article")
     card.get_by_text("Connected").wait_for()
-    sign = card.get_by_text("Recorded", exact=True)
+    sign = card.get_by_text("Recording", exact=True)
     assert not sign.is_visible()
     told = "(on) => platform.tell({ type: 'call.recording', call_id: 'call-1', recording: on })"
     softphone.evaluate(told, True)

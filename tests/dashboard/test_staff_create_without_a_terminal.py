@@ -155,7 +155,7 @@ def test_a_number_that_is_not_assigned_is_refused_as_the_api_refuses_it(world):
 @pytest.mark.parametrize("kind", [*NEW, "numbers"])
 def test_a_form_of_something_new_speaks_of_nothing_that_was_before(world, kind):
     text = signed_in(world, "olga").get(f"/dashboard/new/{kind}").content.decode()
-    assert "<form" in text and "as before" not in text and "New password" not in text
+    assert "<form" in text and "the present one" not in text and "New password" not in text
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_stays_where_its_field_is_left_empty_is_said_by_the_form(world, kin
     olga.post(f"/dashboard/new/{kind}", given)
     before = newest(model, world.project)
     path = f"/dashboard/edit/{kind}/{before.pk}"
-    assert "Empty: as before." in olga.get(path).content.decode()
+    assert "Leave empty to keep the present one." in olga.get(path).content.decode()
     olga.post(path, given | {"password": "", "reference": ""})
     after = newest(model, world.project)
     assert getattr(after, kept) == getattr(before, kept) != ""

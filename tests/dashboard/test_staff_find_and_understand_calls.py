@@ -108,7 +108,7 @@ def test_a_call_that_went_on_in_another_leads_to_it(world):
         over, "call.transferred", 9, timezone.now(), new_call_id=str(other.pk), to="/private/carol"
     )
     text = signed_in(world, "vera").get(f"/dashboard/calls/{over.pk}").content.decode()
-    assert "Goes on in" in text and f'<dd><a href="/dashboard/calls/{other.pk}">' in text
+    assert "Continues in" in text and f'<dd><a href="/dashboard/calls/{other.pk}">' in text
 
 
 def test_how_a_call_ended_is_chosen_in_words(world):

@@ -127,7 +127,8 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
         record(
             request, staff, f"balance.{kind}", staff.project.pk, amount=rates.format_amount(amount), note=note
         )
-    messages.success(request, gettext("{amount} was entered.").format(amount=rates.format_amount(amount)))
+    words = gettext("The balance was changed by {amount}.")
+    messages.success(request, words.format(amount=rates.format_amount(amount)))
     return back()
 
 

@@ -104,8 +104,8 @@ def charts(request: HttpRequest, staff: Staff) -> HttpResponse:
         chart(gettext_noop("Calls"), labels, series("all")),
         chart(gettext_noop("Answered"), labels, series("answered")),
         chart(gettext_noop("Failed"), labels, series("failed")),
-        chart(gettext_noop("Time to the answer"), labels, series("setup"), seconds),
-        chart(gettext_noop("Time talked"), labels, series("talk"), duration),
+        chart(gettext_noop("Time to answer"), labels, series("setup"), seconds),
+        chart(gettext_noop("Talk time"), labels, series("talk"), duration),
     ]
     reasons = (
         calls.exclude(end_reason=None)

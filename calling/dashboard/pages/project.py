@@ -26,7 +26,7 @@ from tokens.models import ApiToken
 
 SHOWN_ONCE = "shown_once"
 REDACTIONS_SHOWN = (
-    (redaction.DIGITS, gettext_noop("figures, and two or more number words in a row")),
+    (redaction.DIGITS, gettext_noop("digits, and two or more number words in a row")),
     (redaction.CARD_NUMBERS, gettext_noop("card numbers: 13 to 19 digits with a valid check digit")),
 )
 SCOPES_SHOWN = (

@@ -16,7 +16,7 @@ from calling.webhooks import redelivery
 
 # Whether it was done, and words: English for the audit log, translated for the page.
 Done = tuple[bool, str, dict[str, object]]
-DISABLED = gettext_noop("The endpoint is disabled: enable it first.")
+DISABLED = gettext_noop("The webhook is disabled: enable it first.")
 
 
 def back(row: models.WebhookEndpoint) -> HttpResponse:

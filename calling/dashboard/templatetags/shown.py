@@ -165,7 +165,7 @@ _CAUSES = {
     "not_allowed": gettext_noop("not allowed"),
     "media_failed": gettext_noop("no media connection"),
     "worker_lost": gettext_noop("the media worker was lost"),
-    "max_duration": gettext_noop("longest duration reached"),
+    "max_duration": gettext_noop("maximum duration reached"),
     "drained": gettext_noop("the platform was restarted"),
     "no_capacity": gettext_noop("no capacity"),
     "media_flood": gettext_noop("too many packets"),

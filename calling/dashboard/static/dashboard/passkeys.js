@@ -59,7 +59,7 @@ async function ask(form) {
 function words(error) {
   if (error.name === 'NotAllowedError') return t('No passkey was given, or it took too long.');
   if (error.name === 'InvalidStateError') return t('This device has a passkey of yours already.');
-  if (error.name === 'SecurityError') return t('Passkeys do not work at this address. Use the host name of this instance.');
+  if (error.name === 'SecurityError') return t('Passkeys do not work at this address. Open the dashboard by its host name.');
   return error.message || t('That did not work.');
 }
 

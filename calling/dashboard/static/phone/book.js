@@ -20,7 +20,7 @@ export async function addresses(token) {
     const url = new URL(next, location.href);
     // Links may name the platform by another of its names; the page talks to the one it came from.
     const response = await fetch(url.pathname + url.search, { headers: { Authorization: `Bearer ${token}` } });
-    if (!response.ok) throw new Error(t('the directory answered {status}', { status: response.status }));
+    if (!response.ok) throw new Error(t('the address book could not be loaded ({status})', { status: response.status }));
     const { data, links } = await response.json();
     all.push(...data);
     next = links?.next ?? '';

@@ -97,7 +97,7 @@ export function card(call, announce, take, change, book) {
   const title = make('h2', {}, party(call));
   const ends = make('span', { className: 'small quiet break' });
   const shared = make('span', { className: 'badge good', hidden: true }, t('Sharing your screen'));
-  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, t('Recorded'));
+  const recorded = make('span', { className: 'badge bad recorded', hidden: true }, t('Recording'));
   const caption = make('p', { className: 'caption break', hidden: true, 'aria-live': 'polite' });
   const element = make('article', { className: 'card call' },
     make('header', {}, make('div', {}, title, ends),
@@ -203,7 +203,7 @@ export function card(call, announce, take, change, book) {
   call.on('held', (by, asked) => {
     elsewhere = by === 'local' && !asked;
     announce(by === 'remote' ? t('{name} put you on hold', { name: party(call) })
-      : asked ? t('{name} is on hold', { name: who() }) : t('Your organization put this call on hold. Resume ends it.'));
+      : asked ? t('{name} is on hold', { name: who() }) : t('Your organization put this call on hold. Press Resume to talk again.'));
     refresh();
   });
   call.on('muted', (channels, by, asked) => by === 'local' && !asked && announce(t('You were muted by somebody else')));

@@ -13,7 +13,7 @@ export function noticeChoice(button, announce) {
   button.onclick = async () => {
     const said = await Notification.requestPermission();
     button.hidden = !open();
-    announce(said === 'granted' ? t('Calls are shown while this tab is in the background') : t('The browser shows no notices of this page'),
+    announce(said === 'granted' ? t('Calls are shown while this tab is in the background') : t('The browser does not allow notifications from this page'),
       said !== 'granted');
   };
 }

@@ -24,7 +24,7 @@ function same(left, right) {
 async function ask(method, path, token, body) {
   const response = await fetch(path, { method, body: body && JSON.stringify(body),
     headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' } });
-  if (!response.ok) throw new Error(t('push messages: the platform answered {status}', { status: response.status }));
+  if (!response.ok) throw new Error(t('the setting could not be changed ({status})', { status: response.status }));
   return response.status === 204 ? undefined : response.json();
 }
 
@@ -60,7 +60,7 @@ export async function pushChoice(choice, token, announce) {
   choice.onchange = async () => {
     const wanted = choice.checked;
     try {
-      if (wanted && await Notification.requestPermission() !== 'granted') throw new Error(t('The browser shows no notices of this page'));
+      if (wanted && await Notification.requestPermission() !== 'granted') throw new Error(t('The browser does not allow notifications from this page'));
       await (wanted ? subscribe(token()) : unsubscribe(token()));
       announce(wanted ? t('Calls ring here also while this page is closed') : t('Calls ring only while this page is open'));
     } catch (error) {

@@ -11,7 +11,7 @@ const REFUSALS = {
   not_permitted: marked('This phone may not do this.'),
   not_found: marked('There is no such thing here.'),
   invalid_destination: marked('This cannot be dialled. Type a name, an extension, a number with + or an address.'),
-  not_e164: marked('No numbering plan has such a number.'),
+  not_e164: marked('There is no such phone number.'),
   number_not_allowed: marked('Numbers like this one may not be called.'),
   number_not_assigned: marked('The number does not belong to the project.'),
   country_not_allowed: marked('This country may not be called.'),
@@ -32,8 +32,8 @@ const REFUSALS = {
 const CAUSES = {
   answered_elsewhere: t('answered on another device'), no_device: t('no device was online'), unreachable: t('could not be reached'),
   not_allowed: t('not allowed'), media_failed: t('no sound came through'), worker_lost: t('the server had a fault'),
-  max_duration: t('longest duration reached'), drained: t('the server was restarted'), no_capacity: t('the server is full'),
-  media_flood: t('too much arrived at once'),
+  max_duration: t('maximum duration reached'), drained: t('the server was restarted'), no_capacity: t('the server is full'),
+  media_flood: t('too much data arrived at once'),
   insufficient_balance: t('no balance left'), device_lost: t('the device lost its connection'), script_error: t('an error in the script'),
 };
 
