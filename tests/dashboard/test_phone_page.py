@@ -80,8 +80,8 @@ def test_a_video_call_shows_both_pictures(softphone):
     softphone.get_by_role("button", name="Video call Bob Builder").click()
     card = softphone.get_by_role("article")
     card.get_by_text("Connected").wait_for()
-    softphone.wait_for_function("document.querySelector('.stage').dataset.pictures === '1'")
-    softphone.wait_for_function("document.querySelector('.stage video:not(.own)').videoWidth > 0")
+    softphone.wait_for_function("() => document.querySelector('.stage')?.dataset.pictures === '1'")
+    softphone.wait_for_function("() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0")
     assert card.get_by_label("Your picture").is_visible()
 
 
@@ -174,7 +174,7 @@ def test_keys_go_out_as_dtmf(softphone):
     card = softphone.get_by_role("article")
     card.get_by_text("Connected").wait_for()
     softphone.wait_for_function(
-        "phone.activeCalls[0].peerConnection.getSenders()[0].dtmf?.canInsertDTMF === true"
+        "() => phone.activeCalls[0].peerConnection.getSenders()[0].dtmf?.canInsertDTMF === true"
     )
     card.get_by_role("button", name="Keypad").click()
     card.get_by_role("button", name="4", exact=True).click()
@@ -191,7 +191,7 @@ def test_both_transfers_are_offered(softphone):
     card.get_by_role("button", name="Consult first").click()
     softphone.get_by_role("article", name="Call with 105").get_by_text("Connected").wait_for()
     card.get_by_role("button", name="Connect them").click()
-    softphone.wait_for_function("platform.of('call.transfer.complete').length === 1")
+    softphone.wait_for_function("() => platform.of('call.transfer.complete').length === 1")
     consult = softphone.evaluate("platform.of('call.consult')[0]")
     assert consult["destination"] == "105"
 

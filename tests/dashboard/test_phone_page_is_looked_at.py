@@ -18,7 +18,7 @@ def test_the_phone_fits_a_narrow_screen_in_every_situation(softphone):
     softphone.get_by_role("button", name="Video call Bob Builder").click()
     card = softphone.get_by_role("article")
     card.locator(".quality summary").wait_for()
-    softphone.wait_for_function("document.querySelector('.stage video:not(.own)').videoWidth > 0")
+    softphone.wait_for_function("() => document.querySelector('.stage video:not(.own)')?.videoWidth > 0")
     assert fits(softphone)
     ring(softphone, from_name="Carol Danvers")
     softphone.get_by_role("dialog").wait_for()
