@@ -17,7 +17,7 @@ from unittest import mock
 
 import clock
 from calling import presence, retention, sweep, waiting
-from calling.calls import control, store
+from calling.calls import control, event_days, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
 from calling.telephony import billing
@@ -73,7 +73,7 @@ def together(*patches: Patch) -> Patch:
 
 def publish_in_two_halves() -> int:
     """Positions are committed before the deliveries are written."""
-    _, published, _ = publish.give_positions(told=True)
+    _, published, _, _ = publish.give_positions(event_days.newest_two(), told=True)
     if published:
         fanout.fan_out(published)
     return len(published)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,8 @@ PROCESSOR_SECONDS = 600.0
 QUICK = ("order broken", "timer not cleared")
 # Found where nothing else goes wrong that could explain it.
 DISTURBED_BY = {"a sweep that ends well sessions": frozenset[str](), "grace forgotten": HARMLESS}
+
+SLIP = re.compile("(Type|Attribute|Name|Key|Value)Error")
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +53,7 @@ def found(name: str, seed: int, show: Callable[[str], None]) -> str:
         if outcome.broken:
             spent = time.process_time() - began
             show(f"{name}: {spent:.1f} s of processor, {worlds} worlds: {outcome.broken[:100]}")
+            assert not SLIP.match(outcome.broken), "the patch does not fit the product any more"
             return outcome.broken
     show(f"{name}: not found, {spent:.1f} s of processor, {worlds} worlds")
     return ""
