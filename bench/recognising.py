@@ -33,6 +33,7 @@ MOST_WRONG = {installed.QUICK: 0.12, installed.ACCURATE: 0.08}
 MOST_SECONDS = {installed.QUICK: 1.5, installed.ACCURATE: 3.5}  # 95 of 100
 PAUSE = np.zeros(RATE * 5 // 2, np.int16)
 PATIENCE = 40.0  # for the last words of a sentence
+VOICE = 0.02  # of the loudest sample: what is softer behind the last of it is no voice
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Party:
             self._link.send(self._sent, whole[at : at + FRAME])
             self._sent += 1
             await asyncio.sleep(max(0.0, begun + (at + FRAME) / RATE - time.monotonic()))
-        ended = begun + len(sound) / RATE
+        ended = begun + spoken(sound) / RATE
         while not any(at > ended for at, _ in self._finals) and time.monotonic() - ended < PATIENCE:
             await asyncio.sleep(0.05)
         heard = words(" ".join(text for _, text in self._finals), self._language)
@@ -110,6 +111,12 @@ def sentences(language: str, everybody: bool, seed: int) -> list[Sentence]:
         return found
     person = corpus.recorded_prompts(language, 0, seed)
     return [] if person is None else [*person.said]
+
+
+def spoken(sound: np.ndarray) -> int:
+    """Samples up to the last that is voice: recordings and synthesisers end with silence of their own."""
+    loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > VOICE * np.abs(sound.astype(np.int32)).max())
+    return int(loud[-1]) + 1 if loud.size else len(sound)
 
 
 def wrong(told: Sequence[Told]) -> float:
