@@ -84,7 +84,7 @@ async def listen(
         )
         subscription = connection.pubsub(ignore_subscribe_messages=True)
         try:
-            await asyncio.wait_for(subscription.subscribe(*channels), every / 2)
+            await asyncio.wait_for(subscription.subscribe(*channels), 1.0)
             yield None
             looked = clock.monotonic()
             while True:
@@ -98,7 +98,7 @@ async def listen(
                     yield None
         except (redis.RedisError, OSError, TimeoutError):
             yield None
-            await asyncio.sleep(every / 2)  # with the next attempt that is `every` at most
+            await asyncio.sleep(every / 2)  # an attempt takes a second at most
         finally:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(subscription.aclose(), 1.0)  # type: ignore[no-untyped-call]

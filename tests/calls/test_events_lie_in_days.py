@@ -22,6 +22,7 @@ from subscribers.database_roles import ROLE
 from subscribers.encryption import seal
 from tests.support import people
 from tests.support.people import Cast
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -318,6 +319,7 @@ def test_nobody_waits_long_for_a_day_that_goes(cast, days, monkeypatch):
 
     writer = threading.Thread(target=go_on_writing)
     writer.start()
+    wait_for(lambda: waits, 10, "the first event")
     try:
         assert forget() == 20
     finally:

@@ -70,7 +70,7 @@ def test_a_notice_says_who_calls_and_then_that_the_call_was_missed(page, live_se
     push(CANCELLED)
     titled(page, "Missed call from Bob")
     found = {each["tag"]: (each["title"], each["body"]) for each in settled(page, 2)}
-    assert found["c1"] == ("Missed call from Bob", "/private/bob")
+    assert found["c1 over"] == ("Missed call from Bob", "/private/bob")
     assert found["c2"][0] == "/private/bob is calling"
 
 
@@ -101,7 +101,7 @@ def test_the_phone_takes_missed_calls_away_when_they_have_been_seen(page, live_s
 def test_a_call_of_which_only_the_end_arrives_was_missed(page, live_server, push):
     page.goto(f"{live_server.url}/dashboard/login")
     push(CANCELLED)
-    assert settled(page, 1) == [{"title": "Missed call from Bob", "body": "/private/bob", "tag": "c1"}]
+    assert settled(page, 1) == [{"title": "Missed call from Bob", "body": "/private/bob", "tag": "c1 over"}]
 
 
 def test_a_phone_that_is_looked_at_shows_no_notice(page, push):

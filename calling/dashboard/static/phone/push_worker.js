@@ -8,8 +8,6 @@ const t = (text, values = {}) => String(worker.words?.[text] ?? text).replace(/\
 
 const SHORT = 6000; // how long the end of a call stays that was taken elsewhere; Firefox looks 3 s after a message
 
-const LOOKS = 50;
-
 /** @typedef {{ type: string, call_id: string, reason?: string, from?: string, from_name?: string }} Message */
 
 /** Something is shown for each message: browsers end a subscription, or show a notice of their own, after a few
@@ -34,13 +32,6 @@ const noticesOf = (tag) => worker.registration.getNotifications({ tag });
 /** @param {Notification[]} shown */
 const close = (shown) => shown.forEach((each) => each.close());
 
-/** Chromium knows a notice by its tag, and closes it some time later: by then, it might be the next one with that tag.
- * @param {string} tag @param {Notification[]} shown */
-async function closed(tag, shown) {
-  close(shown);
-  for (let looks = 0; looks < LOOKS && (await noticesOf(tag)).length; looks++) await new Promise((go) => setTimeout(go, 20));
-}
-
 /** A missed call stays until it is seen; a call that was taken elsewhere, or is over otherwise, goes by itself.
  * @param {Message} message @param {Notification[]} shown  of the beginning; none where it never came */
 async function end(message, shown) {
@@ -48,12 +39,14 @@ async function end(message, shown) {
   const name = said?.who || message.from_name || message.from || t('Somebody');
   const missed = message.reason === 'missed';
   const elsewhere = { answered: t('Answered on another device'), rejected: t('Declined on another device') }[message.reason ?? ''] ?? '';
-  await closed(message.call_id, shown); // Firefox shows three that wait for their user, and goes on counting one that was only replaced
+  close(shown); // Firefox shows three that wait for their user, and goes on counting one that was only replaced
+  // Chromium closes what has a tag some time later: with the same tag that might be this one.
+  const tag = `${message.call_id} over`;
   await worker.registration.showNotification(missed ? t('Missed call from {name}', { name }) : t('{name} is no longer calling', { name }), {
-    body: missed ? said?.body ?? (message.from_name ? message.from : '') : elsewhere, tag: message.call_id, silent: true, data: { missed },
+    body: missed ? said?.body ?? (message.from_name ? message.from : '') : elsewhere, tag, silent: true, data: { missed },
   });
   // Not awaited: when the message has been handled, browsers look whether a notice is shown.
-  if (!missed) setTimeout(() => noticesOf(message.call_id).then(close), SHORT);
+  if (!missed) setTimeout(() => noticesOf(tag).then(close), SHORT);
 }
 
 /** @param {string} url */
