@@ -14,7 +14,7 @@ from tests.simulation.sql import Database, read
 from tests.simulation.world import Actor, World
 
 # How likely each is at one pause, and how long it lasts at most.
-KILL, FREEZE, ANSWER_LOST = 0.0006, 0.0003, 0.002
+KILL, FREEZE, ANSWER_LOST = 0.0006, 0.0003, 0.004
 DEADLOCK, NOT_SERIALIZABLE, DISK_FULL = 0.0006, 0.0004, 0.0006
 REDIS_AWAY, POSTGRES_AWAY, CLOCK_JUMP = 0.0002, 0.00006, 0.0003
 NUDGE_LOST, NUDGE_TWICE, NUDGE_LATE = 0.1, 0.05, 0.1

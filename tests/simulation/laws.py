@@ -37,6 +37,7 @@ WHERE d.state = 'pending' AND d.head AND d.next_at <= %(now)s AND e.disabled_at 
 ORDER BY d.id
 """
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
+COMPARISONS = 3  # a session that is over is let go by then, whatever nudge was lost; a refusal may cost two
 GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
 
 ONE_END = "SELECT call_id FROM calling_event WHERE type = 'call.ended' GROUP BY call_id HAVING count(*) > 1"
@@ -89,6 +90,11 @@ WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL AND e.park_before
   AND NOT EXISTS (SELECT 1 FROM calling_delivery o WHERE o.endpoint_id = d.endpoint_id
       AND o.stream = d.stream AND o.finished_at > %(late)s)
 """
+OVER = """
+SELECT s.id FROM calling_mediasession s WHERE s.id = ANY(%s) AND s.state = 'running'
+  AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
+ORDER BY s.id
+"""
 ALWAYS = {
     "a call ends once": ONE_END,
     "the numbers of a call's events have no gap": GAPS,
@@ -136,6 +142,7 @@ class Laws:
             str, float
         ] = {}  # device -> since when it has no socket, whether or not that was said
         self.due: dict[Actor, dict[UUID, set[UUID]]] = {}  # what a claim chose from, by project
+        self.over: dict[tuple[Actor, UUID], int] = {}  # sessions without a live call -> how often compared so
         self.newest = 0
         self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
@@ -234,6 +241,16 @@ class Laws:
         holder = self.claims.setdefault((session_id, epoch), (actor, actor.lives))
         if holder != (actor, actor.lives):
             raise Broken(f"one worker holds a session under one epoch: {holder[0].name} and {actor.name}")
+
+    def compared(self, actor: Actor, kept: Sequence[str]) -> None:
+        """A worker compared the rows of these, its sessions."""
+        over = {key: count for key, count in self.over.items() if key[0] is not actor}
+        for session_id in self.database.monitor.execute(OVER, [[UUID(each) for each in kept]]).fetchall():
+            key = (actor, session_id[0])
+            over[key] = self.over.get(key, 0) + 1
+            if over[key] > COMPARISONS:
+                raise Broken(f"a session that is over is let go: {actor.name} keeps {session_id[0]}")
+        self.over = over
 
     def chooses(self, actor: Actor) -> None:
         """A claim has just chosen: what it could have chosen from. Rows that others hold are passed over."""

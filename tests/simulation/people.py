@@ -302,7 +302,7 @@ class Staff(Requests):
 
     def replay(self, endpoint_id: uuid.UUID) -> None:
         endpoint = models.WebhookEndpoint.objects.get(pk=endpoint_id)
-        back = self.actor.dice.choice((30, 30, 300))
+        back = self.actor.dice.choice((3, 10, 30, 300))
         since = max(0, event_log.head(endpoint.project_id) - back)
         redelivery.replay(endpoint, after=since)
         self.world.counts["staff replays"] += 1

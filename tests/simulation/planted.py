@@ -141,6 +141,7 @@ PLANTED: dict[str, Patch] = {
     "nudge taken for truth": statement(
         lease, "BEAT", ("LEFT JOIN digests ON digests.session_id = kept.id", "LEFT JOIN digests ON false")
     ),
+    "a call over before the first comparison": instead(lease, "NEVER", None),
     "grace forgotten": instead(sweep.Rounds, "leases_count", classmethod(lambda cls: True)),
     "retention past a cursor": statement(
         retention,
@@ -166,6 +167,7 @@ PLANTED: dict[str, Patch] = {
         lease, "CLAIM", ("AND state = 'wanted' AND epoch = %(epoch)s", "")
     ),
     "an idempotency key without its claim": instead(idempotency, "_stable_id", lambda row: clock.new_id()),
+    "a claim whose answer was lost": statement(lease, "STRAYS", ("WHERE state", "WHERE false AND state")),
     "a device held by a process that lost it": statement(presence, "RENEW", (LET_GO, "")),
     "numbers with gaps": edited(
         control, "number_events", "row.sequence += 1", "row.sequence += 2 if row.sequence == 3 else 1"

@@ -265,9 +265,9 @@ class Worker:
         self.worker_id = clock.new_id()
         self.locked: object = None
         self.sessions.clear()
-        self.told: dict[str, int | None] = {}
+        self.compared_rows: dict[str, lease.Comparison] = {}
         self.connected: set[str] = set()
-        self.compared = beat = 0.0
+        self.compared = self.strays_sought = beat = 0.0
         while True:
             changed: set[str] = set()
             if world.now >= beat:
@@ -312,50 +312,64 @@ class Worker:
                 self.locked = connection.connection
             cursor.execute(lease.BEAT, words)
             kept = {str(session): number and int(number) for session, number in cursor.fetchall()}
+            if now - self.strays_sought >= media_worker.STRAYS_SECONDS:
+                self.strays_sought = now
+                self.let_go_strays(cursor)
         for session_id in [each for each in self.sessions if each not in kept]:
             del self.sessions[session_id]
         if not compare:
             return set()
         self.compared = now
-        changed = {each for each, number in kept.items() if number != self.told.get(each, 0)}
-        self.told = dict(kept)
-        return changed
+        self.laws.compared(self.actor, sorted(kept))
+        rows = {each: self.compared_rows.get(each) or lease.Comparison() for each in kept}
+        self.compared_rows = rows
+        return {each for each, number in kept.items() if rows[each].changed(number)}
+
+    def let_go_strays(self, cursor: Any) -> None:
+        words: dict[str, Any] = {"worker": self.worker_id, "carried": list(self.sessions)}
+        cursor.execute(lease.STRAYS, words)
+        for session_id, epoch in sorted(cursor.fetchall()):
+            cursor.execute(lease.LET_GO, words | {"session": session_id, "epoch": epoch})
+            self.world.wrote()
+            self.world.counts["strays let go"] += 1
 
     def carry(self, session_id: str) -> None:
         if session_id not in self.sessions:
             return
-        epoch = self.sessions[session_id]
+        try:
+            self.look(session_id, self.sessions[session_id])
+        except control.StaleEpoch:
+            self.world.counts["stale epoch refused"] += 1
+            self.sessions.pop(session_id, None)
+        except AWAY:
+            self.compared_rows.pop(session_id, None)  # it looks again at the next comparison
+            raise
+
+    def look(self, session_id: str, epoch: int) -> None:
         snapshot = session_rows.read(session_id, self.worker_id, frozenset(), frozenset())
         if not snapshot.calls:
             if lease.finish(session_id, epoch):
                 self.sessions.pop(session_id, None)
             return
         dice = self.actor.dice
-        try:
-            for call in snapshot.calls:
-                if not call.carried:
-                    self.tell(session_id, epoch, call.id, inputs.SessionTaken())
-            for peer in snapshot.plan.peers:
-                if peer.mode is PeerMode.ANSWER and not peer.answered:
-                    made: inputs.Input = inputs.AnswerMade(peer.leg_id, ANSWER_SDP, peer.serial)
+        for call in snapshot.calls:
+            if not call.carried:
+                self.tell(session_id, epoch, call.id, inputs.SessionTaken())
+        for peer in snapshot.plan.peers:
+            if peer.mode is PeerMode.ANSWER and not peer.answered:
+                made: inputs.Input = inputs.AnswerMade(peer.leg_id, ANSWER_SDP, peer.serial)
+                self.tell(session_id, epoch, peer.call_id, made)
+            elif peer.mode is PeerMode.OFFER:
+                if not peer.answered:
+                    made = inputs.OfferMade(peer.peer_id, SDP)
                     self.tell(session_id, epoch, peer.call_id, made)
-                elif peer.mode is PeerMode.OFFER:
-                    if not peer.answered:
-                        made = inputs.OfferMade(peer.peer_id, SDP)
-                        self.tell(session_id, epoch, peer.call_id, made)
-                    continue  # its far end has yet to answer
-                if peer.peer_id not in self.connected:
-                    self.world.pause(dice.uniform(0.05, 0.4), "connects media")
-                    failed = dice.random() < 0.03
-                    made = (inputs.MediaFailed if failed else inputs.MediaConnected)(peer.peer_id)
-                    self.tell(session_id, epoch, peer.call_id, made)
-                    self.connected.add(peer.peer_id)
-        except control.StaleEpoch:
-            self.world.counts["stale epoch refused"] += 1
-            self.sessions.pop(session_id, None)
-        except AWAY:
-            self.told.pop(session_id, None)  # told again at the next comparison
-            raise
+                continue  # its far end has yet to answer
+            if peer.peer_id not in self.connected:
+                self.world.pause(dice.uniform(0.05, 0.4), "connects media")
+                failed = dice.random() < 0.03
+                made = (inputs.MediaFailed if failed else inputs.MediaConnected)(peer.peer_id)
+                self.tell(session_id, epoch, peer.call_id, made)
+                self.connected.add(peer.peer_id)
 
     def tell(self, session_id: str, epoch: int, call_id: str, value: Any) -> None:
         self.actor.fence = (session_id, epoch)

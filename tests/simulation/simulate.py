@@ -26,7 +26,7 @@ from subscribers import row_security
 from tests.simulation import sql
 from tests.simulation.cast import Cast, populate
 from tests.simulation.faults import Bus, Fault, Faults, Tasks
-from tests.simulation.laws import Laws
+from tests.simulation.laws import LATE, Laws
 from tests.simulation.people import Budget, Staff
 from tests.simulation.processes import DAY, Deliverer, Publisher, Sweep, Worker
 from tests.simulation.schedule import Schedule
@@ -39,7 +39,7 @@ PEACE_SECONDS = 60.0
 HOME_SECONDS = 45.0  # until then everybody has left their calls
 LAW_STEPS = 150  # switches of the baton between two looks at the laws
 KEPT_DAYS = 600 / DAY  # events, ten minutes
-NIGHT = 0.02  # how likely, in ten seconds, nobody dials for a while
+NIGHT = 0.04  # how likely, in ten seconds, nobody dials for a while: some are longer than events are kept
 # What no worker may be taken for lost for.
 HARMLESS = frozenset({"postgresql away", "redis away", "nudge lost", "nudge late", "nudge twice"})
 LEFT_MOST = 20 * DAY
@@ -248,7 +248,7 @@ def play(
     while budget.taken < budget.calls and world.now < LEFT_MOST:
         world.run(world.now + 10)
         if world.now > budget.quiet_until + 60 and world.dice.random() < NIGHT:
-            quiet_until(world.now + world.dice.uniform(60, 1200))
+            quiet_until(world.now + world.dice.uniform(60, 3600))
         if progress:
             placed = f"{budget.placed} of {budget.calls} calls placed"
             progress(f"{world.now:7.0f} s simulated, {placed}, {world.steps} steps")
@@ -256,6 +256,8 @@ def play(
     budget.home = True
     world.run(world.now + HOME_SECONDS)
     trouble.stop()
+    world.run(world.now + PEACE_SECONDS)
+    laws.ask(LATE)  # before days are simulated, which are dear while anything lives on
     quiet_until(LEFT_MOST * 2)
     come_back(world, cast)
     world.run(world.now + PEACE_SECONDS)

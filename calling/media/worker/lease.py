@@ -77,10 +77,36 @@ WHERE s.id = %(session)s AND s.epoch = %(epoch)s AND s.state = 'running'
 AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
 """
 
+NEVER = -1  # no number of rows is negative
+
+# A claim whose answer was lost, or a session that failed here: nobody carries it while its worker is well.
+STRAYS = """
+SELECT id, epoch FROM calling_mediasession
+WHERE state = 'running' AND worker_id = %(worker)s AND id <> ALL(%(carried)s::uuid[])
+"""
+LET_GO = """
+UPDATE calling_mediasession SET worker_id = NULL
+WHERE id = %(session)s AND epoch = %(epoch)s AND state = 'running' AND worker_id = %(worker)s
+"""
+"""The sweep finds it lost then, and another worker takes it over."""
+
 LEAVE = """
 WITH let_go AS (UPDATE calling_mediasession SET worker_id = NULL WHERE worker_id = %(worker)s)
 DELETE FROM calling_mediaworker WHERE id = %(worker)s
 """
+
+
+class Comparison:
+    """The number of a session's rows (`DIGEST`; None without a live call), last compared."""
+
+    def __init__(self) -> None:
+        self._number: int | None = NEVER
+
+    def changed(self, number: int | None) -> bool:
+        """Whether the session is to look: the number is another one, or the first, which may come after the
+        end of all its calls."""
+        before, self._number = self._number, number
+        return before != number
 
 
 def connection_words() -> dict[str, Any]:

@@ -37,7 +37,6 @@ from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
-NEVER_COMPARED = -1  # no number of rows is negative
 CLOSE_SECONDS = 6.0
 FIRST_SECONDS = 0.1  # both ends of a call connect soon after each other
 GATHER_SECONDS = 2.0  # but their samples are not of the same moment
@@ -61,7 +60,7 @@ class Session:
         self.over = False
         self._wake = asyncio.Event()
         self._news = asyncio.Event()  # of one change; each change has its own
-        self._digest: int | None = NEVER_COMPARED
+        self._rows = lease.Comparison()
         self._carried: set[str] = set()
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
@@ -76,10 +75,8 @@ class Session:
         self._wake.set()
 
     def compare(self, digest: int | None) -> None:
-        """The worker's number for this session's rows, None without a live call: look if it is not the last
-        one, and at the first, which may come after the end of all calls."""
-        if digest != self._digest:
-            self._digest = digest
+        """The worker's number for this session's rows: look if they have changed."""
+        if self._rows.changed(digest):
             self._wake.set()
 
     def lost(self) -> None:

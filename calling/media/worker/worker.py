@@ -41,6 +41,7 @@ from calling.runtime.priority import run_soon
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 BEAT_SECONDS = 1.0
+STRAYS_SECONDS = 4.9  # from one look for sessions that only their rows say are here to the next
 COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
 LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
@@ -91,7 +92,7 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._beat_now = asyncio.Event()
         self._over = False
-        self._compared = 0.0
+        self._compared = self._strays_sought = 0.0
         self._leaving = asyncio.Event()  # a drain was asked for, or a session is over
 
     # --- life
@@ -290,12 +291,26 @@ class Worker:
                 session.lost()
             elif compare:
                 session.compare(kept[session_id])
+        if now - self._strays_sought >= STRAYS_SECONDS:
+            self._strays_sought = now
+            await self._let_go_strays(self._connection)
         if (
             self.journal is not None
             and self.journal.size
             and all(s.lane.idle for s in self.sessions.values())
         ):
             await self.desk.run(self.journal.clear)
+
+    async def _let_go_strays(self, own: psycopg.AsyncConnection[Any]) -> None:
+        """Sessions that are ours by their rows alone go to other workers."""
+        words: dict[str, Any] = {"worker": self.id, "carried": list(self.sessions)}
+        found = await (await own.execute(lease.STRAYS, words)).fetchall()
+        for session_id, epoch in found:
+            taken = str(session_id) in self.sessions  # since the rows were read, or in this moment
+            if taken or any(str(session_id) == asked for asked, _ in self._considered):
+                continue
+            log.warning("A session is carried by nobody", extra={"session": str(session_id)})
+            await own.execute(lease.LET_GO, words | {"session": session_id, "epoch": epoch})
 
     async def _disconnect(self) -> None:
         own, self._connection = self._connection, None
