@@ -294,7 +294,8 @@ class World:
         self.note(what)
         extra = 0.0 if safe else self.before_pause(actor, what)
         wakes = self.now + max(0.0, seconds) + extra
-        if extra and actor.rests is not None:  # frozen: nothing it waits for gets it up before
+        if extra and actor.rests is not None:  # frozen: nothing gets it up before; then it looks
+            wakes = self.now + min(max(0.0, seconds), actor.rests[1]) + extra
             self.resting.remove(actor)
             actor.rests, waits = None, False
         if self._nobody_before(wakes):  # the baton would come straight back
