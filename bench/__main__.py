@@ -1,5 +1,6 @@
 """`make bench`: idle cost, set-up and cost of a call, webhooks, growth, retention, a storm of sockets,
-playing, speech and SIP, then media, where arguments go to.
+playing, speech, who answered and SIP, then media, where arguments go to. A part that lacks a program or an
+extra says so and is skipped.
 
 `python -m bench NAME …` runs one of them, with its own arguments.
 """
@@ -21,7 +22,9 @@ PARTS = (
     "storm",
     "playing",
     "recognising",
+    "accuracy",
     "transcribing",
+    "greetings",
     "sip",
 )
 
