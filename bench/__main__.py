@@ -25,6 +25,7 @@ PARTS = (
     "accuracy",
     "transcribing",
     "greetings",
+    "loss",
     "sip",
 )
 

@@ -1,7 +1,7 @@
 """The servers under test that are Python: this platform's packet path, and a stock aiortc relay.
 
 Speaks JSON lines on stdin and stdout: {"op": "answer", "sdp"} -> {"sdp"}; {"op": "bridge"} joins the
-legs made so far in pairs; "echo", "room" and "busy" likewise. Run by load.py, never by hand.
+legs made so far in pairs; "echo", "mix", "gallery" and "busy" likewise. Run by load.py, never by hand.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any
 class Ours:
     """Legs of this platform."""
 
-    def __init__(self, mux: bool, loop: str) -> None:
+    def __init__(self, mux: bool, loop: str, redundancy: bool) -> None:
         from calling.media.rtp.config import MediaConfig
         from calling.media.webrtc import shared_port
 
-        self.config = MediaConfig(ports=(30000, 39999), mux=mux, loop=loop)
+        self.config = MediaConfig(ports=(30000, 39999), mux=mux, loop=loop, redundancy=redundancy)
         shared_port.kept(self.config)  # as the worker does
         self.peers: list[Any] = []
         self.room: Any = None
@@ -60,6 +60,14 @@ class Ours:
 
         self.room = Mixer(video=False)
         self.room.always_mix = True
+        for number, peer in enumerate(self.peers):
+            self.room.join(peer.port, str(number))
+
+    def gallery(self) -> None:
+        """A room that everybody sees; its sound is the row `room`."""
+        from calling.media.mixing.mixer import Mixer
+
+        self.room = Mixer()
         for number, peer in enumerate(self.peers):
             self.room.join(peer.port, str(number))
 
@@ -135,7 +143,11 @@ async def serve(kind: str) -> None:
     server: Any = (
         Relay()
         if kind == "relay"
-        else (Ours(mux=kind != "ours-apart", loop="python" if kind == "ours-python" else "auto"))
+        else Ours(
+            mux=kind != "ours-apart",
+            loop="python" if kind == "ours-python" else "auto",
+            redundancy=kind != "ours-plain",
+        )
     )
     reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

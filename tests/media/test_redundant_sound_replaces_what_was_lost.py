@@ -173,8 +173,8 @@ def test_arrivals_know_the_last_packets_and_nothing_older() -> None:
 
 def test_redundancy_follows_the_loss_that_is_reported() -> None:
     told = Redundancy()
-    assert [told.reported(loss) for loss in (0, 0.01, 0.03, 0.2, 0.03)] == [0, 0, 1, 2, 2]
-    assert [told.reported(0.0) for _ in range(5)] == [2, 2, 2, 2, 0]
+    assert [told.reported(loss) for loss in (0, 0.01, 0.03, 0.1, 0.03, 0.2)] == [0, 0, 1, 2, 2, 4]
+    assert [told.reported(0.0) for _ in range(5)] == [4, 4, 4, 4, 0]
 
 
 class Wire:

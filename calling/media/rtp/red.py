@@ -16,8 +16,13 @@ MAX_PAYLOAD: Final = 1100  # bytes, so that the packet passes any path
 WINDOW: Final = 64  # packets of which is known whether they came
 FULL: Final = (1 << WINDOW) - 1
 RECENT: Final = (1 << MAX_BLOCKS) - 1
-HEAVY, LIGHT, NONE = 0.10, 0.02, 0.01  # shares of lost packets
-MOST: Final = 2  # earlier payloads in one packet
+LEVELS: Final = (
+    (0.20, 4),
+    (0.10, 2),
+    (0.02, 1),
+)  # shares of lost packets, and earlier payloads in one packet
+MOST: Final = 4
+NONE: Final = 0.01
 CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
 
 
@@ -173,8 +178,9 @@ class Redundancy:
 
     def reported(self, fraction: float) -> int:
         """One receiver report; fraction: lost of those sent since the last one (before any repair)."""
-        if fraction >= LIGHT:
-            self.distance = max(self.distance, MOST if fraction >= HEAVY else 1)
+        asked = next((earlier for share, earlier in LEVELS if fraction >= share), 0)
+        if asked:
+            self.distance = max(self.distance, asked)
             self._calm = 0
         elif fraction < NONE and self.distance:
             self._calm += 1
@@ -190,7 +196,7 @@ class Redundancy:
             past.clear()
         if past and (stamp - past[-1][0]) & 0xFFFFFFFF >= 0x80000000:
             return written(pt, payload, ())  # a late packet
-        chosen = (past[-1],) if self.distance == 1 and past else past
+        chosen = list(past)[-self.distance :]
         found = written(pt, payload, [((stamp - at) & 0xFFFFFFFF, data) for at, data in chosen])
         past.append((stamp, bytes(payload)))
         return found
