@@ -74,11 +74,15 @@ def groups(most: int) -> list[list[Run]]:
         [Run("ours", "audio", most), Run("ours-python", "audio", most), Run("ours-apart", "audio", most),
          Run("ours", "audio", 40, "busy"), Run("ours-python", "audio", 40, "busy"),
          Run("ours-apart", "audio", 40, "busy")],
+        [Run("ours-plain", "audio", 60), Run("ours", "audio", 60, "red"),
+         Run("ours", "audio", 60, "red loss"),
+         Run("ours-python", "audio", 60, "red"), Run("ours-python", "audio", 60, "red loss")],
         [Run("ours", "video", 20), Run("ours-python", "video", 20), Run("janus-echotest", "video", 20),
          Run("janus-videocall", "video", 20)],
         [Run("ours", "room", 10), Run("janus-audiobridge", "room", 10)],
         [Run("ours", "room", 30), Run("janus-audiobridge", "room", 30)],
         [Run("ours", "room", 100), Run("ours-python", "room", 100)],
+        [Run("ours", "pictures", 50), Run("ours-python", "pictures", 50)],
     ]  # fmt: skip
 
 
@@ -123,6 +127,21 @@ def ratios(runs: dict[str, Run], most: int) -> None:
         ("audio bridge / janus videocall", "cpu_ms", "ours audio x60", "janus-videocall audio x60", 1.0),
         ("audio bridge / janus echotest", "cpu_ms", "ours audio x60", "janus-echotest audio x60", 1.0),
         ("audio bridge / rtpengine", "cpu_ms", "ours audio x60", "rtpengine audio x60", 1.7),
+        ("RED from devices / none", "cpu_ms", "ours audio x60 red", "ours-plain audio x60", 1.15),
+        (
+            "RED both ways (10 % lost) / none",
+            "cpu_ms",
+            "ours audio x60 red loss",
+            "ours-plain audio x60",
+            1.15,
+        ),
+        (
+            "RED both ways / in, all in Python",
+            "cpu_ms",
+            "ours-python audio x60 red loss",
+            "ours-python audio x60 red",
+            1.15,
+        ),
         ("video forward / janus videocall", "cpu_ms", "ours video x20", "janus-videocall video x20", 1.0),
         ("video forward / janus echotest", "cpu_ms", "ours video x20", "janus-echotest video x20", 1.0),
         ("room of 10 / AudioBridge", "cpu_ms", "ours room x10", "janus-audiobridge room x10", 0.5),
@@ -153,6 +172,19 @@ def hundred(runs: dict[str, Run]) -> None:
     print(f"{'room of 100, cores':40}{core:>10.3f}{1.0:>10.3f}  {verdict}, {delivered}")
 
 
+def fifty(runs: dict[str, Run]) -> None:
+    """50 members with nine pictures each: what one worker takes for them, of the two cores it may have."""
+    for name in ("ours pictures x50", "ours-python pictures x50"):
+        run = runs.get(name)
+        keys = ("core", "waited", "due", "lost")
+        core, waited, due, lost = (run.median(key) if run else None for key in keys)
+        if core is None or waited is None or not due or lost is None:
+            continue
+        fine = core <= 2.0 and lost <= 0.01 * due
+        verdict = "ok" if fine else "MISSED" if waited < 0.1 else "no core to itself"
+        print(f"{name + ', cores':40}{core:>10.3f}{2.0:>10.3f}  {verdict}, {100 * lost / due:.2f} % lost")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.media")
     parser.add_argument("--quick", action="store_true", help="one round, smaller loads")
@@ -175,6 +207,7 @@ def main() -> int:
     table(every)
     ratios({run.name: run for run in every}, most)
     hundred({run.name: run for run in every})
+    fifty({run.name: run for run in every})
     return 0
 
 

@@ -155,7 +155,7 @@ class Janus(Target):
         await self._post(path, janus="message", body=body, **extra)
         return await self._event(path, want_jsep)
 
-    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
+    async def connect(self, peers: list[WebRtcPeer], media: Media, pictures: int = 1) -> None:
         if self.plugin == "videocall":
             for one, other in zip(peers[::2], peers[1::2], strict=True):
                 await self._pair(one, other, media)

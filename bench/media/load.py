@@ -2,9 +2,10 @@
 
 Packets are encrypted beforehand and sent on a schedule; what comes back is authenticated and timed.
 
-`python -m bench.media.load SERVER MODE LEGS SECONDS [busy]`; SERVER: ours ours-python ours-apart relay janus
-rtpengine, MODE: audio video room. The server is this process's child, so its cost is never mixed with the
-load's.
+`python -m bench.media.load SERVER MODE LEGS SECONDS [busy] [red] [loss]`; SERVER: ours ours-python ours-plain
+ours-apart relay janus rtpengine, MODE: audio video room pictures. The server is this process's child, so its
+cost is never mixed with the load's. `busy`: a thread of the server holds the GIL; `red`: devices send RED
+(RFC 2198); `loss`: they report that 10 % of what they hear is lost, whereupon they get RED too.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from bench.media import accounts
 from bench.media.janus import Janus
 from bench.media.rtpengine import RtpEngine
-from bench.media.targets import Target
+from bench.media.targets import PICTURES, Target
 from calling.machine.states import Media
 from calling.media.aiortc_private import PacketBuffer, protect, unprotect
+from calling.media.rtp import red
 from calling.media.rtp.config import MediaConfig
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.webrtc_transport import WebRtcTransport
@@ -47,6 +50,13 @@ class Leg:
         self.remote = self.transport.path.remote
         self.packets: list[list[bytes]] = []  # per 20 ms step
         self.received = self.refused = 0
+        self.hears = 0  # the SSRC
+
+    def report_loss(self, share: float) -> None:
+        """A receiver report about what it hears."""
+        head = struct.pack("!BBHI", 0x81, 201, 7, self.peer._lines[0].ssrc)
+        block = struct.pack("!IB3sIIII", self.hears, round(256 * share), b"\0\0\1", 1, 0, 0, 0)
+        self.transport.send_control(head + block)
 
 
 def target(name: str) -> Target:
@@ -59,8 +69,9 @@ def target(name: str) -> Target:
 class Load:
     """A run."""
 
-    def __init__(self, mode: str, legs: int, seconds: float, address: str) -> None:
+    def __init__(self, mode: str, legs: int, seconds: float, address: str, extra: Sequence[str] = ()) -> None:
         self.mode, self.count, self.seconds = mode, legs, seconds
+        self.red, self.loss = "red" in extra, "loss" in extra
         self.config = MediaConfig(bind=address, advertised=address, ports=(20000, 29999))
         self.legs: list[Leg] = []
         self.sent_at: dict[int, float] = {}
@@ -70,7 +81,7 @@ class Load:
 
     async def connect(self, server: Target) -> dict[str, float]:
         """Set all legs up, some at a time; returns the server's CPU and memory for it."""
-        video = self.mode == "video"
+        video = self.mode in ("video", "pictures")
         media = Media(audio=not video, receive_audio=not video, video=video, receive_video=video)
         peers: list[WebRtcPeer] = []
         memory = cpu = 0.0
@@ -82,7 +93,7 @@ class Load:
                 WebRtcPeer(self.config, lambda signal: None)
                 for _ in range(min(most, self.count - len(peers)))
             ]
-            await server.connect(some, media)
+            await server.connect(some, media, PICTURES if self.mode == "pictures" else 1)
             async with asyncio.timeout(20):
                 while not all(peer.port.up for peer in some):
                     await asyncio.sleep(0.005)
@@ -105,10 +116,10 @@ class Load:
             pt = line.codecs[0].pt
             level = line.extensions.get("urn:ietf:params:rtp-hdrext:ssrc-audio-level", 1)
             loud = 127 if self.mode == "room" and leg.number >= 3 else 20
-            sequence = 1
+            sequence, past = 1, b""
             for step in range(steps):
                 made = []
-                for size, marker, stamp in self._shape(step):
+                for size, marker, stamp, begins in self._shape(step):
                     head = struct.pack(
                         "!BBHIIHHBBH",
                         0x90,
@@ -123,8 +134,11 @@ class Load:
                         0,
                     )
                     payload = (
-                        frames[step % 50] if opus else self._payload(leg.number, sequence, step, size, marker)
+                        frames[step % 50] if opus else self._payload(leg.number, sequence, step, size, begins)
                     )
+                    if self.red:
+                        head = head[:1] + bytes((line.red[pt] | marker,)) + head[2:]
+                        past, payload = payload, red.written(pt, payload, [(960, past)] if past else [])
                     data = head + payload
                     buffer.view[: len(data)] = data
                     buffer.length[0] = len(data)
@@ -133,20 +147,22 @@ class Load:
                     sequence += 1
                 leg.packets.append(made)
 
-    def _shape(self, step: int) -> list[tuple[int, int, int]]:
-        """(payload bytes, marker bit, timestamp) of the packets in a 20 ms step; a picture has two."""
+    def _shape(self, step: int) -> list[tuple[int, int, int, bool]]:
+        """(payload bytes, marker bit, timestamp, whether it begins a picture) of the packets in 20 ms."""
+        if self.mode == "pictures":  # small ones, as nine at once are: 25 a second, 200 kbit/s
+            return [] if step % 2 else [(1006, 128, step * 1800, True)]
         if self.mode != "video":
-            return [(PAYLOAD, 0, step * 960)]
+            return [(PAYLOAD, 0, step * 960, True)]
         if step % 5 > 2:  # 30 of 50 steps carry a picture of two packets
             return []
-        return [(1006, 0, step * 1800), (1006, 128, step * 1800)]
+        return [(1006, 0, step * 1800, True), (1006, 128, step * 1800, False)]
 
-    def _payload(self, leg: int, sequence: int, step: int, size: int, marker: int) -> bytes:
+    def _payload(self, leg: int, sequence: int, step: int, size: int, begins: bool) -> bytes:
         index = struct.pack("!III", 0xC0FFEE, leg, sequence)
-        if self.mode == "video":  # a VP8 descriptor; every fiftieth step is a key frame
+        if self.mode in ("video", "pictures"):  # a VP8 descriptor; every fiftieth step is a key frame
             key = 0 if step % 50 == 0 else 1
             number = step & 0x7FFF
-            start = 0x90 if not marker else 0x80
+            start = 0x90 if begins else 0x80
             return bytes((start, 0x80, 0x80 | number >> 8, number & 255, key)) + index + bytes(size - 17)
         return index + bytes(size - 12)
 
@@ -172,6 +188,9 @@ class Load:
                     leg.received = 0
                 cpu, counted = accounts.fine_cpu_seconds(server.pid), time.monotonic()
                 waited, own_waited = accounts.waited_seconds(server.pid), accounts.waited_seconds(os.getpid())
+            if self.loss and step % 50 == 25:
+                for leg in self.legs:
+                    leg.report_loss(0.1)
             for slot, legs in enumerate(slots):
                 now = time.monotonic()
                 for leg in legs:
@@ -199,6 +218,7 @@ class Load:
                 self._take(by_fd[fd])
         received = sum(leg.received for leg in self.legs)
         latencies = sorted(self.latencies) or [0.0]
+        due = self.sent * (PICTURES if self.mode == "pictures" else 1)
         return {
             "kb_per_leg": (accounts.memory_kb(server.pid) - self.memory) / max(1, self.count - FIRST),
             "cpu_ms": 1000 * used / wall / self.count,
@@ -207,7 +227,8 @@ class Load:
             "load_waited": max(0.0, own_waited) / wall,
             "sent": self.sent,
             "received": received,
-            "lost": max(0, self.sent - received),
+            "due": due,
+            "lost": max(0, due - received),
             "refused": sum(leg.refused for leg in self.legs),
             "late_p50": 1000 * latencies[len(latencies) // 2],
             "late_p99": 1000 * latencies[int(len(latencies) * 0.99)],
@@ -234,6 +255,7 @@ class Load:
             leg.refused += 1
             return
         leg.received += 1
+        (leg.hears,) = struct.unpack_from("!I", view, 8)
         at = 12 + (4 + 4 * (view[14] << 8 | view[15]) if first & 0x10 else 0)
         at += 5 if self.mode == "video" else 0
         if buffer.length[0] >= at + 12:
@@ -263,7 +285,7 @@ async def main(name: str, mode: str, legs: int, seconds: float, extra: list[str]
     server = target(name)
     try:
         await server.start()
-        load = Load(mode, legs, seconds, server.address)
+        load = Load(mode, legs, seconds, server.address, extra)
         figures: dict[str, Any] = {"cal": accounts.calibrate()}
         figures |= await load.connect(server)
         if mode == "setup":

@@ -91,7 +91,7 @@ class RtpEngine(Target):
                     answer: dict[str, Any] = bdecode(data[len(cookie) + 1 :])[0]
                     return answer
 
-    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
+    async def connect(self, peers: list[WebRtcPeer], media: Media, pictures: int = 1) -> None:
         both = {
             "ICE": "force",
             "transport-protocol": "UDP/TLS/RTP/SAVPF",

@@ -11,6 +11,8 @@ from typing import Any
 from calling.machine.states import Media
 from calling.media.webrtc.peer import WebRtcPeer
 
+PICTURES = 9  # that a member of a room sees at once
+
 
 class Target:
     """A Python server of server.py (`ours`, `ours-python` without the loop in C, `ours-apart` with a port per
@@ -43,15 +45,17 @@ class Target:
             answer: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return answer
 
-    async def connect(self, peers: list[WebRtcPeer], media: Media) -> None:
-        """Exchange descriptions for these devices (an even number; neighbours belong together)."""
+    async def connect(self, peers: list[WebRtcPeer], media: Media, pictures: int = 1) -> None:
+        """Exchange descriptions for these devices (an even number; neighbours belong together). `pictures`:
+        how many each has lines for."""
         for peer in peers:
-            offer = await peer.offer(media)
-            await peer.accept(str((await self.call("answer", sdp=offer))["sdp"]))
+            offer = widened(await peer.offer(media), pictures)
+            answer = await self.call("answer", sdp=offer)
+            await peer.accept(narrowed(str(answer["sdp"]), pictures))
 
     async def route(self, mode: str) -> None:
         """Join the devices."""
-        await self.call("mix" if mode == "room" else "bridge")
+        await self.call({"room": "mix", "pictures": "gallery"}.get(mode, "bridge"))
         await self.call("settle")
 
     async def busy(self) -> None:
@@ -59,6 +63,31 @@ class Target:
 
     async def stop(self) -> None:
         await end(self.process)
+
+
+def widened(offer: str, pictures: int) -> str:
+    """An offer of one picture, with lines for more that come in, on the same transport."""
+    head, line, section = offer.partition("m=video")
+    kept = [
+        one
+        for one in section.splitlines()
+        if not one.startswith(("a=ssrc", "a=candidate", "a=end-of", "a=msid"))
+    ]
+    further = "\r\n".join(kept).replace("a=sendrecv", "a=recvonly")
+    sections = [further.replace("a=mid:0", f"a=mid:{number}") for number in range(1, pictures)]
+    group = " ".join(map(str, range(pictures)))
+    return head.replace("BUNDLE 0", f"BUNDLE {group}") + line + section + "".join(
+        f"{line}{one}\r\n" for one in sections
+    )  # fmt: skip
+
+
+def narrowed(answer: str, pictures: int) -> str:
+    """Its answer with the first line alone: the load looks at packets, not at pictures."""
+    if pictures == 1:
+        return answer
+    head, first = answer.split("m=video")[:2]
+    group = " ".join(map(str, range(pictures)))
+    return head.replace(f"BUNDLE {group}", "BUNDLE 0") + "m=video" + first
 
 
 async def end(process: asyncio.subprocess.Process | None) -> None:
