@@ -103,10 +103,22 @@ def test_an_estimate_that_grows_is_no_limit() -> None:
     assert link.budget > 1.7e6
 
 
-def test_an_estimate_that_stays_far_below_is_one() -> None:
+def test_an_estimate_that_stays_far_below_is_slow_unless_packets_are_late_or_lost() -> None:
     link = Link(0.0)
     link.carries(1.7e6, 0.5)
-    found = [link.estimated(750_000, 1.7e6, 1.0 + tenth / 2) for tenth in range(5)]
+    link.reported(0.0, 0.02, 1.7e6, 0.5)
+    assert not any(link.estimated(750_000, 1.7e6, 1.0 + half / 2) for half in range(10))
+
+
+@pytest.mark.parametrize(("lost", "trip"), [(0.03, 0.02), (0.0, 0.15)])
+def test_an_estimate_that_stays_far_below_while_packets_are_late_or_lost_is_a_limit(
+    lost: float, trip: float
+) -> None:
+    link = Link(0.0)
+    link.carries(1.7e6, 0.5)
+    link.reported(0.0, 0.02, 1.7e6, 0.5)
+    assert not link.reported(lost, trip, 1.7e6, 1.5)
+    found = [link.estimated(750_000, 1.7e6, 1.0 + half / 2) for half in range(5)]
     assert found == [False, False, False, True, False]
     assert link.budget == 750_000
 
@@ -168,3 +180,10 @@ def test_many_packets_asked_for_again_are_a_limit_before_any_report() -> None:
     assert link.missed(0.4, 1e6, 6.1)
     assert link.budget == 600_000
     assert not link.missed(0.4, 1e6, 6.5), "of the time before the step down"
+
+
+def test_fewer_are_a_limit_where_the_estimate_is_far_below_what_is_sent() -> None:
+    link = Link(0.0)
+    link.carries(1e6, 5.0)
+    assert not link.estimated(1_200_000, 1e6, 5.0) and not link.missed(0.15, 1e6, 5.1)
+    assert not link.estimated(1_200_000, 1.5e6, 5.2) and link.missed(0.15, 1.5e6, 5.3)

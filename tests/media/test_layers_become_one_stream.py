@@ -325,6 +325,27 @@ async def test_an_estimate_that_falls_leads_to_a_smaller_layer_at_once(stage: An
     assert wanted is not None and wanted.rid == "h"
 
 
+async def test_a_viewer_whose_link_is_congested_gets_nothing_before_the_smaller_layers_key_frame(
+    stage: Any,
+) -> None:
+    camera, alice, _, bob, downlink = stage
+    by_hand(bob)
+    bob.set_video_source(alice)
+    camera.shoot(key=True)
+    layers = alice.video_in.simulcast.layers
+    alice.video_in.show_layer(bob.video_out, layers["f"])
+    camera.shoot(key=True)
+    for pause, packets in ((False, 2), (True, 0)):
+        alice.video_in.show_layer(bob.video_out, layers["h"], pause)
+        del downlink.sent[:]
+        camera.shoot()
+        assert len(downlink.sent) == packets
+    last = bob.video_out.last_seq
+    camera.shoot(key=True)
+    assert widths(downlink.sent) == [WIDTH["h"]]
+    assert struct.unpack_from("!H", downlink.sent[0], 2)[0] == (last + 1) & 0xFFFF, "numbers go on by one"
+
+
 async def test_a_large_room_costs_a_viewer_one_packet_per_packet(stage: Any) -> None:
     """No copy of a packet is made for viewers that get another layer."""
     camera, alice, _, bob, _ = stage

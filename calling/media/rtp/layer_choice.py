@@ -23,7 +23,13 @@ FALL = 0.97  # of the estimate before: it falls
 STUCK_SECONDS, STUCK_SHARE, GROWS = 1.5, 0.9, 1.05  # an estimate far below what is sent that does not grow
 MUCH_LOSS = 0.10
 MUCH_MISSED = 0.2  # of the packets; a lost one may be asked for several times
+MISSED_BELOW = 0.1  # the same while the estimate is far below what is sent
 QUEUE = 0.3  # seconds that the round trip grows while packets queue up
+SOME_LOSS, SOME_QUEUE, RECENT = (
+    0.02,
+    0.08,
+    2.0,
+)  # less of both, and for how many seconds it bears an estimate out
 SETTLE = 1.5  # seconds after a step down in which loss and trips tell of what was before
 STEP, GROWTH = 1.5, 1.4  # seconds between two steps up, and how many times as much is tried at least
 HOLD_FIRST, HOLD_MOST = 3.0, 7.0  # seconds from congestion to the next try
@@ -122,6 +128,7 @@ class Link:
         self._raised_at = self._congested_at = -math.inf
         self._estimate: float | None = None
         self._low: tuple[float, float] | None = None  # since when the estimate is far too low, and its value
+        self._trouble_at = -math.inf  # packets were lost, or queued up
         self._trip: float | None = None
         self._least_trip = math.inf
 
@@ -134,8 +141,8 @@ class Link:
             self._low = None
         elif self._low is None or bitrate > self._low[1] * GROWS:
             self._low = now, bitrate
-        elif now - self._low[0] >= STUCK_SECONDS:
-            return self._congested(bitrate, now)
+        elif now - self._low[0] >= STUCK_SECONDS and now - self._trouble_at < RECENT:
+            return self._congested(bitrate, now)  # alone it tells only that it is slow to follow a step up
         return False
 
     def reported(self, lost: float, trip: float | None, sent: float, now: float) -> bool:
@@ -143,6 +150,8 @@ class Link:
         before, self._trip = self._trip, trip
         if trip is not None:
             self._least_trip = min(trip, self._least_trip * 1.01)
+        if lost > SOME_LOSS or (trip is not None and trip > self._least_trip + SOME_QUEUE):
+            self._trouble_at = now
         if now - self._congested_at < SETTLE:
             return False
         queues = (
@@ -155,7 +164,10 @@ class Link:
 
     def missed(self, share: float, sent: float, now: float) -> bool:
         """That share of the last packets was asked for again (NACK); whether it is too much."""
-        if share <= MUCH_MISSED or now - self._congested_at < SETTLE:
+        if share > SOME_LOSS:
+            self._trouble_at = now
+        below = self._estimate is not None and self._estimate < sent * STUCK_SHARE
+        if share <= (MISSED_BELOW if below else MUCH_MISSED) or now - self._congested_at < SETTLE:
             return False
         return self._congested(min(sent * (1 - min(share, 0.5)), self._estimate or math.inf), now)
 

@@ -534,9 +534,11 @@ class RtpReceiver:
         if self.simulcast is not None:
             self.simulcast.leave(sink)
 
-    def show_layer(self, sink: Sink, layer: Layer[Sink]) -> None:
-        """That sink gets that layer from its next key frame on."""
+    def show_layer(self, sink: Sink, layer: Layer[Sink], pause: bool = False) -> None:
+        """That sink gets that layer from its next key frame on. pause: and nothing until then."""
         if self.simulcast is not None and self.simulcast.want(sink, layer):
+            if pause:
+                self.simulcast.let_go(sink)
             self._ask_layer(layer)
 
     def _layered(

@@ -118,6 +118,11 @@ class Simulcast(Generic[V]):
             self._spread()
         return self._shown.get(viewer) is not layer
 
+    def let_go(self, viewer: V) -> None:
+        """Until the key frame of the layer that it is to get comes, it gets nothing."""
+        if self._shown.pop(viewer, None) is not None:
+            self._spread()
+
     def wanted(self, viewer: V) -> Layer[V] | None:
         return self.layers.get(self._wanted.get(viewer, ""))
 

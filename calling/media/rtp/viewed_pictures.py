@@ -32,12 +32,12 @@ class ViewedPictures:
     def estimated(self, bitrate: int, now: float) -> None:
         """The far end says what it takes of all pictures together (REMB)."""
         if self.link is not None and self.link.estimated(bitrate, self._rate(now), now):
-            self.choose(now)
+            self.choose(now, congested=True)
 
     def reported(self, lost: float, trip: float | None, now: float) -> None:
         """The far end reports on one picture: the share that was lost, and the round trip in seconds."""
         if self.link is not None and self.link.reported(lost, trip, self._rate(now), now):
-            self.choose(now)
+            self.choose(now, congested=True)
 
     def missed(self, packets: int, now: float) -> None:
         """The far end asks for so many packets again. It does so long before it reports a loss."""
@@ -48,10 +48,11 @@ class ViewedPictures:
         self._missed += packets
         rate = self._rate(now)
         if self.link.missed(self._missed / max(FEW, self._packets * MEASURED), rate, now):
-            self.choose(now)
+            self.choose(now, congested=True)
 
-    def choose(self, now: float) -> None:
-        """Give every sender the layer that it should have now."""
+    def choose(self, now: float, congested: bool = False) -> None:
+        """Give every sender the layer that it should have now. congested: because the link carries less; then
+        nothing more of a larger layer is put before the key frame of the smaller one."""
         shown = self._shown()
         if not any(_scales(sender, source) for sender, source in shown):
             if self.link is not None:
@@ -71,10 +72,11 @@ class ViewedPictures:
         if self.link.probe(_more(pictures, chosen, limits), now):
             chosen = choose(pictures, self.link.budget)
             limits = thinned(pictures, chosen, self.link.budget)
-        for (sender, source), place, limit in zip(shown, chosen, limits, strict=True):
+        for (sender, source), picture, place, limit in zip(shown, pictures, chosen, limits, strict=True):
             sender.limit_temporal_layers(ALL if limit is None else limit)
             if source.simulcast is not None and source.simulcast.live:
-                source.show_layer(sender, source.simulcast.live[place])
+                pause = congested and place < picture.shown
+                source.show_layer(sender, source.simulcast.live[place], pause)
 
     def _shown(self) -> list[tuple[RtpSender, RtpReceiver]]:
         return [
