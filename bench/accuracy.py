@@ -96,7 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.accuracy")
     parser.add_argument("--languages", default=",".join(VOICES))
     parser.add_argument("--models", default=f"{installed.QUICK},{installed.ACCURATE}")
-    parser.add_argument("--sentences", type=int, default=20, help="of each speaker, by the seed; 0: all")
+    parser.add_argument("--sentences", type=int, default=10, help="of each speaker, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--recorded", action="store_true", help="only recorded people")
     parser.add_argument("--corpus", action="store_true", help="bench.corpus, and what is wrong in all of it")
