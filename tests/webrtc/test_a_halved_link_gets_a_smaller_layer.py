@@ -1,5 +1,6 @@
 """A viewer whose link is halved sees the smaller layer within 1 s, and the larger one within 10 s of more.
 
+The link has been full for a while before, so that the viewer's browser has an estimate of it that can fall.
 Chromium sends its camera in three layers; another Chromium, on a network of its own behind a link that tc
 makes narrow and wide, sees one of them. Times are from the change of the link to the first picture of
 another size in the viewer's browser.
@@ -160,4 +161,4 @@ async def test_a_layer_down_within_1_s_and_up_within_10(tmp_path: Path) -> None:
     for what, took, most in (("smaller", down, DOWN), ("larger", up, UP)):
         times = ", ".join(f"{each:.2f}" for each in took)
         print(f"  {what} after {statistics.median(took):.2f} s ({times}); aimed at {most:.0f} s")
-    assert statistics.median(down) <= DOWN and max(up) <= UP, (down, up)
+    assert max(down) <= DOWN and max(up) <= UP, (down, up)
