@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.timing,
     pytest.mark.soak_only,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="browser tests need Debian's chromium"),
 ]
 
