@@ -68,6 +68,7 @@ static void describe(struct media_flow *flow, struct media_outlet *outlet, uint3
     flow->arrivals_top = flow->top;
     flow->seen = ~0ull;
     flow->level_id = (uint8_t)dice(2);
+    flow->keeps = (uint16_t)(dice(2) ? 1 << dice(9) : 0);
     outlet->push_pt = 96;
     outlet->push_clock = 48000;
     outlet->renumbers = (uint8_t)dice(2);

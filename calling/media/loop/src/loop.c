@@ -41,7 +41,7 @@ static int forwarded(struct media_loop *loop, struct path *path, uint8_t *data, 
     }
     size = media_arrive(&installed->flow, data, size, now, &loop->levels[installed->number]);
     if (size > 0) {
-        ring_keep(installed, data, size);
+        ring_keep(installed, data, size, now);
         forward(loop->out, installed, data, size, now);
     }
     return 1;

@@ -18,15 +18,14 @@
 #define BUCKETS 4096     /* a power of two */
 #define WAITING 2048     /* datagrams that wait for Python */
 #define OUTLETS 64       /* listeners of one stream */
-#define RING 256         /* packets of a picture that are kept, as in rtp/receiver.py */
-#define HEARD 16         /* packets of sound that are kept for a room; both are powers of two */
+#define RING 256         /* the most packets of a stream that are kept */
 
 /* A flow, its listeners and its last packets. path: -1 where Python pushes what is sent. */
 struct installed {
     struct media_flow flow;
     struct media_outlet *outlets;
     struct media_kept *ring;
-    int count, kept;            /* outlets; packets that the ring holds */
+    int count;                  /* of outlets */
     int path, place, number;    /* its path, its place there, its place in the loop */
 };
 
@@ -91,8 +90,9 @@ struct installed *flow_at(struct media_loop *loop, int number);
 
 /* ring.c */
 int ring_open(struct installed *installed);
+int ring_find(const struct installed *installed, uint16_t sequence, struct media_kept *into);
 int ring_drain(struct installed *installed, int most, struct media_kept *into);
-void ring_keep(struct installed *installed, const uint8_t *packet, int size);
+void ring_keep(struct installed *installed, const uint8_t *packet, int size, double now);
 
 /* inbox.c */
 int inbox_open(struct inbox *inbox, int wake);

@@ -144,8 +144,8 @@ int media_recall(struct media_loop *loop, int number, struct media_flow *flow, s
         found->flow.refused = 0;
     }
     if (found != NULL && ring != NULL) {
-        if (found->kept > 0)
-            memcpy(ring, found->ring, (size_t)found->kept * sizeof *ring);
+        if (found->ring != NULL)
+            memcpy(ring, found->ring, found->flow.keeps * sizeof *ring);
         end(loop, found);
     }
     guard_leave();
@@ -157,7 +157,7 @@ int media_drain(struct media_loop *loop, int number, int most, struct media_kept
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    int fine = found != NULL && found->kept > 0 && ring_drain(found, most, into) == 0;
+    int fine = found != NULL && ring_drain(found, most, into) == 0;
     guard_leave();
     return fine ? 0 : -1;
 }
@@ -165,13 +165,9 @@ int media_drain(struct media_loop *loop, int number, int most, struct media_kept
 /* A packet that is in the ring of a flow; -1: it is not. */
 int media_kept(struct media_loop *loop, int number, int sequence, struct media_kept *into)
 {
-    int fine = 0;
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    if (found != NULL && found->kept > 0) {
-        *into = found->ring[sequence & (found->kept - 1)];
-        fine = into->size > 0 && into->sequence == sequence;
-    }
+    int fine = found != NULL && ring_find(found, (uint16_t)sequence, into) == 0;
     guard_leave();
     return fine ? 0 : -1;
 }
