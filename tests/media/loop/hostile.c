@@ -1,6 +1,8 @@
 /* Hostile datagrams for the forwarding loop, with sanitizers: random ones, and good ones with bytes changed.
    usage: hostile SEED PACKETS DATAGRAMS. First the functions alone, on memory that ends where the packet's room
    ends; then a whole loop whose flows and paths change while strangers and devices send. */
+#include "loop.h"
+
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "loop.h"
 
 #define TAG 16
 #define DEVICES 6

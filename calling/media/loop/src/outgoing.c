@@ -1,22 +1,8 @@
 /* What goes out, in as few calls of the kernel as there are changes of the socket: packets of a stream to all its
    listeners, and payloads of the platform's own to all who hear the same. Whoever calls holds the lock. */
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "loop.h"
 
-/* Datagrams that are to be sent: they lie where they came in, or in `data`. */
-struct outgoing {
-    struct mmsghdr heads[BATCH];
-    struct iovec parts[BATCH];
-    struct media_outlet *outlets[BATCH];
-    _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
-    int count;
-};
-
-struct outgoing *outgoing_open(void) { return calloc(1, sizeof(struct outgoing)); }
+#include <time.h>
 
 double monotonic(void)
 {
@@ -73,7 +59,7 @@ void forward(struct outgoing *out, struct installed *installed, uint8_t *data, i
 void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *payload, int size, int step)
 {
     guard_enter();
-    struct outgoing *out = loop->out;
+    struct outgoing *out = &loop->out;
     double now = monotonic();
     for (int i = 0; i < count; i++) {
         struct installed *found = flow_at(loop, numbers[i]);

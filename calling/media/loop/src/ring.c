@@ -1,8 +1,5 @@
 /* The last packets of a stream, decrypted: of a picture, for viewers that lost some; of sound, for those who take
    it later: a room that may hear it, a recording, a transcript. The memory is taken with the flow. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "loop.h"
 
 /* 0: there is a ring, or none is needed. */
