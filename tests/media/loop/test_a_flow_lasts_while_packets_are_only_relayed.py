@@ -251,7 +251,13 @@ async def test_a_recording_that_is_gated_to_the_packet_gets_each_at_once() -> No
         assert not flows(bob)
 
 
-async def test_sound_passes_while_python_is_held_up() -> None:
+@pytest.mark.parametrize(
+    "sizes",
+    [[3] * 12, [40, 40, 20, 40, 40, 60, 60, 3, 1300, 1300, 1200, 1350]],
+    ids=["of one length", "of several lengths"],
+)
+async def test_sound_passes_while_python_is_held_up(sizes: list[int]) -> None:
+    """Packets that came together leave together, and are the same packets."""
     async with bridged() as (alice, bob):
         sender, sock = alice.device.port.audio_out, transport(bob.device).path.sock
         alice.device.port.set_audio_source(None)
@@ -259,14 +265,16 @@ async def test_sound_passes_while_python_is_held_up() -> None:
         codec = sender.codec
         assert codec is not None and flows(bob) and not isinstance(sock, shared_port.TcpDoor)
         began = stream(bob).packets
-        for _ in range(12):  # nothing is awaited from here on
-            sender.push(sender, b"\xf8\xff\xfe", codec.pt, 960)
+        for size in sizes:  # nothing is awaited from here on
+            sender.push(sender, b"\xf8" * size, codec.pt, 960)
         time.sleep(0.3)  # noqa: ASYNC251 -- that is what it is about
-        came = 0
+        came = []
         with contextlib.suppress(BlockingIOError):
             while data := sock.recv(2048):  # type: ignore[attr-defined]
-                came += 127 < data[0] < 192 and not 191 < data[1] < 224
-        assert came == 12 and stream(bob).packets == began
+                if 127 < data[0] < 192 and not 191 < data[1] < 224:
+                    came.append((len(data), data[2] << 8 | data[3]))
+        assert [length - came[0][0] for length, _ in came] == [size - sizes[0] for size in sizes]
+        assert in_order([number for _, number in came]) and stream(bob).packets == began
         assert flows(bob)
 
 

@@ -61,6 +61,8 @@ struct outgoing {
     struct mmsghdr heads[BATCH];
     struct iovec parts[BATCH];
     struct media_outlet *outlets[BATCH];
+    /* how long each packet of a datagram is, as the kernel is told */
+    _Alignas(struct cmsghdr) uint8_t segments[BATCH][CMSG_SPACE(sizeof(uint16_t))];
     _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
     int count;
 };
