@@ -2,14 +2,16 @@
 
 A frame is one byte of kind, four bytes of length, and as many bytes. Sound to be heard is 20 ms of 16 bit
 samples at 16 kHz behind its number, so that what was dropped on the way is a gap and not a shift in time.
-Sound that comes back is a piece: what one packet carried, behind its number and its rate.
+Who leaves the decoding to the other side sends packets: those that came in some steps of 20 ms, behind the
+number of the first step. Sound that comes back is a piece: what one packet carried, behind its number and its
+rate.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,11 +28,18 @@ _HEADER: Final = struct.Struct(">BI")
 MAX_PIECE: Final = 5760  # samples: 120 ms at 48 kHz, the longest packet of Opus
 _NUMBER: Final = struct.Struct(">I")
 _OF_PIECE: Final = struct.Struct(">IH")  # its number, its rate
-_WORDS, _SOUND, _PIECE = 0, 1, 2
+CODECS: Final = ("opus", "pcmu", "pcma", "g722")
+MOST_PACKETS: Final = 64  # of one batch
+MOST_STEPS: Final = 50
+LONGEST_PAYLOAD: Final = 1500
+_OF_PACKETS: Final = struct.Struct(">IB")  # the number of the first step, how many
+_OF_PACKET: Final = struct.Struct(">BBHH")  # its step, codec and sequence number, the length of its payload
+_WORDS, _SOUND, _PIECE, _PACKETS = 0, 1, 2, 3
 _LONGEST: Final = {
     _WORDS: MAX_WORDS,
     _SOUND: _NUMBER.size + FRAME * 2,
     _PIECE: _OF_PIECE.size + MAX_PIECE * 2,
+    _PACKETS: _OF_PACKETS.size + MOST_PACKETS * (_OF_PACKET.size + LONGEST_PAYLOAD),
 }
 
 
@@ -55,7 +64,27 @@ class Piece:
     pcm: Pcm
 
 
-Frame = dict[str, Any] | Sound | Piece
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet of a party; step: in which of those of its batch it came."""
+
+    step: int
+    codec: str
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """What came of a party in `steps` times 20 ms, in the order in which it came; `number` counts as that of
+    Sound does, and is that of the first."""
+
+    number: int
+    steps: int
+    packets: Sequence[Packet]
+
+
+Frame = dict[str, Any] | Sound | Piece | Packets
 
 
 def of_words(words: Mapping[str, Any]) -> bytes:
@@ -75,6 +104,16 @@ def of_piece(piece: Piece) -> bytes:
         raise ValueError("no sound, or too much for one packet")
     body = _OF_PIECE.pack(piece.number, piece.rate) + piece.pcm.astype("<i2").tobytes()
     return _HEADER.pack(_PIECE, len(body)) + body
+
+
+def of_packets(came: Packets) -> bytes:
+    if not 0 < came.steps <= MOST_STEPS or len(came.packets) > MOST_PACKETS:
+        raise ValueError("no time, or too much for one batch")
+    body = bytearray(_OF_PACKETS.pack(came.number, came.steps))
+    for each in came.packets:
+        body += _OF_PACKET.pack(each.step, CODECS.index(each.codec), each.sequence, len(each.payload))
+        body += each.payload
+    return _HEADER.pack(_PACKETS, len(body)) + body
 
 
 class FrameReader:
@@ -121,4 +160,26 @@ def _piece(body: bytes) -> Piece:
     return Piece(number, rate, np.frombuffer(body, "<i2", offset=_OF_PIECE.size))
 
 
-_READ: Final[dict[int, Callable[[bytes], Frame]]] = {_WORDS: _words, _SOUND: _sound, _PIECE: _piece}
+def _packets(body: bytes) -> Packets:
+    try:
+        number, steps = _OF_PACKETS.unpack_from(body)
+        at, found = _OF_PACKETS.size, []
+        while at < len(body):
+            step, codec, sequence, length = _OF_PACKET.unpack_from(body, at)
+            at += _OF_PACKET.size + length
+            if step >= steps or at > len(body):
+                raise BadFrame
+            found.append(Packet(step, CODECS[codec], sequence, body[at - length : at]))
+    except (struct.error, IndexError):
+        raise BadFrame from None
+    if not 0 < steps <= MOST_STEPS or len(found) > MOST_PACKETS:
+        raise BadFrame
+    return Packets(number, steps, found)
+
+
+_READ: Final[dict[int, Callable[[bytes], Frame]]] = {
+    _WORDS: _words,
+    _SOUND: _sound,
+    _PIECE: _piece,
+    _PACKETS: _packets,
+}

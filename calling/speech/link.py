@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import clock
 from calling.speech import frames
-from calling.speech.frames import Pcm, Piece
+from calling.speech.frames import Packets, Pcm, Piece
 
 MOST_BUFFERED: Final = 5 * frames.RATE * 2  # bytes, beside what the kernel holds
 READY_SECONDS: Final = 60.0  # without a word; a worker that loads a model, when first asked for it, says so
@@ -47,14 +47,18 @@ class SpeechLink:
         """Hand over 20 ms; whether it went. Never waits."""
         return self._send(frames.of_sound(number, pcm))
 
+    def send_packets(self, came: Packets) -> bool:
+        """Hand over what came; whether it went. Never waits."""
+        return self._send(frames.of_packets(came), came.steps)
+
     def send_piece(self, piece: Piece) -> bool:
         """Hand over the sound of one packet; whether it went. Never waits."""
         return self._send(frames.of_piece(piece))
 
-    def _send(self, frame: bytes) -> bool:
+    def _send(self, frame: bytes, steps: int = 1) -> bool:
         transport = self._writer.transport
         if transport.is_closing() or transport.get_write_buffer_size() > MOST_BUFFERED:
-            self.dropped += 1
+            self.dropped += steps
             return False
         self._writer.write(frame)
         return True

@@ -13,7 +13,7 @@ import contextlib
 import ctypes
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar
 from calling.speech import frames, rnnoise, turns
 from calling.speech.denoiser import Denoiser
 from calling.speech.detector import Detector
-from calling.speech.frames import Pcm, Piece, Sound
+from calling.speech.frames import Packets, Pcm, Piece, Sound
 from calling.speech.recogniser import Heard, NoRecogniser, Recogniser, Recognisers
 from calling.speech.recognition_queue import Question, RecognitionQueue, Urgency
 from calling.speech.threads import Loader, yielding
@@ -54,15 +54,26 @@ class Listener(Protocol[Piece_contra]):
     def close(self) -> None: ...
 
 
+class Hearer(Protocol):
+    """Decodes what one party sends."""
+
+    def hear(self, came: Packets) -> list[Pcm]:
+        """20 ms for each step."""
+
+
 class Refused(Exception):
     """This connection is not served; the text is the reason."""
 
 
 class SpeechServer:
-    """Serves one unix socket until cancelled."""
+    """Serves one unix socket until cancelled. `hearer`: what decodes a party's packets; without it only sound
+    is taken."""
 
-    def __init__(self, own: Path, capacity: float = CAPACITY) -> None:
+    def __init__(
+        self, own: Path, capacity: float = CAPACITY, hearer: Callable[[], Hearer] | None = None
+    ) -> None:
         self.load = 0.0
+        self._hearer = hearer
         self._capacity = capacity
         self._recognisers = Recognisers(own)
         self._thread = yielding("recognise")
@@ -124,9 +135,15 @@ class SpeechServer:
         self, reader: asyncio.StreamReader, incoming: frames.FrameReader, listener: Listener[Any]
     ) -> None:
         """Hear until the other side says `end`; a connection that only breaks is nobody's to answer."""
+        hearer = self._hearer() if self._hearer is not None else None
         while data := await reader.read(65536):
             for frame in incoming.feed(data):
-                if isinstance(frame, Sound | Piece):
+                if isinstance(frame, Packets):
+                    if hearer is None or listener.takes is not Sound:
+                        raise frames.BadFrame
+                    for number, pcm in enumerate(hearer.hear(frame), frame.number):
+                        listener.hear(Sound(number, pcm))
+                elif isinstance(frame, Sound | Piece):
                     if not isinstance(frame, listener.takes):
                         raise frames.BadFrame
                     listener.hear(frame)

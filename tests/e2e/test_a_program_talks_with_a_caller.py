@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from calling import models
 from calling.commands import operation_params, operations
+from calling.media.codecs.sent_away import PacketHearer
 from calling.speech import frames, installed
 from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import script
@@ -40,26 +41,27 @@ SENTENCE = "This is a rather long sentence, which goes on and on about nothing i
 
 async def hear_tones(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A speech worker to which a tone is a voice, whose words are its frequency."""
-    incoming, heard, quiet, start = frames.FrameReader(), [], 0, -1
+    incoming, hearer, heard, quiet, start = frames.FrameReader(), PacketHearer(), [], 0, -1
     while data := await reader.read(65536):
         for frame in incoming.feed(data):
-            if not isinstance(frame, frames.Sound):
+            if not isinstance(frame, frames.Packets):
                 if frame.get("job") == "transcribe":
                     writer.write(frames.of_words({"say": "ready"}))
                 continue
-            loud = bool(np.abs(frame.pcm.astype(int)).max() > 2000)
-            if loud and start < 0:
-                start, heard = frame.number * 20, []
-                writer.write(frames.of_words({"say": "voice", "start_ms": start}))
-            heard += [frame.pcm] if loud else []
-            quiet = 0 if loud else quiet + 1
-            if start >= 0 and quiet == 15:
-                spectrum = np.abs(np.fft.rfft(np.concatenate(heard)))
-                hertz = round(float(spectrum.argmax()) * frames.RATE / len(np.concatenate(heard)), -1)
-                writer.write(frames.of_words({"say": "quiet", "end_ms": frame.number * 20}))
-                final = {"say": "final", "text": f"{hertz:g} Hz", "start_ms": start, "confidence": 1}
-                writer.write(frames.of_words(final))
-                start = -1
+            for number, pcm in enumerate(hearer.hear(frame), frame.number):
+                loud = bool(np.abs(pcm.astype(int)).max() > 2000)
+                if loud and start < 0:
+                    start, heard = number * 20, []
+                    writer.write(frames.of_words({"say": "voice", "start_ms": start}))
+                heard += [pcm] if loud else []
+                quiet = 0 if loud else quiet + 1
+                if start >= 0 and quiet == 15:
+                    spectrum = np.abs(np.fft.rfft(np.concatenate(heard)))
+                    hertz = round(float(spectrum.argmax()) * frames.RATE / len(np.concatenate(heard)), -1)
+                    writer.write(frames.of_words({"say": "quiet", "end_ms": number * 20}))
+                    final = {"say": "final", "text": f"{hertz:g} Hz", "start_ms": start, "confidence": 1}
+                    writer.write(frames.of_words(final))
+                    start = -1
 
 
 class Bot:

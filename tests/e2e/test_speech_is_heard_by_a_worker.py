@@ -16,6 +16,7 @@ import pytest
 
 from calling import models
 from calling.commands import operations
+from calling.media.codecs.sent_away import PacketHearer
 from calling.speech import frames
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
@@ -70,13 +71,14 @@ async def until_told(call_id: str, word: str, seconds: float = 15) -> dict[str, 
 
 async def hear_tones(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A speech worker whose words are the tone that it hears, told once."""
-    incoming, heard = frames.FrameReader(), []
+    incoming, hearer, heard, said = frames.FrameReader(), PacketHearer(), [], False
     while data := await reader.read(65536):
         for frame in incoming.feed(data):
-            if isinstance(frame, frames.Sound):
-                heard.append(frame.pcm)
-                if len(heard) == 100:
-                    spectrum = np.abs(np.fft.rfft(np.concatenate(heard[50:])))
+            if isinstance(frame, frames.Packets):
+                heard += hearer.hear(frame)
+                if len(heard) >= 100 and not said:
+                    said = True
+                    spectrum = np.abs(np.fft.rfft(np.concatenate(heard[50:100])))
                     text = f"{round(float(spectrum.argmax()))} Hz"
                     final = {"say": "final", "text": text, "start_ms": 1000, "end_ms": 2000, "confidence": 1}
                     writer.write(frames.of_words(final))
@@ -125,11 +127,11 @@ async def speak_after_a_second(reader: asyncio.StreamReader, writer: asyncio.Str
     incoming, heard = frames.FrameReader(), 0
     while data := await reader.read(65536):
         for frame in incoming.feed(data):
-            if isinstance(frame, frames.Sound):
-                heard += 1
-                if heard == 50:
+            if isinstance(frame, frames.Packets):
+                before, heard = heard, heard + frame.steps
+                if before < 50 <= heard:
                     writer.write(frames.of_words({"say": "voice", "start_ms": 1000}))
-                if heard == 75:
+                if before < 75 <= heard:
                     said = {"say": "final", "text": "Sales, please.", "confidence": 0.9}
                     writer.write(frames.of_words({**said, "start_ms": 1000, "end_ms": 1400}))
             elif frame.get("job") == "transcribe":

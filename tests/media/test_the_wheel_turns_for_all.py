@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from calling.media.rtp.timer_wheel import FAULTS, SLOTS, wheel
+from calling.media.rtp.timer_wheel import FAULTS, SLOTS, TOGETHER, wheel
 from tests.support.wait import until
 
 
@@ -52,7 +52,7 @@ async def test_every_rider_beats_once_a_second_and_a_failing_one_harms_nobody() 
     for rider in riders:
         wheel().add(rider)
     try:
-        assert max(len(slot) for slot in wheel()._slots) == 3, "legs are spread over the turn"
+        assert {len(slot) for slot in wheel()._slots} == {0, TOGETHER}, "few legs share their slots"
         begun = time.monotonic()
         await until(lambda: all(len(rider.beats) >= 2 for rider in riders), 15, "two turns")
         turns = (time.monotonic() - begun) / max(len(rider.beats) for rider in riders)
@@ -61,6 +61,17 @@ async def test_every_rider_beats_once_a_second_and_a_failing_one_harms_nobody() 
         for rider in riders:
             wheel().drop(rider)
     assert not any(wheel()._slots)
+
+
+async def test_many_riders_are_spread_over_the_turn() -> None:
+    riders = [Rider() for _ in range((TOGETHER + 2) * SLOTS)]
+    for rider in riders:
+        wheel().add(rider)
+    try:
+        assert {len(slot) for slot in wheel()._slots} == {TOGETHER + 2}
+    finally:
+        for rider in riders:
+            wheel().drop(rider)
 
 
 async def test_sprinters_run_until_they_are_done_and_the_timer_rests() -> None:
@@ -73,7 +84,7 @@ async def test_sprinters_run_until_they_are_done_and_the_timer_rests() -> None:
 
 
 async def test_slots_without_a_rider_do_not_wake_the_loop() -> None:
-    rider, turns = Rider(), 0
+    riders, turns = [Rider() for _ in range(TOGETHER)], 0
     turn = wheel()._turn
 
     def counted(due: float) -> None:
@@ -84,13 +95,14 @@ async def test_slots_without_a_rider_do_not_wake_the_loop() -> None:
     wheel()._turn = counted  # type: ignore[method-assign]
     late = Rider()
     try:
-        wheel().add(rider)
-        await until(lambda: len(rider.beats) == 2, 10, "two beats")
-        assert turns == 2
+        for rider in riders:
+            wheel().add(rider)
+        await until(lambda: all(len(rider.beats) == 2 for rider in riders), 10, "two beats")
+        assert turns == 2, "they share a slot"
         wheel().add(late)  # in the slot behind the one that was just passed
         await until(lambda: len(late.beats) == 2, 10, "two beats of who came later")
-        assert late.beats[0] - rider.beats[1] < 0.7, "not only after a whole turn"
+        assert late.beats[0] - riders[0].beats[1] < 0.7, "not only after a whole turn"
     finally:
-        for each in (rider, late):
+        for each in (*riders, late):
             wheel().drop(each)
         del wheel()._turn  # type: ignore[method-assign]

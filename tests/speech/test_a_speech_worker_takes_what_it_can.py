@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calling.media.codecs.audio_codecs import encoder
+from calling.media.codecs.sent_away import PacketHearer
 from calling.speech import frames, installed, link, weights
-from calling.speech.frames import FRAME
+from calling.speech.frames import FRAME, Packet, Packets
 from calling.speech.link import SpeechFailed, open_link, sockets
 from calling.speech.server import SpeechServer
 from tests.speech import sounds
@@ -39,6 +41,30 @@ async def test_it_hears_a_beep(place: Path) -> None:
     assert (await session.words())["say"] == "beep"
     session.end()
     assert await session.words() == {"say": "finished", "dropped_ms": 0}
+    session.close()
+
+
+async def test_it_hears_a_beep_in_packets(tmp_path: Path) -> None:
+    server = SpeechServer(tmp_path / "models", hearer=PacketHearer)
+    serving = asyncio.create_task(server.serve(tmp_path / "1.sock"))
+    await until((tmp_path / "1.sock").exists)
+    session, encode = await open_link(sockets(tmp_path), DETECT), encoder("pcmu", 16000)
+    line = sounds.frames(sounds.silence(0.3), sounds.tone(0.4, 1000), QUIET.repeat(10))
+    for at in range(0, len(line), 5):
+        pieces = line[at : at + 5]
+        packets = [Packet(i, "pcmu", at + i, encode.encode(pcm)) for i, pcm in enumerate(pieces)]
+        assert session.send_packets(Packets(at, len(pieces), packets))
+    assert (await session.words())["result"] == "machine"
+    assert (await session.words())["say"] == "beep"
+    session.close()
+    serving.cancel()
+
+
+async def test_packets_that_nobody_decodes_end_the_session(place: Path) -> None:
+    session = await open_link(sockets(place), DETECT)
+    session.send_packets(Packets(0, 1, []))
+    with pytest.raises(SpeechFailed, match="speech_worker_lost"):
+        await session.words()
     session.close()
 
 

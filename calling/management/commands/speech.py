@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from calling.media.codecs.sent_away import PacketHearer
 from calling.media.recording import transcription
 from calling.runtime.priority import step_back
 from calling.speech.server import SpeechServer
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
 async def run(socket: Path, models: Path) -> None:
     """Until SIGTERM or SIGINT."""
-    server = SpeechServer(models)
+    server = SpeechServer(models, hearer=PacketHearer)
     serving = asyncio.ensure_future(asyncio.gather(server.serve(socket), transcription.serve(server)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,7 @@
 """What one party says, read 20 ms at a time: its packets through a jitter buffer and, where asked, a decoder.
 
-A tap of a receiver. Who records, mixes or streams it is not known here.
+A tap of a receiver, which takes what the forwarding loop has kept when it is read. Who records, mixes or
+streams it is not known here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 
 from calling.media.codecs.audio_codecs import Decoder, decoder
 from calling.media.codecs.jitter_buffer import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.late_tap import LateTap
 from calling.media.codecs.opus import Pcm, opus_samples
 from calling.sdp.model import Codec
 
@@ -19,10 +21,11 @@ FRAME: Final = RATE // 50
 QUIET: Final = np.zeros(FRAME, np.int16)
 
 
-class TrackReader:
-    """One party's sound as it comes in: a Tap of its inlet."""
+class TrackReader(LateTap):
+    """One party's sound as it comes in: a LaterTap of its inlet."""
 
     def __init__(self, rate: int = RATE) -> None:
+        super().__init__()
         self.rate = rate
         self._buffer = JitterBuffer()
         self._codec: Codec | None = None
@@ -49,6 +52,14 @@ class TrackReader:
             self.level = level
         self._buffer.put(sequence, bytes(payload))
 
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
+        self.packet(payload, codec, sequence, 0, False, level)
+
+    def forget(self) -> None:
+        """What comes next follows nothing."""
+        self._buffer.clear()
+        self._skip, self._rest = 0, QUIET[:0]
+
     @property
     def opus(self) -> bool:
         """Whether it speaks Opus (or has said nothing yet)."""
@@ -56,6 +67,7 @@ class TrackReader:
 
     def next(self) -> bytes | Lost | Wait | None:
         """The payload for these 20 ms; None while a longer one is still going on."""
+        self.drain()
         if self._skip > 0:
             self._skip -= 1
             return None

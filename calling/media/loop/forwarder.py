@@ -16,9 +16,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from calling.media.aiortc_private import PacketBuffer, Srtp
-from calling.media.loop.native import HEARD, NOBODY, OUTLETS, SILENCE, Address, NativeLoop, library
+from calling.media.loop.native import NOBODY, OUTLETS, SILENCE, Address, NativeLoop, library
 from calling.media.rtp.lent import Lent, LentOutlet
-from calling.media.rtp.receiver import RING, Feed, RtpReceiver, RtpReceiveStream, Sink
+from calling.media.rtp.receiver import Feed, RtpReceiver, RtpReceiveStream, Sink
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import Hop, RtpTransport
 
@@ -52,11 +52,11 @@ class Flow:
         self._targets = [cast(RtpTransport, sender.transport) for sender in senders]
         self._source = cast(RtpTransport, stream.inlet.transport) if stream is not None else None
         self._since = stream.packets if stream is not None else 0
-        self._tap = stream.inlet.room_tap if stream is not None else None
+        self._taps = stream.inlet.later if stream is not None else ()
         if stream is not None:
             stream.flow = self
-        if self._tap is not None:
-            self._tap.rests.add(self)
+        for tap in self._taps:
+            tap.add_keeper(self)
         for sender in senders:
             sender.flow = self
         self._ends = {*self._targets, *((self._source,) if self._source is not None else ())}
@@ -72,8 +72,8 @@ class Flow:
         loop, stream = self.forwarder.native, self._stream
         if stream is not None:
             stream.flow = None
-        if self._tap is not None:
-            self._tap.rests.discard(self)
+        for tap in self._taps:
+            tap.drop_keeper(self)
         for sender in self._senders:
             sender.flow = None
         for end in self._ends:
@@ -83,13 +83,13 @@ class Flow:
         self._write(loop)
         if stream is None:
             return
-        handled = stream.packets - self._since
         if stream.ring is not None:
-            stream.keep(loop.kept_packets(stream.top, handled, RING))
-        elif self._tap is not None:
-            fresh = min(handled, self._tap.wants, (stream.top - loop.flow.drained) & 0xFFFF)
-            for _, packet in reversed(loop.kept_packets(stream.top, fresh, HEARD)):
-                stream.inlet.tap_kept(packet)
+            kept = loop.kept_packets(stream.top, stream.packets - self._since)
+            stream.keep([(sequence, packet) for sequence, packet, _ in kept])
+        elif self._taps:
+            fresh = min(self._wants(), (stream.top - loop.flow.drained) & 0xFFFF)
+            for _, packet, at in loop.kept_packets(stream.top, fresh):
+                stream.inlet.tap_kept(packet, at)
 
     def kept(self, sequence: int) -> bytes | None:
         return self.forwarder.native.kept(self.number, sequence)
@@ -101,12 +101,15 @@ class Flow:
         return found if found < SILENCE else None
 
     def drain(self) -> None:
-        stream, tap = self._stream, self._tap
-        while stream is not None and tap is not None:
-            packet = self.forwarder.native.drain(self.number, tap.wants)
-            if packet is None:
+        stream, wants = self._stream, self._wants()
+        while stream is not None:
+            found = self.forwarder.native.drain(self.number, wants)
+            if found is None:
                 return
-            stream.inlet.tap_kept(packet)
+            stream.inlet.tap_kept(*found)
+
+    def _wants(self) -> int:
+        return max((tap.wants for tap in self._taps), default=0)
 
     def _write(self, loop: NativeLoop) -> None:
         if self._stream is not None and self._source is not None:

@@ -27,7 +27,6 @@ V4, V6 = Struct("=HH4s8x"), Struct("=HHI16sI")  # struct sockaddr_in, sockaddr_i
 NOBODY: Final = -1
 OUTLETS: Final = 64  # listeners of one stream
 FLOWS: Final = 4096
-HEARD: Final = 16  # packets of sound that are kept for a room
 SILENCE: Final = 255
 
 
@@ -146,11 +145,11 @@ class NativeLoop:
         """What was kept is in `kept_packets` then."""
         return bool(self._lib.media_recall(self._loop, number, self.flow, self.outlets, self._ring) == 0)
 
-    def drain(self, number: int, most: int) -> bytes | None:
-        """The next packet of sound that was kept and not taken yet, of the `most` last ones."""
+    def drain(self, number: int, most: int) -> tuple[bytes, float] | None:
+        """The next packet that was kept and not taken yet, of the `most` last ones, and when it came."""
         if self._lib.media_drain(self._loop, number, most, self._one):
             return None
-        return bytes(self._ffi.buffer(self._one.data, self._one.size))
+        return bytes(self._ffi.buffer(self._one.data, self._one.size)), self._one.at
 
     def push(self, numbers: list[int], payload: bytes, step: int) -> None:
         data = self._ffi.from_buffer("uint8_t[]", payload)
@@ -162,11 +161,15 @@ class NativeLoop:
             return None
         return bytes(self._ffi.buffer(self._one.data, self._one.size))
 
-    def kept_packets(self, top: int, count: int, places: int) -> list[tuple[int, bytes]]:
-        """(sequence, packet) of the `count` packets up to `top`, of the flow recalled last, which has so many
-        places for them."""
-        slots = (self._ring[(top - back) & (places - 1)] for back in range(min(count, places)))
-        return [(slot.sequence, bytes(self._ffi.buffer(slot.data, slot.size))) for slot in slots if slot.size]
+    def kept_packets(self, top: int, count: int) -> list[tuple[int, bytes, float]]:
+        """(sequence, packet, when it came) of the `count` numbers up to `top`, where these were kept, of the
+        flow recalled last; the oldest first."""
+        places, found = self.flow.keeps, []
+        for back in range(min(count, places) - 1, -1, -1):
+            slot, sequence = self._ring[(top - back) & (places - 1)], (top - back) & 0xFFFF
+            if slot.size and slot.sequence == sequence:
+                found.append((sequence, bytes(self._ffi.buffer(slot.data, slot.size)), slot.at))
+        return found
 
     @staticmethod
     def write_address(at: LentAddress, address: Address) -> None:

@@ -108,6 +108,14 @@ class MixerMember:
             self._decoder = decoder(codec.name.lower(), RATE)
             self.jitter = JitterBuffer()
 
+    keeps, by_level = HELD, True
+
+    def add_keeper(self, keeper: Rested) -> None:
+        self.rests.add(keeper)
+
+    def drop_keeper(self, keeper: Rested) -> None:
+        self.rests.discard(keeper)
+
     @property
     def takes_later(self) -> bool:
         """The mixer asks every 20 ms; who sends no levels must be heard to know how loud it is."""
@@ -128,7 +136,9 @@ class MixerMember:
         for rest in list(self.rests):
             rest.recall()
 
-    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None) -> None:
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
+        if self.muted:
+            return
         if not self.taken:
             if level is not None and level > SILENT:
                 return
@@ -201,7 +211,7 @@ class Mixer:
         member = MixerMember(self, port, hear or port.set_audio_source, name, trunk)
         self.members.append(member)
         self.talkers.join(member, extra=trunk)
-        port.audio_in.tap(member, later=member)
+        port.audio_in.tap_later(member)
         self.route()
         return member
 

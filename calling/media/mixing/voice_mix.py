@@ -30,7 +30,7 @@ class VoiceMix:
             port.audio_in.untap(self._readers.pop(port))
         for port in wanted - self._readers.keys():
             self._readers[port] = reader = TrackReader(RATE)
-            port.audio_in.tap(reader)
+            port.audio_in.tap_later(reader)
 
     def source(self, kind: str) -> Player | None:
         return self._player.source(kind) if kind == "audio" else None

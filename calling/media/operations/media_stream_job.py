@@ -95,7 +95,7 @@ class MediaStreamJob:
                 self._untap(peer_id, ear)
                 peer = self.session.peers.get(now)
                 if peer is not None:
-                    peer.port.audio_in.tap(ear)
+                    peer.port.audio_in.tap_later(ear)
                 self._ears[track] = (now, ear)
             stream.send(track, ear.twenty(), self._frames * 20)
         self._frames += 1

@@ -128,7 +128,7 @@ class RecordingJob:
     def _tap(self, peer_id: str, ear: TrackReader) -> None:
         peer = self.session.peers.get(peer_id)
         if peer is not None:
-            peer.port.audio_in.tap(ear)
+            peer.port.audio_in.tap_later(ear)
 
     async def _beep(self) -> None:
         done = asyncio.Event()

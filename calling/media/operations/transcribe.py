@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from calling.commands import operations
 from calling.machine.states import Party
-from calling.media.operations.hearing import Hearing
+from calling.media.operations.hearing import NOW_AND_THEN, Hearing
 from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.session.context import SessionContext
 from calling.media.session.rows import OperationRow
@@ -68,7 +68,7 @@ class Transcribe(RunningOperation):
         return [each.id for each in legs if each.answered and each.party is not Party.APP and each.peer_id]
 
     async def _hear(self, leg_id: str) -> None:
-        hearing = Hearing(self.session, leg_id)
+        hearing = Hearing(self.session, leg_id, NOW_AND_THEN)
         await hearing.open({"job": "transcribe", **self.wanted.params})
         self._legs[leg_id] = hearing
         self._listening.add(asyncio.get_running_loop().create_task(self._listen(hearing)))

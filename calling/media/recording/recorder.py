@@ -50,6 +50,8 @@ class Settings:
 class GatedReader(TrackReader):
     """A party that is heard only while `gate()` says so, to the packet."""
 
+    takes_later = False
+
     def __init__(self, gate: Callable[[], bool]) -> None:
         super().__init__()
         self._gate = gate

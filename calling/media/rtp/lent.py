@@ -37,6 +37,7 @@ class Lent(Protocol):
     refused: int
     level_id: int
     drained: int
+    keeps: int
     rx: object
 
     @property

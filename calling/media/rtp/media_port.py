@@ -319,6 +319,6 @@ class MediaPort:
                 if listen is not None:
                     listen(None)
             inlet.take_back()
-            inlet.sinks = inlet.taps = ()
+            inlet.sinks = inlet.taps = inlet.later = ()
             inlet.filter = None
             inlet.streams.clear()

@@ -77,10 +77,18 @@ class Tap(Protocol):
         """level: RFC 6464 audio level in -dBov (0 loud, 127 silent), None if the device does not send it."""
 
 
-class RoomTap(Tap, Protocol):
-    """A tap that takes levels and packets when it wants them: 20 ms later does as well."""
+class LaterTap(Tap, Protocol):
+    """A tap that takes packets when it wants them: a little later does as well."""
 
-    rests: set[Rested]  # the streams whose packets are kept for it
+    def add_keeper(self, keeper: Rested) -> None:
+        """That stream's packets are kept for it from now on."""
+
+    def drop_keeper(self, keeper: Rested) -> None:
+        """They come at once again."""
+
+    @property
+    def keeps(self) -> int:
+        """How many packets are to be kept for it, a power of two."""
 
     @property
     def wants(self) -> int:
@@ -88,10 +96,14 @@ class RoomTap(Tap, Protocol):
 
     @property
     def takes_later(self) -> bool:
-        """Whether packets may be kept for it."""
+        """Whether packets may be kept for it now."""
 
-    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None) -> None:
-        """One packet of those that were kept."""
+    @property
+    def by_level(self) -> bool:
+        """Whether it must be told how loud they are before it takes them."""
+
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
+        """One packet of those that were kept; at: when it came. Other taps may have asked for it."""
 
 
 class Filter(Protocol):
@@ -140,7 +152,7 @@ class Rested(Forwarded, Protocol):
         """The loudest since the last call, None where nothing came."""
 
     def drain(self) -> None:
-        """Hand the packets that were kept since the last call to the tap, as many as it wants."""
+        """Hand the packets that were kept since the last call to the taps, as many as one of them wants."""
 
 
 class Feed(NamedTuple):
@@ -321,8 +333,9 @@ class RtpReceiveStream:
         flow.jitter, flow.transit, flow.last_at, flow.last_ts = (
             self.jitter, self.transit, self.last_at, self.last_ts,
         )  # fmt: skip
-        flow.picture = self.ring is not None
-        flow.level_id = self.inlet.level_id if self.inlet.room_tap is not None else 0
+        flow.picture, later = self.ring is not None, self.inlet.later
+        flow.keeps = RING if self.ring is not None else max((tap.keeps for tap in later), default=0)
+        flow.level_id = self.inlet.level_id if any(tap.by_level for tap in later) else 0
         flow.arrivals = self.arrivals is not None
         if self.arrivals is not None:
             flow.arrivals_top, flow.seen = self.arrivals.state
@@ -379,7 +392,7 @@ class RtpReceiver:
         self.muted = False
         self.sinks: tuple[Sink, ...] = ()
         self.taps: tuple[Tap, ...] = ()
-        self.room_tap: RoomTap | None = None  # one of them
+        self.later: tuple[LaterTap, ...] = ()  # those of them for which packets may be kept
         self.filter: Filter | None = None
         self.line: Transceiver | None = None
         self.transport: Feedback | None = None
@@ -510,13 +523,12 @@ class RtpReceiver:
 
     @property
     def only_relays(self) -> bool:
-        """Whether packets are handed to the sinks, and their levels noted, and nothing else is done."""
+        """Whether packets are handed to the sinks, kept and their levels noted, and nothing else is done."""
         if self.muted or self.filter is not None or self.simulcast is not None:
             return False
-        if not self.taps:
-            return bool(self.sinks)
-        tap = self.room_tap
-        return self.taps == (tap,) and bool(self.level_id) and tap is not None and tap.takes_later
+        if len(self.later) < len(self.taps) or not (self.taps or self.sinks):
+            return False
+        return all(tap.takes_later and (self.level_id or not tap.by_level) for tap in self.later)
 
     def attach(self, sink: Sink) -> None:
         self.take_back()
@@ -558,17 +570,19 @@ class RtpReceiver:
                     sink.layers_changed(now)
         return layer.viewers
 
-    def tap(self, tap: Tap, later: RoomTap | None = None) -> None:
-        """later: the same tap, where packets may be kept for it."""
-        self.take_back()
-        self.taps = (*(one for one in self.taps if one is not tap), tap)
-        self.room_tap = later or self.room_tap
+    def tap(self, tap: Tap) -> None:
+        self.untap(tap)
+        self.taps = (*self.taps, tap)
+
+    def tap_later(self, tap: LaterTap) -> None:
+        """The same, and packets may be kept for it."""
+        self.tap(tap)
+        self.later = (*self.later, tap)
 
     def untap(self, tap: Tap) -> None:
         self.take_back()
         self.taps = tuple(one for one in self.taps if one is not tap)
-        if tap is self.room_tap:
-            self.room_tap = None
+        self.later = tuple(one for one in self.later if one is not tap)
 
     def set_filter(self, chosen: Filter | None) -> None:
         """Each packet goes through that one from now on, or through none."""
@@ -638,14 +652,15 @@ class RtpReceiver:
         for tap in self.taps:
             tap.packet(payload, codec, sequence, timestamp, mark > 127, level)
 
-    def tap_kept(self, packet: bytes) -> None:
-        """A packet that the forwarding loop had kept."""
+    def tap_kept(self, packet: bytes, at: float) -> None:
+        """A packet that the forwarding loop had kept since `at`."""
         view, size = memoryview(packet), len(packet)
-        codec, at = self._codecs.get(view[1] & 0x7F), payload_offset(view, size)
-        if self.room_tap is None or codec is None or at is None:
+        codec, start = self._codecs.get(view[1] & 0x7F), payload_offset(view, size)
+        if codec is None or start is None:
             return
-        level = audio_level(view, size, self.level_id)
-        self.room_tap.kept(view[at : payload_end(view, size)], codec, view[2] << 8 | view[3], level)
+        payload, level = view[start : payload_end(view, size)], audio_level(view, size, self.level_id)
+        for tap in self.later:
+            tap.kept(payload, codec, view[2] << 8 | view[3], level, at)
 
     # --- digits
 

@@ -1,8 +1,9 @@
 """One timer for all legs of a loop: RTCP, consent, deadlines and statistics ride on it.
 
-Each rider is called about once a second from one of 40 slots, so that legs do not all act at once; and
-while there are sprinters (packets to ask for again) they are called every 25 ms. Slots without a rider are
-passed over, so the loop of one call is not woken forty times a second.
+Each rider is called about once a second from one of 40 slots, so that legs do not all act at once, but a few
+of them together: the first one after a wait is the one that costs. While there are sprinters (packets to ask
+for again) they are called every 25 ms. Slots without a rider are passed over, so the loop of one call is not
+woken forty times a second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 import clock
 
 SLOTS = 40
+TOGETHER = 4  # riders of one slot before there is another: to be woken costs more than to be called
 SWITCH_SECONDS = 0.0005
 TURN = 1.0  # seconds for one whole turn
 STEP = TURN / SLOTS
@@ -50,7 +52,8 @@ class TimerWheel:
         self._steps = 1  # from it to the slot that is waited for
 
     def add(self, rider: Tick) -> None:
-        min(self._slots, key=len)[rider] = None
+        begun = [slot for slot in self._slots if 0 < len(slot) < TOGETHER]
+        (begun[0] if begun else min(self._slots, key=len))[rider] = None
         self._start()
 
     def drop(self, rider: Tick) -> None:

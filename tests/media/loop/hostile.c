@@ -1,6 +1,8 @@
 /* Hostile datagrams for the forwarding loop, with sanitizers: random ones, and good ones with bytes changed.
    usage: hostile SEED PACKETS DATAGRAMS. First the functions alone, on memory that ends where the packet's room
    ends; then a whole loop whose flows and paths change while strangers and devices send. */
+#include "loop.h"
+
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "loop.h"
 
 #define TAG 16
 #define DEVICES 6
@@ -68,6 +68,7 @@ static void describe(struct media_flow *flow, struct media_outlet *outlet, uint3
     flow->arrivals_top = flow->top;
     flow->seen = ~0ull;
     flow->level_id = (uint8_t)dice(2);
+    flow->keeps = (uint16_t)(dice(2) ? 1 << dice(9) : 0);
     outlet->push_pt = 96;
     outlet->push_clock = 48000;
     outlet->renumbers = (uint8_t)dice(2);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from calling.machine.states import Media
+from calling.media.codecs.late_tap import LateTap
 from calling.media.loop.native import library
+from calling.media.recording.recorder import GatedReader
 from calling.media.rtp import rtcp_reports
 from calling.media.rtp.receiver import RtpReceiveStream
 from calling.media.sources import tones
@@ -21,7 +24,7 @@ from calling.media.webrtc import shared_port
 from calling.sdp.model import Codec
 from tests.media.phones import Phone, ToneAndPicture, joined
 from tests.media.test_a_hundred_calls_live_behind_one_port import SHARED, Leg, legs, transport
-from tests.support.mux import LOOP
+from tests.support.mux import LOOP, MUX
 from tests.support.wait import until
 
 pytestmark = [
@@ -67,6 +70,31 @@ class Ear:
         level: int | None,
     ) -> None:
         self.heard += 1
+
+
+class Late(LateTap):
+    """A tap that takes packets later, and notes their numbers and when they came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[int] = []
+        self.times: list[float] = []
+
+    def packet(
+        self,
+        payload: memoryview,
+        codec: Codec,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        level: int | None,
+    ) -> None:
+        self.kept(payload, codec, sequence, level, time.monotonic())
+
+    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
+        assert payload and codec.name == "opus"
+        self.numbers.append(sequence)
+        self.times.append(at)
 
 
 class Nothing:
@@ -165,7 +193,71 @@ async def test_what_is_done_besides_gets_each_packet_and_tears_no_gap(
             assert transport(leg.device).refused == transport(leg.ours).refused == 0
 
 
-async def test_sound_passes_while_python_is_held_up() -> None:
+def in_order(numbers: list[int]) -> bool:
+    return all(after - before & 0xFFFF == 1 for before, after in itertools.pairwise(numbers))
+
+
+async def test_who_takes_packets_later_gets_each_of_them_and_the_loop_goes_on() -> None:
+    async with bridged() as (alice, bob):
+        first, second, inlet = Late(), Late(), alice.ours.port.audio_in
+        inlet.tap_later(first)
+        await until(lambda: flows(bob) and bool(first.keepers), what="a flow that keeps")
+        began = len(first.numbers)
+        await asyncio.sleep(0.3)
+        assert len(first.numbers) == began and flows(bob), "nothing comes before it is asked for"
+        first.drain()
+        assert len(first.numbers) > began + 10
+        inlet.tap_later(second)
+        await until(lambda: flows(bob) and bool(second.keepers), what="a flow that keeps for two")
+        await asyncio.sleep(0.3)
+        second.drain()  # the first one gets them too
+        inlet.take_back()  # as what needs each packet at once does
+        assert not first.keepers and len(second.numbers) > 20
+        assert in_order(first.numbers) and first.numbers[-len(second.numbers) :] == second.numbers
+        assert first.times == sorted(first.times) and time.monotonic() - first.times[-1] < 0.1
+        inlet.untap(second)
+        await until(lambda: flows(bob), what="a flow again")
+        last = second.numbers[-1]
+        inlet.untap(first)
+        assert in_order(first.numbers) and second.numbers[-1] == last
+        assert stream(bob).lost == 0
+
+
+async def test_what_came_while_python_was_held_up_is_there_afterwards() -> None:
+    async with bridged() as (alice, bob):
+        late, sender = Late(), alice.device.port.audio_out
+        alice.device.port.set_audio_source(None)
+        alice.ours.port.audio_in.tap_later(late)
+        codec = sender.codec
+        assert codec is not None
+        for _ in range(20):
+            sender.push(sender, b"\xf8\xff\xfe", codec.pt, 960)
+            await asyncio.sleep(0.01)
+        await until(lambda: flows(bob), what="a flow that keeps")
+        late.drain()
+        began = len(late.numbers)
+        for _ in range(50):  # nothing is awaited from here on
+            sender.push(sender, b"\xf8\xff\xfe", codec.pt, 960)
+        time.sleep(0.2)  # noqa: ASYNC251 -- that is what it is about
+        late.drain()
+        assert len(late.numbers) == began + 50 and in_order(late.numbers)
+
+
+async def test_a_recording_that_is_gated_to_the_packet_gets_each_at_once() -> None:
+    async with bridged() as (alice, bob):
+        heard: list[bool] = []
+        alice.ours.port.audio_in.tap_later(GatedReader(lambda: bool(heard.append(True))))
+        await until(lambda: len(heard) > 20, what="each packet")
+        assert not flows(bob)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[3] * 12, [40, 40, 20, 40, 40, 60, 60, 3, 1300, 1300, 1200, 1350]],
+    ids=["of one length", "of several lengths"],
+)
+async def test_sound_passes_while_python_is_held_up(sizes: list[int]) -> None:
+    """Packets that came together leave together, and are the same packets."""
     async with bridged() as (alice, bob):
         sender, sock = alice.device.port.audio_out, transport(bob.device).path.sock
         alice.device.port.set_audio_source(None)
@@ -173,14 +265,16 @@ async def test_sound_passes_while_python_is_held_up() -> None:
         codec = sender.codec
         assert codec is not None and flows(bob) and not isinstance(sock, shared_port.TcpDoor)
         began = stream(bob).packets
-        for _ in range(12):  # nothing is awaited from here on
-            sender.push(sender, b"\xf8\xff\xfe", codec.pt, 960)
+        for size in sizes:  # nothing is awaited from here on
+            sender.push(sender, b"\xf8" * size, codec.pt, 960)
         time.sleep(0.3)  # noqa: ASYNC251 -- that is what it is about
-        came = 0
+        came = []
         with contextlib.suppress(BlockingIOError):
             while data := sock.recv(2048):  # type: ignore[attr-defined]
-                came += 127 < data[0] < 192 and not 191 < data[1] < 224
-        assert came == 12 and stream(bob).packets == began
+                if 127 < data[0] < 192 and not 191 < data[1] < 224:
+                    came.append((len(data), data[2] << 8 | data[3]))
+        assert [length - came[0][0] for length, _ in came] == [size - sizes[0] for size in sizes]
+        assert in_order([number for _, number in came]) and stream(bob).packets == began
         assert flows(bob)
 
 
@@ -231,6 +325,7 @@ async def test_a_picture_is_kept_for_who_loses_some_of_it() -> None:
         await asyncio.gather(alice.close(), bob.close())
 
 
+@pytest.mark.skipif(not MUX, reason="legs with ports of their own are Python's")
 async def test_loss_is_repaired_between_flows() -> None:
     """Every fortieth packet of each of bob's streams is lost on its way here: Python asks for those of the
     picture, and gives the stream back once it has them; lost sound is counted by the loop."""

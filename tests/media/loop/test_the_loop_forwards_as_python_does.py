@@ -294,6 +294,7 @@ class Room:
 
     def __init__(self) -> None:
         self.rests: set[Any] = set()
+        self.keeps, self.by_level = 16, True
         self.wants, self.takes_later = 3, True
         self.levels: list[int | None] = []
 
@@ -308,7 +309,7 @@ class Room:
 def test_the_loudest_level_is_noted(native: Library, loud: list[int], number: int) -> None:
     pair, room = Pair(Way(False, 0, {AUDIO_LEVEL: number}, {}, None, False), 1), Room()
     pair.sender.attach_source(None)
-    pair.inlet.tap(room, later=room)
+    pair.inlet.tap_later(room)
     flow, level = native.ffi.new("struct media_flow *"), native.ffi.new("uint8_t *", 255)
     assert pair.inlet.only_relays and pair.stream.lend(flow)
     forwarder._mark_kinds(flow, pair.inlet, pair.inlet.formats)

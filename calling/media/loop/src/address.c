@@ -1,17 +1,14 @@
 /* Addresses as the kernel has them, and as keys: it leaves nothing in them that is not the address. */
-#include <netinet/in.h>
-#include <string.h>
-
 #include "loop.h"
+
+#include <netinet/in.h>
 
 /* 0: it is one of IP. */
 int address_of(const struct sockaddr_storage *from, struct media_address *at)
 {
     memset(at, 0, sizeof *at);
-    if (from->ss_family == AF_INET)
-        at->size = sizeof(struct sockaddr_in);
-    else if (from->ss_family == AF_INET6)
-        at->size = sizeof(struct sockaddr_in6);
+    at->size = from->ss_family == AF_INET    ? sizeof(struct sockaddr_in)
+               : from->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
     memcpy(at->bytes, from, at->size);
     return at->size > 0 ? 0 : -1;
 }

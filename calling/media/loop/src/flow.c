@@ -1,7 +1,5 @@
 /* One packet of a forwarded stream: what RtpReceiveStream.receive and RtpSender.relay do with it, to the byte.
    Pure but for the flow's own numbers. What is not the plain case is Python's (media_knows). */
-#include <string.h>
-
 #include "loop.h"
 
 #define AHEAD 3000       /* codecs/order.py */

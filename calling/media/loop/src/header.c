@@ -1,8 +1,6 @@
 /* Bytes of RTP headers: the functions of calling/media/rtp/header.py and red.py, to the byte. Pure.
    A packet is at least 12 bytes long; no function reads or writes at `size` or behind it, but add_extension,
    which is told the room. */
-#include <string.h>
-
 #include "loop.h"
 
 /* Where the payload starts, -1 if the header does not fit. */
@@ -35,9 +33,18 @@ static int block_end(const uint8_t *packet, int at, int size)
 
 static int is_one_byte(const uint8_t *packet, int at) { return read16(packet + at) == 0xBEDE; }
 
+/* Where the next element of a block is, behind padding; `end` or more: there is none. stop: where it ends. */
+static int element(const uint8_t *packet, int at, int end, int *stop)
+{
+    while (at < end && packet[at] == 0)
+        at++;
+    *stop = at < end ? at + 2 + (packet[at] & 15) : at;
+    return at;
+}
+
 void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers)
 {
-    int at = 12 + 4 * (packet[0] & 15);
+    int at = 12 + 4 * (packet[0] & 15), stop;
     if (at + 4 > size)
         return;
     int end = block_end(packet, at, size);
@@ -46,47 +53,28 @@ void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers)
         memset(packet + at + 4, 0, (size_t)(end - at - 4));
         return;
     }
-    at += 4;
-    while (at < end) {
+    for (at = element(packet, at + 4, end, &stop); at < end; at = element(packet, stop, end, &stop)) {
         uint8_t head = packet[at];
-        if (head == 0) {
-            at++;
-            continue;
-        }
-        int stop = at + 2 + (head & 15);
-        if (head >> 4 == 15 || stop > end) {
-            memset(packet + at, 0, (size_t)(end - at));
-            return;
-        }
-        if (numbers[head >> 4])
+        if (head >> 4 == 15 || stop > end)
+            numbers = NULL, stop = end;
+        if (numbers != NULL && numbers[head >> 4])
             packet[at] = (uint8_t)(numbers[head >> 4] << 4 | (head & 15));
         else
             memset(packet + at, 0, (size_t)(stop - at));
-        at = stop;
     }
 }
 
 /* Where the data of the element of that number begin, 0 where there is none whose data fit. */
 int find_extension(const uint8_t *packet, int size, int number)
 {
-    int at = 12 + 4 * (packet[0] & 15);
+    int at = 12 + 4 * (packet[0] & 15), stop;
     if (!(packet[0] & 0x10) || at + 4 > size || !is_one_byte(packet, at))
         return 0;
     int end = block_end(packet, at, size);
-    at += 4;
-    while (at < end) {
-        uint8_t head = packet[at];
-        if (head == 0) {
-            at++;
-            continue;
-        }
-        if (head >> 4 == 15)
-            return 0;
-        if (head >> 4 == number)
-            return at + 2 + (head & 15) <= end ? at + 1 : 0;
-        at += 2 + (head & 15);
-    }
-    return 0;
+    at = element(packet, at + 4, end, &stop);
+    while (at < end && packet[at] >> 4 != 15 && packet[at] >> 4 != number)
+        at = element(packet, stop, end, &stop);
+    return at < end && packet[at] >> 4 == number && stop <= end ? at + 1 : 0;
 }
 
 /* Put an element (a multiple of 4 bytes) into a packet; its size then. Where it has no room nothing changes. */

@@ -1,22 +1,16 @@
-/* Datagrams on their way to Python, in order. An eventfd tells its loop that there are some. The memory is taken
-   once; slots used last are used first, so that a short queue stays in the processor's cache. */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+/* Datagrams on their way to Python, in order. An eventfd tells its loop that there are some. Slots used
+   last are used first, so that a short queue stays in the processor's cache. */
 #include "loop.h"
 
-int inbox_open(struct inbox *inbox, int wake)
+#include <unistd.h>
+
+void inbox_open(struct inbox *inbox, int wake)
 {
-    inbox->slots = calloc(WAITING, sizeof *inbox->slots);
     inbox->wake = wake;
     inbox->unused_count = WAITING;
     for (int i = 0; i < WAITING; i++)
         inbox->unused[i] = (uint16_t)i;
-    return inbox->slots == NULL ? -1 : 0;
 }
-
-void inbox_close(struct inbox *inbox) { free(inbox->slots); }
 
 /* 0: it is in; -1: there is no room. */
 int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_address *from,
@@ -26,8 +20,7 @@ int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_
         return -1;
     uint16_t index = inbox->unused[--inbox->unused_count];
     struct waiting *slot = &inbox->slots[index];
-    slot->from = *from;
-    slot->place = of->place;
+    slot->arrival = (struct media_arrival){.at = *from, .place = of->place};
     slot->of = of;
     slot->size = size;
     memcpy(slot->data, data, (size_t)size);
@@ -53,9 +46,8 @@ int media_take(struct media_loop *loop, void *buffer, int room, struct media_arr
         struct waiting *slot = &inbox->slots[index];
         size = slot->size < room ? slot->size : room;
         memcpy(buffer, slot->data, (size_t)size);
-        arrival->at = slot->from;
-        arrival->place = slot->place;
-        struct path *path = path_at(loop, slot->place, &slot->from);
+        *arrival = slot->arrival;
+        struct path *path = path_at(loop, arrival->place, &arrival->at);
         arrival->path = path != NULL ? path->number : -1;
         inbox->first = (inbox->first + 1) % WAITING;
         inbox->count--;

@@ -16,6 +16,7 @@ struct media_flow {
     uint32_t ssrc, last_ts;
     int32_t arrivals_top;
     uint16_t top, drained;                          /* what is kept behind `drained` was not taken yet */
+    uint16_t keeps;                                 /* how many of the last packets: 0, or a power of two up to 256 */
     uint8_t picture;                                /* only the next in order is forwarded */
     uint8_t arrivals;
     uint8_t level_id;                               /* the extension that tells how loud it is; 0: nobody asks */
@@ -38,8 +39,9 @@ struct media_outlet {
     uint8_t mid[20];                                /* the element that each packet gets */
 };
 
-/* A packet as it came: of a picture, for those who lose it; of sound, because somebody may begin to talk. */
+/* A packet as it came, and when: of a picture, for those who lose it; of sound, for who hears it a little later. */
 struct media_kept {
+    double at;
     uint16_t sequence, size;
     uint8_t data[1536];
 };

@@ -1,26 +1,14 @@
 /* The thread that reads the shared port, forwards what is in a flow and leaves the rest to Python. It never
    needs the interpreter. Each socket gives at most a batch per round, so a flood of one delays the others little;
    one whose share of the inbox is used up is not read until Python has taken some (the kernel drops, then). */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <pthread.h>
+#include "loop.h"
+
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "loop.h"
-
 #define PAUSE_MS 2       /* between two looks at sockets that wait for Python */
-
-struct batch {
-    struct mmsghdr heads[BATCH];
-    struct iovec parts[BATCH];
-    struct sockaddr_storage names[BATCH];
-    _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
-};
 
 static int is_rtp(const uint8_t *data, int size)
 {
@@ -41,21 +29,19 @@ static int forwarded(struct media_loop *loop, struct path *path, uint8_t *data, 
     }
     size = media_arrive(&installed->flow, data, size, now, &loop->levels[installed->number]);
     if (size > 0) {
-        ring_keep(installed, data, size);
-        forward(loop->out, installed, data, size, now);
+        ring_keep(installed, data, size, now);
+        forward(&loop->out, installed, data, size, now);
     }
     return 1;
 }
 
-static struct batch *batch_open(void)
+static void batch_open(struct batch *batch)
 {
-    struct batch *batch = calloc(1, sizeof *batch);
-    for (int i = 0; batch != NULL && i < BATCH; i++) {
+    for (int i = 0; i < BATCH; i++) {
         batch->parts[i] = (struct iovec){batch->data[i], PACKET};
         batch->heads[i].msg_hdr = (struct msghdr){.msg_name = &batch->names[i], .msg_namelen = sizeof batch->names[i],
                                                   .msg_iov = &batch->parts[i], .msg_iovlen = 1};
     }
-    return batch;
 }
 
 /* One batch of one socket. */
@@ -84,7 +70,7 @@ static void serve(struct media_loop *loop, struct socket_entry *entry, struct ba
         if (inbox_push(&loop->inbox, entry, &from, data, size) == 0 && path != NULL)
             path->barrier = loop->inbox.pushed;
     }
-    flush(loop->out);
+    flush(&loop->out);
     guard_leave();
 }
 
@@ -118,7 +104,7 @@ static void *run(void *argument)
             if (events[i].data.ptr == NULL)
                 stopping = 1;
             else
-                serve(loop, events[i].data.ptr, loop->batch);
+                serve(loop, events[i].data.ptr, &loop->batch);
         }
         paused = arrange(loop);
     }
@@ -128,8 +114,6 @@ static void *run(void *argument)
 static void discard(struct media_loop *loop)
 {
     close(loop->poll), close(loop->stop);
-    inbox_close(&loop->inbox);
-    free(loop->batch), free(loop->out);
     free(loop);
 }
 
@@ -143,11 +127,10 @@ struct media_loop *media_open(int wake, uint8_t *levels)
     loop->levels = levels;
     loop->poll = epoll_create1(EPOLL_CLOEXEC);
     loop->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->batch = batch_open();
-    loop->out = outgoing_open();
+    batch_open(&loop->batch);
+    inbox_open(&loop->inbox, wake);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    int fine = loop->poll >= 0 && loop->stop >= 0 && loop->batch != NULL && loop->out != NULL && inbox_open(&loop->inbox, wake) == 0
-        && epoll_ctl(loop->poll, EPOLL_CTL_ADD, loop->stop, &event) == 0;
+    int fine = loop->poll >= 0 && loop->stop >= 0 && epoll_ctl(loop->poll, EPOLL_CTL_ADD, loop->stop, &event) == 0;
     if (fine) { /* signals are the main thread's */
         sigset_t every, before;
         sigfillset(&every);
@@ -168,10 +151,9 @@ int media_add_socket(struct media_loop *loop, int fd, int place)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = entry};
     int fine = loop->socket_count < SOCKETS;
     if (fine) {
-        loop->socket_count++;
         *entry = (struct socket_entry){.fd = fd, .place = place};
         fine = epoll_ctl(loop->poll, EPOLL_CTL_ADD, fd, &event) == 0;
-        loop->socket_count -= !fine;
+        loop->socket_count += fine;
     }
     guard_leave();
     return fine ? 0 : -1;

@@ -2,9 +2,12 @@
 #ifndef MEDIA_LOOP_H
 #define MEDIA_LOOP_H
 
+#define _GNU_SOURCE      /* recvmmsg, sendmmsg: this file comes before those of the system */
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "interface.h"
@@ -18,32 +21,50 @@
 #define BUCKETS 4096     /* a power of two */
 #define WAITING 2048     /* datagrams that wait for Python */
 #define OUTLETS 64       /* listeners of one stream */
-#define RING 256         /* packets of a picture that are kept, as in rtp/receiver.py */
-#define HEARD 16         /* packets of sound that are kept for a room; both are powers of two */
+#define RING 256         /* the most packets of a stream that are kept */
 
 /* A flow, its listeners and its last packets. path: -1 where Python pushes what is sent. */
 struct installed {
     struct media_flow flow;
-    struct media_outlet *outlets;
     struct media_kept *ring;
-    int count, kept;            /* outlets; packets that the ring holds */
     int path, place, number;    /* its path, its place there, its place in the loop */
+    int count;
+    struct media_outlet outlets[];
 };
 
 struct waiting {
-    struct media_address from;
-    int32_t place, size;
+    struct media_arrival arrival;
+    int size;
     struct socket_entry *of;
     uint8_t data[PACKET];
 };
 
 /* Datagrams on their way to Python, in the order in which they came. */
 struct inbox {
-    struct waiting *slots;
+    struct waiting slots[WAITING];
     uint16_t unused[WAITING], order[WAITING];
     int unused_count, first, count;
     uint64_t pushed, done;      /* done: so many have been dealt with */
     int wake, told;
+};
+
+/* Datagrams as they come in. */
+struct batch {
+    struct mmsghdr heads[BATCH];
+    struct iovec parts[BATCH];
+    struct sockaddr_storage names[BATCH];
+    _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
+};
+
+/* Packets that are to be sent: they lie where they came in, or in `data`. */
+struct outgoing {
+    struct mmsghdr heads[BATCH];
+    struct iovec parts[BATCH];
+    struct media_outlet *outlets[BATCH];
+    /* how long each packet of a datagram is, as the kernel is told */
+    _Alignas(struct cmsghdr) uint8_t segments[BATCH][CMSG_SPACE(sizeof(uint16_t))];
+    _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
+    int count;
 };
 
 struct socket_entry {
@@ -66,8 +87,8 @@ struct media_loop {
     int poll, stop;
     struct socket_entry sockets[SOCKETS];
     int socket_count;
-    struct batch *batch;        /* the thread's */
-    struct outgoing *out;       /* its user holds the lock */
+    struct batch batch;         /* the thread's */
+    struct outgoing out;        /* its user holds the lock */
     struct inbox inbox;
     struct path *paths[PATHS], *buckets[BUCKETS];
     struct installed *flows[PATHS];
@@ -91,17 +112,16 @@ struct installed *flow_at(struct media_loop *loop, int number);
 
 /* ring.c */
 int ring_open(struct installed *installed);
+int ring_find(const struct installed *installed, uint16_t sequence, struct media_kept *into);
 int ring_drain(struct installed *installed, int most, struct media_kept *into);
-void ring_keep(struct installed *installed, const uint8_t *packet, int size);
+void ring_keep(struct installed *installed, const uint8_t *packet, int size, double now);
 
 /* inbox.c */
-int inbox_open(struct inbox *inbox, int wake);
-void inbox_close(struct inbox *inbox);
+void inbox_open(struct inbox *inbox, int wake);
 int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_address *from,
                const uint8_t *data, int size);
 
 /* outgoing.c */
-struct outgoing *outgoing_open(void);
 void forward(struct outgoing *out, struct installed *installed, uint8_t *data, int size, double now);
 void flush(struct outgoing *out);
 double monotonic(void);

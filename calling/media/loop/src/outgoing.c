@@ -1,22 +1,12 @@
-/* What goes out, in as few calls of the kernel as there are changes of the socket: packets of a stream to all its
+/* What goes out, in as few calls of the kernel as there are changes of the socket, and in each call as one datagram
+   what the kernel cuts into packets of one size for one far end (UDP_SEGMENT): packets of a stream to all its
    listeners, and payloads of the platform's own to all who hear the same. Whoever calls holds the lock. */
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "loop.h"
 
-/* Datagrams that are to be sent: they lie where they came in, or in `data`. */
-struct outgoing {
-    struct mmsghdr heads[BATCH];
-    struct iovec parts[BATCH];
-    struct media_outlet *outlets[BATCH];
-    _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
-    int count;
-};
+#include <netinet/udp.h>
+#include <time.h>
 
-struct outgoing *outgoing_open(void) { return calloc(1, sizeof(struct outgoing)); }
+#define CUT 1452         /* the longest packet that is joined with others: it fits any Ethernet */
 
 double monotonic(void)
 {
@@ -25,20 +15,44 @@ double monotonic(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* One that the kernel does not take is lost, and counted. */
+/* Make one datagram of the packets from `at` on, at most so many, which the kernel cuts again: of one length, but for
+   a shorter last one. How many they are. */
+static int join(struct outgoing *out, struct msghdr *head, int at, int most)
+{
+    struct iovec *parts = &out->parts[at];
+    struct media_outlet *outlet = out->outlets[at];
+    uint16_t length = (uint16_t)parts->iov_len;
+    int count = 1;
+    while (count < most && length <= CUT && at + count < out->count && out->outlets[at + count] == outlet
+           && parts[count].iov_len <= length && parts[count - 1].iov_len == length)
+        count++;
+    *head = (struct msghdr){.msg_name = outlet->to.bytes, .msg_namelen = outlet->to.size,
+                            .msg_iov = parts, .msg_iovlen = (size_t)count};
+    if (count > 1) {
+        struct cmsghdr *segment = head->msg_control = out->segments[at];
+        head->msg_controllen = sizeof out->segments[at];
+        *segment = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof length), .cmsg_level = SOL_UDP,
+                                    .cmsg_type = UDP_SEGMENT};
+        memcpy(CMSG_DATA(segment), &length, sizeof length);
+    }
+    return count;
+}
+
+/* What the kernel does not take is lost, and counted; where it does not cut, it is given the packets. */
 void flush(struct outgoing *out)
 {
-    int at = 0;
+    int at = 0, most = BATCH;
     while (at < out->count) {
-        int fd = out->outlets[at]->fd, end = at + 1;
-        while (end < out->count && out->outlets[end]->fd == fd)
-            end++;
-        int sent = sendmmsg(fd, out->heads + at, (unsigned)(end - at), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent <= 0) {
-            out->outlets[at]->unsent++;
-            sent = 1;
-        }
-        at += sent;
+        int fd = out->outlets[at]->fd, heads = 0;
+        for (int next = at; next < out->count && out->outlets[next]->fd == fd;)
+            next += join(out, &out->heads[heads++].msg_hdr, next, most);
+        int sent = sendmmsg(fd, out->heads, (unsigned)heads, MSG_DONTWAIT | MSG_NOSIGNAL);
+        for (int i = 0; i < sent; i++)
+            at += (int)out->heads[i].msg_hdr.msg_iovlen;
+        if (sent <= 0 && out->heads->msg_hdr.msg_iovlen > 1)
+            most = 1;
+        else if (sent <= 0)
+            out->outlets[at++]->unsent++;
     }
     out->count = 0;
 }
@@ -48,10 +62,7 @@ static void queue(struct outgoing *out, struct media_outlet *outlet, uint8_t *da
 {
     if (size == 0 || srtp_close(outlet, data, &size) != 0)
         return;
-    struct msghdr *head = &out->heads[out->count].msg_hdr;
     out->parts[out->count] = (struct iovec){data, (size_t)size};
-    *head = (struct msghdr){.msg_name = outlet->to.bytes, .msg_namelen = outlet->to.size,
-                            .msg_iov = &out->parts[out->count], .msg_iovlen = 1};
     out->outlets[out->count++] = outlet;
     if (out->count == BATCH)
         flush(out);
@@ -73,7 +84,7 @@ void forward(struct outgoing *out, struct installed *installed, uint8_t *data, i
 void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *payload, int size, int step)
 {
     guard_enter();
-    struct outgoing *out = loop->out;
+    struct outgoing *out = &loop->out;
     double now = monotonic();
     for (int i = 0; i < count; i++) {
         struct installed *found = flow_at(loop, numbers[i]);

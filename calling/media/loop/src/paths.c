@@ -1,7 +1,4 @@
 /* Who is at which address, and the streams of it that are forwarded. Each change is Python's, under the lock. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "loop.h"
 
 struct path *path_at(struct media_loop *loop, int place, const struct media_address *at)
@@ -23,33 +20,19 @@ struct installed *path_flow(struct path *path, uint32_t ssrc)
 /* The number of a new path; -1: no room, or somebody holds that address. */
 int media_place(struct media_loop *loop, int place, struct media_address *at)
 {
-    int number = -1;
+    int number = 0;
     guard_enter();
-    if (path_at(loop, place, at) == NULL) {
-        for (number = 0; number < PATHS && loop->paths[number] != NULL; number++)
-            ;
-        struct path *path = number < PATHS ? calloc(1, sizeof *path) : NULL;
-        if (path == NULL) {
-            number = -1;
-        } else {
-            struct path **bucket = &loop->buckets[address_hash(at, place) & (BUCKETS - 1)];
-            path->at = *at;
-            path->place = place;
-            path->number = number;
-            path->next = *bucket;
-            /* what came before it was known may wait still */
-            path->barrier = loop->inbox.pushed;
-            *bucket = loop->paths[number] = path;
-        }
+    while (number < PATHS && loop->paths[number] != NULL)
+        number++;
+    struct path *path = number < PATHS && path_at(loop, place, at) == NULL ? calloc(1, sizeof *path) : NULL;
+    if (path != NULL) {
+        struct path **bucket = &loop->buckets[address_hash(at, place) & (BUCKETS - 1)];
+        *path = (struct path){.at = *at, .place = place, .number = number, .next = *bucket};
+        path->barrier = loop->inbox.pushed; /* what came before it was known may wait still */
+        *bucket = loop->paths[number] = path;
     }
     guard_leave();
-    return number;
-}
-
-static void discard(struct installed *flow)
-{
-    free(flow->ring), free(flow->outlets);
-    free(flow);
+    return path != NULL ? number : -1;
 }
 
 static void end(struct media_loop *loop, struct installed *flow)
@@ -57,7 +40,7 @@ static void end(struct media_loop *loop, struct installed *flow)
     if (flow->path >= 0)
         loop->paths[flow->path]->flows[flow->place] = NULL;
     loop->flows[flow->number] = NULL;
-    discard(flow);
+    free(flow->ring), free(flow);
 }
 
 /* Nobody is at its address any more, and nothing of it is forwarded. */
@@ -82,21 +65,20 @@ void media_displace(struct media_loop *loop, int number)
 /* A flow with its memory, without a place yet; NULL: there is none, or it may not be so. */
 static struct installed *made(const struct media_flow *flow, const struct media_outlet *outlets, int count)
 {
-    struct installed *made = count >= 0 && count <= OUTLETS ? calloc(1, sizeof *made) : NULL;
+    int fine = count >= 0 && count <= OUTLETS;
+    for (int i = 0; fine && i < count; i++)
+        fine = outlets[i].mid_size <= sizeof outlets[i].mid;
+    struct installed *made = fine ? calloc(1, sizeof *made + (size_t)count * sizeof *outlets) : NULL;
     if (made == NULL)
         return NULL;
     made->flow = *flow;
     made->flow.drained = flow->top;
     made->count = count;
-    made->outlets = calloc((size_t)count + 1, sizeof *outlets);
-    int fine = made->outlets != NULL && ring_open(made) == 0;
-    for (int i = 0; fine && i < count; i++) {
-        made->outlets[i] = outlets[i];
-        fine = outlets[i].mid_size <= sizeof outlets[i].mid;
-    }
-    if (!fine)
-        discard(made);
-    return fine ? made : NULL;
+    memcpy(made->outlets, outlets, (size_t)count * sizeof *outlets);
+    if (ring_open(made) == 0)
+        return made;
+    free(made);
+    return NULL;
 }
 
 /* Forward a stream to its listeners from now on, or (path -1) let one listener get what is pushed; the flow's
@@ -135,18 +117,17 @@ int media_recall(struct media_loop *loop, int number, struct media_flow *flow, s
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    for (int i = 0; found != NULL && i < found->count; i++) {
-        outlets[i] = found->outlets[i];
-        found->outlets[i].unsent = 0;
-    }
     if (found != NULL) {
         *flow = found->flow;
         found->flow.refused = 0;
-    }
-    if (found != NULL && ring != NULL) {
-        if (found->kept > 0)
-            memcpy(ring, found->ring, (size_t)found->kept * sizeof *ring);
-        end(loop, found);
+        for (int i = 0; i < found->count; i++) {
+            outlets[i] = found->outlets[i];
+            found->outlets[i].unsent = 0;
+        }
+        if (ring != NULL && found->ring != NULL)
+            memcpy(ring, found->ring, found->flow.keeps * sizeof *ring);
+        if (ring != NULL)
+            end(loop, found);
     }
     guard_leave();
     return found != NULL ? 0 : -1;
@@ -157,7 +138,7 @@ int media_drain(struct media_loop *loop, int number, int most, struct media_kept
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    int fine = found != NULL && found->kept > 0 && ring_drain(found, most, into) == 0;
+    int fine = found != NULL && ring_drain(found, most, into) == 0;
     guard_leave();
     return fine ? 0 : -1;
 }
@@ -165,13 +146,9 @@ int media_drain(struct media_loop *loop, int number, int most, struct media_kept
 /* A packet that is in the ring of a flow; -1: it is not. */
 int media_kept(struct media_loop *loop, int number, int sequence, struct media_kept *into)
 {
-    int fine = 0;
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    if (found != NULL && found->kept > 0) {
-        *into = found->ring[sequence & (found->kept - 1)];
-        fine = into->size > 0 && into->sequence == sequence;
-    }
+    int fine = found != NULL && ring_find(found, (uint16_t)sequence, into) == 0;
     guard_leave();
     return fine ? 0 : -1;
 }
