@@ -21,6 +21,7 @@ from django.db.models.functions import JSONObject
 from psycopg import IsolationLevel
 
 from calling import models
+from calling.calls import positions
 from calling.calls.one_statement import OneStatement
 from calling.machine.reasons import EndedBy, EndReason
 from calling.machine.states import (
@@ -306,8 +307,8 @@ def save_world(
                 if columns:
                     rest.update(models.Leg, leg.id, columns | {"position": position})
                 save_attempts(was, leg, rest)
-    rest.insert(events)
-    rest.run()
+    positions.write(events, rest)
+    positions.note(events, rest.run())
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
