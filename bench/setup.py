@@ -34,9 +34,9 @@ from bench.softphone import SoftPhone, stay_on_loopback
 from config.embedded import paths, postgres
 
 TOP, SHOWN = 60, 110  # statements of `--texts`, and letters of both their ends
-PROMISED_MESSAGES = 75
-PROMISED_STATEMENTS = 120
-PROMISED_TRANSACTIONS = 50
+PROMISED_MESSAGES = 45
+PROMISED_STATEMENTS = 80
+PROMISED_TRANSACTIONS = 25
 PROMISED_WAL_KB = 52
 SETTLED_SECONDS = 10.0
 FEW = 3  # calls whose statements are counted

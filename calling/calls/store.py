@@ -288,6 +288,8 @@ def save_world(
         for name, value in changed.items():
             setattr(row, name, value)
         if call.id == fresh:
+            session = row.session
+            rest.first([session] if session is not None and session._state.adding else [])
             rest.first([row])
         else:
             rest.update(

@@ -75,12 +75,14 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
     take_dial_rate(subject)
     target = routing.resolve(subject, request.to)
     require_price(subject, target, request.max_price)
-    number = routing.caller_number(subject, request, target)
+    outside = request.connect is not None or target.kind in ("pstn", "sip")
+    asked = routing.caller_number(subject, request, target) if outside else None
     joined = routing.resolve(subject, request.connect, "connect") if request.connect else None
-    shown = routing.caller_number(subject, request, joined) if joined else number
+    shown = routing.caller_number(subject, request, joined) if joined else asked
     require_redis()
 
     def work() -> models.Call:
+        number = asked if outside else routing.caller_number(subject, request, target)
         run = attached_script_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
         if request.detection is not None and callee.party is Party.APP:

@@ -46,11 +46,12 @@ WITH waiting AS (
     RETURNING e.project_id, e.id
 )
 SELECT CASE WHEN current_setting('callwright.publishing') = 'true' THEN (SELECT by_endpoints FROM heard) END,
-    ARRAY(SELECT id FROM published), ARRAY(SELECT DISTINCT project_id FROM published), EXISTS (SELECT FROM heads WHERE position IS NULL)
+    ARRAY(SELECT id FROM published), ARRAY(SELECT DISTINCT project_id FROM published),
+    EXISTS (SELECT FROM heads WHERE position IS NULL)
 """
 """`told`: also events that an endpoint is to be told of; `lowest`: events with lower numbers are left out.
-Returns whether there are such to be told (NULL: somebody else has the lock), the events and the projects that were published, and whether
-some are of a project whose last position is further back."""
+Returns whether there are such to be told (NULL: somebody else has the lock), the events and the projects that
+were published, and whether some are of a project whose last position is further back."""
 
 
 @dataclass(frozen=True)
