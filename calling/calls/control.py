@@ -21,12 +21,12 @@ from django.db.models.fields.json import KeyTransform
 
 import clock
 from calling import models
-from calling.calls import event_log, payloads, room_sessions, store
+from calling.calls import event_log, payloads, positions, room_sessions, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Input, Limits, Mute, Open
 from calling.machine.plan import make_plan
-from calling.machine.states import Call, MediaState, World
+from calling.machine.states import Call, MediaState, Party, World
 from calling.models.ids import uuid7
 from calling.runtime import nudge, tracing
 from calling.telephony import billing
@@ -87,7 +87,9 @@ def apply(
             return Outcome(world[str(UUID(str(call_id)))], ())
         for row in rows.values():
             row.codecs = {**(row.codecs or {}), **(agreed or {})}
-        return commit_turn(world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {}, knows=knows)
+        return commit_turn(
+            world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {}, knows=knows, last=True
+        )
 
     return in_transaction(work)
 
@@ -99,7 +101,7 @@ def apply_found(call_id: UUID | str, find: Callable[[Call, models.Call], Sequenc
     def work() -> Outcome:
         world, rows = store.lock_world(call_id)
         key = str(UUID(str(call_id)))
-        return commit_turn(world, rows, key, *find(world[key], rows[key]))
+        return commit_turn(world, rows, key, *find(world[key], rows[key]), last=True)
 
     return in_transaction(work)
 
@@ -123,13 +125,15 @@ def commit_turn(
     fresh: str | None = None,
     agreed: Mapping[str, dict[str, Any]] = NOTHING,
     knows: UUID | str | None = None,
+    last: bool = False,
 ) -> Outcome:
     """Decide and write, inside the caller's transaction, with the rows already locked.
 
-    `fresh`: a call of the world that is not a row yet. `agreed`, `knows`: see `apply`.
+    `fresh`: a call of the world that is not a row yet. `agreed`, `knows`: see `apply`. `last`: the caller
+    writes and reads nothing more in its transaction, so the turn may end it.
     """
     with tracing.span(f"decide {', '.join(type(each).__name__ for each in inputs)}", call_id) as span:
-        outcome = _turn(world, rows, call_id, inputs, fresh, agreed, knows)
+        outcome = _turn(world, rows, call_id, inputs, fresh, agreed, knows, last)
         if span is not None:
             span.set_attribute("events", [event.type for event in outcome.events])
             for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
@@ -145,6 +149,7 @@ def _turn(
     fresh: str | None,
     agreed: Mapping[str, dict[str, Any]],
     knows: UUID | str | None,
+    last: bool,
 ) -> Outcome:
     now = clock.now()
     decision = machine.Decision(world, (), ())
@@ -163,7 +168,8 @@ def _turn(
     if changed or fresh is not None or agreed:
         numbered = number_events(decision.events, rows, now)
         note_supervision(decision.events, rows)
-        store.save_world(world, decision.world, rows, numbered, fresh, agreed)
+        last = last and positions.is_last_word() and writes_nothing_more(world, decision)
+        store.save_world(world, decision.world, rows, numbered, fresh, agreed, commit=last)
         event_log.announce(numbered)
         room_sessions.apply_turn(world, decision.world, now)
         billing.apply_turn(world, decision.world, now)
@@ -171,6 +177,15 @@ def _turn(
             keep_effect(effect, now)
         tell(world, decision.world, rows, decision.events, knows)
     return Outcome(decision.world[call_id], decision.events)
+
+
+def writes_nothing_more(before: World, decision: machine.Decision) -> bool:
+    """Whether a turn is over with its calls and events: no room, no money and no operation goes with it."""
+    if decision.effects or any(
+        leg.party is Party.SIP for call in decision.world.values() for leg in call.legs
+    ):
+        return False
+    return room_sessions.seats(before) == room_sessions.seats(decision.world)
 
 
 def number_events(
@@ -290,14 +305,19 @@ def shown(world: World) -> list[Call]:
 
 
 def open_call(
-    row: models.Call, call: Call, first: tuple[World, dict[str, models.Call]] | None = None
+    row: models.Call,
+    call: Call,
+    first: tuple[World, dict[str, models.Call]] | None = None,
+    *,
+    last: bool = False,
 ) -> Outcome:
     """Insert a new call and give it its first input, inside the caller's transaction.
 
-    `first`: the locked call that a consultation is linked with.
+    `first`: the locked call that a consultation is linked with. `last`: see `commit_turn`.
     """
     world, rows = first or ({}, {})
-    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open(), fresh=call.id)
+    world, rows = {**world, call.id: call}, {**rows, call.id: row}
+    return commit_turn(world, rows, call.id, Open(), fresh=call.id, last=last)
 
 
 def record_call_event(

@@ -50,18 +50,22 @@ class OneStatement:
         self._parts.append(sql)
         self._params += params
 
-    def run(self) -> list[tuple[Any, ...]]:
-        """Send it, or nothing where there are no parts. Returns the rows that its last part returns."""
+    def run(self, *, commit: bool = False) -> list[tuple[Any, ...]]:
+        """Send it, or nothing where there are no parts. Returns the rows that its last part returns.
+
+        `commit`: the transaction ends with it, in the same message; what Django sends then finds none open.
+        """
         statements = list(self._first)
         if self._parts:
             *parts, last = self._parts
             before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
             statements.append(f"WITH {before} {last}" if parts else last)
         if statements:
+            statements += ["COMMIT"] if commit else []
             with connection.cursor() as cursor:
                 cursor.execute("; ".join(statements), [*self._first_params, *self._params])
-                while cursor.nextset():
-                    pass
+                for _ in statements[:-2] if commit else statements[:-1]:
+                    cursor.nextset()
                 if self._parts and cursor.description is not None:
                     return list(cursor.fetchall())
         return []

@@ -269,12 +269,13 @@ def save_world(
     events: Sequence[models.Event] = (),
     fresh: str | None = None,
     agreed: Mapping[str, dict[str, Any]] | None = None,
+    commit: bool = False,
 ) -> None:
     """Write what the machine changed: calls, legs (which may have moved between calls) and attempts, and the
     events that tell of it, under whose numbers the calls of `rows` are counted already.
 
     `fresh`: the call that is not a row yet. `agreed`: by leg, what its media agreed on: no state of the
-    machine.
+    machine. `commit`: with it the transaction ends.
     """
     agreed = agreed or {}
     counted = {str(event.call_id) for event in events}
@@ -310,7 +311,7 @@ def save_world(
                     rest.update(models.Leg, leg.id, columns | {"position": position})
                 save_attempts(was, leg, rest)
     positions.write(events, rest)
-    positions.note(events, rest.run())
+    positions.note(events, rest.run(commit=commit))
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

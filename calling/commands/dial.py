@@ -119,7 +119,8 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         row.session = beside or placement.session_for(subject.project_id, room)
         call_limits.admit(subject, call)
         keep_status_url(row)
-        control.open_call(row, call)
+        plain = request.detection is None and run is None and callee.app != "script"
+        control.open_call(row, call, last=plain)
         if request.detection is not None:
             operations.expect(row, callee.id, "detect", request.detection)
         adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])
