@@ -49,7 +49,8 @@ class CallNews:
     def _listen(self) -> None:
         while True:
             try:
-                with nudge.client().pubsub(ignore_subscribe_messages=True) as subscription:
+                pubsub = nudge.client().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+                with pubsub as subscription:
                     subscription.subscribe(nudge.EDGE)
                     subscription.get_message(timeout=nudge.LOOK_SECONDS)  # that it is subscribed
                     self.hears = True
