@@ -34,10 +34,10 @@ from bench.softphone import SoftPhone, stay_on_loopback
 from config.embedded import paths, postgres
 
 TOP, SHOWN = 60, 110  # statements of `--texts`, and letters of both their ends
-PROMISED_MESSAGES = 45
+PROMISED_MESSAGES = 35
 PROMISED_STATEMENTS = 80
 PROMISED_TRANSACTIONS = 25
-PROMISED_WAL_KB = 52
+PROMISED_WAL_KB = 45
 SETTLED_SECONDS = 10.0
 DAY_BEGINS_SECONDS = 100
 FEW = 3  # calls whose statements are counted
