@@ -31,7 +31,7 @@ class ListenView(SwitchboardView):
     )
     def post(self, request: Request, call_id: str) -> Response:
         made = supervision.listen(self.key(request), call_id, self.form(request), BY)
-        wait_for_leg(made.leg_id)
+        wait_for_leg(made.supervising_call_id, made.leg_id)
         place = f"/api/calls/{made.call_id}/legs/{made.leg_id}"
         leg = supervisor_leg(self.key(request), made.call_id, made.leg_id)
         return Response(leg, status=201, headers={"Location": place})

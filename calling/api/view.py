@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -16,11 +17,13 @@ from calling import models
 from calling.calls import payloads, store
 from calling.commands import leg_selection
 from calling.commands.params import Params
+from calling.runtime.call_news import call_news
 from rest import errors
 from rest.views import RestView
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 ANSWER_SECONDS = 2.0
+UNHEARD_SECONDS = 0.25  # until the next look without a nudge
 
 
 class SwitchboardView(RestView):
@@ -80,10 +83,11 @@ def supervisor_json(row: models.Call, *, answer: bool = False) -> dict[str, Any]
     return {**found, "answer": leg.answer} if answer else found
 
 
-def wait_for_leg(leg_id: str) -> None:
-    """Give a worker up to two seconds to answer the offer of that leg."""
+def wait_for_leg(call_id: str, leg_id: str) -> None:
+    """Give a worker up to two seconds to answer the offer of that leg of a call."""
     unanswered = models.Leg.objects.filter(pk=leg_id, offer__isnull=False, answer=None).exclude(state="ended")
-    wait_while(unanswered.exists)
+    with call_news.of(call_id) as heard:
+        wait_while(unanswered.exists, heard)
 
 
 def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
@@ -92,20 +96,26 @@ def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
     No connection of the pool is held while it sleeps.
     """
     if isinstance(subject, TokenHolder):
-        _, leg = leg_selection.locate(subject, call_id)
+        row, leg = leg_selection.locate(subject, call_id)
         if leg is not None and leg.answer is None and leg.live and leg.offer is not None:
-            wait_for_leg(leg.id)
+            wait_for_leg(str(row.id), leg.id)
 
 
-def wait_while(waits: Callable[[], bool]) -> None:
+def wait_while(waits: Callable[[], bool], heard: threading.Event) -> None:
+    """Look until it does not wait any more: at each nudge, and by itself, seldom where nudges are heard."""
     deadline = clock.monotonic() + getattr(settings, "CALLWRIGHT_ANSWER_SECONDS", ANSWER_SECONDS)
     pause = 0.01
     while True:
+        heard.clear()
         if not waits():
             return
-        if clock.monotonic() + pause > deadline:
+        left = deadline - clock.monotonic()
+        if left < pause:
             return
         if not connection.in_atomic_block:
             connection.close()
-        clock.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        if call_news.hears:
+            heard.wait(min(left, UNHEARD_SECONDS))
+        else:
+            clock.sleep(pause)
+            pause = min(pause * 1.5, 0.1)

@@ -21,12 +21,12 @@ from django.db.models.fields.json import KeyTransform
 
 import clock
 from calling import models
-from calling.calls import event_log, payloads, room_sessions, store
+from calling.calls import event_log, payloads, positions, room_sessions, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Input, Limits, Mute, Open
 from calling.machine.plan import make_plan
-from calling.machine.states import Call, MediaState, World
+from calling.machine.states import Call, MediaState, Party, World
 from calling.models.ids import uuid7
 from calling.runtime import nudge, tracing
 from calling.telephony import billing
@@ -72,11 +72,13 @@ def apply(
     fence: Fence | None = None,
     agreed: Mapping[str, dict[str, Any]] | None = None,
     when: Callable[[], bool] | None = None,
+    knows: UUID | str | None = None,
 ) -> Outcome:
     """Apply one input, or several that came together, to one call and publish what happened.
 
     agreed: by leg, what its media agreed on, for the calls' payloads; written along. when: asked under the
-    call's lock; where it does not hold any more, nothing happens.
+    call's lock; where it does not hold any more, nothing happens. knows: a media session that is not nudged,
+    since its worker gets the outcome here.
     """
 
     def work() -> Outcome:
@@ -85,7 +87,21 @@ def apply(
             return Outcome(world[str(UUID(str(call_id)))], ())
         for row in rows.values():
             row.codecs = {**(row.codecs or {}), **(agreed or {})}
-        return commit_turn(world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {})
+        return commit_turn(
+            world, rows, str(UUID(str(call_id))), *inputs, agreed=agreed or {}, knows=knows, last=True
+        )
+
+    return in_transaction(work)
+
+
+def apply_found(call_id: UUID | str, find: Callable[[Call, models.Call], Sequence[Input]]) -> Outcome:
+    """The same for inputs that are only known once the call is: it is read once, under its lock. What `find`
+    raises is raised, and nothing has happened."""
+
+    def work() -> Outcome:
+        world, rows = store.lock_world(call_id)
+        key = str(UUID(str(call_id)))
+        return commit_turn(world, rows, key, *find(world[key], rows[key]), last=True)
 
     return in_transaction(work)
 
@@ -108,13 +124,16 @@ def commit_turn(
     *inputs: Input,
     fresh: str | None = None,
     agreed: Mapping[str, dict[str, Any]] = NOTHING,
+    knows: UUID | str | None = None,
+    last: bool = False,
 ) -> Outcome:
     """Decide and write, inside the caller's transaction, with the rows already locked.
 
-    `fresh`: a call of the world that is not a row yet. `agreed`: see `apply`.
+    `fresh`: a call of the world that is not a row yet. `agreed`, `knows`: see `apply`. `last`: the caller
+    writes and reads nothing more in its transaction, so the turn may end it.
     """
     with tracing.span(f"decide {', '.join(type(each).__name__ for each in inputs)}", call_id) as span:
-        outcome = _turn(world, rows, call_id, inputs, fresh, agreed)
+        outcome = _turn(world, rows, call_id, inputs, fresh, agreed, knows, last)
         if span is not None:
             span.set_attribute("events", [event.type for event in outcome.events])
             for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
@@ -129,6 +148,8 @@ def _turn(
     inputs: Sequence[Input],
     fresh: str | None,
     agreed: Mapping[str, dict[str, Any]],
+    knows: UUID | str | None,
+    last: bool,
 ) -> Outcome:
     now = clock.now()
     decision = machine.Decision(world, (), ())
@@ -147,14 +168,24 @@ def _turn(
     if changed or fresh is not None or agreed:
         numbered = number_events(decision.events, rows, now)
         note_supervision(decision.events, rows)
-        store.save_world(world, decision.world, rows, numbered, fresh, agreed)
+        last = last and positions.is_last_word() and writes_nothing_more(world, decision)
+        store.save_world(world, decision.world, rows, numbered, fresh, agreed, commit=last)
         event_log.announce(numbered)
         room_sessions.apply_turn(world, decision.world, now)
         billing.apply_turn(world, decision.world, now)
         for effect in decision.effects:
             keep_effect(effect, now)
-        tell(world, decision.world, rows, decision.events)
+        tell(world, decision.world, rows, decision.events, knows)
     return Outcome(decision.world[call_id], decision.events)
+
+
+def writes_nothing_more(before: World, decision: machine.Decision) -> bool:
+    """Whether a turn is over with its calls and events: no room, no money and no operation goes with it."""
+    if decision.effects or any(
+        leg.party is Party.SIP for call in decision.world.values() for leg in call.legs
+    ):
+        return False
+    return room_sessions.seats(before) == room_sessions.seats(decision.world)
 
 
 def number_events(
@@ -223,10 +254,16 @@ def keep_effect(effect: Effect, now: datetime) -> None:
         )
 
 
-def tell(before: World, after: World, rows: dict[str, models.Call], events: Sequence[Event]) -> None:
+def tell(
+    before: World,
+    after: World,
+    rows: dict[str, models.Call],
+    events: Sequence[Event],
+    knows: UUID | str | None = None,
+) -> None:
     """Nudge whoever should look: the edges of all parties, and the media worker.
 
-    A turn without an event that changes nothing of what they act upon is left to their next look.
+    A turn that changes nothing of what they act upon is left to their next look. `knows`: see `apply`.
     """
     legs = [leg for world in (before, after) for call in world.values() for leg in call.legs]
     devices = {leg.device_id for leg in legs} | {a.device_id for leg in legs for a in leg.attempts}
@@ -238,11 +275,17 @@ def tell(before: World, after: World, rows: dict[str, models.Call], events: Sequ
             leg.party.value == "sip" or any(each.kind == "sip" for each in leg.attempts) for leg in legs
         ),
     }
-    if events or message["sip"] or shown(before) != shown(after):
+    said = [event for event in events if event.type != "leg.connected" or not all(map(plain, after.values()))]
+    if said or message["sip"] or shown(before) != shown(after):
         nudge.on_commit(nudge.EDGE, message)
     if events or before.keys() != after.keys() or make_plan(before.values()) != make_plan(after.values()):
-        for session_id in {row.session_id for row in rows.values() if row.session_id}:
+        for session_id in {str(row.session_id) for row in rows.values() if row.session_id} - {str(knows)}:
             nudge.wake_session(session_id)
+
+
+def plain(call: Call) -> bool:
+    """Whether people talk in it without pictures: their devices are told nothing of media that flow."""
+    return not any(leg.app or leg.part or leg.media.video or leg.media.receive_video for leg in call.legs)
 
 
 def shown(world: World) -> list[Call]:
@@ -262,14 +305,19 @@ def shown(world: World) -> list[Call]:
 
 
 def open_call(
-    row: models.Call, call: Call, first: tuple[World, dict[str, models.Call]] | None = None
+    row: models.Call,
+    call: Call,
+    first: tuple[World, dict[str, models.Call]] | None = None,
+    *,
+    last: bool = False,
 ) -> Outcome:
     """Insert a new call and give it its first input, inside the caller's transaction.
 
-    `first`: the locked call that a consultation is linked with.
+    `first`: the locked call that a consultation is linked with. `last`: see `commit_turn`.
     """
     world, rows = first or ({}, {})
-    return commit_turn({**world, call.id: call}, {**rows, call.id: row}, call.id, Open(), fresh=call.id)
+    world, rows = {**world, call.id: call}, {**rows, call.id: row}
+    return commit_turn(world, rows, call.id, Open(), fresh=call.id, last=last)
 
 
 def record_call_event(

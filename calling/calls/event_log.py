@@ -16,6 +16,7 @@ from django.db.models import Max, Min, QuerySet
 
 from calling import models
 from calling.calls import event_days, event_types, payloads
+from calling.calls.positions import TEST as TEST
 from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.locks import lock_stream
@@ -61,9 +62,11 @@ def keep(events: list[models.Event]) -> None:
 
 
 def announce(events: list[models.Event]) -> None:
-    """Let events that this transaction writes be published soon after its commit."""
-    for project_id in {each.project_id for each in events}:
+    """Let events that this transaction writes be published, or read where they are, soon after its commit."""
+    for project_id in {each.project_id for each in events if each.position is None}:
         nudge.on_commit(nudge.PUBLISH, {"project": str(project_id)})
+    for project_id in {each.project_id for each in events if each.position is not None}:
+        nudge.on_commit(nudge.EVENTS, {"project": str(project_id)})
 
 
 def append(
@@ -99,10 +102,6 @@ def next_in_stream(stream: str) -> int:
 def of_call(call_id: UUID | str) -> QuerySet[models.Event]:
     """The events of a call, looked for in the days since it was made."""
     return models.Event.objects.filter(call_id=call_id, id__gte=event_days.of_call(call_id))
-
-
-TEST = "webhook.test"
-"""Sent to one endpoint when asked for; never published in the log."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ class OneStatement:
     def first(self, rows: Sequence[Model]) -> None:
         """Add rows of one model before everything else, after what was added so before."""
         for sql, params in inserts(rows):
-            self._first.append(sql)
-            self._first_params += params
+            self.before(sql, params)
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias  # as Django's own insert does
 
@@ -39,27 +38,37 @@ class OneStatement:
             return
         query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
         query.add_update_values(dict(columns))
-        self._add(*query.get_compiler(connection=connection).as_sql())
+        self.add(*query.get_compiler(connection=connection).as_sql())
 
-    def insert(self, rows: Sequence[Model]) -> None:
-        """Add rows of one model, in their order. They do not learn keys that PostgreSQL makes."""
-        for sql, params in inserts(rows):
-            self._add(sql, params)
+    def before(self, sql: str, params: Sequence[Any]) -> None:
+        """Say something before it, in the same message, after what was added so before."""
+        self._first.append(sql)
+        self._first_params += params
 
-    def _add(self, sql: str, params: Sequence[Any]) -> None:
+    def add(self, sql: str, params: Sequence[Any]) -> None:
+        """Add a part in its own words."""
         self._parts.append(sql)
         self._params += params
 
-    def run(self) -> None:
-        """Send it, or nothing where there are no parts."""
+    def run(self, *, commit: bool = False) -> list[tuple[Any, ...]]:
+        """Send it, or nothing where there are no parts. Returns the rows that its last part returns.
+
+        `commit`: the transaction ends with it, in the same message; what Django sends then finds none open.
+        """
         statements = list(self._first)
         if self._parts:
             *parts, last = self._parts
             before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
             statements.append(f"WITH {before} {last}" if parts else last)
         if statements:
+            statements += ["COMMIT"] if commit else []
             with connection.cursor() as cursor:
                 cursor.execute("; ".join(statements), [*self._first_params, *self._params])
+                for _ in statements[:-2] if commit else statements[:-1]:
+                    cursor.nextset()
+                if self._parts and cursor.description is not None:
+                    return list(cursor.fetchall())
+        return []
 
 
 def inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:

@@ -21,6 +21,7 @@ from django.db.models.functions import JSONObject
 from psycopg import IsolationLevel
 
 from calling import models
+from calling.calls import positions
 from calling.calls.one_statement import OneStatement
 from calling.machine.reasons import EndedBy, EndReason
 from calling.machine.states import (
@@ -268,12 +269,13 @@ def save_world(
     events: Sequence[models.Event] = (),
     fresh: str | None = None,
     agreed: Mapping[str, dict[str, Any]] | None = None,
+    commit: bool = False,
 ) -> None:
     """Write what the machine changed: calls, legs (which may have moved between calls) and attempts, and the
     events that tell of it, under whose numbers the calls of `rows` are counted already.
 
     `fresh`: the call that is not a row yet. `agreed`: by leg, what its media agreed on: no state of the
-    machine.
+    machine. `commit`: with it the transaction ends.
     """
     agreed = agreed or {}
     counted = {str(event.call_id) for event in events}
@@ -287,6 +289,8 @@ def save_world(
         for name, value in changed.items():
             setattr(row, name, value)
         if call.id == fresh:
+            session = row.session
+            rest.first([session] if session is not None and session._state.adding else [])
             rest.first([row])
         else:
             rest.update(
@@ -306,8 +310,8 @@ def save_world(
                 if columns:
                     rest.update(models.Leg, leg.id, columns | {"position": position})
                 save_attempts(was, leg, rest)
-    rest.insert(events)
-    rest.run()
+    positions.write(events, rest)
+    positions.note(events, rest.run(commit=commit))
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ the machine's `Refused` (409) and the problems of `rest`; `answers` says how eac
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +25,11 @@ from calling.commands import (
 )
 from calling.commands.dial import adopt_runs, attached_script_run, refuse_extras
 from calling.commands.leg_selection import NotThisDevice, implied_leg, select_leg
-from calling.commands.params import as_form, read_script, read_url
+from calling.commands.params import Params, as_form, read_script, read_url
 from calling.commands.routing import DialRequest
 from calling.machine import inputs
-from calling.machine.states import AttemptState, LegState
+from calling.machine.inputs import Input
+from calling.machine.states import AttemptState, Call, Leg, LegState
 from calling.models.ids import uuid7
 from calling.sdp.peek import media_of_sdp
 from rest.json_bodies import Json
@@ -47,12 +50,37 @@ def answer(subject: Subject, call_id: str, data: Json, device_id: str | None = N
     if isinstance(subject, ApiKey) and len(given) != 1:
         code = "invalid_parameter" if given else "missing_required_parameter"
         form.fail(given[1] if given else "script", "Send exactly one of script, script_url, sdp.", code)
-    found, leg = select_leg(subject, call_id, form, device_id)
     if sdp is None:
+        found, leg = select_leg(subject, call_id, form, device_id)
         answer_with_script(subject, found, leg.id, script, script_url)
+        return found
+    agreed, peer_id = routing.media_for(media, None, sdp), str(uuid7())
+    return act(
+        subject, call_id, form, device_id, lambda leg: inputs.Answer(leg.id, device_id, sdp, agreed, peer_id)
+    )
+
+
+def act(
+    subject: Subject, call_id: str, form: Params, device_id: str | None, what: Callable[[Leg], Input | None]
+) -> str:
+    """Do something with the leg that is meant; None: nothing is to be done. A token's own is found and
+    changed in one transaction, where it is in the call that was named."""
+    if isinstance(subject, TokenHolder):
+        name = form.text("leg", 45)
+        form.check()
+
+        def find(call: Call, row: models.Call) -> Sequence[Input]:
+            value = what(leg_selection.live_leg_in(subject, row, call, name, device_id))
+            return () if value is None else (value,)
+
+        with contextlib.suppress(leg_selection.Elsewhere):
+            return control.apply_found(call_id, find).call.id
+        moved_to, leg = leg_selection.own_leg(subject, call_id, name, device_id)
+        found = moved_to.id
     else:
-        agreed = routing.media_for(media, None, sdp)
-        control.apply(found, inputs.Answer(leg.id, device_id, sdp, agreed, str(uuid7())))
+        found, leg = select_leg(subject, call_id, form, device_id)
+    if (value := what(leg)) is not None:
+        control.apply(found, value)
     return found
 
 
@@ -60,9 +88,9 @@ def reject(subject: Subject, call_id: str, data: Json, device_id: str | None = N
     """`{"reason": "rejected" | "busy"}`; from a socket only that device's attempt."""
     form = as_form(data)
     reason = form.choice("reason", ("rejected", "busy"), "rejected")
-    found, leg = select_leg(subject, call_id, form, device_id)
-    control.apply(found, inputs.Reject(leg.id, device_id, reason or "rejected"))
-    return found
+    return act(
+        subject, call_id, form, device_id, lambda leg: inputs.Reject(leg.id, device_id, reason or "rejected")
+    )
 
 
 def hangup(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
@@ -76,16 +104,17 @@ def hangup(subject: Subject, call_id: str, data: Json, device_id: str | None = N
     if isinstance(subject, ApiKey) and supervision.is_supervisor(subject, call_id, form.value("leg")):
         form.check()
         return supervision.end(subject, call_id, str(form.value("leg")))
+
+    def leave(leg: Leg) -> Input | None:
+        if device_id is not None and leg.state is LegState.RINGING and leg.device_id is None:
+            rings = any(a.device_id == device_id and a.state in RUNG for a in leg.attempts)
+            return inputs.Reject(leg.id, device_id) if rings else None
+        return inputs.Hangup(leg.id)
+
     try:
-        found, leg = select_leg(subject, call_id, form, device_id)
+        return act(subject, call_id, form, device_id, leave)
     except NotThisDevice:
         return call_id  # this device's part in it is over already
-    if device_id is not None and leg.state is LegState.RINGING and leg.device_id is None:
-        if any(a.device_id == device_id and a.state in RUNG for a in leg.attempts):
-            control.apply(found, inputs.Reject(leg.id, device_id))
-        return found
-    control.apply(found, inputs.Hangup(leg.id))
-    return found
 
 
 RUNG = (AttemptState.RINGING, AttemptState.PREPARING)
@@ -95,31 +124,23 @@ RUNG = (AttemptState.RINGING, AttemptState.PREPARING)
 
 
 def hold(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    found, leg = select_leg(subject, call_id, as_form(data), device_id)
-    control.apply(found, inputs.Hold(leg.id))
-    return found
+    return act(subject, call_id, as_form(data), device_id, lambda leg: inputs.Hold(leg.id))
 
 
 def resume(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    found, leg = select_leg(subject, call_id, as_form(data), device_id)
-    control.apply(found, inputs.Resume(leg.id))
-    return found
+    return act(subject, call_id, as_form(data), device_id, lambda leg: inputs.Resume(leg.id))
 
 
 def mute(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
     form = as_form(data)
     channels = form.channels()
-    found, leg = select_leg(subject, call_id, form, device_id)
-    control.apply(found, inputs.Mute(leg.id, channels))
-    return found
+    return act(subject, call_id, form, device_id, lambda leg: inputs.Mute(leg.id, channels))
 
 
 def unmute(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
     form = as_form(data)
     channels = form.channels()
-    found, leg = select_leg(subject, call_id, form, device_id)
-    control.apply(found, inputs.Unmute(leg.id, channels))
-    return found
+    return act(subject, call_id, form, device_id, lambda leg: inputs.Unmute(leg.id, channels))
 
 
 def dtmf(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
@@ -138,9 +159,11 @@ def update(subject: Subject, call_id: str, data: Json, device_id: str | None = N
     """A fresh offer of the same leg: new tracks, or an ICE restart."""
     form = as_form(data)
     sdp = form.sdp(required=True)
-    found, leg = select_leg(subject, call_id, form, device_id)
-    control.apply(found, inputs.Reoffer(leg.id, sdp or "", media_of_sdp(sdp or "")))
-    return found
+
+    def offer(leg: Leg) -> Input:
+        return inputs.Reoffer(leg.id, sdp or "", media_of_sdp(sdp or ""))
+
+    return act(subject, call_id, form, device_id, offer)
 
 
 def candidate(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:

@@ -75,12 +75,14 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
     take_dial_rate(subject)
     target = routing.resolve(subject, request.to)
     require_price(subject, target, request.max_price)
-    number = routing.caller_number(subject, request, target)
+    outside = request.connect is not None or target.kind in ("pstn", "sip")
+    asked = routing.caller_number(subject, request, target) if outside else None
     joined = routing.resolve(subject, request.connect, "connect") if request.connect else None
-    shown = routing.caller_number(subject, request, joined) if joined else number
+    shown = routing.caller_number(subject, request, joined) if joined else asked
     require_redis()
 
     def work() -> models.Call:
+        number = asked if outside else routing.caller_number(subject, request, target)
         run = attached_script_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
         if request.detection is not None and callee.party is Party.APP:
@@ -117,7 +119,8 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         row.session = beside or placement.session_for(subject.project_id, room)
         call_limits.admit(subject, call)
         keep_status_url(row)
-        control.open_call(row, call)
+        plain = request.detection is None and run is None and callee.app != "script"
+        control.open_call(row, call, last=plain)
         if request.detection is not None:
             operations.expect(row, callee.id, "detect", request.detection)
         adopt_runs(call.id, [run.id if run else None, callee.app_ref if callee.app == "script" else None])

@@ -125,6 +125,11 @@ def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str
     """The token's own leg; from a socket, the one that its device carries or is rung by."""
     call, leg = whole_call_of(subject, call_id)
     assert leg is not None  # a token without a leg is told NotFound
+    return call, meant_leg(subject, call, leg, name, device_id)
+
+
+def meant_leg(subject: TokenHolder, call: Call, leg: Leg, name: str | None, device_id: str | None) -> Leg:
+    """Which leg of a call a token means, whose newest there is `leg`."""
     if device_id is not None:
         leg = next((each for each in call.legs if rings_or_carries(each, device_id)), leg)
         if leg.live and leg.device_id not in (None, device_id):
@@ -136,7 +141,21 @@ def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str
         if named is None:
             raise errors.Forbidden("not_permitted", "A token acts for its own leg.", "leg")
         leg = named
-    return call, leg
+    return leg
+
+
+class Elsewhere(Exception):
+    """The token has no live leg in this call: it is over, another's, or its leg has moved to another call."""
+
+
+def live_leg_in(
+    subject: TokenHolder, row: models.Call, call: Call, name: str | None, device_id: str | None
+) -> Leg:
+    """The leg that `own_leg` finds, in a call that is locked already. Raises Elsewhere."""
+    mine = [leg for leg in call.live_legs if is_own(subject, leg)]
+    if row.project_id != subject.project_id or not mine:
+        raise Elsewhere
+    return meant_leg(subject, call, max(mine, key=lambda leg: UUID(leg.id)), name, device_id)
 
 
 def is_own(subject: TokenHolder, leg: Leg) -> bool:

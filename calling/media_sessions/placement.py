@@ -29,15 +29,16 @@ MOST_BESIDE = 4
 
 
 def session_for(project_id: UUID, room_id: str | None) -> models.MediaSession:
-    """The session of a call that goes to that room (None: to no room). In the transaction of its dial."""
+    """The session of a call that goes to that room (None: to no room). In the transaction of its dial, which
+    writes one that is new."""
     if room_id is None:
-        return models.MediaSession.objects.create(project_id=project_id, wanted_at=clock.now())
+        return models.MediaSession(project_id=project_id, wanted_at=clock.now())
     lock_room(room_id)
     live = models.MediaSession.objects.filter(project_id=project_id, room=room_id).exclude(state="ended")
     for session in live.select_related("worker").order_by("wanted_at", "id"):
         if has_place(session):
             return session
-    return models.MediaSession.objects.create(project_id=project_id, room=room_id, wanted_at=clock.now())
+    return models.MediaSession(project_id=project_id, room=room_id, wanted_at=clock.now())
 
 
 def session_beside(project_id: UUID, devices: Collection[str]) -> models.MediaSession | None:

@@ -13,15 +13,12 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from calling.calls import event_days
-from calling.calls.event_log import TEST
+from calling.calls.positions import LOCK, TEST, TRY
 from calling.runtime import nudge
 from calling.webhooks.fanout import fan_out
 
-LOCK = 0x43414C4C  # "CALL": the publisher's advisory lock
 BATCH = 500  # what the first of these wait for
 
-# In one message: the second statement sees what was published while the first tried the lock.
-TRY = "SELECT set_config('callwright.publishing', pg_try_advisory_xact_lock(%(lock)s)::text, true)"
 POSITIONS = """
 WITH waiting AS (
     SELECT id, project_id, call_id FROM calling_event
@@ -48,12 +45,13 @@ WITH waiting AS (
     WHERE e.id = n.id AND e.id >= %(lowest)s AND (%(told)s OR NOT (SELECT by_endpoints FROM heard))
     RETURNING e.project_id, e.id
 )
-SELECT (SELECT by_endpoints FROM heard), ARRAY(SELECT id FROM published),
-    ARRAY(SELECT DISTINCT project_id FROM published), EXISTS (SELECT FROM heads WHERE position IS NULL)
+SELECT CASE WHEN current_setting('callwright.publishing') = 'true' THEN (SELECT by_endpoints FROM heard) END,
+    ARRAY(SELECT id FROM published), ARRAY(SELECT DISTINCT project_id FROM published),
+    EXISTS (SELECT FROM heads WHERE position IS NULL)
 """
 """`told`: also events that an endpoint is to be told of; `lowest`: events with lower numbers are left out.
-Returns whether there are such to be told, the events and the projects that were published, and whether
-some are of a project whose last position is further back."""
+Returns whether there are such to be told (NULL: somebody else has the lock), the events and the projects that
+were published, and whether some are of a project whose last position is further back."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class Published:
     events: int = 0
     deliveries: int = 0
     further_back: bool = False  # some are of a project that has written nothing since yesterday
+    busy: bool = False  # somebody else had the lock: another publisher, or for a moment a turn
 
     @property
     def full(self) -> bool:
@@ -97,19 +96,19 @@ def round_from(lowest: int) -> Published:
     )  # one message if nobody listens
     if heard:
         with transaction.atomic():
-            _, events, projects, further_back = give_positions(lowest, told=True)
+            heard, events, projects, further_back = give_positions(lowest, told=True)
             if events:
                 deliveries = fan_out(events)
     for project in projects:
         nudge.send(nudge.EVENTS, {"project": str(project)})
-    return Published(len(events), deliveries, further_back)
+    return Published(len(events), deliveries, further_back, heard is None)
 
 
-def give_positions(lowest: int, *, told: bool) -> tuple[bool, list[int], list[UUID], bool]:
+def give_positions(lowest: int, *, told: bool) -> tuple[bool | None, list[int], list[UUID], bool]:
     """What `POSITIONS` returns; nothing when another publisher is at it."""
     with connection.cursor() as cursor:
         words: dict[str, Any] = {"lock": LOCK, "test": TEST, "batch": BATCH, "told": told, "lowest": lowest}
-        cursor.execute(f"{TRY}; {POSITIONS}", words)
+        cursor.execute(f"{TRY.replace('%s', '%(lock)s')}; {POSITIONS}", words)
         cursor.nextset()
         heard, events, projects, further_back = cursor.fetchone()
     return heard, events, projects, further_back

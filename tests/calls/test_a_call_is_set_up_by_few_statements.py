@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import time
+from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from calling import models
@@ -60,7 +61,9 @@ def test_what_a_turn_changes_is_one_statement() -> None:
     with CaptureQueriesContext(connection) as asked:
         control.apply(call_id, Hangup(leg.id))
     *_, last, commit = (each["sql"] for each in asked)
-    assert commit == "COMMIT" and last.startswith("WITH ")
+    assert commit == "COMMIT"
+    first, last = last.split("; ", 1)
+    assert "pg_try_advisory_xact_lock" in first and last.startswith("WITH ")
     assert re.findall(r'(UPDATE|INSERT INTO) "(\w+)"', last) == [
         ("UPDATE", "calling_call"),
         ("UPDATE", "calling_leg"),
@@ -68,6 +71,36 @@ def test_what_a_turn_changes_is_one_statement() -> None:
         ("INSERT INTO", "calling_event"),
     ]
     assert fake_worker.event_types(call_id)[-1] == "call.ended"
+
+
+def test_the_last_message_of_a_turn_ends_its_transaction() -> None:
+    call_id = fake_worker.talking(people.make_cast())
+    with CaptureQueriesContext(connection) as asked:
+        control.apply(call_id, Hangup(fake_worker.leg_of(call_id, "caller").id))
+    *_, last, commit = (each["sql"] for each in asked)
+    assert last.endswith("; COMMIT") and commit == "COMMIT"  # as Django notes it; this one was not sent
+    assert fake_worker.call_of(call_id).state.value == "ended"
+
+
+def test_a_turn_that_cannot_be_written_changes_nothing() -> None:
+    call_id = fake_worker.talking(people.make_cast())
+    leg_id = fake_worker.leg_of(call_id, "caller").id
+    taken = models.Event.objects.filter(call_id=call_id).latest("sequence")
+    taken.pk, taken.event_id, taken.sequence = None, uuid4(), (taken.sequence or 0) + 1
+    taken.position = (taken.position or 0) + 1
+    taken.save(force_insert=True)
+    with pytest.raises(IntegrityError):
+        control.apply(call_id, Hangup(leg_id))
+    assert fake_worker.call_of(call_id).state.value == "answered"
+
+
+def test_what_goes_on_after_a_turn_is_of_its_transaction() -> None:
+    call_id = fake_worker.talking(people.make_cast())
+    leg_id = fake_worker.leg_of(call_id, "caller").id
+    with pytest.raises(LookupError), transaction.atomic():
+        control.apply(call_id, Hangup(leg_id))
+        raise LookupError
+    assert fake_worker.call_of(call_id).state.value == "answered"
 
 
 def test_a_call_alone_is_locked_and_read_by_one_message() -> None:

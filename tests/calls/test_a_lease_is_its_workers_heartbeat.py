@@ -43,6 +43,13 @@ def beat(worker: models.MediaWorker, session: models.MediaSession, epoch: int) -
         return [UUID(str(found)) for found, _ in cursor.fetchall()]
 
 
+def claimed_under(session: models.MediaSession, worker: models.MediaWorker) -> int:
+    """The epoch under which the worker has taken it."""
+    held = lease.claim(session.id, 0, worker.id)
+    assert held is not None
+    return held.epoch
+
+
 def version_of(session: models.MediaSession) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT xmin::text FROM calling_mediasession WHERE id = %s", [session.id])
@@ -51,7 +58,7 @@ def version_of(session: models.MediaSession) -> str:
 
 def test_a_heartbeat_keeps_a_session_and_does_not_write_it() -> None:
     worker, session = a_worker(0), a_session()
-    assert lease.claim(session.id, 0, worker.id) == 1
+    assert claimed_under(session, worker) == 1
     written = version_of(session)
     assert beat(worker, session, 1) == [session.id]
     assert version_of(session) == written
@@ -61,7 +68,7 @@ def test_a_heartbeat_keeps_a_session_and_does_not_write_it() -> None:
 @pytest.mark.parametrize(("heard", "lost"), [(1.0, False), (6.0, True)])
 def test_a_session_is_lost_with_its_workers_heartbeat(heard: float, lost: bool) -> None:
     worker, session = a_worker(0), a_session()
-    assert lease.claim(session.id, 0, worker.id) == 1
+    assert claimed_under(session, worker) == 1
     models.MediaWorker.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=heard))
     with connection.cursor() as cursor:  # a frozen worker keeps its lock
         cursor.execute("SELECT pg_advisory_lock(7)")
@@ -73,7 +80,7 @@ def test_a_session_is_lost_with_its_workers_heartbeat(heard: float, lost: bool) 
 
 def test_a_session_whose_worker_is_gone_is_lost() -> None:
     worker, session = a_worker(0), a_session()
-    assert lease.claim(session.id, 0, worker.id) == 1
+    assert claimed_under(session, worker) == 1
     lease.deregister(worker.id)
     assert lost_sessions() == [session.id]
 

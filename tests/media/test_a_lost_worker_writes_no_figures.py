@@ -28,13 +28,13 @@ def test_codec_and_samples_are_fenced(db: None) -> None:
         name="w", host="h", pid=1, media_address="127.0.0.1", lock_key=1, heartbeat_at=timezone.now()
     )
     models.MediaSession.objects.filter(pk=session.pk).update(state="wanted")
-    epoch = lease.claim(session.pk, session.epoch, worker.pk)
-    assert epoch is not None
-    mine = (session.pk, epoch)
+    held = lease.claim(session.pk, session.epoch, worker.pk)
+    assert held is not None
+    mine = (session.pk, held.epoch)
     rows.write_agreed([leg.id], {"codec": "opus"}, mine)
     rows.write_samples({leg.peer_id: [{"mos": 4.4}]}, mine)
-    held = figures(leg.id)
-    assert held == ({"codec": "opus"}, [{"mos": 4.4}])
+    written = figures(leg.id)
+    assert written == ({"codec": "opus"}, [{"mos": 4.4}])
 
     models.MediaWorker.objects.update(
         heartbeat_at=timezone.now() - timedelta(hours=1)  # now() is when the transaction began
@@ -43,4 +43,4 @@ def test_codec_and_samples_are_fenced(db: None) -> None:
     leg = fake_worker.leg_of(call_id, "callee")
     rows.write_agreed([leg.id], {"codec": "zombie"}, mine)
     rows.write_samples({str(leg.peer_id): [{"mos": 1.0}]}, mine)
-    assert figures(leg.id) == held
+    assert figures(leg.id) == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import OperationalError
 from calling.calls import control
 from calling.machine import inputs
 from calling.media.session.journal import Journal, leftovers
-from calling.media.session.signal_queue import SignalQueue
+from calling.media.session.signal_queue import SignalQueue, Turn
 from calling.runtime.db_threads import DatabaseThreads
 
 
@@ -28,11 +29,21 @@ class Told:
         self.away = False
         self.stale = False
         self.is_lost = False
+        self.looks = 0
+        self.looked = 0
+
+    def turned(self, turns: Sequence[Turn], looks: int) -> None:
+        pass
+
+    def look(self) -> None:
+        self.looked += 1
 
     def lost(self) -> None:
         self.is_lost = True
 
-    def apply(self, call_id: str, *values: Any, fence: Any = None, agreed: Any = None) -> None:
+    def apply(
+        self, call_id: str, *values: Any, fence: Any = None, agreed: Any = None, knows: Any = None
+    ) -> None:
         if self.away:
             raise OperationalError("the server is away")
         if self.stale:

@@ -277,8 +277,8 @@ class Worker:
             if task is not None and task[0] not in self.sessions:
                 held = guarded(world, partial(lease.claim, *task, self.worker_id), None)
                 if held is not None:
-                    self.laws.claimed(task[0], held, actor)
-                    self.sessions[task[0]] = held
+                    self.laws.claimed(task[0], held.epoch, actor)
+                    self.sessions[task[0]] = held.epoch
                     guarded(world, partial(self.carry, task[0]), None)
             nudged = {str(message.get("session")) for _, message in actor.mail()}
             for session_id in [each for each in self.sessions if each in nudged or each in changed]:

@@ -214,11 +214,9 @@ class Database:
             return answer
 
         def commit() -> Any:
-            try:
-                self.before_commit(actor)
-            except Broken as law:  # kept here: leaving the transaction half done raises errors of its own
-                self.world.failure = self.world.failure or law
-                raise
+            if wrapper.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                return plain()  # its last statement has ended it
+            self.may_commit(actor)
             self.at(actor, "before", "COMMIT")
             answer = self.waiting(actor, plain)  # foreign keys are checked here, behind others' locks
             self.over(actor)
@@ -227,6 +225,13 @@ class Database:
 
         wrapper._commit, wrapper._rollback = commit, rollback
         actor.began, actor.dirty, actor.holds = None, set(), False
+
+    def may_commit(self, actor: Actor) -> None:
+        try:
+            self.before_commit(actor)
+        except Broken as law:  # kept here: leaving the transaction half done raises errors of its own
+            self.world.failure = self.world.failure or law
+            raise
 
     def over(self, actor: Actor) -> None:
         """A transaction of the actor's has ended: what it wrote is to be seen, and its locks are free."""
@@ -278,6 +283,9 @@ class Database:
         if not isinstance(raw.wait, Patience):
             actor.pid, raw.wait = raw.info.backend_pid, Patience(self.world, actor, raw)
         about = read(sql)
+        ends = sql.endswith("; COMMIT")
+        if ends:
+            self.may_commit(actor)
         told = about.told and not many
         text = self.told_time(actor, raw) + sql if told else sql
         answer = self.waiting(actor, lambda: execute(text, params, many, context))
@@ -289,7 +297,7 @@ class Database:
         if cursor.rowcount != 0 or not about.alone:
             actor.dirty |= about.written
         actor.holds = actor.holds or about.holds
-        if context["connection"].get_autocommit():
+        if ends or context["connection"].get_autocommit():
             self.over(actor)
             if about.written:
                 self.faulty(actor, "after", sql)

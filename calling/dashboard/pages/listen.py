@@ -65,7 +65,7 @@ def listen(request: HttpRequest, staff: Staff, call_id: str) -> dict[str, Any]:
         servers = import_string(settings.CALLWRIGHT_ICE_SERVERS_FOR)
         return {"ice_servers": servers(f"staff-{staff.user.pk}")}
     made = supervision.listen(staff.subject, str(as_uuid(call_id)), form(request), staff.user.get_username())
-    wait_for_leg(made.leg_id)
+    wait_for_leg(made.supervising_call_id, made.leg_id)
     return supervisor_leg(staff.subject, made.call_id, made.leg_id)
 
 

@@ -50,6 +50,8 @@ PUSH_SECONDS = 0.5
 FORGET_DEVICES_SECONDS = 60.0
 REVOKED_SECONDS = 10.0
 LEAVE_SECONDS = 0.8
+BUSY_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08)
+"""Pauses of a publisher that finds the log's lock taken: a turn has it for a moment."""
 
 
 class Command(BaseCommand):
@@ -159,12 +161,15 @@ async def hear_nudges(gates: Gates, deliverer: Deliverer) -> None:
 async def publish_forever(gates: Gates, deliverer: Deliverer) -> None:
     while True:
         await gates.passed("events")
-        more = True
+        more, pauses = True, iter(BUSY_SECONDS)
         while more:  # what is written meanwhile opens the gate again
             done = await guarded(publish_round, Published())
             more = done.full
             if done.deliveries:
                 deliverer.wake()
+            if done.busy and (pause := next(pauses, None)) is not None:
+                await asyncio.sleep(pause)
+                more = True
 
 
 async def deliver_forever(gates: Gates, deliverer: Deliverer) -> None:

@@ -24,6 +24,8 @@ from calling.runtime import nudge
 
 MAX_CANDIDATES = 400
 
+Samples = Mapping[str, list[dict[str, Any]]]
+"""The quality samples of some peers."""
 Candidate = tuple[int, str, int, dict[str, Any], bool]  # row id, peer id, serial, words, done
 
 
@@ -55,6 +57,8 @@ class SessionSnapshot:
     members: dict[str, Membership]
     leaving: frozenset[str]  # known peers whose leg another session of this worker carries now
     sip_sides: dict[str, SipSide]  # by peer id
+    browsers: frozenset[str] = frozenset()  # devices, see `make_plan`
+    pictured: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,16 @@ class SipSide:
     takes_info: bool
 
 
+LEAVING = """
+    SELECT json_agg(l.peer_id)::text FROM calling_leg l JOIN calling_call o ON o.id = l.call_id
+    JOIN calling_mediasession s ON s.id = o.session_id
+    WHERE l.peer_id = ANY(%(known)s::uuid[]) AND l.state <> 'ended' AND o.state <> 'ended'
+        AND s.id <> %(session)s::uuid AND s.worker_id = %(worker)s::uuid
+"""
+"""The peers of a session whose leg lives on in another session of the worker: two calls were joined."""
+
 LOOK = f"""
-SELECT {store.CALL_COLUMNS}, {store.LEGS},
+SELECT g.leaving, {store.CALL_COLUMNS}, {store.LEGS},
     (SELECT json_agg(json_build_array(o.id, o.call_id, o.leg_id, o.verb, o.control_id, o.params, o.state,
                                       o.wish, o.wish_serial, o.result, o.created_at))::text
      FROM calling_operation o
@@ -93,20 +105,13 @@ SELECT {store.CALL_COLUMNS}, {store.LEGS},
             SELECT a.id FROM calling_attempt a JOIN calling_leg l ON l.id = a.leg_id
             WHERE l.call_id = c.id AND l.state <> 'ended')
         ORDER BY t.id LIMIT {MAX_CANDIDATES}) i)
-FROM calling_call c WHERE c.session_id = %(session)s AND c.state <> 'ended' ORDER BY c.created_at, c.id
+FROM (SELECT ({LEAVING}) AS leaving) g
+LEFT JOIN calling_call c ON c.session_id = %(session)s::uuid AND c.state <> 'ended'
+ORDER BY c.created_at, c.id
 """
-"""The live calls of a session in one statement, and so of one moment. Read one by one while a device answers,
-its leg was not answered yet and its attempt not live any more, and the session closed the peer that had made
-the offer."""
-
-
-LEAVING = """
-SELECT l.peer_id FROM calling_leg l JOIN calling_call c ON c.id = l.call_id
-JOIN calling_mediasession s ON s.id = c.session_id
-WHERE l.peer_id = ANY(%(known)s::uuid[]) AND l.state <> 'ended' AND c.state <> 'ended'
-    AND s.id <> %(session)s::uuid AND s.worker_id = %(worker)s
-"""
-"""The peers of a session whose leg lives on in another session of the worker: two calls were joined."""
+"""The live calls of a session in one statement, and so of one moment; one row without a call where there is
+none. Read one by one while a device answers, its leg was not answered yet and its attempt not live any more,
+and the session closed the peer that had made the offer."""
 
 
 def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: frozenset[str]) -> SessionSnapshot:
@@ -115,18 +120,41 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
     What stands beside the calls (devices, dialogs, memberships) is read after them: it may be newer, and
     whoever changed it has nudged.
     """
-    words: dict[str, Any] = {"session": session_id, "up": [UUID(each) for each in known - waiting]}
     with connection.cursor() as cursor:
-        cursor.execute(LOOK, words)
+        cursor.execute(LOOK, look_words(session_id, worker_id, known, waiting))
         found = cursor.fetchall()
+    return snapshot(found, known)
+
+
+def look_words(
+    session_id: UUID | str,
+    worker_id: UUID,
+    known: frozenset[str] = frozenset(),
+    waiting: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """What `LOOK` is asked for."""
+    return {
+        "session": session_id,
+        "worker": worker_id,
+        "known": [UUID(each) for each in known],
+        "up": [UUID(each) for each in known - waiting],
+    }
+
+
+def snapshot(found: Sequence[Sequence[Any]], known: frozenset[str] = frozenset()) -> SessionSnapshot:
+    """What the rows of `LOOK` say, and what stands beside them."""
     calls: list[Call] = []
     operations: list[OperationRow] = []
     candidates: dict[int, Candidate] = {}  # a peer may carry legs of two calls
-    for *columns, legs, asked, trickled in found:
+    elsewhere = frozenset(json.loads(found[0][0] or "[]"))
+    for _, *columns, legs, asked, trickled in found:
+        if columns[0] is None:
+            continue
         calls.append(store.whole_call(store.call_row(columns), legs))
         operations += [operation_row(each) for each in json.loads(asked or "[]")]
         candidates |= {each[0]: tuple(each) for each in json.loads(trickled or "[]")}
-    plan = make_plan(calls, read_browsers(calls), read_pictured(calls))
+    browsers, pictured = read_browsers(calls), read_pictured(calls)
+    plan = make_plan(calls, browsers, pictured)
     peers = {peer.peer_id for peer in plan.peers}
     return SessionSnapshot(
         calls,
@@ -134,21 +162,11 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
         tuple(sorted(operations, key=lambda each: (each.created_at or clock.now(), each.id))),
         tuple(candidates[each] for each in sorted(candidates) if candidates[each][1] in peers),
         read_members(calls),
-        read_leaving(session_id, worker_id, known - peers),
+        elsewhere & (known - peers),
         read_sip_sides(calls),
+        browsers,
+        pictured,
     )
-
-
-def read_leaving(session_id: str, worker_id: UUID, gone: frozenset[str]) -> frozenset[str]:
-    """Which of the peers that this session has no more another one of the worker has now. Read after the
-    calls: a peer that these have no more is where it went already."""
-    if not gone:
-        return frozenset()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            LEAVING, {"session": session_id, "worker": worker_id, "known": [UUID(each) for each in gone]}
-        )
-        return frozenset(str(each) for (each,) in cursor.fetchall())
 
 
 def operation_row(columns: Sequence[Any]) -> OperationRow:
@@ -233,16 +251,23 @@ def write_agreed(leg_ids: Sequence[str], agreed: dict[str, Any], fence: Fence) -
 
 
 WRITE_SAMPLES = """
-UPDATE calling_leg l SET stats = v.samples::jsonb FROM unnest(%s::uuid[], %s::text[]) AS v(peer_id, samples)
-WHERE l.peer_id = v.peer_id AND EXISTS (SELECT 1 FROM calling_mediasession s WHERE s.id = %s AND s.epoch = %s)
+UPDATE calling_leg l SET stats = v.samples::jsonb
+FROM unnest(%(peers)s::uuid[], %(samples)s::text[]) AS v(peer_id, samples)
+WHERE l.peer_id = v.peer_id
+    AND EXISTS (SELECT 1 FROM calling_mediasession s WHERE s.id = %(session)s AND s.epoch = %(epoch)s)
 """
 
 
-def write_samples(samples: Mapping[str, list[dict[str, Any]]], fence: Fence) -> None:
+def write_samples(samples: Samples, fence: Fence) -> None:
     """How the media of some peers were, for their calls' statistics. Nothing under a lost epoch."""
-    texts = [json.dumps(each) for each in samples.values()]
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_SAMPLES, [list(samples), texts, *fence])
+        cursor.execute(WRITE_SAMPLES, sample_words(samples, fence))
+
+
+def sample_words(samples: Samples, fence: Fence) -> dict[str, Any]:
+    """What `WRITE_SAMPLES` is told."""
+    texts = [json.dumps(each) for each in samples.values()]
+    return {"peers": list(samples), "samples": texts, "session": fence[0], "epoch": fence[1]}
 
 
 def held(fence: Fence) -> Exists:

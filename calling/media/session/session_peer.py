@@ -283,6 +283,8 @@ class SessionPeer:
 
     def _sample(self, record: dict[str, Any]) -> None:
         self._measured += 1
+        if self.samples:  # the totals so far are the newest one's
+            self.samples[-1] = {name: each for name, each in self.samples[-1].items() if name != "so_far"}
         self.samples.append({"at": round(clock.time(), 1), **record})
         if len(self.samples) > SAMPLES:
             old, new = self.samples[: SAMPLES // 2], self.samples[SAMPLES // 2 :]

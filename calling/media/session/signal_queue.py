@@ -33,10 +33,21 @@ class Reporter(Protocol):
     id: str
     epoch: int
 
+    @property
+    def looks(self) -> int:
+        """Twice the number of times that the rows were read, and one more while they are."""
+
     def lost(self) -> None:
         """The lease was taken over."""
 
+    def turned(self, turns: Sequence[Turn], looks: int) -> None:
+        """These turns were made of what was reported while `looks` was that; nobody else tells of them."""
 
+    def look(self) -> None:
+        """Something may have changed: read the rows."""
+
+
+Turn = tuple[tuple[Input, ...], control.Outcome]
 Work = Callable[[], Any]
 Agreed = Mapping[str, dict[str, Any]]
 
@@ -111,8 +122,9 @@ class SignalQueue:
     async def _deliver(self) -> None:
         pause = RETRY_FIRST
         while self._waiting and not self.closed:
-            fence = (self.session.id, self.session.epoch)
-            done, error = await self._desk.run(deliver, list(self._waiting)[:BATCH], fence)
+            fence, looks, turns = (self.session.id, self.session.epoch), self.session.looks, list[Turn]()
+            done, error = await self._desk.run(deliver, list(self._waiting)[:BATCH], fence, turns)
+            self.session.turned(turns, looks)
             for _ in range(min(done, len(self._waiting))):
                 self._waiting.popleft()
             self._spooled = max(0, self._spooled - done)
@@ -123,6 +135,7 @@ class SignalQueue:
             if error is None:
                 pause = RETRY_FIRST
                 continue
+            self.session.look()  # what was sent last may have been done
             if pause == RETRY_FIRST:
                 log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
             await self._spool()
@@ -160,8 +173,9 @@ class SignalQueue:
             self._task.cancel()
 
 
-def deliver(batch: Sequence[Report], fence: control.Fence) -> tuple[int, Exception | None]:
-    """Do the reports in order, in a desk thread: how many are settled, and what stopped the rest.
+def deliver(batch: Sequence[Report], fence: control.Fence, turns: list[Turn]) -> tuple[int, Exception | None]:
+    """Do the reports in order, in a desk thread: how many are settled, and what stopped the rest. `turns`
+    gets those that were made.
 
     What came too late or cannot be reported is settled; a lost epoch and an absent PostgreSQL stop. Signals
     of one call that follow each other are one turn; where one of them cannot be reported, each is its own.
@@ -170,7 +184,7 @@ def deliver(batch: Sequence[Report], fence: control.Fence) -> tuple[int, Excepti
     while done < len(batch):
         reports = turn_of(batch[done:]) if done >= alone else (batch[done],)
         try:
-            guarded(report, reports, fence)
+            guarded(report, reports, fence, turns)
         except (*DATABASE_UNAVAILABLE, control.StaleEpoch) as error:
             return done, error
         except Exception as error:
@@ -192,10 +206,11 @@ def turn_of(batch: Sequence[Report]) -> tuple[Report, ...]:
     return tuple(takewhile(lambda each: each.value is not None and each.call_id == first.call_id, batch))
 
 
-def report(reports: Sequence[Report], fence: control.Fence) -> None:
+def report(reports: Sequence[Report], fence: control.Fence, turns: list[Turn]) -> None:
     if (work := reports[0].work) is not None:
         work()
         return
-    values = [each.value for each in reports if each.value is not None]
+    values = tuple(each.value for each in reports if each.value is not None)
     agreed = {leg: each for one in reports for leg, each in (one.agreed or {}).items()}
-    control.apply(reports[0].call_id, *values, fence=fence, agreed=agreed)
+    outcome = control.apply(reports[0].call_id, *values, fence=fence, agreed=agreed, knows=fence[0])
+    turns.append((values, outcome))

@@ -7,7 +7,7 @@ however many sessions it carries. Who finds another epoch there has lost it and 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db import connection
 
 from calling import models
+from calling.media.session import rows
+from calling.media.session.rows import SessionSnapshot
 
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
@@ -90,6 +92,8 @@ WHERE id = %(session)s AND epoch = %(epoch)s AND state = 'running' AND worker_id
 """
 """The sweep finds it lost then, and another worker takes it over."""
 
+NO_SAMPLES: rows.Samples = {}
+
 LEAVE = """
 WITH let_go AS (UPDATE calling_mediasession SET worker_id = NULL WHERE worker_id = %(worker)s)
 DELETE FROM calling_mediaworker WHERE id = %(worker)s
@@ -132,12 +136,23 @@ async def open_connection(lock_key: int) -> psycopg.AsyncConnection[Any]:
     return own
 
 
-def claim(session_id: UUID | str, epoch: int, worker_id: UUID) -> int | None:
-    """Take a wanted session; the new epoch, or None where somebody else did, it is no longer wanted, or the
-    worker's own heartbeat is late."""
+class Claimed(NamedTuple):
+    """A session that was taken: its epoch now, and the first look at its rows."""
+
+    epoch: int
+    first: SessionSnapshot
+
+
+def claim(session_id: UUID | str, epoch: int, worker_id: UUID) -> Claimed | None:
+    """Take a wanted session and look at its rows, in one message; None where somebody else did, it is no
+    longer wanted, or the worker's own heartbeat is late."""
+    words = rows.look_words(session_id, worker_id) | {"epoch": epoch}
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"worker": worker_id, "session": session_id, "epoch": epoch})
-        return epoch + 1 if cursor.rowcount == 1 else None
+        cursor.execute(f"{CLAIM}; {rows.LOOK}", words)
+        if cursor.rowcount != 1:
+            return None
+        cursor.nextset()
+        return Claimed(epoch + 1, rows.snapshot(cursor.fetchall()))
 
 
 def project_of(session_id: UUID | str) -> str:
@@ -150,13 +165,18 @@ def still_wanted(session_id: UUID | str, epoch: int) -> bool:
     return models.MediaSession.objects.filter(pk=session_id, state="wanted", epoch=epoch).exists()
 
 
-def finish(session_id: UUID | str, epoch: int) -> bool:
-    """End a session that has no live call. False: a call came meanwhile, carry on.
+def finish(session_id: UUID | str, epoch: int, samples: rows.Samples = NO_SAMPLES) -> bool:
+    """End a session that has no live call, with the last quality samples of its peers. False: a call came
+    meanwhile, carry on.
 
     The row lock waits for a dial that is being written into this session (its foreign key holds it).
     """
     with connection.cursor() as cursor:
-        cursor.execute(FINISH, {"session": session_id, "epoch": epoch})
+        if samples:
+            cursor.execute(f"{rows.WRITE_SAMPLES}; {FINISH}", rows.sample_words(samples, (session_id, epoch)))
+            cursor.nextset()
+        else:
+            cursor.execute(FINISH, {"session": session_id, "epoch": epoch})
         found = cursor.fetchone()
         cursor.nextset()
         return found is None or found[0] != "running" or cursor.rowcount == 1

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from calling.calls import control
 from calling.machine import inputs
-from calling.machine.plan import PeerMode, PeerPlan, Plan
+from calling.machine.plan import PeerMode, PeerPlan, Plan, make_plan
 from calling.machine.reasons import EndedBy
-from calling.machine.states import Call, Leg, MediaState
+from calling.machine.states import Call, Leg, MediaState, Party
 from calling.media.operations.runner import Operations
 from calling.media.rtp import events
 from calling.media.rtp.sender import Source
@@ -25,7 +26,7 @@ from calling.media.session import rows
 from calling.media.session.context import Worker
 from calling.media.session.rows import SessionSnapshot
 from calling.media.session.session_peer import SessionPeer
-from calling.media.session.signal_queue import SignalQueue
+from calling.media.session.signal_queue import SignalQueue, Turn
 from calling.media.session.video_fallback import VideoFallback
 from calling.media.sources import tones
 from calling.media.swml_host.script_runs import ScriptRunTasks
@@ -42,11 +43,30 @@ FIRST_SECONDS = 0.1  # both ends of a call connect soon after each other
 GATHER_SECONDS = 2.0  # but their samples are not of the same moment
 
 
-class Session:
-    """Made once its row was claimed under `epoch`; `run` returns when it is over."""
+OWN = (inputs.SessionTaken, inputs.AnswerMade, inputs.MediaConnected)
+"""What a session reports of itself in every call, and mostly has nothing more to do about."""
 
-    def __init__(self, session_id: str, epoch: int, carrier: Worker, project: str = "") -> None:
+
+def is_linked(call: Call) -> bool:
+    """Whether other calls may change with it."""
+    links = (call.consult_id, call.consult_of, call.supervision, call.transfer)
+    return any(each is not None for each in links) or bool(call.supervisors)
+
+
+class Session:
+    """Made once its row was claimed under `epoch`; `run` returns when it is over. first: the look at its rows
+    that the claim had."""
+
+    def __init__(
+        self,
+        session_id: str,
+        epoch: int,
+        carrier: Worker,
+        project: str = "",
+        first: SessionSnapshot | None = None,
+    ) -> None:
         self.id, self.epoch, self.project = session_id, epoch, project
+        self._first = first
         self.carrier = carrier
         self.config = carrier.config
         self.desk = carrier.desk.of(project)
@@ -58,10 +78,12 @@ class Session:
         self.script_runs = ScriptRunTasks(self)
         self.sight = VideoFallback(self.peers, self._media_lost)
         self.over = False
+        self.looks = 0  # twice those that have read the rows, and one more while one does
         self._wake = asyncio.Event()
         self._news = asyncio.Event()  # of one change; each change has its own
         self._rows = lease.Comparison()
         self._carried: set[str] = set()
+        self._devices: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
         self._closing: set[asyncio.Task[None]] = set()
@@ -73,6 +95,29 @@ class Session:
     def look(self) -> None:
         """Something may have changed: read the rows."""
         self._wake.set()
+
+    def turned(self, turns: Sequence[Turn], looks: int) -> None:
+        """Turns that this session has caused: where they change nothing that it is to do, they need no look.
+
+        Rows that were read since their reports were sent may be of before them, or of after: then look again.
+        """
+        for values, outcome in turns:
+            if looks % 2 or looks != self.looks or not self._learn(values, outcome.call):
+                self.look()
+                return
+
+    def _learn(self, values: Sequence[inputs.Input], call: Call) -> bool:
+        """Take a call as a turn of these inputs has left it; False where only a look tells all of it."""
+        phones = call.live and all(leg.party is Party.DEVICE and leg.kind == "phone" for leg in call.legs)
+        if not phones or is_linked(call) or not all(isinstance(each, OWN) for each in values):
+            return False
+        calls = {**self.calls, call.id: call}
+        plan = make_plan(calls.values(), *self._devices)
+        if call.id not in self.calls or pure.steps(self.plan, plan):
+            return False
+        self.calls, self.plan = calls, plan
+        self.stir()
+        return True
 
     def compare(self, digest: int | None) -> None:
         """The worker's number for this session's rows: look if they have changed."""
@@ -105,7 +150,8 @@ class Session:
     async def run(self) -> None:
         try:
             while not self.over:
-                self._wake.clear()
+                if self._first is None:
+                    self._wake.clear()  # a nudge since that look wants one more
                 try:
                     await self._look()
                     if not self.calls and await self._finished():
@@ -119,10 +165,15 @@ class Session:
             await self._close()
 
     async def _finished(self) -> bool:
-        """No call is left: write down what is to be told, then end the row."""
-        self._flush_samples()
-        await self.lane.settle(5)
-        return bool(await self.desk.run(lease.finish, self.id, self.epoch))
+        """No call is left: once all is told, end the row, and write down with it how the media were."""
+        unwritten, self._unwritten = self._unwritten, {}
+        try:
+            await self.lane.settle(5)
+            samples = {peer_id: kept for peer_id, (_, kept) in unwritten.items()}
+            return await self.desk.run(lease.finish, self.id, self.epoch, samples)
+        except DATABASE_UNAVAILABLE:
+            self._unwritten = unwritten | self._unwritten
+            raise
 
     async def _close(self) -> None:
         self.over = True
@@ -136,11 +187,19 @@ class Session:
 
     # --- look, plan, act
 
-    async def _look(self) -> None:
+    async def _read(self) -> SessionSnapshot:
         waiting = {peer_id for peer_id, peer in self.peers.items() if not peer.up}
-        look: SessionSnapshot = await self.desk.run(
-            rows.read, self.id, self.carrier.id, frozenset(self.peers), frozenset(waiting)
-        )
+        self.looks += 1
+        try:
+            return await self.desk.run(
+                rows.read, self.id, self.carrier.id, frozenset(self.peers), frozenset(waiting)
+            )
+        finally:
+            self.looks += 1
+
+    async def _look(self) -> None:
+        look, self._first = self._first or await self._read(), None
+        self._devices = look.browsers, look.pictured
         self.calls = {call.id: call for call in look.calls}
         fresh = [call for call in look.calls if call.id not in self._carried]
         self._carried |= {call.id for call in fresh}

@@ -84,6 +84,7 @@ class Worker:
         self.pulse = LoopMonitor()
         self.refused = Refused()
         self._considered: set[tuple[str, int]] = set()
+        self._nudged: set[str] = set()  # of these, whose rows have changed meanwhile
         self.draining = False
         self.finished = threading.Event()
         self._up = threading.Event()
@@ -180,6 +181,7 @@ class Worker:
             session = await self._take(session_id, epoch, project)
         finally:
             self._considered.discard(asked)
+            self._nudged.discard(session_id)
         if isinstance(session, bool):
             return session
         lookups.act_for(session.project)
@@ -203,12 +205,15 @@ class Worker:
                 self.refused.note(session_id, clock.monotonic())
                 log.info("A session is left to other workers", extra={"session": session_id, "why": why})
                 return False
+            self._nudged.discard(session_id)
             held = await self.desk.of(project).run(lease.claim, session_id, epoch, self.id)
         except DATABASE_UNAVAILABLE:
             return False
         if held is None:
             return True  # somebody else has it
-        session = self.sessions[session_id] = Session(session_id, held, self, project)
+        session = self.sessions[session_id] = Session(session_id, held.epoch, self, project, held.first)
+        if session_id in self._nudged:  # since the rows were read, or a moment before
+            session.look()
         return session
 
     def holding(self, project: str) -> Holding:
@@ -328,9 +333,12 @@ class Worker:
                 continue
             if "room" in message[1]:
                 self.trunks.look()
-            session = self.sessions.get(str(message[1].get("session")))
+            nudged = str(message[1].get("session"))
+            session = self.sessions.get(nudged)
             if session is not None:
                 session.look()
+            elif any(nudged == session_id for session_id, _ in self._considered):
+                self._nudged.add(nudged)
 
     async def _replay(self) -> None:
         """Deliver what workers that are gone had kept on disk; the fence drops what no longer counts."""
