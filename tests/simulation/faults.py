@@ -19,8 +19,10 @@ DEADLOCK, NOT_SERIALIZABLE, DISK_FULL = 0.0006, 0.0004, 0.0006
 REDIS_AWAY, POSTGRES_AWAY, CLOCK_JUMP = 0.0002, 0.00006, 0.0003
 NUDGE_LOST, NUDGE_TWICE, NUDGE_LATE = 0.1, 0.05, 0.1
 TASK_LOST, TASK_TWICE, TASK_LATE = 0.05, 0.05, 0.1
-FENCED = 20  # so much more likely where a worker writes under its fence: what a zombie says is the danger
-FROZEN_SECONDS, AWAY_SECONDS = 15.0, 6.0
+# So much more likely where a worker writes under its fence, or what was claimed may lapse: what a zombie says
+# is the danger.
+FENCED, CLAIMED = 20, 5
+FROZEN_SECONDS, AWAY_SECONDS = 30.0, 6.0
 SKEW = 0.4
 # What PostgreSQL says where it breaks off a statement, and with it the transaction.
 REFUSALS: tuple[tuple[str, float, type[postgres.Error], str], ...] = (
@@ -84,7 +86,7 @@ class Faults:
         if self.happens("postgresql away", POSTGRES_AWAY):
             self.postgres_back = self.world.now + dice.uniform(0.5, AWAY_SECONDS)
             self.world.wrote()  # who rests would have noticed
-        if self.happens("frozen", FREEZE * (FENCED if actor.fence is not None else 1)):
+        if self.happens("frozen", FREEZE * (FENCED if actor.fence else CLAIMED if actor.claims else 1)):
             return dice.uniform(0.5, FROZEN_SECONDS)
         return 0.0
 

@@ -199,6 +199,7 @@ class Deliverer:
             actor.mail()
             landed = [each for each in flying if each.lands <= world.now]
             flying = [each for each in flying if each.lands > world.now]
+            actor.claims = bool(landed or flying or unsettled)
             for each in landed:
                 self.laws.posted(each.result.claimed.id, actor)
             unsettled += [each.result for each in landed]

@@ -60,6 +60,7 @@ class Actor:
         self.inbox: list[tuple[float, str, dict[str, object]]] = []  # when it comes, channel, message
         self.state: dict[str, object] = {}  # what its process holds in module variables
         self.fence: tuple[str, int] | None = None
+        self.claims = False  # it has what it claimed for a time
         self.lives = 0
         self.dirty: set[str] = set()  # the tables that it wrote to in its transaction
         self.holds = False  # it may have locked rows
