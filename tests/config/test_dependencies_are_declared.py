@@ -33,11 +33,19 @@ def declared() -> set[str]:
     return {canonical(re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0]) for line in lines}
 
 
-def imported() -> dict[str, set[str]]:
+def declared_for_developers() -> set[str]:
+    """Packages of the dependency groups: the benchmark may use them, and says so where one is missing."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    return {canonical(re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0]) for line in chain(*groups.values())}
+
+
+def imported(*, bench: bool = True) -> dict[str, set[str]]:
     """Each package that product and benchmark import, wherever the import stands: who may bring it."""
     known = packages_distributions()
-    ours = {name.split(".")[0] for name in modules(ROOT)} | {"tests"}
-    found = {top for path in modules(ROOT).values() for top in tops(ast.parse(path.read_text()))}
+    every = modules(ROOT)
+    ours = {name.split(".")[0] for name in every} | {"tests"}
+    read = [path for name, path in every.items() if bench or not name.startswith("bench.")]
+    found = {top for path in read for top in tops(ast.parse(path.read_text()))}
     return {
         top: {canonical(name) for name in known.get(top, [top])}
         for top in found - ours - sys.stdlib_module_names
@@ -54,6 +62,8 @@ def tops(tree: ast.AST) -> Iterator[str]:
 
 def test_what_is_imported_is_declared() -> None:
     brought = declared() | BY_EXTRA
+    assert {top: by for top, by in imported(bench=False).items() if not by & brought} == {}
+    brought |= declared_for_developers()
     assert {top: by for top, by in imported().items() if not by & brought} == {}
 
 

@@ -50,6 +50,8 @@ class Party:
     def tap(self, ear: TrackReader) -> None:
         self._ears.append(ear)
 
+    tap_later = tap
+
     def untap(self, ear: TrackReader) -> None:
         self._ears.remove(ear)
 
