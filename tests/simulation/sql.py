@@ -69,7 +69,9 @@ DUE = {
     SELECT min(greatest(d.claimed_until,
             CASE WHEN d.tried_at < e.hasten_at THEN d.tried_at ELSE d.next_at END)) AS moment
         FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
-        WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL
+        WHERE d.state = 'pending' AND d.head AND e.disabled_at IS NULL AND d.id = (
+            SELECT o.id FROM calling_delivery o WHERE o.state = 'pending' AND o.endpoint_id = d.endpoint_id
+            AND o.stream = d.stream ORDER BY o.event_id, o.id LIMIT 1)
     """,
 }
 """The earliest moment that a row names and at which a look may find more, by who looks: every condition of
