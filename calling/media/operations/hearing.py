@@ -6,6 +6,7 @@ keeps them. The loop never waits for the worker: what does not fit is dropped, a
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, Final
 
 from django.conf import settings
@@ -18,7 +19,8 @@ from calling.speech.link import SpeechFailed, SpeechLink, open_link, sockets
 
 UNAVAILABLE: Final = "speech_unavailable"
 AT_ONCE: Final = 1  # steps of 20 ms that are sent together where somebody waits for an answer
-NOW_AND_THEN: Final = 5  # and where nobody does
+NOW_AND_THEN: Final = 10  # and where nobody does
+PLACES: Final = count()  # so that not all legs send in the same step
 
 
 class Hearing:
@@ -32,6 +34,7 @@ class Hearing:
         self._ear = PacketCollector()
         self._peer_id = ""
         self._sent = self._due = 0  # steps
+        self._place = next(PLACES)
 
     @property
     def dropped_ms(self) -> int:
@@ -69,7 +72,7 @@ class Hearing:
 
     def _tick(self) -> bool:
         self._due += 1
-        if self._due - self._sent >= self._steps:
+        if (self._due + self._place) % self._steps == 0:
             self._send()
             self._follow()
         return True
