@@ -25,11 +25,8 @@ MUCH_LOSS = 0.10
 MUCH_MISSED = 0.2  # of the packets; a lost one may be asked for several times
 MISSED_BELOW = 0.1  # the same while the estimate is far below what is sent
 QUEUE = 0.3  # seconds that the round trip grows while packets queue up
-SOME_LOSS, SOME_QUEUE, RECENT = (
-    0.02,
-    0.08,
-    2.0,
-)  # less of both, and for how many seconds it bears an estimate out
+# Less of both bears a low estimate out, for so many seconds.
+SOME_LOSS, SOME_QUEUE, RECENT = 0.02, 0.08, 2.0
 SETTLE = 1.5  # seconds after a step down in which loss and trips tell of what was before
 STEP, GROWTH = 1.5, 1.4  # seconds between two steps up, and how many times as much is tried at least
 HOLD_FIRST, HOLD_MOST = 3.0, 7.0  # seconds from congestion to the next try

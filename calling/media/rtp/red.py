@@ -16,11 +16,7 @@ MAX_PAYLOAD: Final = 1100  # bytes, so that the packet passes any path
 WINDOW: Final = 64  # packets of which is known whether they came
 FULL: Final = (1 << WINDOW) - 1
 RECENT: Final = (1 << MAX_BLOCKS) - 1
-LEVELS: Final = (
-    (0.20, 4),
-    (0.10, 2),
-    (0.02, 1),
-)  # shares of lost packets, and earlier payloads in one packet
+LEVELS: Final = ((0.20, 4), (0.10, 2), (0.02, 1))  # share of lost packets, earlier payloads in one packet
 MOST: Final = 4
 NONE: Final = 0.01
 CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
