@@ -13,6 +13,7 @@ from celery import current_app, current_task, shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 import clock
+from calling.runtime import garbage
 
 AGAIN_SECONDS, LONGEST_AGAIN_SECONDS = 0.25, 1.0
 _left: set[str] = set()  # sessions that wait here to be put back: many of them would keep a busy worker busy
@@ -50,6 +51,8 @@ def begin_media(sender: Any = None, **_: object) -> None:
         from calling.media.worker import worker
 
         worker.begin(str(sender.hostname))
+    else:
+        garbage.keep_all()
 
 
 @worker_shutting_down.connect(weak=False)

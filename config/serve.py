@@ -63,10 +63,12 @@ def main() -> int:
 async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> None:
     from django.urls import get_resolver
 
+    from calling.runtime import garbage
     from config.asgi import application
 
     # Routes are loaded now: a broken one ends this process instead of every request.
     _ = get_resolver().url_patterns
+    garbage.keep_all()
     names = certificate.names_for(env.domain_host, env.bind)
     servers = [Server(_config(application, env))]
     tasks: list[asyncio.Task[None]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from calling.runtime import garbage
 from calling.webhooks.schedule import WAITS
 from config import env as environment
 from config import privacy
@@ -15,6 +16,7 @@ from rest import redis_clients
 
 # Whatever runs on these settings: the web, workers, beat, every command of manage.py.
 privacy.keep_private()
+garbage.look_rarely()
 
 ENV = environment.load()
 BASE_DIR = environment.ROOT

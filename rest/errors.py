@@ -18,11 +18,16 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import redis
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import get_language, gettext
 from rest_framework import exceptions as drf
@@ -148,6 +153,13 @@ class TooManyRequests(ApiError):
         self.headers = {"Retry-After": str(_whole_seconds(retry_after))}
 
 
+OVERTAKEN: Final = (
+    "23503",  # foreign_key_violation
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+)
+
+
 class Unavailable(ApiError):
     """503; `retry_after` in seconds, rounded up to at least 1."""
 
@@ -187,15 +199,27 @@ def as_api_error(error: Exception) -> ApiError | None:
         return _from_drf(error)
     if isinstance(error, Http404):
         return NotFound()
+    if isinstance(error, ObjectDoesNotExist):  # removed while the request was at work with it
+        log.warning("What a request worked with was gone", exc_info=error)
+        return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
     if isinstance(error, SuspiciousOperation | RecursionError | DataError):
         return BadRequest()
+    if is_overtaken(error):
+        return Unavailable("Another request changed the same things; try again.")
     if isinstance(error, OperationalError | InterfaceError | redis.ConnectionError | redis.TimeoutError):
         return Unavailable(retry_after=2)
     return None
+
+
+def is_overtaken(error: Exception) -> bool:
+    """Whether PostgreSQL undid a transaction because of another one: something it refers to was removed, what
+    it removes is referred to, or each waited for the other."""
+    known = isinstance(error, IntegrityError | OperationalError)
+    return known and getattr(error.__cause__, "sqlstate", None) in OVERTAKEN
 
 
 def _from_drf(error: drf.APIException) -> ApiError:

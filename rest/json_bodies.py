@@ -1,8 +1,8 @@
 """What may come in as a body: bounded, UTF-8, strict JSON (docs/contract.md#bounds).
 
 Over 256 kB is 413; not JSON, deeper than 32, NUL or a lone surrogate anywhere, a name twice, NaN, or a
-number no database holds is 400; another content type is 415. The request line's Accept is not bargained
-over: every answer is JSON.
+number no database holds is 400; another content type, or a compressed body, is 415. A byte order mark is
+passed over (RFC 8259 8.1). The request line's Accept is not bargained over: every answer is JSON.
 """
 
 from __future__ import annotations
@@ -66,12 +66,14 @@ def loads(raw: bytes | str) -> Any:
     _check_depth(raw)
     try:
         value = json.loads(
-            raw.decode("utf-8"),
+            raw.decode("utf-8-sig"),
             parse_int=_integer,
             parse_float=_float,
             parse_constant=_constant,
             object_pairs_hook=_object,
         )
+    except UnicodeDecodeError:
+        raise errors.BadRequest("invalid_json", "The body is not JSON in UTF-8.") from None
     except (ValueError, RecursionError):
         raise errors.BadRequest("invalid_json", "The body is not JSON.") from None
     _check_strings(value)
@@ -118,18 +120,18 @@ def _integer(text: str) -> int:
 def _float(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError("number out of range")
+        raise errors.BadRequest("invalid_json", "A number is too large.")
     return value
 
 
 def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise errors.BadRequest("invalid_json", f"{name} is not JSON.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name twice")
+        raise errors.BadRequest("invalid_json", "An object has a name twice.")
     return found
 
 
@@ -142,6 +144,9 @@ class BoundedBody:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return self.get_response(request)
+        coding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+        if coding not in ("", "identity"):
+            return errors.answer(errors.UnsupportedMedia(message="Send the body without a Content-Encoding."))
         limit = max_body()
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isascii() or not length.isdigit():

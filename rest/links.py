@@ -7,6 +7,7 @@ the socket's, or a trusted proxy's (`config.serve`).
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 
 LARGEST_PORT = 65535
+# What Django takes for no host name, but containers are called (RFC 3986 3.2.2).
+UNUSUAL_NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}(:[0-9]{1,5})?")
 _base: ContextVar[str | None] = ContextVar("callwright_link_base", default=None)
 
 
@@ -73,4 +76,7 @@ class Links:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with by(base_of(request)):
+            host = request.META.get("HTTP_HOST", "")
+            if UNUSUAL_NAME.fullmatch(host) and ("_" in host or "~" in host):
+                request.META["HTTP_HOST"] = settings.CALLWRIGHT_DOMAIN  # a name of nobody's, as any other
             return self.get_response(request)

@@ -1,5 +1,5 @@
 """The view from which every JSON view of the product derives: it refuses query parameters that nothing read,
-or that are given twice.
+or that are given twice, and begins a request anew that another one has overtaken.
 
 A GET is checked once it has read what it knows. Whatever writes knows no query parameters, and a DELETE no
 body but what `DELETE_FIELDS` names: those are checked before anything is done. The fields of other bodies
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from rest import errors, known_names
+from rest.overtaken import begin_anew
 
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -24,6 +25,8 @@ class RestView(APIView):
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
+        if getattr(self, (request.method or "").lower(), None) is None:
+            self.http_method_not_allowed(request)
         if not known_names.is_native(request.path):
             return
         problems = known_names.query_of(request).repeated()
@@ -36,6 +39,17 @@ class RestView(APIView):
             problems += known_names.unknown(request.data, self.DELETE_FIELDS)
         if problems:
             raise errors.Invalid(problems)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A request whose transaction was undone because of another one begins anew: it finds what is now."""
+        handler = getattr(self, (self.request.method or "").lower(), None)
+        if handler is None:
+            return super().handle_exception(exc)
+        try:
+            again: Response = begin_anew(lambda: handler(self.request, *self.args, **self.kwargs), exc)
+        except Exception as last:
+            return super().handle_exception(last)
+        return again
 
     def finalize_response(
         self, request: Request, response: Response, *args: object, **kwargs: object

@@ -138,6 +138,17 @@ def figure(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 
 
 @pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a line at once, past what pytest captures: a figure that a soak came to."""
+
+    def shown(line: str) -> None:
+        with capsys.disabled():
+            print(line, flush=True)
+
+    return shown
+
+
+@pytest.fixture
 def child_environment(transactional_db: None) -> Iterator[dict[str, str]]:
     """Variables for a process that a test starts: the same engines, and the test's own database."""
     parts = urlsplit(os.environ["DATABASE_URL"])

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from calling.api import schema
 from calling.api.view import SwitchboardView, supervisor_json, wait_for_leg
-from calling.calls import payloads, store
+from calling.calls import payloads, queries
 from calling.commands import leg_selection, supervision
 from tokens.subjects import ApiKey
 
@@ -47,7 +47,7 @@ class LegView(SwitchboardView):
     def get(self, request: Request, call_id: str, leg_id: str) -> Response:
         key = self.key(request)
         row, _ = leg_selection.locate(key, call_id)
-        call = store.values([row])[0]
+        call = queries.values([row])[0]
         leg = next((each for each in call.legs if each.id == leg_id), None)
         if leg is not None:
             return Response(payloads.leg_payload(call, leg, (row.codecs or {}).get(leg.id, {})))

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 import clock
 from calling import models
-from calling.calls import payloads, store
+from calling.calls import mapping, payloads, queries
 from calling.commands import leg_selection
 from calling.commands.params import Params
 from calling.runtime.call_news import call_news
@@ -58,15 +58,15 @@ def with_legs(rows: QuerySet[models.Call]) -> QuerySet[models.Call]:
 def listed_json(row: models.Call) -> dict[str, Any]:
     """One call of a list; SDP answers are left to the single call."""
     legs = list(row.legs.all())
-    values = tuple(store.leg_value(leg, list(leg.attempts.all())) for leg in legs)
+    values = tuple(mapping.leg_value(leg, list(leg.attempts.all())) for leg in legs)
     codecs = {str(leg.id): leg.codec for leg in legs}
-    return payloads.call_payload(store.call_value(row, values), row, None, codecs)
+    return payloads.call_payload(mapping.call_value(row, values), row, None, codecs)
 
 
 def call_json(subject: Subject, call_id: UUID | str) -> dict[str, Any]:
     """One call as the subject sees it: with the SDP answer of a token's own leg."""
     row, own = leg_selection.locate(subject, call_id)
-    call = store.values([row])[0]
+    call = queries.values([row])[0]
     found = payloads.call_payload(call, row, own.id if own else None, row.codecs)
     if isinstance(subject, ApiKey):
         supervising = models.Call.objects.filter(supervises=row.id).order_by("created_at", "id")
@@ -76,7 +76,7 @@ def call_json(subject: Subject, call_id: UUID | str) -> dict[str, Any]:
 
 def supervisor_json(row: models.Call, *, answer: bool = False) -> dict[str, Any]:
     """The supervisor of a supervisor's call, as a leg of the supervised one."""
-    call = store.values([row])[0]
+    call = queries.values([row])[0]
     leg = call.supervisor
     assert leg is not None
     found = payloads.supervisor_payload(call, leg, (row.codecs or {}).get(leg.id, {}))

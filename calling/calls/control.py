@@ -21,7 +21,7 @@ from django.db.models.fields.json import KeyTransform
 
 import clock
 from calling import models
-from calling.calls import event_log, payloads, positions, room_sessions, store
+from calling.calls import event_log, payloads, positions, queries, room_sessions, store
 from calling.machine import decide as machine
 from calling.machine.events import Digits, Effect, Event
 from calling.machine.inputs import Input, Limits, Mute, Open
@@ -327,7 +327,7 @@ def record_call_event(
 
     def work() -> models.Event:
         row = models.Call.objects.select_for_update().get(pk=call_id)
-        call = store.values([row])[0]
+        call = queries.values([row])[0]
         row.sequence += 1
         row.save(update_fields=["sequence"])
         body = {"call": payloads.call_payload(call, row), **({"leg_id": leg_id} if leg_id else {}), **data}

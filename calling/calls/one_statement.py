@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
-from django.db.models.sql import InsertQuery, UpdateQuery
+from django.db.models import Field, Model
+from django.db.models.sql import InsertQuery
 
 
 class OneStatement:
@@ -36,9 +37,12 @@ class OneStatement:
         """Set some columns of the row with that key; nothing where there are none to set."""
         if not columns:
             return
-        query: UpdateQuery = model._default_manager.filter(pk=pk).query.chain(UpdateQuery)  # type: ignore[assignment]
-        query.add_update_values(dict(columns))
-        self.add(*query.get_compiler(connection=connection).as_sql())
+        sql, fields = update_of(model, tuple(columns))
+        params = [
+            field.get_db_prep_save(value, connection)
+            for field, value in zip(fields, (*columns.values(), pk), strict=True)
+        ]
+        self.add(sql, params)
 
     def before(self, sql: str, params: Sequence[Any]) -> None:
         """Say something before it, in the same message, after what was added so before."""
@@ -69,6 +73,19 @@ class OneStatement:
                 if self._parts and cursor.description is not None:
                     return list(cursor.fetchall())
         return []
+
+
+@lru_cache(maxsize=1024)
+def update_of(model: type[Model], names: tuple[str, ...]) -> tuple[str, tuple[Field[Any, Any], ...]]:
+    """The statement that sets these columns of one row, and the fields of its parameters, the key's last.
+
+    It is kept: Django's query builder takes ten times as long for the same words.
+    """
+    quoted, meta = connection.ops.quote_name, model._meta
+    table = quoted(meta.db_table)
+    fields = [cast("Field[Any, Any]", meta.get_field(name)) for name in names]
+    *sets, key = (f"{quoted(str(field.column))} = %s" for field in (*fields, meta.pk))
+    return f"UPDATE {table} SET {', '.join(sets)} WHERE {table}.{key}", (*fields, meta.pk)
 
 
 def inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:

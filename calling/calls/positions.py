@@ -49,7 +49,8 @@ def write(events: Sequence[models.Event], rest: OneStatement) -> None:
     project = events[0].project_id
     given = is_last_word() and all(each.project_id == project for each in events)
     lowest = event_days.newest_two() if given else 0
-    calls = [each.call_id for each in events if each.call_id is not None]
+    # As texts: a row that was just made may have its id as one, and a parameter's list is of one type.
+    calls = [str(each.call_id) for each in events if each.call_id is not None]
     rows, params = [], []
     for number, event in enumerate(events, 1):
         places = []

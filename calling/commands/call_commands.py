@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries, store
 from calling.commands import (
     ice_candidates,
     leg_selection,
@@ -147,7 +147,7 @@ def dtmf(subject: Subject, call_id: str, data: Json, device_id: str | None = Non
     form = as_form(data)
     digits = form.digits()
     found, leg = select_leg(subject, call_id, form, device_id)
-    call = store.snapshot(found)
+    call = queries.snapshot(found)
     other = call.counterpart(leg.id) if leg.answered else None
     if other is not None and not operations.takes_keys(call, leg.id):
         operations.require_way_for_digits(other)
@@ -169,15 +169,25 @@ def update(subject: Subject, call_id: str, data: Json, device_id: str | None = N
 def candidate(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
     """One trickled candidate of the device's leg."""
     form = as_form(data)
-    found_candidate = params.candidate(form)
-    found, leg = select_leg(subject, call_id, form, device_id)
-    ice_candidates.trickle(found, leg, found_candidate)
-    return found
+    return trickled(subject, call_id, form, device_id, params.candidate(form))
 
 
 def candidates_done(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    found, leg = select_leg(subject, call_id, as_form(data), device_id)
-    ice_candidates.trickle(found, leg, None)
+    return trickled(subject, call_id, as_form(data), device_id, None)
+
+
+def trickled(
+    subject: Subject,
+    call_id: str,
+    form: Params,
+    device_id: str | None,
+    candidate: params.Candidate | None,
+) -> str:
+    try:
+        found, leg = select_leg(subject, call_id, form, device_id)
+    except NotThisDevice:
+        return call_id  # it was on its way when another device answered
+    ice_candidates.trickle(found, leg, candidate)
     return found
 
 

@@ -8,8 +8,7 @@ from django.db import connection
 from django.db.models import Q
 
 from calling import models
-from calling.calls import store
-from calling.calls.store import leg_value
+from calling.calls import mapping, queries
 from calling.commands.params import Params, as_form
 from calling.machine.inputs import Refused
 from calling.machine.states import Call, Leg, LegState, Party, Role
@@ -38,11 +37,12 @@ def locate(subject: Subject, call_id: UUID | str) -> tuple[models.Call, Leg | No
     leg_row = max(legs, key=lambda leg: (leg.state != "ended", leg.call_id != asked, leg.id))
     if leg_row.call_id != asked:
         row = models.Call.objects.get(pk=leg_row.call_id)
-    return row, leg_value(leg_row, store.attempts_of(leg_row))
+    return row, mapping.leg_value(leg_row, queries.attempts_of(leg_row))
 
 
 CALL = f"""
-SELECT {store.CALL_COLUMNS}, {store.LEGS}, EXISTS (SELECT 1 FROM calling_leg m WHERE m.former_call_id = c.id)
+SELECT {mapping.CALL_COLUMNS}, {mapping.LEGS},
+    EXISTS (SELECT 1 FROM calling_leg m WHERE m.former_call_id = c.id)
 FROM calling_call c WHERE c.id = %s AND c.project_id = %s
 """
 
@@ -57,8 +57,8 @@ def whole_call_of(subject: Subject, call_id: UUID | str) -> tuple[Call, Leg | No
     *columns, legs, moved = found
     if moved and isinstance(subject, TokenHolder):
         row, leg = locate(subject, call_id)
-        return store.values([row])[0], leg
-    call = store.whole_call(store.call_row(columns), legs)
+        return queries.values([row])[0], leg
+    call = mapping.whole_call(mapping.call_row(columns), legs)
     if isinstance(subject, ApiKey):
         return call, None
     mine = [leg for leg in call.legs if is_own(subject, leg)]
@@ -70,10 +70,10 @@ def whole_call_of(subject: Subject, call_id: UUID | str) -> tuple[Call, Leg | No
 def own_legs(holder: TokenHolder, where: Q) -> list[models.Leg]:
     """The legs of a token's holder: its subscriber's, or for a guest those of its own identity.
 
-    Each with its attempts (`store.attempts_of`).
+    Each with its attempts (`queries.attempts_of`).
     """
     rows = models.Leg.objects.filter(where, legs_of(holder))
-    return list(rows.defer("stats").annotate(tries=store.ATTEMPTS))
+    return list(rows.defer("stats").annotate(tries=queries.ATTEMPTS))
 
 
 def legs_of(holder: TokenHolder) -> Q:
@@ -207,4 +207,4 @@ def consulting_leg(call: Call) -> Leg | None:
         return call.role(Role.CALLER)
     if call.consult_id is None:
         return None
-    return consulter_in_first(call, store.snapshot(call.consult_id))
+    return consulter_in_first(call, queries.snapshot(call.consult_id))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import clock
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries
 from calling.commands import redactions
 from calling.machine.inputs import Refused
 from calling.machine.states import Call, Leg
@@ -33,7 +33,7 @@ def operate(
         row = models.Call.objects.select_for_update().filter(pk=call_id).first()
         if row is None:
             raise errors.NotFound
-        call = store.values([row])[0]
+        call = queries.values([row])[0]
         if not call.live:
             raise Refused("The call has ended.", "ended")
         leg = call.leg(leg_id) if leg_id else None

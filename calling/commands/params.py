@@ -32,6 +32,8 @@ MAX_CANDIDATE = 1024
 DIGITS = re.compile(r"[0-9A-Da-d*#w,]{1,64}")
 HEADER_NAME = re.compile(r"[xX]-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,98}")
 CONTROL_ID = re.compile(r"[\x21-\x2e\x30-\x7e]{1,100}")  # printable, no space, no slash: it stands in a path
+NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+END_OF_CANDIDATES = ("end-of-candidates", "a=end-of-candidates")  # as in a description (RFC 8840)
 CANDIDATE = re.compile(r"(a=)?candidate:[!-~]+( [!-~]+){5,}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 RESERVED = ("signalwire_", "sw_", "rtc_", "internal_")
@@ -128,8 +130,8 @@ class Params:
             return None
         if not isinstance(value, str) or not 1 <= len(value) <= limit:
             self.fail(name, f"{name} must be text of 1 to {limit} characters.")
-        elif "\r" in value or "\n" in value:
-            self.fail(name, f"{name} must be one line.")
+        elif NOT_IN_A_LINE.search(value):
+            self.fail(name, f"{name} must be one line without control characters.")
         elif pattern is not None and not pattern.fullmatch(value):
             self.fail(name, f"{name} must match {pattern.pattern}.")
         else:
@@ -303,7 +305,7 @@ def candidate(form: Params) -> Candidate:
     text = form.value("candidate")
     if text is None and "candidate" not in form.data:
         form.fail("candidate", "candidate is required.", "missing_required_parameter")
-    text = text or ""
+    text = "" if text is None or text in END_OF_CANDIDATES else text
     if not isinstance(text, str) or len(text) > MAX_CANDIDATE or (text and not CANDIDATE.fullmatch(text)):
         form.fail("candidate", "candidate must be an ICE candidate line (RFC 8839).")
         text = ""

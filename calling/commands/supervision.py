@@ -13,7 +13,7 @@ from django.conf import settings
 
 import clock
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries, store
 from calling.commands import call_limits, leg_selection, routing, suspension
 from calling.commands.dial import leg_to, take_dial_rate
 from calling.commands.params import Params
@@ -90,7 +90,7 @@ def listen(key: ApiKey, call_id: str, form: Params, by: str) -> Supervisor:
             supervision=wanted,
         )
         control.commit_turn(world, rows, first.id, inputs.Supervise(call.id, wanted))
-        linked = {each: store.values([rows[each]])[0] for each in world}
+        linked = {each: queries.values([rows[each]])[0] for each in world}
         made = models.Call(
             id=call.id,
             project_id=key.project_id,
@@ -167,7 +167,7 @@ def supervision_of(key: ApiKey, call_id: str, leg_id: str) -> models.Call:
 
 
 def supervisor_of(row: models.Call) -> str | None:
-    leg = store.values([row])[0].supervisor
+    leg = queries.values([row])[0].supervisor
     return leg.id if leg is not None else None
 
 
@@ -187,9 +187,9 @@ def change(key: ApiKey, call_id: str, leg_id: str, form: Params, by: str) -> str
         form.fail("mode", "mode is required.", "missing_required_parameter")
     form.check()
     found = supervision_of(key, call_id, leg_id)
-    first = store.snapshot(found.supervises or UUID(int=0))
+    first = queries.snapshot(found.supervises or UUID(int=0))
     wanted = SupervisionMode(mode or "listen")
-    kept = store.values([found])[0].supervision
+    kept = queries.values([found])[0].supervision
     known = kept is not None and kept.leg_id is not None and name is None
     heard_by = None if known else supervised_leg(first, wanted, name)
     control.apply(found.id, inputs.SetSupervision(wanted, heard_by, by[:150]))

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries, store
 from calling.calls.status_urls import StatusUrl
 from calling.commands import call_limits, routing, suspension
 from calling.commands.dial import adopt_runs, already_made, leg_to, new_row, once
@@ -156,7 +156,7 @@ def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialReq
         if own is None:
             raise errors.NotFound
         control.commit_turn(world, rows, first_id, inputs.StartConsult(leg_id, second_id))
-        first = store.values([first_row])[0]
+        first = queries.values([first_row])[0]
         number = routing.number_for(subject, first_row, target)
         consulting = consultation_leg(own, request)
         callee = leg_to(subject, target, Role.CALLEE, number, consulting.media)

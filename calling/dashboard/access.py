@@ -15,7 +15,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -27,7 +28,8 @@ from calling.dashboard import code_words
 from calling.dashboard.refusals import in_words
 from calling.machine.inputs import Refused
 from calling.models import StaffAction, StaffRole
-from rest.errors import ApiError
+from rest.errors import ApiError, Unavailable, is_overtaken
+from rest.overtaken import begin_anew
 from subscribers.models import Project
 from tokens.subjects import ApiKey
 
@@ -111,8 +113,8 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
                 return refused(request, 403, needs(role, staff.role))
             try:
                 with timezone.override(zone_of(request)):
-                    return view(request, staff, *args, **kwargs)
-            except (Http404, ValidationError):
+                    return anew_if_overtaken(lambda: view(request, staff, *args, **kwargs))
+            except (Http404, ObjectDoesNotExist, ValidationError):
                 return refused(request, 404, gettext("There is nothing here, or nothing of this project."))
             except PermissionDenied as error:
                 return refused(request, 403, str(error))
@@ -122,6 +124,19 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
         return guarded
 
     return wrap
+
+
+def anew_if_overtaken(work: Callable[[], HttpResponse]) -> HttpResponse:
+    """A page whose transaction was undone because of another one begins anew, as a REST request does."""
+    try:
+        try:
+            return work()
+        except Error as error:
+            return begin_anew(work, error)
+    except Error as error:
+        if is_overtaken(error):
+            raise Unavailable from error
+        raise
 
 
 LOGIN = "/dashboard/login"

@@ -151,6 +151,10 @@ class Leg:
     def answered(self) -> bool:
         return self.state is LegState.ANSWERED
 
+    def newest_attempt(self, device_id: str) -> Attempt | None:
+        """How it rings, or rang last, at that device."""
+        return next((each for each in reversed(self.attempts) if each.device_id == device_id), None)
+
     @property
     def kind(self) -> str:
         """The kind of the device that carries it: phone, fabric or sip."""

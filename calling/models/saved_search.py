@@ -6,9 +6,10 @@ from django.conf import settings
 from django.db import models
 
 from calling.models.ids import uuid7
+from subscribers.models.stays_removed import StaysRemoved
 
 
-class SavedSearch(models.Model):
+class SavedSearch(StaysRemoved):
     """One person's in one project; `shared`: all staff of the project see it. `query` is that of its URL."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.db import models
 
 from calling.models.ids import uuid7
+from subscribers.models.stays_removed import StaysRemoved
 
 
-class WebhookEndpoint(models.Model):
+class WebhookEndpoint(StaysRemoved):
     """Where a project wants its events. A call's status_url is an endpoint of its own (`call_id` set)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

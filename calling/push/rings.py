@@ -19,7 +19,7 @@ from django.db.models.functions import RowNumber
 
 import clock
 from calling import models
-from calling.calls import history, store
+from calling.calls import history, queries
 from calling.machine.reasons import Cause, EndReason
 from calling.machine.states import Call, Leg, Role, TimerKind
 from calling.runtime import fair_slots
@@ -123,7 +123,7 @@ def browsers_of(project_id: UUID, subscriber_id: UUID | None) -> tuple[models.Pu
 
 def _begun(row: models.Leg, now: datetime) -> Notice | None:
     """None where it does not ring any more, or its time to ring is up."""
-    call = store.snapshot(row.call_id)
+    call = queries.snapshot(row.call_id)
     leg = call.leg(str(row.pk))
     left = seconds_left(call, str(row.pk), now)
     if leg is None or leg.state.value != "ringing" or left <= 0:
@@ -140,7 +140,7 @@ def _over(ring: models.PushRing) -> dict[str, str]:
     row = models.Leg.objects.filter(pk=ring.leg_id).select_related("call").first()
     if row is None:
         return {**body, "reason": "ended", "from": "", "from_name": ""}
-    call = store.snapshot(row.call_id)
+    call = queries.snapshot(row.call_id)
     leg = call.leg(str(row.pk))
     shown = {"from": row.call.from_address, "from_name": row.call.from_name}
     return {**body, "reason": _reason(row), **(_from(row.call, call, leg) if leg is not None else shown)}

@@ -22,6 +22,7 @@ from calling import models
 from calling.calls import control
 from calling.machine import inputs
 from calling.media.recording import store as recording_store
+from calling.webhooks.removal import remove_deliveries, remove_endpoints
 from rest import errors
 from subscribers import provisioning, row_security
 from subscribers.models import Subscriber
@@ -149,7 +150,7 @@ def remove(row: models.Call) -> int:
             raise errors.Unavailable("The store of recordings is away.", retry_after=5) from error
     recordings_of(row).delete()
     forget_events(row)
-    models.WebhookEndpoint.objects.filter(call_id=row.pk).delete()
+    remove_endpoints(models.WebhookEndpoint.objects.filter(call_id=row.pk))
     models.Member.objects.filter(call_id=row.pk).delete()
     models.SipDialog.objects.filter(call_id=row.pk).delete()
     models.SipMessage.objects.filter(call_id=row.pk).delete()
@@ -174,7 +175,7 @@ def forget_events(row: models.Call) -> None:
     of_project = models.Event.objects.filter(project_id=row.project_id, position__isnull=False)
     ends = set(of_project.aggregate(Min("position"), Max("position")).values()) - {None}
     events = models.Event.objects.filter(ours)
-    models.Delivery.objects.filter(event__in=events).delete()
+    remove_deliveries(models.Delivery.objects.filter(event__in=events))
     for event in events.filter(position__in=ends):
         shell = {**json.loads(event.body), "data": {"sequence": event.sequence}}
         models.Event.objects.filter(pk=event.pk).update(

@@ -25,6 +25,7 @@ AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
 VIDEO_NAMES = ("vp8", "h264", "vp9", "av1")
 CHOSEN_NAMES = ("vp9", "av1")  # no browser lists one of these first unless its page says so
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+FEEDBACK = {"audio": ("nack",), "video": VIDEO_FEEDBACK}  # what is agreed where it is offered
 KEPT_EXTENSIONS = {
     "audio": (AUDIO_LEVEL, MID),
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
@@ -230,6 +231,8 @@ def settle(
     fresh.rejected = not usable(section)
     fresh.sends = not fresh.rejected and sends and section.direction in ("sendrecv", "recvonly")
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
+    if section.kind == "audio" and not section.profile.upper().endswith("AVPF"):
+        codecs = [replace(codec, feedback=()) for codec in codecs]  # RFC 4585 section 4
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
     fresh.layers = layers_of(section) if layered and fresh.receives else ()
     # Chromium that was refused layers and these too makes later offers that it does not take itself.
@@ -251,9 +254,7 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
         section.port = 0
         return section
     for codec in line.codecs:
-        feedback = (
-            tuple(note for note in codec.feedback if note in VIDEO_FEEDBACK) if line.kind == "video" else ()
-        )
+        feedback = tuple(note for note in codec.feedback if note in FEEDBACK[line.kind])
         if codec.pt in line.red:  # before its codec: a browser sends what is listed first
             section.codecs.append(_red(line.red[codec.pt], codec.pt))
         section.codecs.append(Codec(codec.name, codec.clock, codec.channels, codec.pt, codec.fmtp, feedback))

@@ -27,6 +27,7 @@ _SECTION = re.compile(
     r"((?:[ \t]+[\x21-\x7e]{1,64})*)[ \t]*"
 )
 _LINE = re.compile(r"[A-Za-z]=")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _GROUP = re.compile(r"a=group:\s*BUNDLE\b")
 _MID = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,255}")
 _WEBRTC_PROFILES = {"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "UDP/DTLS/SCTP", "DTLS/SCTP"}
@@ -139,7 +140,7 @@ def _blocks(text: object) -> tuple[list[str], list[_Block]]:
         raise BadSdp("sdp must be a non-empty string.")
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise BadSdp("sdp is larger than 64 kB.")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\x00" in text or (not text.isascii() and _SURROGATE.search(text)):
         raise BadSdp("sdp contains characters that SDP does not allow.")
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     if len(lines) > MAX_LINES or not lines or lines[0].strip() != "v=0":
@@ -189,9 +190,11 @@ def _bundle(own: dict[str, list[str]], blocks: list[_Block]) -> list[str]:
 def _facts(lines: list[str]) -> dict[str, list[str]]:
     facts: dict[str, list[str]] = {}
     for line in lines:
-        if line.startswith("a=") and sound(line):
+        if line.startswith("a="):
             name, _, value = line[2:].partition(":")
-            facts.setdefault(name, []).append(value.strip())
+            value, judge = value.strip(), _SOUND.get(name)
+            if judge is None or judge(value):
+                facts.setdefault(name, []).append(value)
     return facts
 
 
@@ -235,8 +238,10 @@ def _webrtc_fault(profile: str, session: dict[str, list[str]], own: dict[str, li
 
 def sound(line: str) -> bool:
     """Whether a line may stay: one of the transport's that makes no sense must not hide one that does."""
-    name, _, value = line.partition(":")
-    judge = _SOUND.get(name.removeprefix("a=")) if line.startswith("a=") else None
+    if not line.startswith("a="):
+        return True
+    name, _, value = line[2:].partition(":")
+    judge = _SOUND.get(name)
     return judge is None or judge(value.strip())
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from calling import models
-from calling.calls import event_days, room_sessions, store
+from calling.calls import event_days, mapping, queries, room_sessions
 from calling.machine.states import Call
+from calling.runtime import prepared
 from calling.sockets import participants
 from calling.sockets.participants import Participant, Participants
 
@@ -68,7 +67,7 @@ class DeviceLeg:
     carried: bool
 
 
-PARTS = store.legs_where("""l.state = 'answered' AND l.part_of IN (
+PARTS = mapping.legs_where("""l.state = 'answered' AND l.part_of IN (
             SELECT h.id FROM calling_leg h
             WHERE h.call_id = c.id AND h.state <> 'ended' AND h.device_id IS NOT NULL)""")
 NEWS = f"""
@@ -83,12 +82,12 @@ WITH known AS (
     WHERE a.device_id = ANY(%(devices)s::uuid[]) AND a.state IN ('preparing', 'ringing')
     AND l.state <> 'ended'
 )
-SELECT {store.CALL_COLUMNS}, {store.LEGS},
+SELECT {mapping.CALL_COLUMNS}, {mapping.LEGS},
     (SELECT json_agg(json_build_array(f.device_id, f.leg_id, f.carried))::text
      FROM found f WHERE f.call_id = c.id),
     (SELECT json_agg(json_build_array(e.sequence, e.type, e.leg_id, e.data, e.body) ORDER BY e.sequence)::text
      FROM calling_event e JOIN known k ON k.call_id = e.call_id
-     WHERE e.call_id = c.id AND e.sequence > k.sequence AND e.id >= %(lowest)s),
+     WHERE e.call_id = c.id AND e.sequence > k.sequence AND e.id >= %(lowest)s::bigint),
     {PARTS},
     (SELECT json_agg(json_build_array(o.id, o.verb) ORDER BY o.created_at, o.id)::text
      FROM calling_operation o
@@ -114,7 +113,7 @@ def read(
     found, updates = look(devices, known)
     if not any(leg.app == "room" for each in updates.values() for leg in each.call.legs):
         return found, updates
-    with store.repeatable_read():  # who else is in a room takes more statements
+    with queries.repeatable_read():  # who else is in a room takes more statements
         found, updates = look(devices, known)
         return found, add_rooms(updates)
 
@@ -129,12 +128,9 @@ def look(devices: list[str], known: Mapping[str, int]) -> tuple[list[DeviceLeg],
     }
     legs: list[DeviceLeg] = []
     updates: dict[str, CallUpdate] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(NEWS, words)
-        rows = cursor.fetchall()
-    for *columns, whole, lines, said, parts, media, addresses in rows:
-        row = store.call_row(columns)
-        call = store.whole_call(row, whole)
+    for *columns, whole, lines, said, parts, media, addresses in prepared.rows(NEWS, words):
+        row = mapping.call_row(columns)
+        call = mapping.whole_call(row, whole)
         legs += [DeviceLeg(device, leg, call.id, carried) for device, leg, carried in listed(lines)]
         live = listed(media)
         present = {leg.address for leg in call.live_legs}
@@ -149,8 +145,8 @@ def look(devices: list[str], known: Mapping[str, int]) -> tuple[list[DeviceLeg],
             tuple(event_of(each) for each in listed(said)),
             variables=variables_of(row),
             parts=tuple(
-                participants.person_of(str(leg.call_id), store.leg_value(leg, []))
-                for leg, _ in store.legs_of_json(parts)
+                participants.person_of(str(leg.call_id), mapping.leg_value(leg, []))
+                for leg, _ in mapping.legs_of_json(parts)
             ),
             recordings=tuple(row_id for row_id, verb in live if verb == "record"),
             streams=tuple(row_id for row_id, verb in live if verb == "stream"),

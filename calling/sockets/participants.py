@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from calling import models
-from calling.calls import room_sessions, store
+from calling.calls import mapping, room_sessions
 from calling.machine.states import Call, Leg, Party, Settings
 from subscribers.models import Address, Room
 
@@ -100,7 +100,7 @@ def parts_of(calls: Iterable[Call]) -> dict[str, tuple[Participant, ...]]:
         return found
     rows = models.Leg.objects.filter(part_of__in=list(home_of), state="answered").order_by("id")
     for row in rows:
-        leg = store.leg_value(row, [])
+        leg = mapping.leg_value(row, [])
         shown = person_of(str(row.call_id), leg)
         home = home_of[str(row.part_of)]
         found[home] = (*found.get(home, ()), shown)
@@ -128,7 +128,7 @@ def read_participants(room_id: str) -> Participants | None:
     legs = models.Leg.objects.in_bulk([member.leg_id for member in members])
     people = tuple(
         replace(
-            person_of(str(member.call_id), store.leg_value(leg, [])),
+            person_of(str(member.call_id), mapping.leg_value(leg, [])),
             deaf=member.deaf,
             talking=member.talking,
             volume=member.volume,

@@ -45,7 +45,7 @@ class Deliverer:
         self.trying: dict[asyncio.Task[None], ClaimedDelivery] = {}
         self.done: asyncio.Queue[DeliveryResult] = asyncio.Queue()
         self.settling: list[DeliveryResult] = []  # written down by the turn under way, or by the next
-        self.ahead: defaultdict[UUID, deque[tuple[float, ClaimedDelivery]]] = defaultdict(deque)
+        self.ahead: defaultdict[UUID, deque[ClaimedDelivery]] = defaultdict(deque)
         self.at_work: Counter[UUID] = Counter()  # tries under way by endpoint
         self.untried: list[ClaimedDelivery] = []  # given back by the next turn
         self.returning: list[ClaimedDelivery] = []  # by the one under way
@@ -73,13 +73,15 @@ class Deliverer:
             await self.stop()
 
     def begin(self, claimed: Iterable[ClaimedDelivery]) -> None:
-        """Try what was claimed, so many for each endpoint at once; the others when one of these has ended."""
-        now = clock.monotonic()
+        """Try what was claimed, so many for each endpoint at once; the others when one of these has ended.
+        What has lapsed is left to whoever claims it, who may be at it already."""
         for each in claimed:
-            if self.at_work[each.endpoint_id] < PER_ENDPOINT:
+            if each.has_lapsed():
+                self.untried.append(each)
+            elif self.at_work[each.endpoint_id] < PER_ENDPOINT:
                 self.try_one(each)
             else:
-                self.ahead[each.endpoint_id].append((now, each))
+                self.ahead[each.endpoint_id].append(each)
 
     def try_one(self, claimed: ClaimedDelivery) -> None:
         self.at_work[claimed.endpoint_id] += 1
@@ -94,8 +96,8 @@ class Deliverer:
         self.at_work[endpoint_id] -= 1
         waiting, held = self.ahead.get(endpoint_id), settings.CALLWRIGHT_WEBHOOK_SECONDS / HELD
         while waiting and self.at_work[endpoint_id] < PER_ENDPOINT:
-            since, claimed = waiting.popleft()
-            if clock.monotonic() - since < held:
+            claimed = waiting.popleft()
+            if clock.monotonic() - claimed.asked < held:
                 self.try_one(claimed)
             else:
                 self.untried.append(claimed)
@@ -142,7 +144,7 @@ class Deliverer:
     async def stop(self) -> None:
         """Give tries that are nearly through a moment, write down what came of them, give the rest back."""
         with contextlib.suppress(DatabaseError):
-            left = [*self.untried, *(each for waiting in self.ahead.values() for _, each in waiting)]
+            left = [*self.untried, *(each for waiting in self.ahead.values() for each in waiting)]
             self.ahead.clear()  # no other try begins
             if self.turn is not None:  # it goes on in its thread
                 await asyncio.wait([self.turn], timeout=STOP_SECONDS)

@@ -96,7 +96,7 @@ WITH RECURSIVE walk AS (
 ), claimed AS (
     UPDATE calling_delivery d SET claimed_until = clock_timestamp() + make_interval(secs => %(lease)s)
     WHERE d.id = ANY(ARRAY(SELECT id FROM held))
-    RETURNING d.id, d.endpoint_id, d.event_id, d.tries, d.body
+    RETURNING d.id, d.endpoint_id, d.event_id, d.tries, d.body, d.claimed_until
 )
 SELECT last.endpoint_id, c.*
 FROM (SELECT (SELECT endpoint_id FROM walk ORDER BY step DESC LIMIT 1)) AS last(endpoint_id)
@@ -131,6 +131,11 @@ SET state = v.state, tries = v.tries, next_at = v.next_at, claimed_until = NULL,
 FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
      AS v(id, state, tries, next_at, finished_at, tried_at)
 WHERE d.id = v.id
+"""
+
+GIVE_BACK = """
+UPDATE calling_delivery d SET claimed_until = NULL FROM unnest(%s::uuid[], %s::timestamptz[]) AS v(id, until)
+WHERE d.id = v.id AND d.state = 'pending' AND d.claimed_until = v.until
 """
 
 DELIVERED = """
@@ -175,6 +180,17 @@ class ClaimedDelivery:
     event: str = ""
     call_id: UUID | None = None
     project_id: UUID | None = None
+    until: datetime | None = None  # when the claim lapses
+    asked: float = field(default_factory=clock.monotonic)  # clock.monotonic() before it was claimed
+
+    def has_lapsed(self) -> bool:
+        """Whether another may have it: this process stood still since it asked, or the answer came late."""
+        return clock.monotonic() - self.asked >= lease_seconds()
+
+
+def lease_seconds() -> float:
+    """How long a claim lasts: half as long again as a try."""
+    return settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5
 
 
 @dataclass(frozen=True)
@@ -243,7 +259,7 @@ def claim_behind(
     values: dict[str, Any] = {
         "busy": list(busy),
         "counts": list(busy.values()),
-        "lease": settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5,
+        "lease": lease_seconds(),
         "each": PER_ENDPOINT,
         "failing": PER_FAILING,
         "quick": list(quick),
@@ -255,6 +271,7 @@ def claim_behind(
         "after": after,
         "walk": WALK,
     }
+    asked = clock.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
         cursor.nextset()
@@ -267,7 +284,7 @@ def claim_behind(
         found = cursor.fetchall()
         cursor.nextset()
         events = {row[0]: row[1:] for row in cursor.fetchall()}
-    return list(readable(claimed, signers_of(found), events)), last
+    return list(readable(claimed, signers_of(found), events, asked)), last
 
 
 class ClaimedRow(NamedTuple):
@@ -278,6 +295,7 @@ class ClaimedRow(NamedTuple):
     event_id: int
     tries: int
     body: str
+    claimed_until: datetime
 
 
 @dataclass(frozen=True)
@@ -308,7 +326,10 @@ def signers_of(rows: Iterable[Sequence[Any]]) -> dict[UUID, Signer]:
 
 
 def readable(
-    claimed: Iterable[ClaimedRow], signers: Mapping[UUID, Signer], events: Mapping[int, Sequence[Any]]
+    claimed: Iterable[ClaimedRow],
+    signers: Mapping[UUID, Signer],
+    events: Mapping[int, Sequence[Any]],
+    asked: float,
 ) -> Iterator[ClaimedDelivery]:
     """What can be signed."""
     for each in claimed:
@@ -329,13 +350,16 @@ def readable(
                 kind,
                 call_id,
                 signer.project_id,
+                each.claimed_until,
+                asked,
             )
 
 
 def give_back(claimed: Sequence[ClaimedDelivery]) -> None:
-    """Let others have at once what this deliverer claimed and will not finish."""
-    held = models.Delivery.objects.filter(pk__in=[each.id for each in claimed], state="pending")
-    held.update(claimed_until=None)
+    """Let others have at once what this deliverer claimed and will not finish; not what another has claimed
+    since."""
+    with connection.cursor() as cursor:
+        cursor.execute(GIVE_BACK, [[each.id for each in claimed], [each.until for each in claimed]])
 
 
 def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
@@ -373,8 +397,8 @@ def kept_text(kept: Iterable[Kept]) -> str:
 def settle(tried: Sequence[DeliveryResult]) -> None:
     """Write a batch of outcomes: attempts, states, and the health of their endpoints.
 
-    A delivery that was removed meanwhile is passed over; one that somebody else settled after this
-    deliverer's claim had lapsed, or that was parked, keeps its state unless this try delivered it.
+    A delivery that was removed meanwhile is passed over; one that somebody else settled or claimed after
+    this deliverer's claim had lapsed, or that was parked, keeps its state unless this try delivered it.
     """
     simple = settle_delivered([each for each in tried if each.status and 200 <= each.status < 300])
     left = [each for each in tried if each.claimed.id not in simple]
@@ -388,6 +412,7 @@ def settle_delivered(tried: Sequence[DeliveryResult]) -> set[UUID]:
         return set()
     # a delivery is claimed by one deliverer for one try at a time; should it be here twice, the first counts
     rows = {each.claimed.id: each for each in reversed(tried)}
+    rows = {id: rows[id] for id in sorted(rows)}  # locked in the order in which all lock deliveries
     columns = zip(
         *(
             (
@@ -438,7 +463,7 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
             if verdict.state == "gone":
                 gone[each.claimed.endpoint_id] = "answered 410 Gone"
                 verdict = Verdict("parked")
-            late = row.state != "pending" or row.tries >= tries
+            late = row.state != "pending" or row.tries >= tries or claimed_anew(row, each.claimed)
             if row.state == "delivered" or (late and verdict.state != "delivered"):
                 continue
             finished = each.at if verdict.state != "pending" else None
@@ -447,6 +472,11 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
         gone |= note_health(health, max((each.at for each in known), default=None))
     for endpoint_id, why in gone.items():
         disable(endpoint_id, why)
+
+
+def claimed_anew(row: models.Delivery, mine: ClaimedDelivery) -> bool:
+    """Whether another try is under way, of a later claim: its verdict counts."""
+    return row.claimed_until is not None and mine.until is not None and row.claimed_until > mine.until
 
 
 def attempt_row(tried: DeliveryResult) -> models.DeliveryAttempt:

@@ -29,9 +29,12 @@ INSERT INTO calling_delivery
 SELECT v.id, v.endpoint_id, v.event_id, v.stream, v.body, 'pending', 'event', 0, false, %(now)s, %(now)s
 FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(events)s::bigint[], %(streams)s::text[],
             %(bodies)s::text[]) WITH ORDINALITY AS v(id, endpoint_id, event_id, stream, body, number)
+JOIN calling_webhookendpoint e ON e.id = v.endpoint_id
 ORDER BY v.number
+FOR KEY SHARE OF e
 """
-"""`head` is the trigger's. In the order of events: of a stream, the older delivery is written first."""
+"""`head` is the trigger's. In the order of events: of a stream, the older delivery is written first. An
+endpoint that is removed meanwhile gets none; one that gets some is not removed until they are written."""
 
 
 class Published(NamedTuple):
@@ -67,7 +70,8 @@ def fan_out(event_ids: Sequence[int]) -> int:
         )
         with connection.cursor() as cursor:
             cursor.execute(ADD, {name: list(column) for name, column in columns} | {"now": clock.now()})
-    return len(rows)
+            return int(cursor.rowcount)
+    return 0
 
 
 def body_of(event: Published) -> dict[str, Any]:

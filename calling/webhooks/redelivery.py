@@ -55,6 +55,7 @@ def replay(
     now = clock.now()
     with transaction.atomic():
         retry_backlog(endpoint)
+        endpoint.hold()
         models.Delivery.objects.bulk_create(
             (
                 models.Delivery(
@@ -107,6 +108,7 @@ def queue(
     endpoint: models.WebhookEndpoint, event: models.Event, trigger: str, *, stream: str, body: str = ""
 ) -> models.Delivery:
     now = clock.now()
+    endpoint.hold()
     wake()
     return models.Delivery.objects.create(
         endpoint=endpoint,

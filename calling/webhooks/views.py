@@ -19,7 +19,7 @@ from calling.commands import event_params
 from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
-from calling.webhooks import delivery_queue, redelivery, shapes
+from calling.webhooks import delivery_queue, redelivery, removal, shapes
 from calling.webhooks.signing import new_secret
 from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
@@ -220,7 +220,7 @@ class WebhookView(RestView):
         operation_id="webhooks_delete", summary="Remove an endpoint", tags=["webhooks"], responses={204: None}
     )
     def delete(self, request: Request, webhook_id: str) -> Response:
-        find(request, webhook_id).delete()
+        removal.remove_endpoint(find(request, webhook_id).pk)
         return Response(status=204)
 
 

@@ -13,10 +13,10 @@ from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest import errors, pagination
 from rest.permissions import BearsToken, Principal
+from rest.views import RestView
 from subscribers import addressing, presence_words
 from subscribers.api import answers
 from subscribers.api.address_shape import TYPES, address_payload
@@ -26,7 +26,7 @@ from subscribers.models import Address, Subscriber
 _KINDS = {word: kind for kind, word in TYPES.items()}
 
 
-class Addresses(APIView):
+class Addresses(RestView):
     @extend_schema(operation_id="list_addresses", tags=["directory"], responses=answers.Addresses)
     def get(self, request: Request) -> Response:
         """The addresses that the requester may see; `name` is a name or `/context/name`."""
@@ -39,7 +39,7 @@ class Addresses(APIView):
         return with_presence(pagination.page(request, rows, address_payload, _order(request)))
 
 
-class OneAddress(APIView):
+class OneAddress(RestView):
     @extend_schema(operation_id="get_address", tags=["directory"], responses=answers.Address)
     def get(self, request: Request, id: UUID) -> Response:
         address = visible(holder_of(request)).filter(pk=id).first()
@@ -48,7 +48,7 @@ class OneAddress(APIView):
         return with_presence(Response(address_payload(address)))
 
 
-class Info(APIView):
+class Info(RestView):
     """Who the bearer is, in the browser SDK's words (`sat_claims` is left out: it would ask for more)."""
 
     permission_classes = [BearsToken]

@@ -10,17 +10,18 @@ import secrets
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
 from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers import assignment, provisioning
 from subscribers.api import answers
 from subscribers.api.fields import Ciphers, Codecs, Flag, Id, Pattern, Text, judge_encryption
@@ -162,7 +163,7 @@ class EndpointShape(Resource[SipEndpoint]):
         return owner
 
 
-class SubscriberEndpoints(APIView):
+class SubscriberEndpoints(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
@@ -187,7 +188,7 @@ class SubscriberEndpoints(APIView):
         return Response(_dated(row), status=201, headers={"Location": f"{request.path}/{row.pk}"})
 
 
-class SubscriberEndpoint(APIView):
+class SubscriberEndpoint(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
@@ -205,7 +206,10 @@ class SubscriberEndpoint(APIView):
     def patch(self, request: Request, id: UUID, endpoint_id: UUID) -> Response:
         row = _endpoint(request, id, endpoint_id)
         data = clean(EndpointFields, request.data, partial=True)
-        return Response(_dated(save(row, data, data.get("password", ""))))
+        with transaction.atomic():
+            row.hold()
+            changed = save(row, data, data.get("password", ""))
+        return Response(_dated(changed))
 
     @extend_schema(
         operation_id="replace_subscriber_sip_endpoint",

@@ -9,10 +9,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest import errors, pagination
 from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers.api import answers
 from subscribers.api.address_shape import address_payload
 from subscribers.api.endpoints import EndpointShape
@@ -42,7 +42,7 @@ def find(project_id: UUID, id: UUID) -> tuple[Resource[Any], Any]:
     raise errors.NotFound
 
 
-class Resources(APIView):
+class Resources(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(operation_id="list_resources", tags=["directory"], responses=answers.AnyResources)
@@ -57,7 +57,7 @@ class Resources(APIView):
         return pagination.merged(request, sources)
 
 
-class ResourceDetail(APIView):
+class ResourceDetail(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(operation_id="get_resource", tags=["directory"], responses=answers.AnyResource)
@@ -72,7 +72,7 @@ class ResourceDetail(APIView):
         return Response(status=204)
 
 
-class ResourceAddresses(APIView):
+class ResourceAddresses(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(operation_id="list_resource_addresses", tags=["directory"], responses=answers.Addresses)
@@ -86,7 +86,7 @@ class RouteFields(serializers.Serializer[Any]):
     handler = serializers.ChoiceField(("calling", "messaging"))
 
 
-class PhoneRoutes(APIView):
+class PhoneRoutes(RestView):
     """SignalWire's way of saying that a phone number's calls go to a resource."""
 
     permission_classes = [ManagesProject]
@@ -117,7 +117,7 @@ class PhoneRoutes(APIView):
         return Response(address_payload(address))
 
 
-class Unsupported(APIView):
+class Unsupported(RestView):
     """Kinds of resource that SignalWire has and this platform has not: 422 that names them."""
 
     permission_classes = [ManagesProject]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.urls import path
 from django.urls.resolvers import URLPattern
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -50,7 +51,10 @@ class Item(ShapeView):
         """SignalWire's clients send only what changes, with PUT as with PATCH."""
         row = self.shape.find(principal_of(request).project_id, id)
         data = clean(self.shape.fields, request.data, partial=True, strict=is_native(request.path))
-        return Response(self.shape.render(self.shape.change(row, data)))
+        with transaction.atomic():
+            row.hold()
+            changed = self.shape.change(row, data)
+        return Response(self.shape.render(changed))
 
     def patch(self, request: Request, id: UUID) -> Response:
         return self.put(request, id)

@@ -6,8 +6,10 @@ import uuid
 
 from django.db import models
 
+from subscribers.models.stays_removed import StaysRemoved
 
-class Owned(models.Model):
+
+class Owned(StaysRemoved):
     """Abstract. Listed newest first by (created_at, id)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -15,7 +17,7 @@ class Owned(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    class Meta:
+    class Meta(StaysRemoved.Meta):
         abstract = True
         indexes = [
             models.Index(fields=["project", "-created_at", "-id"], name="%(class)s_listed"),

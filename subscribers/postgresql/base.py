@@ -156,7 +156,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if pool is None:
                 return found
             if still_open(found):
-                if found.read_only:  # it was lost in the midst of a look (`calling.calls.store`)
+                if found.read_only:  # it was lost in the midst of a look (`calling.calls.queries`)
                     found.isolation_level = found.read_only = None
                 return found
             found.close()

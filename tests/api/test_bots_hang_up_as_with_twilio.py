@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework.test import APIClient
 
-from calling.calls import store
+from calling.calls import queries
 from tests.support.fake_worker import talking
 from tests.support.people import Cast, make_mallory
 from tests.support.rest_client import basic, client
@@ -22,7 +22,7 @@ def test_a_bot_ends_its_call_once(cast: Cast) -> None:
     call_id = talking(cast)
     status, body = end(cast.rest, cast.project.id, call_id)
     assert status == 200 and body["status"] == "completed"  # type: ignore[index]
-    assert store.snapshot(call_id).state == "ended"
+    assert queries.snapshot(call_id).state == "ended"
     status, body = end(cast.rest, cast.project.id, call_id)
     assert status == 404 and body["code"] == 20404  # type: ignore[index]
 
@@ -37,4 +37,4 @@ def test_strangers_and_nonsense_end_nothing(cast: Cast) -> None:
     assert end(cast.alice.rest, cast.project.id, call_id)[0] == 403
     assert end(cast.rest, cast.project.id, call_id, "Status=ringing")[0] == 422
     assert end(cast.rest, cast.project.id, "not-a-call")[0] == 404
-    assert store.snapshot(call_id).state == "answered"
+    assert queries.snapshot(call_id).state == "answered"

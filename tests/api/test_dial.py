@@ -199,3 +199,9 @@ def test_a_call_that_no_worker_takes_ends_failed(cast):
     control.apply(call_id, inputs.WorkerLost("no_capacity"))
     call = cast.alice.rest.get(f"/api/calls/{call_id}").json()
     assert (call["state"], call["end_reason"], call["end_cause"]) == ("ended", "failed", "no_capacity")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "\x1b[31mred", "a\x07", "a\x7f", "a\x85b"])
+def test_a_caller_name_is_one_line_without_control_characters(cast, name):
+    error = rest_client.error_of(cast.rest.post("/api/calls", {**KEY_DIAL, "caller_name": name}), 422)
+    assert error["attribute"] == "caller_name"

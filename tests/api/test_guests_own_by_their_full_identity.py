@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from calling import models
+from calling.calls.mapping import leg_value
 from calling.commands import leg_selection
 from calling.signalwire.browser import session_auth
 from calling.sockets.phone import auth
@@ -50,7 +51,7 @@ def test_a_namesake_finds_nothing_of_the_others_call(cast: Cast, kind: HolderKin
 def test_in_one_call_a_namesakes_leg_is_not_its_own(cast: Cast) -> None:
     gus, twin = caller_only(cast)[0], caller_only(cast)[0]
     dialled(cast, gus)
-    value = leg_selection.leg_value(models.Leg.objects.get(role="caller"), [])
+    value = leg_value(models.Leg.objects.get(role="caller"), [])
     assert leg_selection.is_own(gus.holder, value) and not leg_selection.is_own(twin.holder, value)
 
 

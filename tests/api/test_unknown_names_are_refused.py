@@ -265,3 +265,9 @@ def test_at_most_ten_names_are_told_and_each_is_cut() -> None:
 
 def test_the_places_of_native_routes_are_those_of_the_tenancy_proof() -> None:
     assert all(place in CHOICES or key_of(each, place) for each in NATIVE for place in places(each))
+
+
+@pytest.mark.parametrize("asked", ["DELETE /api/webhooks", "PUT /api/calls?now=1", "TRACE /api/events?now=1"])
+def test_a_method_that_a_path_lacks_is_405_whatever_comes_with_it(cast: Cast, asked: str) -> None:
+    method, path = asked.split()
+    error_of(cast.rest.generic(method, path, '{"url": "x"}', content_type="application/json"), 405)

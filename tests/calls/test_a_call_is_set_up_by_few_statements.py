@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries, store
 from calling.machine.inputs import Hangup
 from tests.support import fake_worker, people
 
@@ -27,7 +27,7 @@ def test_a_call_takes_no_more_statements_than_it_did() -> None:
 
     def snapshot(call_id: object) -> object:
         looks.append(str(call_id))
-        return store.snapshot(call_id)  # type: ignore[arg-type]
+        return queries.snapshot(call_id)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fake_worker, "call_of", snapshot)

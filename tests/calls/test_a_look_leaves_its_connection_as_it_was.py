@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from tests.support import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,13 +20,13 @@ def shown(name: str) -> str:
 
 
 def test_only_the_look_is_of_one_moment_and_read_only() -> None:
-    with store.repeatable_read():
+    with queries.repeatable_read():
         assert (shown("transaction_isolation"), shown("transaction_read_only")) == ("repeatable read", "on")
     assert (shown("transaction_isolation"), shown("transaction_read_only")) == ("read committed", "off")
 
 
 def test_a_look_that_fails_leaves_a_connection_that_can_write() -> None:
-    with pytest.raises(DatabaseError), store.repeatable_read():
+    with pytest.raises(DatabaseError), queries.repeatable_read():
         people.make_cast()
     assert people.make_cast().project.pk is not None
 
@@ -34,8 +34,8 @@ def test_a_look_that_fails_leaves_a_connection_that_can_write() -> None:
 def test_a_look_on_a_lost_connection_says_that_it_is_lost() -> None:
     models.Call.objects.first()
     connection.connection.close()
-    with pytest.raises(OperationalError), store.repeatable_read():
+    with pytest.raises(OperationalError), queries.repeatable_read():
         models.Call.objects.first()
     connection.close()
-    with store.repeatable_read():
+    with queries.repeatable_read():
         assert models.Call.objects.first() is None

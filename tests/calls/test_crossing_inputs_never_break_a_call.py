@@ -22,7 +22,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from calling import models
-from calling.calls import control, store
+from calling.calls import control, queries
 from calling.commands import dial, transfers
 from calling.commands.routing import DialRequest
 from calling.machine import inputs
@@ -54,7 +54,7 @@ class World:
         )
 
     def seen(self) -> Call:
-        return store.snapshot(self.call_id)
+        return queries.snapshot(self.call_id)
 
     def leg(self) -> str:
         legs = self.seen().legs
@@ -95,7 +95,7 @@ class World:
 
     def answer_consult(self) -> None:
         for row in models.Call.objects.filter(consult_of=self.call_id).exclude(state="ended"):
-            for leg in store.snapshot(row.id).legs:
+            for leg in queries.snapshot(row.id).legs:
                 if leg.state.value == "ringing":
                     control.apply(row.id, inputs.Answer(leg.id, self.devices["carol"], fake_worker.SDP))
 

@@ -307,7 +307,7 @@ def test_nobody_waits_long_for_a_day_that_goes(cast, days, monkeypatch):
     stop, waits = threading.Event(), []
 
     def go_on_writing() -> None:
-        with psycopg.connect(**plain_words(), autocommit=True) as other:
+        with psycopg.connect(**plain_words(), autocommit=True, prepare_threshold=None) as other:
             while not stop.is_set():
                 began = clock.monotonic()
                 other.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calling.calls import store
+from calling.calls import queries
 from calling.machine.plan import PeerPlan, make_plan
 from subscribers import provisioning
 from tests.support import fake_worker, people
@@ -24,7 +24,7 @@ def cast() -> Cast:
 def first_of(cast: Cast, to: str) -> PeerPlan:
     answer = cast.alice.rest.post("/api/calls", {"to": to, "sdp": fake_worker.SDP})
     assert answer.status_code == 201, answer.content
-    return make_plan([store.snapshot(answer.json()["id"])]).peers[0]
+    return make_plan([queries.snapshot(answer.json()["id"])]).peers[0]
 
 
 @pytest.mark.parametrize("to", ["/public/standup", "/public/standup?channel=video"])

@@ -53,6 +53,8 @@ from calling.alerts.watch import every_alert
 from calling.calls import event_log
 from calling.dashboard.pages.history import in_pages
 from calling.media.worker import lease
+from calling.runtime import prepared
+from calling.sockets import call_updates
 from subscribers import row_security
 from subscribers.models import Project
 
@@ -95,6 +97,10 @@ asyncio.run(beats())
 rows = models.Call.objects.order_by("pk").values("id")
 told["exported"] = len(list(in_pages(rows, "pk", lambda row: row["id"])))
 told["alerts"] = len(list(every_alert()))
+for _ in range(20):
+    call_updates.read([], {})
+    told["prepares"] = prepared.has_session(connection.connection)
+    connection.close()
 print(json.dumps(told))
 """
 
@@ -170,4 +176,5 @@ def test_no_request_is_unfenced_and_no_look_is_blind(bouncer: int, figure: Calla
     told = json.loads(run.stdout.splitlines()[-1])
     assert told == {
         "asked": 3 * count, "unfenced": 0, "looks": 2 * count, "blind": 0, "exported": 6, "alerts": 0,
+        "prepares": False,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from calling.media.recording.writers import open_writer
+from calling.media.recording.formats import open_writer
 from config import privacy
 from config.env import ROOT
 

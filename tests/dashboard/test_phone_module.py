@@ -20,6 +20,7 @@ def test_a_dialled_call_tells_trying_ringing_answered_in_order(module):
     create = module.evaluate("platform.of('call.create')[0]")
     assert create["destination"] == "/private/bob" and create["caller_id"] == "+15559876"
     assert create["sdp"].startswith("v=0") and create["req_id"]
+    assert "a=rtcp-fb:111 nack\r\n" in create["sdp"], "lost sound may be asked for again"
     assert create["media"] == {"audio": True, "video": False, "receive_audio": True, "receive_video": False}
     assert module.evaluate(
         "platform.of('ice.candidate').concat(platform.of('ice.done')).every(m => m.call_id || m.req_id)"

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from asgiref.sync import sync_to_async
 
-from calling.calls import control, store
+from calling.calls import control, queries
 from calling.commands import dial as placing
 from calling.commands import transfers
 from calling.commands.routing import DialRequest
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 8.0
 
 @sync_to_async
 def snapshot(call_id: UUID | str) -> Call:
-    return store.snapshot(call_id)
+    return queries.snapshot(call_id)
 
 
 @sync_to_async

@@ -17,7 +17,7 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamT
 
 from calling.machine.states import Media
 from calling.media.rtp.config import MediaConfig
-from calling.media.rtp.sender import Producer
+from calling.media.rtp.source import Producer
 from calling.media.sources.test_pattern import TestPicture
 from calling.media.sources.tones import tone
 from calling.media.webrtc.peer import WebRtcPeer

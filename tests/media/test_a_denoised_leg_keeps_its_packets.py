@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.codecs.audio_codecs import decoder, encoder
 from calling.media.operations import denoising
 from calling.media.operations.denoising import MOST_MISSES, Denoising
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
 from calling.speech.frames import Piece
@@ -54,17 +55,17 @@ class Listener:
 
 
 class Leg:
-    """An inlet that a party sends to."""
+    """A receiver that a party sends to."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec, self.rate = codec, RATES[codec.pt]
         line = Transceiver("audio", 0, None, sends=True, receives=True, codecs=[codec])
         line.extensions[AUDIO_LEVEL] = 1
         line.events[codec.clock] = EVENTS
-        self.inlet = RtpReceiver("audio")
-        self.inlet.bind(line, None)
+        self.receiver = RtpReceiver("audio")
+        self.receiver.bind(line, None)
         self.heard = Listener()
-        self.inlet.attach(self.heard)
+        self.receiver.attach(self.heard)
         self._encoder = encoder(codec.name.lower(), self.rate)
         self._buffer = PacketBuffer()
 
@@ -79,7 +80,7 @@ class Leg:
         first = 0x90 if extension else 0x80
         data = struct.pack("!BBHII", first, pt, sequence, timestamp, 77) + extension + payload
         self._buffer.view[: len(data)] = data
-        stream = self.inlet.stream(77, sequence, pt)
+        stream = self.receiver.stream(77, sequence, pt)
         stream.receive(self._buffer, len(data), pt, sequence, timestamp)
 
 
@@ -122,7 +123,7 @@ async def test_the_clean_sound_goes_on_under_the_numbers_of_the_packets(
     worker: Worker, codec: Codec, milliseconds: int
 ) -> None:
     leg, step = Leg(codec), codec.clock * milliseconds // 1000
-    assert worker.denoising.attach(leg.inlet)
+    assert worker.denoising.attach(leg.receiver)
     for number in range(5):
         leg.send(65533 + number & 0xFFFF, leg.payload(milliseconds), number * step, level=20)
     assert leg.heard.got == [] and len(worker.asked) == 5
@@ -139,11 +140,11 @@ async def test_afterwards_packets_are_forwarded_as_they_come(worker: Worker) -> 
     leg = Leg(OPUS)
     sent = [leg.payload() for _ in range(3)]
     leg.send(1, sent[0], 960)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     leg.send(2, sent[1], 1920)
     worker.denoising.attach(None)
     leg.send(3, sent[2], 2880)
-    assert leg.inlet.filter is None
+    assert leg.receiver.filter is None
     assert [(each[0], each[3]) for each in leg.heard.got] == [(1, sent[0]), (2, sent[1]), (3, sent[2])]
     worker.answer()  # too late
     assert len(leg.heard.got) == 3
@@ -151,7 +152,7 @@ async def test_afterwards_packets_are_forwarded_as_they_come(worker: Worker) -> 
 
 async def test_what_was_lost_is_made_up_and_what_comes_late_is_left_out(worker: Worker) -> None:
     leg = Leg(PCMU)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     for number in (1, 2, 5, 4, 6):
         leg.send(number, leg.payload(), number * 160)
     worker.answer(factor=1.0)
@@ -162,11 +163,11 @@ async def test_what_was_lost_is_made_up_and_what_comes_late_is_left_out(worker: 
 
 async def test_a_pause_of_the_sender_is_no_loss(worker: Worker) -> None:
     leg = Leg(OPUS)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     leg.send(1, leg.payload(), 960)
     leg.send(2, leg.payload(), 480_000)
-    leg.inlet.mute(True)
-    leg.inlet.mute(False)
+    leg.receiver.mute(True)
+    leg.receiver.mute(False)
     leg.send(9, leg.payload(), 960_000)
     worker.answer()
     assert leg.heard.numbers == [1, 2, 9]
@@ -174,7 +175,7 @@ async def test_a_pause_of_the_sender_is_no_loss(worker: Worker) -> None:
 
 async def test_digits_keep_their_place_among_the_sound(worker: Worker) -> None:
     leg = Leg(PCMU)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     leg.send(1, leg.payload(), 160)
     leg.send(2, bytes((5, 10, 0, 160)), 320, pt=EVENTS)
     leg.send(3, leg.payload(), 480)
@@ -189,16 +190,16 @@ async def test_digits_keep_their_place_among_the_sound(worker: Worker) -> None:
 
 async def test_a_muted_leg_says_nothing_that_was_away_while_it_was_muted(worker: Worker) -> None:
     leg = Leg(PCMU)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     leg.send(1, leg.payload(), 160)
-    leg.inlet.mute(True)
+    leg.receiver.mute(True)
     worker.answer()
     assert leg.heard.got == []
 
 
 async def test_a_payload_of_rubbish_stops_nothing(worker: Worker) -> None:
     leg = Leg(OPUS)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     leg.send(1, leg.payload(), 960)
     leg.send(2, b"\xff" * 40, 1920)
     leg.send(3, leg.payload(), 2880)
@@ -209,7 +210,7 @@ async def test_a_payload_of_rubbish_stops_nothing(worker: Worker) -> None:
 @pytest.mark.timing
 async def test_a_worker_that_does_not_answer_costs_a_tenth_of_a_second_once(worker: Worker) -> None:
     leg = Leg(PCMU)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     sent = leg.payload()
     leg.send(1, sent, 160)
     began = asyncio.get_running_loop().time()
@@ -224,7 +225,7 @@ async def test_one_that_is_always_late_is_given_up(worker: Worker, monkeypatch: 
     monkeypatch.setattr(denoising, "HELD_SECONDS", 0.01)
     monkeypatch.setattr(denoising, "PASSING_SECONDS", 0.0)
     leg = Leg(PCMU)
-    worker.denoising.attach(leg.inlet)
+    worker.denoising.attach(leg.receiver)
     for number in range(MOST_MISSES - 1):
         leg.send(number, leg.payload(), number * 160)
         await until(lambda number=number: number in leg.heard.numbers, 1)  # type: ignore[misc]
@@ -237,10 +238,10 @@ async def test_one_that_is_always_late_is_given_up(worker: Worker, monkeypatch: 
     assert worker.slow == 1
 
 
-async def test_an_inlet_is_denoised_by_one_alone(worker: Worker) -> None:
+async def test_a_receiver_is_denoised_by_one_alone(worker: Worker) -> None:
     leg, other = Leg(PCMU), Worker()
-    assert worker.denoising.attach(leg.inlet) and worker.denoising.attach(leg.inlet)
-    assert not other.denoising.attach(leg.inlet)
+    assert worker.denoising.attach(leg.receiver) and worker.denoising.attach(leg.receiver)
+    assert not other.denoising.attach(leg.receiver)
     worker.denoising.attach(None)
-    assert other.denoising.attach(leg.inlet)
+    assert other.denoising.attach(leg.receiver)
     other.denoising.attach(None)

@@ -28,13 +28,13 @@ def test_a_stream_that_was_replaced_comes_on_after_its_successor_was_forgotten()
 
 
 def test_layers_of_former_ssrcs_are_forgotten() -> None:
-    inlet = RtpReceiver("video")
+    receiver = RtpReceiver("video")
     vp8 = Codec(96, "VP8", 90000, 1)
-    inlet.bind(
+    receiver.bind(
         Transceiver("video", 0, "0", sends=False, receives=True, codecs=[vp8], layers=("f", "h")), None
     )
     for ssrc in range(1, 1000):
-        stream = inlet.stream(ssrc, 7, 96, "f")
+        stream = receiver.stream(ssrc, 7, 96, "f")
         assert stream is not None and stream.layer is not None
-        inlet.forget(stream)
-    assert len(inlet._rids) == RIDS
+        receiver.forget(stream)
+    assert len(receiver._rids) == RIDS

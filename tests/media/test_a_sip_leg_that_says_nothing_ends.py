@@ -14,7 +14,7 @@ import pytest
 from calling.media.rtp import media_port, receiver, rtcp
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import PeerFailed, Signal
-from calling.media.webrtc import plain_rtp
+from calling.media.webrtc import plain_transport
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from tests.media.phones import CONFIG
 from tests.support.wait import until
@@ -36,7 +36,7 @@ CLOCK = Clock()
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (receiver, media_port, plain_rtp):
+    for module in (receiver, media_port, plain_transport):
         monkeypatch.setattr(module, "monotonic", CLOCK.now)
 
 

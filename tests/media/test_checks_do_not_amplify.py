@@ -10,12 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 from aioice import stun
 
-from calling.media.aiortc_private import (
-    AMPLIFICATION,
-    MAX_AT_ONE_ADDRESS,
-    MAX_UNANSWERED,
-    IceAgent,
-)
+from calling.media.aiortc_private.ice import AMPLIFICATION, MAX_AT_ONE_ADDRESS, MAX_UNANSWERED, IceAgent
 from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.phones import CONFIG, Phone
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from calling.media.codecs.audio_codecs import decoder
+from calling.media.rtp.digit_plan import digit_plan, digit_way, event_clock
 from calling.media.rtp.dtmf_tones import COLUMNS, ROWS, SIGNS, payloads, tone_packets
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from calling.sdp.model import Codec
+from calling.sdp.negotiation import Transceiver
 from tests.media.phones import CONFIG
 from tests.support.wait import until
 
@@ -91,7 +94,7 @@ async def called(codec: str = "pcmu", rest: str = "") -> AsyncIterator[tuple[Par
 @pytest.mark.parametrize("codec", list(CODECS))
 async def test_a_phone_that_knows_nothing_else_hears_the_tones(codec: str) -> None:
     async with called(codec) as (phone, peer):
-        assert peer.port.audio_out.digit_way == "tones"
+        assert digit_way(peer.port.audio_out.line) == "tones"
         assert peer.port.send_digits("15w#") and peer.port.send_digits("D")
 
         def all_heard() -> bool:
@@ -105,7 +108,7 @@ async def test_events_come_first_even_where_the_signalling_takes_digits() -> Non
     asked: list[str] = []
     async with called(rest="a=rtpmap:101 telephone-event/8000\r\n") as (phone, peer):
         peer.port.signalled_digits = asked.append
-        assert peer.port.audio_out.digit_way == "events" and peer.port.send_digits("7")
+        assert digit_way(peer.port.audio_out.line) == "events" and peer.port.send_digits("7")
 
         def event() -> bool:
             phone.listen()
@@ -126,5 +129,34 @@ async def test_the_signalling_comes_before_tones_and_serves_one_that_hears_nothi
 @pytest.mark.parametrize("direction", ["sendonly", "inactive"])
 async def test_where_nothing_is_sent_no_digit_is(direction: str) -> None:
     async with called(rest=f"a={direction}\r\na=rtpmap:101 telephone-event/8000\r\n") as (_, peer):
-        assert peer.port.audio_out.digit_way is None
+        assert digit_way(peer.port.audio_out.line) is None
         assert peer.port.send_digits("1") is False
+
+
+OPUS, PCMU = Codec("opus", 48000, 2, 111), Codec("PCMU", 8000, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "events", "sends", "way", "clock"),
+    [
+        ([OPUS], {48000: 110, 8000: 126}, True, "events", 48000),
+        ([PCMU, OPUS], {48000: 110, 8000: 126}, True, "events", 8000),
+        ([OPUS], {8000: 126}, True, "events", 8000),
+        ([PCMU], {}, True, "tones", None),
+        ([PCMU], {8000: 126}, False, None, 8000),
+        ([], {}, True, None, None),
+    ],
+)
+def test_the_way_and_the_clock_are_those_of_the_agreed_line(
+    codecs: list[Codec], events: dict[int, int], sends: bool, way: str | None, clock: int | None
+) -> None:
+    line = Transceiver("audio", 0, "0", sends, True, codecs=codecs, events=events)
+    assert (digit_way(line), event_clock(line)) == (way, clock)
+    plan = digit_plan(line, "5")
+    assert (plan is None) == (way is None and clock is None)
+    if plan is not None:
+        assert type(next(plan)) is (bytes if clock is None else tuple)
+
+
+def test_nothing_reaches_a_leg_without_a_line() -> None:
+    assert (digit_way(None), event_clock(None), digit_plan(None, "5")) == (None, None, None)

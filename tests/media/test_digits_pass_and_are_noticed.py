@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator
 
 from calling.machine.states import Media
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.rtp.events import DigitReceived, Signal
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.telephone_event import SIGNS, DigitListener, event_packets
@@ -98,15 +98,15 @@ def test_every_sign_comes_back_with_its_duration_and_repeats_fold() -> None:
 def test_each_source_of_a_leg_has_digits_and_a_clock_of_its_own() -> None:
     """A media server between takes another over: its SSRC and its timestamps begin anew, even earlier."""
     found: list[str] = []
-    inlet = RtpReceiver("audio", lambda digit, _: found.append(digit))
-    inlet.event_clocks, inlet.noticed = {110: 8000}, frozenset({110})
+    receiver = RtpReceiver("audio", lambda digit, _: found.append(digit))
+    receiver.event_clocks, receiver.noticed = {110: 8000}, frozenset({110})
     for ssrc, began, digit in ((1, 3_000_000_000, "1"), (2, 1_000_000_000, "#"), (1, 3_000_010_000, "7")):
         for number, step in enumerate(event_packets(digit, 8000)):
             if step is not None:
                 packet = struct.pack("!BBHII", 0x80, 110, number, began, ssrc) + step[0]
                 buffer = PacketBuffer()
                 buffer.view[: len(packet)] = packet
-                inlet.stream(ssrc, number, 110).receive(buffer, len(packet), 110, number, began)
+                receiver.stream(ssrc, number, 110).receive(buffer, len(packet), 110, number, began)
     assert found == ["1", "#", "7"]
 
 

@@ -114,6 +114,22 @@ def test_picture_numbers_go_on_when_the_source_changes() -> None:
     assert found is not None and (found.picture, found.tl0, found.key) == (1, 1, False)
 
 
+def test_pictures_go_through_as_they_are_until_numbers_differ() -> None:
+    numbers = Vp8Rewriter()
+    assert not numbers.needed
+    old, new = picture(7, 3), picture(8, 4)
+    numbers.follow(bytes(old), VP8, memoryview(new), len(new))
+    assert not numbers.needed, "it goes on by itself"
+    numbers.leave_out(2)
+    assert numbers.needed
+    later = picture(11, 5, key=False)
+    numbers.rewrite(memoryview(later), len(later))
+    found = vp8(memoryview(later), 12, len(later))
+    assert found is not None and (found.picture, found.tl0) == (9, 5)
+    numbers.reset()
+    assert not numbers.needed
+
+
 def test_key_frames_are_known_in_both_codecs() -> None:
     for payload, key in ((b"\x65x", True), (b"\x67x", True), (b"\x41x", False), (b"\x7c\x85", True),
                          (b"\x7c\x05", False), (b"\x78\x00\x02\x67x\x00\x01\x65", True)):  # fmt: skip

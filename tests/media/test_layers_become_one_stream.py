@@ -14,7 +14,7 @@ from calling.media.rtp import rtcp, rtcp_reports
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.header import element, extension, payload_offset, vp8
 from calling.media.rtp.media_port import MediaPort
-from calling.media.rtp.receiver import RtpReceiveStream, monotonic
+from calling.media.rtp.receive_stream import RtpReceiveStream, monotonic
 from calling.media.rtp.transport import RtpTransport
 from calling.sdp.model import ABS_SEND_TIME, MID, REPAIRED_STREAM_ID, STREAM_ID, Codec
 from calling.sdp.negotiation import Transceiver
@@ -181,7 +181,7 @@ async def test_a_viewer_gets_one_layer_and_the_next_from_its_key_frame_on(stage:
         assert widths(downlink.sent)[-1] == WIDTH[rid]
         await asyncio.sleep(0.35)  # key frames are asked for three times a second
     assert widths(downlink.sent) == [WIDTH[rid] for rid in "qfhqf"]
-    is_one_stream(downlink.sent, bob.video_out.ssrc)
+    is_one_stream(downlink.sent, bob.video_out.outgoing.ssrc)
 
 
 async def test_timestamps_of_layers_are_joined_by_the_clock_that_both_report(stage: Any) -> None:
@@ -313,14 +313,14 @@ async def test_an_estimate_that_falls_leads_to_a_smaller_layer_at_once(stage: An
     link = bob.pictures.link
     assert link is not None
     bob.pictures._counted = monotonic() - 1, 0, 0
-    bob.video_out.octets = 200_000
+    bob.video_out.outgoing.octets = 200_000
     link.carries(1.6e6, monotonic())
     alice.video_in.show_layer(bob.video_out, alice.video_in.simulcast.layers["f"])
     del uplink.control_sent[:]
     for layer, rate in (("f", 1.6e6), ("h", 400e3), ("q", 100e3)):
         alice.video_in.simulcast.layers[layer].rate = rate
     for bitrate in (1_900_000, 500_000):
-        rtcp_reports.handle_rtcp(bob, downlink, rtcp.remb(1, bitrate, [bob.video_out.ssrc]))
+        rtcp_reports.handle_rtcp(bob, downlink, rtcp.remb(1, bitrate, [bob.video_out.outgoing.ssrc]))
     wanted = alice.video_in.simulcast.wanted(bob.video_out)
     assert wanted is not None and wanted.rid == "h"
 
@@ -340,7 +340,7 @@ async def test_a_viewer_whose_link_is_congested_gets_nothing_before_the_smaller_
         del downlink.sent[:]
         camera.shoot()
         assert len(downlink.sent) == packets
-    last = bob.video_out.last_seq
+    last = bob.video_out.outgoing.last_seq
     camera.shoot(key=True)
     assert widths(downlink.sent) == [WIDTH["h"]]
     assert struct.unpack_from("!H", downlink.sent[0], 2)[0] == (last + 1) & 0xFFFF, "numbers go on by one"

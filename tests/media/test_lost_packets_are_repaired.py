@@ -61,7 +61,7 @@ async def test_five_percent_loss_each_way_leaves_the_picture_moving_and_the_soun
         assert stream is not None
         assert all(loss.lost > 10 for loss in losses)
         assert stream.recovered > 0 and stream.lost <= 3, "what was lost on the way in was asked for again"
-        assert a.port.video_out.resent > 0, "what alice lost was sent to her again"
+        assert a.port.video_out.retransmission.resent > 0, "what alice lost was sent to her again"
         assert alice.hears(880) and bob.hears(440)
 
 

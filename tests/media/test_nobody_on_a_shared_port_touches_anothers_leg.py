@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 from aioice import stun
 
-from calling.media.aiortc_private import AMPLIFICATION, MAX_UNANSWERED
+from calling.media.aiortc_private.ice import AMPLIFICATION, MAX_UNANSWERED
 from calling.media.webrtc import shared_port
 from tests.media.test_a_hundred_calls_live_behind_one_port import SHARED, Leg, legs, port_of, transport
 

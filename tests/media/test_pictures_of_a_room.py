@@ -19,9 +19,9 @@ async def test_a_device_with_three_lines_sees_the_three_others() -> None:
         for number, peer in enumerate((a, b, c, d)):
             room.join(peer.port, str(number))
         outlets = a.port.outlets()[1:]
-        await until(lambda: all(outlet.packets > 10 for outlet in outlets), 15, "three pictures")
+        await until(lambda: all(outlet.outgoing.packets > 10 for outlet in outlets), 15, "three pictures")
         assert {outlet.source for outlet in outlets} == {b.port.video_in, c.port.video_in, d.port.video_in}
-        assert len({outlet.ssrc for outlet in outlets}) == 3
+        assert len({outlet.outgoing.ssrc for outlet in outlets}) == 3
         room.close()
 
 

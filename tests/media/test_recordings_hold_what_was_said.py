@@ -14,9 +14,10 @@ import pytest
 from calling.media.codecs import g711
 from calling.media.codecs.opus import OpusEncoder
 from calling.media.codecs.track_reader import TrackReader
-from calling.media.recording import writers
+from calling.media.recording import ogg
+from calling.media.recording.formats import open_writer
 from calling.media.recording.recorder import Recorder, Settings
-from calling.media.recording.writers import FRAME, RATE, open_writer
+from calling.media.recording.writers import FRAME, RATE
 from calling.sdp.model import Codec
 
 
@@ -40,8 +41,8 @@ def codec(name: str, pt: int, clock: int) -> Codec:
 class Voice:
     """A party that says a tone into a TrackReader, packet by packet."""
 
-    def __init__(self, hertz: float, name: str = "opus") -> None:
-        self.ear, self.hertz, self.name = TrackReader(), hertz, name
+    def __init__(self, hertz: float, name: str = "opus", level: int | None = None) -> None:
+        self.ear, self.hertz, self.name, self.level = TrackReader(), hertz, name, level
         self._at = 0
         self._encoder = OpusEncoder(48000)
 
@@ -53,7 +54,7 @@ class Voice:
         pcm = wave.astype(np.int16)
         payload = self._encoder.encode(pcm) if self.name == "opus" else g711.encode("pcmu", pcm[::6].copy())
         kind = codec("opus", 111, 48000) if self.name == "opus" else codec("PCMU", 0, 8000)
-        self.ear.packet(memoryview(payload), kind, self._at & 0xFFFF, self._at * FRAME, False, None)
+        self.ear.packet(memoryview(payload), kind, self._at & 0xFFFF, self._at * FRAME, False, self.level)
         self._at += 1
 
     def pause(self, frames: int) -> None:
@@ -102,6 +103,91 @@ async def test_stereo_has_one_party_per_channel(format: str, path: Path) -> None
     heard = samples(path)
     assert heard.shape[0] == 2
     assert abs(pitch(heard[0][RATE // 2 :]) - 400) < 10 and abs(pitch(heard[1][RATE // 2 :]) - 900) < 10
+
+
+@pytest.fixture
+def never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calling.media.codecs.track_reader.decoder", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("calling.media.recording.ogg.OpusEncoder", lambda *_: pytest.fail("encoded"))
+
+
+@pytest.mark.usefixtures("never_decoded")
+async def test_two_devices_are_recorded_side_by_side_as_they_came(path: Path) -> None:
+    alice, bob = Voice(400, level=20), Voice(900, level=40)
+    recorder = Recorder(path, [alice.ear, bob.ear], Settings(stereo=True))
+    drive(recorder, [alice, bob], 100)
+    recorder.stop()
+    heard = samples(path)
+    assert heard.shape[0] == 2 and abs(heard.shape[1] / RATE - 2.0) < 0.05
+    assert abs(pitch(heard[0][RATE // 2 :]) - 400) < 10 and abs(pitch(heard[1][RATE // 2 :]) - 900) < 10
+    stored = recorder.envelope.stored()
+    assert stored is not None and tuple(stored[50:52]) == (39, 4), (
+        "20 and 40 dB below full scale, and the crest"
+    )
+
+
+@pytest.mark.usefixtures("never_decoded")
+async def test_a_lost_packet_shifts_nothing_and_is_concealed(path: Path) -> None:
+    alice, bob = Voice(400, level=20), Voice(900, level=20)
+    recorder = Recorder(path, [alice.ear, bob.ear], Settings(stereo=True))
+    for number in range(100):
+        alice.pause(1) if number == 60 else alice.say()
+        bob.say()
+        recorder._tick()
+    recorder.stop()
+    heard = samples(path)
+    assert abs(heard.shape[1] / RATE - 2.0) < 0.05
+    lost = heard[0][61 * FRAME : 63 * FRAME]
+    assert np.abs(heard[1][61 * FRAME : 63 * FRAME]).max() > 0.25, "bob's is whole"
+    assert np.abs(lost).max() > 0.05 and abs(pitch(heard[0][RATE // 2 :]) - 400) < 10
+
+
+async def test_a_third_party_is_mixed_into_the_right_channel(path: Path) -> None:
+    alice, bob, carol = Voice(400, level=20), Voice(900, level=20), Voice(1300, level=20)
+    recorder = Recorder(path, [alice.ear, bob.ear], Settings(stereo=True))
+    drive(recorder, [alice, bob], 50)
+    recorder.add(carol.ear)
+    drive(recorder, [alice, bob, carol], 100)
+    recorder.stop()
+    left, right = samples(path)[:, -RATE:]
+    assert abs(pitch(left) - 400) < 10
+    spectrum = np.abs(np.fft.rfft(right * np.hanning(len(right))))
+    assert {round(i / 100) * 100 for i in np.argsort(spectrum)[-6:]} == {900, 1300}
+
+
+@pytest.mark.parametrize("ms", [10, 40, 60])
+async def test_packets_of_another_length_are_made_to_fit(ms: int, path: Path) -> None:
+    alice, bob = Voice(400, level=20), TrackReader()
+    encoder, size = OpusEncoder(48000), ms * RATE // 1000
+    recorder = Recorder(path, [alice.ear, bob], Settings(stereo=True))
+    at = 0
+    for step in range(100):
+        alice.say()
+        while at < (step + 1) * FRAME:
+            wave = np.sin(2 * np.pi * 900 * np.arange(at, at + size) / RATE) * 10000
+            payload = memoryview(encoder.encode(wave.astype(np.int16)))
+            bob.packet(payload, codec("opus", 111, 48000), at // size, at, False, 20)
+            at += size
+        recorder._tick()
+    recorder.stop()
+    left, right = samples(path)[:, RATE // 2 :]
+    assert abs(pitch(left) - 400) < 10 and abs(pitch(right) - 900) < 10
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x00" * 1500, bytes([0xFB, 0x86]), bytes(1277), b"\xf9\x01\x02\x03", b"\x0b"]
+)
+async def test_a_hostile_payload_ends_no_recording(payload: bytes, path: Path) -> None:
+    alice, mallory = Voice(400, level=20), Voice(900, level=20)
+    recorder = Recorder(path, [alice.ear, mallory.ear], Settings(stereo=True))
+    for number in range(60):
+        alice.say()
+        mallory.ear.packet(memoryview(payload), codec("opus", 111, 48000), number, number * FRAME, False, 20)
+        recorder._tick()
+    recorder.stop()
+    assert await recorder.finished == "stopped"
+    left = samples(path)[0]
+    assert abs(pitch(left[RATE // 2 :]) - 400) < 10
 
 
 async def test_mixed_has_both_in_one_channel(path: Path) -> None:
@@ -195,4 +281,4 @@ def test_ogg_checksums_are_those_of_the_rfc(tmp_path: Path) -> None:
     writer.close()
     page = bytearray((tmp_path / "x.ogg").read_bytes()[:47])
     given, page[22:26] = int.from_bytes(page[22:26], "little"), bytes(4)
-    assert writers.ogg_checksum(bytes(page)) == given
+    assert ogg.ogg_checksum(bytes(page)) == given

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.codecs.opus import OpusDecoder, OpusEncoder
 from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_offset
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
+from calling.media.rtp.packet_history import PICTURES_KEPT
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import Arrivals, Block, Redundancy, blocks, written
 from calling.media.rtp.sender import RtpSender
 from calling.sdp import model, negotiation
@@ -57,10 +59,10 @@ def line(red: bool = True) -> Transceiver:
 
 
 def listening() -> tuple[RtpReceiver, Ear]:
-    inlet, ear = RtpReceiver("audio"), Ear()
-    inlet.bind(line(), None)
-    inlet.tap(ear)
-    return inlet, ear
+    receiver, ear = RtpReceiver("audio"), Ear()
+    receiver.bind(line(), None)
+    receiver.tap(ear)
+    return receiver, ear
 
 
 def come(stream: RtpReceiveStream, sequence: int, pt: int, body: bytes, extension: bool = True) -> None:
@@ -86,8 +88,8 @@ def test_every_packet_is_heard_once_and_in_order_as_long_as_gaps_are_no_longer_t
     distance: int, seed: int
 ) -> None:
     chance, begin = random.Random(seed), 65500  # the numbers wrap on the way
-    inlet, ear = listening()
-    stream = inlet.stream(7, begin, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, begin, RED)
     lost = gap = 0
     for number in range(begin, begin + 500):
         gap = gap + 1 if number > begin and gap < distance and chance.random() < 0.5 else 0
@@ -102,16 +104,16 @@ def test_every_packet_is_heard_once_and_in_order_as_long_as_gaps_are_no_longer_t
 
 
 def test_a_packet_that_comes_after_its_copy_is_not_heard_again() -> None:
-    inlet, ear = listening()
-    stream = inlet.stream(7, 10, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, 10, RED)
     for number in (10, 12, 11, 13, 12):
         come(stream, number, RED, redundant(number, 1))
     assert [sequence for sequence, _, _ in ear.heard] == [10, 11, 12, 13]
 
 
 def test_a_stream_that_ends_its_redundancy_goes_on_and_a_digit_in_between_keeps_its_number() -> None:
-    inlet, ear = listening()
-    stream = inlet.stream(7, 10, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, 10, RED)
     come(stream, 10, RED, redundant(10, 1))
     come(stream, 11, 110, bytes((5, 10, 0, 160)))
     come(stream, 12, RED, redundant(12, 1))  # its copy of 11 must not go out under the digit's number
@@ -121,16 +123,16 @@ def test_a_stream_that_ends_its_redundancy_goes_on_and_a_digit_in_between_keeps_
 
 
 def test_a_source_whose_numbers_begin_anew_is_heard_at_once() -> None:
-    inlet, ear = listening()
-    stream = inlet.stream(7, 40000, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, 40000, RED)
     for number in (40000, 40001, 9, 10, 11):
         come(stream, number, RED, redundant(number, 1))
     assert [sequence for sequence, _, _ in ear.heard][-2:] == [10, 11]
 
 
 def test_a_copy_whose_place_and_time_disagree_is_left_alone() -> None:
-    inlet, ear = listening()
-    stream = inlet.stream(7, 10, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, 10, RED)
     come(stream, 10, RED, redundant(10, 1))
     come(stream, 12, RED, written(OPUS, payload(12), [(1920, payload(10))]))
     assert [sequence for sequence, _, _ in ear.heard] == [10, 12]
@@ -141,8 +143,8 @@ def test_malformed_payloads_and_other_formats_inside_are_dropped_alone(seed: int
     assert blocks(memoryview(whole)) is not None
     assert all(blocks(memoryview(whole[:size])) is None for size in range(9 + 2 * len(payload(9)) + 1))
     chance = random.Random(seed)
-    inlet, ear = listening()
-    stream = inlet.stream(7, 10, RED)
+    receiver, ear = listening()
+    stream = receiver.stream(7, 10, RED)
     for number in range(10, 3000):
         body = bytearray(redundant(number, 2))
         for _ in range(4):
@@ -177,6 +179,28 @@ def test_redundancy_follows_the_loss_that_is_reported() -> None:
     assert [told.reported(0.0) for _ in range(5)] == [4, 4, 4, 4, 0]
 
 
+@pytest.mark.parametrize(("repair_rtt", "distance"), [(None, 2), (0.081, 2), (0.08, 0), (0.0, 0)])
+def test_who_gets_what_it_asks_for_in_time_gets_no_redundancy(
+    repair_rtt: float | None, distance: int
+) -> None:
+    assert Redundancy().reported(0.1, repair_rtt) == distance
+
+
+@pytest.mark.parametrize("first", [10, 65533])
+def test_only_numbers_behind_the_last_with_redundancy_went_out_alone(first: int) -> None:
+    told = Redundancy()
+    numbers = tuple((first + n) & 0xFFFF for n in range(8))
+    assert tuple(told.sent_alone(numbers)) == numbers, "none has carried any"
+    told.reported(0.03)
+    for n in (0, 2, 1, 2):  # one comes late, one twice
+        told.payload(self_made, payload(n), OPUS, n * 960, numbers[n])
+    assert tuple(told.sent_alone(numbers)) == numbers[3:]
+    told.expire((numbers[2] + PICTURES_KEPT) & 0xFFFF)
+    assert tuple(told.sent_alone(numbers)) == numbers[3:]
+    told.expire((numbers[2] + PICTURES_KEPT + 1) & 0xFFFF)
+    assert told.last is None, "or the number would mean another packet once all have been used"
+
+
 class Wire:
     """An unprotected transport that keeps what is sent."""
 
@@ -198,10 +222,10 @@ def test_a_listener_that_reports_loss_and_takes_red_gets_each_payload_again(
 ) -> None:
     outlet, wire = RtpSender("audio"), Wire()
     outlet.bind(line(takes), wire)  # type: ignore[arg-type]
-    inlet = RtpReceiver("audio")
-    inlet.bind(line(), None)
-    outlet.attach_source(inlet)
-    stream = inlet.stream(7, 10, OPUS)
+    receiver = RtpReceiver("audio")
+    receiver.bind(line(), None)
+    outlet.attach_source(receiver)
+    stream = receiver.stream(7, 10, OPUS)
     for number in range(10, 30):
         if number in (15, 20):
             outlet.reported(0.05 if number == 15 else 0.2)

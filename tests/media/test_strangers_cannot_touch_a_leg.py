@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from calling.machine.states import Media
-from calling.media.aiortc_private import IceAgent
+from calling.media.aiortc_private.ice import IceAgent
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Flood, PeerFailed, Signal
 from calling.media.webrtc.peer import WebRtcPeer

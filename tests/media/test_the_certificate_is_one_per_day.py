@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from calling.machine.states import Media
-from calling.media import aiortc_private
+from calling.media.aiortc_private import dtls
 from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.phones import CONFIG, Phone
 from tests.support.wait import until
@@ -25,8 +25,8 @@ async def test_a_new_key_comes_every_day_and_calls_outlive_it(monkeypatch: pytes
         first = fingerprint(answer)
         assert first.startswith("a=fingerprint:sha-256 ")
         assert fingerprint(await b.offer(Media())) == first, "one key for all legs of the day"
-        made = aiortc_private._certificate_made
-        monkeypatch.setattr(aiortc_private, "_certificate_made", made - aiortc_private.CERTIFICATE_LIFE - 1)
+        made = dtls._certificate_made
+        monkeypatch.setattr(dtls, "_certificate_made", made - dtls.CERTIFICATE_LIFE - 1)
         assert fingerprint(await c.offer(Media())) != first, "the next day has its own"
         await alice.take(answer)  # agreed under the old key, connected under it
         await until(lambda: a.port.up, what="connecting with yesterday's key")

@@ -90,8 +90,8 @@ async def test_a_viewer_gets_the_lower_layers_as_one_stream(limit: int, layers: 
         for data in run(65800, range(400, 420)):
             uplink.take(data)
         assert len(downlink.sent) - before == 40, "all of them again"
-        is_one_stream(downlink.sent, bob.video_out.ssrc)
-        assert limit == ALL or bob.video_out._thinning is None
+        is_one_stream(downlink.sent, bob.video_out.outgoing.ssrc)
+        assert limit == ALL or bob.video_out.rewriter.thinning is None
     finally:
         alice.detach_all()
         bob.detach_all()

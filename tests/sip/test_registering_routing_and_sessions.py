@@ -54,6 +54,15 @@ def test_a_short_session_is_refused_and_the_refresher_acts_at_half_time() -> Non
     assert SessionTimer(300, ours=False).due_after == 268
 
 
+def test_a_timer_that_is_required_is_kept_and_one_that_nobody_would_refresh_is_not() -> None:
+    wish = ("Session-Expires", "300;refresher=uac")
+    required, idle = request("INVITE", wish, ("Require", "timer")), request("INVITE", wish)
+    for each in (required, idle):
+        each.headers.set("Supported", "100rel")
+    assert session_timer.agreed_as_server(required) == SessionTimer(300, ours=False)
+    assert session_timer.agreed_as_server(idle) is None
+
+
 def test_a_trunk_is_offered_its_own_codecs_in_its_order() -> None:
     offer = (
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -244,6 +244,24 @@ async def test_an_unknown_extension_is_420_inside_a_dialog_too(agent: MakeAgent,
         assert not call.finished
 
 
+@pytest.mark.parametrize("method", ["MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER", "FOO"])
+async def test_an_unknown_method_is_told_the_known_ones_in_a_dialog_and_outside(
+    agent: MakeAgent, method: str
+) -> None:
+    callee = Callee()
+    bob = await callee.agent(agent)
+    async with Raw(port_of(bob)) as peer:
+        call, tag = await answered(peer, callee)
+        peer.say(method, branch="in", sequence=2, tag=tag)
+        refused = await peer.answered("in", method)
+        assert refused.code == 405 and "INVITE" in refused.headers["Allow"]
+        if method != "REGISTER":
+            peer.say(method, branch="out", call_id="c2")
+            refused = await peer.answered("out", method)
+            assert (refused.code, len(refused.headers.getlist("Allow"))) == (405, 1)
+        assert not call.finished
+
+
 @pytest.mark.parametrize(
     "header", ["Content-Encoding: gzip", "e: deflate", "Content-Encoding: identity, gzip"]
 )

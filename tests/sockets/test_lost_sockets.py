@@ -6,6 +6,8 @@ import signal
 import time
 
 import pytest
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 
@@ -19,6 +21,14 @@ from tests.support import fake_worker, people
 def pair(port, cast):
     alice, bob = Phone(port, cast.alice), Phone(port, cast.bob)
     return alice, bob, talk(alice, bob, "/private/bob")
+
+
+def wait_until_somebody_waits(cursor: CursorWrapper) -> None:
+    """Until another process has asked for a lock that this transaction holds."""
+    end = time.monotonic() + 5
+    while not cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted") and not cursor.fetchone():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def gone(phone: Phone) -> None:
@@ -46,6 +56,24 @@ def test_what_happened_meanwhile_is_told_once_and_in_order(pair, port, cast):
     back.quiet()
     bob.send("call.hangup", call_id=call_id)
     back.expect("call.ended", call_id=call_id)
+
+
+def test_a_call_that_was_being_made_is_told_on_the_socket_that_came_meanwhile(port, cast):
+    alice = Phone(port, cast.alice)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE calling_call IN EXCLUSIVE MODE")  # calls can be read, none be made
+        alice.send("call.create", req_id="c", destination="/private/bob", sdp=fake_worker.SDP)
+        wait_until_somebody_waits(cursor)
+        alice.drop()
+        back = Phone(port, cast.alice, alice.device_id)
+        assert back.expect("calls")["calls"] == []
+    call_id = back.expect("call.trying", req_id="c")["call_id"]
+    fake_worker.carry(call_id)
+    back.expect("sdp.answer", call_id=call_id)
+    back.expect("call.ringing", call_id=call_id)
+    back.send("ice.done")
+    back.send("call.hangup", call_id=call_id)
+    back.expect("call.ended", call_id=call_id, reason="cancelled")
 
 
 def test_a_call_that_ended_meanwhile_is_told_ended(pair, port, cast):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from calling.machine.plan import make_plan
 from calling.media.session.rows import read_members
 from subscribers import provisioning
@@ -139,7 +139,7 @@ def test_volumes_reach_the_mixer_and_are_told(port, cast):
     me, him = own("A"), target("B")
     for percent, decibels in ((0, -40.0), (50, -6.02), (100, 0.0)):
         assert "result" in alice.ask("call.microphone.volume.set", volume=percent, self=me, target=him)
-        found = read_members([store.snapshot(him["call_id"])])[him["member_id"]]
+        found = read_members([queries.snapshot(him["call_id"])])[him["member_id"]]
         assert found.volume == pytest.approx(decibels, abs=0.01)
         sees(bob, "B", "input_volume", percent)
     assert "result" in alice.ask("call.speaker.volume.set", volume=30, self=me, target=him)
@@ -259,7 +259,7 @@ def test_a_shared_screen_is_seen_by_the_other_and_ends_alone(port, cast, part, w
         pass
     assert joined["type"] == word
     session = models.Call.objects.get(pk=call_id).session_id
-    plan = make_plan(store.session_calls(session))
+    plan = make_plan(queries.session_calls(session))
     seen = plan.peer(fake_worker.leg_of(call_id, "callee").peer_id).sees
     assert seen == f"peer:{fake_worker.leg_of(shared, 'caller').peer_id}"
     heard = len(alice.heard)

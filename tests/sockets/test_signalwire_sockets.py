@@ -255,3 +255,45 @@ def test_random_frames_are_answered_and_never_end_the_socket(port, cast, seed, f
             assert not any("nternal" in str(each.get("error")) for each in alice.heard), (seed, number)
             alice.heard.clear()
             time.sleep(0.35)  # within 50 messages a second
+
+
+@pytest.mark.parametrize("number", [1, 0, -7, 2**53])
+def test_an_id_may_be_a_number_as_in_json_rpc(port, cast, number):
+    client = Client(port, cast.alice.token)
+    request = {"jsonrpc": "2.0", "id": number, "method": "signalwire.ping", "params": {}}
+    client.socket.send(json.dumps(request))
+    assert client.next()["id"] == number
+    invite = {
+        "method": "verto.invite",
+        "id": number,
+        "params": {"dialogParams": {"callID": "C1"}, "sdp": SDP},
+    }
+    invite["params"]["dialogParams"]["destination_number"] = "/private/bob"
+    client.socket.send(json.dumps(request | {"method": "webrtc.verto", "params": {"message": invite}}))
+    answer = client.next()
+    assert answer["id"] == answer["result"]["result"]["id"] == number
+
+
+@pytest.mark.parametrize("number", [True, 1.5, 2**60, None, {}, [], "", "x" * 201])
+def test_other_ids_are_refused(port, cast, number):
+    client = Client(port, cast.alice.token)
+    client.socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": "signalwire.ping"}))
+    assert client.next()["error"]["code"] == -32600
+
+
+def test_what_is_asked_for_nobody_is_refused_and_hits_nobody(port, cast):
+    alice, _bob, call_id = talking(port, cast)
+    own = {"node_id": "", "call_id": "C1", "member_id": ""}
+    elsewhere = {"node_id": "", "call_id": "another", "member_id": ""}
+    for wrong in (
+        {"target": elsewhere}, {"target": "C1"}, {"targets": [own, elsewhere]}, {"targets": [own, 7]},
+        {"targets": [own] * 51},
+    ):  # fmt: skip
+        answer = alice.ask("call.mute", self=own, channels=["audio"], **wrong)
+        assert answer["error"]["code"] == -32602, wrong
+    for nothing in ({}, {"message": "hello"}, {"dtmf": None}):
+        assert alice.verto("verto.info", "C1", **nothing)["error"]["code"] == -32602
+    assert not fake_worker.leg_of(call_id, "caller").muted
+    for right in ({"target": own}, {"targets": [own]}, {}):
+        assert alice.ask("call.mute", self=own, channels=["audio"], **right)["result"]["code"] == "200"
+    assert fake_worker.leg_of(call_id, "caller").muted

@@ -159,3 +159,16 @@ def test_a_consultation_that_is_refused_resumes_the_first_call(three):
     carol.expect("call.ended", call_id=second, reason="rejected")
     bob.expect("call.resumed", call_id=call_id)
     assert {alice.next()["type"], alice.next()["type"]} == {"call.ended", "call.resumed"}
+
+
+def test_a_consultation_on_the_first_calls_media_that_fails_at_once_is_told_and_resumes_the_first(three):
+    alice, bob, _carol, call_id = three
+    alice.send("call.consult", req_id="k", call_id=call_id, destination="/public/busy")
+    said = {each["type"]: each for each in (alice.next() for _ in range(4))}
+    assert said.keys() == {"call.trying", "call.held", "call.resumed", "call.ended"}
+    assert said["call.ended"]["call_id"] == said["call.trying"]["call_id"] != call_id
+    assert said["call.ended"]["reason"] == "busy"
+    bob.expect("call.held", held_by="remote")
+    bob.expect("call.resumed")
+    alice.send("call.hold", call_id=call_id)
+    bob.expect("call.held", held_by="remote")

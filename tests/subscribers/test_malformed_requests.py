@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from typing import Any
 
 import pytest
+from django.conf import settings as conf
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError, OperationalError
 from django.http import HttpResponse
@@ -74,6 +76,38 @@ def test_another_content_type_is_415(house: Cast, kind: str) -> None:
         "POST", PATH, b'{"reference":"a"}', content_type=kind, headers=house.api.headers
     )
     assert code(answer)[0] == 415
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "GZIP", "gzip, identity", "x"])
+def test_a_compressed_body_is_415(house: Cast, coding: str) -> None:
+    plain, packed = b'{"reference":"a"}', gzip.compress(b'{"reference":"a"}')
+    for raw in (plain, packed):
+        answer = house.api.call("POST", PATH, raw, headers={"Content-Encoding": coding})
+        assert code(answer)[0] == 415 and "Content-Encoding" in errors(answer)[0]["message"]
+    assert house.api.call("POST", PATH, plain, headers={"Content-Encoding": "identity"}).status_code == 200
+
+
+def test_a_byte_order_mark_is_passed_over(house: Cast) -> None:
+    assert house.api.call("POST", PATH, b'\xef\xbb\xbf{"reference":"a"}').status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"a":1,"a":2}', "twice"), (b'{"a":NaN}', "NaN"), (b'{"a":1e999}', "too large"),
+        (b'{"a":"\xff"}', "UTF-8"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_json_is_said(house: Cast, raw: bytes, said: str) -> None:
+    assert said in errors(house.api.call("POST", PATH, raw))[0]["message"]
+
+
+@pytest.mark.parametrize("host", ["call_wright:8000", "web_1", "a~b.example"])
+def test_a_host_of_an_unusual_name_is_served(house: Cast, host: str) -> None:
+    """Containers are called so; links name the domain, as for any name that is not ours."""
+    answer = house.api.get("/api/fabric/addresses", headers={"Host": host})
+    assert answer.status_code == 200
+    assert answer.json()["links"]["first"].startswith(f"https://{conf.CALLWRIGHT_DOMAIN}/")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "APPLICATION/JSON"])

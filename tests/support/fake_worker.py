@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from calling import models, presence
-from calling.calls import control, store
+from calling.calls import control, queries
 from calling.machine import inputs
 from calling.machine.states import Call, Leg
 from tests.support.people import Cast, Person
@@ -45,7 +45,7 @@ SCRIPT = {"version": "1.0.0", "sections": {"main": [{"play": "silence:1"}, "hang
 
 
 def call_of(call_id: UUID | str) -> Call:
-    return store.snapshot(call_id)
+    return queries.snapshot(call_id)
 
 
 def leg_of(call_id: UUID | str, role: str) -> Leg:

@@ -59,4 +59,7 @@ def two_logins() -> Iterator[None]:
 def session() -> Iterator[psycopg.Connection]:
     """A plain session of the login of requests, as somebody has it who may send any statement."""
     with psycopg.connect(requests_url(), autocommit=True) as own:
-        yield own
+        try:
+            yield own
+        finally:  # a pooler gives the server's session to the next one
+            own.execute("RESET ALL")

@@ -57,6 +57,13 @@ def test_an_embed_needs_one_known_address(house: Cast, mallory: Cast, bob: Subsc
     assert code(Api().post(EMBEDS, {}))[0] == 401
 
 
+@pytest.mark.parametrize("name", ["address", "address_id"])
+@pytest.mark.parametrize("wanted", ["nowhere", "/private/nobody", "/private/*", "+15551234567"])
+def test_an_embed_that_is_refused_names_the_field_that_came(house: Cast, name: str, wanted: str) -> None:
+    status, _, attribute = code(house.api.post("/api/fabric/embeds", {name: wanted}))
+    assert (status, attribute) == (422, name)
+
+
 def test_a_subscriber_invites_to_an_address(house: Cast, alice_api: Api, bob: Subscriber) -> None:
     answer = alice_api.post(
         INVITES, {"address_id": str(address_of(bob).pk), "expires_at": int(time.time()) + 600}

@@ -90,6 +90,17 @@ def test_what_has_waited_for_long_is_given_back_untried(cast, hook, settings) ->
     assert sorted(slow.ids + left) == sorted(each.message_id for each in claimed)
 
 
+def test_a_claim_that_lapsed_while_the_deliverer_stood_still_is_not_tried(cast, hook) -> None:
+    """Another may be at it: the receiver would get it twice at once."""
+    lease = delivery_queue.lease_seconds()
+    first, second, *others = claimed_of(cast, hook)
+    lapsed = replace(first, asked=first.asked - lease)
+    slow, held = Slow(0), replace(second, asked=second.asked - lease + 5)
+    deliverer = tried(slow, [lapsed, held, *others])
+    assert deliverer.untried == [replace(lapsed, url=deliverer.untried[0].url)]
+    assert held.message_id in slow.ids and lapsed.message_id not in slow.ids
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_nobody_tried_is_for_others_when_the_deliverer_stops(cast, receivers) -> None:
     waiting = threading.Event()

@@ -98,3 +98,31 @@ def test_one_endpoint_has_no_more_than_its_share_and_a_dead_one_less(cast, recei
     )
     busy = {each.id: delivery_queue.PER_ENDPOINT for each in models.WebhookEndpoint.objects.all()}
     assert delivery_queue.claim(100, busy) == []
+
+
+def test_a_failure_of_a_lapsed_claim_leaves_a_later_try_alone(cast, hook) -> None:
+    emit_event(cast)
+    publish_waiting()
+    (early,) = delivery_queue.claim(100, {})
+    advance_clock(16)
+    (later,) = delivery_queue.claim(100, {})
+    row = models.Delivery.objects.get()
+    delivery_queue.settle([DeliveryResult(early, timezone.now() - timedelta(seconds=16), 500, 1)])
+    left = models.Delivery.objects.get()
+    assert (left.state, left.tries, left.claimed_until) == ("pending", 0, row.claimed_until)
+    assert delivery_queue.claim(100, {}) == []
+    delivery_queue.settle([DeliveryResult(later, timezone.now(), 200, 1)])
+    assert models.Delivery.objects.get().state == "delivered"
+    assert models.DeliveryAttempt.objects.count() == 2
+
+
+def test_who_gives_back_what_had_lapsed_leaves_a_later_claim_alone(cast, hook) -> None:
+    emit_event(cast)
+    publish_waiting()
+    (early,) = delivery_queue.claim(100, {})
+    advance_clock(16)
+    (later,) = delivery_queue.claim(100, {})
+    delivery_queue.give_back([early])
+    assert delivery_queue.claim(100, {}) == []
+    delivery_queue.give_back([later])
+    assert [each.id for each in delivery_queue.claim(100, {})] == [later.id]

@@ -143,8 +143,8 @@ def test_a_call_that_is_over_is_a_missed_one_to_a_browser_that_was_away(
     begun = list(service._waiting.values())
     hang_up(cast, call)
     wait_for(lambda: list(service._waiting.values()) not in ([], begun), 20, "the end in its place")
-    assert len(service.release()) == 1
     before = service.acknowledged
+    assert len(service.release()) == 1
     wait_for(lambda: service.acknowledged > before, 20, "the browser to have it")
     wait_for(lambda: shown(closed), 20, "the notice")
     assert closed.evaluate("return [...titles];") == ["Missed call from Alice"]

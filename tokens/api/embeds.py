@@ -10,11 +10,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
 from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers.api.fields import Id, Text
 from subscribers.api.shapes import clean
 from subscribers.models import Address
@@ -36,7 +36,7 @@ class TradeFields(serializers.Serializer[Any]):
     token = Text(200, required=True)
 
 
-class EmbedTokens(APIView):
+class EmbedTokens(RestView):
     """Open to all: the embed token is the credential, whatever else the client sends."""
 
     authentication_classes = []
@@ -74,7 +74,7 @@ class EmbedFields(serializers.Serializer[Any]):
     name = Text(200)
 
 
-class Embeds(APIView):
+class Embeds(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(operation_id="list_embeds", tags=["tokens"], responses=answers.Embeds)
@@ -96,7 +96,7 @@ class Embeds(APIView):
         return Response(_render(row), status=201, headers={"Location": f"{request.path}/{row.pk}"})
 
 
-class Embed(APIView):
+class Embed(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(operation_id="get_embed", tags=["tokens"], responses=answers.Embed)
@@ -121,13 +121,18 @@ def _find(request: Request, id: UUID) -> EmbedToken:
 
 
 def _address(project_id: UUID, data: dict[str, Any]) -> Address:
-    wanted = str(data.get("address_id") or data.get("address") or "")
+    name = "address_id" if data.get("address_id") else "address"
+    wanted = str(data.get(name) or "")
     if not wanted:
         missing = errors.field("address_id", "This field is required.", "missing_required_parameter")
         raise errors.Invalid([missing])
-    (entry,) = parse_allowed_addresses(project_id, [wanted])
+    try:
+        (entry,) = parse_allowed_addresses(project_id, [wanted])
+    except errors.Unprocessable as error:
+        wrong = error.problems[0]
+        raise errors.Unprocessable(wrong.code, wrong.message, name) from None
     if entry.kind != "address":
-        raise errors.Unprocessable("invalid_parameter", "Must be one address.", "address_id")
+        raise errors.Unprocessable("invalid_parameter", "Must be one address.", name)
     return Address.objects.get(project_id=project_id, pk=entry.value)
 
 

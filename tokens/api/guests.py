@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers.api.fields import Text
 from subscribers.api.shapes import clean
 from tokens.allowed_addresses import MOST_FOR_GUESTS, parse_allowed_addresses
@@ -26,7 +26,7 @@ class GuestFields(serializers.Serializer[Any]):
     display_name = Text(200)
 
 
-class GuestTokens(APIView):
+class GuestTokens(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(

@@ -9,10 +9,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rest import errors
 from rest.permissions import BearsToken
+from rest.views import RestView
 from subscribers.addressing import CONTEXTS
 from subscribers.api.fields import Id
 from subscribers.api.shapes import clean
@@ -31,7 +31,7 @@ class InviteFields(serializers.Serializer[Any]):
     expire_at = Ends()
 
 
-class Invites(APIView):
+class Invites(RestView):
     permission_classes = [BearsToken]
 
     @extend_schema(

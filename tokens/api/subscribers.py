@@ -11,11 +11,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 import clock
 from rest import errors
 from rest.permissions import ManagesProject, principal_of
+from rest.views import RestView
 from subscribers import provisioning
 from subscribers.api.fields import Id, Pattern, Text
 from subscribers.api.shapes import clean
@@ -40,7 +40,7 @@ class TokenFields(ProfileFields):
     scope = Pattern(r"sat:refresh", "The only scope is sat:refresh.", max_length=20)
 
 
-class SubscriberTokens(APIView):
+class SubscriberTokens(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(
@@ -69,7 +69,7 @@ class RefreshFields(serializers.Serializer[Any]):
     refresh_token = Text(16 * 1024, required=True)
 
 
-class RefreshedTokens(APIView):
+class RefreshedTokens(RestView):
     permission_classes = [ManagesProject]
 
     @extend_schema(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -171,8 +172,10 @@ def remove_member(request: HttpRequest, staff: Staff, leg_id: str) -> HttpRespon
 @page("operator", "POST")
 def lock_room(request: HttpRequest, staff: Staff, room_id: str) -> HttpResponse:
     room = get_object_or_404(Room, pk=as_uuid(room_id), project=staff.project)
-    room.locked = not room.locked
-    room.save(update_fields=["locked", "updated_at"])
+    with transaction.atomic():
+        room.hold()
+        room.locked = not room.locked
+        room.save(update_fields=["locked", "updated_at"])
     record(request, staff, "room.lock" if room.locked else "room.unlock", room.name)
     return redirect("dashboard:rooms")
 

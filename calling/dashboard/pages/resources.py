@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -145,7 +146,10 @@ def change(request: HttpRequest, staff: Staff, kind_name: str, row_id: str) -> H
         return form(request, staff, kind, values_of(kind, row), {}, row)
     title, data = kind.shape.title(row), posted(request, kind, new=False)
     try:
-        kind.shape.change(row, clean(kind.shape.fields, data, partial=True, strict=True))
+        checked = clean(kind.shape.fields, data, partial=True, strict=True)
+        with transaction.atomic():
+            row.hold()
+            kind.shape.change(row, checked)
     except ApiError as error:
         return form(
             request, staff, kind, data, by_field(error, data), found(kind, staff, row_id), error.status

@@ -15,6 +15,7 @@ from calling.commands.params import InvalidParams
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
 from calling.dashboard.refusals import in_words
 from calling.webhooks import views as api
+from calling.webhooks.removal import remove_endpoint
 from rest.errors import ApiError
 
 SHOWN_ONCE = "webhook_secret"
@@ -62,7 +63,7 @@ def delete(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse:
         effect = gettext("Nothing more is sent there, and its list of deliveries is deleted.")
         question = gettext("Delete the webhook {url}?").format(url=row.url)
         return ask(request, question, effect, gettext("Delete"))
-    row.delete()
+    remove_endpoint(row.pk)
     record(request, staff, "webhook.delete", webhook_id, url=row.url)
     messages.success(request, gettext("The webhook {url} was deleted.").format(url=row.url))
     return redirect("dashboard:webhooks")

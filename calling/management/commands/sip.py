@@ -15,6 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from calling.runtime import garbage
 from calling.sip.edge.edge import SipEdge
 from calling.sip.stack.tls import ServerCertificate, client_context
 
@@ -65,6 +66,7 @@ async def renew(certificate: ServerCertificate) -> None:
 
 async def run() -> None:
     """Serve until SIGTERM or SIGINT."""
+    garbage.keep_all()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from calling.media.codecs.sent_away import PacketHearer
 from calling.media.recording import transcription
+from calling.runtime import garbage
 from calling.runtime.priority import step_back
 from calling.speech.server import SpeechServer
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--number", type=int, default=1, help="which of the speech workers this is")
 
     def handle(self, *args: object, **options: object) -> None:
+        garbage.keep_all()
         step_back(os.getpid())
         number = options["number"]
         socket = settings.CALLWRIGHT_SPEECH_SOCKETS / f"{number}.sock"

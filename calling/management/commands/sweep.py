@@ -27,7 +27,7 @@ from calling.push import rings
 from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all, partitions
-from calling.runtime import db_threads, nudge
+from calling.runtime import db_threads, garbage, nudge
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
@@ -89,6 +89,7 @@ class Gates:
 
 async def run() -> None:
     """All loops until SIGTERM or SIGINT."""
+    garbage.keep_all()
     Rounds.begin()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """What is common to taps of sound that take packets some ms later: who keeps them meanwhile, and how many.
 
-rtp/receiver.py's LaterTap, but for what becomes of a packet.
+rtp/tap.py's LaterTap, but for what becomes of a packet.
 """
 
 from __future__ import annotations

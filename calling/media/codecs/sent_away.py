@@ -21,7 +21,7 @@ STEP: Final = FRAME_MS / 1000
 
 
 class PacketCollector(LateTap):
-    """What one party sends: a LaterTap of its inlet."""
+    """What one party sends: a LaterTap of its receiver."""
 
     def __init__(self) -> None:
         super().__init__()

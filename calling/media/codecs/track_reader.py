@@ -22,7 +22,7 @@ QUIET: Final = np.zeros(FRAME, np.int16)
 
 
 class TrackReader(LateTap):
-    """One party's sound as it comes in: a LaterTap of its inlet."""
+    """One party's sound as it comes in: a LaterTap of its receiver."""
 
     def __init__(self, rate: int = RATE) -> None:
         super().__init__()
@@ -33,6 +33,7 @@ class TrackReader(LateTap):
         self._skip = 0
         self._rest = QUIET[:0]
         self.level = 127
+        self.says_level = False
 
     def packet(
         self,
@@ -49,7 +50,7 @@ class TrackReader(LateTap):
             self._codec, self._decoder = codec, None
             self._buffer.clear()
         if level is not None:
-            self.level = level
+            self.level, self.says_level = level, True
         self._buffer.put(sequence, bytes(payload))
 
     def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
@@ -78,7 +79,9 @@ class TrackReader(LateTap):
 
     def hear(self) -> Pcm:
         """20 ms of samples at `rate` (more for a longer packet, then none for as long)."""
-        found = self.next()
+        return self._samples(self.next())
+
+    def _samples(self, found: bytes | Lost | Wait | None) -> Pcm:
         frame = self.rate // 50
         if found is None:
             return QUIET[:0]
@@ -98,10 +101,19 @@ class TrackReader(LateTap):
 
     def twenty(self) -> Pcm:
         """Exactly 20 ms at `rate`, whatever the length of the party's packets."""
+        return self.twenty_of(self.next())
+
+    def twenty_of(self, found: bytes | Lost | Wait | None) -> Pcm:
+        """The same of what `next` gave."""
         size = self.rate // 50
-        heard = self.hear()
+        heard = self._samples(found)
         rest = np.concatenate((self._rest, heard)) if len(self._rest) else heard
         if len(rest) < size:
             rest = np.concatenate((rest, QUIET[: size - len(rest)]))
         self._rest = rest[size:]
         return rest[:size]
+
+    @property
+    def between(self) -> bool:
+        """Whether samples of a longer packet are still to be heard."""
+        return len(self._rest) > 0

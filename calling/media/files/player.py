@@ -19,7 +19,7 @@ from calling.media.codecs.audio_codecs import Encoder
 from calling.media.codecs.opus import OpusDecoder, Pcm
 from calling.media.files.packets import h264_payloads, vp8_payloads
 from calling.media.files.prepared import OPUS_STEP_US, Packet, Prepared
-from calling.media.rtp.sender import Listener
+from calling.media.rtp.source import Listener
 from calling.media.rtp.ticker import ticker
 from calling.media.sources.producers import emit
 

@@ -15,10 +15,12 @@ import socket
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from calling.media.aiortc_private import PacketBuffer, Srtp
+from calling.media.aiortc_private.srtp import PacketBuffer, Srtp
 from calling.media.loop.native import NOBODY, OUTLETS, SILENCE, Address, NativeLoop, library
+from calling.media.rtp.forwarding import Feed
 from calling.media.rtp.lent import Lent, LentOutlet
-from calling.media.rtp.receiver import Feed, RtpReceiver, RtpReceiveStream, Sink
+from calling.media.rtp.receive_stream import RtpReceiveStream, Sink
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import Hop, RtpTransport
 
@@ -36,23 +38,24 @@ P = TypeVar("P", bound=Owner)
 
 
 class Flow:
-    """A stream that is forwarded, or what is pushed to one sender; see receiver.Forwarded."""
+    """A stream that is forwarded, or what is pushed to one sender; see forwarding.Forwarded."""
 
     def __init__(
         self,
         forwarder: Forwarder[Any],
         number: int,
-        stream: RtpReceiveStream | None,
+        came: tuple[RtpReceiver, RtpReceiveStream] | None,
         senders: Sequence[RtpSender],
         feed: Feed | None = None,
     ) -> None:
         self.forwarder, self.number, self.feed = forwarder, number, feed
-        self._stream, self._senders = stream, senders
+        receiver, stream = came if came is not None else (None, None)
+        self._receiver, self._stream, self._senders = receiver, stream, senders
         # They, and thereby their sessions, live as long as the flow.
         self._targets = [cast(RtpTransport, sender.transport) for sender in senders]
-        self._source = cast(RtpTransport, stream.inlet.transport) if stream is not None else None
+        self._source = cast(RtpTransport, receiver.transport) if receiver is not None else None
         self._since = stream.packets if stream is not None else 0
-        self._taps = stream.inlet.later if stream is not None else ()
+        self._taps = receiver.later if receiver is not None else ()
         if stream is not None:
             stream.flow = self
         for tap in self._taps:
@@ -69,7 +72,7 @@ class Flow:
             self._write(loop)
 
     def recall(self) -> None:
-        loop, stream = self.forwarder.native, self._stream
+        loop, receiver, stream = self.forwarder.native, self._receiver, self._stream
         if stream is not None:
             stream.flow = None
         for tap in self._taps:
@@ -81,15 +84,15 @@ class Flow:
         if not loop.recall(self.number):
             return
         self._write(loop)
-        if stream is None:
+        if receiver is None or stream is None:
             return
-        if stream.ring is not None:
+        if stream.history is not None:
             kept = loop.kept_packets(stream.top, stream.packets - self._since)
-            stream.keep([(sequence, packet) for sequence, packet, _ in kept])
-        elif self._taps:
+            stream.history.keep([(sequence, packet) for sequence, packet, _ in kept])
+        if self._taps:
             fresh = min(self._wants(), (stream.top - loop.flow.drained) & 0xFFFF)
             for _, packet, at in loop.kept_packets(stream.top, fresh):
-                stream.inlet.tap_kept(packet, at)
+                receiver.tap_kept(packet, at)
 
     def kept(self, sequence: int) -> bytes | None:
         return self.forwarder.native.kept(self.number, sequence)
@@ -101,12 +104,12 @@ class Flow:
         return found if found < SILENCE else None
 
     def drain(self) -> None:
-        stream, wants = self._stream, self._wants()
-        while stream is not None:
+        receiver, wants = self._receiver, self._wants()
+        while receiver is not None:
             found = self.forwarder.native.drain(self.number, wants)
             if found is None:
                 return
-            stream.inlet.tap_kept(*found)
+            receiver.tap_kept(*found)
 
     def _wants(self) -> int:
         return max((tap.wants for tap in self._taps), default=0)
@@ -182,21 +185,21 @@ class Forwarder(Generic[P]):
 
     # --- flows
 
-    def offer(self, stream: RtpReceiveStream) -> None:
+    def offer(self, receiver: RtpReceiver, stream: RtpReceiveStream) -> None:
         """Take the packets of a stream over, if nothing else is done with them than to relay them to senders
         that the loop can stand for, and to note their levels."""
-        inlet, source = stream.inlet, stream.inlet.transport
-        if stream.flow is not None or not inlet.only_relays or not isinstance(source, RtpTransport):
+        source = receiver.transport
+        if stream.flow is not None or not receiver.only_relays or not isinstance(source, RtpTransport):
             return
-        senders = [sink for sink in inlet.sinks if isinstance(sink, RtpSender)]
-        if len(senders) < len(inlet.sinks) or len(senders) > OUTLETS:
+        senders = [sink for sink in receiver.sinks if isinstance(sink, RtpSender)]
+        if len(senders) < len(receiver.sinks) or len(senders) > OUTLETS:
             return
         come, hops = source.hop(), self._hops(senders)
         if come is None or source.rx is None or hops is None:
             return
         path = self.know(come)  # like `_hops` it may recall flows, which fills what is filled below
         flow = self.native.blank(len(senders))
-        taken = set(inlet.formats)
+        taken = set(receiver.formats)
         for sender, hop, outlet in zip(senders, hops, self.native.outlets, strict=False):
             pts = sender.lend(stream, outlet)
             if pts is None:
@@ -205,11 +208,11 @@ class Forwarder(Generic[P]):
             self._aim(outlet, sender, hop)
         if path == NOBODY or not stream.lend(flow):
             return
-        _mark_kinds(flow, inlet, taken)
+        _mark_kinds(flow, receiver, taken)
         flow.rx = source.rx
         number = self.native.install(path, len(senders))
         if number >= 0:
-            Flow(self, number, stream, senders)
+            Flow(self, number, (receiver, stream), senders)
 
     def offer_pushes(self, sender: Sink, pt: int, feed: Feed) -> None:
         """Take over what is pushed to a sender, so that many get the same in one call."""
@@ -247,13 +250,13 @@ class Forwarder(Generic[P]):
         self.native.write_address(outlet.to, hop.address)
 
 
-def _mark_kinds(flow: Lent, inlet: RtpReceiver, taken: Iterable[int]) -> None:
+def _mark_kinds(flow: Lent, receiver: RtpReceiver, taken: Iterable[int]) -> None:
     """Which payload types are forwarded; the others go through Python."""
     for pt in taken:
-        if pt not in inlet.noticed:
-            flow.kinds[pt] = SOUND | (CARRIED if pt in inlet.carried else 0)
-    if all(flow.kinds[pt] for pt in inlet.carried):
-        for pt in inlet.redundant:
+        if pt not in receiver.noticed:
+            flow.kinds[pt] = SOUND | (CARRIED if pt in receiver.carried else 0)
+    if all(flow.kinds[pt] for pt in receiver.carried):
+        for pt in receiver.redundant:
             flow.kinds[pt] = REDUNDANT
 
 

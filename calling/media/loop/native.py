@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from calling.media.aiortc_private import SRTP_ADDRESSES, PacketBuffer, Srtp
+from calling.media.aiortc_private.srtp import SRTP_ADDRESSES, PacketBuffer, Srtp
 from calling.media.loop import build
 from calling.media.rtp.lent import Lent, LentAddress, LentOutlet
-from calling.media.rtp.receiver import RING
+from calling.media.rtp.packet_history import PICTURES_KEPT
 
 Address = tuple[Any, ...]  # as the kernel reports it
 V4, V6 = Struct("=HH4s8x"), Struct("=HHI16sI")  # struct sockaddr_in, sockaddr_in6
@@ -76,7 +76,7 @@ class NativeLoop:
             os.close(self.wake)
             raise OSError("no thread for the forwarding loop")
         self._arrival = self._ffi.new("struct media_arrival *")
-        self._ring = self._ffi.new("struct media_kept[]", RING)
+        self._ring = self._ffi.new("struct media_kept[]", PICTURES_KEPT)
         self._one = self._ffi.new("struct media_kept *")
         # what `install` takes, and what `read` and `recall` fill
         self.flow: Lent = self._ffi.new("struct media_flow *")

@@ -12,7 +12,7 @@ import numpy as np
 from calling.media.codecs.audio_codecs import decoder
 from calling.media.codecs.opus import Pcm
 from calling.media.rtp.receiver import RtpReceiver
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.sdp.model import Codec
 from calling.sdp.negotiation import Transceiver
 

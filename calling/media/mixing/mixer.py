@@ -20,9 +20,9 @@ from calling.media.codecs.opus import Pcm
 from calling.media.codecs.sound_level import level_of
 from calling.media.mixing.active_speakers import ActiveSpeakers
 from calling.media.mixing.video_layout import VideoLayout
+from calling.media.rtp.forwarding import Rested
 from calling.media.rtp.media_port import MediaPort
-from calling.media.rtp.receiver import Rested
-from calling.media.rtp.sender import Listener, Source
+from calling.media.rtp.source import Listener, Source
 from calling.media.rtp.ticker import ticker
 from calling.media.sources.producers import emit
 from calling.sdp.model import Codec

@@ -13,7 +13,7 @@ import numpy as np
 from calling.media.codecs.opus import Pcm
 from calling.media.mixing.decoded_source import QUIET, RATE, DecodedSource
 from calling.media.rtp.receiver import RtpReceiver
-from calling.media.rtp.sender import Producer, Source
+from calling.media.rtp.source import Producer, Source
 from calling.media.sources.producers import Player
 
 

@@ -77,8 +77,8 @@ class VideoLayout:
 
 def has_picture(member: Pictured) -> bool:
     """Whether there is, or may be in a moment, a picture of this member."""
-    inlet = member.port.video_in
-    return inlet.line is not None and inlet.line.receives and not inlet.muted
+    receiver = member.port.video_in
+    return receiver.line is not None and receiver.line.receives and not receiver.muted
 
 
 def slots(member: Pictured) -> list[int]:

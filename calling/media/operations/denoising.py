@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import clock
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.codecs.audio_codecs import Decoder, Encoder, decoder, encoder
 from calling.media.codecs.opus import Pcm
 from calling.media.codecs.sound_level import level_of
 from calling.media.codecs.transcoder import CONCEAL_MAX
 from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
 from calling.speech.frames import MAX_PIECE, Piece
@@ -48,12 +49,12 @@ class Held:
 
 
 class Denoising:
-    """A Filter of one inlet. `send` hands a piece to the worker; `too_slow` is called once, at the end."""
+    """A Filter of one receiver. `send` hands a piece to the worker; `too_slow` is called once, at the end."""
 
     def __init__(self, send: Callable[[Piece], bool], too_slow: Callable[[], None]) -> None:
         self.cleaned_ms = self.passed_ms = 0
         self._send, self._too_slow = send, too_slow
-        self._inlet: RtpReceiver | None = None
+        self._receiver: RtpReceiver | None = None
         self._waiting: deque[Held] = deque()
         self._pieces: dict[int, Held] = {}
         self._buffer = PacketBuffer()
@@ -69,21 +70,21 @@ class Denoising:
         self._passing_until = 0.0
         self._misses = 0
 
-    def attach(self, inlet: RtpReceiver | None) -> bool:
-        """Stand before this inlet, None: before none. False where another one stands there."""
-        if inlet is self._inlet and (inlet is None or inlet.filter is self):
+    def attach(self, receiver: RtpReceiver | None) -> bool:
+        """Stand before this receiver, None: before none. False where another one stands there."""
+        if receiver is self._receiver and (receiver is None or receiver.filter is self):
             return True
-        if inlet is not None and inlet.filter is not None:
+        if receiver is not None and receiver.filter is not None:
             return False
         self._release()
-        if self._inlet is not None and self._inlet.filter is self:
-            self._inlet.set_filter(None)
+        if self._receiver is not None and self._receiver.filter is self:
+            self._receiver.set_filter(None)
         self.renew()
-        self._inlet = inlet
-        if inlet is None:
+        self._receiver = receiver
+        if receiver is None:
             ticker().drop(self._tick)
         else:
-            inlet.set_filter(self)
+            receiver.set_filter(self)
             ticker().add(self._tick)
         return True
 
@@ -107,7 +108,7 @@ class Denoising:
         if self._handing_on:
             return False
         at = payload_offset(view, size)
-        codec = stream.inlet.codec(mark & 0x7F)
+        codec = stream.receiver.codec(mark & 0x7F)
         if codec is None or at is None or codec.name.lower() not in RATES:
             if self._last is not None and (sequence - self._last[0]) & 0xFFFF < 0x8000:
                 self._last = sequence, timestamp  # its number is not missing
@@ -205,13 +206,13 @@ class Denoising:
             self._deliver(self._waiting.popleft())
 
     def _deliver(self, held: Held) -> None:
-        inlet = self._inlet
-        if inlet is None:
+        receiver = self._receiver
+        if receiver is None:
             return
         payload = self._encode(held.clean) if held.clean is not None else None
         view, size = self._buffer.view, len(held.data)
         if payload is not None:
-            size = self._write(held, payload, inlet)
+            size = self._write(held, payload, receiver)
             self.cleaned_ms += held.milliseconds
         elif held.data:
             view[:size] = held.data
@@ -220,11 +221,13 @@ class Denoising:
             return  # it was lost on the way here already
         self._handing_on = True
         try:
-            inlet.deliver(held.stream, self._buffer, size, held.mark, held.sequence, held.timestamp, held.at)
+            receiver.deliver(
+                held.stream, self._buffer, size, held.mark, held.sequence, held.timestamp, held.at
+            )
         finally:
             self._handing_on = False
 
-    def _write(self, held: Held, payload: bytes, inlet: RtpReceiver) -> int:
+    def _write(self, held: Held, payload: bytes, receiver: RtpReceiver) -> int:
         """The packet with another payload, and the level of that."""
         view, head = self._buffer.view, held.head if held.data else 12
         view[:head] = held.data[:head] if held.data else bytes((0x80,)) + bytes(11)
@@ -232,7 +235,7 @@ class Denoising:
         FIELDS.pack_into(view, FIELDS_AT, held.mark, held.sequence, held.timestamp, held.stream.ssrc)
         size = head + len(payload)
         view[head:size] = payload
-        level = extension(view, size, inlet.level_id) if inlet.level_id else None
+        level = extension(view, size, receiver.level_id) if receiver.level_id else None
         if level is not None and held.clean is not None:
             level[0] = (level[0] & 0x80) | level_of(held.clean)
         return size

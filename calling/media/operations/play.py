@@ -10,7 +10,7 @@ from calling.media.files.prepare import Picture
 from calling.media.mixing.decoded_source import DecodedSource
 from calling.media.operations.operation import OperationFailed, RunningOperation
 from calling.media.operations.playback import Playback, asker_of, picture_of
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.session.context import SessionContext
 from calling.media.session.rooms import RoomMixer
 from calling.media.session.rows import OperationRow

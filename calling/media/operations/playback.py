@@ -21,7 +21,7 @@ from calling.media.files.prepare import Picture, Unplayable
 from calling.media.files.prepared import Prepared
 from calling.media.files.turns import Ask, Asker, nobody
 from calling.media.rtp.media_port import MediaPort
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.sources import tones
 from calling.media.sources.producers import Clip
 from calling.media.tts.tts import SpeechUnavailable, say

@@ -6,6 +6,7 @@ Must not live here: files and rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,14 @@ MOST: Final = 600
 FULL: Final = 32767
 CREST: Final = 1.5  # a peak of speech above its power, where the power alone is known
 SILENT: Final = 127  # dBov below full scale, as RFC 6464 counts
+
+
+PEAKS: Final = (*(min(FULL, round(FULL * CREST * 10 ** (-level / 20))) for level in range(SILENT)), 0)
+
+
+def peak_of(level: int) -> int:
+    """The peak of a sound whose level alone is known, in -dBov."""
+    return PEAKS[min(level, SILENT)]
 
 
 class Envelope:
@@ -30,15 +39,15 @@ class Envelope:
     def add(self, pcm: NDArray[np.int16]) -> None:
         """Samples of shape (samples, channels)."""
         if len(pcm):
-            self._put(np.maximum(pcm.max(axis=0).astype(np.int32), -pcm.min(axis=0).astype(np.int32)))
+            self.add_peaks(np.maximum(pcm.max(axis=0).astype(np.int32), -pcm.min(axis=0).astype(np.int32)))
 
     def add_level(self, level: int, frames: int = 1) -> None:
         """`level`: -dBov of one channel, 127 for silence."""
-        peak = 0 if level >= SILENT else min(FULL, round(FULL * CREST * 10 ** (-level / 20)))
         for _ in range(frames):
-            self._put(np.full(self._channels, peak, np.int32))
+            self.add_peaks([peak_of(level)] * self._channels)
 
-    def _put(self, peak: NDArray[np.int32]) -> None:
+    def add_peaks(self, peak: NDArray[np.int32] | Sequence[int]) -> None:
+        """20 ms of which each channel's peak is known."""
         if self._count == MOST:
             self._peaks[: MOST // 2] = np.maximum(self._peaks[0::2], self._peaks[1::2])
             self._peaks[MOST // 2 :] = 0

@@ -1,10 +1,10 @@
 """The recorder: what some parties say, on one timeline of 20 ms steps, into one file.
 
-One party into Ogg: its Opus packets go to the file as they came, nothing is decoded. Everything else (several
-parties, stereo, WAV, MP3, G.711) is decoded on this loop by libopus, mixed or put one party per channel. Gaps
-(silence suppression, mute, loss) become silence of the same length. Ends by itself at `max_length`, after
-`initial_timeout` without a word, or `end_silence_timeout` after the last one. Rows and events are not its
-business (`recording_job`).
+Into Ogg, the Opus packets of a channel's only party go to the file as they came, nothing is decoded.
+Everything else (parties that are mixed, WAV, MP3, G.711) is decoded on this loop by libopus, mixed or put one
+party per channel. Gaps (silence suppression, mute, loss) become silence of the same length. Ends by itself at
+`max_length`, after `initial_timeout` without a word, or `end_silence_timeout` after the last one. Rows and
+events are not its business (`recording_job`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from typing import Final
 
 import numpy as np
 
+from calling.media.codecs.jitter_buffer import LOST
 from calling.media.codecs.opus import Pcm, opus_samples
 from calling.media.codecs.track_reader import QUIET, TrackReader
-from calling.media.recording.envelope import Envelope
-from calling.media.recording.writers import FRAME, RATE, SILENCE, Sound, Writer, open_writer
+from calling.media.recording.envelope import Envelope, peak_of
+from calling.media.recording.formats import open_writer
+from calling.media.recording.ogg import SILENCE, OggWriter, lost_after, passes
+from calling.media.recording.writers import FRAME, RATE, Sound
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
 
@@ -114,7 +117,8 @@ class Recorder:
         self.samples = 0
         self.finished: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._through = len(self.ears) == 1 and settings.format == "ogg" and not settings.stereo
-        self._writer: Writer = open_writer(path, settings.format, self.channels)
+        self._writer = open_writer(path, settings.format, self.channels)
+        self._last = [SILENCE] * self.channels
         self.envelope = Envelope(self.channels)
         self._heard = False
         self._silent = 0.0
@@ -169,12 +173,55 @@ class Recorder:
                 return
         if self._through and not self.ears[0].opus:
             self._through = False  # it turned out to speak something else: encode from here on
-        if self._through and not (self.settings.listens and self.ears[0].level == 127):
-            self._pass()
+        if isinstance(self._writer, OggWriter) and self.channels == 2:
+            self._side_by_side(self._writer)
+        elif (
+            self._through
+            and isinstance(self._writer, OggWriter)
+            and not (self.settings.listens and self.ears[0].level == 127)
+        ):
+            self._pass(self._writer)
         else:
             self._write(self._mixed())
 
-    def _pass(self) -> None:
+    def _side_by_side(self, writer: OggWriter) -> None:
+        """The first party's packet beside that of the others."""
+        sides = [
+            self._side(writer, number, ears) for number, ears in enumerate((self.ears[:1], self.ears[1:]))
+        ]
+        writer.add_opus([payload for payload, _ in sides], FRAME)
+        self.envelope.add_peaks([peak for _, peak in sides])
+        self.samples += FRAME
+
+    def _side(self, writer: OggWriter, number: int, ears: Sequence[TrackReader]) -> tuple[bytes, int]:
+        """20 ms of one channel, and their peak: as they came where its only party sends such packets and says
+        how loud they are."""
+        if self.paused or not ears:
+            return SILENCE, 0
+        if len(ears) > 1 or not ears[0].opus or not ears[0].says_level:
+            return self._encoded(writer, number, ears, [ear.twenty() for ear in ears])
+        ear = ears[0]
+        found = ear.next()
+        if ear.between or found is None:
+            return self._encoded(writer, number, ears, [ear.twenty_of(found)])
+        if found is LOST:
+            return lost_after(self._last[number]), 0
+        if not isinstance(found, bytes):
+            ear.level = 127
+            return SILENCE, 0
+        if not passes(found):
+            return self._encoded(writer, number, ears, [ear.twenty_of(found)])
+        self._last[number] = found
+        return found, peak_of(ear.level)
+
+    def _encoded(
+        self, writer: OggWriter, number: int, ears: Sequence[TrackReader], pieces: Sequence[Pcm]
+    ) -> tuple[bytes, int]:
+        self._learn_levels(ears, pieces)
+        pcm = _mix(pieces)
+        return writer.encoded(number, pcm), int(max(pcm.max(), -int(pcm.min())))
+
+    def _pass(self, writer: OggWriter) -> None:
         found = None if self.paused else self.ears[0].next()
         if found is None and not self.paused:
             return
@@ -182,19 +229,22 @@ class Recorder:
         samples = opus_samples(payload)
         if not isinstance(found, bytes):
             self.ears[0].level = 127
-        self._writer.add_opus(payload, samples)
+        writer.add_opus([payload], samples)
         self.envelope.add_level(self.ears[0].level, max(1, samples // FRAME))
         self.samples += samples
 
     def _mixed(self) -> Sound:
         pieces = [QUIET if self.paused else ear.twenty() for ear in self.ears]
-        if self.settings.listens:
-            for ear, piece in zip(self.ears, pieces, strict=True):
-                ear.level = min(ear.level, loudness(piece)) if ear.level < 127 else loudness(piece)
+        self._learn_levels(self.ears, pieces)
         if self.channels == 2:
             left = pieces[0] if pieces else QUIET
             return np.stack((left, _mix(pieces[1:])), axis=1)
         return _mix(pieces).reshape(-1, 1)
+
+    def _learn_levels(self, ears: Sequence[TrackReader], pieces: Sequence[Pcm]) -> None:
+        if self.settings.listens:
+            for ear, piece in zip(ears, pieces, strict=True):
+                ear.level = min(ear.level, loudness(piece)) if ear.level < 127 else loudness(piece)
 
     def _write(self, pcm: Sound) -> None:
         self._writer.add(pcm)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
-from calling.media.aiortc_private import WorkerCertificate
+from calling.media.aiortc_private.dtls import WorkerCertificate
 from calling.outbound_http import url_guard
 from calling.sdp.negotiation import VIDEO_NAMES
 

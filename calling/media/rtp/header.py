@@ -56,6 +56,17 @@ def extension(view: memoryview, size: int, number: int) -> memoryview | None:
     return None
 
 
+def audio_level(view: memoryview, size: int, number: int) -> int | None:
+    """RFC 6464 level of a packet in -dBov, None without the extension. Fast for the usual first place."""
+    if not number or not view[0] & 0x10:
+        return None
+    at = 12 + 4 * (view[0] & 15)
+    if at + 6 <= size and view[at] == 0xBE and view[at + 4] == number << 4:
+        return view[at + 5] & 0x7F
+    found = extension(view, size, number)
+    return found[0] & 0x7F if found else None
+
+
 def renumber_extensions(view: memoryview, size: int, numbers: dict[int, int]) -> None:
     """Give each one-byte extension its new number; one that is not in `numbers` becomes padding."""
     at = 12 + 4 * (view[0] & 15)

@@ -1,4 +1,4 @@
-"""One leg's media in the packet path: its inlets and outlets, who hears whom, RTCP and deadlines.
+"""One leg's media in the packet path: its receivers and outlets, who hears whom, RTCP and deadlines.
 
 The session routes with `set_audio_source`, `set_video_source`, `mute` and `send_digits`; none of it
 renegotiates. A source is another MediaPort, anything with `source(kind)` and `attach/detach(outlet)` (tones,
@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from calling.media.rtp import rtcp_reports
 from calling.media.rtp.config import MediaConfig
+from calling.media.rtp.digit_plan import DigitStep, digit_plan, digit_way
 from calling.media.rtp.events import Connected, DigitReceived, Flood, MediaLost, PeerFailed, Quality, Signal
-from calling.media.rtp.receiver import RtpReceiver, monotonic
-from calling.media.rtp.sender import DigitStep, RtpSender, Source
+from calling.media.rtp.receive_stream import monotonic
+from calling.media.rtp.receiver import RtpReceiver
+from calling.media.rtp.sender import RtpSender
+from calling.media.rtp.source import Source
 from calling.media.rtp.ticker import ticker
 from calling.media.rtp.timer_wheel import wheel
 from calling.media.rtp.transport import RtpTransport
@@ -58,7 +61,7 @@ class MediaPort:
         self._control_at = 0.0  # when RTCP came
         self._heard: set[str] = set()
         self._lost: set[str] = set()
-        self._inlets = [self.audio_in, self.video_in]
+        self._receivers = [self.audio_in, self.video_in]
         self._outlets = [self.audio_out, self.video_out]
         self.pictures = ViewedPictures(self._outlets)
         self._odd = False
@@ -88,17 +91,17 @@ class MediaPort:
         """Nobody gets these kinds from this leg until the next call without them."""
         self.audio_in.mute("audio" in kinds)
         self.video_in.mute("video" in kinds)
-        for inlet, _ in self.more_video:
-            inlet.mute("video" in kinds)
+        for receiver, _ in self.more_video:
+            receiver.mute("video" in kinds)
 
     def send_digits(self, digits: str) -> bool:
         """Send digits to this leg, after those under way: as RFC 4733 events, else the way its signalling has
         (`signalled_digits`), else as tones. False: none is possible."""
-        unheard = self.hears_no_events or self.audio_out.digit_way != "events"
+        unheard = self.hears_no_events or digit_way(self.audio_out.line) != "events"
         if self.signalled_digits is not None and unheard:
             self.signalled_digits(digits)
             return True
-        steps = self.audio_out.digit_plan(digits)
+        steps = digit_plan(self.audio_out.line, digits)
         if steps is None or not self.audio_out.ready:
             return False
         self._digits.append(steps)
@@ -133,7 +136,7 @@ class MediaPort:
     # --- lines
 
     def set_lines(self, lines: list[Transceiver], transport_of: Mapping[int, RtpTransport]) -> None:
-        """Bind the agreed lines (in SDP order) to inlets, outlets and their transports.
+        """Bind the agreed lines (in SDP order) to receivers, outlets and their transports.
 
         Sound is that of the first audio line that was not rejected, wherever it stands.
         """
@@ -147,10 +150,10 @@ class MediaPort:
             agreed = None if line.rejected else line
             if place > len(self.more_video):
                 self.more_video.append((RtpReceiver("video"), RtpSender("video")))
-                self._inlets.append(self.more_video[-1][0])
+                self._receivers.append(self.more_video[-1][0])
                 self._outlets.append(self.more_video[-1][1])
-            inlet, outlet = (self.video_in, self.video_out) if place == 0 else self.more_video[place - 1]
-            inlet.bind(agreed, transport)
+            receiver, outlet = (self.video_in, self.video_out) if place == 0 else self.more_video[place - 1]
+            receiver.bind(agreed, transport)
             outlet.bind(agreed, transport)
         self.transports = list({id(one): one for one in transport_of.values()}.values())
         for transport in self.transports:
@@ -159,11 +162,11 @@ class MediaPort:
                 rtx: main for line in transport.lines for rtx, main in line.remote_rtx.items()
             }
 
-    def inlet_of(self, line: Transceiver) -> RtpReceiver | None:
-        return next((inlet for inlet in self.inlets() if inlet.line is line), None)
+    def receiver_of(self, line: Transceiver) -> RtpReceiver | None:
+        return next((receiver for receiver in self.receivers() if receiver.line is line), None)
 
-    def inlets(self) -> list[RtpReceiver]:
-        return self._inlets
+    def receivers(self) -> list[RtpReceiver]:
+        return self._receivers
 
     def outlets(self) -> list[RtpSender]:
         return self._outlets
@@ -198,16 +201,16 @@ class MediaPort:
         self.up = False
         self.signal(why)
 
-    def first_packet(self, inlet: RtpReceiver) -> None:
-        if inlet.kind not in self._heard:
-            self._heard.add(inlet.kind)
-            if self.awaits_sound and inlet.kind == "audio":
+    def first_packet(self, receiver: RtpReceiver) -> None:
+        if receiver.kind not in self._heard:
+            self._heard.add(receiver.kind)
+            if self.awaits_sound and receiver.kind == "audio":
                 self.awaits_sound = False
                 self.signal(Connected())
-        if inlet.kind == "video":
-            for sink in inlet.sinks:
+        if receiver.kind == "video":
+            for sink in receiver.sinks:
                 if isinstance(sink, RtpSender):
-                    inlet.request_keyframe()
+                    receiver.request_keyframe()
 
     def heard(self, kind: str) -> bool:
         """Whether a packet of that kind ever came."""
@@ -226,10 +229,10 @@ class MediaPort:
         if self.closed:
             return
         self._sync()
-        for inlet in self._inlets:
-            if inlet.line is not None:
-                inlet.on_second()
-                self._watch(inlet, now)
+        for receiver in self._receivers:
+            if receiver.line is not None:
+                receiver.on_second()
+                self._watch(receiver, now)
         for outlet in self._outlets:
             if outlet.line is not None:
                 outlet.on_second()
@@ -271,25 +274,25 @@ class MediaPort:
                 self.failed(PeerFailed("consent_lost"))
                 return
 
-    def _watch(self, inlet: RtpReceiver, now: float) -> None:
+    def _watch(self, receiver: RtpReceiver, now: float) -> None:
         """Floods, the first packet's deadline, and silence."""
-        kind = inlet.kind
-        _, expected, total = inlet.totals()
-        rate, inlet.watched = total - inlet.watched, total
+        kind = receiver.kind
+        _, expected, total = receiver.totals()
+        rate, receiver.watched = total - receiver.watched, total
         if rate > FLOOD[kind]:
             self.signal(Flood(kind, rate))
         if kind != "audio":
             return
-        if not (self.expects_media and self.up and inlet.line and inlet.line.receives):
+        if not (self.expects_media and self.up and receiver.line and receiver.line.receives):
             self._expected_at = 0.0
             return
         if not self._expected_at:
             self._expected_at = now
-            inlet.quiet_lost = None
-        inlet.notice_pauses(rate, expected - total)
-        stream = inlet.current()
+            receiver.dtx.forget_pause()
+        receiver.dtx.on_second(rate, expected - total, begun=bool(receiver.streams))
+        stream = receiver.current()
         since = max(stream.last_at if stream is not None else 0.0, self._expected_at)
-        if self._is_dead(inlet, now - max(since, self._control_at)):
+        if self._is_dead(receiver, now - max(since, self._control_at)):
             self.failed(PeerFailed("silence"))
             return
         limit = self.config.silence_seconds if stream is not None else self.config.first_packet_seconds
@@ -300,9 +303,9 @@ class MediaPort:
         else:
             self._lost.discard(kind)
 
-    def _is_dead(self, inlet: RtpReceiver, silent: float) -> bool:
+    def _is_dead(self, receiver: RtpReceiver, silent: float) -> bool:
         """A party without ICE says nothing when it vanishes; one that pauses has twice the time."""
-        return 0 < self.silence_ends * (2 if inlet.pauses else 1) < silent
+        return 0 < self.silence_ends * (2 if receiver.dtx.seen else 1) < silent
 
     # --- end
 
@@ -313,12 +316,12 @@ class MediaPort:
         for outlet in self.outlets():
             outlet.attach_source(None)
             outlet.drop_bridge()
-        for inlet in self.inlets():
-            for sink in inlet.sinks:
+        for receiver in self.receivers():
+            for sink in receiver.sinks:
                 listen = getattr(sink, "attach_source", None)
                 if listen is not None:
                     listen(None)
-            inlet.take_back()
-            inlet.sinks = inlet.taps = inlet.later = ()
-            inlet.filter = None
-            inlet.streams.clear()
+            receiver.take_back()
+            receiver.sinks = receiver.taps = receiver.later = ()
+            receiver.filter = None
+            receiver.streams.clear()

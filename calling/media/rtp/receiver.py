@@ -1,179 +1,43 @@
-"""What a leg sends: streams by SSRC with their counters, and the sinks that get each packet.
+"""What a leg sends: one kind (audio, video) of one MediaPort, and who gets each packet of it.
 
-An RtpReceiver is one kind (audio, video) of one MediaPort. Its packets stay in the reader's buffer; a sink
-that wants to keep one copies it. Counters follow RFC 3550 appendix A; lost video is asked for again once per
-source (RFC 4585), whoever watches.
+It knows what was agreed on, has the streams by SSRC, and gives their packets to taps and sinks. Lost packets
+and key frames are asked for once per source (RFC 4585), whoever watches or listens. What must not live here:
+the order and the counters of one SSRC (`receive_stream`), and how a packet is sent on (`sender`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import clock
-from calling.media.codecs.opus import opus_samples
-from calling.media.codecs.order import AHEAD, Order, Restarts
 from calling.media.rtp.bitrate import BitrateLimit
-from calling.media.rtp.header import FIELDS, FIELDS_AT, payload_end, payload_offset, vp8_width
-from calling.media.rtp.lent import Lent
-from calling.media.rtp.red import Arrivals, blocks, primary
+from calling.media.rtp.dtx import Dtx
+from calling.media.rtp.forwarding import FIRST, STEADY, Feed, Pushes
+from calling.media.rtp.header import audio_level, payload_end, payload_offset, vp8_width
+from calling.media.rtp.receive_stream import Filter, RtpReceiveStream, Sink, monotonic
 from calling.media.rtp.simulcast import Layer, Simulcast
+from calling.media.rtp.tap import LaterTap, Tap
 from calling.media.rtp.telephone_event import DigitListener
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
 
 if TYPE_CHECKING:
-    from calling.media.aiortc_private import PacketBuffer
+    from calling.media.aiortc_private.srtp import PacketBuffer
 
-RING = 256  # packets kept per video source for those who lost one; a power of two
-NACK_TRIES = 10
-NACK_FIRST, NACK_MOST = 0.04, 0.2  # seconds until a lost packet is asked for again: 1.5 round trips
-NACK_MAX = 128  # gaps followed at once; a longer one is a job for a key frame
 COMFORT_NOISE = 13  # RFC 3389; passed over, but it says that its sender pauses
-PAUSED = 5  # packets a second: fewer is a pause between words
 RIDS = 64  # SSRCs whose layer is remembered; a device may bring new ones for ever
-STEADY = 10  # packets handed on between two offers to do so without Python
 KEY_EVERY = 1.0  # seconds between two requests for a key frame to one source
 
-monotonic = clock.monotonic
 
-
-class Sink(Protocol):
-    """Gets packets of a stream as they are, in the reader's buffer."""
-
-    buffer: PacketBuffer  # used instead of the reader's when there are several sinks
-
-    def relay(
-        self,
-        stream: RtpReceiveStream,
-        buffer: PacketBuffer,
-        size: int,
-        mark: int,
-        sequence: int,
-        timestamp: int,
-        now: float,
-    ) -> None:
-        """One decrypted packet of `size` bytes; mark: marker bit and payload type. May overwrite it."""
-
-    def renew(self) -> None:
-        """Packets were held back and come again."""
-
-    def layers_changed(self, now: float) -> None:
-        """Other layers of the source's picture come than before."""
-
-
-class Tap(Protocol):
-    """Gets payloads: a recorder, a mixer, a collector. Must copy what it keeps."""
-
-    def packet(
-        self,
-        payload: memoryview,
-        codec: Codec,
-        sequence: int,
-        timestamp: int,
-        marker: bool,
-        level: int | None,
-    ) -> None:
-        """level: RFC 6464 audio level in -dBov (0 loud, 127 silent), None if the device does not send it."""
-
-
-class LaterTap(Tap, Protocol):
-    """A tap that takes packets when it wants them: a little later does as well."""
-
-    def add_keeper(self, keeper: Rested) -> None:
-        """That stream's packets are kept for it from now on."""
-
-    def drop_keeper(self, keeper: Rested) -> None:
-        """They come at once again."""
-
-    @property
-    def keeps(self) -> int:
-        """How many packets are to be kept for it, a power of two."""
-
-    @property
-    def wants(self) -> int:
-        """How many of the last packets it would take now."""
-
-    @property
-    def takes_later(self) -> bool:
-        """Whether packets may be kept for it now."""
-
-    @property
-    def by_level(self) -> bool:
-        """Whether it must be told how loud they are before it takes them."""
-
-    def kept(self, payload: memoryview, codec: Codec, sequence: int, level: int | None, at: float) -> None:
-        """One packet of those that were kept; at: when it came. Other taps may have asked for it."""
-
-
-class Filter(Protocol):
-    """Gets each packet before the taps and sinks do, and may hand it to `deliver` later, and changed."""
-
-    def take(
-        self,
-        stream: RtpReceiveStream,
-        view: memoryview,
-        size: int,
-        mark: int,
-        sequence: int,
-        timestamp: int,
-        now: float,
-    ) -> bool:
-        """Whether it keeps the packet; must copy what it keeps. False: it goes on at once."""
-
-    def renew(self) -> None:
-        """Packets were held back and come again."""
-
-
-class Forwarded(Protocol):
-    """One stream that is forwarded to its sinks without Python, or what is pushed to one sink so
-    (calling/media/loop).
-
-    The numbers of all of them are not theirs meanwhile: they are as they were at the last `sync`.
-    """
-
-    number: int
-    feed: Feed | None  # what is pushed
-
-    def sync(self) -> None:
-        """Write the numbers of now to the stream and the sinks."""
-
-    def recall(self) -> None:
-        """The same, and from now on each packet comes through Python."""
-
-    def kept(self, sequence: int) -> bytes | None:
-        """The packet of a picture with that number, if it was forwarded so and is still there."""
-
-
-class Rested(Forwarded, Protocol):
-    """One whose levels are noted and whose last packets are kept."""
-
-    def level(self) -> int | None:
-        """The loudest since the last call, None where nothing came."""
-
-    def drain(self) -> None:
-        """Hand the packets that were kept since the last call to the taps, as many as one of them wants."""
-
-
-class Feed(NamedTuple):
-    """What is pushed to a sender: all of one feeder with the same feed get the same payloads."""
-
-    forwarder: Offers
-    codec: str  # its name in lower case
-    step: int  # clock units of each payload
-
-
-class Offers(Protocol):
+class Offers(Pushes, Protocol):
     """What may handle packets in place of Python (calling/media/loop)."""
 
-    def offer(self, stream: RtpReceiveStream) -> None:
-        """Python handles a stream, and has done so for some packets: take it over, if that can be."""
+    def offer(self, receiver: RtpReceiver, stream: RtpReceiveStream) -> None:
+        """Python handles a stream of that receiver, and has done so for some packets: take it over, if that
+        can be."""
 
     def offer_pushes(self, sender: Sink, pt: int, feed: Feed) -> None:
         """The same of a sender to which that is pushed."""
-
-    def push(self, numbers: list[int], payload: bytes, step: int) -> None:
-        """Push a payload to all of these, by the numbers of what was taken over."""
 
 
 class Feedback(Protocol):
@@ -181,207 +45,11 @@ class Feedback(Protocol):
 
     forwarder: Offers | None  # who may take over what comes from there
 
-    def rtt(self) -> float:
-        """The round trip to the device in seconds, 0 while it is not known."""
-
     def request_keyframe(self, line: Transceiver, ssrc: int) -> None:
         """Ask for a key frame of this SSRC, where the line's codecs have a way to."""
 
     def send_nack(self, line: Transceiver, stream: RtpReceiveStream, now: float) -> None:
         """Ask for the packets that this stream misses."""
-
-
-class RtpReceiveStream:
-    """One SSRC that comes in."""
-
-    __slots__ = (
-        "arrivals", "base", "born", "clock", "cycles", "digits", "flow", "inlet", "jitter", "last_at",
-        "last_ts", "layer", "missing", "octets", "packets", "prior_expected", "prior_received", "recovered",
-        "restarts", "ring", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "steady", "top", "transit",
-    )  # fmt: skip
-
-    def __init__(self, ssrc: int, inlet: RtpReceiver, sequence: int, clock: int) -> None:
-        self.ssrc = ssrc
-        self.inlet = inlet
-        self.clock = clock
-        self.top = (sequence - 1) & 0xFFFF  # highest sequence number seen
-        self.base = sequence
-        self.cycles = 0 if sequence else -65536
-        self.born = monotonic()
-        self.packets = self.octets = self.recovered = 0
-        self.jitter = 0.0  # timestamp units
-        self.transit = 0.0
-        self.last_at = 0.0
-        self.last_ts = 0
-        self.prior_expected = self.prior_received = 0
-        self.sr_ntp = self.sr_rtp = 0
-        self.sr_at = 0.0
-        self.missing: dict[int, tuple[int, float]] = {}
-        self.restarts: Restarts | None = None  # made at the first packet outside the order
-        self.digits: DigitListener | None = None  # made at the first event
-        self.arrivals: Arrivals | None = None  # made at the first redundant packet
-        self.flow: Forwarded | None = None  # while it is forwarded without Python
-        self.steady = 0  # packets since it was last offered
-        self.layer: Layer[Sink] | None = None  # which layer of a simulcast picture it is
-        self.ring: list[tuple[int, bytes] | None] | None = [None] * RING if inlet.kind == "video" else None
-
-    @property
-    def expected(self) -> int:
-        return self.cycles + self.top - self.base + 1
-
-    @property
-    def lost(self) -> int:
-        return self.expected - self.packets
-
-    def receive(self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int) -> None:
-        """One authentic packet: count it and hand it to the sinks."""
-        if self.flow is not None:
-            self.flow.recall()
-        now = monotonic()
-        inlet = self.inlet
-        step = (sequence - self.top) & 0xFFFF
-        if step < AHEAD:
-            if sequence < self.top:
-                self.cycles += 65536
-            self.top = sequence
-            if step > 1 and self.ring is not None:
-                self._gap(sequence, step, now)
-        elif self.missing and self.missing.pop(sequence, None) is not None:
-            self.recovered += 1
-        elif not self._out_of_order(sequence, step):
-            return
-        self.packets += 1
-        self.octets += size
-        transit = now * self.clock - timestamp
-        change = transit - self.transit
-        self.transit = transit
-        if change < 0:
-            change = -change
-        if change < self.clock:  # a jump of over a second is a new timeline, not jitter
-            self.jitter += (change - self.jitter) * 0.0625
-        self.last_at = now
-        self.last_ts = timestamp
-        if self.ring is not None:
-            self.ring[sequence & (RING - 1)] = (sequence, bytes(buffer.view[:size]))
-        if mark & 0x7F in inlet.noticed:
-            if mark & 0x7F in inlet.redundant:
-                self._unwrap(buffer, size, mark, sequence, timestamp, now)
-                return
-            inlet.event(self, buffer.view, size, mark, timestamp)
-        if self.arrivals is not None and not self.arrivals.is_new(sequence):
-            return  # a block brought it already
-        inlet.deliver(self, buffer, size, mark, sequence, timestamp, now)
-
-    def _unwrap(
-        self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int, now: float
-    ) -> None:
-        """Hand on what a redundant packet carries: lost packets that its blocks bring, then itself."""
-        view, inlet = buffer.view, self.inlet
-        at = payload_offset(view, size)
-        came = self.arrivals
-        if came is not None and at is not None and came.is_next(sequence):
-            if view[0] & 0x20:
-                size = payload_end(view, size)
-                view[0] &= 0xDF
-            pt, first = primary(view, at, size)
-            if pt in inlet.carried:
-                end = at + size - first
-                view[at:end] = view[first:size].tobytes()
-                inlet.deliver(self, buffer, end, mark & 0x80 | pt, sequence, timestamp, now)
-            return
-        found = blocks(view[at : payload_end(view, size)]) if at is not None else None
-        if found is None or at is None or any(block.pt not in inlet.carried for block in found):
-            return
-        came = self.arrivals = self.arrivals or Arrivals()
-        data = bytes(view[:size])
-        for age, block in came.fresh(found, sequence, opus_samples(data[at + found[-1].start :])):
-            number, stamp = (sequence - age) & 0xFFFF, (timestamp - block.offset) & 0xFFFFFFFF
-            own = block.pt | (0 if age else mark & 0x80)
-            end = at + block.end - block.start
-            view[:at] = data[:at]
-            view[0] &= 0xDF  # the padding was behind the blocks
-            view[at:end] = data[at + block.start : at + block.end]
-            FIELDS.pack_into(view, FIELDS_AT, own, number, stamp, self.ssrc)
-            self.recovered += age > 0
-            inlet.deliver(self, buffer, end, own, number, stamp, now)
-
-    def _out_of_order(self, sequence: int, step: int) -> bool:
-        """Whether a late packet, or one after a jump, is to be used."""
-        restarts = self.restarts = self.restarts or Restarts()
-        found = restarts.judge(step, sequence, self.packets)
-        if found is Order.RESTART:
-            self.inlet.renew()
-            self.base = sequence - self.expected  # what was expected and lost until now stays counted
-            self.cycles, self.top = 0, sequence
-            self.arrivals = None
-            self.missing.clear()
-            if self.ring is not None:
-                self.ring = [None] * RING
-        return found is not Order.SUSPECT
-
-    def keep(self, packets: list[tuple[int, bytes]]) -> None:
-        """Take packets into the ring that the forwarding loop had in its own."""
-        if self.ring is not None:
-            for packet in packets:
-                self.ring[packet[0] & (RING - 1)] = packet
-
-    def lend(self, flow: Lent) -> bool:
-        """Write our numbers into `flow` (struct media_flow, calling/media/loop); whether that may be: of a
-        picture nothing is missing."""
-        flow.ssrc, flow.clock, flow.top, flow.cycles = self.ssrc, self.clock, self.top, self.cycles
-        flow.packets, flow.octets = self.packets, self.octets
-        flow.jitter, flow.transit, flow.last_at, flow.last_ts = (
-            self.jitter, self.transit, self.last_at, self.last_ts,
-        )  # fmt: skip
-        flow.picture, later = self.ring is not None, self.inlet.later
-        flow.keeps = RING if self.ring is not None else max((tap.keeps for tap in later), default=0)
-        flow.level_id = self.inlet.level_id if any(tap.by_level for tap in later) else 0
-        flow.arrivals = self.arrivals is not None
-        if self.arrivals is not None:
-            flow.arrivals_top, flow.seen = self.arrivals.state
-        return not self.missing
-
-    def restore(self, flow: Lent) -> None:
-        """Take the numbers of `flow`."""
-        self.top, self.cycles, self.packets, self.octets = flow.top, flow.cycles, flow.packets, flow.octets
-        self.jitter, self.transit, self.last_at, self.last_ts = (
-            flow.jitter, flow.transit, flow.last_at, flow.last_ts,
-        )  # fmt: skip
-        if self.arrivals is not None:
-            self.arrivals.state = flow.arrivals_top, flow.seen
-
-    def kept(self, sequence: int) -> bytes | None:
-        """The packet with that number if it is still in the ring."""
-        found = self.flow.kept(sequence) if self.flow is not None else None
-        if found is not None:
-            return found
-        entry = self.ring[sequence & (RING - 1)] if self.ring is not None else None
-        return entry[1] if entry is not None and entry[0] == sequence else None
-
-    def _gap(self, sequence: int, step: int, now: float) -> None:
-        if not self.inlet.nacks or (self.layer is not None and not self.layer.viewers):
-            return
-        if step > NACK_MAX:
-            self.missing.clear()
-            self.inlet.request_keyframe(self)
-            return
-        for back in range(1, step):
-            self.missing[(sequence - back) & 0xFFFF] = (0, 0.0)
-        while len(self.missing) > NACK_MAX:
-            self.missing.pop(next(iter(self.missing)))
-        self.inlet.send_nack(self, now)
-
-    def nacks_due(self, now: float) -> list[int]:
-        """Sequence numbers to ask for now; gives up after a few tries."""
-        wanted: list[int] = []
-        pause = min(NACK_MOST, max(NACK_FIRST, 1.5 * self.inlet.rtt()))
-        for sequence, (tries, at) in list(self.missing.items()):
-            if tries >= NACK_TRIES or (self.top - sequence) & 0xFFFF > RING:
-                del self.missing[sequence]
-            elif now - at >= pause:
-                self.missing[sequence] = (tries + 1, now)
-                wanted.append(sequence)
-        return wanted
 
 
 class RtpReceiver:
@@ -402,8 +70,7 @@ class RtpReceiver:
         self.noticed: frozenset[int] = frozenset()
         self.redundant: frozenset[int] = frozenset()  # those of RED
         self.carried: frozenset[int] = frozenset()  # what may be in it
-        self.pauses = False  # comfort noise or discontinuous sound (DTX) was seen
-        self.quiet_lost: int | None = None  # packets lost when the pause began that goes on now
+        self.dtx = Dtx()
         self.level_id = 0
         self.nacks = False
         self.serial = 0  # grows with each agreed line, so that outlets forget their maps
@@ -414,7 +81,7 @@ class RtpReceiver:
         self._rids: dict[int, str] = {}  # SSRC -> rid, also of former associations
         self.counted = (0, 0, 0)  # octets, expected, packets at the last report
         self._past = (0, 0, 0)  # the same of streams that were forgotten
-        self.watched = 0  # packets at the last beat
+        self.watched = 0  # packets a second ago
         self._codecs: dict[int, Codec] = {}
         self._key_at = 0.0
         self._on_digit = on_digit
@@ -443,7 +110,7 @@ class RtpReceiver:
         noticed = (*self.event_clocks, COMFORT_NOISE, *self.redundant)
         self.noticed = frozenset(noticed) - frozenset(self._codecs)
         self.level_id = line.extensions.get(AUDIO_LEVEL, 0) if line else 0
-        self.nacks = bool(line) and any("nack" in codec.feedback for codec in line.codecs) if line else False
+        self.nacks = any("nack" in codec.feedback for codec in line.codecs) if line else False
 
     def _set_layers(self, rids: tuple[str, ...]) -> None:
         """Other layers were agreed, or none; streams under way stay what they are, as far as they can."""
@@ -513,6 +180,7 @@ class RtpReceiver:
     def take_back(self) -> None:
         """Something else is to be done with packets: none is forwarded without Python any more."""
         for stream in self.streams.values():
+            stream.steady = STEADY - FIRST
             if stream.flow is not None:
                 stream.flow.recall()
 
@@ -523,10 +191,14 @@ class RtpReceiver:
 
     @property
     def only_relays(self) -> bool:
-        """Whether packets are handed to the sinks, kept and their levels noted, and nothing else is done."""
+        """Whether packets are handed to the sinks, kept and their levels noted, and nothing else is done.
+
+        Where nobody listens, as while the other side rings, they are counted and dropped: that too is done
+        without Python.
+        """
         if self.muted or self.filter is not None or self.simulcast is not None:
             return False
-        if len(self.later) < len(self.taps) or not (self.taps or self.sinks):
+        if len(self.later) < len(self.taps):
             return False
         return all(tap.takes_later and (self.level_id or not tap.by_level) for tap in self.later)
 
@@ -591,6 +263,8 @@ class RtpReceiver:
 
     def mute(self, muted: bool) -> None:
         """Forward nothing while muted; digits are still noticed."""
+        if muted == self.muted:
+            return  # each step of a plan says it anew
         self.take_back()
         if self.muted and not muted:
             self.renew()
@@ -623,6 +297,9 @@ class RtpReceiver:
             stream, buffer.view, size, mark, sequence, timestamp, now
         ):
             return
+        if stream.history is not None and self.kind == "audio":
+            # As it is sent: under one number, SRTP must see one payload.
+            stream.history[sequence & stream.history.mask] = (sequence, bytes(buffer.view[:size]))
         if self.taps:
             self.tap_packet(buffer.view, size, mark, sequence, timestamp)
         sinks = self.sinks
@@ -640,7 +317,7 @@ class RtpReceiver:
             stream.steady = 0
             forwarder = self.transport.forwarder if self.transport is not None else None
             if forwarder is not None:
-                forwarder.offer(stream)
+                forwarder.offer(self, stream)
 
     def tap_packet(self, view: memoryview, size: int, mark: int, sequence: int, timestamp: int) -> None:
         codec = self._codecs.get(mark & 0x7F)
@@ -667,7 +344,7 @@ class RtpReceiver:
     def event(self, stream: RtpReceiveStream, view: memoryview, size: int, mark: int, timestamp: int) -> None:
         """A telephone-event. Each stream has a listener: their timestamps have nothing in common."""
         if mark & 0x7F not in self.event_clocks:
-            self.pauses = True
+            self.dtx.seen = True
             return
         at = payload_offset(view, size)
         if at is not None and payload_end(view, size) - at >= 4:
@@ -685,20 +362,7 @@ class RtpReceiver:
                 if replay is not None:
                     replay(self, digit, duration_ms)
 
-    def notice_pauses(self, rate: int, lost: int) -> None:
-        """Once a second. rate: packets since the last time; lost: until now. A pause loses nothing."""
-        if rate < PAUSED:
-            if self.quiet_lost is None and self.streams:
-                self.quiet_lost = lost
-        elif self.quiet_lost is not None:
-            self.pauses = self.pauses or lost == self.quiet_lost
-            self.quiet_lost = None
-
     # --- feedback to the device
-
-    def rtt(self) -> float:
-        """The round trip to the device in seconds, 0 while it is not known."""
-        return self.transport.rtt() if self.transport is not None else 0.0
 
     def request_keyframe(self, stream: RtpReceiveStream | None = None) -> None:
         """Ask the source for a key frame (of that stream), at most once a second; of a picture in layers, of
@@ -735,16 +399,3 @@ class RtpReceiver:
         for stream in self.streams.values():
             if stream.digits is not None:
                 stream.digits.expire()
-
-
-def audio_level(view: memoryview, size: int, number: int) -> int | None:
-    """RFC 6464 level of a packet in -dBov, None without the extension. Fast for the usual first place."""
-    if not number or not view[0] & 0x10:
-        return None
-    at = 12 + 4 * (view[0] & 15)
-    if at + 6 <= size and view[at] == 0xBE and view[at + 4] == number << 4:
-        return view[at + 5] & 0x7F
-    from calling.media.rtp.header import extension
-
-    found = extension(view, size, number)
-    return found[0] & 0x7F if found else None

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from calling.media.rtp.packet_history import PICTURES_KEPT
+
 MAX_BLOCKS: Final = 8  # of one payload; libwebrtc sends two, at most nine
 MAX_OFFSET, MAX_LENGTH = 1 << 14, 1 << 10  # what the fields of a block header hold
 MAX_PAYLOAD: Final = 1100  # bytes, so that the packet passes any path
@@ -19,6 +21,7 @@ RECENT: Final = (1 << MAX_BLOCKS) - 1
 LEVELS: Final = ((0.20, 4), (0.10, 2), (0.02, 1))  # share of lost packets, earlier payloads in one packet
 MOST: Final = 4
 NONE: Final = 0.01
+NEAR: Final = 0.08  # seconds of round trip up to which sound that is asked for again comes in time
 CALM_REPORTS: Final = 5  # reports without loss until redundancy ends
 
 
@@ -119,6 +122,11 @@ class Arrivals:
     def state(self, state: tuple[int, int]) -> None:
         self._top, self._seen = state
 
+    @property
+    def complete(self) -> bool:
+        """Whether all that the blocks of the next packet could bring are there."""
+        return self._seen & RECENT == RECENT
+
     def is_new(self, sequence: int) -> bool:
         """Note a packet, whether it came by itself or in a block; False if it is there already or too old."""
         ahead = (sequence - self._top) & 0xFFFF
@@ -165,15 +173,22 @@ class Arrivals:
 class Redundancy:
     """What a listener is sent again. The loss that it reports says how many earlier payloads a packet has."""
 
-    __slots__ = ("_calm", "_past", "_source", "distance")
+    __slots__ = ("_calm", "_past", "_source", "distance", "last")
 
     def __init__(self) -> None:
         self.distance = self._calm = 0
         self._past: deque[tuple[int, bytes]] = deque(maxlen=MOST)  # timestamps and payloads sent last
         self._source: object = None  # whose they are
+        self.last: int | None = None  # the last sequence number that carried redundancy
 
-    def reported(self, fraction: float) -> int:
-        """One receiver report; fraction: lost of those sent since the last one (before any repair)."""
+    def reported(self, fraction: float, repair_rtt: float | None = None) -> int:
+        """One receiver report; fraction: lost of those sent since the last one (before any repair).
+
+        repair_rtt: the round trip after which the listener gets what it asks for, None if it gets nothing.
+        What comes in time that way is better than redundancy, and costs nothing for what is not lost.
+        """
+        if repair_rtt is not None and repair_rtt <= NEAR:
+            fraction = 0.0
         asked = next((earlier for share, earlier in LEVELS if fraction >= share), 0)
         if asked:
             self.distance = max(self.distance, asked)
@@ -184,8 +199,10 @@ class Redundancy:
                 self.distance = self._calm = 0
         return self.distance
 
-    def payload(self, source: object, payload: bytes | memoryview, pt: int, stamp: int) -> bytes:
-        """The RED payload of a packet: what the same source sent last, then its own."""
+    def payload(self, source: object, payload: bytes | memoryview, pt: int, stamp: int, number: int) -> bytes:
+        """The RED payload of packet `number`: what the same source sent last, then its own."""
+        if self.last is None or (number - self.last) & 0xFFFF < 0x8000:
+            self.last = number
         past = self._past
         if self._source is not source:
             self._source = source
@@ -196,3 +213,15 @@ class Redundancy:
         found = written(pt, payload, [((stamp - at) & 0xFFFFFFFF, data) for at, data in chosen])
         past.append((stamp, bytes(payload)))
         return found
+
+    def sent_alone(self, numbers: tuple[int, ...]) -> Sequence[int]:
+        """Those of them that went out without redundancy for certain: the ones behind the last with it."""
+        last = self.last
+        if last is None:
+            return numbers
+        return [number for number in numbers if (number - last - 1) & 0xFFFF < 0x8000]
+
+    def expire(self, newest: int) -> None:
+        """Forget which number was the last when nobody can ask for it any more."""
+        if self.last is not None and (newest - self.last) & 0xFFFF > PICTURES_KEPT:
+            self.last = None

@@ -11,7 +11,8 @@ from typing import Protocol
 import clock
 from calling.media.rtp import mos as stats
 from calling.media.rtp import rtcp
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.receive_stream import Receiver, RtpReceiveStream, monotonic
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.viewed_pictures import ViewedPictures
@@ -31,7 +32,7 @@ class ReportingPort(Protocol):
     transports: list[RtpTransport]
     pictures: ViewedPictures
 
-    def inlets(self) -> list[RtpReceiver]: ...
+    def receivers(self) -> list[RtpReceiver]: ...
     def outlets(self) -> list[RtpSender]: ...
 
 
@@ -45,18 +46,19 @@ def send_reports(port: ReportingPort, transport: RtpTransport, now: float) -> No
     parts: list[bytes] = []
     speaker = 0
     for outlet in port.outlets():
-        if outlet.transport is transport and outlet.packets and now - outlet.last_at < 10:
+        sent = outlet.outgoing
+        if outlet.transport is transport and sent.packets and now - sent.last_at < 10:
             info = _sender(outlet, now)
             parts.append(info if parts else rtcp.sender_report(*_sender_fields(outlet, now), blocks))
-            speaker = speaker or outlet.ssrc
+            speaker = speaker or sent.ssrc
     if not parts:
         speaker = next((line.ssrc for line in transport.lines), 1)
         parts.append(rtcp.receiver_report(speaker, blocks))
     parts.append(rtcp.description(speaker, port.cname))
-    for inlet in port.inlets():
-        if inlet.kind == "video" and inlet.transport is transport:
-            limit = bitrate_limit(inlet, now)
-            ssrcs = [stream.ssrc for stream in inlet.streams.values()]
+    for receiver in port.receivers():
+        if receiver.kind == "video" and receiver.transport is transport:
+            limit = bitrate_limit(receiver, now)
+            ssrcs = [stream.ssrc for stream in receiver.streams.values()]
             if limit and ssrcs:
                 parts.append(rtcp.remb(speaker, limit, ssrcs))
     transport.send_control(b"".join(parts))
@@ -67,19 +69,19 @@ def _block(stream: RtpReceiveStream, now: float) -> bytes:
     new, got = expected - stream.prior_expected, received - stream.prior_received
     stream.prior_expected, stream.prior_received = expected, received
     fraction = max(0, min(255, (new - got) * 256 // new)) if new > 0 else 0
-    fraction = max(fraction, _lost_beyond(stream.inlet))
+    fraction = max(fraction, _lost_beyond(stream.receiver))
     lsr = stream.sr_ntp >> 16 & 0xFFFFFFFF if stream.sr_at else 0
     dlsr = int((now - stream.sr_at) * 65536) if stream.sr_at else 0
     highest = (stream.cycles + stream.top) & 0xFFFFFFFF
     return rtcp.block(stream.ssrc, fraction, stream.lost, highest, int(stream.jitter), lsr, dlsr)
 
 
-def _lost_beyond(inlet: RtpReceiver) -> int:
+def _lost_beyond(receiver: Receiver) -> int:
     """What the one listener of a sound loses (0-255), if it takes no RED.
 
     In-band FEC alone repairs that, and the sound's sender puts in as much of it as it is told is lost.
     """
-    sink = inlet.sinks[0] if inlet.kind == "audio" and len(inlet.sinks) == 1 else None
+    sink = receiver.sinks[0] if receiver.kind == "audio" and len(receiver.sinks) == 1 else None
     if not isinstance(sink, RtpSender) or sink.line is None or sink.line.red:
         return 0
     return min(255, int(sink.far_fraction * 256))
@@ -87,16 +89,17 @@ def _lost_beyond(inlet: RtpReceiver) -> int:
 
 def _sender_fields(outlet: RtpSender, now: float) -> tuple[int, int, int, int, int]:
     # payload alone (RFC 3550 6.4.1)
-    feeder, octets = outlet.active_source, outlet.octets - 12 * outlet.packets
+    feeder, sent = outlet.active_source, outlet.outgoing
+    octets = sent.octets - 12 * sent.packets
     clock = outlet.codec.clock if outlet.codec is not None else 90000
     if isinstance(feeder, RtpReceiveStream):
         clock = feeder.clock
         if feeder.sr_at:
             source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
-            stamp = (source_now + outlet.ts_off) & 0xFFFFFFFF
-            return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
-    stamp = (outlet.last_ts + int((now - outlet.last_at) * clock)) & 0xFFFFFFFF
-    return outlet.ssrc, now_ntp(now), stamp, outlet.packets, octets
+            stamp = (source_now + outlet.rewriter.ts_off) & 0xFFFFFFFF
+            return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
+    stamp = (sent.last_ts + int((now - sent.last_at) * clock)) & 0xFFFFFFFF
+    return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
 
 
 def _sender(outlet: RtpSender, now: float) -> bytes:
@@ -106,7 +109,7 @@ def _sender(outlet: RtpSender, now: float) -> bytes:
 def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> None:
     """Everything a device says over RTCP."""
     now = monotonic()
-    outlets = {outlet.ssrc: outlet for outlet in port.outlets() if outlet.line is not None}
+    outlets = {outlet.outgoing.ssrc: outlet for outlet in port.outlets() if outlet.line is not None}
     for packet in rtcp.parse(data):
         if isinstance(packet, rtcp.SenderInfo):
             stream = transport.streams.get(packet.ssrc)
@@ -129,8 +132,10 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
                 outlets[packet.media_ssrc].on_pli()
         elif isinstance(packet, rtcp.Nack):
             if packet.media_ssrc in outlets:
-                outlets[packet.media_ssrc].resend(packet.sequences)
-                port.pictures.missed(len(packet.sequences), now)
+                outlet = outlets[packet.media_ssrc]
+                outlet.resend(packet.sequences)
+                if outlet.kind == "video":
+                    port.pictures.missed(len(packet.sequences), now)
         elif isinstance(packet, rtcp.Remb):
             for ssrc in packet.ssrcs:
                 outlet = outlets.get(ssrc)
@@ -140,23 +145,23 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
                 port.pictures.estimated(packet.bitrate, now)
 
 
-def bitrate_limit(inlet: RtpReceiver, now: float) -> int:
+def bitrate_limit(receiver: RtpReceiver, now: float) -> int:
     """What the source may send during the next second, in bit/s; 0 while it sends nothing."""
-    octets, expected, packets = inlet.totals()
-    before_octets, before_expected, before_packets = inlet.counted
-    inlet.counted = octets, expected, packets
-    inlet.rate = 8.0 * (octets - before_octets)
+    octets, expected, packets = receiver.totals()
+    before_octets, before_expected, before_packets = receiver.counted
+    receiver.counted = octets, expected, packets
+    receiver.rate = 8.0 * (octets - before_octets)
     if octets == before_octets:
         return 0
     new = max(1, expected - before_expected)
     loss = max(0.0, min(1.0, 1 - (packets - before_packets) / new))
     viewers = [
-        (told, sink.rate)
-        for sink, (told, at) in inlet.bitrate_limits.items()
+        (told, sink.outgoing.rate)
+        for sink, (told, at) in receiver.bitrate_limits.items()
         # Who sees a layer of several takes what its own link carries, and slows nobody down.
-        if now - at < REMB_LIFE and isinstance(sink, RtpSender) and inlet.simulcast is None
+        if now - at < REMB_LIFE and isinstance(sink, RtpSender) and receiver.simulcast is None
     ]
-    return inlet.limit.update(8.0 * (octets - before_octets), loss, viewers)
+    return receiver.limit.update(8.0 * (octets - before_octets), loss, viewers)
 
 
 class AudioTotals:
@@ -217,13 +222,13 @@ class QualityMeter:
         self._sound.seconds += now - self._at if self._at else 0.0
         self._at = now
         bad = False
-        for kind, inlet, outlet in (
+        for kind, receiver, outlet in (
             ("audio", port.audio_in, port.audio_out),
             ("video", port.video_in, port.video_out),
         ):
-            if inlet.line is None:
+            if receiver.line is None:
                 continue
-            figures, poor = self._kind(kind, inlet, outlet, rtt or 0.0)
+            figures, poor = self._kind(kind, receiver, outlet, rtt or 0.0)
             record[kind] = figures
             bad = bad or poor
         if port.audio_in.line is not None:
@@ -232,17 +237,17 @@ class QualityMeter:
         return record, bad
 
     def _kind(
-        self, kind: str, inlet: RtpReceiver, outlet: RtpSender, rtt: float
+        self, kind: str, receiver: RtpReceiver, outlet: RtpSender, rtt: float
     ) -> tuple[dict[str, object], bool]:
-        stream = inlet.current()
-        _, expected, packets = inlet.totals()
+        stream = receiver.current()
+        _, expected, packets = receiver.totals()
         before_expected, before_packets = self._before.get(kind, (0, 0))
         self._before[kind] = expected, packets
         new = expected - before_expected
         lost = max(0, new - (packets - before_packets))
-        sent = outlet.packets - self._sent.get(kind, 0)
-        self._sent[kind] = outlet.packets
-        codec = inlet.line.codecs[0] if inlet.line and inlet.line.codecs else None
+        sent = outlet.outgoing.packets - self._sent.get(kind, 0)
+        self._sent[kind] = outlet.outgoing.packets
+        codec = receiver.line.codecs[0] if receiver.line and receiver.line.codecs else None
         clock = stream.clock if stream else (codec.clock if codec else 8000)
         jitter = 1000 * stream.jitter / clock if stream else 0.0
         loss = lost / new if new > 0 else 0.0

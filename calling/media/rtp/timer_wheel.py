@@ -62,8 +62,9 @@ class TimerWheel:
             slot.pop(rider, None)
 
     def add_fast_tick(self, sprinter: FastTick) -> None:
-        self._sprinters[sprinter] = None
-        self._start()
+        if sprinter not in self._sprinters:
+            self._sprinters[sprinter] = None
+            self._start()
 
     def _start(self) -> None:
         """Wait for who came too: that may be sooner than the slot that is waited for."""

@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from calling.media.aiortc_private import SRTP, PacketBuffer, Srtp
-from calling.media.rtp import rtcp
+from calling.media.aiortc_private.srtp import SRTP, PacketBuffer, Srtp
+from calling.media.rtp import rtcp, rtx
 from calling.media.rtp.events import Flood, PeerFailed, Signal
-from calling.media.rtp.header import FIELDS, FIELDS_AT, extension, payload_end, payload_offset
-from calling.media.rtp.receiver import Forwarded, Offers, RtpReceiver, RtpReceiveStream, monotonic
+from calling.media.rtp.forwarding import Forwarded
+from calling.media.rtp.header import FIELDS, FIELDS_AT, extension
+from calling.media.rtp.receive_stream import RtpReceiveStream, monotonic
+from calling.media.rtp.receiver import Offers, RtpReceiver
 from calling.media.rtp.timer_wheel import wheel
 from calling.sdp.model import MID, REPAIRED_STREAM_ID, STREAM_ID
 from calling.sdp.negotiation import Transceiver
@@ -38,10 +40,10 @@ class PortEvents(Protocol):
     def rtt(self) -> float | None:
         """The round trip in seconds as RTCP measured it, None while it is not known."""
 
-    def inlet_of(self, line: Transceiver) -> RtpReceiver | None:
+    def receiver_of(self, line: Transceiver) -> RtpReceiver | None:
         """The receiver that was bound to an agreed line."""
 
-    def first_packet(self, inlet: RtpReceiver) -> None:
+    def first_packet(self, receiver: RtpReceiver) -> None:
         """The first packet of a stream came."""
 
     def feedback(self, transport: RtpTransport, data: bytes) -> None:
@@ -149,14 +151,14 @@ class RtpTransport(ABC):
         if len(self.streams) >= MAX_STREAMS and not self._made_room():
             return None
         line = self._line_of(ssrc, pt, size)
-        inlet = self.port.inlet_of(line) if line is not None else None
-        if inlet is None or line is None:
+        receiver = self.port.receiver_of(line) if line is not None else None
+        if receiver is None or line is None:
             return None
-        stream = inlet.stream(ssrc, sequence, pt, self._rid(line, STREAM_ID, size))
+        stream = receiver.stream(ssrc, sequence, pt, self._rid(line, STREAM_ID, size))
         if stream is None:
             return None
         self.streams[ssrc] = stream
-        self.port.first_packet(inlet)
+        self.port.first_packet(receiver)
         return stream
 
     def _made_room(self) -> bool:
@@ -173,7 +175,7 @@ class RtpTransport(ABC):
         if now - oldest.last_at < IDLE_SECONDS:
             return False
         del self.streams[oldest.ssrc]
-        oldest.inlet.forget(oldest)
+        oldest.receiver.forget(oldest)
         return True
 
     def _rid(self, line: Transceiver, uri: str, size: int) -> str | None:
@@ -205,30 +207,26 @@ class RtpTransport(ABC):
         view = self.buffer.view
         mark, _, timestamp, _ = unpack_fields(view, FIELDS_AT)
         for line in self.lines:
-            original = next((pt for pt, rtx in line.rtx.items() if rtx == mark & 0x7F), None)
+            original = next((pt for pt, own in line.rtx.items() if own == mark & 0x7F), None)
             if original is None:
                 continue
-            inlet = self.port.inlet_of(line)
-            at, end = payload_offset(view, size), payload_end(view, size)
+            receiver = self.port.receiver_of(line)
             main = self.rtx_map.get(ssrc) or line.remote_rtx.get(ssrc)
-            rid = self._rid(line, REPAIRED_STREAM_ID, size)
-            if inlet is None:
+            rid = self._rid(line, REPAIRED_STREAM_ID, size) if line.layers else None
+            if receiver is None:
                 stream = None
             elif rid is not None:
-                stream = inlet.of_layer(rid)
+                stream = receiver.of_layer(rid)
             elif main:
-                stream = inlet.streams.get(main)
+                stream = receiver.streams.get(main)
             else:
-                stream = inlet.current() if not line.layers else None
-            if stream is None or at is None or end - at < 3:
-                return  # an empty one is bandwidth probing
-            sequence = view[at] << 8 | view[at + 1]
-            if sequence not in stream.missing:
+                stream = receiver.current() if not line.layers else None
+            found = rtx.unwrap(view, size) if stream is not None else None
+            if stream is None or found is None or found[0] not in stream.missing:
                 return
-            view[at : end - 2] = bytes(view[at + 2 : end])
-            view[0] &= 0xDF
+            sequence, size = found
             FIELDS.pack_into(view, FIELDS_AT, original | mark & 0x80, sequence, timestamp, stream.ssrc)
-            stream.receive(self.buffer, end - 2, original | mark & 0x80, sequence, timestamp)
+            stream.receive(self.buffer, size, original | mark & 0x80, sequence, timestamp)
             return
 
     def control(self, size: int) -> None:
@@ -240,7 +238,7 @@ class RtpTransport(ABC):
             return
         self.port.feedback(self, bytes(buffer.view[: buffer.length[0]]))
 
-    # --- feedback that an inlet wants sent
+    # --- feedback that a receiver wants sent
 
     def request_keyframe(self, line: Transceiver, ssrc: int) -> None:
         if any("nack pli" in codec.feedback for codec in line.codecs):
@@ -253,7 +251,7 @@ class RtpTransport(ABC):
         self.send_control(rtcp.receiver_report(line.ssrc, []) + message)
 
     def send_nack(self, line: Transceiver, stream: RtpReceiveStream, now: float) -> None:
-        wanted = stream.nacks_due(now)
+        wanted = stream.missing.due(stream.top, now, self.rtt())
         if wanted:
             self.send_control(rtcp.receiver_report(line.ssrc, []) + rtcp.nack(line.ssrc, stream.ssrc, wanted))
         if stream.missing:
@@ -264,11 +262,8 @@ class RtpTransport(ABC):
             return False
         waiting = False
         for stream in self.streams.values():
-            if stream.missing and stream.inlet.line is not None:
-                wanted = stream.nacks_due(now)
-                if wanted:
-                    line: Transceiver = stream.inlet.line
-                    report = rtcp.receiver_report(line.ssrc, [])
-                    self.send_control(report + rtcp.nack(line.ssrc, stream.ssrc, wanted))
+            line = stream.receiver.line
+            if stream.missing and line is not None:
+                self.send_nack(line, stream, now)
                 waiting = waiting or bool(stream.missing)
         return waiting

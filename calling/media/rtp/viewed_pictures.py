@@ -94,7 +94,8 @@ class ViewedPictures:
     def _totals(self) -> tuple[int, int]:
         """Octets and packets sent until now."""
         senders = [sender for sender in self._senders if sender.kind == "video"]
-        return sum(sender.octets for sender in senders), sum(sender.packets for sender in senders)
+        streams = [sender.outgoing for sender in senders]
+        return sum(stream.octets for stream in streams), sum(stream.packets for stream in streams)
 
     def _rate(self, now: float) -> float:
         """Bits per second of what is sent now."""

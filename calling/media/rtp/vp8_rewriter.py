@@ -30,19 +30,20 @@ def is_key(codec: Codec | None, view: memoryview, size: int) -> bool:
 
 
 class Vp8Rewriter:
-    """Offsets from the current source's numbers to those of the outgoing stream."""
+    """Offsets from the current source's numbers to those of the outgoing stream.
 
-    __slots__ = ("base_off", "off")
+    `needed` says whether packets must be changed at all: an attribute, so that the path of each packet asks
+    without a call of Python.
+    """
+
+    __slots__ = ("base_off", "needed", "off")
 
     def __init__(self) -> None:
-        self.off = self.base_off = 0
-
-    def __bool__(self) -> bool:
-        """Whether packets must be changed at all."""
-        return bool(self.off or self.base_off)
+        self.reset()
 
     def reset(self) -> None:
         self.off = self.base_off = 0
+        self.needed = False
 
     def follow(self, last: bytes | None, codec: Codec | None, view: memoryview, size: int) -> None:
         """A new source begins with the packet in `view`; last: the former source's last packet."""
@@ -61,6 +62,12 @@ class Vp8Rewriter:
             self.off = (old.picture + off + 1 - new.picture) & 0x7FFF
         if old.tl0 >= 0 and new.tl0 >= 0:
             self.base_off = (old.tl0 + base_off + 1 - new.tl0) & 0xFF
+        self.needed = bool(self.off or self.base_off)
+
+    def leave_out(self, pictures: int) -> None:
+        """So many pictures of the source were left out, and stay so."""
+        self.off = (self.off - pictures) & 0x7FFF
+        self.needed = bool(self.off or self.base_off)
 
     def rewrite(self, view: memoryview, size: int) -> None:
         """Change the numbers of one VP8 packet in place."""

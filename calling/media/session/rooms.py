@@ -13,7 +13,7 @@ from calling.calls import control, room_sessions
 from calling.media.codecs.opus import Pcm
 from calling.media.mixing.decoded_source import DecodedSource
 from calling.media.mixing.mixer import Mixer, MixerMember
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.session.rows import Membership
 from calling.media.session.session_peer import SessionPeer
 from calling.media.session.signal_queue import SignalQueue

@@ -14,13 +14,13 @@ from django.db.models import Exists
 
 import clock
 from calling import models
-from calling.calls import store
+from calling.calls import mapping
 from calling.calls.control import Fence
 from calling.commands import operations as operating
 from calling.machine.plan import Plan, make_plan
 from calling.machine.states import Call, Leg
 from calling.models.ids import uuid7
-from calling.runtime import nudge
+from calling.runtime import nudge, prepared
 
 MAX_CANDIDATES = 400
 
@@ -93,7 +93,7 @@ LEAVING = """
 """The peers of a session whose leg lives on in another session of the worker: two calls were joined."""
 
 LOOK = f"""
-SELECT g.leaving, {store.CALL_COLUMNS}, {store.LEGS},
+SELECT g.leaving, {mapping.CALL_COLUMNS}, {mapping.LEGS},
     (SELECT json_agg(json_build_array(o.id, o.call_id, o.leg_id, o.verb, o.control_id, o.params, o.state,
                                       o.wish, o.wish_serial, o.result, o.created_at))::text
      FROM calling_operation o
@@ -120,10 +120,7 @@ def read(session_id: str, worker_id: UUID, known: frozenset[str], waiting: froze
     What stands beside the calls (devices, dialogs, memberships) is read after them: it may be newer, and
     whoever changed it has nudged.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(LOOK, look_words(session_id, worker_id, known, waiting))
-        found = cursor.fetchall()
-    return snapshot(found, known)
+    return snapshot(prepared.rows(LOOK, look_words(session_id, worker_id, known, waiting)), known)
 
 
 def look_words(
@@ -150,7 +147,7 @@ def snapshot(found: Sequence[Sequence[Any]], known: frozenset[str] = frozenset()
     for _, *columns, legs, asked, trickled in found:
         if columns[0] is None:
             continue
-        calls.append(store.whole_call(store.call_row(columns), legs))
+        calls.append(mapping.whole_call(mapping.call_row(columns), legs))
         operations += [operation_row(each) for each in json.loads(asked or "[]")]
         candidates |= {each[0]: tuple(each) for each in json.loads(trickled or "[]")}
     browsers, pictured = read_browsers(calls), read_pictured(calls)

@@ -21,7 +21,7 @@ from calling.media.mixing.voice_mix import VoiceMix
 from calling.media.rtp import events
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.media_port import MediaPort
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.session.plan_diff import mixed
 from calling.media.sources import tones
 from calling.media.sources.test_pattern import TestPicture

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from calling.machine.plan import PeerMode, PeerPlan
 from calling.media.rtp.media_port import MediaPort
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.sdp.negotiation import shared
 
@@ -57,9 +58,9 @@ class VideoFallback:
         viewer = self._peers.get(viewer_id)
         if viewer is None:
             return
-        for outlet, inlet, source_id in self._unseen(viewer):
+        for outlet, receiver, source_id in self._unseen(viewer):
             source = self._peers[source_id]
-            theirs, mine = inlet.line, outlet.line
+            theirs, mine = receiver.line, outlet.line
             name = shared(theirs, mine) if theirs is not None and mine is not None else None
             able = source.plan.kind == "phone" and source.plan.mode is PeerMode.ANSWER
             if name is None or not able:
@@ -75,7 +76,7 @@ class VideoFallback:
             if outlet.kind != "video" or not isinstance(outlet.source, RtpReceiver):
                 continue
             for source_id, source in self._peers.items():
-                if outlet.source in source.port.inlets() and not isinstance(
+                if outlet.source in source.port.receivers() and not isinstance(
                     outlet.active_source, RtpReceiveStream
                 ):
                     yield outlet, outlet.source, source_id

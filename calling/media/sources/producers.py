@@ -13,8 +13,8 @@ import numpy as np
 
 from calling.media.codecs.audio_codecs import Encoder, encoder, resample
 from calling.media.codecs.opus import Pcm
-from calling.media.rtp.receiver import Feed
-from calling.media.rtp.sender import Listener
+from calling.media.rtp.forwarding import Feed
+from calling.media.rtp.source import Listener
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
 

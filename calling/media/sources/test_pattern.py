@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from calling.media.rtp.receiver import monotonic
-from calling.media.rtp.sender import Listener
+from calling.media.rtp.receive_stream import monotonic
+from calling.media.rtp.source import Listener
 from calling.media.rtp.ticker import ticker
 from calling.sdp.model import Codec
 

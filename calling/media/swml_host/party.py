@@ -11,7 +11,7 @@ from calling import models
 from calling.machine import inputs
 from calling.machine.plan import ScriptRunPlan
 from calling.machine.states import Call, LegState
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.session.context import SessionContext
 from calling.media.session.session_peer import SessionPeer
 from calling.swml import actions

@@ -12,7 +12,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import IceAgent, Wire
+from calling.media.aiortc_private.ice import IceAgent, Wire
 from calling.media.rtp import udp_ports
 from calling.media.rtp.header import FIELDS_AT
 from calling.media.rtp.transport import unpack_fields
@@ -20,7 +20,7 @@ from calling.media.webrtc import shared_port
 from calling.sdp import validate
 
 if TYPE_CHECKING:
-    from calling.media.aiortc_private import DtlsPipe
+    from calling.media.aiortc_private.dtls import DtlsPipe
     from calling.media.rtp.config import MediaConfig
     from calling.media.rtp.transport import RtpTransport
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from calling.machine.states import Media
-from calling.media.aiortc_private import new_certificate
+from calling.media.aiortc_private.dtls import new_certificate
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Signal
 from calling.media.rtp.media_port import MediaPort

@@ -47,7 +47,7 @@ class WebRtcPeer(MediaPeer):
             mid for mid in remote.bundle if any(line.mid == mid and not line.rejected for line in lines)
         ]
         starts = self._place(remote, lines, bundle)
-        self._remote, self._lines = remote, lines
+        self._remote, self._lines, self._trickled = remote, lines, 0
         sections = []
         for line, section in zip(lines, remote.sections, strict=True):
             own = negotiation.described(line, self.port.cname, "callwright")

@@ -12,15 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from calling.media.aiortc_private import (
-    DtlsEnd,
-    DtlsPipe,
-    WorkerCertificate,
-    raw_session,
-    sdes_session,
-    unprotect,
-    unprotect_rtcp,
-)
+from calling.media.aiortc_private.dtls import DtlsEnd, DtlsPipe, WorkerCertificate
+from calling.media.aiortc_private.srtp import raw_session, sdes_session, unprotect, unprotect_rtcp
 from calling.media.rtp.events import PeerFailed
 from calling.sdp.crypto import SUITES, Crypto
 

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import clock
 from calling.media import stun
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.loop.forwarder import Forwarder, opened
 from calling.media.rtp import udp_ports
 from calling.media.rtp.transport import Hop
@@ -27,7 +27,7 @@ from calling.media.webrtc.ice_tcp import TcpDoor
 from calling.media.webrtc.sorter import CHOSEN, HEARD, PROVEN, Address, Member, Sorter, spelled
 
 if TYPE_CHECKING:
-    from calling.media.aiortc_private import IceAgent, Wire
+    from calling.media.aiortc_private.ice import IceAgent, Wire
     from calling.media.rtp.config import MediaConfig
 
 log = logging.getLogger(__name__)
@@ -230,7 +230,7 @@ class SharedPort:
 
 
 class SharedSeat:
-    """The place of one path at the shared port; see aiortc_private.Seat."""
+    """The place of one path at the shared port; see aiortc_private.ice.Seat."""
 
     def __init__(self, shared: SharedPort, path: Path, turn: int, tcp: bool) -> None:
         self.shared, self.path = shared, path

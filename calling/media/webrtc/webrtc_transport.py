@@ -1,6 +1,7 @@
 """One ICE + DTLS association of a leg.
 
-An ICE restart makes a second path and moves over when a pair on it is nominated; DTLS and SRTP go on.
+An ICE restart makes a second path and moves over when a pair on it is nominated; DTLS and SRTP go on. A path
+on which nothing was reached yet is given up for the new one at once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import contextlib
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from calling.media.aiortc_private import DtlsEnd, DtlsPipe, IceAgent
+from calling.media.aiortc_private.dtls import DtlsEnd, DtlsPipe
+from calling.media.aiortc_private.ice import IceAgent
 from calling.media.rtp import rtcp
 from calling.media.rtp.events import PeerFailed
-from calling.media.rtp.receiver import monotonic
+from calling.media.rtp.receive_stream import monotonic
 from calling.media.rtp.transport import Hop, RtpTransport
 from calling.media.webrtc.ice_path import IcePath
 
@@ -38,6 +40,8 @@ class WebRtcTransport(RtpTransport):
         self.path = IcePath(self, self.pipe, config, controlling, alone)
         self.next_path: IcePath | None = None
         self.role: str | None = None  # client or server, once DTLS was asked for
+        self._fingerprints: list[tuple[str, str]] = []
+        self._setting_up: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- setting up
@@ -46,25 +50,29 @@ class WebRtcTransport(RtpTransport):
         self, user: str, password: str, lite: bool, fingerprints: list[tuple[str, str]], role: str
     ) -> None:
         """Start ICE and then DTLS in the background; the port is told how it ends. role: client or server."""
-        self.path.agent.set_remote(user, password, lite)
         self.role = role
         self.dtls.set_role(role)
-        self._run(self._set_up(fingerprints))
+        self._fingerprints = fingerprints
+        self._begin(user, password, lite)
 
-    async def _set_up(self, fingerprints: list[tuple[str, str]]) -> None:
+    def _begin(self, user: str, password: str, lite: bool) -> None:
+        self.path.agent.set_remote(user, password, lite)
+        self._setting_up = self._run(self._set_up())
+
+    async def _set_up(self) -> None:
         try:
             await self._reach()
         except (TimeoutError, ConnectionError):
-            self.port.failed(PeerFailed("ice_timeout"))
+            self._failed("ice_timeout")
             return
         try:
             async with asyncio.timeout(DTLS_SECONDS):
-                await self.dtls.shake_hands(fingerprints)
+                await self.dtls.shake_hands(self._fingerprints)
         except TimeoutError:
-            self.port.failed(PeerFailed("dtls_timeout"))
+            self._failed("dtls_timeout")
             return
         if self.dtls.state != "connected":
-            self.port.failed(PeerFailed("fingerprint_mismatch" if self.dtls.mismatch else "dtls_failed"))
+            self._failed("fingerprint_mismatch" if self.dtls.mismatch else "dtls_failed")
             return
         self.dtls.on("statechange", self._dtls_changed)
         self.rx, self.tx = self.dtls.rx, self.dtls.tx
@@ -90,11 +98,18 @@ class WebRtcTransport(RtpTransport):
             reaching.cancel()
 
     def _dtls_changed(self) -> None:
-        if self.dtls.state == "closed" and not self.closed:
-            self.port.failed(PeerFailed("closed_by_peer"))
+        if self.dtls.state == "closed":
+            self._failed("closed_by_peer")
+
+    def _failed(self, reason: str) -> None:
+        """Tell the port, unless this transport is being closed: another one may have taken its place."""
+        if not self.closed:
+            self.port.failed(PeerFailed(reason))
 
     def restart(self) -> IceAgent:
-        """Begin an ICE restart: a new agent; the old path carries on until the new one works."""
+        """Begin an ICE restart: a new agent; the old path carries on until the new one works, if it works."""
+        if self.path.remote is None:
+            return self._replace_path().agent
         if self.next_path is not None:
             self._run(self.next_path.close())
         self.take_back()
@@ -102,10 +117,23 @@ class WebRtcTransport(RtpTransport):
         self.next_path = IcePath(self, self.pipe, self.config, old.ice_controlling, self._alone)
         return self.next_path.agent
 
+    def _replace_path(self) -> IcePath:
+        """Give up a path that has not reached the far end, and the attempt that waits for it: the far end
+        has new credentials and answers the old ones no more."""
+        former = self.path
+        self.path = IcePath(self, self.pipe, self.config, former.agent.ice_controlling, self._alone)
+        if self._setting_up is not None:
+            self._setting_up.cancel()
+        former.deafen()
+        self._run(former.close())
+        return self.path
+
     def connect_again(self, user: str, password: str, lite: bool) -> None:
         """Check the restarted path in the background and move to it."""
         path = self.next_path
-        if path is not None:
+        if path is None:
+            self._begin(user, password, lite)
+        else:
             path.agent.set_remote(user, password, lite)
             self._run(self._move(path))
 
@@ -117,7 +145,7 @@ class WebRtcTransport(RtpTransport):
             if path is self.next_path:
                 self.next_path = None
                 await path.close()
-                self.port.failed(PeerFailed("ice_timeout"))
+                self._failed("ice_timeout")
             return
         self.take_back()
         old, self.path, self.next_path = self.path, path, None
@@ -142,17 +170,17 @@ class WebRtcTransport(RtpTransport):
         """The agent whose credentials and candidate go into a description."""
         return (self.next_path or self.path).agent
 
-    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+    def _run(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except Exception:  # whatever a private part raises ends this leg, not the worker
-            if not self.closed:
-                self.port.failed(PeerFailed("crashed"))
+            self._failed("crashed")
 
     # --- datagrams out
 

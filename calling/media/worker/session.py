@@ -20,10 +20,12 @@ from calling.machine.reasons import EndedBy
 from calling.machine.states import Call, Leg, MediaState, Party
 from calling.media.operations.runner import Operations
 from calling.media.rtp import events
-from calling.media.rtp.sender import Source
+from calling.media.rtp.digit_plan import digit_way
+from calling.media.rtp.source import Source
 from calling.media.session import plan_diff as pure
 from calling.media.session import rows
 from calling.media.session.context import Worker
+from calling.media.session.quality_samples import QualitySamples, samples_of
 from calling.media.session.rows import SessionSnapshot
 from calling.media.session.session_peer import SessionPeer
 from calling.media.session.signal_queue import SignalQueue, Turn
@@ -39,9 +41,6 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3
 IDLE_SECONDS = 30.0  # a look even if neither nudge nor comparison asked for one
 CLOSE_SECONDS = 6.0
-FIRST_SECONDS = 0.1  # both ends of a call connect soon after each other
-GATHER_SECONDS = 2.0  # but their samples are not of the same moment
-
 
 OWN = (inputs.SessionTaken, inputs.AnswerMade, inputs.MediaConnected)
 """What a session reports of itself in every call, and mostly has nothing more to do about."""
@@ -71,6 +70,7 @@ class Session:
         self.config = carrier.config
         self.desk = carrier.desk.of(project)
         self.lane = SignalQueue(self, self.desk, carrier.journal)
+        self._samples = QualitySamples(self.lane, (session_id, epoch))
         self.peers: dict[str, SessionPeer] = {}
         self.calls: dict[str, Call] = {}
         self.plan = Plan()
@@ -87,7 +87,6 @@ class Session:
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
         self._closing: set[asyncio.Task[None]] = set()
-        self._unwritten: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # peer -> its call, its samples
         self._told: set[tuple[str, str]] = set()  # (supervisor, peer that was told by a tone)
 
     # --- what wakes and ends it
@@ -166,13 +165,12 @@ class Session:
 
     async def _finished(self) -> bool:
         """No call is left: once all is told, end the row, and write down with it how the media were."""
-        unwritten, self._unwritten = self._unwritten, {}
+        unwritten = self._samples.take()
         try:
             await self.lane.settle(5)
-            samples = {peer_id: kept for peer_id, (_, kept) in unwritten.items()}
-            return await self.desk.run(lease.finish, self.id, self.epoch, samples)
+            return await self.desk.run(lease.finish, self.id, self.epoch, samples_of(unwritten))
         except DATABASE_UNAVAILABLE:
-            self._unwritten = unwritten | self._unwritten
+            self._samples.put_back(unwritten)
             raise
 
     async def _close(self) -> None:
@@ -278,7 +276,7 @@ class Session:
             if not plan.answered and text is not None:
                 self.lane.signal(plan.call_id, inputs.OfferMade(plan.peer_id, text))
             return
-        way = peer.port.audio_out.digit_way
+        way = digit_way(peer.port.audio_out.line)
         agreed = {**peer.peer.directions(), "codec": peer.peer.codec, "digits": way}
         legs = self._legs(plan.peer_id)
         known = [leg.id for _, leg in legs if text is None or leg.answer is not None]
@@ -346,8 +344,7 @@ class Session:
         peer = self.peers.pop(peer_id, None)
         if peer is not None:
             if peer.last_figures():
-                self._write_samples(peer)
-                asyncio.get_running_loop().call_soon(self._flush_samples)  # before another session has it
+                self._samples.add_last(peer)
             self.operations.peer_gone(peer_id)
             self.carrier.rooms.remove(peer_id)
         return peer
@@ -450,31 +447,13 @@ class Session:
         if peer is None:
             return
         if peer.worth_writing():
-            self._write_samples(peer)
+            self._samples.add(peer)
         turned, peer.bad = bad and not peer.bad, bad
         if not turned:
             return
         for call_id, leg in self._legs(peer_id):
             if leg.answered and leg.media_state is MediaState.CONNECTED:
                 self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
-
-    def _write_samples(self, peer: SessionPeer) -> None:
-        """Soon, and with those of other peers that come meanwhile: one statement for both ends of a call.
-
-        A first one sooner: the call may end before it.
-        """
-        first = len(peer.samples) == 1
-        if first or not self._unwritten:
-            seconds = FIRST_SECONDS if first else GATHER_SECONDS
-            asyncio.get_running_loop().call_later(seconds, self._flush_samples)
-        self._unwritten[peer.plan.peer_id] = (peer.plan.call_id, list(peer.samples))
-
-    def _flush_samples(self) -> None:
-        found, self._unwritten, fence = self._unwritten, {}, (self.id, self.epoch)
-        if found:
-            samples = {peer_id: kept for peer_id, (_, kept) in found.items()}
-            call_id = next(call_id for call_id, _ in found.values())
-            self.lane.work(call_id, partial(rows.write_samples, samples, fence))
 
     def record(self, type: str, call_id: str, leg_id: str | None, data: dict[str, Any]) -> None:
         """Append a fact of a call, under the fence. In a desk thread."""

@@ -34,7 +34,7 @@ from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
 from calling.models.ids import uuid7
 from calling.outbound_http import lookups
-from calling.runtime import nudge
+from calling.runtime import garbage, nudge
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
 from calling.runtime.priority import run_soon
 
@@ -122,6 +122,7 @@ class Worker:
         self._spawn(self.trunks.run())
         self._spawn(self._replay())
         self._spawn(warmth.make_the_rest())
+        garbage.keep_all()
         self._up.set()
         log.info("Media worker is up", extra={"worker": str(self.id)})
         while not (self.draining and not self.sessions):

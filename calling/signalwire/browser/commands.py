@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from calling.commands import call_commands, sharing
 from calling.commands import dial as place_call
 from calling.commands.params import MAX_VARIABLES, InvalidParams, invalid
@@ -116,9 +116,10 @@ def bye(holder: TokenHolder, device_id: str, told: ClientView) -> None:
 
 
 def digits(holder: TokenHolder, device_id: str, told: ClientView, fields: dict[str, Any]) -> None:
-    if fields.get("dtmf") is not None:
-        data = {"digits": fields["dtmf"], "leg": told.leg_id}
-        call_commands.dtmf(holder, told.call_id, data, device_id)
+    if fields.get("dtmf") is None:
+        raise invalid("dtmf", "verto.info carries digits alone: dtmf is required.", "not_supported")
+    data = {"digits": fields["dtmf"], "leg": told.leg_id}
+    call_commands.dtmf(holder, told.call_id, data, device_id)
 
 
 def hold(holder: TokenHolder, device_id: str, told: ClientView, held: bool) -> None:
@@ -134,7 +135,7 @@ def transfer(holder: TokenHolder, device_id: str, told: ClientView, fields: dict
 def update(holder: TokenHolder, device_id: str, told: ClientView, fields: dict[str, Any]) -> int:
     """A fresh offer of the client; the serial under which the platform answers it."""
     call_commands.update(holder, told.call_id, {"sdp": fields.get("sdp"), "leg": told.leg_id}, device_id)
-    leg = store.snapshot(told.call_id).leg(told.leg_id)
+    leg = queries.snapshot(told.call_id).leg(told.leg_id)
     return leg.serial if leg is not None else 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from calling import models
-from calling.calls import control, room_sessions, store
+from calling.calls import control, queries, room_sessions, store
 from calling.commands import call_commands
 from calling.commands import moderation as rooms
 from calling.commands.params import invalid
@@ -53,9 +53,12 @@ def read(request: Request, told: Iterable[ClientView]) -> Asked:
     views = {each.client_id: each for each in told}
     listed = request.params.get("targets")
     given: list[Any] = listed if isinstance(listed, list) and listed else [request.params.get("target")]
-    targets: list[dict[str, Any]] = [each for each in given[:MOST] if isinstance(each, dict)]
+    if len(given) > MOST or not all(isinstance(each, dict) or each is None for each in given):
+        raise invalid("targets", f"A target is an object, and there are at most {MOST} of them.")
+    targets: list[dict[str, Any]] = [each for each in given if each is not None]
     named = [rpc.section(request.params, "self"), *targets]
-    mine = next((views[each["call_id"]] for each in named if each.get("call_id") in views), None)
+    ids = (each.get("call_id") for each in named)
+    mine = next((views[each] for each in ids if isinstance(each, str) and each in views), None)
     if mine is None:
         raise invalid("self", "There is no such call.", "not_found")
     members = [member_of(each, views) or mine.leg_id for each in targets] or [mine.leg_id]
@@ -64,11 +67,16 @@ def read(request: Request, told: Iterable[ClientView]) -> Asked:
 
 
 def member_of(target: dict[str, Any], views: dict[str, ClientView]) -> str | None:
-    """The leg that a target names: by its member id, else by the call that it is in."""
+    """The leg that a target names: by its member id, else by the call that it is in; None where it names
+    neither. Raises NotFound for a call that is not the client's."""
     member, call_id = target.get("member_id"), target.get("call_id")
     if isinstance(member, str) and member:
         return member
-    return views[call_id].leg_id if isinstance(call_id, str) and call_id in views else None
+    if not isinstance(call_id, str) or not call_id:
+        return None
+    if call_id not in views:
+        raise errors.NotFound
+    return views[call_id].leg_id
 
 
 def handle(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
@@ -110,8 +118,8 @@ def set_layout(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
 
 
 def list_members(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
-    row = store.get(asked.told.call_id)
-    call = store.values([row])[0]
+    row = queries.get(asked.told.call_id)
+    call = queries.values([row])[0]
     parts = company.parts_of([call]).get(call.id, ())
     found = company.rooms_of([call]).get(call.id) or company.of_call(call, "", parts)
     ids = company.address_ids((row.project_id, each.address) for each in found.people)

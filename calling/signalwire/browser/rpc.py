@@ -1,12 +1,12 @@
 """JSON-RPC 2.0 as SignalWire's browser SDK speaks it: what a frame is, and the shapes that answer. Pure.
 
-Every id is a string (others are dropped by the SDK). Frames are read in `reading`.
+The ids that the platform makes are texts: the SDK drops others. A client's own may be numbers too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import clock
 from rest import errors, json_bodies
@@ -17,12 +17,13 @@ MAX_CALL_ID = 100
 # Codes by which the SDK neither ends its call nor its session, and those that do.
 REFUSED, NOT_AUTHENTICATED, INVALID = -32000, -32002, -32602
 Message = dict[str, Any]
+Id = str | int
 
 
 class BadRpcMessage(Exception):
     """A frame that cannot be understood, told as a JSON-RPC error of that code."""
 
-    def __init__(self, code: int, message: str, id: str | None = None) -> None:
+    def __init__(self, code: int, message: str, id: Id | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.id = code, message, id
 
@@ -31,7 +32,7 @@ class BadRpcMessage(Exception):
 class Request:
     """One request of the client."""
 
-    id: str
+    id: Id
     method: str
     params: dict[str, Any]
 
@@ -40,7 +41,7 @@ class Request:
 class Ack:
     """The client's answer to an event or a ping."""
 
-    id: str
+    id: Id
 
 
 def section(fields: dict[str, Any], name: str) -> dict[str, Any]:
@@ -49,22 +50,22 @@ def section(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def result(id: str, value: Message) -> Message:
+def result(id: Id, value: Message) -> Message:
     return {"jsonrpc": "2.0", "id": id, "result": value}
 
 
-def okay(id: str) -> Message:
+def okay(id: Id) -> Message:
     """`code` is a text: the SDK takes a number for an error."""
     return result(id, {"code": "200", "message": "OK"})
 
 
-def error(id: str | None, code: int, message: str) -> Message:
+def error(id: Id | None, code: int, message: str) -> Message:
     return {"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}
 
 
 def verto_result(request: Request, inner: Message) -> Message:
     inner_id = section(request.params, "message").get("id")
-    wrapped = {"jsonrpc": "2.0", "id": inner_id if isinstance(inner_id, str) else request.id, "result": inner}
+    wrapped = {"jsonrpc": "2.0", "id": inner_id if is_id(inner_id) else request.id, "result": inner}
     return result(request.id, {"code": "200", "message": "OK", "node_id": NODE, "result": wrapped})
 
 
@@ -97,6 +98,13 @@ def ping() -> Message:
     }
 
 
+def is_id(value: object) -> TypeGuard[Id]:
+    """Whether a request may have that id: a short text, or a whole number that every JSON reader keeps."""
+    if isinstance(value, str):
+        return 0 < len(value) <= MAX_ID
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53
+
+
 def read(text: str | None) -> Request | Ack:
     """Parse one frame; None stands for a binary one. Raises BadRpcMessage."""
     if text is None:
@@ -110,8 +118,8 @@ def read(text: str | None) -> Request | Ack:
     if not isinstance(value, dict):
         raise BadRpcMessage(-32600, "A frame must be a JSON object.")
     found, method, params = value.get("id"), value.get("method"), value.get("params", {})
-    if not isinstance(found, str) or not 0 < len(found) <= MAX_ID:
-        raise BadRpcMessage(-32600, "id must be a short text.")
+    if not is_id(found):
+        raise BadRpcMessage(-32600, "id must be a short text or a whole number.")
     if method is None and ("result" in value or "error" in value):
         return Ack(found)
     if not isinstance(method, str) or not 0 < len(method) <= 100:

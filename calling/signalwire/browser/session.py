@@ -36,7 +36,7 @@ class BrowserSession(DeviceSession[ClientView]):
     def __init__(self, device_id: str, holder: TokenHolder, out: SendQueue) -> None:
         super().__init__(device_id, holder, out)
         self.names: dict[str, str] = {}  # leg id → the callID that the client gave it
-        self.unacked: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.unacked: OrderedDict[rpc.Id, dict[str, Any]] = OrderedDict()
         self.updates: dict[tuple[str, int], asyncio.Future[str]] = {}  # (leg id, serial) → platform's answer
         self.left: str | None = None  # the leg that its client is hanging up
         self.version_3 = False  # of the SDK

@@ -38,10 +38,6 @@ class ClientView:
     ended: bool = False
 
 
-def my_attempt(leg: Leg, device_id: str) -> Attempt | None:
-    return next((each for each in reversed(leg.attempts) if each.device_id == device_id), None)
-
-
 def initial_view(leg_id: str, news: CallUpdate, device_id: str, client_id: str | None) -> ClientView | None:
     """What to begin with for a leg this socket did not make; None where the client cannot know it."""
     leg = news.call.leg(leg_id)
@@ -55,7 +51,7 @@ def initial_view(leg_id: str, news: CallUpdate, device_id: str, client_id: str |
         has_answer = leg.media_state is MediaState.CONNECTED
         told = ClientView(news.call.id, leg_id, client_id, sequence=news.sequence, answered=has_answer)
         return replace(told, part_of=leg.part_of)
-    attempt = my_attempt(leg, device_id)
+    attempt = leg.newest_attempt(device_id)
     if attempt is None:
         return None
     told = ClientView(news.call.id, leg_id, attempt.id, outbound=False, sequence=news.sequence)
@@ -97,7 +93,7 @@ def tell_ringing(
     told: ClientView, news: CallUpdate, leg: Leg, device_id: str, subscriber: bool
 ) -> tuple[ClientView, list[Message]]:
     """A leg that rings here: the invitation, and how it ended without this client."""
-    attempt = my_attempt(leg, device_id)
+    attempt = leg.newest_attempt(device_id)
     if leg.device_id == device_id and leg.answered:
         return talk_messages(replace(told, answered=True), news, leg, subscriber)
     if attempt is not None and attempt.id != told.client_id and attempt.state in RINGS and leg.live:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import clock
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from calling.machine.states import Call
 from rest.json_bodies import rfc3339
 
@@ -17,14 +17,14 @@ TYPES = {"pstn": "relay_pstn_call", "sip": "relay_sip_call"}
 
 def call_leg(call_id: UUID | str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """The call as a SignalWire client reads it; `extra` adds fields such as `control_id`."""
-    return {**call_legs([store.get(call_id)])[0], **(extra or {})}
+    return {**call_legs([queries.get(call_id)])[0], **(extra or {})}
 
 
 def call_legs(rows: Sequence[models.Call]) -> list[dict[str, Any]]:
     """The same of several calls, in their order, with as many queries as for one."""
     runs = models.ScriptRun.objects.filter(call__in=rows).order_by("created_at")
     urls = dict(runs.values_list("call_id", "url"))  # the newest run's
-    calls = {call.id: call for call in store.values(rows)}
+    calls = {call.id: call for call in queries.values(rows)}
     return [_call_leg(row, calls[str(row.pk)], urls.get(row.pk, "")) for row in rows]
 
 

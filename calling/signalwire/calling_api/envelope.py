@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from calling.commands import leg_selection
 from calling.commands.params import Params
 from calling.machine.states import Call, Leg, Party, Role
@@ -32,7 +32,7 @@ class Request:
 
     @cached_property
     def call(self) -> Call:
-        return store.snapshot(self.row.id)
+        return queries.snapshot(self.row.id)
 
     @property
     def call_id(self) -> str:

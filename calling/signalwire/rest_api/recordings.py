@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from calling import models
-from calling.api import recordings
+from calling.api import recordings, schema
 from calling.api.view import SwitchboardView
 from calling.signalwire.rest_api import shapes
 from rest import pagination
@@ -68,7 +68,7 @@ class RecordingItem(SwitchboardView):
         operation_id="relay_recordings_delete",
         summary="SignalWire: delete a recording and its file",
         request=None,
-        responses={204: None},
+        responses={204: None, **schema.ERRORS},
         tags=["SignalWire"],
     )
     def delete(self, request: Request, id: UUID) -> Response:

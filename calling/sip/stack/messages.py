@@ -155,8 +155,10 @@ def make_response(
         headers.set("Contact", contact)
     if code > 100:
         headers.set("Server", AGENT)
-    if code in (200, 405) and request.method in ("INVITE", "OPTIONS", "UPDATE"):
+    described = code == 200 and request.method in ("INVITE", "OPTIONS", "UPDATE")
+    if described or code == 405:  # a 405 always says what there is (RFC 3261 section 8.2.1)
         headers.set("Allow", ALLOW)
+    if described:
         headers.set("Supported", SUPPORTED)
     for name, value in extra:
         headers.add(name, value)

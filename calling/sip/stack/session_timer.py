@@ -51,8 +51,9 @@ def too_short(request: Request) -> bool:
 
 
 def agreed_as_server(request: Request) -> SessionTimer | None:
-    """What we put into our 2xx. Without `timer` in Supported there is none: nobody would refresh it."""
-    supported = tokens_of(request.headers.getlist("Supported"))
+    """What we put into our 2xx. Without `timer` in Supported or Require there is none: nobody would refresh
+    it."""
+    supported = tokens_of(request.headers.getlist("Supported") + request.headers.getlist("Require"))
     asked = interval(request, "Session-Expires")
     if asked is None or "timer" not in supported:
         return None

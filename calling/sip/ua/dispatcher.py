@@ -17,7 +17,6 @@ from calling.sip.stack import messages, registrar, session_timer
 from calling.sip.stack.authentication import Authenticator, Challenge, Identity
 from calling.sip.stack.lockout import SourceRateLimiter
 from calling.sip.stack.messages import (
-    ALLOW,
     make_response,
     new_tag,
     stamp_via,
@@ -106,7 +105,7 @@ class RequestDispatcher:
         elif request.method in IN_DIALOG_ONLY:
             self._agent.exchange.respond_stateless(request, hop, 481)
         elif request.method not in ("INVITE", "REGISTER"):
-            self._agent.exchange.respond_stateless(request, hop, 405, [("Allow", ALLOW)])
+            self._agent.exchange.respond_stateless(request, hop, 405)
         elif unknown := messages.unsupported(request):
             self._agent.exchange.respond_stateless(request, hop, 420, [("Unsupported", ", ".join(unknown))])
         else:

@@ -78,11 +78,18 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         """A new call: `call.trying` before anything else is said of it."""
         if line.expired:
             raise InvalidToken("token_expired", "The token has expired: send auth with a new one.")
-        line.making += 1
+        mark = object()
+        line.making.add(mark)
         try:
             call_id, leg_id = await run_for_socket(commands.make, line.holder, frame, line.device_id)
+        except Exception:
+            line.refused(frame.req_id)
+            raise
         finally:
-            line.making -= 1
+            line.making.discard(mark)
+        # The device may have come back on another socket meanwhile, which knows nothing of the call.
+        now = hub.the_hub().lines.get(line.device_id)
+        line = now if isinstance(now, PhoneSession) else line
         trying: dict[str, Any] = {"type": "call.trying", "req_id": frame.req_id, "call_id": call_id}
         if frame.type != "call.create":
             trying["consult_of" if frame.type == "call.consult" else "share_of"] = frame.call_id
@@ -96,14 +103,20 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
             call_id = line.call_of_candidate(frame.call_id, frame.req_id)
             if call_id is None:
                 line.say(frames.error("call_id_required", "Say which call this is for.", frame.req_id))
+            if not call_id:
                 return
         else:
             call_id = commands.required_call(frame)
         done, the_hub = commands.VERBS[frame.type], hub.the_hub()
         looked = the_hub.looked[line.device_id]
-        found = await run_for_socket(done, line.holder, call_id, frame.fields, line.device_id)
+        try:
+            found = await run_for_socket(done, line.holder, call_id, frame.fields, line.device_id)
+        except Exception:
+            if frame.type in commands.GATHERS:
+                line.refused(frame.req_id)
+            raise
         if frame.type in commands.GATHERS:
-            line.gathering.add(found)
+            line.gathers(found)
         elif frame.type == "ice.done":
             line.gathering.discard(found)
         if frame.type not in commands.TRICKLES:

@@ -20,6 +20,7 @@ from tokens.subjects import TokenHolder
 
 WARNING_SECONDS = 60
 MAX_REQ_IDS = 1000
+OVER = ""  # in the place of a call id: there is no such call any more
 
 
 class PhoneSession(DeviceSession[ClientView]):
@@ -27,9 +28,10 @@ class PhoneSession(DeviceSession[ClientView]):
 
     def __init__(self, device_id: str, holder: TokenHolder, out: SendQueue) -> None:
         super().__init__(device_id, holder, out)
-        self.making = 0  # calls being created: nothing is said of them before call.trying
+        self.making: set[object] = set()  # calls being created: nothing is said of them before call.trying
         self.gathering: set[str] = set()  # call ids whose device may still send candidates
-        self.created: OrderedDict[str | int, str] = OrderedDict()  # req_id → call id
+        self.created: OrderedDict[str | int, str] = OrderedDict()  # req_id → call id, or OVER
+        self.gathered_in_vain = False  # what gathered last is over, and candidates may be on their way
         self.aliases: dict[str, str] = {}  # the former id of a call that moved → its new one
         self.warned_for: object = None
         self.dropped: set[str] = set()  # legs of screens that are being hung up
@@ -55,7 +57,9 @@ class PhoneSession(DeviceSession[ClientView]):
                 again = True
             if told.ended:
                 del self.told[leg_id]
-                self.gathering.discard(told.call_id)
+                if told.call_id in self.gathering:
+                    self.gathering.discard(told.call_id)
+                    self.gathered_in_vain = True
             else:
                 self.told[leg_id] = told
         self.drop_parts()
@@ -91,11 +95,24 @@ class PhoneSession(DeviceSession[ClientView]):
         known = [told.serial for told in self.told.values() if told.call_id == shares]
         self.told[leg_id] = ClientView(call_id, leg_id, serial=max(known, default=0))
         if gathers:
-            self.gathering.add(call_id)
+            self.gathers(call_id)
+        self.remember(req_id, call_id)
+
+    def remember(self, req_id: str | int | None, call_id: str) -> None:
         if req_id is not None:
             self.created[req_id] = call_id
             while len(self.created) > MAX_REQ_IDS:
                 self.created.popitem(last=False)
+
+    def gathers(self, call_id: str) -> None:
+        """Candidates may come for this call."""
+        self.gathering.add(call_id)
+        self.gathered_in_vain = False
+
+    def refused(self, req_id: str | int | None) -> None:
+        """An offer was refused whose candidates may be on their way."""
+        self.remember(req_id, OVER)
+        self.gathered_in_vain = True
 
     def follow_members(self, call_id: str) -> bool:
         """Tell from now on who is in the room of a call; False where there is no such call here."""
@@ -105,12 +122,15 @@ class PhoneSession(DeviceSession[ClientView]):
         return bool(found)
 
     def call_of_candidate(self, call_id: str | None, req_id: str | int | None) -> str | None:
-        """Which call a candidate is for: named, by the create's req_id, or the only one that gathers."""
+        """Which call a candidate is for: named, by the create's req_id, or the only one that gathers. OVER
+        where it was on its way for one that has ended or was refused; None where nobody can tell."""
         if call_id is not None:
             return call_id
         if req_id is not None and req_id in self.created:
             return self.created[req_id]
-        return next(iter(self.gathering)) if len(self.gathering) == 1 else None
+        if len(self.gathering) == 1:
+            return next(iter(self.gathering))
+        return OVER if self.gathered_in_vain and not self.gathering else None
 
     def has_calls(self) -> bool:
         return any(told.answered or not told.ended for told in self.told.values())
@@ -123,6 +143,8 @@ class PhoneSession(DeviceSession[ClientView]):
         self.told = {leg: replace(told, recorded=False) for leg, told in before.told.items()}
         self.gathering = set(before.gathering)
         self.created = before.created.copy()
+        self.gathered_in_vain = before.gathered_in_vain
+        self.making = before.making  # the same: what the lost socket began is told here
         self.aliases = dict(before.aliases)
 
     # --- the clock --------------------------------------------------------------------------------

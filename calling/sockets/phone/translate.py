@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from calling.machine.states import (
-    Attempt,
     AttemptState,
     Call,
     Leg,
@@ -128,19 +127,15 @@ def messages_for(told: ClientView, news: CallUpdate, device_id: str) -> tuple[Cl
     return told, messages
 
 
-def my_attempt(leg: Leg, device_id: str) -> Attempt | None:
-    return next((each for each in reversed(leg.attempts) if each.device_id == device_id), None)
-
-
 def rings_here(leg: Leg, device_id: str) -> bool:
-    attempt = my_attempt(leg, device_id)
+    attempt = leg.newest_attempt(device_id)
     ringing = attempt is not None and attempt.state is AttemptState.RINGING
     return ringing and leg.state is LegState.RINGING
 
 
 def lost_ring(leg: Leg, device_id: str) -> tuple[str, str] | None:
     """(reason, cause) when the ringing of this device is over while its leg goes on, or went to another."""
-    attempt = my_attempt(leg, device_id)
+    attempt = leg.newest_attempt(device_id)
     if attempt is None or leg.device_id == device_id or attempt.state not in DONE_HERE:
         return None
     if attempt.state is AttemptState.ANSWERED_ELSEWHERE:

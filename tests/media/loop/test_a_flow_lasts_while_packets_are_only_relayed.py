@@ -18,7 +18,8 @@ from calling.media.codecs.late_tap import LateTap
 from calling.media.loop.native import library
 from calling.media.recording.recorder import GatedReader
 from calling.media.rtp import rtcp_reports
-from calling.media.rtp.receiver import RtpReceiveStream
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.sources import tones
 from calling.media.webrtc import shared_port
 from calling.sdp.model import Codec
@@ -108,21 +109,21 @@ class Nothing:
 
 
 async def taps(alice: Leg, bob: Leg) -> None:
-    ear, inlet = Ear(), alice.ours.port.audio_in
-    inlet.tap(ear)
+    ear, receiver = Ear(), alice.ours.port.audio_in
+    receiver.tap(ear)
     assert not flows(bob) and flows(alice)
     await until(lambda: ear.heard > 20, what="each packet")
     assert not flows(bob)
-    inlet.untap(ear)
+    receiver.untap(ear)
 
 
 async def filters(alice: Leg, bob: Leg) -> None:
-    inlet = alice.ours.port.audio_in
-    inlet.set_filter(Nothing())
+    receiver = alice.ours.port.audio_in
+    receiver.set_filter(Nothing())
     assert not flows(bob)
     await asyncio.sleep(0.4)
     assert not flows(bob)
-    inlet.set_filter(None)
+    receiver.set_filter(None)
 
 
 async def mutes(alice: Leg, bob: Leg) -> None:
@@ -199,26 +200,26 @@ def in_order(numbers: list[int]) -> bool:
 
 async def test_who_takes_packets_later_gets_each_of_them_and_the_loop_goes_on() -> None:
     async with bridged() as (alice, bob):
-        first, second, inlet = Late(), Late(), alice.ours.port.audio_in
-        inlet.tap_later(first)
+        first, second, receiver = Late(), Late(), alice.ours.port.audio_in
+        receiver.tap_later(first)
         await until(lambda: flows(bob) and bool(first.keepers), what="a flow that keeps")
         began = len(first.numbers)
         await asyncio.sleep(0.3)
         assert len(first.numbers) == began and flows(bob), "nothing comes before it is asked for"
         first.drain()
         assert len(first.numbers) > began + 10
-        inlet.tap_later(second)
+        receiver.tap_later(second)
         await until(lambda: flows(bob) and bool(second.keepers), what="a flow that keeps for two")
         await asyncio.sleep(0.3)
         second.drain()  # the first one gets them too
-        inlet.take_back()  # as what needs each packet at once does
-        assert not first.keepers and len(second.numbers) > 20
+        receiver.take_back()  # as what needs each packet at once does
+        assert not first.keepers and len(second.numbers) > 10
         assert in_order(first.numbers) and first.numbers[-len(second.numbers) :] == second.numbers
         assert first.times == sorted(first.times) and time.monotonic() - first.times[-1] < 0.1
-        inlet.untap(second)
+        receiver.untap(second)
         await until(lambda: flows(bob), what="a flow again")
         last = second.numbers[-1]
-        inlet.untap(first)
+        receiver.untap(first)
         assert in_order(first.numbers) and second.numbers[-1] == last
         assert stream(bob).lost == 0
 
@@ -288,14 +289,61 @@ async def test_counts_are_those_of_both_ends() -> None:
         for leg in (alice, bob):
             leg.ours.port._sync()
         for one, other in ((alice, bob), (bob, alice)):
-            come, go = one.ours.port.audio_in.current(), other.ours.port.audio_out
+            come, go = one.ours.port.audio_in.current(), other.ours.port.audio_out.outgoing
             assert come is not None
-            assert come.packets == one.device.port.audio_out.packets and come.lost == 0
+            assert come.packets == one.device.port.audio_out.outgoing.packets and come.lost == 0
             assert go.packets == stream(other).packets and go.octets == stream(other).octets
             assert go.last_seq == stream(other).top and go.last_ts == stream(other).last_ts
             assert 0 < come.jitter < 4800 and time.monotonic() - come.last_at < 2
         record, bad = rtcp_reports.QualityMeter().measure(alice.ours.port, time.monotonic())
         assert not bad and record["audio"]["received"]["lost"] == 0  # type: ignore[index]
+
+
+async def test_what_nobody_hears_is_counted_and_dropped_until_somebody_does() -> None:
+    async with legs(2) as (alice, bob):
+        alice.ours.port.set_audio_source(None)  # bob's phone rings
+        receiver = alice.ours.port.audio_in
+        await until(
+            lambda: receiver.streams and all(one.flow for one in receiver.streams.values()), what="a flow"
+        )
+        (spoken,) = receiver.streams.values()
+        before = spoken.packets
+        await until(lambda: spoken.packets > before + 20, what="counts of what is dropped")  # once a second
+        assert spoken.flow is not None and spoken.lost == 0
+        bob.ours.port.set_audio_source(alice.ours.port)
+        await until(lambda: bob.ours.port.audio_out.flow is not None, what="a flow to bob")
+        heard = stream(bob).packets
+        await until(lambda: stream(bob).packets > heard + 20, what="sound")
+        assert spoken.lost == 0
+
+
+async def test_a_plan_that_mutes_nobody_leaves_the_flow() -> None:
+    async with bridged() as (alice, bob):
+        before = bob.ours.port.audio_out.flow
+        alice.ours.port.mute(frozenset())
+        assert before is not None and bob.ours.port.audio_out.flow is before
+        alice.ours.port.mute({"audio"})
+        assert bob.ours.port.audio_out.flow is None
+
+
+async def test_a_report_costs_a_flow_one_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a far end reports first tells that it knows the section: packets need not name it any more."""
+    handed: list[object] = []
+    deliver = RtpReceiver.deliver
+
+    def noted(receiver: RtpReceiver, *packet: Any) -> None:
+        handed.append(receiver)
+        deliver(receiver, *packet)
+
+    async with bridged() as (alice, bob):
+        assert alice.ours.port.audio_out.outgoing.mid and bob.ours.port.audio_out.outgoing.mid
+        monkeypatch.setattr(RtpReceiver, "deliver", noted)
+        ends = {alice.ours.port.audio_in: alice, bob.ours.port.audio_in: bob}
+        await until(
+            lambda: not any(end.ours.port.audio_out.outgoing.mid for end in ends.values()), what="reports"
+        )
+        await until(lambda: flows(alice, bob), what="flows again")
+        assert all(handed.count(receiver) <= 1 for receiver in ends)
 
 
 async def test_a_picture_is_kept_for_who_loses_some_of_it() -> None:
@@ -306,23 +354,44 @@ async def test_a_picture_is_kept_for_who_loses_some_of_it() -> None:
             await leg.device.accept(await leg.ours.answer(await leg.device.offer(wants), wants))
             await until(lambda leg=leg: leg.device.port.up and leg.ours.port.up, 20, "connecting")
         bob.device.port.set_video_source(ToneAndPicture())
-        sender, inlet = alice.ours.port.video_out, bob.ours.port.video_in
+        sender, receiver = alice.ours.port.video_out, bob.ours.port.video_in
         alice.ours.port.set_video_source(bob.ours.port)
         await until(lambda: sender.flow is not None, 20, "a flow of the picture")
-        began = inlet.totals()[2]
-        await until(lambda: inlet.totals()[2] > began + 20 and sender.flow is not None, 20, "pictures")
+        began = receiver.totals()[2]
+        await until(lambda: receiver.totals()[2] > began + 20 and sender.flow is not None, 20, "pictures")
         assert sender.flow is not None
         sender.flow.sync()
-        last = sender.last_seq
+        last = sender.outgoing.last_seq
         sender.resend((last, last - 3 & 0xFFFF))
-        assert sender.resent == 2 and sender.flow is not None
-        inlet.take_back()
-        came = inlet.current()
+        assert sender.retransmission.resent == 2 and sender.flow is not None
+        receiver.take_back()
+        came = receiver.current()
         assert came is not None and all(came.kept(came.top - back & 0xFFFF) for back in range(20))
         shown = alice.device.port.video_in.current()
         assert shown is not None and shown.lost <= 0  # what came twice is no loss
     finally:
         await asyncio.gather(alice.close(), bob.close())
+
+
+async def test_sound_is_kept_by_the_loop_once_a_listener_has_lost_some() -> None:
+    async with bridged() as (alice, bob):
+        sender = alice.ours.port.audio_out
+        sender.resend((sender.outgoing.last_seq,))  # from now on
+        assert sender.flow is None and sender.retransmission.resent == 0
+        await until(lambda: flows(alice), what="a flow that keeps")
+        began = bob.ours.port.audio_in.totals()[2]
+
+        def kept() -> bool:
+            bob.ours.port._sync()
+            return bob.ours.port.audio_in.totals()[2] > began + 20
+
+        await until(kept, what="packets")
+        assert sender.flow is not None
+        sender.flow.sync()
+        last = sender.outgoing.last_seq
+        sender.resend((last, last - 3 & 0xFFFF))
+        assert sender.retransmission.resent == 2 and sender.flow is not None
+        assert stream(alice).lost <= 0  # what came twice is no loss
 
 
 @pytest.mark.skipif(not MUX, reason="legs with ports of their own are Python's")

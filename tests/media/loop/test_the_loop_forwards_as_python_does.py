@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calling.media.aiortc_private import PacketBuffer
+from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.loop import forwarder
 from calling.media.loop.native import Library, library
-from calling.media.rtp import receiver
-from calling.media.rtp.receiver import RtpReceiver, RtpReceiveStream
+from calling.media.rtp.header import FIELDS
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import written
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
@@ -74,22 +75,23 @@ class Pair:
 
     def __init__(self, way: Way, sequence: int) -> None:
         kind = "video" if way.video else "audio"
-        self.inlet, self.sender, self.wire = RtpReceiver(kind), RtpSender(kind), Wire()
+        self.receiver, self.sender, self.wire = RtpReceiver(kind), RtpSender(kind), Wire()
         agreed = picture if way.video else line
-        self.inlet.bind(agreed(1, red=way.red, shift=0, extensions=way.come, mid="0"), None)
+        self.receiver.bind(agreed(1, red=way.red, shift=0, extensions=way.come, mid="0"), None)
         self.sender.bind(
             agreed(SSRC + 1, red=False, shift=way.shift, extensions=way.go, mid=way.mid),
             cast(RtpTransport, self.wire),
         )
-        self.sender.last_seq, self.sender.last_ts = 65530, 0xFFFFFF00
-        self.sender.attach_source(self.inlet)
-        self.stream: RtpReceiveStream = self.inlet.stream(SSRC, sequence, VP8 if way.video else OPUS)
+        sent = self.sender.outgoing
+        sent.last_seq, sent.last_ts = 65530, 0xFFFFFF00
+        self.sender.attach_source(self.receiver)
+        self.stream: RtpReceiveStream = self.receiver.stream(SSRC, sequence, VP8 if way.video else OPUS)
         self.buffer = PacketBuffer()
 
     def python(self, packet: bytes) -> None:
         size = len(packet)
         self.buffer.view[:size] = packet
-        mark, sequence, timestamp, _ = receiver.FIELDS.unpack_from(packet, 1)
+        mark, sequence, timestamp, _ = FIELDS.unpack_from(packet, 1)
         self.stream.receive(self.buffer, size, mark, sequence, timestamp)
 
     def loop(self, library: Library, packet: bytes, now: float) -> bool:
@@ -100,7 +102,7 @@ class Pair:
             return False
         if not self.stream.lend(flow):
             return False
-        forwarder._mark_kinds(flow, self.inlet, self.inlet.formats.intersection(pts))
+        forwarder._mark_kinds(flow, self.receiver, self.receiver.formats.intersection(pts))
         size, view = len(packet), self.buffer.view
         view[:size] = packet
         if not library.lib.media_knows(flow, library.ffi.cast("uint8_t *", self.buffer.c), size):
@@ -115,13 +117,13 @@ class Pair:
         return True
 
     def numbers(self) -> tuple[Any, ...]:
-        stream, sender = self.stream, self.sender
+        stream, sent, rewriter = self.stream, self.sender.outgoing, self.sender.rewriter
         return (
             stream.top, stream.cycles, stream.packets, stream.octets, stream.jitter, stream.transit,
             stream.last_at, stream.last_ts, stream.recovered,
             stream.arrivals.state if stream.arrivals is not None else None,
-            sender.packets, sender.octets, sender.last_seq, sender.last_ts, sender.last_at, sender.seq_off,
-            sender.ts_off, sender._reorder_guard, dict(stream.missing),
+            sent.packets, sent.octets, sent.last_seq, sent.last_ts, sent.last_at, rewriter.seq_off,
+            rewriter.ts_off, rewriter.guard, dict(stream.missing),
         )  # fmt: skip
 
 
@@ -188,7 +190,7 @@ def packets(draw: st.DrawFn) -> Callable[[int, int], bytes]:
             if broken:
                 body = body[: len(body) // 2] or b"\x80"
         head = bytes([0x80 | (0x10 if block else 0) | (0x20 if padding else 0) | sources, mark])
-        head += receiver.FIELDS.pack(0, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, SSRC)[1:]
+        head += FIELDS.pack(0, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, SSRC)[1:]
         head += bytes(4 * sources)
         if block is not None:
             profile, data = block
@@ -204,7 +206,7 @@ def packets(draw: st.DrawFn) -> Callable[[int, int], bytes]:
 def steady(sequence: int, timestamp: int, video: bool) -> bytes:
     """A packet as any stream begins."""
     body = b"\x10\x00picture" if video else written(OPUS, b"sound", [(960, b"before")])
-    head = receiver.FIELDS.pack(VP8 if video else RED, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, SSRC)
+    head = FIELDS.pack(VP8 if video else RED, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, SSRC)
     return b"\x80" + head + body
 
 
@@ -217,7 +219,8 @@ def test_the_same_packets_go_out_and_the_same_numbers_stay(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         now = [1000.0]
-        patch.setattr(receiver, "monotonic", lambda: now[0])
+        patch.setattr("calling.media.rtp.receive_stream.monotonic", lambda: now[0])
+        patch.setattr("calling.media.rtp.receiver.monotonic", lambda: now[0])
         patch.setattr("calling.media.rtp.sender.monotonic", lambda: now[0])
         one, other = Pair(way, begun), Pair(way, begun)
         number = begun - 1
@@ -244,7 +247,7 @@ def test_a_steady_stream_is_the_loops_once_it_has_begun(native: Library, way: Wa
         body = written(OPUS, body, [(960, b"before")])
     handled = []
     for number in range(1, 101):
-        fields = receiver.FIELDS.pack(pt, number, 960 * number, SSRC)
+        fields = FIELDS.pack(pt, number, 960 * number, SSRC)
         packet = b"\x80" + fields + body
         if pair.loop(native, packet, 0.02 * number):
             handled.append(number)
@@ -309,12 +312,12 @@ class Room:
 def test_the_loudest_level_is_noted(native: Library, loud: list[int], number: int) -> None:
     pair, room = Pair(Way(False, 0, {AUDIO_LEVEL: number}, {}, None, False), 1), Room()
     pair.sender.attach_source(None)
-    pair.inlet.tap_later(room)
+    pair.receiver.tap_later(room)
     flow, level = native.ffi.new("struct media_flow *"), native.ffi.new("uint8_t *", 255)
-    assert pair.inlet.only_relays and pair.stream.lend(flow)
-    forwarder._mark_kinds(flow, pair.inlet, pair.inlet.formats)
+    assert pair.receiver.only_relays and pair.stream.lend(flow)
+    forwarder._mark_kinds(flow, pair.receiver, pair.receiver.formats)
     for at, value in enumerate(loud, 1):
-        head = b"\x90" + receiver.FIELDS.pack(OPUS, at, 960 * at, SSRC)
+        head = b"\x90" + FIELDS.pack(OPUS, at, 960 * at, SSRC)
         packet = head + bytes((0xBE, 0xDE, 0, 1, number << 4, 0x80 | value, 0, 0)) + b"sound"
         pair.buffer.view[: len(packet)] = packet
         data = native.ffi.cast("uint8_t *", pair.buffer.c)

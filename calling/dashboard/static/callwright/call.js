@@ -17,6 +17,13 @@ import { CallError, Emitter } from './emitter.js';
 /** A camera's qualities, the best first: that one alone is sent where the far end takes one. @type {RTCRtpEncodingParameters[]} */
 const LAYERS = [{ rid: 'f' }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'q', scaleResolutionDownBy: 4 }];
 
+/** An offer that says lost sound may be asked for again (RFC 4585): Chromium does so where both descriptions say it, and
+ * its own never do. @param {string} sdp */
+const withRepair = (sdp) =>
+  sdp.replace(/^a=rtpmap:(\d+) opus\/.*\r\n/gim, (line, pt) =>
+    sdp.includes(`a=rtcp-fb:${pt} nack\r\n`) ? line : `${line}a=rtcp-fb:${pt} nack\r\n`,
+  );
+
 /** Events: `trying ringing answered resumed transferring transferred`, `held` (heldBy, asked: from here, not by staff or a program),
  * `muted`/`unmuted` (channels, by, asked),
  * `dtmf` (digit, by), `caption` (text, by, final), `recording` (on), `transferFailed` (reason), `track` (track, stream), `media` (connection state), `error` (CallError),
@@ -419,7 +426,8 @@ export class Call extends Emitter {
   /** @param {RTCPeerConnection} pc @param {(sdp: string, media: Flow) => object} message @param {RTCOfferOptions} [how] */
   async #negotiate(pc, message, how) {
     this.#early = [];
-    await pc.setLocalDescription(await pc.createOffer(how));
+    const offer = await pc.createOffer(how);
+    await pc.setLocalDescription({ type: 'offer', sdp: withRepair(offer.sdp ?? '') }).catch(() => pc.setLocalDescription(offer));
     const sent = this.#phone.send(message(/** @type {any} */ (pc.localDescription).sdp, this.#flow));
     if (!sent) throw new CallError('closed', 'not connected');
     const early = this.#early ?? [];

@@ -8,6 +8,17 @@ const t = (text, values = {}) => String(worker.words?.[text] ?? text).replace(/\
 
 const SHORT = 6000; // how long the end of a call stays that was taken elsewhere; Firefox looks 3 s after a message
 
+/** The message before, until it is dealt with. Chromium forgets a notice that somebody asks for while it is being shown:
+ * it takes one that is written and not yet on the screen for one that its user has closed. */
+let before = Promise.resolve();
+
+/** Does this after all that was begun before. @param {() => Promise<unknown>} step @returns {Promise<unknown>} */
+function inTurn(step) {
+  const done = before.then(step);
+  before = done.then(() => {}, () => {});
+  return done;
+}
+
 /** @typedef {{ type: string, call_id: string, reason?: string, from?: string, from_name?: string }} Message */
 
 /** Something is shown for each message: browsers end a subscription, or show a notice of their own, after a few
@@ -16,8 +27,10 @@ const SHORT = 6000; // how long the end of a call stays that was taken elsewhere
 async function hear(message) {
   const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const seen = pages.some((/** @type {any} */ page) => isPhone(page.url) && page.visibilityState === 'visible');
-  const shown = await noticesOf(message.call_id);
-  if (message.type === 'call.cancelled') return seen ? close(shown) : end(message, shown);
+  if (message.type === 'call.cancelled') {
+    const shown = await noticesOf(message.call_id);
+    return seen ? close(shown) : end(message, shown);
+  }
   if (seen) return undefined; // it rings by itself
   const said = { who: message.from_name || message.from || t('Somebody'), body: message.from_name ? message.from : '' };
   return worker.registration.showNotification(t('{name} is calling', { name: said.who }), {
@@ -46,7 +59,7 @@ async function end(message, shown) {
     body: missed ? said?.body ?? (message.from_name ? message.from : '') : elsewhere, tag, silent: true, data: { missed },
   });
   // Not awaited: when the message has been handled, browsers look whether a notice is shown.
-  if (!missed) setTimeout(() => noticesOf(tag).then(close), SHORT);
+  if (!missed) setTimeout(() => inTurn(() => noticesOf(tag).then(close)), SHORT);
 }
 
 /** @param {string} url */
@@ -59,7 +72,7 @@ async function open() {
   return phone ? phone.focus() : worker.clients.openWindow('/phone');
 }
 
-worker.addEventListener('push', (/** @type {any} */ event) => event.waitUntil(hear(event.data.json())));
+worker.addEventListener('push', (/** @type {any} */ event) => event.waitUntil(inTurn(() => hear(event.data.json()))));
 worker.addEventListener('notificationclick', (/** @type {any} */ event) => {
   event.notification.close();
   event.waitUntil(open());

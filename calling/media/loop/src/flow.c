@@ -4,7 +4,7 @@
 
 #define AHEAD 3000       /* codecs/order.py */
 #define RECENT 0xFFu     /* rtp/red.py: a redundant packet can bring nothing that is not there */
-#define ROOM 1400        /* rtp/sender.py */
+#define ROOM 1400        /* rtp/send_stream.py */
 
 enum { PLAIN = 1, REDUNDANT = 2, CARRIED = 4 }; /* media_flow.kinds */
 

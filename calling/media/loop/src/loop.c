@@ -49,6 +49,7 @@ static void serve(struct media_loop *loop, struct socket_entry *entry, struct ba
 {
     guard_enter();
     int share = WAITING / loop->socket_count - entry->waiting, most = share < BATCH ? share : BATCH;
+    int behind = share < WAITING / loop->socket_count * 3 / 4;
     guard_leave();
     if (most <= 0)
         return;
@@ -65,8 +66,8 @@ static void serve(struct media_loop *loop, struct socket_entry *entry, struct ba
         if (size == 0 || address_of(&batch->names[i], &from) != 0)
             continue;
         struct path *path = is_rtp(data, size) ? path_at(loop, entry->place, &from) : NULL;
-        if (path != NULL && forwarded(loop, path, data, size, now))
-            continue;
+        if (path != NULL && (forwarded(loop, path, data, size, now) || (behind && path->barrier > loop->inbox.done)))
+            continue; /* where Python is behind, each path waits with one packet: a flow needs that none does */
         if (inbox_push(&loop->inbox, entry, &from, data, size) == 0 && path != NULL)
             path->barrier = loop->inbox.pushed;
     }

@@ -19,7 +19,7 @@ from calling.media.files.player import FilePlayer
 from calling.media.files.turns import Ask, nobody
 from calling.media.operations.playback import PlaybackFailed, picture_of, prepared
 from calling.media.operations.relay.word_clock import Reach
-from calling.media.rtp.sender import Source
+from calling.media.rtp.source import Source
 from calling.media.session.context import SessionContext
 from calling.media.sources.producers import Player
 from calling.media.tts import tts

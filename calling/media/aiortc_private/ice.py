@@ -1,46 +1,24 @@
-"""Everything that depends on private parts of aiortc, aioice and pylibsrtp. Nothing else may touch them.
-
-aioice does ICE and aiortc does DTLS over a socket that the packet path owns from the start. The exact
-versions are pinned; `check_pins()` and tests/media/test_pinned_parts_have_not_moved.py say loudly when
-an upgrade moves a part. No codec, no RTP and no call logic lives here.
-"""
+"""ICE by aioice on given sockets: checks are paced, bounded and answered as the packet path wants it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import ipaddress
 import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 from aioice import Candidate
 from aioice import stun as aioice_stun
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol, candidate_pair_priority
-from aiortc.rtcdtlstransport import (
-    SRTP_AEAD_AES_128_GCM,
-    SRTP_AEAD_AES_256_GCM,
-    SRTP_AES128_CM_SHA1_80,
-    SRTP_PROFILES,
-    RTCCertificate,
-    RTCDtlsFingerprint,
-    RTCDtlsParameters,
-    RTCDtlsTransport,
-    SRTPProtectionProfile,
-)
-from OpenSSL import SSL
-from pylibsrtp import Policy, Session
-from pylibsrtp._binding import ffi, lib
 
 import clock
 from calling.media import stun
 
-PINS = {"aiortc": "1.16.0", "aioice": "0.13.0", "pylibsrtp": "1.0.0"}
-CERTIFICATE_LIFE = 24 * 3600.0  # seconds: a key per process and day (docs/security.md#r26)
 MAX_PAIRS = 100  # RFC 8445 section 19.5.1
 # Nobody is flooded with checks at a stranger's word: until an address has answered, few candidates of it are
 # taken, few checks are sent there, and all such checks together are at most three times what the other side
@@ -53,101 +31,6 @@ CONSENT_PRIORITY = candidate_priority(1, "prflx")
 LOOPBACK_RANK = 1000  # some browsers send nothing over it
 UDP_KEPT = 6.0  # seconds since an answer for which a pair of UDP is not left for one of TCP
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
-
-# AEAD only (docs/security.md#r26).
-# The RSA suite serves peers that hold an RSA certificate while we are the client.
-_CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256"
-# 128-bit GCM first: the cheapest of the three.
-_PROFILES = [
-    p for p in (SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM, SRTP_AES128_CM_SHA1_80) if p in SRTP_PROFILES
-]
-
-# In-place SRTP on raw session pointers: (session, buffer, int* length) -> 0 or an error number.
-protect = lib.srtp_protect
-unprotect = lib.srtp_unprotect
-protect_rtcp = lib.srtp_protect_rtcp
-unprotect_rtcp = lib.srtp_unprotect_rtcp
-InPlace: TypeAlias = Callable[[Any, Any, Any], int]
-
-
-class Srtp(NamedTuple):
-    """The four, for a transport: these, or the same under a lock where a thread uses its sessions too."""
-
-    protect: InPlace
-    unprotect: InPlace
-    protect_rtcp: InPlace
-    unprotect_rtcp: InPlace
-
-
-SRTP = Srtp(protect, unprotect, protect_rtcp, unprotect_rtcp)
-# Where they are in memory, for code that is not Python (calling/media/loop).
-SRTP_ADDRESSES = tuple(
-    int(ffi.cast("uintptr_t", ffi.addressof(lib, f"srtp_{name}"))) for name in Srtp._fields
-)
-
-
-def check_pins() -> None:
-    """Raise RuntimeError when an installed version is not the one this file was written for."""
-    for name, wanted in PINS.items():
-        found = importlib.metadata.version(name)
-        if found != wanted:
-            raise RuntimeError(f"{name} {found} is installed, but calling/media is written for {wanted}.")
-
-
-class PacketBuffer:
-    """A reused buffer that libsrtp and the socket share: `c` for cffi, `view` for Python, `length` int*."""
-
-    __slots__ = ("c", "length", "view")
-
-    def __init__(self, size: int = 2048) -> None:
-        self.c = ffi.new("char[]", size)
-        self.view = memoryview(ffi.buffer(self.c)).cast("B")
-        self.length = ffi.new("int *")
-
-
-# --- certificate ------------------------------------------------------------------------------------
-
-
-class WorkerCertificate(RTCCertificate):
-    """One key for every leg of this process: fingerprints and SSL context are made once."""
-
-    _context: SSL.Context | None = None
-    _prints: list[RTCDtlsFingerprint] | None = None
-
-    def getFingerprints(self) -> list[RTCDtlsFingerprint]:
-        if self._prints is None:
-            self._prints = [print_ for print_ in super().getFingerprints() if print_.algorithm == "sha-256"]
-        return self._prints
-
-    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
-        if self._context is None:
-            context = super()._create_ssl_context(srtp_profiles)
-            context.set_cipher_list(_CIPHERS)
-            self._context = context
-        return self._context
-
-
-_certificate: WorkerCertificate | None = None
-_certificate_made = 0.0
-
-
-def worker_certificate() -> WorkerCertificate:
-    """The process's certificate, renewed daily. Legs that hold the old one keep it."""
-    global _certificate, _certificate_made
-    now = clock.monotonic()
-    if _certificate is None or now - _certificate_made > CERTIFICATE_LIFE:
-        _certificate = WorkerCertificate.generateCertificate()
-        _certificate_made = now
-    return _certificate
-
-
-def new_certificate() -> WorkerCertificate:
-    """One for a far end that has an association with us already: it takes the same fingerprint for the same
-    association (RFC 8842 section 4) and would wait for ever for the new one."""
-    return WorkerCertificate.generateCertificate()
-
-
-# --- ICE --------------------------------------------------------------------------------------------
 
 
 class Wire(Protocol):
@@ -457,95 +340,3 @@ class IceAgent(Connection):
             pair = self._nominated.get(1)
             if pair is not None:
                 self._heard(pair.remote_addr, pair.protocol, proven=True)
-
-
-# --- DTLS -------------------------------------------------------------------------------------------
-
-
-class DtlsPipe:
-    """What RTCDtlsTransport needs of an ICE transport; the queue is bounded, the path may be replaced."""
-
-    role = "controlled"
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
-        self._deliver = send
-
-    def feed(self, data: bytes) -> None:
-        if not self._queue.full():
-            self._queue.put_nowait(data)
-
-    def end(self) -> None:
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(None)
-
-    async def _recv(self) -> bytes:
-        data = await self._queue.get()
-        if data is None:
-            raise ConnectionError("The path is closed")
-        return data
-
-    async def _send(self, data: bytes) -> None:
-        self._deliver(data)
-
-
-class DtlsEnd(RTCDtlsTransport):
-    """One DTLS association. `rx` and `tx` are raw SRTP sessions once `state` is `connected`."""
-
-    mismatch = False
-
-    def __init__(self, pipe: DtlsPipe, certificate: WorkerCertificate | None = None) -> None:
-        super().__init__(cast(Any, pipe), [certificate or worker_certificate()])
-        self._srtp_profiles = _PROFILES
-
-    def set_role(self, role: str) -> None:
-        """`client` or `server`."""
-        self._set_role(role)
-
-    @property
-    def local_fingerprint(self) -> str:
-        print_ = self.getLocalParameters().fingerprints[0]
-        return f"{print_.algorithm} {print_.value}"
-
-    def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
-        super()._validate_peer_identity(remoteParameters)
-        self.mismatch = self.state == "failed"
-
-    async def shake_hands(self, fingerprints: list[tuple[str, str]]) -> None:
-        """Run the handshake; `state` tells how it ended."""
-        await self.start(RTCDtlsParameters(fingerprints=[RTCDtlsFingerprint(a, v) for a, v in fingerprints]))
-
-    @property
-    def rx(self) -> Any:
-        return self._rx_srtp._srtp[0]
-
-    @property
-    def tx(self) -> Any:
-        return self._tx_srtp._srtp[0]
-
-
-# The suites of RFC 4568 6.2 and RFC 7714 14.2 that libsrtp has a profile for.
-SDES_PROFILES: dict[str, int] = {
-    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
-    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
-    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
-    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
-}
-
-
-def sdes_session(suite: str, key: bytes, inbound: bool) -> Session:
-    """A session for a SIP leg keyed by SDES (RFC 4568). key: master key and salt, as long as the suite's."""
-    policy = Policy(
-        key=key,
-        ssrc_type=Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND,
-        srtp_profile=SDES_PROFILES[suite],
-    )
-    policy.allow_repeat_tx = True
-    policy.window_size = 1024
-    return Session(policy)
-
-
-def raw_session(session: Session) -> Any:
-    """The raw pointer of a session; the session must be kept alive by the caller."""
-    return session._srtp[0]
