@@ -1,6 +1,6 @@
-"""`make bench`: idle cost, set-up and cost of a call, webhooks, growth, retention, a storm of sockets,
-playing, speech, who answered and SIP, then media, where arguments go to. A part that lacks a program or an
-extra says so and is skipped.
+"""`make bench`: idle cost, set-up and cost of a call, calls at a rate, webhooks, growth, retention, a storm
+of sockets, playing, speech, who answered and SIP, then media, where arguments go to. A part that lacks a
+program or an extra says so and is skipped.
 
 `python -m bench NAME …` runs one of them, with its own arguments.
 """
@@ -16,6 +16,7 @@ PARTS = (
     "idle",
     "calls",
     "setup",
+    "rate",
     "webhooks",
     "growth",
     "retention",

@@ -23,6 +23,9 @@ from uuid import UUID, uuid4
 FACTOR = 2.0
 FLOOR = 60
 """So many blocks are let pass: a tree that grew by a level, a table that was too small for its index."""
+DAY_SHARE = 240
+"""So many calls of the short history to a delivery of one day, one endpoint and one state: a count is cut
+there, as that of a backlog is, so that both histories are counted equally far."""
 
 ROLE = "callwright_tenant"
 
@@ -450,7 +453,7 @@ def main() -> int:
         with transaction.atomic():
             stage = set_stage()
             fill(stage, calls)
-            found.append(measure(stage, chosen.calls // 30))
+            found.append(measure(stage, chosen.calls // DAY_SHARE))
             transaction.set_rollback(True)
     print("\n".join(table(found[0], found[1], chosen.times)), flush=True)
     return int(any(too_many(found[0][name].blocks, after.blocks) for name, after in found[1].items()))

@@ -179,7 +179,10 @@ window.begin = async (name, talks) => {
     ear.port.onmessage = ({ data }) => me.heard.push(data);
     context.createMediaStreamSource(media.srcObject).connect(ear);
   };
-  await pc.setLocalDescription(await pc.createOffer());
+  const offer = await pc.createOffer();
+  const sdp = offer.sdp.replace(
+    /^a=rtpmap:(\\d+) opus\\/.*\\r\\n/gim, (line, pt) => `${line}a=rtcp-fb:${pt} nack\\r\\n`);
+  await pc.setLocalDescription({ type: 'offer', sdp });
   return pc.localDescription.sdp;
 };
 window.say = async (name, base64) => {

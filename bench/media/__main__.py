@@ -18,6 +18,7 @@ from bench.media import janus, rtpengine
 
 RUN_SECONDS = 120.0
 CONTENDED = 0.1  # share of the time that was waited for a core
+RECORDED = 400  # legs, of calls of two
 CROWD = 1200  # legs that one core carries
 
 
@@ -85,6 +86,7 @@ def groups(most: int) -> list[list[Run]]:
         [Run("ours", "room", 10), Run("janus-audiobridge", "room", 10)],
         [Run("ours", "room", 30), Run("janus-audiobridge", "room", 30)],
         [Run("ours", "room", 100), Run("ours-python", "room", 100)],
+        [Run("ours", "recording", RECORDED)],
         [Run("ours", "pictures", 50), Run("ours-python", "pictures", 50)],
     ]  # fmt: skip
 
@@ -191,6 +193,10 @@ def fifty(runs: dict[str, Run]) -> None:
 def bars(runs: dict[str, Run]) -> None:
     """The promises that are no ratios. What waited for a core says nothing of how soon it would have been."""
     for title, key, name, promise in (
+        ("200 recorded calls of two, cores", "core", f"ours recording x{RECORDED}", 1.0),
+        ("200 recorded calls, packets lost", "lost", f"ours recording x{RECORDED}", 0),
+        ("200 recorded calls, seconds missing", "missing", f"ours recording x{RECORDED}", 0.5),
+        ("200 recorded calls, parties decoded", "decoded", f"ours recording x{RECORDED}", 0),
         ("200 legs, cores", "core", "ours audio x200", 0.12),
         ("40 legs beside a busy thread, p99 ms", "late_p99", "ours audio x40 busy", 1.0),
         ("1200 legs, cores", "core", f"ours audio x{CROWD}", 1.0),

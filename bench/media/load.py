@@ -4,9 +4,10 @@ Packets are encrypted beforehand and sent on a schedule; what comes back is auth
 the legs are so many that this process has no time for that: then of every tenth leg, and the rest is counted.
 
 `python -m bench.media.load SERVER MODE LEGS SECONDS [busy] [red] [loss]`; SERVER: ours ours-python ours-plain
-ours-apart relay janus rtpengine, MODE: audio video room pictures. The server is this process's child, so its
-cost is never mixed with the load's. `busy`: a thread of the server holds the GIL; `red`: devices send RED
-(RFC 2198); `loss`: they report that 10 % of what they hear is lost, whereupon they get RED too.
+ours-apart relay janus rtpengine, MODE: audio video room pictures recording. The server is this process's
+child, so its cost is never mixed with the load's. `busy`: a thread of the server holds the GIL; `red`:
+devices send RED (RFC 2198); `loss`: they report that 10 % of what they hear is lost, whereupon they get RED
+too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from bench.media.janus import Janus
 from bench.media.rtpengine import RtpEngine
 from bench.media.targets import PICTURES, Target
 from calling.machine.states import Media
-from calling.media.aiortc_private import PacketBuffer, protect, unprotect
+from calling.media.aiortc_private.srtp import PacketBuffer, protect, unprotect
 from calling.media.rtp import red
 from calling.media.rtp.config import MediaConfig
 from calling.media.webrtc.peer import WebRtcPeer
@@ -297,8 +298,11 @@ async def main(name: str, mode: str, legs: int, seconds: float, extra: list[str]
             return figures
         if "busy" in extra:
             await server.busy()
-        load.encrypt(opus=server.decodes or mode == "room")
+        load.encrypt(opus=server.decodes or mode in ("room", "recording"))
         figures |= {key: value for key, value in load.run(server).items() if key != "cal"}
+        if mode == "recording":
+            found = await server.recorded()
+            figures |= {"missing": max(0.0, seconds + WARM - found["seconds"]), "decoded": found["decoded"]}
         figures["cal"] = (figures["cal"] + accounts.calibrate()) / 2
         figures["norm_ms"] = figures["cpu_ms"] * accounts.REFERENCE_US / figures["cal"]
         return figures

@@ -7,10 +7,13 @@ legs made so far in pairs; "echo", "mix", "gallery" and "busy" likewise. Run by 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import inspect
 import json
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,6 +31,8 @@ class Ours:
         shared_port.kept(self.config)  # as the worker does
         self.peers: list[Any] = []
         self.room: Any = None
+        self.recorders: list[Any] = []
+        self.place: Path | None = None
 
     async def answer(self, sdp: str) -> str:
         from calling.media.webrtc.peer import WebRtcPeer
@@ -49,6 +54,42 @@ class Ours:
             for a, b in ((one, other), (other, one)):
                 a.port.set_audio_source(b.port)
                 a.port.set_video_source(b.port)
+
+    def record(self) -> None:
+        """Calls of two, each recorded with a party on each channel, as the operation `record` does."""
+        from calling.media.codecs.track_reader import TrackReader
+        from calling.media.recording.recorder import Recorder, Settings
+
+        self.bridge()
+        if self.place is None:
+            self.place = Path(tempfile.mkdtemp(prefix="callwright-bench-"))
+            atexit.register(shutil.rmtree, self.place, ignore_errors=True)
+        for number, pair in enumerate(zip(self.peers[::2], self.peers[1::2], strict=True)):
+            ears = [TrackReader(), TrackReader()]
+            for peer, ear in zip(pair, ears, strict=True):
+                peer.port.audio_in.tap_later(ear)
+            recorder = Recorder(self.place / f"{number}.ogg", ears, Settings(stereo=True))
+            recorder.start()
+            self.recorders.append(recorder)
+
+    def recorded(self) -> dict[str, float]:
+        """Of the shortest recording the seconds, and how many parties were decoded."""
+        decoded = sum(ear._decoder is not None for recorder in self.recorders for ear in recorder.ears)
+        return {
+            "seconds": min(recorder.duration_ms for recorder in self.recorders) / 1000,
+            "decoded": decoded,
+        }
+
+    async def close(self) -> int:
+        """Every leg ends, as do recordings and the room. How many tasks are left."""
+        for recorder in self.recorders:
+            recorder.stop()
+            recorder.path.unlink()
+        if self.room is not None:
+            self.room.close()
+        peers, self.peers, self.recorders, self.room = self.peers, [], [], None
+        await asyncio.gather(*(peer.close() for peer in peers))
+        return len(asyncio.all_tasks())
 
     def echo(self) -> None:
         for peer in self.peers:

@@ -55,11 +55,15 @@ class Target:
 
     async def route(self, mode: str) -> None:
         """Join the devices."""
-        await self.call({"room": "mix", "pictures": "gallery"}.get(mode, "bridge"))
+        await self.call({"room": "mix", "pictures": "gallery", "recording": "record"}.get(mode, "bridge"))
         await self.call("settle")
 
     async def busy(self) -> None:
         await self.call("busy", share=0.4)
+
+    async def recorded(self) -> dict[str, float]:
+        """Of the shortest recording the `seconds`, and how many parties were `decoded`."""
+        return dict((await self.call("recorded"))["result"])
 
     async def stop(self) -> None:
         await end(self.process)

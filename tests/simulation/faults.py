@@ -23,6 +23,9 @@ TASK_LOST, TASK_TWICE, TASK_LATE = 0.05, 0.05, 0.1
 # is the danger.
 FENCED, CLAIMED = 20, 5
 FROZEN_SECONDS, AWAY_SECONDS = 30.0, 6.0
+# One process alone cannot reach PostgreSQL: out of the blue, or for the reason that lost it an answer.
+CUT_OFF, STAYS_CUT_OFF = 0.0002, 0.5
+CUT_OFF_SECONDS = 30.0  # longer than a claim holds (15): what was claimed is given to others meanwhile
 SKEW = 0.4
 # What PostgreSQL says where it breaks off a statement, and with it the transaction.
 REFUSALS: tuple[tuple[str, float, type[postgres.Error], str], ...] = (
@@ -36,6 +39,11 @@ REFUSALS: tuple[tuple[str, float, type[postgres.Error], str], ...] = (
 
 Concerns = Callable[[dict[str, Any]], bool]
 Fault = tuple[str, str, int]  # whom it happens to, its kind, and at which throw for it of theirs
+
+
+def danger(actor: Actor) -> int:
+    """How much likelier a pause of this process leaves it a zombie."""
+    return FENCED if actor.fence else CLAIMED if actor.claims else 1
 
 
 class Faults:
@@ -73,7 +81,7 @@ class Faults:
         self.on = False
         self.redis_back = self.postgres_back = 0.0
         for actor in self.world.actors:
-            actor.skew = 0.0
+            actor.skew = actor.cut_off_until = 0.0
 
     def before_pause(self, actor: Actor, what: str) -> float:
         if not actor.process or not self.on:
@@ -86,7 +94,7 @@ class Faults:
         if self.happens("postgresql away", POSTGRES_AWAY):
             self.postgres_back = self.world.now + dice.uniform(0.5, AWAY_SECONDS)
             self.world.wrote()  # who rests would have noticed
-        if self.happens("frozen", FREEZE * (FENCED if actor.fence else CLAIMED if actor.claims else 1)):
+        if self.happens("frozen", FREEZE * danger(actor)):
             return dice.uniform(0.5, FROZEN_SECONDS)
         return 0.0
 
@@ -101,8 +109,15 @@ class Faults:
         if self.world.now < self.postgres_back:
             self.database.hang_up(actor)
             raise OperationalError("the database system is shutting down")
+        if when == "before" and self.happens("cut off", CUT_OFF * danger(actor)):
+            actor.cut_off_until = self.world.now + actor.mishaps.uniform(0.5, CUT_OFF_SECONDS)
+        if self.world.now < actor.cut_off_until:
+            self.database.hang_up(actor)
+            raise OperationalError("connection timeout expired")
         if when == "after":
             if self.happens("answer lost", ANSWER_LOST):
+                if self.happens("cut off", STAYS_CUT_OFF):
+                    actor.cut_off_until = self.world.now + actor.mishaps.uniform(0.5, CUT_OFF_SECONDS)
                 self.database.hang_up(actor)
                 raise OperationalError("server closed the connection unexpectedly")
             return

@@ -13,10 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-
 from calling import models
-from calling.calls import store
+from calling.calls import queries
 from calling.calls.event_log import Entry
 from calling.sockets.call_updates import CallUpdate
 from calling.webhooks import delivery_queue
@@ -76,10 +74,14 @@ ONE_PLACE = """
 SELECT project_id, position FROM calling_event WHERE position IS NOT NULL
 GROUP BY project_id, position HAVING count(*) > 1
 """
+# Of each delivery that is pending, by the index of its attempts: a join would read all that there ever were.
 AGAIN = """
-SELECT d.id FROM calling_delivery d WHERE d.state = 'pending' AND EXISTS (
-    SELECT 1 FROM calling_deliveryattempt a WHERE a.delivery_id = d.id AND a.status BETWEEN 200 AND 299)
+SELECT d.id FROM calling_delivery d CROSS JOIN LATERAL (
+    SELECT 1 FROM (SELECT a.status FROM calling_deliveryattempt a WHERE a.delivery_id = d.id OFFSET 0) a
+    WHERE a.status BETWEEN 200 AND 299 LIMIT 1) a
+WHERE d.state = 'pending'
 """
+TRIED = frozenset({"calling_delivery", "calling_deliveryattempt"})
 UNFAIR = """
 SELECT e.project_id, d.id, d.next_at
 FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
@@ -95,6 +97,7 @@ SELECT s.id FROM calling_mediasession s WHERE s.id = ANY(%s) AND s.state = 'runn
   AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
 ORDER BY s.id
 """
+DELIVERED_AGAIN = "what was delivered is not tried again"
 ALWAYS = {
     "a call ends once": ONE_END,
     "the numbers of a call's events have no gap": GAPS,
@@ -106,7 +109,7 @@ ALWAYS = {
     "the log keeps the order of a call": POSITIONS,
     "a call's events lie in the order in which days are": NUMBERS,
     "a position is given once": ONE_PLACE,
-    "what was delivered is not tried again": AGAIN,
+    DELIVERED_AGAIN: AGAIN,
     "no due delivery waits for others'": UNFAIR,
 }
 LATE = {
@@ -144,6 +147,7 @@ class Laws:
         self.due: dict[Actor, dict[UUID, set[UUID]]] = {}  # what a claim chose from, by project
         self.over: dict[tuple[Actor, UUID], int] = {}  # sessions without a live call -> how often compared so
         self.newest = 0
+        self.tried = 0  # the version of what is tried when it was last looked at
         self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
         database.after_statement[delivery_queue.CLAIM] = self.chooses
@@ -171,8 +175,8 @@ class Laws:
         )
         self.note_events()
         live = models.Call.objects.exclude(state="ended").order_by("id")
-        with store.repeatable_read():
-            calls = store.values(list(live))
+        with queries.repeatable_read():
+            calls = queries.values(list(live))
         try:
             world = {call.id: call for call in calls}
             for call in calls:
@@ -182,7 +186,7 @@ class Laws:
         except (AssertionError, KeyError) as error:
             raise Broken(f"a law of the machine: {error!r}") from error
         try:
-            with store.repeatable_read():
+            with queries.repeatable_read():
                 for project_id, cap in self.caps.items():
                     ledger.prove_cap(ledger.prove(project_id), cap)
                     ledger.prove_charges(project_id)
@@ -253,7 +257,11 @@ class Laws:
         self.over = over
 
     def chooses(self, actor: Actor) -> None:
-        """A claim has just chosen: what it could have chosen from. Rows that others hold are passed over."""
+        """A claim has just chosen: what it could have chosen from. Rows that others hold are passed over.
+        What a late verdict made pending again is due at once, so only a claim is sure to see it."""
+        if (tried := self.world.version(TRIED)) != self.tried:
+            self.tried = tried
+            self.ask({DELIVERED_AGAIN: AGAIN})
         held = any(each.holds for each in self.world.actors if each is not actor)
         now = EPOCH + timedelta(seconds=self.world.now)
         due: dict[UUID, set[UUID]] = defaultdict(set)
@@ -281,9 +289,7 @@ class Laws:
     def posts(self, delivery_id: UUID, actor: Actor, asked: float, given: float) -> None:
         """A try begins. asked, given: when its claim was asked for and had; it holds as long as its lease."""
         before = self.trying.get(delivery_id)
-        if before is not None and given < before[0]:
-            return  # a late try of a claim that had lapsed before another was given
-        if before is not None and given - before[0] < settings.CALLWRIGHT_WEBHOOK_SECONDS * 1.5:
+        if before is not None and given - before[0] < delivery_queue.lease_seconds():
             raise Broken(f"a delivery is claimed by one at a time: {before[1].name} and {actor.name}")
         self.trying[delivery_id] = (asked, actor)
 

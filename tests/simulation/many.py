@@ -27,13 +27,13 @@ WORLD_CALLS = 200
 PACES = (1.0, 4.0)  # of the worlds, by dice: ordinary spacing of calls, and everybody busy
 # What the dice may let happen, and what receivers and devices do (`faults`, `processes`, `people`).
 KINDS = (
-    "killed", "frozen", "answer lost", "deadlock", "serialisation failure", "disk full", "redis away",
-    "postgresql away", "clock jumps", "nudge lost", "nudge twice", "nudge late", "task lost", "task twice",
-    "task late", "receivers down for days", "receiver down", "receiver 500", "receiver slow", "receiver cut",
-    "device away", "web process killed",
+    "killed", "frozen", "answer lost", "cut off", "deadlock", "serialisation failure", "disk full",
+    "redis away", "postgresql away", "clock jumps", "nudge lost", "nudge twice", "nudge late",
+    "task lost", "task twice", "task late", "receivers down for days", "receiver down",
+    "receiver 500", "receiver slow", "receiver cut", "device away", "web process killed",
 )  # fmt: skip
 # Of those, the ones that are thrown for one by one: the faults of a run.
-THROWN = KINDS[:15]
+THROWN = KINDS[:16]
 
 
 @dataclass

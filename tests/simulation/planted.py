@@ -17,7 +17,7 @@ from unittest import mock
 
 import clock
 from calling import presence, retention, sweep, waiting
-from calling.calls import control, event_days, store
+from calling.calls import control, event_days, mapping, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
 from calling.telephony import billing
@@ -124,7 +124,7 @@ PLANTED: dict[str, Patch] = {
         statement(waiting, "SEARCH", (LOST, ALL)),
     ),
     "timer not cleared": edited(
-        store,
+        mapping,
         "call_columns",
         '"deadline": call.next_deadline',
         '"deadline": call.next_deadline or call.ended_at',

@@ -209,6 +209,7 @@ class Deliverer:
             if len(flying) < ROOM:
                 busy = Counter(each.result.claimed.endpoint_id for each in flying)
                 flying += self.claim(actor, ROOM - len(flying), busy)
+            actor.claims = bool(flying or unsettled)
             if unsettled:
                 world.pause(0.5, "keeps what it could not settle")
                 continue
@@ -240,6 +241,8 @@ class Deliverer:
         self.laws.chosen(actor, projects, claimed or ())
         given, flights = self.world.now, []
         for each in claimed:
+            if each.has_lapsed():
+                continue
             self.laws.posts(each.id, actor, asked, given)
             endpoint_id = str(each.endpoint_id)
             seconds, status, error = self.receivers[endpoint_id].take(

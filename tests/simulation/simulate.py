@@ -200,7 +200,7 @@ def simulate(
         laws.checked,
         trouble.happened,
         world.skipped,
-        world.idle,
+        sum(min(end, world.now) - begun for begun, end in world.nights),
         schedule.pace,
     )
 
@@ -240,7 +240,7 @@ def play(
 
     def quiet_until(moment: float) -> None:
         if moment < LEFT_MOST:
-            world.idle += moment - world.now
+            world.nights.append((world.now, moment))
         budget.quiet_until = moment
         for process in (*workers, *sweeps):
             process.sleeps_until = moment
@@ -275,7 +275,7 @@ def come_back(world: World, cast: Cast) -> None:
     away = max((receiver.down_until for receiver in cast.receivers.values()), default=0.0)
     if away <= world.now:
         return
-    world.idle += away + 1 - world.now
+    world.nights.append((world.now, away + 1))
     world.run(away + 1)
     for endpoint_id, receiver in cast.receivers.items():
         if receiver.temper == "away":

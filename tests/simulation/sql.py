@@ -29,19 +29,21 @@ from tests.simulation.world import EPOCH, WALL_SECONDS, Actor, Broken, Hung, Kil
 FUNCTIONS = """
 CREATE SCHEMA IF NOT EXISTS sim;
 CREATE OR REPLACE FUNCTION sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT current_setting('sim.clock')::timestamptz $$;
+    RETURN current_setting('sim.clock')::timestamptz;
 CREATE OR REPLACE FUNCTION sim.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT current_setting('sim.clock')::timestamptz $$;
+    RETURN current_setting('sim.clock')::timestamptz;
 CREATE OR REPLACE FUNCTION sim.transaction_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT current_setting('sim.began')::timestamptz $$;
+    RETURN current_setting('sim.began')::timestamptz;
 CREATE OR REPLACE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE
-    AS $$ SELECT current_setting('sim.began')::timestamptz $$;
+    RETURN current_setting('sim.began')::timestamptz;
 """
 SEARCH_PATH = "sim,pg_catalog,public"
 CLOCKS = ("now()", "_timestamp()")
 TELL_TIME = "SELECT {0}('sim.clock', '{1}', false), {0}('sim.began', '{2}', false); "
 WRITES = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([a-z_]+)', re.IGNORECASE)
 LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b", re.IGNORECASE)
+SHARES = re.compile(r"\bFOR (KEY )?SHARE\b", re.IGNORECASE)
+NAMES = re.compile(r"\b(?:calling|subscribers|tokens|callwright)_[a-z_]+\b")
 # A message of which the number of rows says whether it wrote: one statement, and none inside of it.
 ALONE = re.compile(r"\s*(?:INSERT|UPDATE|DELETE)\b[^;]*\Z", re.IGNORECASE)
 
@@ -79,7 +81,8 @@ DUE = {
 in this world."""
 NEXT_DUE = "SELECT " + ", ".join(f"(SELECT min(moment) FROM ({each}) {name})" for name, each in DUE.items())
 AHEAD = 0.5  # seconds: so far a process's clock may be before the database's
-STALLED_SECONDS = 0.005  # of the wall: no answer for so long, and a lock may be in the way
+TURN_SECONDS, LONGEST_TURN_SECONDS = 0.0005, 0.1
+STALLED_SECONDS = 0.02  # of the wall: no answer for so long, and a lock may be in the way
 
 
 def make_clocks() -> None:
@@ -259,10 +262,14 @@ class Database:
     def hang_up(self, actor: Actor) -> None:
         """Close the actor's connection, and wait until PostgreSQL has let go of what it held."""
         wrapper = connections["default"]
-        if wrapper.connection is None or wrapper.connection.closed:
+        if wrapper.connection is None:
             return
-        pid = wrapper.connection.info.backend_pid
-        wrapper.connection.close()
+        pid = actor.pid
+        if wrapper.connection.closed:  # in a statement that waits for a lock, and would go on
+            self.monitor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", [pid])
+        else:
+            pid = wrapper.connection.info.backend_pid
+            wrapper.connection.close()
         actor.dirty, actor.began, actor.holds = set(), None, False
         self.world.wrote()  # its locks are free
         for _ in range(20000):
@@ -285,12 +292,20 @@ class Database:
         if not isinstance(raw.wait, Patience):
             actor.pid, raw.wait = raw.info.backend_pid, Patience(self.world, actor, raw)
         about = read(sql)
+        if about.holds and not actor.holds:
+            self.take_turn(actor, about.names)
         ends = sql.endswith("; COMMIT")
         if ends:
             self.may_commit(actor)
         told = about.told and not many
         text = self.told_time(actor, raw) + sql if told else sql
-        answer = self.waiting(actor, lambda: execute(text, params, many, context))
+        held, actor.holds = actor.holds, actor.holds or about.holds  # also while it waits for another lock
+        actor.locking = about.names if about.holds else frozenset()
+        try:
+            answer = self.waiting(actor, lambda: execute(text, params, many, context))
+        except Exception:
+            actor.holds = held
+            raise
         cursor = context["cursor"]
         if told:
             cursor.nextset()
@@ -298,12 +313,21 @@ class Database:
             self.after_statement[sql](actor)
         if cursor.rowcount != 0 or not about.alone:
             actor.dirty |= about.written
-        actor.holds = actor.holds or about.holds
         if ends or context["connection"].get_autocommit():
             self.over(actor)
             if about.written:
                 self.faulty(actor, "after", sql)
         return answer
+
+    def take_turn(self, actor: Actor, names: frozenset[str]) -> None:
+        """Who holds nothing yet lets those go first who wait for a lock in the same tables.
+
+        PostgreSQL wakes several who followed one row at once, and which of them is first then is chance.
+        """
+        pause = TURN_SECONDS
+        while any(other.locking & names for other in self.world.blocked if other is not actor):
+            self.world.pause(pause, "takes its turn")
+            pause = min(2 * pause, LONGEST_TURN_SECONDS)
 
     def waiting(self, actor: Actor, work: Callable[[], Any]) -> Any:
         """What may wait for a lock, or be the one that gives up."""
@@ -346,13 +370,14 @@ class Database:
 
 class Reading(NamedTuple):
     """What the text of a statement says: its first words and table, whether it asks for the time, the tables
-    that it writes to, whether the number of rows says if it did, and whether it may lock rows."""
+    that it writes to, whether the number of rows says if it did, whether it may lock rows, and all tables."""
 
     gist: str
     told: bool
     written: frozenset[str]
     alone: bool
     holds: bool
+    names: frozenset[str]
 
 
 @lru_cache(maxsize=4096)
@@ -364,5 +389,6 @@ def read(sql: str) -> Reading:
         any(word in sql.lower() for word in CLOCKS),
         frozenset(WRITES.findall(LOCKS.sub("", sql))),
         bool(ALONE.match(sql)),
-        bool(WRITES.search(sql)),
+        any(pattern.search(sql) for pattern in (WRITES, LOCKS, SHARES)),
+        frozenset(NAMES.findall(sql)),
     )

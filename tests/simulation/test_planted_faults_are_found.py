@@ -34,15 +34,6 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture
-def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    def shown(line: str) -> None:
-        with capsys.disabled():
-            print(line, flush=True)
-
-    return shown
-
-
 def found(name: str, seed: int, show: Callable[[str], None]) -> str:
     """The first law that breaks, within the processor's time; "" if none does. Shows what that took."""
     began, worlds = time.process_time(), 0

@@ -61,9 +61,11 @@ class Actor:
         self.state: dict[str, object] = {}  # what its process holds in module variables
         self.fence: tuple[str, int] | None = None
         self.claims = False  # it has what it claimed for a time
+        self.cut_off_until = 0.0  # it alone cannot reach PostgreSQL before
         self.lives = 0
         self.dirty: set[str] = set()  # the tables that it wrote to in its transaction
         self.holds = False  # it may have locked rows
+        self.locking: frozenset[str] = frozenset()  # tables of its statement that may wait for a lock
         self.quiet = False  # what it writes gives nobody work
         self.began: str | None = None  # its transaction, for `now()`
         self.ticket = 0  # of its newest pause; an older one on the heap no longer counts
@@ -136,7 +138,8 @@ class World:
             -1,
             {},
         )  # at how many writes, by kind
-        self.asked_at = self.idle = 0.0
+        self.asked_at = 0.0
+        self.nights: list[tuple[float, float]] = []  # when nobody calls; the last may be cut short
         self.resting: list[Actor] = []
         self.until = 0.0
         self.counts: Counter[str] = Counter()
