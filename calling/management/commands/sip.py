@@ -34,7 +34,8 @@ class Command(BaseCommand):
         try:
             asyncio.run(run())
         except OSError as error:
-            raise CommandError(f"CALLWRIGHT_SIP_PORT {settings.CALLWRIGHT_SIP_PORT}: {error}") from None
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise CommandError(f"CALLWRIGHT_SIP_PORT {settings.CALLWRIGHT_SIP_PORT}: {why}") from None
 
 
 def leave_soon() -> None:

@@ -13,17 +13,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import clock
-from bench.api import Api
 from bench.rehearsal.report import Finding, Played, summary, table
 from bench.rehearsal.run import Recognise, Rehearsal
 from bench.rehearsal.scenario import BadScenario, parse
-from bench.softphone import stay_on_loopback
 from calling.media.tts import tts
 from calling.speech import installed
 from calling.speech.recogniser import Recognisers
-from config import env as environment
-from config.management.commands.loadtest import _LOOPBACK, _between, _here
-from config.supervisor import credentials
+from config.management.commands.loadtest import between, target
 
 
 class Command(BaseCommand):
@@ -38,10 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--url", help="default: this instance over http")
         parser.add_argument("--project", help="default: the first project of this instance")
         parser.add_argument("--token", help="API token; default: that of the first project")
-        parser.add_argument("--calls", type=_between(1, 10_000), default=1)
-        parser.add_argument("--at-once", type=_between(1, 100), default=2)
+        parser.add_argument("--calls", type=between(1, 10_000), default=1, help="calls in all (1)")
+        parser.add_argument("--at-once", type=between(1, 100), default=2, help="calls at a time (2)")
         parser.add_argument(
-            "--limit", type=_between(1, 86_400), default=1800, help="seconds after which it ends, done or not"
+            "--limit",
+            type=between(1, 86_400),
+            default=1800,
+            help="seconds after which it ends, done or not (1800)",
         )
         parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
@@ -49,19 +48,13 @@ class Command(BaseCommand):
         options: dict[str, Any] = given
         try:
             scenario = parse(options["scenario"].read_text())
-        except (OSError, UnicodeDecodeError, BadScenario) as why:
+        except OSError as error:
+            raise CommandError(f"{options['scenario']}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandError(f"{options['scenario']} is not text in UTF-8.") from None
+        except BadScenario as why:
             raise CommandError(f"{options['scenario']}: {why}") from None
-        env = environment.load()
-        who = credentials.read(env.data_dir)
-        url = options["url"] or f"http://{_here(env.bind)}:{env.http_port}"
-        project = options["project"] or env.project_id or (who and who.project_id)
-        token = options["token"] or env.api_token or (who and who.api_token)
-        if not project or not token:
-            raise CommandError("Give --project and --token: this machine knows no credentials.")
-        if url.split("//")[-1].split(":")[0].split("/")[0] in _LOOPBACK:
-            stay_on_loopback()
-        socket_url = url.replace("http", "ws", 1).rstrip("/") + "/ws/phone"
-        api = Api(url, str(project), token)
+        api, socket_url = target(options)
         test = Rehearsal(api, socket_url, scenario, synthesise, recogniser(), self._progress)
         begun = clock.monotonic()
         try:
