@@ -72,7 +72,7 @@ def test_an_owner_is_told_the_same_of_a_name_elsewhere_and_of_a_new_one(world, n
     weak, listed = post(role="viewer", password="short")
     assert weak[0].startswith("NAME is new here. ") and listed == 0
     assert post(role="viewer")[0][0].startswith("NAME is new here. ")
-    assert post(role="none") == (["NAME has no role here any more."], 0)
+    assert post(role="none") == (["NAME has no role here."], 0)
     assert post(role="viewer", password="a password of olga's") == (["NAME is now viewer."], 1)
     assert post(role="operator") == (["NAME is now operator."], 1), "who is here needs none"
     assert User.objects.get(username="mallory").check_password("a long enough password")
