@@ -124,7 +124,7 @@ def _problem(error: urllib.error.HTTPError) -> Exception:
         words = f"{error.code} {error.reason}"
     if error.code in (429, 502, 503, 504):
         after = error.headers.get("Retry-After", "")
-        return Away(words, min(float(after), 60.0) if after.isdigit() else AWAY_SECONDS)
+        return Away(words, min(float(after), 60.0) if after.isdecimal() else AWAY_SECONDS)
     return Refused(words)
 
 

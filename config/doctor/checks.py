@@ -123,7 +123,7 @@ def _parts(url: str) -> tuple[str, str, int]:
         port = port.removeprefix(":")
     else:
         host, _, port = rest.partition(":")
-    return scheme, host, int(port) if port.isdigit() else default
+    return scheme, host, int(port) if port.isdecimal() else default
 
 
 def _reach(bind: str) -> str:

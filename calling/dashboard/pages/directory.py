@@ -38,7 +38,7 @@ def subscribers(request: HttpRequest, staff: Staff) -> HttpResponse:
             Q(reference__icontains=text) | Q(display_name__icontains=text) | Q(slug__icontains=text)
             | Q(first_name__icontains=text) | Q(last_name__icontains=text) | Q(extension=text)
         )  # fmt: skip
-    start = max(0, int(given)) if (given := request.GET.get("start", "0")[:9]).isdigit() else 0
+    start = max(0, int(given)) if (given := request.GET.get("start", "0")[:9]).isdecimal() else 0
     found = list(rows.order_by("-created_at", "-id")[start : start + PER_PAGE + 1])
     online = dict(
         models.Device.objects.filter(
