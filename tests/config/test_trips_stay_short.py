@@ -221,8 +221,8 @@ async def test_an_rtp_packet(monkeypatch: pytest.MonkeyPatch) -> None:
             other.port.set_audio_source(one.port)
             receivers = one.port.audio_in, other.port.audio_in
             await until(lambda: all(receiver.current() is not None for receiver in receivers))
-            outlets = one.port.audio_out, other.port.audio_out
-            await until(lambda: all(outlet.outgoing.known for outlet in outlets), what="first reports")
+            senders = one.port.audio_out, other.port.audio_out
+            await until(lambda: all(sender.outgoing.known for sender in senders), what="first reports")
             streams = [receiver.current() for receiver in receivers]
             for number in range(20):
                 trip.clear()

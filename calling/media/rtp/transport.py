@@ -1,7 +1,7 @@
 """What every transport of a leg has in common, encrypted or not: streams by SSRC, RTCP, repairs.
 
 An RtpTransport reads its sockets itself (subclasses do) and hands authentic packets to their streams.
-`protect` is the in-place function that outlets call before `send`; on a plain wire it does nothing.
+`protect` is the in-place function that senders call before `send`; on a plain wire it does nothing.
 """
 
 from __future__ import annotations

@@ -39,4 +39,4 @@ GUARDED(media_unprotect_rtcp, unprotect_rtcp)
 /* For the loop's thread, which holds the lock. 0: it is done. */
 int srtp_open(struct media_flow *flow, uint8_t *packet, int *size) { return unprotect(flow->rx, packet, size); }
 
-int srtp_close(struct media_outlet *outlet, uint8_t *packet, int *size) { return protect(outlet->tx, packet, size); }
+int srtp_close(struct media_sender *sender, uint8_t *packet, int *size) { return protect(sender->tx, packet, size); }
