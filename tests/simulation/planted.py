@@ -71,12 +71,12 @@ def together(*patches: Patch) -> Patch:
     return all_of_them
 
 
-def publish_in_two_halves() -> int:
+def publish_in_two_halves() -> publish.Published:
     """Positions are committed before the deliveries are written."""
     _, published, _, _ = publish.give_positions(event_days.newest_two(), told=True)
     if published:
         fanout.fan_out(published)
-    return len(published)
+    return publish.Published(len(published))
 
 
 # That only the oldest delivery of a stream is claimed.
@@ -108,8 +108,8 @@ STALE_BALANCE = """early = Account.objects.get(pk=project_id)
 PLANTED: dict[str, Patch] = {
     "lost fence check": statement(store, "FENCE", ("epoch = %s AND state = 'running'", "epoch >= %s - 1000")),
     "publish before commit": together(
-        instead(publish, "publish_waiting", publish_in_two_halves),
-        instead(processes, "publish_waiting", publish_in_two_halves),
+        instead(publish, "publish_round", publish_in_two_halves),
+        instead(processes, "publish_round", publish_in_two_halves),
     ),
     "claim without lease": statement(delivery_queue, "CLAIM", (LAPSED, "true")),
     "double settle": edited(

@@ -29,7 +29,7 @@ from calling.retention import forget_all
 from calling.runtime import nudge
 from calling.waiting import Waiting
 from calling.webhooks import delivery_queue
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import Published, publish_round
 from rest import errors
 from tests.simulation.faults import Bus, Faults, Tasks
 from tests.simulation.laws import Laws
@@ -83,7 +83,7 @@ class Sweep:
             seen = world.version(SWEPT)
             found = guarded(world, partial(sweep_command.look_once, True), Waiting())
             if "events" in found.names:
-                guarded(world, publish_waiting, 0)
+                guarded(world, publish_round, Published())
             if "deadlines" in found.names:
                 guarded(world, sweep_command.sweep_due, 0.02)
             for name, broom, pause in sweep.BROOMS:
@@ -130,7 +130,7 @@ class Publisher:
     def run(self, actor: Actor) -> None:
         while True:
             if actor.mail():
-                guarded(self.world, publish_waiting, 0)
+                guarded(self.world, publish_round, Published())
             else:
                 self.world.rest(DAY, self.world.version(), until=self.world.now + DAY)
 

@@ -16,7 +16,7 @@ from calling import models
 from calling.calls import event_log
 from calling.webhooks import delivery_queue
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.support.people import Cast, make_cast, make_mallory
 from tests.webhooks.receivers import Receiver
 
@@ -75,7 +75,7 @@ def emit_event(cast: Cast, type: str = "room.started", room: str = "r", **data: 
 
 def deliver_due() -> int:
     """Publish, claim what is due now, try it and settle it. How many were tried."""
-    publish_waiting()
+    publish_round()
     claimed = delivery_queue.claim(256, {})
     deliverer = Deliverer()
 

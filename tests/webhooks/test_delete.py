@@ -6,7 +6,7 @@ import asyncio
 
 from calling.webhooks import delivery_queue
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.support import rest_client
 from tests.webhooks.conftest import emit_event, make_hook, turn_all
 from tests.webhooks.refusals import to_strangers
@@ -23,7 +23,7 @@ def test_an_endpoint_is_gone_at_once(cast, hook, receiver) -> None:
 def test_a_try_under_way_when_its_endpoint_is_deleted_harms_no_other(cast, hook, receiver) -> None:
     other = make_hook(cast, receiver.url)
     emit_event(cast)
-    publish_waiting()
+    publish_round()
     claimed, deliverer = delivery_queue.claim(10, {}), Deliverer()
     for each in claimed:
         asyncio.run(deliverer.attempt(each))

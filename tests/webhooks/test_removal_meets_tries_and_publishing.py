@@ -9,7 +9,7 @@ import pytest
 from calling import models
 from calling.webhooks import delivery_queue, redelivery
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.support import fake_worker
 from tests.support.meanwhile import open_for_a_while
 from tests.webhooks.conftest import emit_event, make_hook
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def tried() -> list[delivery_queue.DeliveryResult]:
     """What came of a try of everything that is due; not written down yet."""
-    publish_waiting()
+    publish_round()
     claimed, deliverer = delivery_queue.claim(100, {}), Deliverer()
     for each in claimed:
         asyncio.run(deliverer.attempt(each))
@@ -40,7 +40,7 @@ def test_an_endpoint_goes_while_its_tries_are_settled(cast, hook, receiver, answ
 def test_an_endpoint_goes_while_an_event_is_published_to_it(cast, hook, receiver) -> None:
     other = make_hook(cast, receiver.url)
     emit_event(cast)
-    with open_for_a_while(publish_waiting):
+    with open_for_a_while(publish_round):
         assert cast.rest.delete(f"/api/webhooks/{hook['id']}").status_code == 204
     (left,) = models.Delivery.objects.all()
     assert str(left.endpoint_id) == other["id"]
@@ -50,7 +50,7 @@ def test_an_event_is_published_while_an_endpoint_goes(cast, hook, receiver) -> N
     other = make_hook(cast, receiver.url)
     emit_event(cast)
     with open_for_a_while(lambda: models.WebhookEndpoint.objects.get(pk=hook["id"]).delete()):
-        publish_waiting()
+        publish_round()
     (left,) = models.Delivery.objects.all()
     assert str(left.endpoint_id) == other["id"]
 
@@ -70,7 +70,7 @@ def test_a_delivery_is_asked_for_while_an_endpoint_goes(cast, hook, receiver, as
 
 def test_an_endpoint_goes_while_a_replay_is_queued(cast, hook, receiver) -> None:
     emit_event(cast)
-    publish_waiting()
+    publish_round()
     row = models.WebhookEndpoint.objects.get(pk=hook["id"])
     with open_for_a_while(lambda: redelivery.replay(row, after=0)):
         assert cast.rest.delete(f"/api/webhooks/{hook['id']}").status_code == 204
@@ -90,6 +90,6 @@ def test_a_backlog_goes_with_its_endpoint(cast, hook, monkeypatch) -> None:
     monkeypatch.setattr("calling.webhooks.removal.AT_ONCE", 2)
     for _ in range(5):
         emit_event(cast)
-    publish_waiting()
+    publish_round()
     assert cast.rest.delete(f"/api/webhooks/{hook['id']}").status_code == 204
     assert not models.Delivery.objects.exists() and not models.WebhookEndpoint.objects.exists()
