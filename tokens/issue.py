@@ -21,7 +21,6 @@ from tokens.signing import InvalidToken, sign, verify
 from tokens.subjects import TokenHolder
 
 DEFAULT_LIFE = timedelta(hours=2)
-MAX_LIFE = timedelta(days=30)
 REFRESH_LEAD = timedelta(minutes=5)
 MIN_API_TOKEN = 16
 

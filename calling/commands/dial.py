@@ -6,7 +6,6 @@ talks to a worker: a session is started by its row and a nudge.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,7 +45,6 @@ from tokens import rate_limits
 from tokens.claims import claims_of, grant_of
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
-log = logging.getLogger(__name__)
 WATCHING = Media(receive_video=True)  # whom a script plays to: it may have pictures, and needs no camera
 
 

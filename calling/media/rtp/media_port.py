@@ -56,7 +56,6 @@ class MediaPort:
         self.awaits_sound = False  # `Connected` is told at the first packet, not before
         self.closed = False
         self.quality = rtcp_reports.QualityMeter()
-        self._connected_at = 0.0
         self._expected_at = 0.0  # since when sound should come; 0: it need not
         self._control_at = 0.0  # when RTCP came
         self._heard: set[str] = set()
@@ -187,7 +186,7 @@ class MediaPort:
     def connected(self) -> None:
         if self.transports and all(one.ready for one in self.transports):
             self.up = True
-            now = self._connected_at = monotonic()
+            now = monotonic()
             if not self._stats_due:  # the first figures come soon, so that short calls have some too
                 self.quality.begin(now)
                 self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
@@ -280,7 +279,7 @@ class MediaPort:
         _, expected, total = receiver.totals()
         rate, receiver.watched = total - receiver.watched, total
         if rate > FLOOD[kind]:
-            self.signal(Flood(kind, rate))
+            self.signal(Flood(kind))
         if kind != "audio":
             return
         if not (self.expects_media and self.up and receiver.line and receiver.line.receives):

@@ -168,7 +168,7 @@ class RtpTransport(ABC):
             self._churn, self._churn_until = 0, now + 1.0
         self._churn += 1
         if self._churn == CHURN:
-            self.port.signal(Flood("audio", 0))
+            self.port.signal(Flood("audio"))
         for flow in self.flows:
             flow.sync()
         oldest = min(self.streams.values(), key=lambda stream: stream.last_at)
