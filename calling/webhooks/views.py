@@ -27,7 +27,7 @@ from rest.known_names import query_of
 from rest.views import RestView
 from subscribers import replicas
 from subscribers.encryption import seal
-from tokens.subjects import ApiKey
+from tokens.authentication import key_of
 
 MAX_ENDPOINTS = 50
 OLD_SECRET_HOURS = 24
@@ -35,15 +35,9 @@ MOST_SECRETS = 20  # that sign along; with one more the oldest stops
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
-def key(request: Request) -> ApiKey:
-    if not isinstance(request.auth, ApiKey):
-        raise errors.Forbidden
-    return request.auth
-
-
 def find(request: Request, webhook_id: str) -> models.WebhookEndpoint:
     row = models.WebhookEndpoint.objects.filter(
-        pk=uuid_or_404(webhook_id), project_id=key(request).project_id, call_id=None
+        pk=uuid_or_404(webhook_id), project_id=key_of(request).project_id, call_id=None
     ).first()
     if row is None:
         raise errors.NotFound
@@ -178,7 +172,7 @@ class WebhooksView(RestView):
         responses={200: shapes.Webhooks},
     )
     def get(self, request: Request) -> Response:
-        rows = models.WebhookEndpoint.objects.filter(project_id=key(request).project_id, call_id=None)
+        rows = models.WebhookEndpoint.objects.filter(project_id=key_of(request).project_id, call_id=None)
         return pagination.page(request, rows, endpoint_json)
 
     @extend_schema(
@@ -189,7 +183,7 @@ class WebhooksView(RestView):
         responses={201: shapes.WebhookWithSecret},
     )
     def post(self, request: Request) -> Response:
-        row, secret = add_endpoint(key(request).project_id, request.data)
+        row, secret = add_endpoint(key_of(request).project_id, request.data)
         headers = {"Location": f"/api/webhooks/{row.id}"}
         return Response(endpoint_json(row, secret), status=201, headers=headers)
 
