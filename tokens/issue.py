@@ -64,7 +64,7 @@ def issue_api_token(
 
 
 def digest(text: str) -> str:
-    """What is kept of an API token. It is random, so a plain hash cannot be guessed back."""
+    """What is kept of a secret that is shown once. It is random, so a plain hash cannot be guessed back."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
