@@ -19,8 +19,8 @@ from calling.commands import event_params
 from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
-from calling.webhooks import delivery_queue, redelivery, removal, shapes
-from calling.webhooks.signing import new_secret
+from calling.webhooks import redelivery, removal, shapes
+from calling.webhooks.signing import Kept, kept_secrets, kept_text, new_secret
 from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
 from rest.known_names import query_of
@@ -157,8 +157,9 @@ def rotate_secret(row: models.WebhookEndpoint) -> str:
     """A new secret, shown once; deliveries are also signed with the old one for a while."""
     secret = new_secret()
     until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
-    kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]
-    row.old_secret, row.old_secret_until = delivery_queue.kept_text(kept), until
+    old = kept_secrets(row.old_secret, row.old_secret_until, clock.now())
+    row.old_secret = kept_text([*old, Kept(row.secret, until)][-MOST_SECRETS:])
+    row.old_secret_until = until
     row.secret = seal(secret)
     row.save(update_fields=["secret", "old_secret", "old_secret_until"])
     return secret

@@ -21,7 +21,7 @@ from calling.calls import control, event_days, mapping, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
 from calling.telephony import billing
-from calling.webhooks import delivery_queue, fanout, publish, redelivery
+from calling.webhooks import delivery_queue, delivery_results, fanout, publish, redelivery
 from subscribers import idempotency
 from tests.simulation import processes
 
@@ -113,7 +113,7 @@ PLANTED: dict[str, Patch] = {
     ),
     "claim without lease": statement(delivery_queue, "CLAIM", (LAPSED, "true")),
     "double settle": edited(
-        delivery_queue,
+        delivery_results,
         "settle_others",
         'if row.state == "delivered" or (late and verdict.state != "delivered"):',
         "if False:",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bench.growth import Meter
 from calling import models
 from calling.calls import event_log
-from calling.webhooks import delivery_queue, disabling, redelivery
+from calling.webhooks import delivery_queue, delivery_results, disabling, redelivery
 from calling.webhooks.fanout import fan_out
 from calling.webhooks.publish import publish_round
 from calling.webhooks.signing import new_secret
@@ -48,7 +48,7 @@ def streams_without_a_head() -> int:
 
 def deliver(found: list[delivery_queue.ClaimedDelivery], status: int = 200) -> None:
     now = timezone.now()
-    delivery_queue.settle([delivery_queue.DeliveryResult(each, now, status, 1) for each in found])
+    delivery_results.settle([delivery_results.DeliveryResult(each, now, status, 1) for each in found])
 
 
 @pytest.mark.django_db

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from calling.webhooks import delivery_queue
+from calling.webhooks import delivery_queue, delivery_results
 from calling.webhooks.deliverer import Deliverer
 from calling.webhooks.publish import publish_round
 from tests.support import rest_client
@@ -28,7 +28,7 @@ def test_a_try_under_way_when_its_endpoint_is_deleted_harms_no_other(cast, hook,
     for each in claimed:
         asyncio.run(deliverer.attempt(each))
     cast.rest.delete(f"/api/webhooks/{hook['id']}")
-    delivery_queue.settle([deliverer.done.get_nowait() for _ in claimed])
+    delivery_results.settle([deliverer.done.get_nowait() for _ in claimed])
     (kept,) = cast.rest.get(f"/api/webhooks/{other['id']}/deliveries").json()["data"]
     assert kept["status"] == "delivered"
 

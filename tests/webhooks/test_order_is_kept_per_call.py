@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from calling import models
-from calling.webhooks import delivery_queue
-from calling.webhooks.delivery_queue import DeliveryResult
+from calling.webhooks import delivery_queue, delivery_results
+from calling.webhooks.delivery_results import DeliveryResult
 from calling.webhooks.publish import publish_round
 from calling.webhooks.schedule import WAITS
 from tests.webhooks.conftest import advance_clock, deliver_due, deliveries, emit_event, make_hook, turn_all
@@ -71,7 +71,7 @@ def test_a_late_failure_does_not_undo_what_another_delivered(cast, hook, receive
     (held,) = delivery_queue.claim(100, {})
     advance_clock(16)
     turn_all()
-    delivery_queue.settle([DeliveryResult(held, timezone.now(), None, 9000, "timeout: no answer in time")])
+    delivery_results.settle([DeliveryResult(held, timezone.now(), None, 9000, "timeout: no answer in time")])
     (one,) = deliveries(cast, hook)
     assert one["status"] == "delivered" and one["tries"] == 1
 
@@ -107,11 +107,11 @@ def test_a_failure_of_a_lapsed_claim_leaves_a_later_try_alone(cast, hook) -> Non
     advance_clock(16)
     (later,) = delivery_queue.claim(100, {})
     row = models.Delivery.objects.get()
-    delivery_queue.settle([DeliveryResult(early, timezone.now() - timedelta(seconds=16), 500, 1)])
+    delivery_results.settle([DeliveryResult(early, timezone.now() - timedelta(seconds=16), 500, 1)])
     left = models.Delivery.objects.get()
     assert (left.state, left.tries, left.claimed_until) == ("pending", 0, row.claimed_until)
     assert delivery_queue.claim(100, {}) == []
-    delivery_queue.settle([DeliveryResult(later, timezone.now(), 200, 1)])
+    delivery_results.settle([DeliveryResult(later, timezone.now(), 200, 1)])
     assert models.Delivery.objects.get().state == "delivered"
     assert models.DeliveryAttempt.objects.count() == 2
 
