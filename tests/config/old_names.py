@@ -98,7 +98,8 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "calling.commands.routing": {
         "find": "resolve",
-        "facing": "counterpart_media",
+        "facing": "Media.counterpart",
+        "counterpart_media": "Media.counterpart",
         "attempts_for": "ring_attempts",
     },
     "calling.commands.suspension": {"watched": "count_refusals", "counted": "note_refusal", "lift": "resume"},

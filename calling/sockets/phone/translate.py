@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from calling.commands.routing import counterpart_media
 from calling.machine.states import (
     AttemptState,
     Call,
@@ -380,7 +379,7 @@ def incoming(call_id: str, news: CallUpdate, leg: Leg) -> Message:
         "from": shown_from,
         "from_name": shown_name,
         "to": leg.address if leg.role is Role.TARGET else news.to_address,
-        "media": asdict(caller.media if caller is not None else counterpart_media(leg.media)),
+        "media": asdict(caller.media if caller is not None else leg.media.counterpart()),
         **({"user_variables": dict(news.variables)} if news.variables else {}),
     }
 

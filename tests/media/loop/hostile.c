@@ -1,7 +1,7 @@
 /* Hostile datagrams for the forwarding loop, with sanitizers: random ones, and good ones with bytes changed.
    usage: hostile SEED PACKETS DATAGRAMS. First the functions alone, on memory that ends where the packet's room
    ends; then a whole loop whose flows and paths change while strangers and devices send. */
-#include "loop.h"
+#include "internal.h"
 
 #include <arpa/inet.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* One packet of a forwarded stream: what RtpReceiveStream.receive and RtpSender.relay do with it, to the byte.
    Pure but for the flow's own numbers. What is not the plain case is Python's (media_knows). */
-#include "loop.h"
+#include "internal.h"
 
 #define AHEAD 3000       /* codecs/order.py */
 #define RECENT 0xFFu     /* rtp/red.py: a redundant packet can bring nothing that is not there */

@@ -1,6 +1,6 @@
 /* One lock for all that the loop's thread and Python share: sessions of libsrtp, flows, paths, the inbox.
    The functions of libsrtp are those of the copy that pylibsrtp brings; Python passes their addresses. */
-#include "loop.h"
+#include "internal.h"
 
 typedef int (*srtp_function)(void *session, void *packet, int *length);
 

@@ -1,7 +1,7 @@
 /* What goes out, in as few calls of the kernel as there are changes of the socket, and in each call as one datagram
    what the kernel cuts into packets of one size for one far end (UDP_SEGMENT): packets of a stream to all its
    listeners, and payloads of the platform's own to all who hear the same. Whoever calls holds the lock. */
-#include "loop.h"
+#include "internal.h"
 
 #include <netinet/udp.h>
 #include <time.h>

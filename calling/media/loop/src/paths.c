@@ -1,5 +1,5 @@
 /* Who is at which address, and the streams of it that are forwarded. Each change is Python's, under the lock. */
-#include "loop.h"
+#include "internal.h"
 
 struct path *path_at(struct media_loop *loop, int place, const struct media_address *at)
 {

@@ -11,8 +11,8 @@ from django.core.management.base import CommandParser
 
 import clock
 from bench.load import Load, LoadTest, summary, table
+from bench.management.instance_command import InstanceCommand, between
 from bench.softphone import Missing
-from config.management.instance_command import InstanceCommand, between
 
 
 class Command(InstanceCommand):

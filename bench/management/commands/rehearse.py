@@ -13,13 +13,13 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 import clock
+from bench.management.instance_command import InstanceCommand, between
 from bench.rehearsal.report import Finding, Played, summary, table
 from bench.rehearsal.run import Recognise, Rehearsal
 from bench.rehearsal.scenario import BadScenario, parse
 from calling.media.tts import tts
 from calling.speech import installed
 from calling.speech.recogniser import Recognisers
-from config.management.instance_command import InstanceCommand, between
 
 
 class Command(InstanceCommand):
