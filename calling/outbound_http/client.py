@@ -279,7 +279,7 @@ _clients: _PerLoop = weakref.WeakKeyDictionary()
 
 def private_allowed() -> bool:
     """CALLWRIGHT_ALLOW_PRIVATE_URLS: http and private addresses, on only in the embedded default."""
-    return bool(getattr(settings, "CALLWRIGHT_ALLOW_PRIVATE_URLS", False))
+    return bool(settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
 
 
 def client(allow_private: bool | None = None) -> Client:

@@ -43,7 +43,6 @@ T = TypeVar("T")
 BEAT_SECONDS = 1.0
 STRAYS_SECONDS = 4.9  # from one look for sessions that only their rows say are here to the next
 COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
-LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
 FEW_LEGS = 20  # fewer than these hardly keep a loop busy
 LEAVE_SECONDS = 2.0  # for the last heartbeat to take the worker's row away
@@ -72,7 +71,7 @@ class Worker:
             or stands_privately(settings.CALLWRIGHT_MEDIA_PLACES),
             networks=settings.CALLWRIGHT_PRIVATE_NETWORKS,
         )
-        self.legs_most = getattr(settings, "CALLWRIGHT_MEDIA_LEGS", LEGS)
+        self.legs_most = settings.CALLWRIGHT_MEDIA_LEGS
         self.spool = settings.DATA_DIR / "spool"
         self.desk = DatabaseThreads()
         self.journal: Journal | None = None
