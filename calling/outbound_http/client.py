@@ -145,8 +145,15 @@ class Client:
         redirects: int | None = None,
         connect_timeout: float | None = None,
     ) -> Answer:
-        """See `fetch` below. `redirects`: how many at most, where fewer than its purpose has.
-        `connect_timeout`: seconds for a connection alone, where that is less than `total_timeout`."""
+        """One exchange with a URL from outside.
+
+        Redirects: none for webhooks (a 3xx comes back as it is), at most 3 judged anew for scripts and media;
+        `redirects`: how many at most, where fewer than its purpose has. `max_bytes` counts after
+        decompression (defaults 64 kB, 256 kB, 20 MB); `total_timeout` is the whole exchange, seconds, and
+        `connect_timeout` a connection alone, where that is less. With `sink` the body of a 2xx goes there
+        piece by piece and `Answer.body` stays empty. Raises UnsafeUrl (the URL or where it leads is not
+        allowed) or FetchFailed (the network or the answer).
+        """
         started = clock.monotonic()
         limit = MAX_BYTES[purpose] if max_bytes is None else max_bytes
         most = MAX_REDIRECTS[purpose] if redirects is None else redirects
@@ -291,31 +298,6 @@ def client(allow_private: bool | None = None) -> Client:
     return mine[allowed]
 
 
-async def fetch(
-    url: str,
-    *,
-    method: str = "GET",
-    headers: Mapping[str, str] | None = None,
-    content: bytes = b"",
-    purpose: Purpose = "webhook",
-    max_bytes: int | None = None,
-    total_timeout: float = 10.0,
-    allow_private: bool | None = None,
-    sink: Callable[[bytes], Awaitable[None]] | None = None,
-) -> Answer:
-    """One exchange with a URL from outside.
-
-    Redirects: none for webhooks (a 3xx comes back as it is), at most 3 judged anew for scripts and media.
-    `max_bytes` counts after decompression (defaults 64 kB, 256 kB, 20 MB); `total_timeout` is the whole
-    exchange, seconds. With `sink` the body of a 2xx goes there piece by piece and `Answer.body` stays empty.
-    Raises UnsafeUrl (the URL or where it leads is not allowed) or FetchFailed (the network or the answer).
-    """
-    return await client(allow_private).fetch(
-        url, method=method, headers=headers, content=content, purpose=purpose, max_bytes=max_bytes,
-        total_timeout=total_timeout, sink=sink,
-    )  # fmt: skip
-
-
 async def close() -> None:
     """Close the running loop's connections (on shutdown)."""
     for one in _clients.pop(asyncio.get_running_loop(), {}).values():
@@ -330,7 +312,6 @@ __all__ = [
     "UnsafeUrl",
     "client",
     "close",
-    "fetch",
     "open_socket",
     "signalwire_signature",
 ]
