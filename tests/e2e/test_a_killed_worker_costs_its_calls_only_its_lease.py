@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -24,14 +23,6 @@ pytestmark = [
     pytest.mark.timing,
     pytest.mark.sample(2),
 ]
-
-
-@pytest.fixture
-def sweep(child_environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=child_environment)
-    yield process
-    process.terminate()
-    process.wait(10)
 
 
 def endings(call_id: str) -> int:
