@@ -40,6 +40,13 @@ def rfc3339(when: datetime | None) -> str | None:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def whole_number(value: Json) -> int | None:
+    """A number without a fraction: JSON knows no difference between 1 and 1.0 (RFC 8259 6)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(value)
+
+
 class StrictJSONParser(BaseParser):
     """DRF's parser for every REST surface."""
 

@@ -49,7 +49,7 @@ TERMINATORS = "0123456789ABCD*#"
 def read(verb: str, data: Json) -> tuple[str | None, dict[str, Any]]:
     """(control_id, params) of a long operation. Raises InvalidParams."""
     form = as_form(data)
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     params = READERS[verb](form)
     form.check()
     return control_id, params

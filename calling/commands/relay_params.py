@@ -25,9 +25,9 @@ END_SILENCE_MS: Final = 500
 
 
 def relay(form: Params) -> dict[str, Any]:
-    language = form.text("language", 20, pattern=speech_params.LANGUAGE) or "en-US"
-    spoken = form.text("tts_language", 20, pattern=speech_params.LANGUAGE) or language
-    heard = form.text("transcription_language", 20, pattern=speech_params.LANGUAGE) or language
+    language = form.text("language", 20, spelling=speech_params.LANGUAGE) or "en-US"
+    spoken = form.text("tts_language", 20, spelling=speech_params.LANGUAGE) or language
+    heard = form.text("transcription_language", 20, spelling=speech_params.LANGUAGE) or language
     silence = form.number("end_silence_timeout", 0.2, 5)
     model = form.choice("model", speech_params.MODELS)
     params = {

@@ -14,6 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from rest import errors
+from rest.json_bodies import whole_number
 from subscribers import addressing
 
 # What an SDES key may be for here, and what SignalWire's resources list besides.
@@ -96,9 +97,10 @@ class Whole(serializers.IntegerField):
         super().__init__(min_value=low, max_value=high, required=False, allow_null=allow_null)
 
     def to_internal_value(self, data: object) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
+        whole = whole_number(data)
+        if whole is None:
             raise serializers.ValidationError("Must be a whole number.", code="invalid_parameter")
-        return super().to_internal_value(data)
+        return super().to_internal_value(whole)
 
 
 class Id(serializers.UUIDField):

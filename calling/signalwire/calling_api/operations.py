@@ -197,7 +197,7 @@ def send_digits(request: Request) -> dict[str, Any]:
     """`calling.send_digits`: digits to the leg itself."""
     form = request.form
     digits = form.digits()
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     form.check()
     params, leg = {"digits": digits, "own": True}, request.leg()
     operations.require_way_for_digits(leg)
@@ -210,7 +210,7 @@ def control(verb: str, wanted: str) -> Command:
 
     def command(request: Request) -> dict[str, Any]:
         form = request.form
-        control_id = form.text("control_id", 100, required=True, pattern=CONTROL_ID)
+        control_id = form.text("control_id", 100, required=True, spelling=CONTROL_ID)
         form.check()
         if wanted == "timers":
             params: dict[str, Any] = {"start_input_timers": True}
