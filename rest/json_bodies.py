@@ -30,6 +30,8 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1
 # The closing quote is optional: a text that never ends is then passed over once, in linear time.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.S)
+NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""Line breaks and control characters, which no name holds: it stands in lists, logs and headers."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -22,7 +22,7 @@ from calling.outbound_http import url_guard
 from calling.sdp.peek import sdp_fault
 from calling.swml.parse import BadScript, check_document
 from rest import known_names
-from rest.json_bodies import Json, whole_number
+from rest.json_bodies import NOT_IN_A_LINE, Json, whole_number
 from subscribers import addressing
 
 MAX_METADATA = 4096
@@ -31,7 +31,6 @@ MAX_HEADER_VALUE = 1024
 MAX_CANDIDATE = 1024
 DIGITS = re.compile(r"[0-9A-Da-d*#w,]{1,64}")
 HEADER_NAME = re.compile(r"[xX]-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,98}")
-NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 END_OF_CANDIDATES = ("end-of-candidates", "a=end-of-candidates")  # as in a description (RFC 8840)
 CANDIDATE = re.compile(r"(a=)?candidate:[!-~]+( [!-~]+){5,}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
