@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 import clock
+from rest.json_bodies import NOT_IN_A_LINE
 from subscribers.models import Project
 from tokens.claims import BadClaims, Grant, claims_of, grant_of, holder_of
 from tokens.key_scopes import ADMIN
@@ -35,6 +36,7 @@ class Pair:
 
 def create_project(name: str, id: UUID | str | None = None) -> Project:
     """A new project; with `id`, the project of that id, made when it is not there yet."""
+    name = NOT_IN_A_LINE.sub(" ", name)  # it stands in lists, logs and mails
     if id is None:
         return Project.objects.create(name=name)
     project, _ = Project.objects.get_or_create(id=id, defaults={"name": name})

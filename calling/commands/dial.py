@@ -250,6 +250,9 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
             form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
+    needs(form, "status_events", "status_url")
+    if isinstance(subject, ApiKey):
+        needs(form, "fallback_url", "script_url")
     detection = speech_params.machine_detection(form) if form.given("machine_detection") else None
     if detection is not None and isinstance(subject, TokenHolder):
         words = "A token may not send machine_detection."
@@ -276,6 +279,12 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
     )
     form.check()
     return request
+
+
+def needs(form: Params, name: str, other: str) -> None:
+    """Notes a fault where a field came without the one that gives it its effect."""
+    if form.given(name) and not form.given(other):
+        form.fail(name, f"{name} has no effect without {other}: send both.")
 
 
 def refuse_extras(form: Params) -> None:

@@ -43,7 +43,7 @@ class DeviceConsumer(Socket, Generic[S]):
         self.waiting: set[asyncio.Task[None]] = set()
         self.connection: UUID = clock.new_id()
         if not origin.allowed(self.scope):
-            await self.close()
+            await self.refuse(origin.refusal())
             return
         self.bucket = TokenBucket(
             settings.CALLWRIGHT_MESSAGES_PER_SECOND, settings.CALLWRIGHT_MESSAGES_BURST, clock.monotonic()

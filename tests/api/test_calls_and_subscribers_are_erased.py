@@ -15,6 +15,7 @@ from calling import models
 from calling.media.recording import store
 from calling.retention import erasure
 from calling.webhooks import publish
+from rest import errors
 from subscribers.models import Address, Subscriber
 from tests.dashboard.fixtures import trace
 from tests.support import fake_worker, rest_client
@@ -173,6 +174,28 @@ def test_a_subscriber_in_a_call_is_hung_up_and_the_sweep_removes_the_call(cast: 
     assert erasure.sweep() == 1 and erasure.sweep() == 0
     assert not models.Call.objects.filter(pk=call_id).exists() and list(files.iterdir()) == []
     assert len(audit(erasure.DONE)) == 1
+
+
+def test_an_erasure_that_broke_off_is_gone_on_with(
+    cast: Cast, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second step fails once, as where another transaction overtakes it; the first is committed."""
+    call_id, path = talking(cast), f"/api/fabric/resources/subscribers/{cast.alice.subscriber.id}/erase"
+    hang_up, failed = erasure.hang_up, []
+
+    def fails_once(*args: Any) -> None:
+        if not failed:
+            failed.append(args)
+            raise errors.Unavailable
+        hang_up(*args)
+
+    monkeypatch.setattr(erasure, "hang_up", fails_once)
+    error_of(cast.rest.post(path), 503)
+    assert models.Call.objects.get(pk=call_id).state == "answered"
+    assert cast.rest.post(path).status_code == 202
+    assert not models.Call.objects.filter(pk=call_id).exists()
+    assert len(audit(erasure.ASKED)) == len(audit(erasure.DONE)) == 1
+    error_of(cast.rest.post(path), 404)
 
 
 def test_one_erasure_that_cannot_go_on_does_not_keep_the_others(

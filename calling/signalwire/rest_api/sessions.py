@@ -167,21 +167,19 @@ class SessionMembers(SessionView):
     def get(self, request: Request, id: UUID) -> Response:
         rows = models.Member.objects.filter(meeting=self.meeting(request, id)).order_by("pk")
         size = pagination.page_size(request)
-        token = request.query_params.get("page_token") or "0"
-        if not (token.isascii() and token.isdigit() and len(token) <= 18):
-            raise pagination.bad_cursor()
-        found = list(rows.filter(pk__gt=int(token))[: size + 1])
+        found = list(rows.filter(pk__gt=pagination.number_given(request, 2**63 - 1))[: size + 1])
         more, found = len(found) > size, found[:size]
         legs = models.Leg.objects.filter(pk__in=[row.leg_id for row in found])
         names = {leg.pk: leg.name or leg.address for leg in legs}
         here = links.absolute(request.path)
+        token = pagination.token_of(request, [found[-1].pk]) if more else None
         return Response(
             {
                 "data": [member_payload(row, names) for row in found],
                 "links": {
                     "self": links.absolute(request.get_full_path()),
                     "first": here,
-                    "next": f"{here}?page_size={size}&page_token={found[-1].pk}" if more else None,
+                    "next": f"{here}?page_size={size}&page_token={token}" if more else None,
                     "prev": None,
                 },
             }
