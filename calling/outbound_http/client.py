@@ -5,7 +5,7 @@ original Host and SNI, bounds everything (redirects, size after decompression, t
 connections alive per event loop. Proxies and other environment settings are ignored.
 
 Nothing else in the project may open a connection to a URL from outside; WebSockets (`web_socket`) take theirs
-from `open_socket`. What must not live here: retries, signing, schedules (`deliver`), files
+from `open_socket`. What must not live here: retries, signing, schedules (`webhooks`), files
 (`calling.media.files`).
 """
 
@@ -28,7 +28,7 @@ from django.conf import settings
 import clock
 from calling.outbound_http.connection import Broken, ConnectFailed, Connection, Pool
 from calling.outbound_http.decompress import DecompressedTooLarge, Inflater, UnknownEncoding
-from calling.outbound_http.url_guard import Target, UnsafeUrl, parse_url, resolve
+from calling.outbound_http.url_guard import Target, parse_url, resolve
 
 Purpose = Literal["webhook", "script", "media"]
 MAX_REDIRECTS: Final[Mapping[str, int]] = {"webhook": 0, "script": 3, "media": 3}
@@ -296,22 +296,3 @@ def client(allow_private: bool | None = None) -> Client:
     if allowed not in mine:
         mine[allowed] = Client(allowed)
     return mine[allowed]
-
-
-async def close() -> None:
-    """Close the running loop's connections (on shutdown)."""
-    for one in _clients.pop(asyncio.get_running_loop(), {}).values():
-        await one.aclose()
-
-
-__all__ = [
-    "Answer",
-    "Client",
-    "FetchFailed",
-    "Purpose",
-    "UnsafeUrl",
-    "client",
-    "close",
-    "open_socket",
-    "signalwire_signature",
-]

@@ -25,9 +25,9 @@ from calling.media.rtp.source import Source
 from calling.media.session.plan_diff import mixed
 from calling.media.sources import tones
 from calling.media.sources.test_pattern import TestPicture
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
-from calling.sdp.validate import is_webrtc
+from calling.sdp.validate import BadSdp, is_webrtc
 
 SAMPLES = 120  # kept per leg; older ones thin out
 EAGER = 12  # samples that are written one by one
