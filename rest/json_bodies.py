@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, overload
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -35,6 +35,10 @@ NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+@overload
+def rfc3339(when: datetime) -> str: ...
+@overload
+def rfc3339(when: datetime | None) -> str | None: ...
 def rfc3339(when: datetime | None) -> str | None:
     """A time of an answer: UTC with milliseconds, `Z` at the end."""
     if when is None:

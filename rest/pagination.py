@@ -19,8 +19,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,19 +29,7 @@ from rest.known_names import query_of
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
 
-# What the OpenAPI document says about the `links` of every list.
-LINKS = inline_serializer(
-    "Links",
-    {
-        "self": serializers.CharField(),
-        "first": serializers.CharField(allow_null=True),
-        "next": serializers.CharField(allow_null=True),
-        "prev": serializers.CharField(allow_null=True),
-    },
-)
-
-
-# What it says about the query of every list.
+# What the OpenAPI document says about the query of every list.
 PARAMETERS = [
     OpenApiParameter(
         "page_size",

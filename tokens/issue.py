@@ -22,7 +22,6 @@ from tokens.signing import InvalidToken, sign, verify
 from tokens.subjects import TokenHolder
 
 DEFAULT_LIFE = timedelta(hours=2)
-MAX_LIFE = timedelta(days=30)
 REFRESH_LEAD = timedelta(minutes=5)
 MIN_API_TOKEN = 16
 
@@ -67,7 +66,7 @@ def issue_api_token(
 
 
 def digest(text: str) -> str:
-    """What is kept of an API token. It is random, so a plain hash cannot be guessed back."""
+    """What is kept of a secret that is shown once. It is random, so a plain hash cannot be guessed back."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

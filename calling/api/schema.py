@@ -17,10 +17,7 @@ from rest_framework import serializers as s
 from calling.commands.operation_params import DIRECTIONS
 from calling.commands.supervision import MODES
 from rest import pagination
-
-
-def shape(title: str, /, **fields: s.Field[Any, Any, Any, Any]) -> s.Serializer[Any]:
-    return inline_serializer(title, fields)
+from rest.openapi import listed, shape
 
 
 def text(
@@ -119,13 +116,13 @@ Call = shape(
     legs=s.ListField(child=Leg),
     **{"from": text(allow_null=True)},
 )
-Calls = shape("Calls", data=s.ListField(child=Call), links=pagination.LINKS)
+Calls = listed("Calls", Call)
 Event = shape(
     "Event", id=s.UUIDField(), type=text(), timestamp=s.DateTimeField(), data=s.DictField(child=s.JSONField())
 )
-Events = shape("Events", data=s.ListField(child=Event), links=pagination.LINKS)
+Events = listed("Events", Event)
 LogEntry = shape("LogEntry", cursor=text(), event=Event)
-Log = shape("Log", data=s.ListField(child=LogEntry), links=pagination.LINKS)
+Log = listed("Log", LogEntry)
 
 Dial = shape(
     "Dial",
@@ -402,7 +399,7 @@ Recording = shape(
         allow_null=True,
     ),
 )
-Recordings = shape("Recordings", data=s.ListField(child=Recording), links=pagination.LINKS)
+Recordings = listed("Recordings", Recording)
 Member = shape(
     "Member",
     leg_id=s.UUIDField(),

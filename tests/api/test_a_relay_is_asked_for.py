@@ -15,10 +15,7 @@ from tests.support import fake_worker, rest_client
 URL = "wss://agent.example.com/talk"
 
 
-@pytest.fixture(autouse=True)
-def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
+pytestmark = pytest.mark.usefixtures("speech_worker")
 
 
 def test_what_is_wanted_is_kept_with_every_default(cast):

@@ -73,7 +73,7 @@ def test_an_ended_call_is_gone_with_its_rows_and_files(cast: Cast, files: Path) 
     last = ended(cast, "carol", "bob")
     recorded(cast, call_id, files)
     trace(models.Call.objects.get(pk=call_id))
-    publish.publish_waiting()
+    publish.publish_round()
     assert {"Call", "Leg", "Event", "Recording", "SipMessage"} <= tables_that_name(call_id)
     answer = cast.rest.delete(f"/api/calls/{call_id}")
     assert answer.status_code == 204 and answer.content == b""
@@ -87,7 +87,7 @@ def test_an_ended_call_is_gone_with_its_rows_and_files(cast: Cast, files: Path) 
 
 def test_the_log_goes_on_where_the_only_call_is_deleted(cast: Cast) -> None:
     call_id = ended(cast)
-    publish.publish_waiting()
+    publish.publish_round()
     before = cast.rest.get("/api/events?page_size=200").json()["data"]
     middle = before[1]["cursor"]
     cast.rest.delete(f"/api/calls/{call_id}")
@@ -96,7 +96,7 @@ def test_the_log_goes_on_where_the_only_call_is_deleted(cast: Cast) -> None:
     assert all(set(each["event"]["data"]) == {"sequence"} for each in left)
     assert call_id not in json.dumps([each["event"] for each in left])
     ended(cast, "carol", "bob")
-    publish.publish_waiting()
+    publish.publish_round()
     after = cast.rest.get(f"/api/events?after={middle}").json()["data"]
     assert int(after[1]["cursor"]) == int(before[-1]["cursor"]) + 1
 
@@ -147,7 +147,7 @@ def test_a_subscriber_is_gone_with_all_calls_it_had_part_in(cast: Cast, files: P
     cast.rest.post(f"/api/calls/{named.json()['id']}/hangup")
     recorded(cast, mine, files)
     kept = recorded(cast, apart, files)
-    publish.publish_waiting()
+    publish.publish_round()
     answer = cast.rest.post(f"/api/fabric/resources/subscribers/{alice.subscriber.id}/erase")
     assert answer.status_code == 202
     assert answer.json() == {"subscriber_id": str(alice.subscriber.id), "state": "erasing"}

@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -148,16 +148,9 @@ async def say(
         opened = open_prepared(path)
         os.utime(path)
         return opened
-    line = turns.of_this_loop()
-    try:
-        turn = await line.begin(await ask())
-    except turns.GivenUp as given_up:
-        raise SpeechUnavailable(str(given_up)) from None
-    try:
+    async with _in_turn(ask):
         sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
         await _keep(sound, path)
-    finally:
-        line.end(turn)
     return open_prepared(path)
 
 
@@ -170,14 +163,21 @@ async def speak(
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not any(c.isalnum() for c in words):
         return np.zeros(0, np.int16)
+    async with _in_turn(ask):
+        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
+        return await asyncio.to_thread(_pcm, sound)
+
+
+@contextlib.asynccontextmanager
+async def _in_turn(ask: Ask) -> AsyncIterator[None]:
+    """Synthesis waits for its turn among the projects. Raises SpeechUnavailable where that takes too long."""
     line = turns.of_this_loop()
     try:
         turn = await line.begin(await ask())
     except turns.GivenUp as given_up:
         raise SpeechUnavailable(str(given_up)) from None
     try:
-        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
-        return await asyncio.to_thread(_pcm, sound)
+        yield
     finally:
         line.end(turn)
 

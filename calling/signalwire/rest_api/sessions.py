@@ -20,6 +20,7 @@ from calling.calls import event_days
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import errors, links, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from subscribers import replicas
 
 BY_START = pagination.Order("started_at")
@@ -123,7 +124,7 @@ class ConferenceLogs(SessionView):
         operation_id="logs_conferences",
         summary="SignalWire: the log of meetings in rooms, newest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("ConferenceLogs", shapes.ConferenceLog)},
+        responses={200: listed("ConferenceLogs", shapes.ConferenceLog)},
         tags=["SignalWire"],
     )
     @replicas.caught_up
@@ -136,7 +137,7 @@ class RoomSessions(SessionView):
         operation_id="video_room_sessions_list",
         summary="SignalWire: meetings in rooms, newest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessions", shapes.RoomSession)},
+        responses={200: listed("RoomSessions", shapes.RoomSession)},
         tags=["SignalWire"],
     )
     @replicas.caught_up
@@ -160,7 +161,7 @@ class SessionMembers(SessionView):
         operation_id="video_room_sessions_members",
         summary="SignalWire: who was in a meeting, in the order of arrival",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessionMembers", shapes.SessionMember)},
+        responses={200: listed("RoomSessionMembers", shapes.SessionMember)},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:
@@ -190,7 +191,7 @@ class SessionEvents(SessionView):
         operation_id="video_room_sessions_events",
         summary="SignalWire: what happened in a meeting, oldest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessionEvents", shapes.SessionEvent)},
+        responses={200: listed("RoomSessionEvents", shapes.SessionEvent)},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:
