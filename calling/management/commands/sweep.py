@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 import signal
-import threading
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +27,7 @@ from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all, partitions
 from calling.runtime import db_threads, garbage, nudge
+from calling.runtime.leaving import leave_soon
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
@@ -59,16 +59,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         asyncio.run(run())
-
-
-def leave_soon() -> None:
-    """End the process soon, whatever hangs: a thread may wait for a PostgreSQL that never answers.
-
-    Nothing is lost by it. What was claimed lapses, and what was half done was never committed.
-    """
-    end = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
-    end.daemon = True
-    end.start()
 
 
 class Gates:
@@ -114,7 +104,7 @@ async def run() -> None:
     ]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    leave_soon()
+    leave_soon(LEAVE_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

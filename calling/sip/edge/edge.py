@@ -29,6 +29,7 @@ from calling.sip.edge.registrations import GatewayRegistrations
 from calling.sip.edge.rows import GATEWAY_PREFIX, OutboundAttempt
 from calling.sip.edge.sip_leg import SipLeg, retry_db
 from calling.sip.edge.sip_trace import LeftLeg, SipTrace
+from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import CRASH_GAP, Dialog
 from calling.sip.stack.digest import Ha1Pair
 from calling.sip.stack.registrar import Binding, Change
@@ -55,7 +56,8 @@ class SipEdge:
         self.lines: dict[str, SipLeg] = {}
         self._others: dict[str, float] = {}  # attempts of phones at another edge: since when they wait
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(log, "A step of the SIP edge failed")
+        self._spawn = self._background.spawn
         self.agent = UserAgent(
             realm=REALM,
             authenticate=self._ha1,
@@ -80,8 +82,7 @@ class SipEdge:
 
     async def close(self) -> None:
         """Leave. Calls go on: their dialogs are stored, and the next edge ends or finds them ended."""
-        for task in list(self._tasks):
-            task.cancel()
+        self._background.cancel()
         await asyncio.gather(self.trunks.close(), self.trace.close())
         await self.agent.close()
 
@@ -89,16 +90,6 @@ class SipEdge:
         self.lines[line.id] = line
         self._spawn(line.run())
         self._wake.set()
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("A step of the SIP edge failed", exc_info=task.exception())
 
     # --- what the agent asks
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from email import message_from_bytes
-from typing import Any
 
 from sipmessage import Request, Response
 
 import clock
 from calling.sip.stack import info_digits, session_timer
+from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import Dialog
 from calling.sip.stack.digest import HEADERS, Credentials, Proofs
 from calling.sip.stack.events import (
@@ -116,7 +116,7 @@ class DialogSession:
         self._watch: asyncio.TimerHandle | None = None
         self._shown: Extra = ()  # the credentials of the last request, which its ACK repeats (13.2.2.4)
         self._nonces: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.spawn = Background(log, "a SIP call step failed").spawn
 
     # --- plumbing -------------------------------------------------------------------------------
 
@@ -124,16 +124,6 @@ class DialogSession:
         """Queue a notice; keys beyond a bound are dropped, a final notice never is."""
         if self.notices.qsize() < MAX_NOTICES or isinstance(notice, Finished):
             self.notices.put_nowait(notice)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a SIP call step failed", exc_info=task.exception())
 
     def finish(self, by: str, why: str, headers: Headers = ()) -> None:
         """The call is over: forget it, tell once."""
