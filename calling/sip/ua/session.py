@@ -16,7 +16,7 @@ from email import message_from_bytes
 from sipmessage import Request, Response
 
 import clock
-from calling.sip.stack import info_digits, session_timer
+from calling.sip.stack import info_digits, refer_to, session_timer
 from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import Dialog
 from calling.sip.stack.digest import HEADERS, Credentials, Proofs
@@ -31,7 +31,7 @@ from calling.sip.stack.events import (
     Referred,
     SessionEvent,
 )
-from calling.sip.stack.headers import first_of, parse_replaces, split_uri_headers, tokens_of, uri_text
+from calling.sip.stack.headers import first_of, tokens_of
 from calling.sip.stack.messages import Extra, make_response, phrase_of, unsupported
 from calling.sip.stack.server_transaction import ServerTransaction
 from calling.sip.stack.session_timer import SessionTimer
@@ -408,10 +408,12 @@ class DialogSession:
 
     def _on_refer(self, request: Request, transaction: ServerTransaction) -> None:
         try:
-            target, headers = split_uri_headers(uri_text(request.headers["Refer-To"]))
-            replaces = parse_replaces(headers["replaces"]) if "replaces" in headers else None
+            wish = refer_to.read(request.headers["Refer-To"])
         except (KeyError, ValueError):
             self.reply(transaction, 400)
+            return
+        except refer_to.NotACall:
+            self.reply(transaction, 603)
             return
         silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
 
@@ -438,7 +440,7 @@ class DialogSession:
                     content_type="message/sipfrag;version=2.0",
                 )
 
-        self.tell(Referred(target, replaces, decide, report))
+        self.tell(Referred(wish.target, wish.replaces, decide, report))
 
     def _on_notify(self, request: Request, transaction: ServerTransaction) -> None:
         if (request.headers.get("Event") or "").split(";")[0].strip() != "refer":
