@@ -71,7 +71,9 @@ class UserAgent:
         self._reception = RequestDispatcher(
             self, on_invite, update, flood or SourceRateLimiter(per_source=200, burst=400, overall=3000)
         )
-        self.transport = SipTransport(self._reception.received, self._reception.admit)
+        self.transport = SipTransport(
+            self._reception.received, self._reception.admit, self._reception.unframed
+        )
         self.exchange = TransactionLayer(self.transport, advertised)
         self._background = Background(log, "a SIP step failed")
         self.spawn = self._background.spawn
