@@ -100,6 +100,12 @@ class Description:
     sections: list[Section]
     bundle: list[str] = field(default_factory=list)  # mids that share one transport
 
+    def set_up(self, default: str) -> None:
+        """Fill in who begins the handshake where a section does not say it: its maker in an offer (`active`),
+        the other one in an answer (`passive`); RFC 4145 section 4."""
+        for section in self.sections:
+            section.setup = section.setup or default
+
 
 def read(text: str) -> Description:
     """Read a description that `sdp_gate.admit` let through: what it does not know it passes over."""
@@ -248,7 +254,7 @@ _SESSION_READERS: dict[str, Callable[[_Notes, str], None]] = {
     "ice-ufrag": _text("ufrag"),
     "ice-pwd": _text("password"),
     "ice-lite": _flag("lite"),
-    "setup": _text("setup"),
+    "setup": lambda notes, value: setattr(notes.section, "setup", value.lower()),
     "fingerprint": _read_fingerprint,
 }
 _READERS: dict[str, Callable[[_Notes, str], None]] = {
