@@ -12,9 +12,8 @@ from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from tests.media.phones import CONFIG
 from tests.support.wait import until
 
-REPORT = struct.pack("!BBHI", 0x80, 201, 1, 7) + struct.pack(
-    "!BBHIBB2x", 0x81, 202, 2, 7, 1, 0
-)  # and an SDES
+REPORT = struct.pack("!BBHI", 128, 201, 1, 7)  # of a receiver
+REPORT += struct.pack("!BBHIBB2x", 129, 202, 2, 7, 1, 0)  # and who it is
 
 
 def own_socket() -> socket.socket:
