@@ -31,7 +31,7 @@ from calling.sip.stack.transaction import Hop
 from calling.sip.stack.transport import SipTransport
 from calling.sip.ua.context import UserAgentContext
 from calling.sip.ua.server_session import DialogServerSession, expires_of
-from calling.sip.ua.session import encoded
+from calling.sip.ua.session import encoded, unread
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +254,7 @@ class RequestDispatcher:
         if encoded(request):
             self._finish(transaction, 415, [("Accept-Encoding", "identity")])
             return
-        if request.body and call.offer is None:
+        if unread(request, call.offer):
             self._finish(transaction, 415, [("Accept", "application/sdp")])
             return
         holder.append(call)

@@ -73,6 +73,15 @@ def encoded(message: Request | Response) -> bool:
     return bool(message.body) and not tokens_of(message.headers.getlist("Content-Encoding")) <= {"identity"}
 
 
+def unread(message: Request | Response, sdp: str | None) -> bool:
+    """Whether the body is one that must be read and cannot be; `sdp` is what was found in it.
+
+    A Content-Disposition may let it be passed over (RFC 3261 20.11).
+    """
+    handling = first_of(message.headers.get("Content-Disposition") or "")[1].get("handling") or "required"
+    return bool(message.body) and sdp is None and handling.lower() != "optional"
+
+
 def sdp_of(message: Request | Response) -> str | None:
     """The SDP body, or the SDP part of a multipart one (RFC 5621); None when there is none."""
     kind = message.headers.get("Content-Type") or ""
@@ -290,7 +299,7 @@ class DialogSession:
         sdp = sdp_of(request)
         if session_timer.too_short(request):
             self.reply(transaction, 422, extra=[("Min-SE", str(session_timer.SHORTEST))])
-        elif request.body and sdp is None:
+        elif unread(request, sdp):
             self.reply(transaction, 415, extra=[("Accept", "application/sdp")])
         elif self._answering:
             self.reply(transaction, 500, extra=[("Retry-After", str(clock.dice.randint(1, 5)))])
@@ -391,7 +400,7 @@ class DialogSession:
         kind = first_of(request.headers.get("Content-Type") or "")[0].lower()
         if kind not in info_digits.TYPES:
             accept = [("Accept", ", ".join(info_digits.TYPES))]
-            if request.body:
+            if unread(request, None):
                 self.reply(transaction, 415, extra=accept)
             else:
                 self.reply(transaction, 200)
