@@ -54,6 +54,7 @@ class SipEdge:
         self.id: UUID = clock.new_id()
         self.host, self.names = host, names
         self.lines: dict[str, SipLeg] = {}
+        self._dialling = 0  # attempts that are claimed and have no line yet
         self._others: dict[str, float] = {}  # attempts of phones at another edge: since when they wait
         self._wake = asyncio.Event()
         self._background = Background(log, "A step of the SIP edge failed")
@@ -165,8 +166,11 @@ class SipEdge:
         for wanted in found:
             if self._left_to_another(wanted):
                 continue
-            if len(self.lines) < MAX_LINES and await db_threads.run(self._claim, wanted):
-                await self._dial(wanted)
+            full = len(self.lines) + self._dialling >= MAX_LINES
+            if not full and await db_threads.run(self._claim, wanted):
+                # Beside the look, for which other legs wait: a name that nobody knows takes seconds.
+                self._dialling += 1
+                self._spawn(self._dial(wanted))
         pairs = [(line.id, line.leg_id) for line in self.lines.values()]
         if pairs:
             for line_id, view in (await db_threads.run(edge_rows.views, pairs)).items():
@@ -198,15 +202,16 @@ class SipEdge:
         """It has been claimed, so nobody else will: whatever goes wrong here ends the attempt."""
         try:
             line = await outbound.line_for(self, wanted)
+            if line is not None:
+                self.begin(line)
         except Exception as error:
             bad = isinstance(error, ValueError)
             log.warning(
                 "A SIP party could not be dialled", extra={"call_id": wanted.call_id}, exc_info=not bad
             )
             await outbound.undialled(wanted, 484 if bad else 500)
-            return
-        if line is not None:
-            self.begin(line)
+        finally:
+            self._dialling -= 1
 
     async def _hourly(self) -> None:
         """Keep the leases; end what dead edges left; forget what is long over."""
