@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from calling.runtime import garbage
-from calling.runtime.leaving import leave_soon
+from calling.runtime.stopping import leave_soon, told_to_stop
 from calling.sip.edge.edge import SipEdge
 from calling.sip.stack.tls import ServerCertificate, client_context
 
@@ -59,10 +58,7 @@ async def renew(certificate: ServerCertificate) -> None:
 async def run() -> None:
     """Serve until SIGTERM or SIGINT."""
     garbage.keep_all()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     bind, port = settings.CALLWRIGHT_BIND, settings.CALLWRIGHT_SIP_PORT
     advertised = settings.CALLWRIGHT_MEDIA_ADVERTISED
     domain = settings.CALLWRIGHT_DOMAIN.partition(":")[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +26,7 @@ from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all, partitions
 from calling.runtime import db_threads, garbage, nudge
-from calling.runtime.leaving import leave_soon
+from calling.runtime.stopping import leave_soon, told_to_stop
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
@@ -81,10 +80,7 @@ async def run() -> None:
     """All loops until SIGTERM or SIGINT."""
     garbage.keep_all()
     Rounds.begin()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     deliverer, gates = Deliverer(look_seconds=IDLE_SECONDS), Gates()
     tasks = [
         asyncio.create_task(deliverer.run()),

@@ -165,6 +165,8 @@ class Session:
 
     async def _finished(self) -> bool:
         """No call is left: once all is told, end the row, and write down with it how the media were."""
+        await self.script_runs.closed(CLOSE_SECONDS)
+        await self.operations.closed(CLOSE_SECONDS)
         unwritten = self._samples.take()
         try:
             await self.lane.settle(5)

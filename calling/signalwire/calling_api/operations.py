@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from calling import models
+from calling.calls import control as control_calls
 from calling.calls import status_urls
 from calling.commands import operation_params, operations
 from calling.commands.params import CONTROL_ID, Params, read_url
@@ -29,12 +30,16 @@ def begin(request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool 
     control_id, params = operation_params.read(verb, data)
     leg_id = None if of_all else request.leg().id
     control_id = control_id or str(uuid7())
-    operation = operations.operate(request.call_id, leg_id, verb, control_id, params)
-    if status_url:
-        if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
-            raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
-        status_urls.tell_operation(request.row, verb, control_id, status_url)
-    return {"control_id": operation.control_id}
+    if status_url and models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
+        raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+
+    def work() -> None:
+        operations.operate(request.call_id, leg_id, verb, control_id, params)
+        if status_url:
+            status_urls.tell_operation(request.row, verb, control_id, status_url)
+
+    control_calls.in_transaction(work)
+    return {"control_id": control_id}
 
 
 def play(request: Request) -> dict[str, Any]:
@@ -197,7 +202,7 @@ def send_digits(request: Request) -> dict[str, Any]:
     """`calling.send_digits`: digits to the leg itself."""
     form = request.form
     digits = form.digits()
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     form.check()
     params, leg = {"digits": digits, "own": True}, request.leg()
     operations.require_way_for_digits(leg)
@@ -210,7 +215,7 @@ def control(verb: str, wanted: str) -> Command:
 
     def command(request: Request) -> dict[str, Any]:
         form = request.form
-        control_id = form.text("control_id", 100, required=True, pattern=CONTROL_ID)
+        control_id = form.text("control_id", 100, required=True, spelling=CONTROL_ID)
         form.check()
         if wanted == "timers":
             params: dict[str, Any] = {"start_input_timers": True}
