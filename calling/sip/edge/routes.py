@@ -67,7 +67,10 @@ def routes_to(wanted: OutboundAttempt, host: str) -> list[Route]:
         endpoint = SipEndpoint.objects.filter(pk=str(wanted.contact.get("endpoint", UUID(int=0)))).first()
         policy = policy_of(endpoint, str(hop[0])) if endpoint is not None else MediaPolicy()
         nat = endpoint is not None and endpoint.nat
-        way = Route(uri, from_, f"<{uri}>", wanted.headers, hops=(Hop(*hop),), fixed=True)
+        # Sent to where the phone registered from, whatever its proxies call themselves (RFC 3327).
+        through_proxies = (("Route", each) for each in wanted.contact.get("path", ()))
+        headers = (*wanted.headers, *through_proxies)
+        way = Route(uri, from_, f"<{uri}>", headers, hops=(Hop(*hop),), fixed=True)
         return [replace(way, policy=policy, nat=nat)]
     found = [
         through(gateway, wanted, host)

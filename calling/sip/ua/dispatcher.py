@@ -219,7 +219,8 @@ class RequestDispatcher:
         if isinstance(result, registrar.Change):
             try:
                 flows = registrar.keeps_flows(request, hop, result)
-                result = registrar.answer(await self._update(who.name, result), flows)
+                bindings = await self._update(who.name, result)
+                result = registrar.answer(bindings, flows, registrar.told_path(request))
             except PermissionError:
                 result = registrar.Registered(403)
             except Exception:
