@@ -262,6 +262,8 @@ def expire(turn: Turn, call_id: str, timer: Timer) -> None:
             fail_leg(turn, call_id, leg.id, EndReason.NO_ANSWER, cause, EndedBy.PLATFORM)
         case TimerKind.APP if leg is not None and leg.state is LegState.RINGING:
             answer_leg(turn, call_id, leg.id)
+        case TimerKind.APP if leg is not None and leg.answered:  # an announcement that nobody hears
+            hang_up(turn, call_id, Hangup(leg.id, by=EndedBy.PLATFORM))
         case TimerKind.GRACE if leg is not None:
             hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
         case TimerKind.REOFFER if leg is not None:
