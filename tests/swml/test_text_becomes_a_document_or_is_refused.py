@@ -1,4 +1,4 @@
-"""A script as text: JSON or YAML with JSON's types, each key once, and never anything but a refusal besides."""
+"""A script as text: JSON or YAML with JSON's types, each key once, and refused otherwise."""
 
 from __future__ import annotations
 
