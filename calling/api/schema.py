@@ -230,6 +230,9 @@ RECORD: dict[str, Any] = {
     "end_silence_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
     "max_length": s.FloatField(required=False, min_value=1, max_value=86400, help_text="seconds"),
     "terminators": maybe(max_length=16),
+    "input_sensitivity": s.FloatField(
+        required=False, min_value=0, max_value=100, help_text="44; with more, quieter sounds count as speech"
+    ),
 }
 Record = shape(
     "Record",
@@ -274,7 +277,7 @@ Stream = shape(
     url=text(max_length=2000, help_text="a wss or ws URL"),
     track=s.ChoiceField(["inbound_track", "outbound_track", "both_tracks"], required=False),
     name=maybe(max_length=100),
-    codec=maybe(max_length=40),
+    codec=maybe(max_length=40, help_text="PCMU (8 kHz) or L16 (16 kHz)"),
     custom_parameters=s.DictField(child=text(), required=False),
     authorization_bearer_token=maybe(max_length=4000),
     bidirectional=s.BooleanField(required=False),

@@ -5,7 +5,8 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 
 * play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
-* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
+* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators,
+           input_sensitivity}
 * collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, partial_results,
            start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
@@ -16,6 +17,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +46,7 @@ MAX_ITEMS = 50
 MAX_TEXT = 5000
 MAX_PARAMETERS = 4096
 TERMINATORS = "0123456789ABCD*#"
+STREAM_CODEC = re.compile(r"PCMU(@8000H)?|L16(@16000H)?", re.IGNORECASE)
 
 
 def read(verb: str, data: Json) -> tuple[str | None, dict[str, Any]]:
@@ -223,6 +226,7 @@ def record(form: Params) -> dict[str, Any]:
         "end_silence_timeout": 0 if silence is None else silence,
         "max_length": audio.number("max_length", 1, 86400),
         "terminators": terminators(audio, ""),
+        "input_sensitivity": audio.number("input_sensitivity", 0, 100),
     }
     adopt_faults(form, audio)
     return params
@@ -276,11 +280,20 @@ def stream(form: Params) -> dict[str, Any]:
         "url": url,
         "track": form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track"),
         "name": form.text("name", 100),
-        "codec": form.text("codec", 40),
+        "codec": stream_codec(form),
         "custom_parameters": custom or {},
         "authorization_bearer_token": form.text("authorization_bearer_token", 4000),
         "bidirectional": form.boolean("bidirectional") is not False,
     }
+
+
+def stream_codec(form: Params) -> str | None:
+    """None where none is named, which is PCMU."""
+    codec = form.text("codec", 40)
+    if codec is not None and not STREAM_CODEC.fullmatch(codec):
+        form.fail("codec", "codec must be PCMU (8 kHz) or L16 (16 kHz).")
+        return None
+    return codec
 
 
 READERS: dict[str, Callable[[Params], dict[str, Any]]] = {

@@ -22,8 +22,11 @@ RECORD_DEFAULTS = {"initial_timeout": 4, "end_silence_timeout": 0.5, "terminator
 MAX_TELLERS = 100
 
 
-def begin(request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool = False) -> dict[str, Any]:
-    """Read an operation as `/api/calls` does and ask for it. `of_all`: of the call, not of a leg."""
+def begin(
+    request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool = False, told_as: str = ""
+) -> dict[str, Any]:
+    """Read an operation as `/api/calls` does and ask for it. `of_all`: of the call, not of a leg. `told_as`:
+    SignalWire's word for it, where that is not ours."""
     status_url = read_url(request.form, "status_url")
     request.form.check()
     control_id, params = operation_params.read(verb, data)
@@ -33,7 +36,7 @@ def begin(request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool 
     if status_url:
         if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
             raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
-        status_urls.tell_operation(request.row, verb, control_id, status_url)
+        status_urls.tell_operation(request.row, told_as or verb, control_id, status_url)
     return {"control_id": operation.control_id}
 
 
@@ -110,7 +113,7 @@ def tap(request: Request) -> dict[str, Any]:
         "codec": where.value("codec"),
         "bidirectional": False,
     }
-    return begin(request, "stream", data)
+    return begin(request, "stream", data, told_as="tap")
 
 
 def transcribe(request: Request) -> dict[str, Any]:
@@ -182,6 +185,7 @@ def detect(request: Request) -> dict[str, Any]:
         raise not_supported("A detect of that type", "detect")
     inner = how.get("params") or {}
     data = {name: inner[name] for name in DETECT if name in inner}
+    data["wait_for_beep"] = inner.get("detect_message_end")
     data |= {name: form.data[name] for name in ("control_id", "timeout") if name in form.data}
     return begin(request, "detect", data)
 

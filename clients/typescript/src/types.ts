@@ -943,6 +943,8 @@ export interface Record {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
 }
@@ -957,6 +959,8 @@ export interface RecordAudio {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
 }
 
 export interface RecordOptions {
@@ -1151,6 +1155,8 @@ export interface RoomVerb {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
   /** for say */
@@ -1322,6 +1328,7 @@ export interface Stream {
   url: string;
   track?: StreamTrackEnum;
   name?: string;
+  /** PCMU (8 kHz) or L16 (16 kHz) */
   codec?: string;
   custom_parameters?: { [name: string]: string };
   authorization_bearer_token?: string;

@@ -1089,6 +1089,8 @@ class Record(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
 
@@ -1103,6 +1105,8 @@ class RecordAudio(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
 
 
 class RecordOptions(TypedDict):
@@ -1326,6 +1330,8 @@ class RoomVerb(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
     # for say
@@ -1502,6 +1508,7 @@ class Stream(TypedDict):
     url: str
     track: NotRequired[StreamTrackEnum]
     name: NotRequired[str]
+    # PCMU (8 kHz) or L16 (16 kHz)
     codec: NotRequired[str]
     custom_parameters: NotRequired[dict[str, str]]
     authorization_bearer_token: NotRequired[str]
