@@ -100,11 +100,12 @@ def tap(request: Request) -> dict[str, Any]:
     if device.get("type") == "rtp":
         raise not_supported("A tap to an RTP device", "device")
     wants, where = Params(how.get("params") or {}), Params(device.get("params") or {})
-    Params(how).choice("type", ("audio",))
+    kind = Params(how)
+    kind.choice("type", ("audio",))
     direction = wants.choice("direction", tuple(TRACKS), "speak")
     if device.get("type") != "ws" or not where.given("uri"):
         where.fail("device", "device must be of type ws and have a uri.")
-    form.faults += wants.faults + where.faults
+    form.faults += kind.faults + wants.faults + where.faults
     form.check()
     data = {
         "control_id": form.value("control_id"),

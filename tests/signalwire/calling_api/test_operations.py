@@ -47,6 +47,7 @@ WRONG = {
     "tap": [{**TAP, "tap": 7}, {**TAP, "device": 7}, {**TAP, "device": {"type": "ws", "params": {}}},
             {**TAP, "device": {"type": "rtp", "params": {"addr": "192.0.2.1", "port": 1}}},
             {**TAP, "device": {"type": "ws", "params": {"uri": "wss://example.com/t", "codec": "PCMA"}}},
+            {**TAP, "tap": {"type": "video", "params": {}}}, {**TAP, "tap": {"type": [], "params": {}}},
             {**TAP, "tap": {"type": "audio", "params": {"direction": "up"}}}],
 }  # fmt: skip
 
