@@ -9,6 +9,7 @@ from django.conf import settings
 
 from calling import models
 from calling.calls import status_urls
+from calling.calls.control import in_transaction
 from calling.commands import operation_params, operations
 from calling.commands.params import CONTROL_ID, Params, read_url
 from calling.models.ids import uuid7
@@ -32,12 +33,15 @@ def begin(
     control_id, params = operation_params.read(verb, data)
     leg_id = None if of_all else request.leg().id
     control_id = control_id or str(uuid7())
-    operation = operations.operate(request.call_id, leg_id, verb, control_id, params)
-    if status_url:
-        if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
-            raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
-        status_urls.tell_operation(request.row, told_as or verb, control_id, status_url)
-    return {"control_id": operation.control_id}
+
+    def work() -> models.Operation:
+        if status_url:  # with it: it may end before anybody could be told
+            if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
+                raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+            status_urls.tell_operation(request.row, told_as or verb, control_id, status_url)
+        return operations.operate(request.call_id, leg_id, verb, control_id, params)
+
+    return {"control_id": in_transaction(work).control_id}
 
 
 def play(request: Request) -> dict[str, Any]:

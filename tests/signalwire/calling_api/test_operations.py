@@ -8,7 +8,7 @@ import pytest
 
 from calling.calls.status_urls import StatusUrl
 from calling.commands import operations
-from calling.models import Delivery, Event, Operation
+from calling.models import Delivery, Event, Operation, WebhookEndpoint
 from calling.speech import installed
 from calling.webhooks import publish
 from calling.webhooks.status_callbacks import callback_body
@@ -157,6 +157,18 @@ def test_an_operation_tells_its_own_status_url(calling, answered):
     assert [each["event_type"] for each in told] == ["calling.call.play"] * 2
     assert [each["params"]["state"] for each in told] == ["playing", "finished"]
     assert told[0]["params"]["control_id"] == "c-1" and told[0]["params"]["call_id"] == answered
+
+
+def test_an_operation_and_who_is_told_of_it_come_together_or_not_at_all(calling, answered, monkeypatch):
+    told = "http://127.0.0.1:9/told"
+    calling.play(answered, control_id="c-1", play=PLAY)
+    assert refusal(409, calling.play, answered, control_id="c-1", play=PLAY, status_url=told)
+    assert not WebhookEndpoint.objects.exists()
+    monkeypatch.setattr("calling.signalwire.calling_api.operations.MAX_TELLERS", 1)
+    calling.play(answered, control_id="c-2", play=PLAY, status_url=told)
+    error = refusal(422, calling.play, answered, control_id="c-3", play=PLAY, status_url=told)
+    assert (error["code"], error["attribute"]) == ("not_supported", "status_url")
+    assert not Operation.objects.filter(control_id="c-3").exists()
 
 
 def test_a_tap_is_told_as_a_tap_and_not_as_the_stream_that_it_is_here(calling, answered):
