@@ -131,6 +131,21 @@ async def test_destinations_are_rung_in_turn_while_ringback_is_heard(
         await carol.close()
 
 
+async def test_a_destination_that_cannot_be_shown_the_number_keeps_nobody_else_from_ringing(
+    cast: Cast, worker: WorkerProcess
+) -> None:
+    connect = {"from": "+15550009999", "parallel": ["sip:desk@pbx.example.com", "/private/bob"]}
+    await script(cast, "shown", {"connect": connect}, "hangup")
+    alice, bob = Phone(440.0), Phone(660.0)
+    call_id = await callers.dial(cast.alice, alice, "/public/shown")
+    device = await callers.come_online(cast.bob)
+    await callers.pick_up(cast.bob, bob, call_id, device, "target")
+    await callers.hears(alice, 660.0)
+    await callers.apply(call_id, inputs.Hangup())
+    await alice.close()
+    await bob.close()
+
+
 @pytest.mark.parametrize(("reason", "ends"), [("busy", "busy"), ("decline", "rejected")])
 async def test_a_call_that_is_not_answered_is_declined_for_the_reason_given(
     reason: str, ends: str, cast: Cast, worker: WorkerProcess
