@@ -79,6 +79,13 @@ def subject_from_basic(project_id: object, api_token: object, source: str | None
     return ApiKey(project, scopes)
 
 
+def key_of(request: Request) -> ApiKey:
+    """The API key that asks; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
+    if not isinstance(request.auth, ApiKey):
+        raise errors.Forbidden
+    return request.auth
+
+
 def permit(subject: Subject, wanted: str) -> None:
     """Raises 403 `insufficient_scope` for an API key without that scope; tokens have rules of their own."""
     if isinstance(subject, ApiKey) and not key_scopes.allows(subject.scopes, wanted):

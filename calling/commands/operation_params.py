@@ -7,8 +7,7 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
 * record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators,
            input_sensitivity}
-* collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, partial_results,
-           start_input_timers}
+* collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
 * transcribe, detect, denoise: `speech_params`
@@ -23,8 +22,8 @@ from typing import Any
 
 from django.conf import settings
 
-from calling.commands import relay_params, speech_params
-from calling.commands.params import CONTROL_ID, Params, as_form, compact
+from calling.commands import relay_params, speech_params, spoken
+from calling.commands.params import CONTROL_ID, Params, Spelling, as_form, compact
 from calling.outbound_http import url_guard
 from calling.swml import rings
 from rest.json_bodies import Json
@@ -46,13 +45,12 @@ MAX_ITEMS = 50
 MAX_TEXT = 5000
 MAX_PARAMETERS = 4096
 TERMINATORS = "0123456789ABCD*#"
-STREAM_CODEC = re.compile(r"PCMU(@8000H)?|L16(@16000H)?", re.IGNORECASE)
 
 
 def read(verb: str, data: Json) -> tuple[str | None, dict[str, Any]]:
     """(control_id, params) of a long operation. Raises InvalidParams."""
     form = as_form(data)
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     params = READERS[verb](form)
     form.check()
     return control_id, params
@@ -74,6 +72,9 @@ def read_wish(verb: str, wish: str, data: Json) -> dict[str, Any]:
 
 def play(form: Params) -> dict[str, Any]:
     value, field = form.value("play"), "play"
+    named = [name for name in ("play", "url", "urls") if form.given(name)]
+    if len(named) > 1:
+        form.fail(named[1], "Send one of play, url and urls.")
     if value is None:
         value, field = play_urls(form), "url" if form.given("url") and not form.given("urls") else "urls"
     items: list[dict[str, Any]] = []
@@ -166,12 +167,7 @@ def speech(form: Params) -> dict[str, Any]:
     text = form.value("text", True)
     if text is not None and (not isinstance(text, str) or not 1 <= len(text) <= MAX_TEXT):
         form.fail("text", f"text must be 1 to {MAX_TEXT} characters.")
-    return {
-        "text": text,
-        "language": form.text("language", 20) or "en-US",
-        "gender": form.text("gender", 20) or "female",
-        "voice": form.text("voice", 100),
-    }
+    return {"text": text, "language": spoken.language(form), **spoken.speaker(form)}
 
 
 def loudness(form: Params) -> dict[str, Any]:
@@ -236,6 +232,8 @@ def collect(form: Params) -> dict[str, Any]:
     if form.given("digits") and not isinstance(form.value("digits"), Mapping):
         form.fail("digits", "digits must be an object.")
     digits = nested(form, "digits")
+    if form.boolean("partial_results"):
+        form.fail("partial_results", "collect tells nothing before it is finished.", "not_supported")
     most, pause = digits.integer("max", 1, 64), digits.number("digit_timeout", 0.1, 600)
     first = form.number("initial_timeout", 0, 3600)
     params: dict[str, Any] = {
@@ -245,7 +243,6 @@ def collect(form: Params) -> dict[str, Any]:
             "digit_timeout": 5 if pause is None else pause,
         },
         "initial_timeout": 4 if first is None else first,
-        "partial_results": form.boolean("partial_results") or False,
         "start_input_timers": form.boolean("start_input_timers") is not False,
     }
     adopt_faults(form, digits)
@@ -259,6 +256,9 @@ def collect(form: Params) -> dict[str, Any]:
         if not form.given("digits") and not form.given("max"):
             params["digits"] = None  # words alone
     return params
+
+
+STREAM_CODEC = Spelling(re.compile(r"(?i:PCMU(@8000H)?|L16(@16000H)?)"), "PCMU (8 kHz) or L16 (16 kHz)")
 
 
 def stream(form: Params) -> dict[str, Any]:
@@ -276,24 +276,19 @@ def stream(form: Params) -> dict[str, Any]:
         or len(compact(custom)) > MAX_PARAMETERS
     ):
         form.fail("custom_parameters", "custom_parameters must be an object of texts of at most 4 kB.")
+    track = form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track")
+    bidirectional = form.boolean("bidirectional")
+    if bidirectional and track != "inbound_track":
+        form.fail("bidirectional", "Only a stream of inbound_track takes sound back.")
     return {
         "url": url,
-        "track": form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track"),
+        "track": track,
         "name": form.text("name", 100),
-        "codec": stream_codec(form),
+        "codec": form.text("codec", 20, spelling=STREAM_CODEC),
         "custom_parameters": custom or {},
         "authorization_bearer_token": form.text("authorization_bearer_token", 4000),
-        "bidirectional": form.boolean("bidirectional") is not False,
+        "bidirectional": bidirectional is not False,
     }
-
-
-def stream_codec(form: Params) -> str | None:
-    """None where none is named, which is PCMU."""
-    codec = form.text("codec", 40)
-    if codec is not None and not STREAM_CODEC.fullmatch(codec):
-        form.fail("codec", "codec must be PCMU (8 kHz) or L16 (16 kHz).")
-        return None
-    return codec
 
 
 READERS: dict[str, Callable[[Params], dict[str, Any]]] = {

@@ -120,12 +120,6 @@ def media_for(request_media: Media | None, channel: str | None, sdp: str | None)
     return intersect(offered, request_media)
 
 
-def counterpart_media(media: Media) -> Media:
-    """What whoever talks with a party of that media may send and get: its pictures by turns, sound always
-    both ways, so that music and tones find a way."""
-    return Media(video=media.receive_video, receive_video=media.video)
-
-
 def ring_attempts(subscriber_id: UUID | str) -> tuple[Attempt, ...]:
     """One attempt per device that is online now and takes calls."""
     rows = models.Device.objects.filter(

@@ -71,6 +71,11 @@ class Media:
     receive_audio: bool = True
     receive_video: bool = False
 
+    def counterpart(self) -> Media:
+        """What whoever talks with it may send and get: its pictures by turns, sound always both ways, so that
+        music and tones find a way."""
+        return Media(video=self.receive_video, receive_video=self.video)
+
 
 @dataclass(frozen=True)
 class Attempt:

@@ -157,6 +157,18 @@ def fitting(one: Check, most: int) -> Check:
     return check
 
 
+def judged(one: Check, refusal: Callable[[str], str | None]) -> Check:
+    """Text that is refused for a reason; an empty one is none."""
+
+    def check(path: str, value: object) -> str:
+        found = str(one(path, value))
+        if found and (why := refusal(found)) is not None:
+            raise BadScript(path, why)
+        return found
+
+    return check
+
+
 def anything(_path: str, value: object) -> object:
     return value
 

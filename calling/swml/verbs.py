@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calling.swml import conversation_relay
+from calling.swml import conversation_relay, voices
 from calling.swml.checks import (
     Check,
     anything,
@@ -20,6 +20,7 @@ from calling.swml.checks import (
     either,
     fitting,
     headers,
+    judged,
     many,
     number,
     only,
@@ -68,8 +69,8 @@ class Verb:
 SAYING: Final[Mapping[str, Check]] = {
     "volume": volume,
     "say_voice": text(100),
-    "say_language": text(35),
-    "say_gender": text(20),
+    "say_language": judged(text(35), voices.language_refusal),
+    "say_gender": judged(text(20), voices.gender_refusal),
     "status_url": link,
 }
 LOOPS: Final[Mapping[str, Check]] = {

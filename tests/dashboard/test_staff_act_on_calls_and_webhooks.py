@@ -127,9 +127,9 @@ def test_roles_are_given_and_taken_but_never_to_oneself(cast):
 
 @pytest.fixture
 def endpoint(cast, talking):
-    from calling.webhooks.publish import publish_waiting
+    from calling.webhooks.publish import publish_round
 
-    publish_waiting()
+    publish_round()
     return models.WebhookEndpoint.objects.create(
         project=cast.project, url="https://hooks.example.com", events=["call.*"], secret="sealed"
     )

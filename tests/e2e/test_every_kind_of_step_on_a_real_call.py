@@ -41,7 +41,7 @@ async def listeners() -> AsyncIterator[tuple[str, list[list[dict[str, Any]]]]]:
 
 
 def told(url: str) -> list[dict[str, Any]]:
-    publish.publish_waiting()
+    publish.publish_round()
     rows = models.Delivery.objects.filter(endpoint__url=url).order_by("event_id")
     return [json.loads(row.body) for row in rows]
 

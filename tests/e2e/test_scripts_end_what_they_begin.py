@@ -74,5 +74,5 @@ async def test_a_sound_that_a_caller_leaves_is_told_as_finished(
 
 
 def told() -> list[dict[str, Any]]:
-    publish.publish_waiting()
+    publish.publish_round()
     return [json.loads(row.body) for row in models.Delivery.objects.order_by("event_id")]

@@ -28,8 +28,8 @@ from calling.media.worker import worker as media_worker
 from calling.retention import forget_all
 from calling.runtime import nudge
 from calling.waiting import Waiting
-from calling.webhooks import delivery_queue
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks import delivery_queue, delivery_results
+from calling.webhooks.publish import Published, publish_round
 from rest import errors
 from tests.simulation.faults import Bus, Faults, Tasks
 from tests.simulation.laws import Laws
@@ -83,7 +83,7 @@ class Sweep:
             seen = world.version(SWEPT)
             found = guarded(world, partial(sweep_command.look_once, True), Waiting())
             if "events" in found.names:
-                guarded(world, publish_waiting, 0)
+                guarded(world, publish_round, Published())
             if "deadlines" in found.names:
                 guarded(world, sweep_command.sweep_due, 0.02)
             for name, broom, pause in sweep.BROOMS:
@@ -130,7 +130,7 @@ class Publisher:
     def run(self, actor: Actor) -> None:
         while True:
             if actor.mail():
-                guarded(self.world, publish_waiting, 0)
+                guarded(self.world, publish_round, Published())
             else:
                 self.world.rest(DAY, self.world.version(), until=self.world.now + DAY)
 
@@ -179,7 +179,7 @@ class Flight:
     """A try under way, and when its answer comes."""
 
     lands: float
-    result: delivery_queue.DeliveryResult
+    result: delivery_results.DeliveryResult
 
 
 class Deliverer:
@@ -194,7 +194,7 @@ class Deliverer:
     def run(self, actor: Actor) -> None:
         world = self.world
         flying: list[Flight] = []
-        unsettled: list[delivery_queue.DeliveryResult] = []
+        unsettled: list[delivery_results.DeliveryResult] = []
         while True:
             actor.mail()
             landed = [each for each in flying if each.lands <= world.now]
@@ -217,8 +217,8 @@ class Deliverer:
             until = max(next_one, world.now + TOGETHER_SECONDS)
             world.rest(sweep_command.DELIVER_SECONDS, seen, minds=QUEUE, until=until, looks="deliveries")
 
-    def settle(self, tried: list[delivery_queue.DeliveryResult]) -> bool:
-        delivery_queue.settle(tried)
+    def settle(self, tried: list[delivery_results.DeliveryResult]) -> bool:
+        delivery_results.settle(tried)
         return True
 
     def claim(self, actor: Actor, room: int, busy: Counter[UUID]) -> list[Flight]:
@@ -248,7 +248,7 @@ class Deliverer:
             seconds, status, error = self.receivers[endpoint_id].take(
                 actor.dice, endpoint_id, each.message_id, each.body
             )
-            result = delivery_queue.DeliveryResult(each, clock.now(), status, 10, error)
+            result = delivery_results.DeliveryResult(each, clock.now(), status, 10, error)
             flights.append(Flight(self.world.now + seconds, result))
         return flights
 

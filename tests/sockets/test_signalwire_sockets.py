@@ -227,6 +227,8 @@ def test_an_expired_token_goes_on_with_its_calls_and_makes_no_new_one(port, cast
     alice.invite("C1", "/private/bob")
     time.sleep(max(0.0, (short.holder.expires_at - timezone.now()).total_seconds()) + 0.2)
     assert alice.invite("C2", "/private/bob")["error"]["code"] == -32000
+    away = {"action": "transfer", "destination": "/private/carol"}
+    assert alice.verto("verto.modify", "C1", **away)["error"]["code"] == -32002  # not fatal to the call
     alice.drop()
     assert Client(port).come_in(short.token)["error"]["code"] == -32002
     again = Client(port, short.token, protocol=alice.protocol, authorization_state=alice.state)

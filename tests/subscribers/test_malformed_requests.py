@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings as conf
 from django.core.handlers.asgi import ASGIRequest
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, DataError, OperationalError
 from django.http import HttpResponse
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -190,3 +190,15 @@ def test_bytes_are_json_or_400(raw: bytes) -> None:
         json_bodies.loads(raw)
     except problems.ApiError as error:
         assert error.status == 400
+
+
+@pytest.mark.parametrize(
+    "fault", [DataError("value too long for type character varying(200)"), RecursionError()]
+)
+def test_what_no_reader_had_judged_is_400_and_leaves_a_log_line(
+    fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = problems.exception_handler(fault, {})
+    assert answer is not None and answer.status_code == 400
+    (line,) = caplog.records
+    assert line.levelname == "ERROR" and line.exc_info is not None and line.exc_info[1] is fault

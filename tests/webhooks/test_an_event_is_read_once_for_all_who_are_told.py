@@ -22,10 +22,10 @@ def statements(told: int) -> int:
     row = models.Call.objects.get(pk=call_id)
     for number in range(told):
         status_urls.tell_operation(row, "play", f"c-{number}", "http://127.0.0.1:9/told")
-    publish.publish_waiting()
+    publish.publish_round()
     control.apply(call_id, inputs.UserEvent(fake_worker.leg_of(call_id, "caller").id, {"a": 1}))
     with CaptureQueriesContext(connection) as asked:
-        publish.publish_waiting()
+        publish.publish_round()
     return len(asked)
 
 

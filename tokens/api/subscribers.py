@@ -17,7 +17,7 @@ from rest import errors
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
 from subscribers import provisioning
-from subscribers.api.fields import Id, Pattern, Text
+from subscribers.api.fields import Id, Pattern, Reference, Text
 from subscribers.api.shapes import clean
 from subscribers.api.subscribers import ProfileFields, columns
 from tokens.allowed_addresses import parse_allowed_addresses
@@ -32,7 +32,7 @@ UNBOUND_LIFE = timedelta(seconds=60)
 
 
 class TokenFields(ProfileFields):
-    reference = Text(255, required=True)
+    reference = Reference(255, required=True)
     expire_at = Ends()
     allowed_addresses = Listed(required=False)
     application_id = Id()

@@ -1,6 +1,6 @@
 """A loudspeaker in a room: whatever a producer plays becomes PCM that the room's mixer adds to its members.
 
-It stands where a listener's outlet would, so that files, speech and tones need not know of rooms.
+It stands where a listener's RtpSender would, so that files, speech and tones need not know of rooms.
 """
 
 from __future__ import annotations

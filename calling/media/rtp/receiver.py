@@ -73,7 +73,7 @@ class RtpReceiver:
         self.dtx = Dtx()
         self.level_id = 0
         self.nacks = False
-        self.serial = 0  # grows with each agreed line, so that outlets forget their maps
+        self.serial = 0  # grows with each agreed line, so that senders forget their maps
         self.bitrate_limits: dict[object, tuple[int, float]] = {}  # sink -> (REMB, when)
         self.limit = BitrateLimit()
         self.rate = 0.0  # bits per second of what came before the last report

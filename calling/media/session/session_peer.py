@@ -199,7 +199,7 @@ class SessionPeer:
             seen = self.overlay  # a file with a picture
         self.port.set_video_source(seen)
         beside = [self._make(name) for name in self.plan.beside]
-        for number in range(1, len(self.port.outlets()) - 1):
+        for number in range(1, len(self.port.senders()) - 1):
             self.port.set_video_source(beside[number - 1] if number <= len(beside) else None, number)
 
     def hear_room(self, source: Source | None) -> None:

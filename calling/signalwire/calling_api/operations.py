@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 
 from calling import models
+from calling.calls import control as control_calls
 from calling.calls import status_urls
-from calling.calls.control import in_transaction
 from calling.commands import operation_params, operations
 from calling.commands.params import CONTROL_ID, Params, read_url
 from calling.models.ids import uuid7
@@ -33,15 +33,16 @@ def begin(
     control_id, params = operation_params.read(verb, data)
     leg_id = None if of_all else request.leg().id
     control_id = control_id or str(uuid7())
+    if status_url and models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
+        raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
 
-    def work() -> models.Operation:
-        if status_url:  # with it: it may end before anybody could be told
-            if models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
-                raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+    def work() -> None:
+        operations.operate(request.call_id, leg_id, verb, control_id, params)
+        if status_url:
             status_urls.tell_operation(request.row, told_as or verb, control_id, status_url)
-        return operations.operate(request.call_id, leg_id, verb, control_id, params)
 
-    return {"control_id": in_transaction(work).control_id}
+    control_calls.in_transaction(work)
+    return {"control_id": control_id}
 
 
 def play(request: Request) -> dict[str, Any]:
@@ -206,7 +207,7 @@ def send_digits(request: Request) -> dict[str, Any]:
     """`calling.send_digits`: digits to the leg itself."""
     form = request.form
     digits = form.digits()
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     form.check()
     params, leg = {"digits": digits, "own": True}, request.leg()
     operations.require_way_for_digits(leg)
@@ -219,7 +220,7 @@ def control(verb: str, wanted: str) -> Command:
 
     def command(request: Request) -> dict[str, Any]:
         form = request.form
-        control_id = form.text("control_id", 100, required=True, pattern=CONTROL_ID)
+        control_id = form.text("control_id", 100, required=True, spelling=CONTROL_ID)
         form.check()
         if wanted == "timers":
             params: dict[str, Any] = {"start_input_timers": True}

@@ -77,7 +77,7 @@ class EventsConsumer(Socket):
             settings.CALLWRIGHT_MESSAGES_PER_SECOND, settings.CALLWRIGHT_MESSAGES_BURST, clock.monotonic()
         )
         if not origin.allowed(self.scope):
-            await self.close()
+            await self.refuse(origin.refusal())
             return
         await self.accept()
         self.stranger = Stranger(origin.source(self.scope))

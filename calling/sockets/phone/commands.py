@@ -49,6 +49,7 @@ VERBS: dict[str, Verb] = {
 }
 GATHERS = frozenset({"call.answer", "call.update"})
 MAKES = frozenset({"call.create", "call.consult", "call.share"})
+CALLS_SOMEBODY = frozenset({"call.transfer"})
 TRICKLES = frozenset({"ice.candidate", "ice.done"})
 
 

@@ -216,6 +216,7 @@ export interface Collect {
   /** the first words end it, too; needs a speech worker */
   speech?: CollectSpeech;
   initial_timeout?: number;
+  /** false: nothing is told before the end */
   partial_results?: boolean;
   start_input_timers?: boolean;
 }
@@ -881,9 +882,11 @@ export interface PlayItem {
 }
 
 export interface PlayItemParams {
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   /** audio: an http or https URL of a sound or film */
   url?: string;
@@ -1027,6 +1030,7 @@ export interface Relay {
   language?: string;
   tts_language?: string;
   transcription_language?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   gender?: string;
   /** the best that is installed * `accurate` - accurate * `quick` - quick */
@@ -1139,9 +1143,11 @@ export interface RoomVerb {
   /** 0: for ever */
   loop?: number;
   direction?: PlayDirectionEnum;
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   play?: Array<PlayItem>;
   /** instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc */
@@ -1177,9 +1183,11 @@ export interface Say {
   volume?: number;
   /** 0: for ever */
   loop?: number;
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   text: string;
 }

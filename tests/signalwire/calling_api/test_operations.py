@@ -175,7 +175,7 @@ def test_a_tap_is_told_as_a_tap_and_not_as_the_stream_that_it_is_here(calling, a
     calling.tap(answered, control_id="c-1", extras={"status_url": "http://127.0.0.1:9/told"}, **TAP)
     for state, word in (("running", "started"), ("finished", "finished")):
         operations.changed(row(answered, "stream").id, state, word, {})
-    publish.publish_waiting()
+    publish.publish_round()
     told = [json.loads(each.body) for each in Delivery.objects.order_by("event_id")]
     assert [each["event_type"] for each in told] == ["calling.call.tap"] * 2
     assert [each["params"]["state"] for each in told] == ["tapping", "finished"]

@@ -259,6 +259,7 @@ class Collect(TypedDict):
     # the first words end it, too; needs a speech worker
     speech: NotRequired[CollectSpeech]
     initial_timeout: NotRequired[float]
+    # false: nothing is told before the end
     partial_results: NotRequired[bool]
     start_input_timers: NotRequired[bool]
 
@@ -998,9 +999,11 @@ class PlayItem(TypedDict):
 
 
 class PlayItemParams(TypedDict):
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     # audio: an http or https URL of a sound or film
     url: NotRequired[str]
@@ -1183,6 +1186,7 @@ class Relay(TypedDict):
     language: NotRequired[str]
     tts_language: NotRequired[str]
     transcription_language: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     gender: NotRequired[str]
     # the best that is installed * `accurate` - accurate * `quick` - quick
@@ -1314,9 +1318,11 @@ class RoomVerb(TypedDict):
     # 0: for ever
     loop: NotRequired[int]
     direction: NotRequired[PlayDirectionEnum]
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     play: NotRequired[list[PlayItem]]
     # instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc
@@ -1352,9 +1358,11 @@ class Say(TypedDict):
     volume: NotRequired[float]
     # 0: for ever
     loop: NotRequired[int]
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     text: str
 
