@@ -20,7 +20,6 @@ from rest import errors
 
 TRACKS = {"speak": "inbound_track", "listen": "outbound_track", "both": "both_tracks"}
 RECORD_DEFAULTS = {"initial_timeout": 4, "end_silence_timeout": 0.5, "terminators": "#"}
-MAX_TELLERS = 100
 
 
 def begin(
@@ -33,8 +32,9 @@ def begin(
     control_id, params = operation_params.read(verb, data)
     leg_id = None if of_all else request.leg().id
     control_id = control_id or str(uuid7())
-    if status_url and models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
-        raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+    told = models.WebhookEndpoint.objects.filter(call_id=request.row.id)
+    if status_url and told.count() >= status_urls.MOST:
+        raise not_supported(f"More than {status_urls.MOST} status_url in a call", "status_url")
 
     def work() -> None:
         operations.operate(request.call_id, leg_id, verb, control_id, params)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from calling.calls import status_urls
 from calling.calls.status_urls import StatusUrl
 from calling.commands import operations
 from calling.models import Delivery, Event, Operation, WebhookEndpoint
@@ -164,7 +165,7 @@ def test_an_operation_and_who_is_told_of_it_come_together_or_not_at_all(calling,
     calling.play(answered, control_id="c-1", play=PLAY)
     assert refusal(409, calling.play, answered, control_id="c-1", play=PLAY, status_url=told)
     assert not WebhookEndpoint.objects.exists()
-    monkeypatch.setattr("calling.signalwire.calling_api.operations.MAX_TELLERS", 1)
+    monkeypatch.setattr(status_urls, "MOST", 1)
     calling.play(answered, control_id="c-2", play=PLAY, status_url=told)
     error = refusal(422, calling.play, answered, control_id="c-3", play=PLAY, status_url=told)
     assert (error["code"], error["attribute"]) == ("not_supported", "status_url")
