@@ -158,7 +158,7 @@ def _device(step: Step, path: str, given: dict[str, Any]) -> Device:
     values = step.filled(path, given, DEVICE)
     if not values.get("to"):
         raise BadScript(f"{path}.to", "is empty")
-    extra = {key: values[key] for key in _DEVICE_SAME if key in values}
+    extra: dict[str, Any] = {key: values[key] for key in _DEVICE_SAME if key in values}
     if isinstance(values.get("confirm"), str):
         extra |= _asked_by_url(step, f"{path}.confirm", values["confirm"])
     return Device(

@@ -79,8 +79,9 @@ def _yaml(written: str, otherwise: str) -> Any:
         for event in yaml.parse(written, Loader=_Plain):
             if isinstance(event, yaml.AliasEvent):
                 raise BadScript("", "anchors and aliases are not accepted in a script")
-            if getattr(event, "tag", None) not in (None, "!", *TAGS):
-                raise BadScript("", f"the tag {event.tag[:60]!r} is not one of JSON's types")
+            tag = getattr(event, "tag", None)
+            if tag not in (None, "!", *TAGS):
+                raise BadScript("", f"the tag {tag[:60]!r} is not one of JSON's types")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):

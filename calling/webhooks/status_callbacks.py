@@ -100,8 +100,8 @@ def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
         state = "no_input"
     params = {**found, "call_id": data["call"]["id"], "node_id": "callwright", "state": state}
     if verb == "detect":
-        found = DETECTED.get(word if word != "result" else str(data.get("result")), ("machine", word))
-        params["detect"] = {"type": found[0], "params": {"event": found[1]}}
+        what, said = DETECTED.get(word if word != "result" else str(data.get("result")), ("machine", word))
+        params["detect"] = {"type": what, "params": {"event": said}}
     return envelope(f"calling.call.{verb}", event, params)
 
 
