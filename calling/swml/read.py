@@ -12,9 +12,10 @@ from calling.swml.checks import BadScript
 from calling.swml.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, check_document
 
 
-def parse_text(source: str | bytes) -> Document:
+def parse_text(source: str | bytes, *, running: bool = False) -> Document:
     """A document from JSON or YAML text. Raises BadScript.
 
+    `running`: for a call that is there, which is not lost for a key that stands twice: the last one holds.
     What begins with a brace is JSON; SignalWire's own examples write it with single quotes, which is YAML.
     """
     raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
@@ -26,14 +27,14 @@ def parse_text(source: str | bytes) -> Document:
         raise BadScript("", "a script is UTF-8 text") from None
     if written.lstrip().startswith(("{", "[")):
         try:
-            return check_document(json.loads(written, object_pairs_hook=_once))
+            return check_document(json.loads(written, object_pairs_hook=None if running else _once))
         except (ValueError, RecursionError) as problem:
             if isinstance(problem, BadScript):
                 raise
             where = f" at line {problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
-        value = _yaml(written, f"the script is not JSON{where}")
+        value = _yaml(written, f"the script is not JSON{where}", _Plain if running else _Once)
     else:
-        value = _yaml(written, "the script is neither JSON nor YAML")
+        value = _yaml(written, "the script is neither JSON nor YAML", _Plain if running else _Once)
     return check_document(value)
 
 
@@ -49,9 +50,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Plain(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """YAML with JSON's types only (YAML 1.2 core schema); `+15551234567` is text: a phone number."""
 
+
+class _Once(_Plain):
+    """The same with each key once."""
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        if len(found) != len(node.value):  # the last of them would win in silence
+        if len(found) != len(node.value):
             raise BadScript(
                 "", f"a key is written twice in the object at line {node.start_mark.line + 1} of the script"
             )
@@ -71,7 +76,7 @@ for _tag, _shape, _first in (
 TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
-def _yaml(written: str, otherwise: str) -> Any:
+def _yaml(written: str, otherwise: str, how: type[_Plain]) -> Any:
     """YAML text to JSON values; `otherwise` is said of what is none. Nesting, aliases and tags are judged on
     the events, before anything is built."""
     depth = nodes = 0
@@ -91,7 +96,7 @@ def _yaml(written: str, otherwise: str) -> Any:
                 raise BadScript("", f"the script nests deeper than {MAX_DEPTH}")
             if nodes > MAX_NODES:
                 raise BadScript("", "the script is too large")
-        return yaml.load(written, Loader=_Plain)  # a SafeLoader with fewer types
+        return yaml.load(written, Loader=how)  # a SafeLoader with fewer types
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError) as problem:
         if isinstance(problem, BadScript):  # `!!bool maybe` and `!!int ''` are LookupErrors
             raise

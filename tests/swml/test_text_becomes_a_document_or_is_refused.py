@@ -25,6 +25,17 @@ def test_a_key_written_twice_is_refused_with_its_place(text: str, words: str) ->
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{"sections": {"main": ["answer"], "main": ["hangup"]}}',
+        HEAD + "    - answer\n  main:\n    - hangup\n",
+    ],
+)
+def test_a_call_that_is_there_goes_on_with_the_last_of_them(text: str) -> None:
+    assert parse_text(text, running=True).sections["main"] == [{"hangup": {}}]
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "!!bool maybe", "!!int ''", "!!int abc", "!!float ''", "!!timestamp abc", "!!timestamp 2026-01-01",
