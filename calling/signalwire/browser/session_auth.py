@@ -45,7 +45,9 @@ def read_token(params: dict[str, Any]) -> TokenHolder:
     authentication = params.get("authentication")
     token = authentication.get("jwt_token") if isinstance(authentication, dict) else None
     if not isinstance(token, str):
-        raise InvalidToken("missing_required_parameter", "authentication.jwt_token is required.")
+        relay = isinstance(authentication, dict) and "token" in authentication  # a back end's RELAY client
+        words = " RELAY is not supported: a back end uses the REST API." if relay else ""
+        raise InvalidToken("missing_required_parameter", "authentication.jwt_token is required." + words)
     return subject_from_token(token)
 
 
