@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -102,22 +101,3 @@ async def test_music_goes_on_under_a_second_sound_and_a_script_s_recording_is_st
         await callers.apply(call_id, inputs.Hangup())
         await ended(call_id)
         await alice.close()
-
-
-async def test_a_recording_that_ends_with_its_call_is_told_with_its_link(
-    cast: Cast, worker: WorkerProcess
-) -> None:
-    await script(cast, "tape", {"record_call": {"control_id": "tape"}}, {"play": "silence:1"}, "hangup")
-    alice = Phone(300.0)
-    call_id = await callers.dial(cast.alice, alice, "/public/tape")
-    await ended(call_id)
-    async with asyncio.timeout(10):
-        while not (found := await callers.in_thread(told, call_id)):
-            await asyncio.sleep(0.1)
-    assert found[0]["control_id"] == "tape" and "/download?signature=" in found[0]["url"]
-    await alice.close()
-
-
-def told(call_id: str) -> list[dict[str, Any]]:
-    events = models.Event.objects.filter(call_id=call_id, type="record.finished")
-    return [dict(event.data) for event in events]

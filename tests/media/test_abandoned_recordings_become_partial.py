@@ -53,3 +53,41 @@ def test_only_recordings_of_calls_long_over_are_closed(settings: Any, tmp_path: 
     found = {key: models.Recording.objects.get(pk=row.pk).state for key, row in rows.items()}
     assert found["old", "file"] == "partial" and found["old", "none"] == "failed"
     assert {found[key] for key in rows if key[0] != "old"} == {"recording"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("kept", "word"), [(b"OggS", "finished"), (b"", "failed")])
+def test_who_waits_for_a_recording_learns_that_its_worker_was_lost(
+    settings: Any, tmp_path: Path, kept: bytes, word: str
+) -> None:
+    settings.DATA_DIR = tmp_path
+    root().mkdir(parents=True)
+    (root() / "tape.ogg").write_bytes(kept)
+    cast = make_cast()
+    ended = timezone.now() - timedelta(minutes=1)
+    call = models.Call.objects.create(
+        id=uuid4(), project=cast.project, state="ended", kind="script", to_address="/x",
+        created_at=ended, ended_at=ended, end_reason="failed",
+    )  # fmt: skip
+    about = {"call_id": call.id, "control_id": "tape"}
+    row = models.Recording.objects.create(project=cast.project, format="ogg", path="tape.ogg", **about)
+    waited = models.Operation.objects.create(
+        id=uuid4(), verb="record", state="running", params={}, created_at=ended, **about
+    )
+    models.Operation.objects.create(
+        id=uuid4(),
+        call_id=call.id,
+        control_id="b",
+        verb="record",
+        state="running",
+        params={},
+        created_at=ended,
+    )
+    assert (close_abandoned(), close_abandoned()) == (1, 0)
+    (event,) = models.Event.objects.filter(call_id=call.id)
+    assert event.type == f"record.{word}"
+    assert event.data["control_id"] == "tape" and event.data["recording_id"] == str(row.pk)
+    assert event.data["reason"] == "worker_lost"
+    assert ("/download?signature=" in event.data.get("url", "")) == bool(kept)
+    waited.refresh_from_db()
+    assert waited.state == word and waited.finished_at is not None

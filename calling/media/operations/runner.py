@@ -100,6 +100,13 @@ class Operations:
         for operation_id in list(self._running):
             self._cancel(operation_id)
 
+    async def closed(self, seconds: float) -> None:
+        """Close, and wait until each has reported how it ended, at most so long."""
+        self.close()
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
 
 class UnsupportedOperation(RunningOperation):
     """A verb that this worker has no part for."""

@@ -82,7 +82,7 @@ class ScriptRunTask:
         if found is None:
             raise BadScript("", "the script could not be loaded")
         row, call, key = found
-        self._host = ScriptHost(self._plan, self.session, row)
+        self._host = ScriptHost(self._plan, self.session, row, call)
         envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
             self._host.party.resumed = True
@@ -153,6 +153,7 @@ class ScriptRunTasks:
         self._running: dict[str, ScriptRunTask] = {}
         self._foreseen: dict[str, str] = {}  # call: its run to come
         self._bringing: set[asyncio.Task[None]] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     def start(self, plan: ScriptRunPlan) -> None:
         """Begin a run, or tell a running one whom it talks with now."""
@@ -189,14 +190,21 @@ class ScriptRunTasks:
         program = self._running.pop(run_id, None)
         if program is not None:
             program.stop()
+            self._stopping.add(program.task)
+            program.task.add_done_callback(self._stopping.discard)
 
     def digit(self, peer_id: str, digit: str) -> None:
         for program in self._running.values():
             program.digit(peer_id, digit)
 
     def close(self) -> None:
-        for program in self._running.values():
-            program.stop()
-        self._running.clear()
+        for run_id in list(self._running):
+            self.stop(run_id)
         for task in self._bringing:
             task.cancel()
+
+    async def closed(self, seconds: float) -> None:
+        """Close, and wait until each has reported what it left behind, at most so long."""
+        self.close()
+        if self._stopping:
+            await asyncio.wait(self._stopping, timeout=seconds)
