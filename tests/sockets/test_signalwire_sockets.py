@@ -61,6 +61,13 @@ def test_a_bad_token_is_an_authentication_error_and_nothing_else_is_answered(por
     assert client.ask("subscriber.online")["error"]["code"] == -32002
 
 
+def test_a_back_end_s_relay_client_is_told_that_there_is_no_relay(port, cast):
+    client = Client(port)
+    project = {"project": str(cast.project.id), "token": cast.api_token}
+    error = client.ask("signalwire.connect", authentication=project)["error"]
+    assert error["code"] == -32002 and "RELAY is not supported" in error["message"]
+
+
 def test_an_invitation_is_answered_at_once_and_its_repetition_makes_no_second_call(port, cast):
     alice = Client(port, cast.alice.token)
     first = alice.invite("C1", "/private/bob")
