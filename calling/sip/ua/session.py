@@ -395,7 +395,8 @@ class DialogSession:
     def _accept(self, transaction: ServerTransaction, sdp: str | None) -> None:
         timer = session_timer.agreed_as_server(transaction.request)
         extra = [session_timer.header(timer, server=True), ("Require", "timer")] if timer else []
-        self.agent.roster.expect_ack(self, transaction)
+        if transaction.invite:
+            self.agent.roster.expect_ack(self, transaction)
         self.reply(transaction, 200, extra=extra, body=sdp or "")
         self._restart_timer(timer)
 
