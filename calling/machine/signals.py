@@ -226,9 +226,9 @@ def sip_failed(turn: Turn, call_id: str, signal: inputs.SipFailed) -> None:
         return
     reason, cause = sip_reason(signal.code), f"sip_{signal.code}"
     if leg.answered:
-        lose(turn, call_id, leg.id, cause, EndedBy(leg.role.value), signal.code, signal.headers)
+        lose(turn, call_id, leg.id, cause, EndedBy(leg.role.value), signal)
     else:
-        fail_leg(turn, call_id, leg.id, reason, cause, None, signal.code, signal.headers)
+        fail_leg(turn, call_id, leg.id, reason, cause, sip=signal)
 
 
 def worker_lost(turn: Turn, call_id: str, signal: inputs.WorkerLost) -> None:

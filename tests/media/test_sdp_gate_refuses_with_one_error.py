@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.sdp import model, validate
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG, Phone
 
 FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)

@@ -17,7 +17,6 @@ from calling.sdp.model import Description, Section
 from calling.sdp.negotiation import Transceiver
 from calling.sdp.validate import MAX_CANDIDATES, BadSdp
 
-__all__ = ["BadSdp", "WebRtcPeer"]
 CLOSE_SECONDS = 5.0
 
 

@@ -25,7 +25,7 @@ def page(
     found = list(rows.filter(sequence__gt=after).order_by("sequence")[: size + 1])
     more, found = len(found) > size, found[:size]
 
-    def link(place: int) -> str:
+    def link(place: int | None) -> str:
         token = {"page_token": pagination.token_of(request, [place])} if place else {}
         query = {"page_size": size} | token
         return links.absolute(f"{request.path}?{urlencode(query)}")
