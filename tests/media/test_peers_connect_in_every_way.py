@@ -127,6 +127,27 @@ async def test_a_wrong_fingerprint_ends_the_peer() -> None:
         await alice.close()
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_one_of_several_fingerprints_is_enough(before: bool) -> None:
+    """RFC 8122 section 5: the others are of further certificates, and of hashes that nobody need know."""
+    alice, a = Phone(440), WebRtcPeer(CONFIG)
+    others = "".join(
+        f"a=fingerprint:{name} {':'.join(['AB'] * size)}\r\n"
+        for name, size in (("sha-1", 20), ("sha-256", 32), ("sha-512", 64), ("md5", 16))
+    )
+    try:
+        offer = re.sub(
+            r"(?:a=fingerprint:.*\r\n)+",
+            lambda own: others + own[0] if before else own[0] + others,
+            await alice.offer(),
+        )
+        await alice.take(await a.answer(offer))
+        await until(lambda: a.port.up, what="connecting")
+    finally:
+        await a.close()
+        await alice.close()
+
+
 async def test_a_device_that_goes_away_is_noticed() -> None:
     log: list[Signal] = []
     alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
