@@ -8,9 +8,12 @@ import socket
 import struct
 import time
 
-from calling.media.rtp import rtcp
+from calling.media.rtp import rtcp, rtcp_reports
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from tests.media.phones import CONFIG
+from tests.media.test_sdp_gate_refuses_with_one_error import GOOD
 from tests.support.wait import until
 
 FIRST, COUNT, MISSING = 65500, 100, 10  # sequence numbers wrap on the way
@@ -92,3 +95,21 @@ async def test_reports_count_losses_over_a_wrap_and_map_the_senders_clock() -> N
     finally:
         await peer.close()
         device.close()
+
+
+async def test_jitter_that_the_far_end_tells_is_in_the_clock_of_what_it_gets() -> None:
+    """A device may send Opus and get G.711, as it was called by a phone: 80 units are 10 ms there."""
+    peer = WebRtcPeer(CONFIG)
+    try:
+        await peer.answer(GOOD)
+        outlet, theirs = peer.port.audio_out, peer.port.audio_in
+        theirs.stream(1, 0, 111)
+        outlet.active_source = RtpReceiveStream(7, theirs, 0, 8000)
+        outlet.far_jitter = 80
+        record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
+        assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
+        outlet.active_source, outlet.far_jitter = None, 480
+        record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
+        assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
+    finally:
+        await peer.close()

@@ -91,15 +91,20 @@ def _sender_fields(outlet: RtpSender, now: float) -> tuple[int, int, int, int, i
     # payload alone (RFC 3550 6.4.1)
     feeder, sent = outlet.active_source, outlet.outgoing
     octets = sent.octets - 12 * sent.packets
-    clock = outlet.codec.clock if outlet.codec is not None else 90000
-    if isinstance(feeder, RtpReceiveStream):
-        clock = feeder.clock
-        if feeder.sr_at:
-            source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
-            stamp = (source_now + outlet.rewriter.ts_off) & 0xFFFFFFFF
-            return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
+    clock = _clock(outlet)
+    if isinstance(feeder, RtpReceiveStream) and feeder.sr_at:
+        source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
+        stamp = (source_now + outlet.rewriter.ts_off) & 0xFFFFFFFF
+        return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
     stamp = (sent.last_ts + int((now - sent.last_at) * clock)) & 0xFFFFFFFF
     return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
+
+
+def _clock(outlet: RtpSender) -> int:
+    """Of what goes out: its source's where that is relayed, which may be any of the agreed codecs'."""
+    if isinstance(outlet.active_source, RtpReceiveStream):
+        return outlet.active_source.clock
+    return outlet.codec.clock if outlet.codec is not None else 90000
 
 
 def _sender(outlet: RtpSender, now: float) -> bytes:
@@ -250,6 +255,7 @@ class QualityMeter:
         codec = receiver.line.codecs[0] if receiver.line and receiver.line.codecs else None
         clock = stream.clock if stream else (codec.clock if codec else 8000)
         jitter = 1000 * stream.jitter / clock if stream else 0.0
+        far_jitter = 1000 * outlet.far_jitter / _clock(outlet)
         loss = lost / new if new > 0 else 0.0
         name = codec.name.lower() if codec else None
         figures: dict[str, object] = {
@@ -259,13 +265,13 @@ class QualityMeter:
                 "packets": sent,
                 "lost_fraction": round(outlet.far_fraction, 3),
                 "lost": outlet.far_lost,
-                "jitter_ms": round(1000 * outlet.far_jitter / clock, 1),
+                "jitter_ms": round(far_jitter, 1),
             },
         }
         if kind != "audio":
             return figures, False
         near = stats.mos(name or "", loss, rtt * 1000, jitter)
-        far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, 1000 * outlet.far_jitter / clock)
+        far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, far_jitter)
         figures["mos"] = min(near, far)
         flowing = new > 0 or sent > 0
         if flowing:
