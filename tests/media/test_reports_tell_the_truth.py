@@ -108,8 +108,9 @@ async def test_jitter_that_the_far_end_tells_is_in_the_clock_of_what_it_gets() -
         outlet.far_jitter = 80
         record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
         assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
-        outlet.active_source, outlet.far_jitter = None, 480
+        outlet.active_source, outlet.far_jitter, outlet.far_lost = None, 480, -3
         record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
+        assert record["audio"]["sent"]["lost"] == 0, "packets that came twice"  # type: ignore[index]
         assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
     finally:
         await peer.close()

@@ -264,7 +264,7 @@ class QualityMeter:
             "sent": {
                 "packets": sent,
                 "lost_fraction": round(outlet.far_fraction, 3),
-                "lost": outlet.far_lost,
+                "lost": max(0, outlet.far_lost),  # below 0 where packets came twice (RFC 3550 section 6.4.1)
                 "jitter_ms": round(far_jitter, 1),
             },
         }
