@@ -107,6 +107,18 @@ def _clock(outlet: RtpSender) -> int:
     return outlet.codec.clock if outlet.codec is not None else 90000
 
 
+def _spoken(stream: RtpReceiveStream | None) -> str | None:
+    """The format that comes, whatever others were agreed on; None where nothing does."""
+    codec = stream.receiver.codec(stream.pt) if stream is not None else None
+    return codec.name.lower() if codec is not None else None
+
+
+def _name(outlet: RtpSender) -> str | None:
+    """The format that goes out: the source's where that is relayed."""
+    relayed = outlet.active_source if isinstance(outlet.active_source, RtpReceiveStream) else None
+    return _spoken(relayed) or (outlet.codec.name.lower() if outlet.codec is not None else None)
+
+
 def _sender(outlet: RtpSender, now: float) -> bytes:
     return rtcp.sender_report(*_sender_fields(outlet, now), [])
 
@@ -252,12 +264,11 @@ class QualityMeter:
         lost = max(0, new - (packets - before_packets))
         sent = outlet.outgoing.packets - self._sent.get(kind, 0)
         self._sent[kind] = outlet.outgoing.packets
-        codec = receiver.line.codecs[0] if receiver.line and receiver.line.codecs else None
-        clock = stream.clock if stream else (codec.clock if codec else 8000)
-        jitter = 1000 * stream.jitter / clock if stream else 0.0
+        gone = _name(outlet)
+        name = _spoken(stream) or gone
+        jitter = 1000 * stream.jitter / stream.clock if stream else 0.0
         far_jitter = 1000 * outlet.far_jitter / _clock(outlet)
         loss = lost / new if new > 0 else 0.0
-        name = codec.name.lower() if codec else None
         figures: dict[str, object] = {
             "codec": name,
             "received": {"packets": packets - before_packets, "lost": lost, "jitter_ms": round(jitter, 1)},
@@ -271,7 +282,7 @@ class QualityMeter:
         if kind != "audio":
             return figures, False
         near = stats.mos(name or "", loss, rtt * 1000, jitter)
-        far = stats.mos(name or "", outlet.far_fraction, rtt * 1000, far_jitter)
+        far = stats.mos(gone or "", outlet.far_fraction, rtt * 1000, far_jitter)
         figures["mos"] = min(near, far)
         flowing = new > 0 or sent > 0
         if flowing:
