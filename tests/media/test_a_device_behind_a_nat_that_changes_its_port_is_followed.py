@@ -14,7 +14,9 @@ from aioice.ice import CandidatePair
 
 from calling.media.aiortc_private import ice
 from calling.media.rtp.events import PeerFailed, Signal
+from calling.media.webrtc import webrtc_transport
 from calling.media.webrtc.peer import WebRtcPeer
+from calling.media.webrtc.webrtc_transport import WebRtcTransport
 from tests.media.phones import CONFIG, Phone
 from tests.media.test_any_pair_that_was_nominated_is_heard import attribute, check
 from tests.support.wait import until
@@ -146,3 +148,21 @@ async def test_one_who_repeats_a_check_from_elsewhere_draws_nothing(behind: Behi
         await asyncio.sleep(ice.DOUBT_SECONDS / 4)
     mallory.close()
     assert path.remote == was
+
+
+async def test_one_who_moves_and_keeps_its_association_is_heard_on(
+    behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another section comes to bear the transport, browsers begin anew at another port; it does not."""
+    monkeypatch.setattr(webrtc_transport, "DTLS_SECONDS", 0.5)
+    transport = behind.ours.port.transports[0]
+    assert isinstance(transport, WebRtcTransport)
+    keys, association, pipe = transport.tx, transport.dtls, transport.pipe
+    transport.may_begin_anew()
+    behind.nat.rebind()
+    await until(lambda: transport.pipe is not pipe, 8, "shaking hands")
+    await until(lambda: transport.pipe is transport.path.pipe is pipe, 8, "giving up")
+    behind.phone.sound.clear()
+    await until(lambda: behind.phone.hears(440), 8, "its own sound again")
+    assert transport.tx is keys and transport.dtls is association
+    assert not any(isinstance(each, PeerFailed) for each in behind.log)

@@ -87,6 +87,10 @@ class DtlsPipe:
         if not self._queue.full():
             self._queue.put_nowait(data)
 
+    def mute(self) -> None:
+        """Nothing more is said to the far end."""
+        self._deliver = lambda data: None
+
     def end(self) -> None:
         if self._queue.full():
             self._queue.get_nowait()

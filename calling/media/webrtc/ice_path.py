@@ -22,7 +22,7 @@ from calling.sdp import validate
 if TYPE_CHECKING:
     from calling.media.aiortc_private.dtls import DtlsPipe
     from calling.media.rtp.config import MediaConfig
-    from calling.media.rtp.transport import RtpTransport
+    from calling.media.webrtc.webrtc_transport import WebRtcTransport
 
 EARLY = 8  # DTLS datagrams kept until a pair is selected
 
@@ -31,7 +31,7 @@ class IcePath:
     """`sock`: the socket of the selected pair, `remote`: its far end."""
 
     def __init__(
-        self, transport: RtpTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
+        self, transport: WebRtcTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
     ) -> None:
         """alone: on sockets of its own, whatever the config says. Raises an OSError where there is none."""
         self.transport, self.pipe = transport, pipe
@@ -94,6 +94,7 @@ class IcePath:
         for data, sender in early:
             if sender[:2] == address or self.agent.may_send_from(sender):
                 self.pipe.feed(data)
+        self.transport.moved()
 
     def _readable(self, sock: socket.socket) -> None:
         """One datagram on a socket of our own."""
