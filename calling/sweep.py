@@ -155,12 +155,3 @@ BROOMS: tuple[tuple[str, Callable[[], int], float], ...] = (
 """Every broom but that of the deadlines: the condition of `calling.waiting` under which it runs, and the
 least seconds between two rounds. Each has a loop of its own: a slow one must not keep a dead worker's calls
 or a due charge waiting."""
-
-
-def sweep_all() -> int:
-    """Every broom once."""
-    return sweep_deadlines() + sweep_others()
-
-
-def sweep_others() -> int:
-    return sum(broom() for _, broom, _ in BROOMS) + presence.forget_devices()

@@ -1,4 +1,4 @@
-"""Finishes the OpenAPI document: words, ids as UUIDs, examples, error codes, events. Pure.
+"""Finishes the OpenAPI document: words, ids as UUIDs, closed bodies, examples, error codes, events. Pure.
 
 `finish` is a hook of drf-spectacular and runs last. What the views say themselves stays, but for
 descriptions, which would be docstrings.
@@ -16,6 +16,7 @@ from calling.calls.event_types import TYPES
 from config import event_data
 from config.error_codes import ERRORS
 from config.openapi_words import words_of
+from rest import known_names
 
 EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
 METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
@@ -60,6 +61,8 @@ def examples() -> dict[str, dict[str, Any]]:
 
 def finish(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:
     for path, _, operation in operations(result):
+        if known_names.is_native(path):
+            close_body(operation, result["components"]["schemas"])
         summary, description = words_of(operation["operationId"], operation.get("tags", []))
         operation["summary"] = operation.get("summary") or summary
         operation["description"] = description or operation["summary"]
@@ -67,7 +70,6 @@ def finish(result: dict[str, Any], generator: object, request: object, public: b
         operation.setdefault("security", [])  # the body itself holds what is traded: no credentials beside it
         type_ids(operation)
         add_example(operation, examples().get(operation["operationId"], {}))
-        del path
     result["tags"] = [{"name": name, "description": words} for name, words in TAGS.items()]
     result["components"]["schemas"]["EventRoom"] = ROOM
     name_codes(result)
@@ -82,6 +84,13 @@ def type_ids(operation: dict[str, Any]) -> None:
         if parameter["in"] == "path" and name not in NOT_UUIDS and (name == "id" or name.endswith("_id")):
             parameter["schema"] = {"type": "string", "format": "uuid"}
         parameter.setdefault("description", name.replace("_", " "))
+
+
+def close_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A field that a body of the product's own surfaces does not know is refused."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is not None:
+        schemas[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
 
 
 def add_example(operation: dict[str, Any], example: dict[str, Any]) -> None:

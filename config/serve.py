@@ -21,6 +21,7 @@ from config import env as environment
 from config import privacy
 from config.embedded import certificate, paths
 from config.web.header_limits import BoundedHead
+from config.web.socket_limits import BoundedSocket
 from config.web.turn_door import door_to
 
 _DAY = 86400.0
@@ -103,7 +104,7 @@ def _config(
         access_log=False,
         server_header=False,
         http=protocol,
-        ws="websockets-sansio",
+        ws=BoundedSocket,
         ws_max_size=256 * 1024,
         ws_max_queue=16,
         ws_per_message_deflate=False,

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "tokens",
     "calling",
     "calling.dashboard.apps.DashboardConfig",
+    "bench",
 ]
 MIDDLEWARE = [
     "rest.middleware.AnswerHeaders",

@@ -206,7 +206,10 @@ def as_api_error(error: Exception) -> ApiError | None:
         return Forbidden()
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
-    if isinstance(error, SuspiciousOperation | RecursionError | DataError):
+    if isinstance(error, RecursionError | DataError):  # something of the request was not judged before
+        log.error("A request held what nothing had judged", exc_info=error)
+        return BadRequest()
+    if isinstance(error, SuspiciousOperation):
         return BadRequest()
     if is_overtaken(error):
         return Unavailable("Another request changed the same things; try again.")

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NoReturn, TypeAlias, overload
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -30,14 +30,27 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1
 # The closing quote is optional: a text that never ends is then passed over once, in linear time.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.S)
+NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""Line breaks and control characters, which no name holds: it stands in lists, logs and headers."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+@overload
+def rfc3339(when: datetime) -> str: ...
+@overload
+def rfc3339(when: datetime | None) -> str | None: ...
 def rfc3339(when: datetime | None) -> str | None:
     """A time of an answer: UTC with milliseconds, `Z` at the end."""
     if when is None:
         return None
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def whole_number(value: Json) -> int | None:
+    """A number without a fraction: JSON knows no difference between 1 and 1.0 (RFC 8259 6)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(value)
 
 
 class StrictJSONParser(BaseParser):
@@ -124,7 +137,7 @@ def _float(text: str) -> float:
     return value
 
 
-def _constant(name: str) -> Any:
+def _constant(name: str) -> NoReturn:
     raise errors.BadRequest("invalid_json", f"{name} is not JSON.")
 
 

@@ -1,13 +1,15 @@
 """Lists in pages: `{"data": […], "links": {self, first, next, prev}}`, by cursor (docs/contract.md#lists).
 
 A cursor is a place in the order (created_at, id), so pages neither skip nor repeat rows while others come
-and go. `page_size` 1-200, default 50; the cursor travels as `page_token`.
+and go. `page_size` 1-200, default 50; the cursor travels as `page_token`, which names the list that it was
+made for: in another one it would be some place that nobody meant.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +19,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,19 +29,7 @@ from rest.known_names import query_of
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
 
-# What the OpenAPI document says about the `links` of every list.
-LINKS = inline_serializer(
-    "Links",
-    {
-        "self": serializers.CharField(),
-        "first": serializers.CharField(allow_null=True),
-        "next": serializers.CharField(allow_null=True),
-        "prev": serializers.CharField(allow_null=True),
-    },
-)
-
-
-# What it says about the query of every list.
+# What the OpenAPI document says about the query of every list.
 PARAMETERS = [
     OpenApiParameter(
         "page_size",
@@ -61,6 +50,10 @@ class Order:
     field: str = "created_at"
     ascending: bool = False
     textual: bool = False
+
+    @property
+    def words(self) -> str:
+        return f"{self.field} {'up' if self.ascending else 'down'}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,9 @@ def merged(
         found.reverse()
     first = found[0] if found else None
     last = found[-1] if found else None
-    next_link = _link(request, last, back=False) if last and (more or back) else None
-    prev_link = _link(request, first, back=True) if first and (more if back else cursor is not None) else None
+    before = more if back else cursor is not None
+    next_link = _link(request, last, order, back=False) if last and (more or back) else None
+    prev_link = _link(request, first, order, back=True) if first and before else None
     return Response(
         {
             "data": [render(row) for _, _, row, render in found],
@@ -123,14 +117,40 @@ def page_size(request: Request) -> int:
     return int(text)
 
 
-def encode(parts: Iterable[Any]) -> str:
-    """An opaque cursor of a few JSON values."""
-    raw = json.dumps(list(parts), separators=(",", ":")).encode()
+def token_of(request: Request, parts: Iterable[Any], order: str = "") -> str:
+    """An opaque page token of a few JSON values, for the list at this path in this order."""
+    raw = json.dumps([*parts, _list_tag(request, order)], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def decode(text: str) -> list[Any]:
-    """The values of a cursor; 422 `page_token_is_invalid` for anything that is none."""
+def token_given(request: Request, order: str = "") -> list[Any] | None:
+    """The values of the request's page token, None without one; 422 `page_token_is_invalid` for anything that
+    was not made for this list."""
+    text = query_of(request).get("page_token")
+    if not text:
+        return None
+    *parts, tag = _decoded(text) or [None]
+    if tag != _list_tag(request, order):
+        raise bad_cursor()
+    return parts
+
+
+def number_given(request: Request, most: int) -> int:
+    """The page token of a list that is numbered: the number to go on after, 0 without one."""
+    parts = token_given(request)
+    if parts is None:
+        return 0
+    number = parts[0] if len(parts) == 1 else None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
+        raise bad_cursor()
+    return number
+
+
+def _list_tag(request: Request, order: str) -> str:
+    return hashlib.sha256(f"{request.path} {order}".encode()).hexdigest()[:8]
+
+
+def _decoded(text: str) -> list[Any]:
     try:
         if len(text) > 1000 or not text.isascii():
             raise ValueError
@@ -144,14 +164,15 @@ def decode(text: str) -> list[Any]:
 
 
 def bad_cursor() -> errors.Unprocessable:
-    return errors.Unprocessable("page_token_is_invalid", "The page token is not one of ours.", "page_token")
+    return errors.Unprocessable(
+        "page_token_is_invalid", "The page token was not made for this list.", "page_token"
+    )
 
 
 def _cursor(request: Request, order: Order) -> Cursor | None:
-    text = query_of(request).get("page_token")
-    if not text:
+    parts = token_given(request, order.words)
+    if parts is None:
         return None
-    parts = decode(text)
     try:
         value, id, back = parts
         if not isinstance(value, str) or "\x00" in value:
@@ -175,10 +196,10 @@ def _after(rows: QuerySet[Any], cursor: Cursor | None, order: Order, back: bool)
     return rows.filter(beyond | tied)
 
 
-def _link(request: Request, item: tuple[Any, UUID, Any, Any], back: bool) -> str:
+def _link(request: Request, item: tuple[Any, UUID, Any, Any], order: Order, back: bool) -> str:
     value, id = item[0], item[1]
     text = value.isoformat() if isinstance(value, datetime) else value
-    return _address(request, encode([text, str(id), int(back)]))
+    return _address(request, token_of(request, [text, str(id), int(back)], order.words))
 
 
 def _address(request: Request, token: str | None) -> str:

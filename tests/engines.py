@@ -11,13 +11,47 @@ import atexit
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from config.embedded import paths, postgres, valkey
-from config.embedded.engine import Engine
+from config.embedded.engine import EngineError
+from config.process import Launch, last_line, spawn
 
 MADE = "TEST_ENGINES_MADE"  # names what a parent process has set, and not the person
+
+
+class Engine:
+    """A running engine, as the supervisor runs it in `make run`."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, patience: float = 30.0) -> None:
+        """Starts and waits until it answers; raises EngineError after `patience` seconds."""
+        self.process = spawn(self.launch)
+        deadline = time.monotonic() + patience
+        while self.launch.ready is not None and not self.launch.ready():
+            if self.process.poll() is not None:
+                raise EngineError(f"{self.launch.name} ended at once: {last_line(self.launch.log)}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise EngineError(f"{self.launch.name} did not answer within {patience:.0f} s")
+            time.sleep(0.02)
+
+    def stop(self, patience: float = 8.0) -> None:
+        """Stops cleanly, or by SIGKILL after `patience` seconds."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.launch.stop_signal)
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
 
 
 def start() -> None:

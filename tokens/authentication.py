@@ -27,15 +27,6 @@ from tokens.revocation import is_revoked
 from tokens.signing import InvalidToken, verify
 from tokens.subjects import ApiKey, Subject, TokenHolder, name_of
 
-__all__ = [
-    "BasicProject",
-    "BearerToken",
-    "InvalidToken",
-    "caller_of",
-    "subject_from_basic",
-    "subject_from_token",
-]
-
 KEY_LOOK_SECONDS = 1.0
 # Wrong API tokens from one address: a second's rate and burst.
 WRONG_RATE, WRONG_BURST = 1.0, 60.0
@@ -77,6 +68,13 @@ def subject_from_basic(project_id: object, api_token: object, source: str | None
             if scopes is None:
                 raise refused
     return ApiKey(project, scopes)
+
+
+def key_of(request: Request) -> ApiKey:
+    """The API key that asks; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
+    if not isinstance(request.auth, ApiKey):
+        raise errors.Forbidden
+    return request.auth
 
 
 def permit(subject: Subject, wanted: str) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 import clock
+from rest.json_bodies import NOT_IN_A_LINE
 from subscribers.models import Project
 from tokens.claims import BadClaims, Grant, claims_of, grant_of, holder_of
 from tokens.key_scopes import ADMIN
@@ -21,7 +22,6 @@ from tokens.signing import InvalidToken, sign, verify
 from tokens.subjects import TokenHolder
 
 DEFAULT_LIFE = timedelta(hours=2)
-MAX_LIFE = timedelta(days=30)
 REFRESH_LEAD = timedelta(minutes=5)
 MIN_API_TOKEN = 16
 
@@ -36,6 +36,7 @@ class Pair:
 
 def create_project(name: str, id: UUID | str | None = None) -> Project:
     """A new project; with `id`, the project of that id, made when it is not there yet."""
+    name = NOT_IN_A_LINE.sub(" ", name)  # it stands in lists, logs and mails
     if id is None:
         return Project.objects.create(name=name)
     project, _ = Project.objects.get_or_create(id=id, defaults={"name": name})
@@ -65,7 +66,7 @@ def issue_api_token(
 
 
 def digest(text: str) -> str:
-    """What is kept of an API token. It is random, so a plain hash cannot be guessed back."""
+    """What is kept of a secret that is shown once. It is random, so a plain hash cannot be guessed back."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -22,15 +22,6 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, its threads and its descendants."""
-    total = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
 def fine_cpu_seconds(pid: int) -> float:
     """The same from the scheduler's nanosecond accounts."""
     total = 0

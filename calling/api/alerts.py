@@ -22,6 +22,7 @@ from calling.models.alert import Alert
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed, shape
 
 MOST = 50
 LONGEST = 2000
@@ -31,7 +32,7 @@ RANGES = {
     Alert.Kind.BALANCE: (Decimal(0), Decimal(1_000_000_000)),
 }
 
-AlertShape = schema.shape(
+AlertShape = shape(
     "Alert",
     id=s.UUIDField(),
     kind=s.ChoiceField(Alert.Kind.values),
@@ -40,13 +41,13 @@ AlertShape = schema.shape(
     created_at=s.DateTimeField(),
     raised_at=s.DateTimeField(allow_null=True, help_text="since when its condition holds"),
 )
-NewAlert = schema.shape(
+NewAlert = shape(
     "NewAlert",
     kind=s.ChoiceField(Alert.Kind.values),
     to=s.CharField(help_text="a mail address or a URL"),
     threshold=s.CharField(required=False, help_text="quality and balance alone; a number or its text"),
 )
-Alerts = schema.shape("Alerts", data=s.ListField(child=AlertShape), links=pagination.LINKS)
+Alerts = listed("Alerts", AlertShape)
 
 
 def alert_json(row: Alert) -> dict[str, Any]:

@@ -14,15 +14,16 @@ from calling.api.view import SwitchboardView
 from calling.telephony import billing, rates
 from calling.telephony.policy import policy_of
 from rest.json_bodies import rfc3339
+from rest.openapi import shape
 from subscribers.models import Project
 
-Limits = schema.shape(
+Limits = shape(
     "BalanceLimits",
     concurrent=s.IntegerField(allow_null=True),
     per_minute=s.IntegerField(allow_null=True),
     per_day=s.CharField(allow_null=True),
 )
-Balance = schema.shape(
+Balance = shape(
     "Balance",
     project_id=s.UUIDField(),
     prepaid=s.BooleanField(help_text="whether a call needs money before it is dialled"),

@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.retention import erasure
+from rest.openapi import shape
 
-Erasure = schema.shape("Erasure", subscriber_id=s.UUIDField(), state=s.ChoiceField(["erasing"]))
+Erasure = shape("Erasure", subscriber_id=s.UUIDField(), state=s.ChoiceField(["erasing"]))
 
 
 def asker_of(view: SwitchboardView, request: Request) -> erasure.Asker:

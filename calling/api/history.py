@@ -23,11 +23,12 @@ from calling.machine.reasons import Cause
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
 from rest.known_names import query_of
+from rest.openapi import listed, shape
 from subscribers import replicas
 from subscribers.models import Subscriber
 from tokens.subjects import TokenHolder
 
-Entry = schema.shape(
+Entry = shape(
     "HistoryEntry",
     id=s.UUIDField(),
     direction=s.ChoiceField(["inbound", "outbound"]),
@@ -46,8 +47,8 @@ Entry = schema.shape(
     end_reason=s.CharField(allow_null=True),
     end_cause=s.CharField(allow_null=True),
 )
-History = schema.shape("History", data=s.ListField(child=Entry), links=pagination.LINKS)
-Seen = schema.shape("HistorySeen", seen_at=s.DateTimeField())
+History = listed("History", Entry)
+Seen = shape("HistorySeen", seen_at=s.DateTimeField())
 
 
 class HistoryView(SwitchboardView):

@@ -24,24 +24,25 @@ from calling.push import encryption, vapid
 from calling.runtime.locks import lock_stream
 from rest import errors
 from rest.json_bodies import rfc3339
+from rest.openapi import shape
 
 MOST: Final = 10
 LONGEST: Final = 1000
 
-Keys = schema.shape(
+Keys = shape(
     "PushKeys",
     p256dh=s.CharField(help_text="base64url: 65 bytes, an uncompressed point of P-256"),
     auth=s.CharField(help_text="base64url: 16 bytes"),
 )
-NewSubscription = schema.shape(
+NewSubscription = shape(
     "NewPushSubscription",
     endpoint=s.CharField(help_text="the URL that the browser's push service gave"),
     expirationTime=s.IntegerField(required=False, allow_null=True, help_text="taken and not used"),
     keys=Keys,
 )
-Subscription = schema.shape("PushSubscription", endpoint=s.CharField(), created_at=s.DateTimeField())
-Ending = schema.shape("EndedPushSubscription", endpoint=s.CharField(required=False))
-Key = schema.shape("PushKey", key=s.CharField(help_text="base64url: an uncompressed point of P-256"))
+Subscription = shape("PushSubscription", endpoint=s.CharField(), created_at=s.DateTimeField())
+Ending = shape("EndedPushSubscription", endpoint=s.CharField(required=False))
+Key = shape("PushKey", key=s.CharField(help_text="base64url: an uncompressed point of P-256"))
 
 
 class KeyView(SwitchboardView):

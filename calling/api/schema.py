@@ -17,10 +17,7 @@ from rest_framework import serializers as s
 from calling.commands.operation_params import DIRECTIONS
 from calling.commands.supervision import MODES
 from rest import pagination
-
-
-def shape(title: str, /, **fields: s.Field[Any, Any, Any, Any]) -> s.Serializer[Any]:
-    return inline_serializer(title, fields)
+from rest.openapi import listed, shape
 
 
 def text(
@@ -119,13 +116,13 @@ Call = shape(
     legs=s.ListField(child=Leg),
     **{"from": text(allow_null=True)},
 )
-Calls = shape("Calls", data=s.ListField(child=Call), links=pagination.LINKS)
+Calls = listed("Calls", Call)
 Event = shape(
     "Event", id=s.UUIDField(), type=text(), timestamp=s.DateTimeField(), data=s.DictField(child=s.JSONField())
 )
-Events = shape("Events", data=s.ListField(child=Event), links=pagination.LINKS)
+Events = listed("Events", Event)
 LogEntry = shape("LogEntry", cursor=text(), event=Event)
-Log = shape("Log", data=s.ListField(child=LogEntry), links=pagination.LINKS)
+Log = listed("Log", LogEntry)
 
 Dial = shape(
     "Dial",
@@ -192,9 +189,9 @@ LOUDNESS: dict[str, Any] = {
 }
 DIRECTION: dict[str, Any] = {"direction": s.ChoiceField(DIRECTIONS, required=False)}
 SPEECH: dict[str, Any] = {
-    "language": maybe(max_length=20, help_text="such as en-US"),
-    "gender": maybe(max_length=20),
-    "voice": maybe(max_length=100),
+    "language": maybe(max_length=35, help_text="such as en-US; one that is spoken here"),
+    "gender": maybe(max_length=20, help_text="female or male"),
+    "voice": maybe(max_length=100, help_text="f1 to f5 or m1 to m8; without it the gender chooses"),
 }
 PlayItem = shape(
     "PlayItem",
@@ -230,6 +227,9 @@ RECORD: dict[str, Any] = {
     "end_silence_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
     "max_length": s.FloatField(required=False, min_value=1, max_value=86400, help_text="seconds"),
     "terminators": maybe(max_length=16),
+    "input_sensitivity": s.FloatField(
+        required=False, min_value=0, max_value=100, help_text="44; with more, quieter sounds count as speech"
+    ),
 }
 Record = shape(
     "Record",
@@ -265,7 +265,7 @@ Collect = shape(
         help_text="the first words end it, too; needs a speech worker",
     ),
     initial_timeout=s.FloatField(required=False, min_value=0, max_value=3600),
-    partial_results=s.BooleanField(required=False),
+    partial_results=s.BooleanField(required=False, help_text="false: nothing is told before the end"),
     start_input_timers=s.BooleanField(required=False),
 )
 Stream = shape(
@@ -274,7 +274,7 @@ Stream = shape(
     url=text(max_length=2000, help_text="a wss or ws URL"),
     track=s.ChoiceField(["inbound_track", "outbound_track", "both_tracks"], required=False),
     name=maybe(max_length=100),
-    codec=maybe(max_length=40),
+    codec=maybe(max_length=20, help_text="PCMU (8 kHz) or L16 (16 kHz)"),
     custom_parameters=s.DictField(child=text(), required=False),
     authorization_bearer_token=maybe(max_length=4000),
     bidirectional=s.BooleanField(required=False),
@@ -317,7 +317,7 @@ Relay = shape(
     language=maybe(max_length=20, help_text="spoken and understood, such as en-US"),
     tts_language=maybe(max_length=20),
     transcription_language=maybe(max_length=20),
-    voice=maybe(max_length=100),
+    voice=maybe(max_length=100, help_text="f1 to f5 or m1 to m8; without it the gender chooses"),
     gender=maybe(max_length=20),
     model=s.ChoiceField(["accurate", "quick"], required=False, help_text="the best that is installed"),
     hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
@@ -402,7 +402,7 @@ Recording = shape(
         allow_null=True,
     ),
 )
-Recordings = shape("Recordings", data=s.ListField(child=Recording), links=pagination.LINKS)
+Recordings = listed("Recordings", Recording)
 Member = shape(
     "Member",
     leg_id=s.UUIDField(),

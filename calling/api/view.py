@@ -18,8 +18,8 @@ from calling.calls import mapping, payloads, queries
 from calling.commands import leg_selection
 from calling.commands.params import Params
 from calling.runtime.call_news import call_news
-from rest import errors
 from rest.views import RestView
+from tokens.authentication import key_of
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 ANSWER_SECONDS = 2.0
@@ -39,12 +39,7 @@ class SwitchboardView(RestView):
         asker: Subject = request.auth  # type: ignore[assignment]  # set by the classes of `tokens`
         return asker
 
-    @staticmethod
-    def key(request: Request) -> ApiKey:
-        """The API key that asks; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
-        if not isinstance(request.auth, ApiKey):
-            raise errors.Forbidden
-        return request.auth
+    key = staticmethod(key_of)
 
 
 def with_legs(rows: QuerySet[models.Call]) -> QuerySet[models.Call]:

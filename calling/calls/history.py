@@ -27,7 +27,7 @@ def entry(call: models.Call, own: Sequence[models.Leg], seen_at: datetime | None
     after `seen_at`.
     """
     made = any(leg.role == CALLER for leg in own)
-    lost = not made and missed(call, own)
+    lost = not made and missed(own)
     callee = next((leg for leg in call.legs.all() if leg.role == "callee"), None)
     name = callee.name if callee is not None and callee.name not in ("", callee.address) else None
     return {
@@ -50,7 +50,7 @@ def entry(call: models.Call, own: Sequence[models.Leg], seen_at: datetime | None
     }
 
 
-def missed(call: models.Call, own: Sequence[models.Leg]) -> bool:
+def missed(own: Sequence[models.Leg]) -> bool:
     """Whether a received call rang in vain: no leg of the party ever had media (a device answers with it)."""
     if any(leg.state != "ended" or leg.peer_id is not None for leg in own):
         return False

@@ -86,11 +86,3 @@ def repeatable_read() -> Iterator[None]:
     finally:
         if connection.connection is plain and not plain.closed:
             plain.isolation_level = plain.read_only = None
-
-
-def session_calls(session_id: UUID | str) -> list[Call]:
-    """The live calls of a media session, oldest first."""
-    rows = (
-        models.Call.objects.filter(session__id=session_id).exclude(state="ended").order_by("created_at", "id")
-    )
-    return values(rows)

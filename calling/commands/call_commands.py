@@ -23,7 +23,7 @@ from calling.commands import (
     supervision,
     transfers,
 )
-from calling.commands.dial import adopt_runs, attached_script_run, refuse_extras
+from calling.commands.dial import adopt_runs, attached_script_run, needs, refuse_extras
 from calling.commands.leg_selection import NotThisDevice, implied_leg, select_leg
 from calling.commands.params import Params, as_form, read_script, read_url
 from calling.commands.routing import DialRequest
@@ -50,6 +50,7 @@ def answer(subject: Subject, call_id: str, data: Json, device_id: str | None = N
     if isinstance(subject, ApiKey) and len(given) != 1:
         code = "invalid_parameter" if given else "missing_required_parameter"
         form.fail(given[1] if given else "script", "Send exactly one of script, script_url, sdp.", code)
+    needs(form, "media", "sdp")
     if sdp is None:
         found, leg = select_leg(subject, call_id, form, device_id)
         answer_with_script(subject, found, leg.id, script, script_url)

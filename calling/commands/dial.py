@@ -6,7 +6,6 @@ talks to a worker: a session is started by its row and a nudge.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,7 +45,6 @@ from tokens import rate_limits
 from tokens.claims import claims_of, grant_of
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
-log = logging.getLogger(__name__)
 WATCHING = Media(receive_video=True)  # whom a script plays to: it may have pictures, and needs no camera
 
 
@@ -94,7 +92,7 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         caller: tuple[Leg, ...] = ()
         if isinstance(subject, TokenHolder):
             caller = (routing.caller_leg(subject, request, channel),)
-            callee = replace(callee, media=routing.counterpart_media(caller[0].media))
+            callee = replace(callee, media=caller[0].media.counterpart())
             if request.device_kind == "sip" and callee.party is Party.DEVICE and not callee.attempts:
                 # A SIP caller is told at once: its own network knows what to do with a 480.
                 callee = replace(callee, refusal=callee.refusal or Cause.NO_DEVICE)
@@ -193,7 +191,7 @@ def leg_to(
     """The leg of a destination; `other` is the media of the party that it is to talk with."""
     run = script_run(subject, target) if target.kind == "script" and not target.test else None
     leg = routing.target_leg(subject, target, role, number, str(run.id) if run else None)
-    return leg if other is None else replace(leg, media=routing.counterpart_media(other))
+    return leg if other is None else replace(leg, media=other.counterpart())
 
 
 def script_run(subject: Subject, target: Target) -> models.ScriptRun:
@@ -252,6 +250,9 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
             form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
+    needs(form, "status_events", "status_url")
+    if isinstance(subject, ApiKey):
+        needs(form, "fallback_url", "script_url")
     detection = speech_params.machine_detection(form) if form.given("machine_detection") else None
     if detection is not None and isinstance(subject, TokenHolder):
         words = "A token may not send machine_detection."
@@ -278,6 +279,12 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
     )
     form.check()
     return request
+
+
+def needs(form: Params, name: str, other: str) -> None:
+    """Notes a fault where a field came without the one that gives it its effect."""
+    if form.given(name) and not form.given(other):
+        form.fail(name, f"{name} has no effect without {other}: send both.")
 
 
 def refuse_extras(form: Params) -> None:

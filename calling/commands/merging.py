@@ -65,8 +65,18 @@ def may_dial(subject: Subject, address: str) -> bool:
     return target is not None and scope.refusal(subject, destination, target) is None
 
 
+def is_seen(call: Call, leg: Leg) -> bool:
+    """Whether anybody is shown this leg's settings: in a room, in a conversation of three, and between two by
+    a client of SignalWire."""
+    if not leg.answered:
+        return False
+    company = call.company(leg.id)
+    in_room = room_sessions.room_leg(call, leg) is not None
+    return in_room or len(company) > 1 or any(each.kind == "fabric" for each in company)
+
+
 def raise_hand(holder: TokenHolder, call_id: str, data: Json, device_id: str | None = None) -> str:
-    """`{raised?}`: the others in the room see the hand."""
+    """`{raised?}`: the others in the room or the conversation of three see the hand. 409 outside of both."""
     form = as_form(data)
     raised = form.boolean("raised")
     form.check()
@@ -75,6 +85,12 @@ def raise_hand(holder: TokenHolder, call_id: str, data: Json, device_id: str | N
     def work() -> control.Outcome:
         world, rows = store.lock_world(call.id)
         leg = world[call.id].leg(own.id) or own
+        if not is_seen(world[call.id], leg):
+            state = leg.state.value
+            words = (
+                f"A hand is seen in a room or a conversation of three only; this leg is {state} in neither."
+            )
+            raise inputs.Refused(words, state)
         wanted = replace(leg.settings, hand_raised=raised is not False)
         return control.commit_turn(world, rows, call.id, inputs.Configure(leg.id, wanted))
 

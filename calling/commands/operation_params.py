@@ -5,9 +5,9 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 
 * play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
-* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
-* collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, partial_results,
-           start_input_timers}
+* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators,
+           input_sensitivity}
+* collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
 * transcribe, detect, denoise: `speech_params`
@@ -16,13 +16,14 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
 
-from calling.commands import relay_params, speech_params
-from calling.commands.params import CONTROL_ID, Params, as_form, compact
+from calling.commands import relay_params, speech_params, spoken
+from calling.commands.params import CONTROL_ID, Params, Spelling, as_form, compact
 from calling.outbound_http import url_guard
 from calling.swml import rings
 from rest.json_bodies import Json
@@ -49,7 +50,7 @@ TERMINATORS = "0123456789ABCD*#"
 def read(verb: str, data: Json) -> tuple[str | None, dict[str, Any]]:
     """(control_id, params) of a long operation. Raises InvalidParams."""
     form = as_form(data)
-    control_id = form.text("control_id", 100, pattern=CONTROL_ID)
+    control_id = form.text("control_id", 100, spelling=CONTROL_ID)
     params = READERS[verb](form)
     form.check()
     return control_id, params
@@ -71,6 +72,9 @@ def read_wish(verb: str, wish: str, data: Json) -> dict[str, Any]:
 
 def play(form: Params) -> dict[str, Any]:
     value, field = form.value("play"), "play"
+    named = [name for name in ("play", "url", "urls") if form.given(name)]
+    if len(named) > 1:
+        form.fail(named[1], "Send one of play, url and urls.")
     if value is None:
         value, field = play_urls(form), "url" if form.given("url") and not form.given("urls") else "urls"
     items: list[dict[str, Any]] = []
@@ -163,12 +167,7 @@ def speech(form: Params) -> dict[str, Any]:
     text = form.value("text", True)
     if text is not None and (not isinstance(text, str) or not 1 <= len(text) <= MAX_TEXT):
         form.fail("text", f"text must be 1 to {MAX_TEXT} characters.")
-    return {
-        "text": text,
-        "language": form.text("language", 20) or "en-US",
-        "gender": form.text("gender", 20) or "female",
-        "voice": form.text("voice", 100),
-    }
+    return {"text": text, "language": spoken.language(form), **spoken.speaker(form)}
 
 
 def loudness(form: Params) -> dict[str, Any]:
@@ -217,12 +216,13 @@ def record(form: Params) -> dict[str, Any]:
     params = {
         "format": audio.choice("format", ("wav", "mp3", "ogg"), "wav"),
         "stereo": audio.boolean("stereo") or False,
-        "direction": audio.choice("direction", DIRECTIONS, "both"),
+        "direction": audio.choice("direction", DIRECTIONS),  # None: what the leg says, or everybody
         "beep": audio.boolean("beep") or False,
         "initial_timeout": 0 if initial is None else initial,
         "end_silence_timeout": 0 if silence is None else silence,
         "max_length": audio.number("max_length", 1, 86400),
         "terminators": terminators(audio, ""),
+        "input_sensitivity": audio.number("input_sensitivity", 0, 100),
     }
     adopt_faults(form, audio)
     return params
@@ -232,6 +232,8 @@ def collect(form: Params) -> dict[str, Any]:
     if form.given("digits") and not isinstance(form.value("digits"), Mapping):
         form.fail("digits", "digits must be an object.")
     digits = nested(form, "digits")
+    if form.boolean("partial_results"):
+        form.fail("partial_results", "collect tells nothing before it is finished.", "not_supported")
     most, pause = digits.integer("max", 1, 64), digits.number("digit_timeout", 0.1, 600)
     first = form.number("initial_timeout", 0, 3600)
     params: dict[str, Any] = {
@@ -241,7 +243,6 @@ def collect(form: Params) -> dict[str, Any]:
             "digit_timeout": 5 if pause is None else pause,
         },
         "initial_timeout": 4 if first is None else first,
-        "partial_results": form.boolean("partial_results") or False,
         "start_input_timers": form.boolean("start_input_timers") is not False,
     }
     adopt_faults(form, digits)
@@ -255,6 +256,9 @@ def collect(form: Params) -> dict[str, Any]:
         if not form.given("digits") and not form.given("max"):
             params["digits"] = None  # words alone
     return params
+
+
+STREAM_CODEC = Spelling(re.compile(r"(?i:PCMU(@8000H)?|L16(@16000H)?)"), "PCMU (8 kHz) or L16 (16 kHz)")
 
 
 def stream(form: Params) -> dict[str, Any]:
@@ -272,14 +276,18 @@ def stream(form: Params) -> dict[str, Any]:
         or len(compact(custom)) > MAX_PARAMETERS
     ):
         form.fail("custom_parameters", "custom_parameters must be an object of texts of at most 4 kB.")
+    track = form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track")
+    bidirectional = form.boolean("bidirectional")
+    if bidirectional and track != "inbound_track":
+        form.fail("bidirectional", "Only a stream of inbound_track takes sound back.")
     return {
         "url": url,
-        "track": form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track"),
+        "track": track,
         "name": form.text("name", 100),
-        "codec": form.text("codec", 40),
+        "codec": form.text("codec", 20, spelling=STREAM_CODEC),
         "custom_parameters": custom or {},
         "authorization_bearer_token": form.text("authorization_bearer_token", 4000),
-        "bidirectional": form.boolean("bidirectional") is not False,
+        "bidirectional": bidirectional is not False,
     }
 
 

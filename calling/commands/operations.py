@@ -20,7 +20,6 @@ from rest import errors
 
 LIVE = ("wanted", "running")
 SIGNALLED = "info"  # digits that a SIP edge sends as INFO, asked for by the leg's media worker
-EVENTS = {"started", "finished", "failed", "paused", "resumed"}
 
 
 def operate(

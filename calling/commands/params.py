@@ -20,9 +20,10 @@ from django.conf import settings
 from calling.machine.states import Media
 from calling.outbound_http import url_guard
 from calling.sdp.peek import sdp_fault
-from calling.swml.parse import BadScript, check_document
+from calling.swml.checks import BadScript
+from calling.swml.parse import check_document
 from rest import known_names
-from rest.json_bodies import Json
+from rest.json_bodies import NOT_IN_A_LINE, Json, whole_number
 from subscribers import addressing
 
 MAX_METADATA = 4096
@@ -31,8 +32,6 @@ MAX_HEADER_VALUE = 1024
 MAX_CANDIDATE = 1024
 DIGITS = re.compile(r"[0-9A-Da-d*#w,]{1,64}")
 HEADER_NAME = re.compile(r"[xX]-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,98}")
-CONTROL_ID = re.compile(r"[\x21-\x2e\x30-\x7e]{1,100}")  # printable, no space, no slash: it stands in a path
-NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 END_OF_CANDIDATES = ("end-of-candidates", "a=end-of-candidates")  # as in a description (RFC 8840)
 CANDIDATE = re.compile(r"(a=)?candidate:[!-~]+( [!-~]+){5,}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
@@ -42,6 +41,19 @@ MAX_CALLER_NAME = 100
 CHANNELS = ("audio", "video")
 STATUS_EVENTS = ("created", "ringing", "answered", "ended")
 MEDIA_FIELDS = ("audio", "video", "receive_audio", "receive_video")
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a text must be written, and the same in words for who has written it otherwise."""
+
+    pattern: re.Pattern[str]
+    words: str
+
+
+CONTROL_ID = Spelling(  # it stands in a path
+    re.compile(r"[\x21-\x2e\x30-\x7e]{1,100}"), "1 to 100 ASCII characters without spaces and slashes"
+)
 
 
 @dataclass(frozen=True)
@@ -122,9 +134,9 @@ class Params:
         return value
 
     def text(
-        self, name: str, limit: int, *, required: bool = False, pattern: re.Pattern[str] | None = None
+        self, name: str, limit: int, *, required: bool = False, spelling: Spelling | None = None
     ) -> str | None:
-        """Text of 1 to `limit` characters, wholly matching `pattern`."""
+        """One line of 1 to `limit` characters, wholly as `spelling` has it."""
         value = self.value(name, required)
         if value is None:
             return None
@@ -132,8 +144,8 @@ class Params:
             self.fail(name, f"{name} must be text of 1 to {limit} characters.")
         elif NOT_IN_A_LINE.search(value):
             self.fail(name, f"{name} must be one line without control characters.")
-        elif pattern is not None and not pattern.fullmatch(value):
-            self.fail(name, f"{name} must match {pattern.pattern}.")
+        elif spelling is not None and not spelling.pattern.fullmatch(value):
+            self.fail(name, f"{name} must be {spelling.words}.")
         else:
             return value
         return None
@@ -142,10 +154,11 @@ class Params:
         value = self.value(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        whole = whole_number(value)
+        if whole is None or not low <= whole <= high:
             self.fail(name, f"{name} must be a whole number from {low} to {high}.")
             return None
-        return value
+        return whole
 
     def number(self, name: str, low: float, high: float) -> float | None:
         value = self.value(name)

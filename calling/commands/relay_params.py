@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from calling.commands import speech_params
+from calling.commands import speech_params, spoken
 from calling.commands.params import Params, compact
 from calling.outbound_http import url_guard
 
@@ -25,17 +25,16 @@ END_SILENCE_MS: Final = 500
 
 
 def relay(form: Params) -> dict[str, Any]:
-    language = form.text("language", 20, pattern=speech_params.LANGUAGE) or "en-US"
-    spoken = form.text("tts_language", 20, pattern=speech_params.LANGUAGE) or language
-    heard = form.text("transcription_language", 20, pattern=speech_params.LANGUAGE) or language
+    language = form.text("language", 20, spelling=speech_params.LANGUAGE) or "en-US"
+    speaks = spoken.language(form, "tts_language" if form.given("tts_language") else "language")
+    heard = form.text("transcription_language", 20, spelling=speech_params.LANGUAGE) or language
     silence = form.number("end_silence_timeout", 0.2, 5)
     model = form.choice("model", speech_params.MODELS)
     params = {
         "url": socket_url(form),
         "parameters": parameters(form),
-        "language": spoken,
-        "voice": form.text("voice", 100),
-        "gender": form.text("gender", 20) or "female",
+        "language": speaks,
+        **spoken.speaker(form),
         "greeting": greeting(form),
         "greeting_interruptible": mode(form, "welcome_greeting_interruptible", "any"),
         "interruptible": mode(form, "interruptible", "any"),

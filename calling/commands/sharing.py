@@ -8,7 +8,6 @@ the same media session, so that it ends alone.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -26,7 +25,6 @@ from calling.media_sessions.placement import start_session
 from calling.models.ids import uuid7
 from tokens.subjects import TokenHolder
 
-PARTS: Final = ("screen", "device")
 MOST_PARTS = 4  # of one party at once
 
 
@@ -35,7 +33,7 @@ def share(
 ) -> tuple[str, str]:
     """Let the party of `leg_id` (None: its only leg there) show one more picture; (call id, leg id) of that.
 
-    `part`: one of PARTS. Raises InvalidParams where nobody could see it, Refused before the answer.
+    `part`: "screen" or "device". Raises InvalidParams where nobody could see it, Refused before the answer.
     """
     form = as_form({"sdp": sdp})
     offer = form.sdp(required=True)

@@ -15,12 +15,14 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from calling.commands.params import Params
+from calling.commands.params import Params, Spelling
 from calling.speech import installed, redaction
 from rest import errors
 
 MODELS: Final = (installed.ACCURATE, installed.QUICK)
-LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+LANGUAGE: Final = Spelling(
+    re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"), "the tag of a language such as en-US"
+)
 MOST_HINTS: Final = 100
 MODES: Final = ("detect", "detect_message_end")
 UNAVAILABLE: Final = "speech_unavailable"
@@ -50,7 +52,7 @@ def require_recogniser(model: str | None = None) -> None:
 
 def transcribe(form: Params) -> dict[str, Any]:
     model = form.choice("model", MODELS)
-    language = form.text("language", 20, pattern=LANGUAGE) or "en-US"
+    language = form.text("language", 20, spelling=LANGUAGE) or "en-US"
     silence = form.number("end_silence_timeout", 0.2, 5)
     params = {
         "language": language,

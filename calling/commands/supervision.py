@@ -60,6 +60,8 @@ def read_listen(form: Params) -> Wish:
         form.fail("to", "Send exactly one of sdp and to.")
     elif not form.given("sdp") and not form.given("to"):
         form.fail("sdp", "Send sdp or to.", "missing_required_parameter")
+    if form.given("sdp") and form.given("timeout"):
+        form.fail("timeout", "timeout is for to: who comes with an sdp is connected at once.")
     form.check()
     return Wish(SupervisionMode(mode or "listen"), sdp, to, leg, timeout)
 

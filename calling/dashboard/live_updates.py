@@ -26,6 +26,7 @@ from calling.dashboard import access
 from calling.runtime.db_threads import run_for_socket
 from calling.sockets import hub
 from calling.sockets.socket import Socket
+from rest import errors
 
 NOBODY = 4401
 CALM_SECONDS = 0.25  # several changes in a quarter of a second are one
@@ -76,7 +77,7 @@ class LiveUpdatesConsumer(Socket):
         key = session_key(headers)
         project = await run_for_socket(project_of, key) if key and same_place(headers) else None
         if key is None or project is None:
-            await self.close()  # before it is accepted: 403
+            await self.refuse(errors.Forbidden(message="Sign in first."))
             return
         self.key, self._project_id = key, project
         await self.accept()

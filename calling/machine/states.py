@@ -71,6 +71,11 @@ class Media:
     receive_audio: bool = True
     receive_video: bool = False
 
+    def counterpart(self) -> Media:
+        """What whoever talks with it may send and get: its pictures by turns, sound always both ways, so that
+        music and tones find a way."""
+        return Media(video=self.receive_video, receive_video=self.video)
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -150,6 +155,11 @@ class Leg:
     @property
     def answered(self) -> bool:
         return self.state is LegState.ANSWERED
+
+    def same_party(self, other: Leg) -> bool:
+        """Whether both are of one device, one subscriber and one address."""
+        mine = self.device_id, self.subscriber_id, self.address
+        return mine == (other.device_id, other.subscriber_id, other.address)
 
     def newest_attempt(self, device_id: str) -> Attempt | None:
         """How it rings, or rang last, at that device."""

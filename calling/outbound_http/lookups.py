@@ -11,8 +11,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final, TypeVar
 
@@ -23,18 +22,8 @@ ASK_AGAIN_SECONDS: Final = 0.05
 _whose: ContextVar[str] = ContextVar("outbound_http_whose", default="")
 
 
-@contextmanager
-def on_behalf_of(project: object) -> Iterator[None]:
-    """What is looked up inside, by the tasks that begin inside too, is that project's."""
-    token = _whose.set(str(project))
-    try:
-        yield
-    finally:
-        _whose.reset(token)
-
-
 def act_for(project: object) -> None:
-    """The same for the rest of the task that says so."""
+    """What the rest of this task looks up, and the tasks that it begins, is that project's."""
     _whose.set(str(project))
 
 

@@ -147,7 +147,7 @@ def _over(ring: models.PushRing) -> dict[str, str]:
 
 
 def _reason(row: models.Leg) -> str:
-    if history.missed(row.call, [row]):
+    if history.missed([row]):
         return "missed"
     if row.state == "answered" or row.peer_id is not None or row.end_cause == Cause.ANSWERED_ELSEWHERE:
         return "answered"

@@ -69,16 +69,20 @@ def erase_call(asker: Asker, call_id: UUID) -> None:
 
 
 def erase_subscriber(asker: Asker, subscriber_id: UUID) -> None:
-    """Remove a subscriber and what it can be reached by, hang up, and leave its calls to the sweep."""
+    """Remove a subscriber and what it can be reached by, hang up, and leave its calls to the sweep.
+
+    Asked for again while it goes on, it is gone on with: who broke off after the first step comes back.
+    """
     with row_security.lifted():
         with transaction.atomic():
             row = Subscriber.objects.filter(pk=subscriber_id, project_id=asker.project_id).first()
-            if row is None:
+            if row is not None:
+                asker.note(ASKED, row.pk, address=row.address)
+                revocation.revoke_subscriber(asker.project_id, row.pk)
+                models.Device.objects.filter(project_id=asker.project_id, subscriber_id=row.pk).delete()
+                provisioning.remove(row)
+            elif not unfinished().filter(project_id=asker.project_id, subject=str(subscriber_id)).exists():
                 raise errors.NotFound
-            asker.note(ASKED, row.pk, address=row.address)
-            revocation.revoke_subscriber(asker.project_id, row.pk)
-            models.Device.objects.filter(project_id=asker.project_id, subscriber_id=row.pk).delete()
-            provisioning.remove(row)
         hang_up(asker.project_id, subscriber_id)
         sweep()  # a first round at once
 
@@ -90,17 +94,21 @@ def hang_up(project_id: UUID, subscriber_id: UUID) -> None:
         control.apply(call_id, inputs.Hangup(str(leg_id)))
 
 
+def unfinished() -> QuerySet[models.StaffAction]:
+    """What was asked for and is not done yet."""
+    later = models.StaffAction.objects.filter(
+        action=DONE, subject=OuterRef("subject"), project=OuterRef("project")
+    )
+    return models.StaffAction.objects.filter(action=ASKED, project__isnull=False).exclude(Exists(later))
+
+
 def sweep() -> int:
     """Go on with every erasure that was asked for, oldest first. Returns how many calls were removed.
 
     An erasure that fails (a store of recordings is away) does not keep the others waiting.
     """
-    later = models.StaffAction.objects.filter(
-        action=DONE, subject=OuterRef("subject"), project=OuterRef("project")
-    )
-    asked = models.StaffAction.objects.filter(action=ASKED, project__isnull=False).exclude(Exists(later))
     done = 0
-    for entry in asked.order_by("id")[:BATCH]:
+    for entry in unfinished().order_by("id")[:BATCH]:
         try:
             done += go_on(entry)
         except Exception as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from abc import abstractmethod
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Generic, TypeVar
@@ -24,7 +23,6 @@ from calling.sockets.send_queue import SendQueue
 from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 
-log = logging.getLogger(__name__)
 # Close codes. The client: no or no more token; idle or dead; does not read; floods; another socket came.
 NO_TOKEN, IDLE, RESYNC, FLOOD, REPLACED = 4401, 4408, 4409, 4429, 4000
 GONE = 1001  # from a browser: the page was left (RFC 6455 7.4.1)
@@ -45,7 +43,7 @@ class DeviceConsumer(Socket, Generic[S]):
         self.waiting: set[asyncio.Task[None]] = set()
         self.connection: UUID = clock.new_id()
         if not origin.allowed(self.scope):
-            await self.close()
+            await self.refuse(origin.refusal())
             return
         self.bucket = TokenBucket(
             settings.CALLWRIGHT_MESSAGES_PER_SECOND, settings.CALLWRIGHT_MESSAGES_BURST, clock.monotonic()

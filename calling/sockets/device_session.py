@@ -14,6 +14,7 @@ import clock
 from calling.models import TextMessage
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.send_queue import SendQueue
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 
@@ -47,6 +48,12 @@ class DeviceSession(ABC, Generic[V]):
     def subscriber_id(self) -> str | None:
         """Whose nudges concern this device; a guest is nobody that could be rung."""
         return str(self.holder.subscriber_id) if self.holder.subscriber_id else None
+
+    def require_token(self) -> None:
+        """Before anything that calls somebody: a token that is over keeps its live calls, and dials nobody.
+        Raises InvalidToken."""
+        if self.expired or self.holder.expires_at <= clock.now():
+            raise InvalidToken("token_expired", "The token has expired: send a new one.")
 
     @property
     def in_room(self) -> bool:

@@ -71,8 +71,9 @@ def echoes(value: dict[str, Any]) -> tuple[str | int | None, str | None]:
     req_id, call_id = value.get("req_id"), value.get("call_id")
     if isinstance(req_id, str):
         req_id = req_id if len(req_id) <= MAX_REQ_ID and not _UNCLEAN.search(req_id) else None
-    elif isinstance(req_id, bool) or not isinstance(req_id, int) or abs(req_id) > 2**53:
-        req_id = None
+    else:
+        whole = json_bodies.whole_number(req_id)
+        req_id = whole if whole is not None and abs(whole) <= 2**53 else None
     short = isinstance(call_id, str) and len(call_id) <= MAX_CALL_ID and not _UNCLEAN.search(call_id)
     return req_id, call_id if short else None
 

@@ -1,10 +1,11 @@
-"""A WebSocket at a path where there is none: refused in the handshake, without a traceback."""
+"""A WebSocket at a path where there is none: 404 in the handshake, without a traceback."""
 
 from __future__ import annotations
 
 from calling.sockets.socket import Socket
+from rest import errors
 
 
 class NotFound(Socket):
     async def connect(self) -> None:
-        await self.close()
+        await self.refuse(errors.NotFound())

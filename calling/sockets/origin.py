@@ -12,16 +12,23 @@ from typing import Any
 
 from django.conf import settings
 
+from rest import errors
+
 
 def allowed(scope: Mapping[str, Any]) -> bool:
     """Whether the handshake's Origin is welcome. Programs send none, and are."""
-    listed = getattr(settings, "CALLWRIGHT_WS_ORIGINS", None)
+    listed = settings.CALLWRIGHT_WS_ORIGINS
     origins = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     if len(origins) > 1:
         return False
     if not origins or listed is None:
         return True
     return origins[0].decode("latin-1").lower().rstrip("/") in {each.lower().rstrip("/") for each in listed}
+
+
+def refusal() -> errors.Forbidden:
+    """What the page of another origin is told."""
+    return errors.Forbidden(message="Pages of this origin may not open sockets here.")
 
 
 def source(scope: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from calling.sockets.device_consumer import FLOOD, GONE, RESYNC
 from calling.sockets.patience import TRY_AGAIN
 from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
+from rest import errors
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,14 @@ class SipConsumer(Socket):
 
     async def connect(self) -> None:
         self.writer, self.hearing, self.closing, self.stranger = None, None, False, None
-        spoken = PROTOCOL in self.scope.get("subprotocols", ()) and settings.CALLWRIGHT_SIP_EDGE[1] != 0
-        if not spoken or not origin.allowed(self.scope):
-            await self.close()
+        if settings.CALLWRIGHT_SIP_EDGE[1] == 0:
+            await self.refuse(errors.NotFound("This instance speaks no SIP."))
+            return
+        if PROTOCOL not in self.scope.get("subprotocols", ()):
+            await self.refuse(errors.BadRequest(message="Ask for the subprotocol sip (RFC 7118)."))
+            return
+        if not origin.allowed(self.scope):
+            await self.refuse(origin.refusal())
             return
         self.bucket = TokenBucket(
             settings.CALLWRIGHT_MESSAGES_PER_SECOND, settings.CALLWRIGHT_MESSAGES_BURST, clock.monotonic()

@@ -8,11 +8,14 @@ Must not live here: any protocol.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+
+from rest import errors, links, request_ids
 
 
 class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -20,6 +23,30 @@ class Socket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         await getattr(self, get_handler_name(message))(message)
+
+    async def refuse(self, error: errors.ApiError) -> None:
+        """Before `accept`: answer the handshake as REST would (docs/contract.md#errors)."""
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.close()
+            return
+        sent = {name.lower(): value.decode("latin-1") for name, value in reversed(self.scope["headers"])}
+        scheme = "https" if self.scope.get("scheme") == "wss" else "http"
+        address = (self.scope.get("server") or ("",))[0]
+        request_id = request_ids.chosen(sent.get(request_ids.HEADER.lower().encode()))
+        with request_ids.of(request_id), links.by(links.base(scheme, sent.get(b"host", ""), address)):
+            body = json.dumps(errors.body(error)).encode()
+        headers = {
+            "content-type": "application/json",
+            request_ids.HEADER.lower(): request_id,
+            **{name.lower(): value for name, value in error.headers.items()},
+        }
+        start = {
+            "type": "websocket.http.response.start",
+            "status": error.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        await self.base_send(start)
+        await self.base_send({"type": "websocket.http.response.body", "body": body})
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         await self.disconnect(message["code"])

@@ -13,7 +13,7 @@ from typing import Final
 from calling.speech.frames import FRAME_MS
 from calling.speech.tones import Judged
 
-PERSON, MACHINE, FAX, SILENCE, UNKNOWN = "person", "machine", "fax", "silence", "unknown"
+PERSON, MACHINE, FAX, SILENCE = "person", "machine", "fax", "silence"
 FLOOR: Final = -48.0  # dB: softer than that is nobody's voice
 LOST: Final = -100.0  # dB: a packet that never came, or a line that sends zeros
 ABOVE_NOISE: Final = 10.0  # dB that a voice is above the noise of the line

@@ -19,7 +19,6 @@ from calling.speech.frames import Packets, Pcm, Piece
 
 MOST_BUFFERED: Final = 5 * frames.RATE * 2  # bytes, beside what the kernel holds
 READY_SECONDS: Final = 60.0  # without a word; a worker that loads a model, when first asked for it, says so
-FULL: Final = "speech_full"
 LOST: Final = "speech_worker_lost"
 
 

@@ -11,7 +11,6 @@ worker's one thread for that. What it cannot keep up with is dropped and counted
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
@@ -23,8 +22,6 @@ from calling.speech.recogniser import Heard
 from calling.speech.recognition_queue import Question, Urgency
 from calling.speech.turns import FINISHED
 from calling.speech.utterances import LEAD_MS, WINDOW_MS, Utterance, Utterances
-
-log = logging.getLogger(__name__)
 
 WINDOW: Final = RATE * WINDOW_MS // 1000
 PARTIAL_MS: Final = 1200  # of new speech between two partial results

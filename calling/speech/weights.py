@@ -8,7 +8,6 @@ Pure apart from reading these files.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import platform
 import shutil
@@ -17,8 +16,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

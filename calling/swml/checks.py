@@ -13,7 +13,8 @@ from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 from calling.swml import rings
-from calling.swml.expressions import BadExpression, compile_condition, compile_template
+from calling.swml.expressions import compile_condition, compile_template
+from calling.swml.grammar import BadExpression
 from calling.swml.values import to_text
 
 
@@ -152,6 +153,18 @@ def fitting(one: Check, most: int) -> Check:
         found = one(path, value)
         if len(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")) > most:
             raise BadScript(path, f"must be at most {most} bytes as JSON")
+        return found
+
+    return check
+
+
+def judged(one: Check, refusal: Callable[[str], str | None]) -> Check:
+    """Text that is refused for a reason; an empty one is none."""
+
+    def check(path: str, value: object) -> str:
+        found = str(one(path, value))
+        if found and (why := refusal(found)) is not None:
+            raise BadScript(path, why)
         return found
 
     return check

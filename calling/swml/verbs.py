@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from calling.swml import conversation_relay
+from calling.swml import conversation_relay, voices
 from calling.swml.checks import (
     Check,
     anything,
@@ -20,6 +20,7 @@ from calling.swml.checks import (
     either,
     fitting,
     headers,
+    judged,
     many,
     number,
     only,
@@ -34,7 +35,14 @@ link = text(2048, 8, r"https?://[^\s]+", "must be an http or https URL")
 socket_link = text(2048, 6, r"wss?://[^\s]+", "must be a wss:// URL (RTP targets are not supported)")
 URLS: Final = (link, socket_link)
 """Checks of parameters that name somebody to talk to."""
-digits = text(64, 1, r"[0-9A-Da-d*#w,]{1,64}", "may hold 0-9, A-D, *, #, w and comma only")
+DIGITS: Final = text(64, 1, r"[0-9A-Da-d*#wW,]{1,64}", "may hold 0-9, A-D, *, #, w, W and comma only")
+
+
+def digits(path: str, value: object) -> str:
+    """`W` is SWML's pause of a second: two of `w`."""
+    return str(DIGITS(path, value)).replace("W", "ww")
+
+
 seconds = number(0, 14400)
 name = text(255, 1)
 control = text(64, 1)
@@ -61,8 +69,8 @@ class Verb:
 SAYING: Final[Mapping[str, Check]] = {
     "volume": volume,
     "say_voice": text(100),
-    "say_language": text(35),
-    "say_gender": text(20),
+    "say_language": judged(text(35), voices.language_refusal),
+    "say_gender": judged(text(20), voices.gender_refusal),
     "status_url": link,
 }
 LOOPS: Final[Mapping[str, Check]] = {

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
@@ -17,11 +18,12 @@ from django.db import DatabaseError
 
 import clock
 from calling.outbound_http import lookups
-from calling.outbound_http.client import FetchFailed, fetch, signalwire_signature
+from calling.outbound_http.client import FetchFailed, client, signalwire_signature
 from calling.outbound_http.url_guard import UnsafeUrl
 from calling.runtime import db_threads, tracing
-from calling.webhooks import delivery_queue, signing
-from calling.webhooks.delivery_queue import PER_ENDPOINT, ClaimedDelivery, DeliveryResult, Turn
+from calling.webhooks import delivery_queue, delivery_results, signing
+from calling.webhooks.delivery_queue import AT_ONCE, PER_ENDPOINT, ClaimedDelivery
+from calling.webhooks.delivery_results import DeliveryResult
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,40 @@ STOP_SECONDS = 0.3
 SETTLED_AT_ONCE = 500
 QUICK_MS, MOST_QUICK = 200, 200
 HELD = 4  # so many times shorter than a try may take: a claim is for half as long again as that
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one visit to PostgreSQL came to. settled: what was tried is written down."""
+
+    settled: bool
+    claimed: Sequence[ClaimedDelivery] = ()
+    behind: UUID | None = None
+    error: DatabaseError | None = None
+
+
+def settle_and_claim(
+    tried: Sequence[DeliveryResult],
+    untried: Sequence[ClaimedDelivery],
+    after: UUID | None,
+    limit: int,
+    busy: Mapping[UUID, int],
+    quick: Collection[UUID],
+) -> Turn:
+    """Write down what became of some tries, give back what was not tried, then claim as `claim_behind` does;
+    `busy` counts neither."""
+    settled = False
+    try:
+        if tried:
+            delivery_results.settle(tried)
+        if untried:
+            delivery_queue.give_back(untried)
+        settled = True
+        if limit <= 0:
+            return Turn(settled, behind=after)
+        return Turn(settled, *delivery_queue.claim_behind(after, limit, busy, quick, AT_ONCE))
+    except DatabaseError as error:
+        return Turn(settled, behind=after, error=error)
 
 
 class Deliverer:
@@ -117,7 +153,7 @@ class Deliverer:
         busy = self.unsettled - self.ending()
         self.turn = asyncio.ensure_future(
             db_threads.run(
-                delivery_queue.settle_and_claim,
+                settle_and_claim,
                 list(self.settling),
                 list(self.returning),
                 self.behind,
@@ -161,7 +197,7 @@ class Deliverer:
             while not self.done.empty():
                 ready.append(self.done.get_nowait())
             if ready:
-                await db_threads.run(delivery_queue.settle, ready)
+                await db_threads.run(delivery_results.settle, ready)
             if left:
                 await db_threads.run(delivery_queue.give_back, left)
 
@@ -178,7 +214,7 @@ class Deliverer:
         status, error, answer, retry_after = None, "", "", None
         try:
             with tracing.span(f"webhook {claimed.event}", claimed.call_id, attempt=claimed.tries + 1):
-                got = await fetch(
+                got = await client().fetch(
                     claimed.url,
                     method="POST",
                     headers=headers,

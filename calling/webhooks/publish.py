@@ -69,11 +69,6 @@ class Published:
         return self.events >= BATCH
 
 
-def publish_waiting() -> int:
-    """Give every waiting event its position. Returns how many; 0 also when another publisher is at it."""
-    return publish_round().events
-
-
 def publish_round() -> Published:
     """Give the events that wait their positions, BATCH at most. None when another publisher is at it.
 

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from rest import pagination
-
-
-def shape(title: str, /, **fields: s.Field[Any, Any, Any, Any]) -> s.Serializer[Any]:
-    return inline_serializer(title, fields)
-
-
-def listed(title: str, one: s.Serializer[Any]) -> s.Serializer[Any]:
-    return shape(title, data=s.ListField(child=one), links=pagination.LINKS)
-
+from rest.openapi import listed, shape
 
 EVENTS_HELP = "types like call.ended, or patterns like call.* and *"
 NewWebhook = shape(

@@ -1,4 +1,4 @@
-"""Signatures on deliveries: Standard Webhooks 1.0.0. Pure.
+"""Signatures on deliveries: Standard Webhooks 1.0.0; and which replaced secrets still sign along. Pure.
 
 Nothing here knows rows, clocks or sockets.
 """
@@ -9,7 +9,9 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 PREFIX = "whsec_"
 
@@ -40,3 +42,26 @@ def headers(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(signature(secret, message_id, timestamp, body) for secret in secrets),
     }
+
+
+class Kept(NamedTuple):
+    """A replaced secret, and until when deliveries are also signed with it."""
+
+    sealed: str
+    until: datetime
+
+
+def kept_secrets(text: str, until: datetime | None, now: datetime) -> list[Kept]:
+    """Those in an endpoint's `old_secret` that still sign along, oldest first. `until`: of a line without."""
+    found = []
+    for line in text.splitlines():
+        sealed, _, own = line.partition(" ")
+        end = datetime.fromisoformat(own) if own else until
+        if end is not None and end > now:
+            found.append(Kept(sealed, end))
+    return found
+
+
+def kept_text(kept: Iterable[Kept]) -> str:
+    """How a row keeps them: a line each, `<sealed> <until>`."""
+    return "\n".join(f"{each.sealed} {each.until.isoformat()}" for each in kept)

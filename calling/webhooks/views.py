@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,15 +19,15 @@ from calling.commands import event_params
 from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
-from calling.webhooks import delivery_queue, redelivery, removal, shapes
-from calling.webhooks.signing import new_secret
+from calling.webhooks import redelivery, removal, shapes
+from calling.webhooks.signing import Kept, kept_secrets, kept_text, new_secret
 from rest import errors, pagination
 from rest.json_bodies import Json, rfc3339
 from rest.known_names import query_of
 from rest.views import RestView
 from subscribers import replicas
 from subscribers.encryption import seal
-from tokens.subjects import ApiKey
+from tokens.authentication import key_of
 
 MAX_ENDPOINTS = 50
 OLD_SECRET_HOURS = 24
@@ -35,15 +35,9 @@ MOST_SECRETS = 20  # that sign along; with one more the oldest stops
 STATES = ("pending", "delivered", "parked", "cancelled")
 
 
-def key(request: Request) -> ApiKey:
-    if not isinstance(request.auth, ApiKey):
-        raise errors.Forbidden
-    return request.auth
-
-
 def find(request: Request, webhook_id: str) -> models.WebhookEndpoint:
     row = models.WebhookEndpoint.objects.filter(
-        pk=uuid_or_404(webhook_id), project_id=key(request).project_id, call_id=None
+        pk=uuid_or_404(webhook_id), project_id=key_of(request).project_id, call_id=None
     ).first()
     if row is None:
         raise errors.NotFound
@@ -163,8 +157,9 @@ def rotate_secret(row: models.WebhookEndpoint) -> str:
     """A new secret, shown once; deliveries are also signed with the old one for a while."""
     secret = new_secret()
     until = clock.now() + timedelta(hours=OLD_SECRET_HOURS)
-    kept = [*delivery_queue.kept_secrets(row), delivery_queue.Kept(row.secret, until)][-MOST_SECRETS:]
-    row.old_secret, row.old_secret_until = delivery_queue.kept_text(kept), until
+    old = kept_secrets(row.old_secret, row.old_secret_until, clock.now())
+    row.old_secret = kept_text([*old, Kept(row.secret, until)][-MOST_SECRETS:])
+    row.old_secret_until = until
     row.secret = seal(secret)
     row.save(update_fields=["secret", "old_secret", "old_secret_until"])
     return secret
@@ -178,7 +173,7 @@ class WebhooksView(RestView):
         responses={200: shapes.Webhooks},
     )
     def get(self, request: Request) -> Response:
-        rows = models.WebhookEndpoint.objects.filter(project_id=key(request).project_id, call_id=None)
+        rows = models.WebhookEndpoint.objects.filter(project_id=key_of(request).project_id, call_id=None)
         return pagination.page(request, rows, endpoint_json)
 
     @extend_schema(
@@ -189,7 +184,7 @@ class WebhooksView(RestView):
         responses={201: shapes.WebhookWithSecret},
     )
     def post(self, request: Request) -> Response:
-        row, secret = add_endpoint(key(request).project_id, request.data)
+        row, secret = add_endpoint(key_of(request).project_id, request.data)
         headers = {"Location": f"/api/webhooks/{row.id}"}
         return Response(endpoint_json(row, secret), status=201, headers=headers)
 
@@ -309,7 +304,7 @@ class ReplayView(RestView):
         return Response({"replayed": redelivery.replay(row, after=after, since=since)}, status=202)
 
 
-def parse_since(form: Params) -> Any:
+def parse_since(form: Params) -> datetime | None:
     value = form.value("since")
     if value is None:
         return None

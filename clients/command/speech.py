@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
+from clients.command import checkout
 from clients.command.instance import Instance
 
-ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = ("stt", "denoise", "turns")
 
 
@@ -32,5 +29,4 @@ def arguments(given: argparse.Namespace) -> list[str]:
 
 
 def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
-    os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "manage.py", *arguments(given)])
+    checkout.become(arguments(given))

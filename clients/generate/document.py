@@ -167,3 +167,7 @@ def shapes(document: Mapping[str, Any], used: list[Operation]) -> list[Shape]:
 
 def event_types(document: Mapping[str, Any]) -> list[str]:
     return sorted(document.get("webhooks", {}))
+
+
+def title(word: str) -> str:
+    return "".join(each.capitalize() for each in word.split("_"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from clients.generate.document import Field, Operation, Shape, Type
+from clients.generate.document import Field, Operation, Shape, Type, title
 
 HEAD: Final = (
     '"""{words}\n\nMade by `python -m clients.generate`: do not edit.\n"""\n\n'
@@ -84,11 +84,11 @@ def operations(found: Iterable[Operation], *, awaited: bool) -> str:
     )
     grouped = [(name, list(group)) for name, group in groupby(found, key=lambda each: each.resource)]
     for name, group in grouped:
-        lines.append(f"\nclass {way}{_title(name)}:\n    def __init__(self, sender: {way}Sender) -> None:")
+        lines.append(f"\nclass {way}{title(name)}:\n    def __init__(self, sender: {way}Sender) -> None:")
         lines.append("        self._sender = sender\n")
         lines += [_method(each, awaited) for each in group]
     lines.append(f"\nclass {way}Resources:\n    def __init__(self, sender: {way}Sender) -> None:")
-    lines += [f"        self.{name} = {way}{_title(name)}(sender)" for name, _ in grouped]
+    lines += [f"        self.{name} = {way}{title(name)}(sender)" for name, _ in grouped]
     return "\n".join(lines) + "\n"
 
 
@@ -134,10 +134,6 @@ def _method(operation: Operation, awaited: bool) -> str:
 
 def _name(word: str) -> str:
     return word + "_" if keyword.iskeyword(word) else word
-
-
-def _title(word: str) -> str:
-    return "".join(each.capitalize() for each in word.split("_"))
 
 
 def _quoted(word: str) -> str:

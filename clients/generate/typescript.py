@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from clients.generate.document import Field, Operation, Shape, Type
+from clients.generate.document import Field, Operation, Shape, Type, title
 
 HEAD: Final = "/** {words} Made by `python -m clients.generate`: do not edit. */\n"
 SIMPLE: Final = {
@@ -65,13 +65,13 @@ def operations(found: Iterable[Operation]) -> str:
     lines.append("import type * as types from './types.js';\n")
     grouped = [(name, list(group)) for name, group in groupby(found, key=lambda each: each.resource)]
     for name, group in grouped:
-        lines.append(f"export class {_title(name)} {{\n  constructor(private readonly sender: Sender) {{}}\n")
+        lines.append(f"export class {title(name)} {{\n  constructor(private readonly sender: Sender) {{}}\n")
         lines += [_method(each) for each in group]
         lines.append("}\n")
     lines.append("export class Resources {")
-    lines += [f"  readonly {_camel(name)}: {_title(name)};" for name, _ in grouped]
+    lines += [f"  readonly {_camel(name)}: {title(name)};" for name, _ in grouped]
     lines.append("\n  constructor(sender: Sender) {")
-    lines += [f"    this.{_camel(name)} = new {_title(name)}(sender);" for name, _ in grouped]
+    lines += [f"    this.{_camel(name)} = new {title(name)}(sender);" for name, _ in grouped]
     lines.append("  }\n}\n")
     return "\n".join(lines)
 
@@ -103,10 +103,6 @@ def _method(operation: Operation) -> str:
         f"  {_camel(operation.name)}({', '.join(given)}): Promise<{answer}> {{\n"
         f"    return {call}, {{ {', '.join(sent)} }});\n  }}\n"
     )
-
-
-def _title(word: str) -> str:
-    return "".join(each.capitalize() for each in word.split("_"))
 
 
 def _camel(word: str) -> str:

@@ -1,54 +1,21 @@
-"""One embedded server process: known to be ready, stopped; as which user and from which binaries.
+"""An embedded server: as which user it runs and from which binaries.
 
-Lives here: what PostgreSQL and Valkey have in common. Restarting after a death is the supervisor's.
+Lives here: what PostgreSQL and Valkey have in common. Starting and stopping one is the supervisor's.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import clock
-from config.process import Launch, Owner, last_line, spawn
+from config.process import Owner
 
 
 class EngineError(Exception):
     """An engine that cannot be prepared or does not come up; `str()` is the one line to print."""
-
-
-class Engine:
-    """A running engine, for tests and tools. The supervisor runs the same `Launch`es."""
-
-    def __init__(self, launch: Launch) -> None:
-        self.launch = launch
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, patience: float = 30.0) -> None:
-        """Starts and waits until it answers; raises EngineError after `patience` seconds."""
-        self.process = spawn(self.launch)
-        deadline = clock.monotonic() + patience
-        while self.launch.ready is not None and not self.launch.ready():
-            if self.process.poll() is not None:
-                raise EngineError(f"{self.launch.name} ended at once: {last_line(self.launch.log)}")
-            if clock.monotonic() > deadline:
-                self.stop()
-                raise EngineError(f"{self.launch.name} did not answer within {patience:.0f} s")
-            clock.sleep(0.02)
-
-    def stop(self, patience: float = 8.0) -> None:
-        """Stops cleanly, or by SIGKILL after `patience` seconds."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(self.launch.stop_signal)
-        try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(5)
 
 
 # Users of nothing else, by number alone: `nobody` is what half a machine runs as. Numbers that neither Debian

@@ -17,17 +17,28 @@ from rest import links, request_ids
 ERRORS: Final = {
     400: ("Bad Request", "bad_request", "This is not HTTP, or its method is none that is known."),
     408: ("Request Timeout", "request_timeout", "The body did not come in time."),
+    403: ("Forbidden", "not_permitted", "This may not be done here."),
+    405: ("Method Not Allowed", "method_not_allowed", "This path has no such method."),
+    503: ("Service Unavailable", "unavailable", "Not now; try again."),
     431: ("Request Header Fields Too Large", "request_header_fields_too_large", "The headers are too large."),
 }
+TYPES: Final = {403: "permission_error", 503: "unavailable"}
 _SEARCHED: Final = 64 * 1024
 
 
-def body(status: int, request_id: str | None, base: str | None) -> bytes:
-    """`base`: what links begin with, as `rest.links` makes it."""
-    _, code, message = ERRORS[status]
+def body(status: int, request_id: str | None, base: str | None, words: str | None = None) -> bytes:
+    """`base`: what links begin with, as `rest.links` makes it. `words`: in the place of the usual ones."""
+    _, code, message = ERRORS.get(status, ERRORS[400])
+    message = words or message
     with links.by(base):
         url = links.absolute(f"/api/docs#error-{code}")
-    error = {"type": "invalid_request", "code": code, "message": message, "attribute": None, "url": url}
+    error = {
+        "type": TYPES.get(status, "invalid_request"),
+        "code": code,
+        "message": message,
+        "attribute": None,
+        "url": url,
+    }
     return json.dumps({"errors": [{**error, "request_id": request_id}]}).encode()
 
 

@@ -8,17 +8,8 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from rest import pagination
+from rest.openapi import listed, shape
 from subscribers.models import Room
-
-
-def shape(title: str, /, **fields: s.Field[Any, Any, Any, Any]) -> s.Serializer[Any]:
-    return inline_serializer(title, fields)
-
-
-def listed(title: str, one: s.Serializer[Any]) -> s.Serializer[Any]:
-    # A field is bound by the list that it is a child of: each list has a copy of its own.
-    return shape(title, data=s.ListField(child=deepcopy(one)), links=pagination.LINKS)
 
 
 def text(*, required: bool = True, help_text: str | None = None) -> s.CharField:

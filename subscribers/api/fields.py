@@ -6,7 +6,7 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from rest import errors
+from rest.json_bodies import NOT_IN_A_LINE, whole_number
 from subscribers import addressing
 
 # What an SDES key may be for here, and what SignalWire's resources list besides.
@@ -43,7 +44,10 @@ class AsStored(serializers.Field[Value, object, Value, object]):
 
 
 class Text(serializers.CharField):
-    """A string; null is an empty one where the field may be left out."""
+    """A string of one line; null is an empty one where the field may be left out."""
+
+    refused: ClassVar[re.Pattern[str]] = NOT_IN_A_LINE
+    words_of_refusal: ClassVar[str] = "Must be one line without control characters."
 
     def __init__(self, max_length: int = 200, *, required: bool = False, allow_null: bool = False) -> None:
         super().__init__(
@@ -60,7 +64,22 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             raise serializers.ValidationError("Must be a string.", code="invalid_parameter")
         text: str = super().to_internal_value(data)
+        if self.refused.search(text):
+            raise serializers.ValidationError(self.words_of_refusal, code="invalid_parameter")
         return text
+
+
+class Lines(Text):
+    """A string of any number of lines."""
+
+    refused = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+    words_of_refusal = "Must not have control characters but line breaks and tabs."
+
+
+class Reference(Text):
+    """A back end's own key of a subscriber: any characters, which only `shown_name` makes into one line."""
+
+    refused = re.compile("\x00")
 
 
 class Pattern(Text):
@@ -96,9 +115,10 @@ class Whole(serializers.IntegerField):
         super().__init__(min_value=low, max_value=high, required=False, allow_null=allow_null)
 
     def to_internal_value(self, data: object) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
+        whole = whole_number(data)
+        if whole is None:
             raise serializers.ValidationError("Must be a whole number.", code="invalid_parameter")
-        return super().to_internal_value(data)
+        return super().to_internal_value(whole)
 
 
 class Id(serializers.UUIDField):

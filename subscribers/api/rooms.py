@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest import errors
 from rest.json_bodies import rfc3339
 from subscribers import provisioning
-from subscribers.api.fields import Flag, Json, Pattern, Text, Whole
+from subscribers.api.fields import Flag, Json, Lines, Pattern, Text, Whole
 from subscribers.api.shapes import Resource
 from subscribers.models import Room
 
@@ -50,7 +50,7 @@ class RoomFields(serializers.Serializer[Any]):
         r"[A-Za-z0-9][A-Za-z0-9_-]*", "A name has letters, digits, '-' and '_'.", max_length=64, required=True
     )
     display_name = Text(200)
-    description = Text(1000)
+    description = Lines(1000)
     max_members = Whole(1, 1000)
     video = Flag()
     locked = Flag()

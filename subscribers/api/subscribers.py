@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from rest import errors
 from subscribers import provisioning
-from subscribers.api.fields import Flag, Pattern, Text, TimeZone, Whole
+from subscribers.api.fields import Flag, Pattern, Reference, Text, TimeZone, Whole
 from subscribers.api.shapes import Resource
 from subscribers.models import Subscriber
 
@@ -51,7 +51,7 @@ class ProfileFields(serializers.Serializer[Any]):
 
 class SubscriberFields(ProfileFields):
     email = Text(255)
-    reference = Text(255)
+    reference = Reference(255)
     extension = Pattern(r"[0-9]{2,10}", "An extension is 2 to 10 digits.")
     max_calls = Whole(0, 10_000, allow_null=True)
     do_not_disturb = Flag()

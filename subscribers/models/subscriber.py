@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import models
 
+from rest.json_bodies import NOT_IN_A_LINE
 from subscribers.models.owned import Owned
 
 LONGEST_NAME = 200  # of what is shown; an address keeps it
@@ -54,7 +55,8 @@ class Subscriber(Owned):
     def shown_name(self) -> str:
         """What a called device shows: display name, else first and last name, else the reference; cut."""
         names = f"{self.first_name} {self.last_name}".strip()
-        return (self.display_name or names or self.reference)[:LONGEST_NAME]
+        name = self.display_name or names or self.reference
+        return (NOT_IN_A_LINE.sub(" ", name).strip() or self.slug)[:LONGEST_NAME]
 
     def set_password(self, text: str) -> None:
         self.password = make_password(text)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from calling.speech import installed
 from tests.support.people import Cast, make_cast, make_mallory
 
 
@@ -17,6 +19,13 @@ def cast(db) -> Cast:
 @pytest.fixture
 def mallory(db) -> Cast:
     return make_mallory()
+
+
+@pytest.fixture
+def speech_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The instance has one, as far as its settings say, and both models."""
+    settings.CALLWRIGHT_SPEECH_WORKERS = 1
+    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ BY_NAME = {
     "endpoint_id": "sip_endpoint", "delivery_id": "delivery", "recording_id": "recording",
     "alert_id": "alert",
 }  # fmt: skip
-WORDS = {"verb": "play", "wish": "stop"}
 
 
 @dataclass

@@ -8,16 +8,12 @@ import pytest
 
 from calling import models
 from calling.commands import redactions
-from calling.speech import installed
 from tests.support import fake_worker
 
 RELAY = {"leg": "caller", "url": "wss://agent.example.com/talk"}
 
 
-@pytest.fixture(autouse=True)
-def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
+pytestmark = pytest.mark.usefixtures("speech_worker")
 
 
 def asked(cast, verb: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,7 @@ from tests.support import fake_worker, rest_client
 URL = "wss://agent.example.com/talk"
 
 
-@pytest.fixture(autouse=True)
-def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
+pytestmark = pytest.mark.usefixtures("speech_worker")
 
 
 def test_what_is_wanted_is_kept_with_every_default(cast):
@@ -49,7 +46,7 @@ def test_every_field_has_its_effect(cast):
     call_id = fake_worker.talking(cast)
     body = {
         "leg": "caller", "url": URL, "control_id": "c1", "welcome_greeting": "Hello.\nHow are you?",
-        "welcome_greeting_interruptible": False, "language": "en-GB", "tts_language": "de-DE", "voice": "x",
+        "welcome_greeting_interruptible": False, "language": "en-GB", "tts_language": "de-DE", "voice": "m3",
         "gender": "male", "transcription_language": "fr-FR", "interruptible": "speech", "preemptible": True,
         "dtmf_detection": True, "partial_prompts": True, "report_input_during_agent_speech": "dtmf",
         "hints": "sales, support", "parameters": {"order": "7"}, "model": "accurate",
@@ -66,7 +63,7 @@ def test_every_field_has_its_effect(cast):
     assert (wish.interruptible, wish.report) == ({"speech"}, {"dtmf"})
     assert wish.preemptible and wish.digits and wish.partial
     assert wish.debug == {"speaker-events", "tokens-played"}
-    assert (params["voice"], params["gender"], params["parameters"]) == ("x", "male", {"order": "7"})
+    assert (params["voice"], params["gender"], params["parameters"]) == ("m3", "male", {"order": "7"})
 
 
 @pytest.mark.parametrize(

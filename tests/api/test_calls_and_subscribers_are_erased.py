@@ -15,6 +15,7 @@ from calling import models
 from calling.media.recording import store
 from calling.retention import erasure
 from calling.webhooks import publish
+from rest import errors
 from subscribers.models import Address, Subscriber
 from tests.dashboard.fixtures import trace
 from tests.support import fake_worker, rest_client
@@ -72,7 +73,7 @@ def test_an_ended_call_is_gone_with_its_rows_and_files(cast: Cast, files: Path) 
     last = ended(cast, "carol", "bob")
     recorded(cast, call_id, files)
     trace(models.Call.objects.get(pk=call_id))
-    publish.publish_waiting()
+    publish.publish_round()
     assert {"Call", "Leg", "Event", "Recording", "SipMessage"} <= tables_that_name(call_id)
     answer = cast.rest.delete(f"/api/calls/{call_id}")
     assert answer.status_code == 204 and answer.content == b""
@@ -86,7 +87,7 @@ def test_an_ended_call_is_gone_with_its_rows_and_files(cast: Cast, files: Path) 
 
 def test_the_log_goes_on_where_the_only_call_is_deleted(cast: Cast) -> None:
     call_id = ended(cast)
-    publish.publish_waiting()
+    publish.publish_round()
     before = cast.rest.get("/api/events?page_size=200").json()["data"]
     middle = before[1]["cursor"]
     cast.rest.delete(f"/api/calls/{call_id}")
@@ -95,7 +96,7 @@ def test_the_log_goes_on_where_the_only_call_is_deleted(cast: Cast) -> None:
     assert all(set(each["event"]["data"]) == {"sequence"} for each in left)
     assert call_id not in json.dumps([each["event"] for each in left])
     ended(cast, "carol", "bob")
-    publish.publish_waiting()
+    publish.publish_round()
     after = cast.rest.get(f"/api/events?after={middle}").json()["data"]
     assert int(after[1]["cursor"]) == int(before[-1]["cursor"]) + 1
 
@@ -146,7 +147,7 @@ def test_a_subscriber_is_gone_with_all_calls_it_had_part_in(cast: Cast, files: P
     cast.rest.post(f"/api/calls/{named.json()['id']}/hangup")
     recorded(cast, mine, files)
     kept = recorded(cast, apart, files)
-    publish.publish_waiting()
+    publish.publish_round()
     answer = cast.rest.post(f"/api/fabric/resources/subscribers/{alice.subscriber.id}/erase")
     assert answer.status_code == 202
     assert answer.json() == {"subscriber_id": str(alice.subscriber.id), "state": "erasing"}
@@ -173,6 +174,28 @@ def test_a_subscriber_in_a_call_is_hung_up_and_the_sweep_removes_the_call(cast: 
     assert erasure.sweep() == 1 and erasure.sweep() == 0
     assert not models.Call.objects.filter(pk=call_id).exists() and list(files.iterdir()) == []
     assert len(audit(erasure.DONE)) == 1
+
+
+def test_an_erasure_that_broke_off_is_gone_on_with(
+    cast: Cast, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second step fails once, as where another transaction overtakes it; the first is committed."""
+    call_id, path = talking(cast), f"/api/fabric/resources/subscribers/{cast.alice.subscriber.id}/erase"
+    hang_up, failed = erasure.hang_up, []
+
+    def fails_once(*args: Any) -> None:
+        if not failed:
+            failed.append(args)
+            raise errors.Unavailable
+        hang_up(*args)
+
+    monkeypatch.setattr(erasure, "hang_up", fails_once)
+    error_of(cast.rest.post(path), 503)
+    assert models.Call.objects.get(pk=call_id).state == "answered"
+    assert cast.rest.post(path).status_code == 202
+    assert not models.Call.objects.filter(pk=call_id).exists()
+    assert len(audit(erasure.ASKED)) == len(audit(erasure.DONE)) == 1
+    error_of(cast.rest.post(path), 404)
 
 
 def test_one_erasure_that_cannot_go_on_does_not_keep_the_others(

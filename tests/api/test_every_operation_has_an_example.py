@@ -17,7 +17,7 @@ from calling.commands import operation_params
 from calling.commands.params import InvalidParams, Params
 from calling.speech import installed
 from config.error_codes import ERRORS
-from tests.api.every_operation import KEPT, act_of, filled, stable, with_ids
+from tests.api.every_operation import KEPT, Act, act_of, filled, stable, with_ids
 from tests.api.tenancy import furnish
 from tests.support import rest_client
 from tests.support.people import Cast
@@ -127,6 +127,11 @@ def asked(cast: Cast, ids: dict[str, str], path: str, method: str, operation_id:
     """(request, status, answer) of one right request."""
     act = act_of(operation_id)
     ids |= act.before(cast, ids) or {}
+    return sent(cast, ids, path, method, act)
+
+
+def sent(cast: Cast, ids: dict[str, str], path: str, method: str, act: Act) -> tuple[Any, int, Any]:
+    """The same where what it needs has happened."""
     who = (
         rest_client.client()
         if act.by == "nobody"

@@ -317,9 +317,9 @@ def answer_to(person: Any, type: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_event_log_is_read_by_its_project_alone(house: tuple[Cast, Cast, dict[str, str]]) -> None:
     victim, other, _ids = house
-    from calling.webhooks.publish import publish_waiting
+    from calling.webhooks.publish import publish_round
 
-    publish_waiting()
+    publish_round()
     assert event_log.page(victim.project.id, 0, 200)
     assert event_log.page(other.project.id, 0, 200) == []
 

@@ -31,7 +31,7 @@ def ended(cast: Cast, days: float, to: str = "bob", by: str = "alice") -> str:
     cast.rest.post(f"/api/calls/{call_id}/hangup")
     at = clock.now() - timedelta(days=days)
     models.Call.objects.filter(pk=call_id).update(created_at=at, ended_at=at)
-    publish.publish_waiting()
+    publish.publish_round()
     return call_id
 
 

@@ -89,3 +89,12 @@ def test_an_owner_may_pause_resume_turn_down_and_stop(cast, mallory):
     rest_client.error_of(cast.alice.rest.post(f"{path}/stop"), 403)
     rest_client.error_of(mallory.rest.post(f"{path}/stop"), 404)
     rest_client.error_of(rest_client.client().post(f"{path}/stop"), 401)
+
+
+@pytest.mark.parametrize("control_id", ["a b", "a/b", "ü", "a\tb"])
+def test_a_wrong_control_id_is_told_in_words(cast, control_id):
+    call_id = fake_worker.talking(cast)
+    body = {"leg": "callee", "control_id": control_id, "text": "Hello"}
+    error = rest_client.error_of(cast.rest.post(f"/api/calls/{call_id}/say", body), 422)
+    words = "control_id must be 1 to 100 ASCII characters without spaces and slashes."
+    assert (error["attribute"], error["message"]) == ("control_id", words)

@@ -19,10 +19,7 @@ WORDS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
+pytestmark = pytest.mark.usefixtures("speech_worker")
 
 
 def recorded(cast: Any, state: str = "finished") -> models.Recording:

@@ -11,8 +11,7 @@ from django.utils import timezone
 from calling import models
 from calling.calls import control, room_sessions
 from calling.machine import inputs
-from calling.sweep import sweep_all
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from subscribers import provisioning
 from subscribers.models import Room
 from tests.support import fake_worker, rest_client
@@ -129,7 +128,7 @@ def test_an_empty_room_lives_for_its_timeout(cast, room):
     room_sessions.sweep()
     assert "room.ended" not in story(made)
     models.Meeting.objects.update(empty_since=timezone.now() - timedelta(seconds=61))
-    sweep_all()
+    room_sessions.sweep()
     assert story(made)[-1] == "room.ended"
     assert cast.rest.get(ROOM).json()["state"] == "idle"
 
@@ -171,7 +170,7 @@ def test_a_name_of_more_than_64_characters_is_422_at_create_and_at_dial(cast, ro
 def test_what_happens_in_a_room_is_in_the_projects_log(cast, room):
     room()
     control.apply(come_in(cast.alice), inputs.Hangup())
-    publish_waiting()
+    publish_round()
     log = cast.rest.get("/api/events?page_size=100").json()["data"]
     told = [each["event"] for each in log if each["event"]["type"].startswith(("room.", "participant."))]
     types = [each["type"] for each in told]

@@ -11,11 +11,7 @@ from calling.commands import operations
 from calling.speech import installed
 from tests.support import fake_worker, rest_client
 
-
-@pytest.fixture(autouse=True)
-def _a_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CALLWRIGHT_SPEECH_WORKERS = 1
-    monkeypatch.setattr(installed, "recognisers", lambda own: ("accurate", "quick"))
+pytestmark = pytest.mark.usefixtures("speech_worker")
 
 
 def test_what_is_wanted_of_a_transcript_is_kept(cast):

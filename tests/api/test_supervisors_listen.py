@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from calling import models
-from calling.calls import control, queries
+from calling.calls import control
 from calling.machine import inputs
 from calling.machine.plan import PeerPlan, make_plan
 from calling.machine.states import SupervisionMode
@@ -31,7 +31,7 @@ def listen(cast: Cast, call_id: str, status: int = 201, **fields: Any) -> dict[s
 def plan_of(call_id: str, leg_id: str) -> PeerPlan:
     """What the peer of a leg hears, with everything that shares its media session."""
     session = models.Call.objects.values_list("session_id", flat=True).get(pk=call_id)
-    plan = make_plan(queries.session_calls(session))
+    plan = make_plan(fake_worker.calls_of_session(session))
     return next(peer for peer in plan.peers if peer.leg_id == leg_id)
 
 

@@ -11,7 +11,7 @@ from tests.support import rest_client
 def say(cast, count: int, type: str = "webhook.disabled") -> None:
     for number in range(count):
         control.record_project_event(cast.project.id, type, {"n": number})
-    publish.publish_waiting()
+    publish.publish_round()
 
 
 def numbers(answer) -> list[int]:

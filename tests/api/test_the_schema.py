@@ -5,6 +5,7 @@ from __future__ import annotations
 import yaml
 
 from calling.api import commands, operations
+from rest import known_names
 from tests.support import rest_client
 
 
@@ -21,3 +22,20 @@ def test_every_path_is_described(db):
         for method in {"get", "post", "put", "patch", "delete"} & set(methods):
             assert not path.startswith("/api/") or everywhere <= set(methods[method]["responses"]), path
     assert {"201", "401", "403", "404", "409", "422", "429", "503"} <= set(dial["responses"])
+
+
+def test_a_body_that_refuses_unknown_fields_says_so_and_no_other(db):
+    """`test_unknown_names_are_refused` asks the paths themselves."""
+    document = yaml.safe_load(rest_client.client().get("/api/schema").content)
+    schemas = document["components"]["schemas"]
+    closed, opened = set(), set()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if "requestBody" not in operation:
+                continue
+            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[
+                2
+            ]
+            (closed if known_names.is_native(path) else opened).add(name)
+    assert len(closed) > 25 and len(opened) > 20 and not closed & opened
+    assert {name for name in closed | opened if schemas[name].get("additionalProperties") is False} == closed

@@ -6,7 +6,6 @@ The matrix is made from the URLconf: a new route is asked too.
 
 from __future__ import annotations
 
-import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from calling.commands.params import Params
 from calling.media.recording.rows import root
 from rest import known_names
 from tests.api.tenancy import furnish, templates
-from tests.api.test_every_route_keeps_projects_apart import CHOICES, filled, key_of, places
+from tests.api.test_every_route_keeps_projects_apart import CHOICES, filled, key_of, places, words_of
 from tests.support.fake_worker import SDP, talking
 from tests.support.people import Cast, make_cast
 from tests.support.rest_client import error_of
@@ -45,12 +44,6 @@ def house(db: None, settings: Any) -> tuple[Cast, dict[str, str]]:
     root().mkdir(parents=True, exist_ok=True)
     (root() / "canary.wav").write_bytes(b"RIFF")
     return cast, ids
-
-
-def words_of(template: str) -> list[dict[str, str]]:
-    """Every choice of words for the places that are no ids; those of no meaning there are answered 404."""
-    found = [place for place in places(template) if place in CHOICES]
-    return [dict(zip(found, words, strict=True)) for words in itertools.product(*(CHOICES[p] for p in found))]
 
 
 @dataclass(frozen=True)

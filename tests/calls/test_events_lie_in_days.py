@@ -16,7 +16,7 @@ from calling.calls import control, event_days, event_log
 from calling.models.ids import uuid7
 from calling.retention import partitions
 from calling.webhooks import delivery_queue, publish, redelivery
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from calling.webhooks.signing import new_secret
 from subscribers.database_roles import ROLE
 from subscribers.encryption import seal
@@ -77,7 +77,7 @@ def write(cast: Cast, count: int = 1) -> list[models.Event]:
     written = [
         control.record_project_event(cast.project.id, "project.suspended", {"n": n}) for n in range(count)
     ]
-    publish_waiting()
+    publish_round()
     rows = models.Event.objects.filter(event_id__in=[each.event_id for each in written])
     return list(rows.order_by("id"))
 
@@ -157,7 +157,7 @@ def test_a_call_over_midnight_keeps_all_its_events_in_order(cast, days):
         days.begin(later)
         control.record_call_event(call.id, "play.started", {})
         control.record_call_event(call.id, "play.finished", {})
-        publish_waiting()
+        publish_round()
     answer = cast.rest.get(f"/api/calls/{call.id}/events").json()
     assert [event["data"]["sequence"] for event in answer["data"]] == [1, 2, 3, 4, 5, 6]
     rows = event_log.of_call(call.id).order_by("sequence").values_list("position", flat=True)
@@ -177,7 +177,7 @@ def test_a_day_begins_once_those_who_write_are_done_and_everything_is_published(
     control.record_project_event(cast.project.id, "project.suspended", {})
     assert days.begin()  # unpublished in the day that ends
     assert not days.begin()  # and still, a day later
-    publish_waiting()
+    publish_round()
     assert partitions.begin_day()
     assert write(cast)[0].position == 3
 
@@ -326,7 +326,7 @@ def test_nobody_waits_long_for_a_day_that_goes(cast, days, monkeypatch):
         stop.set()
         writer.join()
     assert max(waits) < 5  # a second at most where nothing else runs
-    publish_waiting()
+    publish_round()
     assert models.Event.objects.filter(position=None).count() == 0
 
 

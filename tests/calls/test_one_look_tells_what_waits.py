@@ -14,7 +14,7 @@ from calling.management.commands.sweep import BROOM_SECONDS, LEAST_SECONDS, ROUN
 from calling.models.alert import Alert
 from calling.models.push import PushRing, PushSubscription
 from calling.retention import erasure
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from subscribers.models import Project, Room
 from tests.support import fake_worker, people
 from tests.support.people import Cast
@@ -38,7 +38,7 @@ def a_session(cast: Cast, **values: object) -> models.MediaSession:
 
 def a_call(cast: Cast, **values: object) -> models.Call:
     call = models.Call.objects.get(pk=fake_worker.ringing(cast))
-    publish_waiting()
+    publish_round()
     models.MediaSession.objects.update(wanted_at=clock.now(), dispatched_at=None)
     models.Call.objects.filter(pk=call.pk).update(**values)
     return call

@@ -89,7 +89,7 @@ def callwright(environment: dict[str, str], *arguments: str) -> subprocess.Compl
 def happen(cast: Cast, *numbers: int) -> None:
     for number in numbers:
         control.record_project_event(cast.project.id, "project.suspended", {"n": number})
-    publish.publish_waiting()
+    publish.publish_round()
 
 
 def test_token_prints_a_token_that_works(environment, cast):
@@ -116,7 +116,7 @@ def test_call_follows_to_the_end_and_tells_by_its_exit_status(environment, cast)
         (call,) = cast.rest.get("/api/calls").json()["data"]
         fake_worker.carry(call["id"])
         assert cast.bob.rest.post(f"/api/calls/{call['id']}/reject").status_code == 200
-        publish.publish_waiting()
+        publish.publish_round()
         assert process.stdout is not None
         types = [json.loads(line)["type"] for line in process.stdout]
     assert types[0] == "call.created" and types[-1] == "call.ended"
@@ -126,7 +126,7 @@ def test_call_follows_to_the_end_and_tells_by_its_exit_status(environment, cast)
 def test_events_are_listed_and_filtered(environment, cast):
     happen(cast, 1, 2)
     call_id = fake_worker.talking(cast)
-    publish.publish_waiting()
+    publish.publish_round()
     everything = callwright(environment, "events", "--json").stdout.splitlines()
     assert {json.loads(line)["event"]["type"] for line in everything} > {"project.suspended", "call.answered"}
     of_call = callwright(environment, "events", "list", "--json", "--call", call_id).stdout.splitlines()

@@ -1,7 +1,8 @@
 """Names that this project no longer uses, and what says the same today.
 
-A thing has one name, so that a search finds it: the words below are not to come back. The check reads syntax
-trees alone, by qualified name: `python -m tests.config.old_names`, part of `make lint`.
+A thing has one name, so that a search finds it: the names below are not to come back. Most are looked for in
+syntax trees, by qualified name; the few of WORDS in every text. `python -m tests.config.old_names`, part of
+`make lint`.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ tests/machine/outline tests/machine/walking tests/machine/worlds tests/webhooks/
 tokens/limits tokens/throttle
 """
 
+# Words that stand in no text any more, not even as a part of another word.
+WORDS = {"inlet": "receiver", "outlet": "sender, or listener where only its Protocol is meant"}
+TEXTS = (".py", ".c", ".h", ".js", ".html", ".css", ".md", ".sh")
+NAMING = ("old_names", "test_old_names_stay_away")
+PLACES = ("bench", "calling", "clock", "config", "docs", "rest", "subscribers", "tests", "tokens")
+
 # By module: each old name with the new one. A member stands after its class, as that is called today.
 NAMES: dict[str, dict[str, str]] = {
     "calling.calls.room_sessions": {
@@ -91,7 +98,8 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "calling.commands.routing": {
         "find": "resolve",
-        "facing": "counterpart_media",
+        "facing": "Media.counterpart",
+        "counterpart_media": "Media.counterpart",
         "attempts_for": "ring_attempts",
     },
     "calling.commands.suspension": {"watched": "count_refusals", "counted": "note_refusal", "lift": "resume"},
@@ -204,7 +212,11 @@ NAMES: dict[str, dict[str, str]] = {
         "OperationRow.wish": "control",
         "OperationRow.wish_serial": "control_serial",
     },
-    "calling.media.session.session_peer": {"CarriedPeer": "SessionPeer", "Surroundings": "SessionContext"},
+    "calling.media.session.session_peer": {
+        "CarriedPeer": "SessionPeer",
+        "Surroundings": "PeerContext",
+        "SessionContext": "PeerContext",
+    },
     "calling.media.session.signal_queue": {"Lane": "SignalQueue"},
     "calling.media.session.video_fallback": {"Sight": "VideoFallback", "Party": "VideoParty"},
     "calling.media.sources.producers": {
@@ -354,7 +366,8 @@ NAMES: dict[str, dict[str, str]] = {
         "money": "parse_amount",
         "NoMoney": "BadAmount",
     },
-    "calling.webhooks.delivery_queue": {"Claimed": "ClaimedDelivery", "Tried": "DeliveryResult"},
+    "calling.webhooks.delivery_queue": {"Claimed": "ClaimedDelivery"},
+    "calling.webhooks.delivery_results": {"Tried": "DeliveryResult"},
     "calling.webhooks.redelivery": {"hasten": "retry_now"},
     "calling.webhooks.schedule": {"judge": "next_attempt", "given_up": "is_abandoned"},
     "rest.permissions": {"Asker": "Principal", "asker": "principal_of"},
@@ -421,7 +434,17 @@ def found() -> list[str]:
             f"{module}: {name} is called {names[name]} today"
             for name in sorted(set(defined(ast.parse(text))) & set(names))
         ]
-    return lines
+    return lines + [
+        f"{path.relative_to(ROOT)}: {word} is called {WORDS[word]} today"
+        for place in PLACES
+        for path in sorted((ROOT / place).rglob("*"))
+        if path.suffix in TEXTS and path.stem not in NAMING
+        for word in words_in(path.read_text(encoding="utf-8"))
+    ]
+
+
+def words_in(text: str) -> list[str]:
+    return [word for word in WORDS if word in text.lower()]
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 
 from config.embedded import directories, paths, postgres, valkey
-from config.embedded.engine import OWNERS, Engine, EngineError, runnable
+from config.embedded.engine import OWNERS, EngineError, runnable
 from config.process import Owner
+from tests.engines import Engine
 
 pytestmark = [pytest.mark.sample(4), pytest.mark.processes]
 

@@ -11,6 +11,11 @@ def test_no_class_function_or_module_keeps_its_old_name() -> None:
     assert old_names.found() == []
 
 
+def test_a_word_is_seen_as_a_part_of_another() -> None:
+    assert old_names.words_in("struct media_outlet; class Inlet: ...") == ["inlet", "outlet"]
+    assert old_names.words_in("struct media_sender; class RtpReceiver: ...") == []
+
+
 def test_every_module_of_the_table_is_there() -> None:
     assert [module for module in old_names.NAMES if not old_names.path_of(module).exists()] == []
 

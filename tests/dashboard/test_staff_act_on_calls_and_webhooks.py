@@ -60,7 +60,8 @@ def test_a_refused_transfer_is_told_and_changes_nothing(cast, talking):
 
 
 def test_a_token_is_issued_shown_once_and_revoked(cast):
-    from tokens.authentication import InvalidToken, subject_from_token
+    from tokens.authentication import subject_from_token
+    from tokens.signing import InvalidToken
 
     client = staff(cast.project)
     alice = f"/dashboard/subscribers/{cast.alice.subscriber.pk}"
@@ -127,9 +128,9 @@ def test_roles_are_given_and_taken_but_never_to_oneself(cast):
 
 @pytest.fixture
 def endpoint(cast, talking):
-    from calling.webhooks.publish import publish_waiting
+    from calling.webhooks.publish import publish_round
 
-    publish_waiting()
+    publish_round()
     return models.WebhookEndpoint.objects.create(
         project=cast.project, url="https://hooks.example.com", events=["call.*"], secret="sealed"
     )

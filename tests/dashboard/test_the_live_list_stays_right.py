@@ -83,14 +83,14 @@ def expected() -> dict[str, str]:
 
 def keep_changing(page, calls: list, dice: random.Random, shielded: set[str]) -> None:
     """The changes of SECONDS, in steps, each published as the broom does."""
-    from calling.webhooks.publish import publish_waiting
+    from calling.webhooks.publish import publish_round
 
     for _ in range(SECONDS * STEPS_PER_SECOND):
         started = time.monotonic()
         for row in dice.sample(calls, CHANGES_PER_SECOND // STEPS_PER_SECOND):
             if str(row.pk) not in shielded:
                 change(row)
-        publish_waiting()
+        publish_round()
         page.wait_for_timeout(max(1, 1000 * (started + 1 / STEPS_PER_SECOND - time.monotonic())))
 
 

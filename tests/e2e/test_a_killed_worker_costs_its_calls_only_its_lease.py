@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
 from calling import models
-from calling.sweep import Rounds, sweep_all
+from calling.sweep import Rounds, sweep_sessions
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.media.phones import Phone
@@ -24,14 +23,6 @@ pytestmark = [
     pytest.mark.timing,
     pytest.mark.sample(2),
 ]
-
-
-@pytest.fixture
-def sweep(child_environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=child_environment)
-    yield process
-    process.terminate()
-    process.wait(10)
 
 
 def endings(call_id: str) -> int:
@@ -79,7 +70,7 @@ def test_after_an_outage_of_postgresql_leases_count_again_only_after_their_time(
     assert not Rounds.leases_count()
     monkeypatch.setattr(Rounds, "quiet_until", 0.0)
     assert Rounds.leases_count()
-    sweep_all()
+    sweep_sessions()
 
 
 def test_a_sweep_that_starts_does_not_believe_leases_from_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from bench.softphone import Tone
 from calling import models
 from calling.commands import operation_params, operations
 from calling.media.codecs.sent_away import PacketHearer
@@ -24,7 +25,7 @@ from calling.speech import frames, installed
 from tests.e2e import callers
 from tests.e2e.test_scripts_talk_to_callers import script
 from tests.e2e.workers import WorkerProcess
-from tests.media.phones import Phone, ToneTrack
+from tests.media.phones import Phone
 from tests.support.people import Cast
 from tests.support.wait import until, wait_for
 
@@ -108,9 +109,9 @@ def loud(phone: Phone) -> bool:
     return bool(np.sqrt(np.mean(np.concatenate(list(phone.sound)[-5:]) ** 2)) > 200)
 
 
-def voice_of(phone: Phone) -> ToneTrack:
+def voice_of(phone: Phone) -> Tone:
     track = phone.pc.getSenders()[0].track
-    assert isinstance(track, ToneTrack)
+    assert isinstance(track, Tone)
     return track
 
 

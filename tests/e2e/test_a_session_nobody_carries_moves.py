@@ -7,8 +7,7 @@ kept such a session from everybody else.
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from unittest import mock
 from uuid import UUID
 
@@ -26,14 +25,6 @@ from tests.media.phones import Phone
 from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
-
-
-@pytest.fixture
-def sweep(child_environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=child_environment)
-    yield process
-    process.terminate()
-    process.wait(10)
 
 
 @sync_to_async

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from uuid import UUID
 
 import pytest
 
-from calling import models
 from calling.machine import inputs
 from tests.e2e import callers
 from tests.e2e.relay import Relay, test_database
@@ -17,11 +15,6 @@ from tests.media.phones import Phone
 from tests.support.people import Cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.sample(1)]
-
-
-def events_of(call_id: str) -> list[str]:
-    rows = models.Event.objects.filter(call_id=UUID(call_id)).order_by("sequence")
-    return [f"{row.type} {row.data.get('digit', '')}".strip() for row in rows]
 
 
 async def test_an_outage_of_postgresql_neither_stops_sound_nor_loses_digits(

@@ -9,24 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.conftest import _nothing_left_open, cast, start_worker, worker
-from tests.sockets.conftest import port, start_web, stop_web
+from tests.sockets.conftest import port, web
 
-__all__ = ["_nothing_left_open", "cast", "port", "start_worker", "worker"]
-
-
-@pytest.fixture
-def web(transactional_db: None) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], int]]]:
-    """`web(NAME=value …)` starts a web process: the process and its http port."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**variables: str) -> tuple[subprocess.Popen[bytes], int]:
-        process, port = start_web(**variables)
-        started.append(process)
-        return process, port
-
-    yield start
-    for process in started:
-        stop_web(process)
+__all__ = ["_nothing_left_open", "cast", "port", "start_worker", "web", "worker"]
 
 
 @pytest.fixture

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fractions
 import time
 from collections import deque
 from collections.abc import AsyncIterator
 
-import aioice.ice
 import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
+from bench.softphone import Tone, stay_on_loopback
 from calling.machine.states import Media
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.source import Producer
@@ -24,31 +23,9 @@ from calling.media.webrtc.peer import WebRtcPeer
 from tests.support.mux import LOOP, MUX
 from tests.support.wait import until
 
-# aioice leaves 127.0.0.1 out when it gathers; every test socket stays on loopback
-aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+stay_on_loopback()
 
 CONFIG = MediaConfig(ports=(31000, 39999), mux=MUX, loop=LOOP)
-
-
-class ToneTrack(AudioStreamTrack):
-    """A sine of `hertz` at 48 kHz mono."""
-
-    def __init__(self, hertz: float) -> None:
-        super().__init__()
-        self.hertz = hertz
-        self._at = 0
-        self._begun: float | None = None
-
-    async def recv(self) -> av.AudioFrame:
-        now = time.monotonic()
-        self._begun = now if self._begun is None else self._begun
-        await asyncio.sleep(max(0.0, self._begun + self._at / 48000 - now))
-        steps = np.arange(self._at, self._at + 960)
-        wave = (np.sin(2 * np.pi * self.hertz * steps / 48000) * 12000).astype(np.int16)
-        frame = av.AudioFrame.from_ndarray(wave.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, self._at, fractions.Fraction(1, 48000)
-        self._at += 960
-        return frame
 
 
 class ColourTrack(VideoStreamTrack):
@@ -82,7 +59,7 @@ class Phone:
         self.longest_gap = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         if hertz is not None:
-            self.pc.addTrack(ToneTrack(hertz))
+            self.pc.addTrack(Tone(hertz))
         if grey is not None:
             self.pc.addTrack(ColourTrack(grey))
         if codec is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.softphone import Tone
 from calling.machine.states import Media
 from calling.media.rtp.media_port import MediaPort
 from calling.media.rtp.receiver import RtpReceiver
@@ -12,14 +13,14 @@ from calling.media.rtp.sender import RtpSender
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.sdp.negotiation import Transceiver, directions
 from calling.sdp.peek import media_of_sdp
-from tests.media.phones import CONFIG, ColourTrack, Phone, ToneTrack, joined
+from tests.media.phones import CONFIG, ColourTrack, Phone, joined
 from tests.support.wait import until
 
 
 @pytest.mark.parametrize("receives_first", [False, True])
 async def test_sound_goes_both_ways(receives_first: bool) -> None:
     alice, bob = Phone(None), Phone(900)
-    ways = [(ToneTrack(440), "sendonly"), ("audio", "recvonly")]
+    ways = [(Tone(440), "sendonly"), ("audio", "recvonly")]
     for track, way in reversed(ways) if receives_first else ways:
         alice.pc.addTransceiver(track, direction=way)
     async with joined(alice, bob) as (a, b):
@@ -47,7 +48,7 @@ async def test_pictures_go_both_ways(receives_first: bool) -> None:
 
 async def test_what_a_party_is_told_is_what_flows() -> None:
     alice, a = Phone(None), WebRtcPeer(CONFIG)
-    alice.pc.addTransceiver(ToneTrack(440), direction="sendonly")
+    alice.pc.addTransceiver(Tone(440), direction="sendonly")
     alice.pc.addTransceiver("audio", direction="recvonly")
     try:
         offer = await alice.offer()
@@ -72,17 +73,17 @@ async def test_a_picture_that_has_begun_keeps_its_numbers_and_a_new_one_takes_a_
     sound = line(0, "audio", "in", "out")
     try:
         port.set_lines([sound, line(1, "video", "in", "out"), line(2, "video", "out")], {})
-        assert places(port.outlets()) == [0, 1, 2]
-        for end in port.outlets()[1:]:
+        assert places(port.senders()) == [0, 1, 2]
+        for end in port.senders()[1:]:
             end.outgoing.packets = 9
         later = [sound, line(1, "video"), line(2, "video", "out"), line(3, "video", "in")]
         port.set_lines(later, {})
-        assert places(port.outlets()) == [0, 1, 2, 3]
+        assert places(port.senders()) == [0, 1, 2, 3]
         assert places(port.receivers())[1] == 3, "a camera that came later"
         port.set_lines([sound, line(1, "video", rejected=True), line(2, "video", rejected=True)], {})
-        assert places(port.outlets()) == places(port.receivers()) == [0, None, None, None]
+        assert places(port.senders()) == places(port.receivers()) == [0, None, None, None]
         port.set_lines([sound, line(1, "video", "in", "out")], {})
-        assert places(port.outlets())[1] == places(port.receivers())[1] == 1
+        assert places(port.senders())[1] == places(port.receivers())[1] == 1
     finally:
         port.detach_all()
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from bench.softphone import Tone
 from calling.media.rtp.events import PeerFailed, Signal
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.sdp.validate import MAX_CANDIDATES
-from tests.media.phones import CONFIG, Phone, ToneTrack
+from tests.media.phones import CONFIG, Phone
 from tests.support.wait import until
 
 NOWHERE = re.compile(r"a=candidate:[^\r]*\r\n")
@@ -21,7 +22,7 @@ def with_the_certificate_of(phone: Phone, hertz: float) -> Phone:
     """The same device with new ICE credentials: its fingerprint stays."""
     other = Phone(None)
     other.pc._RTCPeerConnection__certificates = phone.pc._RTCPeerConnection__certificates  # type: ignore[attr-defined]
-    other.pc.addTrack(ToneTrack(hertz))
+    other.pc.addTrack(Tone(hertz))
     return other
 
 

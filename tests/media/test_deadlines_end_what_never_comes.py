@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import pytest
 
+from bench.softphone import Tone
 from calling.media.rtp import media_port
 from calling.media.rtp.events import Flood, MediaLost, PeerFailed, Signal
 from calling.media.webrtc import webrtc_transport
 from calling.media.webrtc.peer import WebRtcPeer
-from tests.media.phones import CONFIG, Phone, ToneTrack
+from tests.media.phones import CONFIG, Phone
 from tests.support.wait import until
 
 pytestmark = pytest.mark.timing
@@ -65,7 +66,7 @@ async def test_no_first_packet_then_sound_then_silence() -> None:
     alice.pc.addTransceiver("audio")
     async with connected(alice, log) as a:
         await until(lambda: MediaLost("no_first_rtp") in log, 15, "the missing first packet")
-        alice.pc.getSenders()[0].replaceTrack(ToneTrack(440))
+        alice.pc.getSenders()[0].replaceTrack(Tone(440))
         await until(lambda: a.port.audio_in.current() is not None, 15, "sound")
         alice.pc.getSenders()[0].replaceTrack(None)
         await until(lambda: MediaLost("silence") in log, 15, "silence")

@@ -125,13 +125,13 @@ def test_a_long_gap_is_a_pause_and_what_is_too_old_is_given_up() -> None:
 
 
 def listened_to(red: bool = False) -> tuple[RtpSender, Wire, RtpReceiveStream]:
-    outlet, wire, receiver = RtpSender("audio"), Wire(), RtpReceiver("audio")
-    outlet.bind(line(red), wire)  # type: ignore[arg-type]
+    sender, wire, receiver = RtpSender("audio"), Wire(), RtpReceiver("audio")
+    sender.bind(line(red), wire)  # type: ignore[arg-type]
     receiver.bind(line(red), None)
-    outlet.attach_source(receiver)
+    sender.attach_source(receiver)
     stream = receiver.stream(7, 10, OPUS)
     assert stream is not None
-    return outlet, wire, stream
+    return sender, wire, stream
 
 
 def number_of(packet: bytes) -> int:
@@ -139,59 +139,59 @@ def number_of(packet: bytes) -> int:
 
 
 def test_a_listener_gets_the_same_bytes_again() -> None:
-    outlet, wire, stream = listened_to()
+    sender, wire, stream = listened_to()
     come(stream, 10, OPUS, payload(10))
-    outlet.resend((number_of(wire.sent[0]),))  # nothing was kept until somebody asked
+    sender.resend((number_of(wire.sent[0]),))  # nothing was kept until somebody asked
     assert len(wire.sent) == 1
     for number in range(11, 20):
         come(stream, number, OPUS, payload(number))
     lost = wire.sent[5]
-    outlet.resend((number_of(lost),))
+    sender.resend((number_of(lost),))
     assert wire.sent[-1] == lost and len(wire.sent) == 11
-    assert outlet.retransmission.resent == 1 and outlet.outgoing.packets == 10, (
+    assert sender.retransmission.resent == 1 and sender.outgoing.packets == 10, (
         "what is sent again counts by itself"
     )
 
 
 def test_a_number_that_carried_redundancy_is_not_sent_with_another_payload() -> None:
-    outlet, wire, stream = listened_to(red=True)
+    sender, wire, stream = listened_to(red=True)
     come(stream, 10, OPUS, payload(10))
-    outlet.resend((number_of(wire.sent[0]),))
-    outlet.reported(0.05)
+    sender.resend((number_of(wire.sent[0]),))
+    sender.reported(0.05)
     for number in range(11, 16):
         come(stream, number, OPUS, payload(number))
     for _ in range(5):
-        outlet.reported(0.0)
+        sender.reported(0.0)
     for number in range(16, 20):
         come(stream, number, OPUS, payload(number))
     assert [packet[1] & 0x7F for packet in wire.sent] == [OPUS] + [RED] * 5 + [OPUS] * 4
     sent = list(wire.sent)
-    outlet.resend(tuple(number_of(packet) for packet in sent))
+    sender.resend(tuple(number_of(packet) for packet in sent))
     assert wire.sent[10:] == sent[6:]
 
 
 @pytest.mark.parametrize(("rtt", "kind"), [(None, RED), (0.03, OPUS), (0.2, RED)])
 def test_a_listener_that_asks_in_time_gets_no_redundancy(rtt: float | None, kind: int) -> None:
-    outlet, wire, stream = listened_to(red=True)
+    sender, wire, stream = listened_to(red=True)
     come(stream, 10, OPUS, payload(10))
-    outlet.rtt = rtt
-    outlet.reported(0.2)
+    sender.rtt = rtt
+    sender.reported(0.2)
     come(stream, 11, OPUS, payload(11))
     assert wire.sent[-1][1] & 0x7F == kind
 
 
 def test_a_listener_of_what_the_platform_makes_gets_redundancy_though_it_asks() -> None:
-    outlet, wire, _ = listened_to(red=True)
+    sender, wire, _ = listened_to(red=True)
     player = object()
-    outlet.push(player, payload(1), OPUS, 960)
-    outlet.rtt = 0.03
-    outlet.reported(0.2)
-    outlet.push(player, payload(2), OPUS, 960)
+    sender.push(player, payload(1), OPUS, 960)
+    sender.rtt = 0.03
+    sender.reported(0.2)
+    sender.push(player, payload(2), OPUS, 960)
     assert [packet[1] & 0x7F for packet in wire.sent] == [OPUS, RED]
 
 
 def test_sound_that_was_muted_is_not_sent_again() -> None:
-    outlet, wire, stream = listened_to()
+    sender, wire, stream = listened_to()
     stream.keep_sound()
     come(stream, 10, OPUS, payload(10))
     stream.receiver.mute(True)
@@ -199,21 +199,21 @@ def test_sound_that_was_muted_is_not_sent_again() -> None:
     stream.receiver.mute(False)
     come(stream, 12, OPUS, payload(12))
     first = number_of(wire.sent[0])
-    outlet.resend(tuple((first + step) & 0xFFFF for step in range(-5, 6)))
+    sender.resend(tuple((first + step) & 0xFFFF for step in range(-5, 6)))
     assert not any(payload(11) in packet for packet in wire.sent)
 
 
 def test_a_flood_of_requests_is_answered_up_to_a_limit() -> None:
-    outlet, wire, stream = listened_to()
+    sender, wire, stream = listened_to()
     stream.keep_sound()
     for number in range(10, 70):
         come(stream, number, OPUS, payload(number))
     numbers = tuple(number_of(packet) for packet in wire.sent)
     for _ in range(1000):
-        outlet.resend(numbers)
+        sender.resend(numbers)
     assert len(wire.sent) == 60 + RESENDS_PER_SECOND["audio"]
-    outlet.on_second()
-    outlet.resend(numbers[-1:])
+    sender.on_second()
+    sender.resend(numbers[-1:])
     assert len(wire.sent) == 61 + RESENDS_PER_SECOND["audio"]
 
 

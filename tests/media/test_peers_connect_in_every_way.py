@@ -10,7 +10,8 @@ import pytest
 from calling.machine.states import Media
 from calling.media.rtp.events import Connected, PeerFailed, Signal
 from calling.media.sources import tones
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG, Phone, joined
 from tests.support.wait import until
 

@@ -18,10 +18,10 @@ async def test_a_device_with_three_lines_sees_the_three_others() -> None:
         room = Mixer()
         for number, peer in enumerate((a, b, c, d)):
             room.join(peer.port, str(number))
-        outlets = a.port.outlets()[1:]
-        await until(lambda: all(outlet.outgoing.packets > 10 for outlet in outlets), 15, "three pictures")
-        assert {outlet.source for outlet in outlets} == {b.port.video_in, c.port.video_in, d.port.video_in}
-        assert len({outlet.outgoing.ssrc for outlet in outlets}) == 3
+        senders = a.port.senders()[1:]
+        await until(lambda: all(sender.outgoing.packets > 10 for sender in senders), 15, "three pictures")
+        assert {sender.source for sender in senders} == {b.port.video_in, c.port.video_in, d.port.video_in}
+        assert len({sender.outgoing.ssrc for sender in senders}) == 3
         room.close()
 
 

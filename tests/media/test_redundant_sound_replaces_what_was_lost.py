@@ -220,19 +220,19 @@ class Wire:
 def test_a_listener_that_reports_loss_and_takes_red_gets_each_payload_again(
     relayed: bool, takes: bool
 ) -> None:
-    outlet, wire = RtpSender("audio"), Wire()
-    outlet.bind(line(takes), wire)  # type: ignore[arg-type]
+    sender, wire = RtpSender("audio"), Wire()
+    sender.bind(line(takes), wire)  # type: ignore[arg-type]
     receiver = RtpReceiver("audio")
     receiver.bind(line(), None)
-    outlet.attach_source(receiver)
+    sender.attach_source(receiver)
     stream = receiver.stream(7, 10, OPUS)
     for number in range(10, 30):
         if number in (15, 20):
-            outlet.reported(0.05 if number == 15 else 0.2)
+            sender.reported(0.05 if number == 15 else 0.2)
         if relayed:
             come(stream, number, OPUS, payload(number))
         else:
-            outlet.push(self_made, payload(number), OPUS, 960)
+            sender.push(self_made, payload(number), OPUS, 960)
     kinds = [packet[1] & 0x7F for packet in wire.sent]
     assert kinds == [OPUS] * 5 + [RED if takes else OPUS] * 15
     # A second platform reads it back whole where every third packet is lost.
@@ -302,9 +302,9 @@ async def concealed(with_red: bool) -> float:
         b.port.set_audio_source(a.port)
         await tab.hears("bob", 440)
         up, down = make_lossy(a, 0.1), make_lossy(b, 0.1)
-        outlet = b.port.audio_out
+        sender = b.port.audio_out
         await until(
-            lambda: outlet.far_fraction > 0 and bool(outlet.redundancy.distance) == with_red, 20, "reports"
+            lambda: sender.far_fraction > 0 and bool(sender.redundancy.distance) == with_red, 20, "reports"
         )
         before, lost = (await tab.figures("bob"))["inbound-rtp-audio"], up.lost + down.lost
         await until(lambda: up.lost + down.lost > lost + 400, 60, "loss")

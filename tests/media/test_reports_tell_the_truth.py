@@ -138,13 +138,13 @@ async def test_jitter_that_the_far_end_tells_is_in_the_clock_of_what_it_gets() -
     peer = WebRtcPeer(CONFIG)
     try:
         await peer.answer(GOOD)
-        outlet, theirs = peer.port.audio_out, peer.port.audio_in
+        sender, theirs = peer.port.audio_out, peer.port.audio_in
         theirs.stream(1, 0, 111)
-        outlet.active_source = RtpReceiveStream(7, theirs, 0, 8000)
-        outlet.far_jitter = 80
+        sender.active_source = RtpReceiveStream(7, theirs, 0, 8000)
+        sender.far_jitter = 80
         record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
         assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
-        outlet.active_source, outlet.far_jitter, outlet.far_lost = None, 480, -3
+        sender.active_source, sender.far_jitter, sender.far_lost = None, 480, -3
         record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
         assert record["audio"]["sent"]["lost"] == 0, "packets that came twice"  # type: ignore[index]
         assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]

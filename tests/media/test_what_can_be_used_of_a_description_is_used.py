@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 
 from calling.machine.states import Media
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sdp import model, validate
 from calling.sdp.model import Section
 from calling.sdp.peek import media_of_sdp
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG
 from tests.media.test_sdp_gate_refuses_with_one_error import FINGERPRINT, GOOD
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from calling.media.tts import tts
+from calling.swml import voices
 
 PRESENT = shutil.which("espeak-ng") is not None or importlib.util.find_spec("espeakng_loader") is not None
 needs_espeak = pytest.mark.skipif(
@@ -51,3 +52,25 @@ async def test_without_espeak_the_error_says_what_to_install(
 async def test_nothing_to_say_is_an_error(words: str, tmp_path: Path) -> None:
     with pytest.raises(tts.SpeechUnavailable):
         await tts.say(words, directory=tmp_path)
+
+
+def test_a_voice_is_a_variant_of_the_language_and_the_gender_chooses_without_one() -> None:
+    assert tts.espeak_voice("de-DE", "female", "M3") == "de+m3"
+    assert tts.espeak_voice("de-DE", "female", "elevenlabs.rachel") == "de+f3"
+    assert tts.espeak_voice("de-DE", "male") == "de"
+
+
+@needs_espeak
+@pytest.mark.parametrize("language", sorted(voices.LANGUAGES))
+async def test_every_language_that_is_taken_is_spoken(language: str) -> None:
+    sound, code = await tts._run(["espeak-ng", "-v", tts.espeak_voice(language), "--stdin", "--stdout"], "1")
+    assert code == 0 and sound.startswith(b"RIFF")
+
+
+@needs_espeak
+async def test_every_voice_sounds_unlike_the_others() -> None:
+    made = {
+        name: await tts.provider.synthesise("Hello", language="en", voice=name, gender="")
+        for name in voices.VOICES
+    }
+    assert len(set(made.values())) > len(voices.VOICES) - 2  # m1 may be the plain one

@@ -21,7 +21,7 @@ from calling.calls import control, event_days, mapping, store
 from calling.media.worker import lease
 from calling.media_sessions import failover
 from calling.telephony import billing
-from calling.webhooks import delivery_queue, fanout, publish, redelivery
+from calling.webhooks import delivery_queue, delivery_results, fanout, publish, redelivery
 from subscribers import idempotency
 from tests.simulation import processes
 
@@ -71,12 +71,12 @@ def together(*patches: Patch) -> Patch:
     return all_of_them
 
 
-def publish_in_two_halves() -> int:
+def publish_in_two_halves() -> publish.Published:
     """Positions are committed before the deliveries are written."""
     _, published, _, _ = publish.give_positions(event_days.newest_two(), told=True)
     if published:
         fanout.fan_out(published)
-    return len(published)
+    return publish.Published(len(published))
 
 
 # That only the oldest delivery of a stream is claimed.
@@ -108,12 +108,12 @@ STALE_BALANCE = """early = Account.objects.get(pk=project_id)
 PLANTED: dict[str, Patch] = {
     "lost fence check": statement(store, "FENCE", ("epoch = %s AND state = 'running'", "epoch >= %s - 1000")),
     "publish before commit": together(
-        instead(publish, "publish_waiting", publish_in_two_halves),
-        instead(processes, "publish_waiting", publish_in_two_halves),
+        instead(publish, "publish_round", publish_in_two_halves),
+        instead(processes, "publish_round", publish_in_two_halves),
     ),
     "claim without lease": statement(delivery_queue, "CLAIM", (LAPSED, "true")),
     "double settle": edited(
-        delivery_queue,
+        delivery_results,
         "settle_others",
         'if row.state == "delivered" or (late and verdict.state != "delivered"):',
         "if False:",

@@ -23,13 +23,12 @@ from calling.machine import inputs
 from calling.machine.plan import PeerMode
 from calling.management.commands import sweep as sweep_command
 from calling.media.session import rows as session_rows
-from calling.media.worker import lease
-from calling.media.worker import worker as media_worker
+from calling.media.worker import heartbeat, lease
 from calling.retention import forget_all
 from calling.runtime import nudge
 from calling.waiting import Waiting
-from calling.webhooks import delivery_queue
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks import delivery_queue, delivery_results
+from calling.webhooks.publish import Published, publish_round
 from rest import errors
 from tests.simulation.faults import Bus, Faults, Tasks
 from tests.simulation.laws import Laws
@@ -83,7 +82,7 @@ class Sweep:
             seen = world.version(SWEPT)
             found = guarded(world, partial(sweep_command.look_once, True), Waiting())
             if "events" in found.names:
-                guarded(world, publish_waiting, 0)
+                guarded(world, publish_round, Published())
             if "deadlines" in found.names:
                 guarded(world, sweep_command.sweep_due, 0.02)
             for name, broom, pause in sweep.BROOMS:
@@ -130,7 +129,7 @@ class Publisher:
     def run(self, actor: Actor) -> None:
         while True:
             if actor.mail():
-                guarded(self.world, publish_waiting, 0)
+                guarded(self.world, publish_round, Published())
             else:
                 self.world.rest(DAY, self.world.version(), until=self.world.now + DAY)
 
@@ -179,7 +178,7 @@ class Flight:
     """A try under way, and when its answer comes."""
 
     lands: float
-    result: delivery_queue.DeliveryResult
+    result: delivery_results.DeliveryResult
 
 
 class Deliverer:
@@ -194,7 +193,7 @@ class Deliverer:
     def run(self, actor: Actor) -> None:
         world = self.world
         flying: list[Flight] = []
-        unsettled: list[delivery_queue.DeliveryResult] = []
+        unsettled: list[delivery_results.DeliveryResult] = []
         while True:
             actor.mail()
             landed = [each for each in flying if each.lands <= world.now]
@@ -217,8 +216,8 @@ class Deliverer:
             until = max(next_one, world.now + TOGETHER_SECONDS)
             world.rest(sweep_command.DELIVER_SECONDS, seen, minds=QUEUE, until=until, looks="deliveries")
 
-    def settle(self, tried: list[delivery_queue.DeliveryResult]) -> bool:
-        delivery_queue.settle(tried)
+    def settle(self, tried: list[delivery_results.DeliveryResult]) -> bool:
+        delivery_results.settle(tried)
         return True
 
     def claim(self, actor: Actor, room: int, busy: Counter[UUID]) -> list[Flight]:
@@ -248,7 +247,7 @@ class Deliverer:
             seconds, status, error = self.receivers[endpoint_id].take(
                 actor.dice, endpoint_id, each.message_id, each.body
             )
-            result = delivery_queue.DeliveryResult(each, clock.now(), status, 10, error)
+            result = delivery_results.DeliveryResult(each, clock.now(), status, 10, error)
             flights.append(Flight(self.world.now + seconds, result))
         return flights
 
@@ -275,7 +274,7 @@ class Worker:
         while True:
             changed: set[str] = set()
             if world.now >= beat:
-                beat = world.now + media_worker.BEAT_SECONDS
+                beat = world.now + heartbeat.BEAT_SECONDS
                 changed = guarded(world, partial(self.beat, actor), set())
             task = self.tasks.take()
             if task is not None and task[0] not in self.sessions:
@@ -303,7 +302,7 @@ class Worker:
 
     def say_alive(self) -> set[str]:
         now = self.world.now
-        compare = now - self.compared >= media_worker.COMPARE_SECONDS
+        compare = now - self.compared >= heartbeat.COMPARE_SECONDS
         lock_key = self.worker_id.int >> 64 & (2**62 - 1)
         words = {
             "id": self.worker_id, "name": self.name, "host": "sim", "pid": 1, "media_address": "127.0.0.1",
@@ -316,7 +315,7 @@ class Worker:
                 self.locked = connection.connection
             cursor.execute(lease.BEAT, words)
             kept = {str(session): number and int(number) for session, number in cursor.fetchall()}
-            if now - self.strays_sought >= media_worker.STRAYS_SECONDS:
+            if now - self.strays_sought >= heartbeat.STRAYS_SECONDS:
                 self.strays_sought = now
                 self.let_go_strays(cursor)
         for session_id in [each for each in self.sessions if each not in kept]:

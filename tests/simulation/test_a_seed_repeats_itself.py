@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,6 @@ from tests.simulation.simulate import simulate
 ROOT = Path(__file__).parents[2]
 CALLS, TIMES = "200", 100
 pytestmark = [pytest.mark.family, pytest.mark.slow, pytest.mark.timing]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.timeout(600)

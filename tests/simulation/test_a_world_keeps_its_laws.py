@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,14 +21,6 @@ pytestmark = [
 SOAK_CALLS = int(os.environ.get("SIMULATION_CALLS") or 200_000)
 PROCESSES = int(os.environ.get("SIMULATION_PROCESSES") or os.cpu_count() or 1)
 FULL_CALLS, TIMES_OF_A_KIND, FAULTS = 200_000, 500, 20_000
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The faults are meant: hundreds of warnings would hide what matters."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def held(outcome: Outcome) -> Outcome:

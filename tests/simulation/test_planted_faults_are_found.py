@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -25,13 +24,6 @@ QUICK = ("order broken", "timer not cleared")
 DISTURBED_BY = {"a sweep that ends well sessions": frozenset[str](), "grace forgotten": HARMLESS}
 
 SLIP = re.compile("(Type|Attribute|Name|Key|Value)Error")
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def found(name: str, seed: int, show: Callable[[str], None]) -> str:

@@ -76,7 +76,7 @@ class Hub:
                 looked = world.now
                 if seen != world.version(NEWS):
                     self.dirty |= self.sockets.keys()
-            seen = world.version(NEWS)
+                seen = world.version(NEWS)  # not when nudged: then only some are read for
             dirty, self.dirty = sorted(self.dirty & self.sockets.keys()), set()
             if dirty and not guarded(world, partial(self.read, dirty), False):
                 self.dirty.update(dirty)

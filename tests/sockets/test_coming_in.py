@@ -187,6 +187,8 @@ def test_at_expiry_live_calls_keep_the_socket_for_themselves(port, cast):
     alice.silent_for((expires_at - timezone.now()).total_seconds() + 0.5)
     alice.send("call.create", destination="/private/carol", sdp=fake_worker.SDP)
     alice.refused("token_expired")
+    alice.send("call.transfer", req_id="t", call_id=call_id, destination="/private/carol")
+    alice.refused("token_expired", req_id="t")
     alice.send("call.hold", call_id=call_id)
     alice.expect("call.held", held_by="local")
     assert not models.Device.objects.get(pk=alice.device_id).receives

@@ -170,3 +170,12 @@ def test_who_waited_and_is_moved_hears_that_the_wait_is_over(two):
     bob.expect("call.transferred", call_id=first, new_call_id=second)
     bob.expect("call.resumed", call_id=second)
     carol.quiet()
+
+
+def test_a_hand_that_nobody_would_see_is_refused(pair, cast, port):  # noqa: F811
+    alice, bob, call_id = pair
+    for phone in (alice, bob):
+        for raised in (True, False):
+            phone.send("call.raise_hand", req_id="h", call_id=call_id, raised=raised)
+            phone.refused("not_allowed", req_id="h")
+    assert not models.Leg.objects.filter(call_id=call_id, settings__hand_raised=True).exists()

@@ -259,7 +259,7 @@ def test_a_shared_screen_is_seen_by_the_other_and_ends_alone(port, cast, part, w
         pass
     assert joined["type"] == word
     session = models.Call.objects.get(pk=call_id).session_id
-    plan = make_plan(queries.session_calls(session))
+    plan = make_plan(fake_worker.calls_of_session(session))
     seen = plan.peer(fake_worker.leg_of(call_id, "callee").peer_id).sees
     assert seen == f"peer:{fake_worker.leg_of(shared, 'caller').peer_id}"
     heard = len(alice.heard)

@@ -47,7 +47,7 @@ def opened(port: int, session: str | None, origin: str | None = "") -> ClientCon
 
 def say(cast: Cast) -> None:
     control.record_project_event(cast.project.id, "webhook.disabled", {"n": "1"})
-    publish.publish_waiting()
+    publish.publish_round()
 
 
 def position(socket: ClientConnection) -> int:
@@ -68,7 +68,7 @@ def test_another_projects_events_are_not_told(port: int, cast: Cast) -> None:
     with opened(port, cookie(vera(cast))) as socket:
         begun = position(socket)
         control.record_project_event(mallory.project.id, "webhook.disabled", {"n": "1"})
-        publish.publish_waiting()
+        publish.publish_round()
         say(cast)
         assert position(socket) == begun + 1
         with pytest.raises(TimeoutError):

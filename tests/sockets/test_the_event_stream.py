@@ -38,7 +38,7 @@ class Reader(Phone):
 
 def say(cast, text: str, type: str = "webhook.disabled") -> None:
     control.record_project_event(cast.project.id, type, {"n": text})
-    publish.publish_waiting()
+    publish.publish_round()
 
 
 def test_the_socket_starts_at_the_moment_it_was_opened(port, cast):
@@ -105,7 +105,7 @@ def test_a_calls_events_come_in_sequence_without_sdp(port, cast):
     reader.follow(cast, types=["call.*", "leg.*"], after="0")
     call_id = fake_worker.talking(cast)
     cast.alice.rest.post(f"/api/calls/{call_id}/hangup")
-    publish.publish_waiting()
+    publish.publish_round()
     frames = [reader.next()["event"] for _ in fake_worker.event_types(call_id)]
     assert [frame["data"]["sequence"] for frame in frames] == list(range(1, len(frames) + 1))
     assert frames[-1]["type"] == "call.ended"
@@ -162,7 +162,7 @@ def test_a_reader_that_takes_nothing_is_closed_4409_and_loses_nothing(port, cast
     big = "x" * 60_000
     for number in range(150):
         control.record_project_event(cast.project.id, "webhook.disabled", {"n": number, "big": big})
-    publish.publish_waiting()
+    publish.publish_round()
     reader = connect(
         f"ws://127.0.0.1:{port}/ws/events", open_timeout=5, legacy=True, max_queue=1, close_timeout=1
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from calling import models
-from calling.calls import queries
 from calling.machine.plan import make_plan
 from calling.media.session.rows import read_pictured
 from tests.sockets.clients import Client
@@ -49,7 +48,7 @@ def test_it_is_offered_pictures_in_every_call(port: int, cast: Cast) -> None:
     alice.invite("C1", "/private/bob")
     fake_worker.carry(our_id("C1"))
     session = models.Call.objects.values_list("session_id", flat=True).get(pk=our_id("C1"))
-    calls = queries.session_calls(str(session))
+    calls = fake_worker.calls_of_session(str(session))
     plan = make_plan(calls, pictured=read_pictured(calls))
     offered = [each.media for each in plan.peers if each.kind == "fabric" and each.mode.value == "offer"]
     assert sorted((each.video, each.receive_video) for each in offered) == [(False, False), (True, True)]

@@ -52,6 +52,12 @@ def leg_of(call_id: UUID | str, role: str) -> Leg:
     return next(leg for leg in reversed(call_of(call_id).legs) if leg.role.value == role)
 
 
+def calls_of_session(session_id: UUID | str) -> list[Call]:
+    """The live calls of a media session, oldest first."""
+    rows = models.Call.objects.filter(session__id=session_id).exclude(state="ended")
+    return queries.values(rows.order_by("created_at", "id"))
+
+
 def carry(call_id: UUID | str) -> None:
     """A media worker takes the call and answers whoever offered."""
     control.apply(call_id, inputs.SessionTaken())

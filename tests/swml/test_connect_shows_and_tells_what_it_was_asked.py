@@ -38,7 +38,7 @@ def scripted() -> tuple[Cast, str]:
 
 
 def bodies(url: str) -> list[dict[str, Any]]:
-    publish.publish_waiting()
+    publish.publish_round()
     rows = models.Delivery.objects.filter(endpoint__url=url).order_by("event_id")
     return [json.loads(row.body) for row in rows]
 

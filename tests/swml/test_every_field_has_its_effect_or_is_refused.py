@@ -83,6 +83,8 @@ SAMPLES: dict[str, Any] = {
     "ringback": ["ring:us"],
     "rtp_ptime": 40,
     "save_variables": True,
+    "say_gender": "male",
+    "say_language": "de-DE",
     "serial": ["/private/a", "/private/b"],
     "serial_parallel": [["/private/a"], ["/private/b"]],
     "speech_hints": ["yes"],

@@ -13,7 +13,7 @@ from django.utils import timezone
 from calling.calls import control
 from calling.models import Delivery, WebhookEndpoint
 from calling.webhooks import delivery_queue
-from calling.webhooks.delivery_queue import Kept, kept_secrets, kept_text
+from calling.webhooks.signing import Kept, kept_secrets, kept_text
 from config import secret_key
 from subscribers import encryption
 from subscribers.models import SipGateway
@@ -91,7 +91,7 @@ def test_reseal_makes_the_old_key_needless(house: Cast, keys: Callable[..., None
     hook.refresh_from_db()
     assert trunk.password == "trunk password"
     assert encryption.unseal(hook.secret) == "whsec_now"
-    kept = kept_secrets(hook)
+    kept = kept_secrets(hook.old_secret, hook.old_secret_until, timezone.now())
     assert [encryption.unseal(each.sealed) for each in kept] == ["whsec_one", "whsec_two"]
     assert {each.until for each in kept} == {until}
 

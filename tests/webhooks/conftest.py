@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from calling import models
 from calling.calls import event_log
-from calling.webhooks import delivery_queue
+from calling.webhooks import delivery_queue, delivery_results, signing
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.support.people import Cast, make_cast, make_mallory
 from tests.webhooks.receivers import Receiver
 
@@ -75,7 +75,7 @@ def emit_event(cast: Cast, type: str = "room.started", room: str = "r", **data: 
 
 def deliver_due() -> int:
     """Publish, claim what is due now, try it and settle it. How many were tried."""
-    publish_waiting()
+    publish_round()
     claimed = delivery_queue.claim(256, {})
     deliverer = Deliverer()
 
@@ -84,7 +84,7 @@ def deliver_due() -> int:
 
     asyncio.run(tries())
     if claimed:
-        delivery_queue.settle([deliverer.done.get_nowait() for _ in claimed])
+        delivery_results.settle([deliverer.done.get_nowait() for _ in claimed])
     return len(claimed)
 
 
@@ -104,13 +104,9 @@ def advance_clock(seconds: float) -> None:
         failing_since=F("failing_since") - by, old_secret_until=F("old_secret_until") - by
     )
     for endpoint in models.WebhookEndpoint.objects.all():
-        kept = [
-            delivery_queue.Kept(each.sealed, each.until - by)
-            for each in delivery_queue.kept_secrets(endpoint)
-        ]
-        models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
-            old_secret=delivery_queue.kept_text(kept)
-        )
+        old = signing.kept_secrets(endpoint.old_secret, endpoint.old_secret_until, timezone.now())
+        text = signing.kept_text(signing.Kept(each.sealed, each.until - by) for each in old)
+        models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(old_secret=text)
 
 
 def deliveries(cast: Cast, hook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from bench.growth import Meter
 from calling import models
 from calling.calls import event_log
-from calling.webhooks import delivery_queue, disabling, redelivery
+from calling.webhooks import delivery_queue, delivery_results, disabling, redelivery
 from calling.webhooks.fanout import fan_out
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from calling.webhooks.signing import new_secret
 from subscribers.encryption import seal
 from subscribers.models import Project
@@ -31,7 +31,7 @@ def endpoint(project: Project) -> models.WebhookEndpoint:
 def publish(project: Project, stream: str, count: int, first: int = 1) -> None:
     for sequence in range(first, first + count):
         event_log.append(project.id, stream, "call.dtmf", {}, timezone.now(), sequence=sequence)
-    while publish_waiting():
+    while publish_round().events:
         pass
 
 
@@ -48,7 +48,7 @@ def streams_without_a_head() -> int:
 
 def deliver(found: list[delivery_queue.ClaimedDelivery], status: int = 200) -> None:
     now = timezone.now()
-    delivery_queue.settle([delivery_queue.DeliveryResult(each, now, status, 1) for each in found])
+    delivery_results.settle([delivery_results.DeliveryResult(each, now, status, 1) for each in found])
 
 
 @pytest.mark.django_db
@@ -181,7 +181,7 @@ def test_a_burst_after_an_hour_without_costs_no_square(figure) -> None:
         for stream in range(count):
             event_log.append(project.id, f"{number}-{stream}", "call.dtmf", {}, timezone.now(), sequence=1)
         with connection.execute_wrapper(meter):
-            while publish_waiting():
+            while publish_round().events:
                 pass
         written = meter.blocks / count
         meter.blocks = 0

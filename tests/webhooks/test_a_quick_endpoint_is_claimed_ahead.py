@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from calling import models
-from calling.outbound_http.client import close
+from calling.outbound_http.client import client
 from calling.webhooks import delivery_queue
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.webhooks.conftest import emit_event, make_hook
 
 COUNT = delivery_queue.PER_ENDPOINT + 20
@@ -23,7 +23,7 @@ COUNT = delivery_queue.PER_ENDPOINT + 20
 def claimed_of(cast, hook) -> list[delivery_queue.ClaimedDelivery]:
     for number in range(COUNT):
         emit_event(cast, room=f"r{number}")
-    publish_waiting()
+    publish_round()
     found, _ = delivery_queue.claim_behind(None, 256, {}, {UUID(hook["id"])})
     return found
 
@@ -68,7 +68,7 @@ def tried(slow: Slow, claimed: list[delivery_queue.ClaimedDelivery]) -> Delivere
             while deliverer.trying:
                 await asyncio.sleep(0.01)
         server.close()
-        await close()
+        await client().aclose()
         return deliverer
 
     return asyncio.run(try_all())

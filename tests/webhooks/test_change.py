@@ -28,9 +28,9 @@ def test_wrong_fields_are_named_and_nothing_changes(cast, hook) -> None:
 def test_a_disabled_endpoint_parks_what_waits_and_gets_nothing(cast, hook, receiver) -> None:
     path = f"/api/webhooks/{hook['id']}"
     emit_event(cast)
-    from calling.webhooks.publish import publish_waiting
+    from calling.webhooks.publish import publish_round
 
-    publish_waiting()
+    publish_round()
     assert cast.rest.patch(path, {"enabled": False}).json()["status"] == "disabled"
     emit_event(cast)
     turn_all()

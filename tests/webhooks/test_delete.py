@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from calling.webhooks import delivery_queue
+from calling.webhooks import delivery_queue, delivery_results
 from calling.webhooks.deliverer import Deliverer
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from tests.support import rest_client
 from tests.webhooks.conftest import emit_event, make_hook, turn_all
 from tests.webhooks.refusals import to_strangers
@@ -23,12 +23,12 @@ def test_an_endpoint_is_gone_at_once(cast, hook, receiver) -> None:
 def test_a_try_under_way_when_its_endpoint_is_deleted_harms_no_other(cast, hook, receiver) -> None:
     other = make_hook(cast, receiver.url)
     emit_event(cast)
-    publish_waiting()
+    publish_round()
     claimed, deliverer = delivery_queue.claim(10, {}), Deliverer()
     for each in claimed:
         asyncio.run(deliverer.attempt(each))
     cast.rest.delete(f"/api/webhooks/{hook['id']}")
-    delivery_queue.settle([deliverer.done.get_nowait() for _ in claimed])
+    delivery_results.settle([deliverer.done.get_nowait() for _ in claimed])
     (kept,) = cast.rest.get(f"/api/webhooks/{other['id']}/deliveries").json()["data"]
     assert kept["status"] == "delivered"
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from calling import models
 from calling.calls import event_log
-from calling.webhooks.publish import publish_waiting
+from calling.webhooks.publish import publish_round
 from config.doctor.rows import overdue
 from tests.support.people import Cast
 from tests.webhooks.conftest import deliver_due, emit_event, make_hook
@@ -27,7 +27,7 @@ def age() -> None:
 def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str, Any]) -> None:
     for _ in range(3):
         emit_event(cast)
-    publish_waiting()
+    publish_round()
     assert late() == 0
     age()
     assert late() == 1
@@ -35,7 +35,7 @@ def test_what_nobody_tries_is_overdue_once_per_stream(cast: Cast, hook: dict[str
 
 def test_a_test_of_an_endpoint_is_no_event_that_waits(cast: Cast, hook: dict[str, Any]) -> None:
     assert cast.rest.post(f"/api/webhooks/{hook['id']}/test", {}).status_code == 202
-    publish_waiting()
+    publish_round()
     assert event_log.waiting().count() == 0
     emit_event(cast)
     assert event_log.waiting().count() == 1

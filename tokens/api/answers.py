@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from rest import pagination
+from rest.openapi import listed
 
 TOKEN_HELP = "a Bearer token for REST, sockets and the browser SDKs"
 _EMBED: dict[str, Any] = {
@@ -35,5 +35,5 @@ SubscriberToken = inline_serializer(
     },
 )
 Embed = inline_serializer("Embed", dict(_EMBED))
-Embeds = inline_serializer("Embeds", {"data": s.ListField(child=Embed), "links": pagination.LINKS})
+Embeds = listed("Embeds", Embed)
 Revoked = inline_serializer("Revoked", {"revoked": s.BooleanField()})

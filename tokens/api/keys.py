@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
 from subscribers.api.fields import Text
@@ -44,7 +45,7 @@ Key = inline_serializer("Key", dict(_SHOWN))
 NewKey = inline_serializer(
     "NewKey", {**_SHOWN, "key": serializers.CharField(help_text="the password of HTTP Basic; shown once")}
 )
-Keys = inline_serializer("Keys", {"data": serializers.ListField(child=Key), "links": pagination.LINKS})
+Keys = listed("Keys", Key)
 
 
 class KeysView(RestView):

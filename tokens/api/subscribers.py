@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +17,14 @@ from rest import errors
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
 from subscribers import provisioning
-from subscribers.api.fields import Id, Pattern, Text
+from subscribers.api.fields import Id, Pattern, Reference, Text
 from subscribers.api.shapes import clean
 from subscribers.api.subscribers import ProfileFields, columns
 from tokens.allowed_addresses import parse_allowed_addresses
 from tokens.api import answers
 from tokens.api.fields import Ends, Listed
 from tokens.claims import Grant
-from tokens.issue import issue_pair, refresh
+from tokens.issue import Pair, issue_pair, refresh
 from tokens.signing import InvalidToken, verify
 
 # SignalWire: a token that may refresh itself but is bound to no key lives a minute at most.
@@ -32,7 +32,7 @@ UNBOUND_LIFE = timedelta(seconds=60)
 
 
 class TokenFields(ProfileFields):
-    reference = Text(255, required=True)
+    reference = Reference(255, required=True)
     expire_at = Ends()
     allowed_addresses = Listed(required=False)
     application_id = Id()
@@ -85,7 +85,7 @@ class RefreshedTokens(RestView):
         return Response({"token": pair.token, "refresh_token": pair.refresh_token}, status=201)
 
 
-def _refreshed(project_id: UUID, text: str) -> Any:
+def _refreshed(project_id: UUID, text: str) -> Pair:
     try:
         return refresh(project_id, text)
     except InvalidToken as error:
@@ -103,8 +103,8 @@ def _is_access_token(text: str) -> bool:
     return True
 
 
-def _ends(data: dict[str, Any]) -> Any:
-    ends = data.get("expire_at")
+def _ends(data: dict[str, Any]) -> datetime | None:
+    ends: datetime | None = data.get("expire_at")
     if data.get("scope") and not data.get("fingerprint"):
         cap = clock.now() + UNBOUND_LIFE
         return min(ends, cap) if ends else cap

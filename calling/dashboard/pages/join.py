@@ -5,7 +5,6 @@ The link works once and for a week. Its text is kept as a hash alone.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -30,6 +29,7 @@ from calling.dashboard.code_words import in_words
 from calling.dashboard.pages.login import welcomed
 from calling.models import StaffAction, StaffInvite, StaffRole
 from tokens import rate_limits
+from tokens.issue import digest
 
 LIFE = timedelta(days=7)
 MOST_OPEN = 100
@@ -156,8 +156,3 @@ def shown(request: HttpRequest, row: StaffInvite, words: str = "", status: int =
     }
     context |= {"text": request.path.rpartition("/")[2], "provider": identity_provider.shown_name()}
     return render(request, "dashboard/join.html", context, status=status)
-
-
-def digest(text: str) -> str:
-    """What is kept of a link. It is random, so a plain hash cannot be guessed back."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
-import threading
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from calling.runtime import garbage
+from calling.runtime.stopping import leave_soon, told_to_stop
 from calling.sip.edge.edge import SipEdge
 from calling.sip.stack.tls import ServerCertificate, client_context
 
@@ -35,13 +33,6 @@ class Command(BaseCommand):
             asyncio.run(run())
         except OSError as error:
             raise CommandError(f"CALLWRIGHT_SIP_PORT {settings.CALLWRIGHT_SIP_PORT}: {error}") from None
-
-
-def leave_soon() -> None:
-    """End soon, whatever hangs: a thread may wait for a PostgreSQL that never answers."""
-    end = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
-    end.daemon = True
-    end.start()
 
 
 async def listen_secure(edge: SipEdge, bind: str, port: int, certificate: ServerCertificate) -> bool:
@@ -67,10 +58,7 @@ async def renew(certificate: ServerCertificate) -> None:
 async def run() -> None:
     """Serve until SIGTERM or SIGINT."""
     garbage.keep_all()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     bind, port = settings.CALLWRIGHT_BIND, settings.CALLWRIGHT_SIP_PORT
     advertised = settings.CALLWRIGHT_MEDIA_ADVERTISED
     domain = settings.CALLWRIGHT_DOMAIN.partition(":")[0]
@@ -84,7 +72,7 @@ async def run() -> None:
     renewing = asyncio.create_task(renew(certificate))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    leave_soon()
+    leave_soon(LEAVE_SECONDS)
     failed = running.done() and not running.cancelled() and running.exception() is not None
     if failed:
         log.error("The SIP edge failed", exc_info=running.exception())

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import threading
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +26,7 @@ from calling.push.sender import MOST as MOST_LEGS
 from calling.push.sender import Sender
 from calling.retention import forget_all, partitions
 from calling.runtime import db_threads, garbage, nudge
+from calling.runtime.stopping import leave_soon, told_to_stop
 from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
@@ -61,16 +60,6 @@ class Command(BaseCommand):
         asyncio.run(run())
 
 
-def leave_soon() -> None:
-    """End the process soon, whatever hangs: a thread may wait for a PostgreSQL that never answers.
-
-    Nothing is lost by it. What was claimed lapses, and what was half done was never committed.
-    """
-    end = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
-    end.daemon = True
-    end.start()
-
-
 class Gates:
     """One gate for every condition of `calling.waiting`; the look opens those whose condition holds."""
 
@@ -91,10 +80,7 @@ async def run() -> None:
     """All loops until SIGTERM or SIGINT."""
     garbage.keep_all()
     Rounds.begin()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     deliverer, gates = Deliverer(look_seconds=IDLE_SECONDS), Gates()
     tasks = [
         asyncio.create_task(deliverer.run()),
@@ -114,7 +100,7 @@ async def run() -> None:
     ]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    leave_soon()
+    leave_soon(LEAVE_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

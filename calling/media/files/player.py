@@ -97,7 +97,7 @@ class FilePlayer:
         media = self._media[self._which]
         until = self._clock_us + OPUS_STEP_US
         sounded = False
-        while self._at < len(media) and media._times[self._at] < until:
+        while self._at < len(media) and media.times[self._at] < until:
             packet = media.packet(self._at)
             self._at += 1
             if packet.kind == "audio":
@@ -136,27 +136,27 @@ class FilePlayer:
     def _sound(self, payload: bytes) -> None:
         """One 20 ms Opus packet to everyone."""
         others = []
-        for outlet in list(self.audio.listeners):
-            codec = outlet.codec if outlet.ready else None
+        for listener in list(self.audio.listeners):
+            codec = listener.codec if listener.ready else None
             if codec is None:
                 continue
             if codec.name.lower() == "opus" and not self.volume:
-                outlet.push(self.audio, payload, codec.pt, 960)
+                listener.push(self.audio, payload, codec.pt, 960)
             else:
-                others.append(outlet)
+                others.append(listener)
         if others or self._decoder is not None:
             if self._decoder is None:
                 self._decoder = OpusDecoder(48000)
             self._speak(self._decoder.decode(payload), others)
 
-    def _speak(self, pcm: Pcm, outlets: list[Listener] | None = None) -> None:
+    def _speak(self, pcm: Pcm, listeners: list[Listener] | None = None) -> None:
         if self.volume:
             pcm = np.clip(pcm * 10 ** (self.volume / 20), -32768, 32767).astype(np.int16)
-        emit(self.audio, self.audio.listeners if outlets is None else outlets, self._encoders, pcm, 48000)
+        emit(self.audio, self.audio.listeners if listeners is None else listeners, self._encoders, pcm, 48000)
 
 
 class _Track:
-    """The sound or the picture of a FilePlayer, as outlets see it."""
+    """The sound or the picture of a FilePlayer, as listeners see it."""
 
     def __init__(self, player: FilePlayer, kind: str) -> None:
         self._player, self.kind = player, kind
@@ -166,14 +166,14 @@ class _Track:
         self._last_us = 0
         self._waiting: set[Listener] = set()
 
-    def attach(self, outlet: Listener) -> None:
-        self.listeners[outlet] = None
-        self._waiting.add(outlet)
+    def attach(self, listener: Listener) -> None:
+        self.listeners[listener] = None
+        self._waiting.add(listener)
         self._player.start()
 
-    def detach(self, outlet: Listener) -> None:
-        self.listeners.pop(outlet, None)
-        self._waiting.discard(outlet)
+    def detach(self, listener: Listener) -> None:
+        self.listeners.pop(listener, None)
+        self._waiting.discard(listener)
 
     def request_keyframe(self) -> None:
         """Key frames come every two seconds; a file cannot make one sooner."""
@@ -189,14 +189,14 @@ class _Track:
         self._last_us = packet.timestamp
         self._picture = (self._picture + 1) & 0x7FFF
         payloads: list[bytes] = []
-        for outlet in list(self.listeners):
-            line = outlet.line if outlet.ready else None
+        for listener in list(self.listeners):
+            line = listener.line if listener.ready else None
             codec = (
                 next((one for one in line.codecs if one.name.lower() == codec_name), None) if line else None
             )
-            if codec is None or (outlet in self._waiting and not packet.keyframe):
+            if codec is None or (listener in self._waiting and not packet.keyframe):
                 continue
-            self._waiting.discard(outlet)
+            self._waiting.discard(listener)
             if not payloads:
                 payloads = list(
                     vp8_payloads(packet.payload, self._picture)
@@ -205,4 +205,4 @@ class _Track:
                 )
             for number, payload in enumerate(payloads):
                 last = number == len(payloads) - 1
-                outlet.push(self, payload, codec.pt, step if last else 0, marker=last)
+                listener.push(self, payload, codec.pt, step if last else 0, marker=last)

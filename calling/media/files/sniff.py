@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 HEAD: Final = 4096
-FORMATS: Final = ("wav", "mp3", "ogg", "flac", "mov", "matroska")
 _BRANDS: Final = (
     b"isom",
     b"iso2",

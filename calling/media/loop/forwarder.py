@@ -16,9 +16,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from calling.media.aiortc_private.srtp import PacketBuffer, Srtp
-from calling.media.loop.native import NOBODY, OUTLETS, SILENCE, Address, NativeLoop, library
+from calling.media.loop.native import NOBODY, SENDERS, SILENCE, Address, NativeLoop, library
 from calling.media.rtp.forwarding import Feed
-from calling.media.rtp.lent import Lent, LentOutlet
+from calling.media.rtp.lent import Lent, LentSender
 from calling.media.rtp.receive_stream import RtpReceiveStream, Sink
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
@@ -118,9 +118,9 @@ class Flow:
         if self._stream is not None and self._source is not None:
             self._stream.restore(loop.flow)
             self._source.refused += loop.flow.refused
-        for sender, target, outlet in zip(self._senders, self._targets, loop.outlets, strict=False):
-            sender.restore(outlet)
-            target.port.unsent += outlet.unsent
+        for sender, target, lent in zip(self._senders, self._targets, loop.senders, strict=False):
+            sender.restore(lent)
+            target.port.unsent += lent.unsent
 
 
 class Forwarder(Generic[P]):
@@ -192,7 +192,7 @@ class Forwarder(Generic[P]):
         if stream.flow is not None or not receiver.only_relays or not isinstance(source, RtpTransport):
             return
         senders = [sink for sink in receiver.sinks if isinstance(sink, RtpSender)]
-        if len(senders) < len(receiver.sinks) or len(senders) > OUTLETS:
+        if len(senders) < len(receiver.sinks) or len(senders) > SENDERS:
             return
         come, hops = source.hop(), self._hops(senders)
         if come is None or source.rx is None or hops is None:
@@ -200,12 +200,12 @@ class Forwarder(Generic[P]):
         path = self.know(come)  # like `_hops` it may recall flows, which fills what is filled below
         flow = self.native.blank(len(senders))
         taken = set(receiver.formats)
-        for sender, hop, outlet in zip(senders, hops, self.native.outlets, strict=False):
-            pts = sender.lend(stream, outlet)
+        for sender, hop, lent in zip(senders, hops, self.native.senders, strict=False):
+            pts = sender.lend(stream, lent)
             if pts is None:
                 return
             taken.intersection_update(pts)
-            self._aim(outlet, sender, hop)
+            self._aim(lent, sender, hop)
         if path == NOBODY or not stream.lend(flow):
             return
         _mark_kinds(flow, stream, taken)
@@ -222,9 +222,9 @@ class Forwarder(Generic[P]):
         if hops is None:
             return
         self.native.blank(1)
-        outlet = self.native.outlets[0]
-        if sender.lend_pushes(pt, outlet):
-            self._aim(outlet, sender, hops[0])
+        lent = self.native.senders[0]
+        if sender.lend_pushes(pt, lent):
+            self._aim(lent, sender, hops[0])
             number = self.native.install(NOBODY, 1)
             if number >= 0:
                 Flow(self, number, None, [sender], feed)
@@ -245,9 +245,9 @@ class Forwarder(Generic[P]):
             hops.append(hop)
         return hops
 
-    def _aim(self, outlet: LentOutlet, sender: RtpSender, hop: Hop) -> None:
-        outlet.tx, outlet.fd = cast(RtpTransport, sender.transport).tx, hop.sock.fileno()
-        self.native.write_address(outlet.to, hop.address)
+    def _aim(self, lent: LentSender, sender: RtpSender, hop: Hop) -> None:
+        lent.tx, lent.fd = cast(RtpTransport, sender.transport).tx, hop.sock.fileno()
+        self.native.write_address(lent.to, hop.address)
 
 
 def _mark_kinds(flow: Lent, stream: RtpReceiveStream, taken: Iterable[int]) -> None:

@@ -19,13 +19,13 @@ from cffi import FFI
 
 from calling.media.aiortc_private.srtp import SRTP_ADDRESSES, PacketBuffer, Srtp
 from calling.media.loop import build
-from calling.media.rtp.lent import Lent, LentAddress, LentOutlet
+from calling.media.rtp.lent import Lent, LentAddress, LentSender
 from calling.media.rtp.packet_history import PICTURES_KEPT
 
 Address = tuple[Any, ...]  # as the kernel reports it
 V4, V6 = Struct("=HH4s8x"), Struct("=HHI16sI")  # struct sockaddr_in, sockaddr_in6
 NOBODY: Final = -1
-OUTLETS: Final = 64  # listeners of one stream
+SENDERS: Final = 64  # listeners of one stream
 FLOWS: Final = 4096
 SILENCE: Final = 255
 
@@ -38,7 +38,7 @@ class Library:
         self.ffi.cdef((build.SOURCES / "interface.h").read_text())
         self.lib = self.ffi.dlopen(path)
         if self.lib.media_bytes() != sum(
-            self.ffi.sizeof(f"struct media_{each}") for each in ("flow", "outlet")
+            self.ffi.sizeof(f"struct media_{each}") for each in ("flow", "sender")
         ):
             raise OSError("the forwarding loop was built for another machine")
         self.lib.media_use_srtp(*(self.ffi.cast("void *", address) for address in SRTP_ADDRESSES))
@@ -80,7 +80,7 @@ class NativeLoop:
         self._one = self._ffi.new("struct media_kept *")
         # what `install` takes, and what `read` and `recall` fill
         self.flow: Lent = self._ffi.new("struct media_flow *")
-        self.outlets: Sequence[LentOutlet] = self._ffi.new("struct media_outlet[]", OUTLETS)
+        self.senders: Sequence[LentSender] = self._ffi.new("struct media_sender[]", SENDERS)
 
     @property
     def srtp(self) -> Srtp:
@@ -124,26 +124,26 @@ class NativeLoop:
         self._lib.media_displace(self._loop, path)
 
     def blank(self, count: int) -> Lent:
-        """`flow` and that many of `outlets` with nothing in them."""
-        for each, size in ((self.flow, "struct media_flow"), (self.outlets, "struct media_outlet")):
-            length = self._ffi.sizeof(size) * (count if each is self.outlets else 1)
+        """`flow` and that many of `senders` with nothing in them."""
+        for each, size in ((self.flow, "struct media_flow"), (self.senders, "struct media_sender")):
+            length = self._ffi.sizeof(size) * (count if each is self.senders else 1)
             self._ffi.memmove(each, bytes(length), length)
         return self.flow
 
     def install(self, path: int, count: int) -> int:
-        """Forward what `flow` and that many of `outlets` say, from that path or (`NOBODY`) what is pushed.
+        """Forward what `flow` and that many of `senders` say, from that path or (`NOBODY`) what is pushed.
 
         Returns the flow's number, -1 where it cannot be.
         """
-        return int(self._lib.media_install(self._loop, path, self.flow, self.outlets, count))
+        return int(self._lib.media_install(self._loop, path, self.flow, self.senders, count))
 
     def read(self, number: int) -> bool:
         none = self._ffi.NULL
-        return bool(self._lib.media_recall(self._loop, number, self.flow, self.outlets, none) == 0)
+        return bool(self._lib.media_recall(self._loop, number, self.flow, self.senders, none) == 0)
 
     def recall(self, number: int) -> bool:
         """What was kept is in `kept_packets` then."""
-        return bool(self._lib.media_recall(self._loop, number, self.flow, self.outlets, self._ring) == 0)
+        return bool(self._lib.media_recall(self._loop, number, self.flow, self.senders, self._ring) == 0)
 
     def drain(self, number: int, most: int) -> tuple[bytes, float] | None:
         """The next packet that was kept and not taken yet, of the `most` last ones, and when it came."""

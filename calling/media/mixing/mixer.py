@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calling.media.codecs.audio_codecs import Decoder, Encoder, decoder
-from calling.media.codecs.jitter_buffer import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.jitter_buffer import JitterBuffer, Lost, Wait
 from calling.media.codecs.opus import Pcm
 from calling.media.codecs.sound_level import level_of
 from calling.media.mixing.active_speakers import ActiveSpeakers
@@ -54,7 +54,7 @@ class MixerMember:
         self.talking = False
         self.jitter = JitterBuffer()
         self.codec: Codec | None = None
-        self.outlet: Listener | None = None
+        self.listener: Listener | None = None
         self.encoders: dict[str, Encoder] = {}
         self.levels = False
         self.rests: set[Rested] = set()  # its streams whose packets are kept for it
@@ -67,12 +67,12 @@ class MixerMember:
     def source(self, kind: str) -> MixerMember | None:
         return self if kind == "audio" else None
 
-    def attach(self, outlet: Listener) -> None:
-        self.outlet = outlet
+    def attach(self, listener: Listener) -> None:
+        self.listener = listener
 
-    def detach(self, outlet: Listener) -> None:
-        if self.outlet is outlet:
-            self.outlet = None
+    def detach(self, listener: Listener) -> None:
+        if self.listener is listener:
+            self.listener = None
 
     def request_keyframe(self) -> None:
         """Sound has no key frames."""
@@ -224,7 +224,7 @@ class Mixer:
         member.port.audio_in.untap(member)
         if not member.port.closed:
             member.hear(None)
-            for window in range(len(member.port.outlets()) - 1):
+            for window in range(len(member.port.senders()) - 1):
                 member.port.set_video_source(None, window)
         self.route()
 
@@ -334,7 +334,8 @@ class Mixer:
         total = local
         for member in self.members:
             if member.trunk:
-                emit(self, (member.outlet,) if member.outlet else (), member.encoders, _clipped(local), RATE)
+                heard = _clipped(local)
+                emit(self, (member.listener,) if member.listener else (), member.encoders, heard, RATE)
                 if member in plain:
                     total = total + plain[member]
         mixed = _clipped(total)
@@ -342,17 +343,17 @@ class Mixer:
             self.on_mix(mixed)
         listeners = []
         for member in self.members:
-            outlet = member.outlet
-            if outlet is None or member.deaf or member.trunk:
+            listener = member.listener
+            if listener is None or member.deaf or member.trunk:
                 continue
             own = voices.get(member)
             if own is None and member.output == 1:
-                listeners.append(outlet)
+                listeners.append(listener)
                 continue
             heard = _clipped(total if own is None else total - own)
             if member.output != 1:
                 heard = (heard * np.float32(member.output)).astype(np.int16)
-            emit(self, (outlet,), member.encoders, heard, RATE)
+            emit(self, (listener,), member.encoders, heard, RATE)
         emit(self, listeners, self._shared, mixed, RATE)
 
     def close(self) -> None:
@@ -364,6 +365,3 @@ class Mixer:
 def _clipped(total: NDArray[np.int32]) -> Pcm:
     """int32 to int16 without np.clip, which costs as much as an encode of silence."""
     return np.maximum(np.minimum(total, 32767), -32768).astype(np.int16)
-
-
-__all__ = ["LOST", "Mixer", "MixerMember"]

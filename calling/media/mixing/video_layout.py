@@ -83,8 +83,8 @@ def has_picture(member: Pictured) -> bool:
 
 def slots(member: Pictured) -> list[int]:
     """The numbers of the video lines in which this member can be shown somebody."""
-    outlets = member.port.outlets()[1:]
-    return [n for n, outlet in enumerate(outlets) if outlet.line is not None and outlet.line.sends]
+    senders = member.port.senders()[1:]
+    return [n for n, sender in enumerate(senders) if sender.line is not None and sender.line.sends]
 
 
 def assign_slots(shown: Sequence[Pictured | None], wanted: Sequence[Pictured]) -> list[Pictured | None]:

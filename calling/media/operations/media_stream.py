@@ -15,7 +15,6 @@ import base64
 import binascii
 import contextlib
 import json
-import logging
 import secrets
 from collections import deque
 from collections.abc import Mapping
@@ -30,8 +29,6 @@ from calling.media.codecs import g711
 from calling.media.codecs.opus import Pcm
 from calling.outbound_http import web_socket
 from calling.outbound_http.url_guard import UnsafeUrl
-
-log = logging.getLogger(__name__)
 
 BACKOFF: Final = (0.3, 1.0, 3.0)
 GOODBYE_SECONDS: Final = 1.0

@@ -50,7 +50,6 @@ class Flood:
     """Authentic packets come at over 20 times their codec's rate, or from too many streams."""
 
     kind: str
-    packets_per_second: int
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The numbers of a stream and of its senders while the forwarding loop has them.
 
-`struct media_flow` and `struct media_outlet` as Python sees them. Each side writes its own with `lend` and
+`struct media_flow` and `struct media_sender` as Python sees them. Each side writes its own with `lend` and
 takes them again with `restore`. The C side is calling/media/loop/src/interface.h; nothing is done with them
 here.
 """
@@ -44,7 +44,7 @@ class Lent(Protocol):
     def kinds(self) -> Row: ...
 
 
-class LentOutlet(Protocol):
+class LentSender(Protocol):
     """Of what goes out (RtpSender). Payload types are places in `pts`, extension numbers in `extensions`."""
 
     seq_off: int

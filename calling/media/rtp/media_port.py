@@ -1,8 +1,8 @@
-"""One leg's media in the packet path: its receivers and outlets, who hears whom, RTCP and deadlines.
+"""One leg's media in the packet path: its receivers and senders, who hears whom, RTCP and deadlines.
 
 The session routes with `set_audio_source`, `set_video_source`, `mute` and `send_digits`; none of it
-renegotiates. A source is another MediaPort, anything with `source(kind)` and `attach/detach(outlet)` (tones,
-files, mixers), or None.
+renegotiates. A source is another MediaPort, anything with `source(kind)` and `attach/detach(listener)`
+(tones, files, mixers), or None.
 """
 
 from __future__ import annotations
@@ -57,14 +57,13 @@ class MediaPort:
         self.awaits_sound = False  # `Connected` is told at the first packet, not before
         self.closed = False
         self.quality = rtcp_reports.QualityMeter()
-        self._connected_at = 0.0
         self._expected_at = 0.0  # since when sound should come; 0: it need not
         self._control_at = 0.0  # when RTCP came
         self._heard: set[str] = set()
         self._lost: set[str] = set()
         self._receivers = [self.audio_in, self.video_in]
-        self._outlets = [self.audio_out, self.video_out]
-        self.pictures = ViewedPictures(self._outlets)
+        self._senders = [self.audio_out, self.video_out]
+        self.pictures = ViewedPictures(self._senders)
         self._odd = False
         self._consent_due = 0.0
         self._stats_due = 0.0
@@ -84,9 +83,9 @@ class MediaPort:
 
     def set_video_source(self, source: Source | None, window: int = 0) -> None:
         """From now on this leg sees `source` in its video line number `window` (0: the first)."""
-        outlets = self._outlets[1:]
-        if 0 <= window < len(outlets):
-            outlets[window].attach_source(source.source("video") if source is not None else None)
+        senders = self._senders[1:]
+        if 0 <= window < len(senders):
+            senders[window].attach_source(source.source("video") if source is not None else None)
 
     def mute(self, kinds: frozenset[str] | set[str]) -> None:
         """Nobody gets these kinds from this leg until the next call without them."""
@@ -137,7 +136,7 @@ class MediaPort:
     # --- lines
 
     def set_lines(self, lines: list[Transceiver], transport_of: Mapping[int, RtpTransport]) -> None:
-        """Bind the agreed lines (in SDP order) to receivers, outlets and their transports.
+        """Bind the agreed lines (in SDP order) to receivers, senders and their transports.
 
         Sound comes from the first audio line that brings any and goes to the first that takes any, wherever
         they stand; so do pictures, of which further lines may be used too.
@@ -148,13 +147,13 @@ class MediaPort:
         while len(shown) > 1 + len(self.more_video):
             self.more_video.append((RtpReceiver("video"), RtpSender("video")))
             self._receivers.append(self.more_video[-1][0])
-            self._outlets.append(self.more_video[-1][1])
+            self._senders.append(self.more_video[-1][1])
         for receiver, line in zip(self._receivers, _sources(self._receivers, spoken, shown), strict=True):
             if receiver.line is not None and line is not None and receiver.line.index != line.index:
                 self._forget(receiver)
             receiver.bind(line, transport_of.get(line.index) if line is not None else None)
-        for outlet, line in zip(self._outlets, _targets(self._outlets, spoken, shown), strict=True):
-            outlet.bind(line, transport_of.get(line.index) if line is not None else None)
+        for sender, line in zip(self._senders, _targets(self._senders, spoken, shown), strict=True):
+            sender.bind(line, transport_of.get(line.index) if line is not None else None)
         self.transports = list({id(one): one for one in transport_of.values()}.values())
         for transport in self.transports:
             transport.lines = [line for line in lines if transport_of.get(line.index) is transport]
@@ -175,12 +174,12 @@ class MediaPort:
     def receivers(self) -> list[RtpReceiver]:
         return self._receivers
 
-    def outlets(self) -> list[RtpSender]:
-        return self._outlets
+    def senders(self) -> list[RtpSender]:
+        return self._senders
 
     def rtt(self) -> float | None:
         """The longest round trip that RTCP measured, in seconds; None while none is known."""
-        return max((outlet.rtt for outlet in self._outlets if outlet.rtt is not None), default=None)
+        return max((sender.rtt for sender in self._senders if sender.rtt is not None), default=None)
 
     # --- what transports tell
 
@@ -194,14 +193,14 @@ class MediaPort:
     def connected(self) -> None:
         if self.transports and all(one.ready for one in self.transports):
             self.up = True
-            now = self._connected_at = monotonic()
+            now = monotonic()
             if not self._stats_due:  # the first figures come soon, so that short calls have some too
                 self.quality.begin(now)
                 self._stats_due = now + min(FIRST_STATS, self.config.stats_seconds)
             if not self.awaits_sound:
                 self.signal(Connected())
-            for outlet in self.outlets():
-                outlet.on_pli()
+            for sender in self.senders():
+                sender.on_pli()
             self.pictures.choose(now)
 
     def failed(self, why: PeerFailed) -> None:
@@ -240,9 +239,9 @@ class MediaPort:
             if receiver.line is not None:
                 receiver.on_second()
                 self._watch(receiver, now)
-        for outlet in self._outlets:
-            if outlet.line is not None:
-                outlet.on_second()
+        for sender in self._senders:
+            if sender.line is not None:
+                sender.on_second()
         if not self.up:
             return
         self.pictures.choose(now)
@@ -287,7 +286,7 @@ class MediaPort:
         _, expected, total = receiver.totals()
         rate, receiver.watched = total - receiver.watched, total
         if rate > FLOOD[kind]:
-            self.signal(Flood(kind, rate))
+            self.signal(Flood(kind))
         if kind != "audio":
             return
         if not (self.expects_media and self.up and receiver.line and receiver.line.receives):
@@ -320,9 +319,9 @@ class MediaPort:
         """Stop hearing and being heard; nothing keeps this port alive afterwards."""
         self.closed = True
         self._wheel.drop(self)
-        for outlet in self.outlets():
-            outlet.attach_source(None)
-            outlet.drop_bridge()
+        for sender in self.senders():
+            sender.attach_source(None)
+            sender.drop_bridge()
         for receiver in self.receivers():
             for sink in receiver.sinks:
                 listen = getattr(sink, "attach_source", None)
@@ -347,7 +346,7 @@ def _sources(
 def _targets(
     ends: list[RtpSender], spoken: list[Transceiver], shown: list[Transceiver]
 ) -> list[Transceiver | None]:
-    """The line of each outlet. One that has sent pictures stays at its own: no other may go on with the
+    """The line of each sender. One that has sent pictures stays at its own: no other may go on with the
     numbers of that SSRC."""
     held = [end.line if end.outgoing.packets else None for end in ends[1:]]
     sound = negotiation.seated(spoken, [None], lambda line: line.sends)[0]

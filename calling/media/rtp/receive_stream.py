@@ -106,7 +106,7 @@ class Receiver(Protocol):
         """A telephone-event, or comfort noise."""
 
     def renew(self) -> None:
-        """What comes next follows nothing."""
+        """The next packet does not continue the last one."""
 
     def forget(self, stream: RtpReceiveStream) -> None:
         """Drop a stream that fell silent; what it brought stays counted."""

@@ -8,7 +8,7 @@ which source is sent, and when it is switched.
 from __future__ import annotations
 
 from calling.media.rtp.header import renumber_extensions, stamp_send_time
-from calling.media.rtp.lent import LentOutlet
+from calling.media.rtp.lent import LentSender
 from calling.media.rtp.receive_stream import RtpReceiveStream
 from calling.media.rtp.temporal_layers import Thinning
 from calling.media.rtp.vp8_rewriter import Vp8Rewriter
@@ -95,16 +95,16 @@ class RtpRewriter:
         if self.stamps:
             stamp_send_time(view, size, self.stamps, now)
 
-    def lend(self, outlet: LentOutlet) -> bool:
-        """Write offsets and maps into `outlet` (struct media_outlet, calling/media/loop); whether the loop
+    def lend(self, lent: LentSender) -> bool:
+        """Write offsets and maps into `lent` (struct media_sender, calling/media/loop); whether the loop
         can do all that is done here."""
         if self.pictures.needed or self.stamps or self.thinning is not None:
             return False
-        outlet.seq_off, outlet.ts_off = self.seq_off, self.ts_off
-        outlet.guard, outlet.switch_sequence = self.guard, self.first
-        outlet.renumbers = self.extensions is not None
+        lent.seq_off, lent.ts_off = self.seq_off, self.ts_off
+        lent.guard, lent.switch_sequence = self.guard, self.first
+        lent.renumbers = self.extensions is not None
         for number, new in (self.extensions or {}).items():
-            outlet.extensions[number] = new
+            lent.extensions[number] = new
         for pt, own in self.pts.items():
-            outlet.pts[pt] = own
+            lent.pts[pt] = own
         return True

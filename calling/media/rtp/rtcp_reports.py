@@ -33,7 +33,7 @@ class ReportingPort(Protocol):
     pictures: ViewedPictures
 
     def receivers(self) -> list[RtpReceiver]: ...
-    def outlets(self) -> list[RtpSender]: ...
+    def senders(self) -> list[RtpSender]: ...
 
 
 def now_ntp(now: float) -> int:
@@ -45,11 +45,11 @@ def send_reports(port: ReportingPort, transport: RtpTransport, now: float) -> No
     blocks = [_block(stream, now) for stream in transport.streams.values() if now - stream.last_at < 10]
     parts: list[bytes] = []
     speaker = 0
-    for outlet in port.outlets():
-        sent = outlet.outgoing
-        if outlet.transport is transport and sent.packets and now - sent.last_at < 10:
-            info = _sender(outlet, now)
-            parts.append(info if parts else rtcp.sender_report(*_sender_fields(outlet, now), blocks))
+    for sender in port.senders():
+        sent = sender.outgoing
+        if sender.transport is transport and sent.packets and now - sent.last_at < 10:
+            info = _sender_report(sender, now)
+            parts.append(info if parts else rtcp.sender_report(*_sender_fields(sender, now), blocks))
             speaker = speaker or sent.ssrc
     if not parts:
         speaker = next((line.ssrc for line in transport.lines), 1)
@@ -87,24 +87,24 @@ def _lost_beyond(receiver: Receiver) -> int:
     return min(255, int(sink.far_fraction * 256))
 
 
-def _sender_fields(outlet: RtpSender, now: float) -> tuple[int, int, int, int, int]:
+def _sender_fields(sender: RtpSender, now: float) -> tuple[int, int, int, int, int]:
     # payload alone (RFC 3550 6.4.1)
-    feeder, sent = outlet.active_source, outlet.outgoing
+    feeder, sent = sender.active_source, sender.outgoing
     octets = sent.octets - 12 * sent.packets
-    clock = _clock(outlet)
+    clock = _clock(sender)
     if isinstance(feeder, RtpReceiveStream) and feeder.sr_at:
         source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
-        stamp = (source_now + outlet.rewriter.ts_off) & 0xFFFFFFFF
+        stamp = (source_now + sender.rewriter.ts_off) & 0xFFFFFFFF
         return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
     stamp = (sent.last_ts + int((now - sent.last_at) * clock)) & 0xFFFFFFFF
     return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
 
 
-def _clock(outlet: RtpSender) -> int:
+def _clock(sender: RtpSender) -> int:
     """Of what goes out: its source's where that is relayed, which may be any of the agreed codecs'."""
-    if isinstance(outlet.active_source, RtpReceiveStream):
-        return outlet.active_source.clock
-    return outlet.codec.clock if outlet.codec is not None else 90000
+    if isinstance(sender.active_source, RtpReceiveStream):
+        return sender.active_source.clock
+    return sender.codec.clock if sender.codec is not None else 90000
 
 
 def _spoken(stream: RtpReceiveStream | None) -> str | None:
@@ -113,52 +113,52 @@ def _spoken(stream: RtpReceiveStream | None) -> str | None:
     return codec.name.lower() if codec is not None else None
 
 
-def _name(outlet: RtpSender) -> str | None:
+def _name(sender: RtpSender) -> str | None:
     """The format that goes out: the source's where that is relayed."""
-    relayed = outlet.active_source if isinstance(outlet.active_source, RtpReceiveStream) else None
-    return _spoken(relayed) or (outlet.codec.name.lower() if outlet.codec is not None else None)
+    relayed = sender.active_source if isinstance(sender.active_source, RtpReceiveStream) else None
+    return _spoken(relayed) or (sender.codec.name.lower() if sender.codec is not None else None)
 
 
-def _sender(outlet: RtpSender, now: float) -> bytes:
-    return rtcp.sender_report(*_sender_fields(outlet, now), [])
+def _sender_report(sender: RtpSender, now: float) -> bytes:
+    return rtcp.sender_report(*_sender_fields(sender, now), [])
 
 
 def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> None:
     """Everything a device says over RTCP."""
     now = monotonic()
-    outlets = {outlet.outgoing.ssrc: outlet for outlet in port.outlets() if outlet.line is not None}
+    senders = {sender.outgoing.ssrc: sender for sender in port.senders() if sender.line is not None}
     for packet in rtcp.parse(data):
         if isinstance(packet, rtcp.SenderInfo):
             stream = transport.streams.get(packet.ssrc)
             if stream is not None:
                 stream.sr_ntp, stream.sr_rtp, stream.sr_at = packet.ntp, packet.rtp, now
         elif isinstance(packet, rtcp.Report):
-            outlet = outlets.get(packet.ssrc)
-            if outlet is not None:
-                outlet.reported(packet.fraction)
-                outlet.far_lost = packet.lost
-                outlet.far_jitter = packet.jitter
+            sender = senders.get(packet.ssrc)
+            if sender is not None:
+                sender.reported(packet.fraction)
+                sender.far_lost = packet.lost
+                sender.far_jitter = packet.jitter
                 if packet.lsr:
                     trip = ((now_ntp(now) >> 16 & 0xFFFFFFFF) - packet.lsr - packet.dlsr) & 0xFFFFFFFF
                     if trip < 65536 * 10:
-                        outlet.rtt = trip / 65536
-                if outlet.kind == "video":
-                    port.pictures.reported(packet.fraction, outlet.rtt, now)
+                        sender.rtt = trip / 65536
+                if sender.kind == "video":
+                    port.pictures.reported(packet.fraction, sender.rtt, now)
         elif isinstance(packet, rtcp.KeyWanted):
-            if packet.media_ssrc in outlets:
-                outlets[packet.media_ssrc].on_pli()
+            if packet.media_ssrc in senders:
+                senders[packet.media_ssrc].on_pli()
         elif isinstance(packet, rtcp.Nack):
-            if packet.media_ssrc in outlets:
-                outlet = outlets[packet.media_ssrc]
-                outlet.resend(packet.sequences)
-                if outlet.kind == "video":
+            if packet.media_ssrc in senders:
+                sender = senders[packet.media_ssrc]
+                sender.resend(packet.sequences)
+                if sender.kind == "video":
                     port.pictures.missed(len(packet.sequences), now)
         elif isinstance(packet, rtcp.Remb):
             for ssrc in packet.ssrcs:
-                outlet = outlets.get(ssrc)
-                if outlet is not None and isinstance(outlet.source, RtpReceiver):
-                    outlet.source.bitrate_limits[outlet] = packet.bitrate, now
-            if any(ssrc in outlets for ssrc in packet.ssrcs):
+                sender = senders.get(ssrc)
+                if sender is not None and isinstance(sender.source, RtpReceiver):
+                    sender.source.bitrate_limits[sender] = packet.bitrate, now
+            if any(ssrc in senders for ssrc in packet.ssrcs):
                 port.pictures.estimated(packet.bitrate, now)
 
 
@@ -239,13 +239,13 @@ class QualityMeter:
         self._sound.seconds += now - self._at if self._at else 0.0
         self._at = now
         bad = False
-        for kind, receiver, outlet in (
+        for kind, receiver, sender in (
             ("audio", port.audio_in, port.audio_out),
             ("video", port.video_in, port.video_out),
         ):
             if receiver.line is None:
                 continue
-            figures, poor = self._kind(kind, receiver, outlet, rtt or 0.0)
+            figures, poor = self._kind(kind, receiver, sender, rtt or 0.0)
             record[kind] = figures
             bad = bad or poor
         if port.audio_in.line is not None:
@@ -254,7 +254,7 @@ class QualityMeter:
         return record, bad
 
     def _kind(
-        self, kind: str, receiver: RtpReceiver, outlet: RtpSender, rtt: float
+        self, kind: str, receiver: RtpReceiver, sender: RtpSender, rtt: float
     ) -> tuple[dict[str, object], bool]:
         stream = receiver.current()
         _, expected, packets = receiver.totals()
@@ -262,27 +262,27 @@ class QualityMeter:
         self._before[kind] = expected, packets
         new = expected - before_expected
         lost = max(0, new - (packets - before_packets))
-        sent = outlet.outgoing.packets - self._sent.get(kind, 0)
-        self._sent[kind] = outlet.outgoing.packets
-        gone = _name(outlet)
+        sent = sender.outgoing.packets - self._sent.get(kind, 0)
+        self._sent[kind] = sender.outgoing.packets
+        gone = _name(sender)
         name = _spoken(stream) or gone
         jitter = 1000 * stream.jitter / stream.clock if stream else 0.0
-        far_jitter = 1000 * outlet.far_jitter / _clock(outlet)
+        far_jitter = 1000 * sender.far_jitter / _clock(sender)
         loss = lost / new if new > 0 else 0.0
         figures: dict[str, object] = {
             "codec": name,
             "received": {"packets": packets - before_packets, "lost": lost, "jitter_ms": round(jitter, 1)},
             "sent": {
                 "packets": sent,
-                "lost_fraction": round(outlet.far_fraction, 3),
-                "lost": max(0, outlet.far_lost),  # below 0 where packets came twice (RFC 3550 section 6.4.1)
+                "lost_fraction": round(sender.far_fraction, 3),
+                "lost": max(0, sender.far_lost),  # below 0 where packets came twice (RFC 3550 section 6.4.1)
                 "jitter_ms": round(far_jitter, 1),
             },
         }
         if kind != "audio":
             return figures, False
         near = stats.mos(name or "", loss, rtt * 1000, jitter)
-        far = stats.mos(gone or "", outlet.far_fraction, rtt * 1000, far_jitter)
+        far = stats.mos(gone or "", sender.far_fraction, rtt * 1000, far_jitter)
         figures["mos"] = min(near, far)
         flowing = new > 0 or sent > 0
         if flowing:
@@ -291,7 +291,7 @@ class QualityMeter:
 
 
 def _rtt(port: ReportingPort) -> float | None:
-    found = [outlet.rtt for outlet in port.outlets() if outlet.rtt is not None]
+    found = [sender.rtt for sender in port.senders() if sender.rtt is not None]
     if found:
         return found[0]
     return next((one.stun_rtt for one in port.transports if one.stun_rtt is not None), None)

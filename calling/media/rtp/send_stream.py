@@ -11,7 +11,7 @@ import secrets
 
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.rtp.header import FIELDS, FIELDS_AT, add_extension, element
-from calling.media.rtp.lent import LentOutlet
+from calling.media.rtp.lent import LentSender
 from calling.media.rtp.transport import RtpTransport
 from calling.sdp.model import MID
 from calling.sdp.negotiation import Transceiver
@@ -81,20 +81,19 @@ class RtpSendStream:
         if transport.protect(transport.tx, buffer.c, buffer.length) == 0:
             transport.send(view[: buffer.length[0]])
 
-    def lend(self, outlet: LentOutlet) -> None:
-        """Write our numbers into `outlet` (struct media_outlet, calling/media/loop)."""
-        outlet.out_ssrc = self.ssrc
-        outlet.sent_packets, outlet.sent_octets = self.packets, self.octets
-        outlet.out_seq, outlet.out_ts, outlet.sent_at = self.last_seq, self.last_ts, self.last_at
-        outlet.mid_size = len(self.mid)
-        outlet.mid[0 : len(self.mid)] = self.mid
+    def lend(self, lent: LentSender) -> None:
+        """Write our numbers into `lent` (struct media_sender, calling/media/loop)."""
+        lent.out_ssrc = self.ssrc
+        lent.sent_packets, lent.sent_octets = self.packets, self.octets
+        lent.out_seq, lent.out_ts, lent.sent_at = self.last_seq, self.last_ts, self.last_at
+        lent.mid_size = len(self.mid)
+        lent.mid[0 : len(self.mid)] = self.mid
 
-    def restore(self, outlet: LentOutlet) -> None:
-        """Take the numbers of `outlet`."""
-        self.packets, self.octets = outlet.sent_packets, outlet.sent_octets
-        self.last_seq, self.last_ts, self.last_at = outlet.out_seq, outlet.out_ts, outlet.sent_at
+    def restore(self, lent: LentSender) -> None:
+        """Take the numbers of `lent`."""
+        self.packets, self.octets = lent.sent_packets, lent.sent_octets
+        self.last_seq, self.last_ts, self.last_at = lent.out_seq, lent.out_ts, lent.sent_at
 
     def on_second(self) -> None:
-        """Once a second."""
         self.rate = 8.0 * (self.octets - self._octets_before)
         self._octets_before = self.octets

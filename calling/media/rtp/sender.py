@@ -23,7 +23,7 @@ from calling.media.rtp.header import (
     renumber_extensions,
     stamp_send_time,
 )
-from calling.media.rtp.lent import LentOutlet
+from calling.media.rtp.lent import LentSender
 from calling.media.rtp.receive_stream import Receiver, RtpReceiveStream, monotonic
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import Redundancy
@@ -294,32 +294,32 @@ class RtpSender:
 
     # --- packets that the loop forwards in place of Python (calling/media/loop)
 
-    def lend(self, stream: RtpReceiveStream, outlet: LentOutlet) -> dict[int, int] | None:
-        """Write into `outlet` (struct media_outlet) how `stream` is sent here, and our numbers; the payload
+    def lend(self, stream: RtpReceiveStream, lent: LentSender) -> dict[int, int] | None:
+        """Write into `lent` (struct media_sender) how `stream` is sent here, and our numbers; the payload
         types from its to ours. None: more is done with its packets than the loop can do."""
         same = stream is self.active_source and stream.receiver.serial == self._serial and self.flow is None
         if not same or self.bridge is not None or self.redundancy.distance:
             return None
-        if not self.rewriter.lend(outlet):
+        if not self.rewriter.lend(lent):
             return None
-        self.outgoing.lend(outlet)
+        self.outgoing.lend(lent)
         return self.rewriter.pts
 
-    def lend_pushes(self, pt: int, outlet: LentOutlet) -> bool:
+    def lend_pushes(self, pt: int, lent: LentSender) -> bool:
         """The same for payloads that are pushed by who does so now; whether that may be."""
         if self.flow is not None or self.redundancy.distance or pt not in self._clocks:
             return False
-        outlet.push_pt, outlet.push_clock, outlet.next_ts = pt, self._clocks[pt], self._next_ts & 0xFFFFFFFF
-        self.outgoing.lend(outlet)
+        lent.push_pt, lent.push_clock, lent.next_ts = pt, self._clocks[pt], self._next_ts & 0xFFFFFFFF
+        self.outgoing.lend(lent)
         return True
 
-    def restore(self, outlet: LentOutlet) -> None:
-        """Take the numbers of `outlet`."""
-        self.outgoing.restore(outlet)
+    def restore(self, lent: LentSender) -> None:
+        """Take the numbers of `lent`."""
+        self.outgoing.restore(lent)
         if isinstance(self.active_source, RtpReceiveStream):
-            self.rewriter.guard = outlet.guard
+            self.rewriter.guard = lent.guard
         else:
-            self._next_ts = outlet.next_ts
+            self._next_ts = lent.next_ts
 
     def lent(self, feeder: object) -> Forwarded | None:
         """What takes the feeder's payloads for this sender and others at once (`Pushes.push`).
@@ -498,7 +498,6 @@ class RtpSender:
         self.retransmission.resend(self.redundancy.sent_alone(numbers), stream, self.line)
 
     def on_second(self) -> None:
-        """Once a second."""
         self.retransmission.on_second()
         if self.redundancy.last is not None:
             self.redundancy.expire(self.outgoing.last_seq)

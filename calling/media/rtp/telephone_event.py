@@ -80,6 +80,13 @@ class DigitListener:
             self._on_digit(self._sign, round((self._past + self._duration) * 1000 / self._clock))
 
 
+def seconds_of(digits: str) -> float:
+    """How long it takes to send them."""
+    waits = {",": COMMA_MS, "W": WAIT_MS}
+    one = DIGIT_MS + END_REPEATS * STEP_MS + GAP_MS
+    return sum(waits.get(sign, one) for sign in digits.upper()) / 1000
+
+
 def event_packets(digits: str, clock: int) -> Iterator[tuple[bytes, int, bool] | None]:
     """What to send every 20 ms for `digits`: (payload, timestamp offset, marker), None for silence.
 

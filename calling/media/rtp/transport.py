@@ -1,7 +1,7 @@
 """What every transport of a leg has in common, encrypted or not: streams by SSRC, RTCP, repairs.
 
 An RtpTransport reads its sockets itself (subclasses do) and hands authentic packets to their streams.
-`protect` is the in-place function that outlets call before `send`; on a plain wire it does nothing.
+`protect` is the in-place function that senders call before `send`; on a plain wire it does nothing.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class RtpTransport(ABC):
             self._churn, self._churn_until = 0, now + 1.0
         self._churn += 1
         if self._churn == CHURN:
-            self.port.signal(Flood("audio", 0))
+            self.port.signal(Flood("audio"))
         for flow in self.flows:
             flow.sync()
         oldest = min(self.streams.values(), key=lambda stream: stream.last_at)

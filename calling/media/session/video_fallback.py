@@ -58,9 +58,9 @@ class VideoFallback:
         viewer = self._peers.get(viewer_id)
         if viewer is None:
             return
-        for outlet, receiver, source_id in self._unseen(viewer):
+        for sender, receiver, source_id in self._unseen(viewer):
             source = self._peers[source_id]
-            theirs, mine = receiver.line, outlet.line
+            theirs, mine = receiver.line, sender.line
             name = shared(theirs, mine) if theirs is not None and mine is not None else None
             able = source.plan.kind == "phone" and source.plan.mode is PeerMode.ANSWER
             if name is None or not able:
@@ -72,14 +72,14 @@ class VideoFallback:
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._look_again, viewer_id, source_id)
 
     def _unseen(self, viewer: VideoParty) -> Iterator[tuple[RtpSender, RtpReceiver, str]]:
-        for outlet in viewer.port.outlets():
-            if outlet.kind != "video" or not isinstance(outlet.source, RtpReceiver):
+        for sender in viewer.port.senders():
+            if sender.kind != "video" or not isinstance(sender.source, RtpReceiver):
                 continue
             for source_id, source in self._peers.items():
-                if outlet.source in source.port.receivers() and not isinstance(
-                    outlet.active_source, RtpReceiveStream
+                if sender.source in source.port.receivers() and not isinstance(
+                    sender.active_source, RtpReceiveStream
                 ):
-                    yield outlet, outlet.source, source_id
+                    yield sender, sender.source, source_id
 
     def _look_again(self, viewer_id: str, source_id: str) -> None:
         viewer = self._peers.get(viewer_id)

@@ -21,9 +21,9 @@ from calling.sdp.model import Codec
 Frames = Callable[[str], Sequence[bytes]]  # codec name -> payloads of 20 ms each
 
 
-def _spoken(outlet: Listener) -> Codec | None:
+def _spoken(listener: Listener) -> Codec | None:
     """The codec to send: the one the listener put first."""
-    return outlet.codec if outlet.line is not None and outlet.line.sends else None
+    return listener.codec if listener.line is not None and listener.line.sends else None
 
 
 class Clip:
@@ -40,22 +40,22 @@ class Clip:
     def source(self, kind: str) -> Clip | None:
         return self if kind == "audio" else None
 
-    def attach(self, outlet: Listener) -> None:
+    def attach(self, listener: Listener) -> None:
         if not self._places:
             ticker().add(self._tick)
-        self._places[outlet] = 0
+        self._places[listener] = 0
 
-    def detach(self, outlet: Listener) -> None:
-        self._places.pop(outlet, None)
+    def detach(self, listener: Listener) -> None:
+        self._places.pop(listener, None)
 
     def request_keyframe(self) -> None:
         """Sound has no key frames."""
 
     def _tick(self) -> bool:
         finished = False
-        for outlet, place in list(self._places.items()):
-            codec = _spoken(outlet)
-            if codec is None or not outlet.ready:
+        for listener, place in list(self._places.items()):
+            codec = _spoken(listener)
+            if codec is None or not listener.ready:
                 continue
             frames = self._frames(codec.name.lower())
             if place >= len(frames):
@@ -63,8 +63,8 @@ class Clip:
                     finished = True
                     continue
                 place = 0
-            outlet.push(self, frames[place], codec.pt, codec.clock // 50, marker=place == 0)
-            self._places[outlet] = place + 1
+            listener.push(self, frames[place], codec.pt, codec.clock // 50, marker=place == 0)
+            self._places[listener] = place + 1
         if finished and self._on_done is not None:
             done, self._on_done = self._on_done, None
             done()
@@ -92,13 +92,13 @@ class Player:
     def source(self, kind: str) -> Player | None:
         return self if kind == "audio" else None
 
-    def attach(self, outlet: Listener) -> None:
+    def attach(self, listener: Listener) -> None:
         if not self._listeners:
             ticker().add(self._tick)
-        self._listeners[outlet] = None
+        self._listeners[listener] = None
 
-    def detach(self, outlet: Listener) -> None:
-        self._listeners.pop(outlet, None)
+    def detach(self, listener: Listener) -> None:
+        self._listeners.pop(listener, None)
 
     def request_keyframe(self) -> None:
         """Sound has no key frames."""
@@ -121,9 +121,9 @@ class Player:
 
 
 def emit(
-    feeder: object, outlets: Iterable[Listener], encoders: dict[str, Encoder], pcm: Pcm, rate: int
+    feeder: object, listeners: Iterable[Listener], encoders: dict[str, Encoder], pcm: Pcm, rate: int
 ) -> None:
-    """Send 20 ms to all outlets, encoding once per codec, and in one call to those that can be sent to so."""
+    """Send 20 ms to all listeners, encoded once per codec, in one call to those that the loop sends to."""
     made: dict[str, bytes] = {}
     many: dict[Feed, list[int]] = {}
 
@@ -136,14 +136,14 @@ def emit(
             made[name] = own.encode(resample(pcm, rate, getattr(own, "rate", rate)))
         return made[name]
 
-    for outlet in list(outlets):
-        lent = outlet.lent(feeder)
+    for listener in list(listeners):
+        lent = listener.lent(feeder)
         if lent is not None and lent.feed is not None:
             many.setdefault(lent.feed, []).append(lent.number)
             continue
-        codec = _spoken(outlet)
-        if codec is not None and outlet.ready:
-            outlet.push(feeder, payload(codec.name.lower()), codec.pt, codec.clock // 50)
-            outlet.offer(feeder, codec)
+        codec = _spoken(listener)
+        if codec is not None and listener.ready:
+            listener.push(feeder, payload(codec.name.lower()), codec.pt, codec.clock // 50)
+            listener.offer(feeder, codec)
     for feed, numbers in many.items():
         feed.forwarder.push(numbers, payload(feed.codec), feed.step)

@@ -137,13 +137,13 @@ class TestPicture:
     def source(self, kind: str) -> TestPicture | None:
         return self if kind == "video" else None
 
-    def attach(self, outlet: Listener) -> None:
+    def attach(self, listener: Listener) -> None:
         if not self._places:
             ticker().add(self._tick)
-        self._places[outlet] = _Place(number=outlet.next_picture())
+        self._places[listener] = _Place(number=listener.next_picture())
 
-    def detach(self, outlet: Listener) -> None:
-        self._places.pop(outlet, None)
+    def detach(self, listener: Listener) -> None:
+        self._places.pop(listener, None)
 
     def request_keyframe(self) -> None:
         """Start the loop again for everyone, at most once a second: its first picture is a key frame."""
@@ -153,21 +153,21 @@ class TestPicture:
                 place.at, place.restarted = 0, now
 
     def _tick(self) -> bool:
-        for outlet, place in list(self._places.items()):
+        for listener, place in list(self._places.items()):
             place.wait -= 1
-            if place.wait >= 0 or not outlet.ready or outlet.line is None:
+            if place.wait >= 0 or not listener.ready or listener.line is None:
                 continue
-            codec = next((c for c in outlet.line.codecs if c.name.lower() in ("vp8", "h264")), None)
+            codec = next((c for c in listener.line.codecs if c.name.lower() in ("vp8", "h264")), None)
             if codec is None:
                 continue
             found = made_pictures(codec.name.lower())
             if found is None:
                 continue
             place.wait = TICKS - 1
-            self._send(outlet, place, codec, found[place.at])
+            self._send(listener, place, codec, found[place.at])
         return bool(self._places)
 
-    def _send(self, outlet: Listener, place: _Place, codec: Codec, chunks: tuple[bytes, ...]) -> None:
+    def _send(self, listener: Listener, place: _Place, codec: Codec, chunks: tuple[bytes, ...]) -> None:
         name = codec.name.lower()
         for index, chunk in enumerate(chunks):
             last = index == len(chunks) - 1
@@ -176,6 +176,6 @@ class TestPicture:
                 number = place.number & 0x7FFF
                 start = 0x90 if index == 0 else 0x80
                 payload = bytes((start, 0x80, 0x80 | number >> 8, number & 0xFF)) + chunk
-            outlet.push(self, payload, codec.pt, 90000 * TICKS // 50 if last else 0, marker=last)
+            listener.push(self, payload, codec.pt, 90000 * TICKS // 50 if last else 0, marker=last)
         place.number += 1
         place.at = (place.at + 1) % PICTURES

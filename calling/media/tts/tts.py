@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -34,6 +34,7 @@ from calling.media.files.library import media_directory
 from calling.media.files.prepared import OPUS_STEP_US, NotPrepared, Prepared, Writer, open_prepared
 from calling.media.files.turns import Ask, nobody
 from calling.runtime.priority import step_back
+from calling.swml import voices
 
 MAX_WORDS: Final = 4000
 SECONDS: Final = 20.0
@@ -61,7 +62,7 @@ class Espeak:
     name = "espeak-ng"
 
     async def synthesise(self, words: str, *, language: str, voice: str, gender: str) -> bytes:
-        chosen = espeak_voice(language, gender)
+        chosen = espeak_voice(language, gender, voice)
         binary = shutil.which("espeak-ng")
         if binary is not None:
             command = [binary, "-v", chosen, "--stdin", "--stdout", "-b", "1"]
@@ -73,7 +74,7 @@ class Espeak:
             )
         sound, code = await _run(command, words)
         if code != 0 or not sound.startswith(b"RIFF"):
-            if chosen != "en-us":
+            if not chosen.startswith("en-us"):
                 return await self.synthesise(words, language="en-US", voice="", gender=gender)
             raise SpeechUnavailable("espeak-ng gave no sound")
         return sound
@@ -101,9 +102,9 @@ async def _run(command: list[str], words: str) -> tuple[bytes, int]:
     return sound, process.returncode or 0
 
 
-def espeak_voice(language: str, gender: str = "") -> str:
-    """espeak-ng's voice for a BCP 47 language: 'en-US' → 'en-us', 'de-DE' → 'de'. Never an option or a
-    path."""
+def espeak_voice(language: str, gender: str = "", voice: str = "") -> str:
+    """espeak-ng's voice for a BCP 47 language: 'en-US' → 'en-us', 'de-DE' → 'de'; with `voice`, one of
+    `voices.VOICES`, in that variant. Never an option or a path."""
     tag = language.strip().lower().replace("_", "-")
     if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", tag):
         tag = "en-us"
@@ -118,6 +119,8 @@ def espeak_voice(language: str, gender: str = "") -> str:
         "pt-pt": "pt",
     }
     chosen = names.get(tag) or (tag if tag in special else names.get(tag.split("-")[0], tag.split("-")[0]))
+    if voice.lower() in voices.VOICES:
+        return f"{chosen}+{voice.lower()}"
     return chosen + ("+f3" if gender.lower() == "female" else "")
 
 
@@ -145,16 +148,9 @@ async def say(
         opened = open_prepared(path)
         os.utime(path)
         return opened
-    line = turns.of_this_loop()
-    try:
-        turn = await line.begin(await ask())
-    except turns.GivenUp as given_up:
-        raise SpeechUnavailable(str(given_up)) from None
-    try:
+    async with _in_turn(ask):
         sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
         await _keep(sound, path)
-    finally:
-        line.end(turn)
     return open_prepared(path)
 
 
@@ -167,14 +163,21 @@ async def speak(
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not any(c.isalnum() for c in words):
         return np.zeros(0, np.int16)
+    async with _in_turn(ask):
+        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
+        return await asyncio.to_thread(_pcm, sound)
+
+
+@contextlib.asynccontextmanager
+async def _in_turn(ask: Ask) -> AsyncIterator[None]:
+    """Synthesis waits for its turn among the projects. Raises SpeechUnavailable where that takes too long."""
     line = turns.of_this_loop()
     try:
         turn = await line.begin(await ask())
     except turns.GivenUp as given_up:
         raise SpeechUnavailable(str(given_up)) from None
     try:
-        sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
-        return await asyncio.to_thread(_pcm, sound)
+        yield
     finally:
         line.end(turn)
 

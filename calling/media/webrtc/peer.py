@@ -17,7 +17,6 @@ from calling.sdp.model import Description, Section
 from calling.sdp.negotiation import Transceiver
 from calling.sdp.validate import MAX_CANDIDATES, BadSdp
 
-__all__ = ["BadSdp", "WebRtcPeer"]
 CLOSE_SECONDS = 5.0
 
 
@@ -37,7 +36,9 @@ class WebRtcPeer(MediaPeer):
     # --- the device offers
 
     async def answer(self, offer_sdp: str, wants: Media | None = None) -> str:
-        return self._answer(self._admit(offer_sdp), wants)
+        remote = self._admit(offer_sdp)
+        remote.set_up("active")
+        return self._answer(remote, wants)
 
     def _answer(self, remote: Description, wants: Media | None) -> str:
         known = {line.index: line for line in self._lines}
@@ -220,6 +221,7 @@ class WebRtcPeer(MediaPeer):
 
     async def accept(self, answer_sdp: str) -> None:
         remote = self._admit(answer_sdp)
+        remote.set_up("passive")
         remote.sections = answered_sections(self._lines, remote)
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):

@@ -7,7 +7,6 @@ import contextlib
 from functools import partial
 from typing import Any
 
-import clock
 from calling.commands.params import invalid
 from calling.runtime.db_threads import run_for_socket
 from calling.signalwire.browser import commands, moderation, rpc, version_3
@@ -15,7 +14,6 @@ from calling.signalwire.browser.rpc import Message, Request
 from calling.signalwire.browser.session import BrowserSession
 from calling.signalwire.browser.translate import ClientView
 from calling.sockets import hub
-from tokens.authentication import InvalidToken
 
 UPDATE_SECONDS = 4.0  # the SDK waits five
 
@@ -56,8 +54,7 @@ async def invite(line: BrowserSession, client_id: str, fields: dict[str, Any]) -
     told = line.named(client_id)
     if told is not None:
         return {"message": "CALL CREATED", "callID": client_id, "memberID": told.leg_id}
-    if line.expired or line.holder.expires_at.timestamp() <= clock.time():
-        raise InvalidToken("token_expired", "The token has expired.")
+    line.require_token()
     dialog = rpc.section(fields, "dialogParams")
     main = None
     if commands.part_of(dialog) is None:
@@ -92,6 +89,7 @@ async def modify(line: BrowserSession, client_id: str, told: ClientView, fields:
             await run_for_socket(commands.hold, line.holder, line.device_id, told, held)
             return answer | {"holdState": "held" if held else "active"}
         case "transfer":
+            line.require_token()
             await run_for_socket(commands.transfer, line.holder, line.device_id, told, fields)
             hub.the_hub().look(line)
             return answer

@@ -15,7 +15,8 @@ from calling.signalwire.browser.rpc import Ack, BadRpcMessage, Request
 from calling.signalwire.browser.session import BrowserSession
 from calling.sockets import hub, patience, token_refresh
 from calling.sockets.device_consumer import DeviceConsumer
-from tokens.authentication import InvalidToken
+from rest.json_bodies import rfc3339
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 
@@ -50,7 +51,7 @@ class FabricConsumer(DeviceConsumer[BrowserSession]):
             await self.renew(line, request)
         elif request.method == "token.refresh":
             found = await run_for_socket(token_refresh.refreshed, line.holder, request.params)
-            until = found.holder.expires_at.isoformat().replace("+00:00", "Z")
+            until = rfc3339(found.holder.expires_at)
             await self.adopt(line, found.holder, request, {**found.shown(), "expires_at": until})
         elif request.method in ("subscriber.online", "subscriber.offline"):
             wanted = request.method == "subscriber.online"

@@ -102,7 +102,8 @@ def is_id(value: object) -> TypeGuard[Id]:
     """Whether a request may have that id: a short text, or a whole number that every JSON reader keeps."""
     if isinstance(value, str):
         return 0 < len(value) <= MAX_ID
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53
+    whole = json_bodies.whole_number(value)
+    return whole is not None and abs(whole) <= 2**53
 
 
 def read(text: str | None) -> Request | Ack:

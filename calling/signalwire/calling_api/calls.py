@@ -88,12 +88,16 @@ def update(request: Request) -> dict[str, Any]:
         raise Refused("Only a call that is not answered yet can be canceled.", state.value)
     if status == "completed" and state is not CallState.ANSWERED:
         raise Refused("Only an answered call can be completed.", state.value)
-    if given:
-        give_script(request, document, url, fallback)
-    if status_url:
-        status_urls.set_status_url(request.call_id, status_url)
-    if status is not None:
-        control.apply(request.call_id, inputs.Hangup())
+
+    def work() -> None:
+        if given:
+            give_script(request, document, url, fallback)
+        if status_url:
+            status_urls.set_status_url(request.call_id, status_url)
+        if status is not None:
+            control.apply(request.call_id, inputs.Hangup())
+
+    control.in_transaction(work)
     return {}
 
 

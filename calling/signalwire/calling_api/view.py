@@ -18,15 +18,16 @@ from calling.signalwire.calling_api.call_leg import call_leg
 from calling.signalwire.calling_api.commands import COMMANDS, NOT_SUPPORTED
 from calling.signalwire.calling_api.envelope import Request, not_supported
 from rest import errors
+from rest.openapi import shape
 from tokens.subjects import ApiKey
 
-Envelope = schema.shape(
+Envelope = shape(
     "CallingCommand",
     command=schema.text(help_text="dial, update, calling.end, calling.play, …"),
     id=serializers.UUIDField(required=False, help_text="the call; in params for update, absent for dial"),
     params=serializers.DictField(required=False),
 )
-CallLeg = schema.shape(
+CallLeg = shape(
     "CallLeg",
     id=serializers.UUIDField(),
     to=schema.text(),

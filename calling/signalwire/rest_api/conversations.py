@@ -18,24 +18,24 @@ from calling.api.view import SwitchboardView
 from calling.commands import conversations, leg_selection
 from calling.commands.params import Params
 from calling.signalwire import messages
-from calling.signalwire.rest_api import shapes
 from rest import pagination
+from rest.openapi import listed, shape
 from subscribers.models import Address
 from tokens.subjects import TokenHolder
 
-NewGroup = schema.shape(
+NewGroup = shape(
     "ConversationJoin",
     from_fabric_address_id=s.CharField(required=False, help_text="one's own; a guest has none"),
     fabric_address_ids=s.ListField(child=s.CharField(), help_text="whom to talk to: a subscriber or a room"),
 )
-Group = schema.shape("Conversation", group_id=s.UUIDField(), conversation_id=s.UUIDField())
-NewMessage = schema.shape(
+Group = shape("Conversation", group_id=s.UUIDField(), conversation_id=s.UUIDField())
+NewMessage = shape(
     "NewConversationMessage",
     group_id=s.UUIDField(),
     from_fabric_address_id=s.CharField(required=False),
     text=s.CharField(max_length=conversations.LONGEST),
 )
-Message = schema.shape(
+Message = shape(
     "ConversationMessage",
     id=s.UUIDField(),
     type=s.CharField(),
@@ -88,7 +88,7 @@ class GroupMessages(SwitchboardView):
         operation_id="conversation_messages",
         summary="SignalWire: messages and calls of a conversation, newest first",
         parameters=[*schema.PAGING],
-        responses={200: shapes.listed("ConversationMessages", Message), **schema.ERRORS},
+        responses={200: listed("ConversationMessages", Message), **schema.ERRORS},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:

@@ -22,6 +22,7 @@ from calling.signalwire.rest_api import shapes
 from calling.signalwire.rest_api.unsupported import not_supported, refuse_given
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
 from subscribers import provisioning
@@ -178,7 +179,7 @@ class PhoneNumbers(RestView):
     @extend_schema(
         operation_id="relay_phone_numbers_list",
         summary="SignalWire: the project's phone numbers",
-        responses={200: shapes.listed("RelayPhoneNumbers", shapes.PhoneNumber)},
+        responses={200: listed("RelayPhoneNumbers", shapes.PhoneNumber)},
         tags=["SignalWire"],
     )
     def get(self, request: Request) -> Response:

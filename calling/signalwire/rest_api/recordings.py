@@ -15,6 +15,7 @@ from calling.api.view import SwitchboardView
 from calling.signalwire.rest_api import shapes
 from rest import pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from subscribers import replicas
 
 STATES = {"recording": "processing", "finished": "completed", "partial": "completed", "failed": "failed"}
@@ -45,7 +46,7 @@ class Recordings(SwitchboardView):
     @extend_schema(
         operation_id="relay_recordings_list",
         summary="SignalWire: the project's recordings",
-        responses={200: shapes.listed("RelayRecordings", shapes.Recording)},
+        responses={200: listed("RelayRecordings", shapes.Recording)},
         tags=["SignalWire"],
     )
     @replicas.caught_up

@@ -20,6 +20,7 @@ from calling.signalwire.rest_api.sessions import session_payload
 from calling.signalwire.rest_api.unsupported import refuse_given
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
 from subscribers import addressing, provisioning
@@ -128,7 +129,7 @@ class RoomItem(RestView):
 
 
 def _collection(view: type[RestView], word: str, one: serializers.Serializer[Any]) -> type[RestView]:
-    many = shapes.listed(f"SignalWire{word.title()}s", one)
+    many = listed(f"SignalWire{word.title()}s", one)
     return extend_schema_view(
         get=extend_schema(
             operation_id=f"video_{word}s_list",

@@ -20,6 +20,7 @@ from calling.calls import event_days
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import errors, links, pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from subscribers import replicas
 
 BY_START = pagination.Order("started_at")
@@ -123,7 +124,7 @@ class ConferenceLogs(SessionView):
         operation_id="logs_conferences",
         summary="SignalWire: the log of meetings in rooms, newest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("ConferenceLogs", shapes.ConferenceLog)},
+        responses={200: listed("ConferenceLogs", shapes.ConferenceLog)},
         tags=["SignalWire"],
     )
     @replicas.caught_up
@@ -136,7 +137,7 @@ class RoomSessions(SessionView):
         operation_id="video_room_sessions_list",
         summary="SignalWire: meetings in rooms, newest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessions", shapes.RoomSession)},
+        responses={200: listed("RoomSessions", shapes.RoomSession)},
         tags=["SignalWire"],
     )
     @replicas.caught_up
@@ -160,27 +161,25 @@ class SessionMembers(SessionView):
         operation_id="video_room_sessions_members",
         summary="SignalWire: who was in a meeting, in the order of arrival",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessionMembers", shapes.SessionMember)},
+        responses={200: listed("RoomSessionMembers", shapes.SessionMember)},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:
         rows = models.Member.objects.filter(meeting=self.meeting(request, id)).order_by("pk")
         size = pagination.page_size(request)
-        token = request.query_params.get("page_token") or "0"
-        if not (token.isascii() and token.isdigit() and len(token) <= 18):
-            raise pagination.bad_cursor()
-        found = list(rows.filter(pk__gt=int(token))[: size + 1])
+        found = list(rows.filter(pk__gt=pagination.number_given(request, 2**63 - 1))[: size + 1])
         more, found = len(found) > size, found[:size]
         legs = models.Leg.objects.filter(pk__in=[row.leg_id for row in found])
         names = {leg.pk: leg.name or leg.address for leg in legs}
         here = links.absolute(request.path)
+        token = pagination.token_of(request, [found[-1].pk]) if more else None
         return Response(
             {
                 "data": [member_payload(row, names) for row in found],
                 "links": {
                     "self": links.absolute(request.get_full_path()),
                     "first": here,
-                    "next": f"{here}?page_size={size}&page_token={found[-1].pk}" if more else None,
+                    "next": f"{here}?page_size={size}&page_token={token}" if more else None,
                     "prev": None,
                 },
             }
@@ -192,7 +191,7 @@ class SessionEvents(SessionView):
         operation_id="video_room_sessions_events",
         summary="SignalWire: what happened in a meeting, oldest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("RoomSessionEvents", shapes.SessionEvent)},
+        responses={200: listed("RoomSessionEvents", shapes.SessionEvent)},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:

@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from calling.api.schema import shape, text
-from rest import pagination
+from calling.api.schema import text
+from rest.openapi import shape
 
 # What a number of SignalWire's has besides; always null here, and refused where it is given.
 ABSENT = (
@@ -26,10 +26,6 @@ COLOURS = tuple(
     for shade in ("dark", "light")
     for part in ("primary", "background", "foreground", "success", "negative")
 )
-
-
-def listed(title: str, one: s.Serializer[Any]) -> s.Serializer[Any]:
-    return shape(title, data=s.ListField(child=one), links=pagination.LINKS)
 
 
 def nullable(**options: Any) -> s.CharField:

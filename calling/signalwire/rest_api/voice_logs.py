@@ -22,6 +22,7 @@ from calling.signalwire.calling_api.call_leg import call_leg, call_legs
 from calling.signalwire.rest_api import event_pages, shapes
 from rest import pagination
 from rest.json_bodies import rfc3339
+from rest.openapi import listed
 from subscribers import replicas
 
 # How SignalWire's log says that a call ended, by our reason.
@@ -68,7 +69,7 @@ class VoiceLogs(SwitchboardView):
             schema.query("created_on", "a day, in UTC"),
             *schema.PAGING,
         ],
-        responses={200: shapes.listed("VoiceLogs", shapes.VoiceLog)},
+        responses={200: listed("VoiceLogs", shapes.VoiceLog)},
         tags=["SignalWire"],
     )
     @replicas.caught_up
@@ -97,7 +98,7 @@ class VoiceLogEvents(SwitchboardView):
         operation_id="voice_logs_events",
         summary="SignalWire: what happened in a call, oldest first",
         parameters=schema.PAGING,
-        responses={200: shapes.listed("VoiceLogEvents", shapes.LogEvent)},
+        responses={200: listed("VoiceLogEvents", shapes.LogEvent)},
         tags=["SignalWire"],
     )
     def get(self, request: Request, id: UUID) -> Response:

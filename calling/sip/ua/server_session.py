@@ -217,11 +217,21 @@ class DialogServerSession(DialogSession):
         """CANCEL of an unanswered INVITE: 487; after our 200 it changes nothing (RFC 3261 9.2)."""
         if self.finished or self.answered:
             return
+        self._terminate()
+        self.finish("remote", why)
+
+    def _on_bye(self, request: Request, transaction: ServerTransaction) -> None:
+        super()._on_bye(request, transaction)
+        if (
+            not self.answered
+        ):  # a caller may end an early dialog so; its INVITE still wants an answer (15.1.2)
+            self._terminate()
+
+    def _terminate(self) -> None:
         assert self.dialog is not None
         self.agent.exchange.respond(
             self.transaction, make_response(self.request, 487, to_tag=self.dialog.local_tag)
         )
-        self.finish("remote", why)
 
     def on_ack(self, request: Request) -> None:
         if request.cseq.sequence != self.request.cseq.sequence:

@@ -31,7 +31,8 @@ from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 from rest import errors
 from tokens import key_scopes
-from tokens.authentication import InvalidToken, permit, subject_from_basic
+from tokens.authentication import permit, subject_from_basic
+from tokens.signing import InvalidToken
 
 log = logging.getLogger(__name__)
 AUTH_SECONDS = 5.0
@@ -77,7 +78,7 @@ class EventsConsumer(Socket):
             settings.CALLWRIGHT_MESSAGES_PER_SECOND, settings.CALLWRIGHT_MESSAGES_BURST, clock.monotonic()
         )
         if not origin.allowed(self.scope):
-            await self.close()
+            await self.refuse(origin.refusal())
             return
         await self.accept()
         self.stranger = Stranger(origin.source(self.scope))

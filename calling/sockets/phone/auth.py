@@ -18,9 +18,11 @@ from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.phone import translate
 from calling.sockets.phone.translate import Message
 from rest import errors
+from rest.json_bodies import rfc3339
 from subscribers.api.address_shape import address_payload
 from subscribers.models import Address, Subscriber
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 MAX_DEVICE_NAME = 100  # characters
@@ -136,7 +138,7 @@ def hello(holder: TokenHolder, device_id: str) -> Message:
         "subscriber": subscriber,
         "addresses": addresses,
         "ice_servers": servers(str(holder.subscriber_id or holder.jti)),
-        "expires_at": holder.expires_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": rfc3339(holder.expires_at),
         "expires_in": max(0, int((holder.expires_at - clock.now()).total_seconds())),
     }
 

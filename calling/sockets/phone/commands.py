@@ -17,7 +17,7 @@ from calling.sockets import frames
 from calling.sockets.frames import Frame
 from calling.sockets.phone.translate import ClientView
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ VERBS: dict[str, Verb] = {
 }
 GATHERS = frozenset({"call.answer", "call.update"})
 MAKES = frozenset({"call.create", "call.consult", "call.share"})
+CALLS_SOMEBODY = frozenset({"call.transfer"})
 TRICKLES = frozenset({"ice.candidate", "ice.done"})
 
 

@@ -20,7 +20,7 @@ from calling.sockets.phone import auth, commands, moderation
 from calling.sockets.phone.session import PhoneSession
 from calling.sockets.phone.translate import ClientView
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 
@@ -76,8 +76,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
 
     async def make(self, line: PhoneSession, frame: Frame) -> None:
         """A new call: `call.trying` before anything else is said of it."""
-        if line.expired:
-            raise InvalidToken("token_expired", "The token has expired: send auth with a new one.")
+        line.require_token()
         mark = object()
         line.making.add(mark)
         try:
@@ -107,6 +106,8 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
                 return
         else:
             call_id = commands.required_call(frame)
+        if frame.type in commands.CALLS_SOMEBODY:
+            line.require_token()
         done, the_hub = commands.VERBS[frame.type], hub.the_hub()
         looked = the_hub.looked[line.device_id]
         try:

@@ -3,7 +3,8 @@
 Pure: no rows, no clock.
 
 `ClientView` remembers what a device was told about one of its legs; `messages_for` takes the news of that
-leg's call and returns what remains to be said, in order, exactly once.
+leg's call and returns what remains to be said, in order, exactly once. It is one file, because
+a message is left out where another has said the same: their order is the rule that lives here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from calling.machine.states import (
     Call,
     Leg,
     LegState,
-    Media,
     MediaState,
     Party,
     Role,
@@ -380,7 +380,7 @@ def incoming(call_id: str, news: CallUpdate, leg: Leg) -> Message:
         "from": shown_from,
         "from_name": shown_name,
         "to": leg.address if leg.role is Role.TARGET else news.to_address,
-        "media": asdict(caller.media if caller is not None else mirrored(leg.media)),
+        "media": asdict(caller.media if caller is not None else leg.media.counterpart()),
         **({"user_variables": dict(news.variables)} if news.variables else {}),
     }
 
@@ -411,11 +411,6 @@ def ends(news: CallUpdate, leg: Leg, other: Leg) -> list[tuple[str, str]]:
 def shown(news: CallUpdate, leg: Leg) -> tuple[str, str]:
     """The address and name of a party as others see it."""
     return (news.from_address, news.from_name) if leg.role is Role.CALLER else (leg.address, leg.name)
-
-
-def mirrored(media: Media) -> Media:
-    """The view of a back end whose script or connect stands where a caller would."""
-    return Media(video=media.receive_video, receive_video=media.video)
 
 
 def ended(call_id: str, reason: str | None, cause: str, call: Mapping[str, Any] | None = None) -> Message:

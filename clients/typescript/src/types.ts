@@ -216,6 +216,7 @@ export interface Collect {
   /** the first words end it, too; needs a speech worker */
   speech?: CollectSpeech;
   initial_timeout?: number;
+  /** false: nothing is told before the end */
   partial_results?: boolean;
   start_input_timers?: boolean;
 }
@@ -881,9 +882,11 @@ export interface PlayItem {
 }
 
 export interface PlayItemParams {
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   /** audio: an http or https URL of a sound or film */
   url?: string;
@@ -943,6 +946,8 @@ export interface Record {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
 }
@@ -957,6 +962,8 @@ export interface RecordAudio {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
 }
 
 export interface RecordOptions {
@@ -1023,6 +1030,7 @@ export interface Relay {
   language?: string;
   tts_language?: string;
   transcription_language?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   gender?: string;
   /** the best that is installed * `accurate` - accurate * `quick` - quick */
@@ -1135,9 +1143,11 @@ export interface RoomVerb {
   /** 0: for ever */
   loop?: number;
   direction?: PlayDirectionEnum;
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   play?: Array<PlayItem>;
   /** instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc */
@@ -1151,6 +1161,8 @@ export interface RoomVerb {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
   /** for say */
@@ -1171,9 +1183,11 @@ export interface Say {
   volume?: number;
   /** 0: for ever */
   loop?: number;
-  /** such as en-US */
+  /** such as en-US; one that is spoken here */
   language?: string;
+  /** female or male */
   gender?: string;
+  /** f1 to f5 or m1 to m8; without it the gender chooses */
   voice?: string;
   text: string;
 }
@@ -1322,6 +1336,7 @@ export interface Stream {
   url: string;
   track?: StreamTrackEnum;
   name?: string;
+  /** PCMU (8 kHz) or L16 (16 kHz) */
   codec?: string;
   custom_parameters?: { [name: string]: string };
   authorization_bearer_token?: string;

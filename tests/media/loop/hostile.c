@@ -1,7 +1,7 @@
 /* Hostile datagrams for the forwarding loop, with sanitizers: random ones, and good ones with bytes changed.
    usage: hostile SEED PACKETS DATAGRAMS. First the functions alone, on memory that ends where the packet's room
    ends; then a whole loop whose flows and paths change while strangers and devices send. */
-#include "loop.h"
+#include "internal.h"
 
 #include <arpa/inet.h>
 #include <stdatomic.h>
@@ -51,17 +51,17 @@ static int put_tag(void *session, void *packet, int *size)
     return 0;
 }
 
-static void describe(struct media_flow *flow, struct media_outlet *outlet, uint32_t ssrc)
+static void describe(struct media_flow *flow, struct media_sender *sender, uint32_t ssrc)
 {
     memset(flow, 0, sizeof *flow);
-    memset(outlet, 0, sizeof *outlet);
+    memset(sender, 0, sizeof *sender);
     flow->ssrc = ssrc;
     flow->clock = 48000;
     flow->top = (uint16_t)dice(65536);
-    outlet->seq_off = (uint16_t)dice(65536);
-    outlet->guard = (int32_t)dice(3);
-    flow->kinds[111] = outlet->pts[0] = 5;
-    outlet->pts[111] = 96;
+    sender->seq_off = (uint16_t)dice(65536);
+    sender->guard = (int32_t)dice(3);
+    flow->kinds[111] = sender->pts[0] = 5;
+    sender->pts[111] = 96;
     flow->kinds[63] = 2;
     flow->kinds[0] = 1;
     flow->arrivals = (uint8_t)dice(2);
@@ -69,14 +69,14 @@ static void describe(struct media_flow *flow, struct media_outlet *outlet, uint3
     flow->seen = ~0ull;
     flow->level_id = (uint8_t)dice(2);
     flow->keeps = (uint16_t)(dice(2) ? 1 << dice(9) : 0);
-    outlet->push_pt = 96;
-    outlet->push_clock = 48000;
-    outlet->renumbers = (uint8_t)dice(2);
+    sender->push_pt = 96;
+    sender->push_clock = 48000;
+    sender->renumbers = (uint8_t)dice(2);
     for (int i = 1; i < 15; i++)
-        outlet->extensions[i] = (uint8_t)dice(15);
+        sender->extensions[i] = (uint8_t)dice(15);
     if (dice(2)) {
-        outlet->mid_size = 4;
-        memcpy(outlet->mid, "\x10\x30\0\0", 4);
+        sender->mid_size = 4;
+        memcpy(sender->mid, "\x10\x30\0\0", 4);
     }
 }
 
@@ -126,13 +126,13 @@ static void alone(long packets)
 {
     uint8_t made[PACKET];
     struct media_flow flow;
-    struct media_outlet outlet;
+    struct media_sender sender;
     uint8_t level = 255;
     long known = 0, sent = 0;
-    describe(&flow, &outlet, 7);
+    describe(&flow, &sender, 7);
     for (long i = 0; i < packets; i++) {
         if (dice(100) == 0) {
-            describe(&flow, &outlet, 7);
+            describe(&flow, &sender, 7);
             flow.picture = (uint8_t)dice(2);
         }
         int size = make(made, PACKET, (uint16_t)(flow.top + 1), 7), room = size + (int)dice(40);
@@ -141,13 +141,13 @@ static void alone(long packets)
         if (size > 12 && media_knows(&flow, exact, size)) {
             int now = media_arrive(&flow, exact, size, 1.0 + 0.02 * (double)i, &level);
             expect(now >= 0 && now <= size, "a packet has grown as it came");
-            now = media_depart(&outlet, exact, now, room, 1.0 + 0.02 * (double)i);
+            now = media_depart(&sender, exact, now, room, 1.0 + 0.02 * (double)i);
             expect(now >= 0 && now <= room, "a packet has grown out of its room");
             known++;
             sent += now > 0;
         }
         int payload = (int)dice((uint32_t)size);
-        int pushed = media_make(&outlet, exact, room, made, payload, 960, 0.7 * (double)i);
+        int pushed = media_make(&sender, exact, room, made, payload, 960, 0.7 * (double)i);
         expect(pushed >= 0 && pushed <= room, "a payload has grown out of its room");
         free(exact);
     }
@@ -172,7 +172,7 @@ static void *change(void *argument)
     struct scene *scene = argument;
     struct media_arrival arrival;
     struct media_flow flow;
-    struct media_outlet outlets[OUTLETS];
+    struct media_sender senders[SENDERS];
     int paths[DEVICES], flows[DEVICES], counts[DEVICES] = {0}, pushed[DEVICES];
     uint8_t buffer[PACKET], packet[100];
     struct media_kept *ring = calloc(RING, sizeof *ring), one;
@@ -188,36 +188,36 @@ static void *change(void *argument)
         } else if (flows[who] < 0) {
             counts[who] = (int)dice(4);
             for (int i = 0; i <= counts[who]; i++) {
-                describe(&flow, &outlets[i], (uint32_t)who);
-                outlets[i].fd = scene->fd;
-                outlets[i].to = scene->at[(who + 1 + i) % DEVICES];
+                describe(&flow, &senders[i], (uint32_t)who);
+                senders[i].fd = scene->fd;
+                senders[i].to = scene->at[(who + 1 + i) % DEVICES];
             }
             flow.top = flow.arrivals_top = atomic_load(&scene->sequences[who]);
             flow.picture = (uint8_t)dice(2);
-            flows[who] = media_install(scene->loop, paths[who], &flow, outlets, counts[who]);
+            flows[who] = media_install(scene->loop, paths[who], &flow, senders, counts[who]);
             scene->installed += flows[who] >= 0;
         } else if (dice(40) == 0) {
-            expect(media_recall(scene->loop, flows[who], &flow, outlets, ring) == 0, "a flow is gone");
+            expect(media_recall(scene->loop, flows[who], &flow, senders, ring) == 0, "a flow is gone");
             for (int i = 0; i < counts[who]; i++)
-                scene->forwarded += outlets[i].sent_packets;
+                scene->forwarded += senders[i].sent_packets;
             flows[who] = -1;
             if (dice(4) == 0) {
                 media_displace(scene->loop, paths[who]);
                 paths[who] = -1;
             }
         } else {
-            expect(media_recall(scene->loop, flows[who], &flow, outlets, NULL) == 0, "a flow is gone");
+            expect(media_recall(scene->loop, flows[who], &flow, senders, NULL) == 0, "a flow is gone");
             scene->kept += media_kept(scene->loop, flows[who], flow.top, &one) == 0;
             while (!flow.picture && media_drain(scene->loop, flows[who], (int)dice(20), &one) == 0)
                 scene->drained++;
         }
         if (pushed[who] < 0) {
-            describe(&flow, outlets, 0);
-            outlets[0].fd = scene->fd;
-            outlets[0].to = scene->at[who];
-            pushed[who] = media_install(scene->loop, -1, &flow, outlets, 1);
+            describe(&flow, senders, 0);
+            senders[0].fd = scene->fd;
+            senders[0].to = scene->at[who];
+            pushed[who] = media_install(scene->loop, -1, &flow, senders, 1);
         } else if (dice(40) == 0) {
-            expect(media_recall(scene->loop, pushed[who], &flow, outlets, ring) == 0, "a listener is gone");
+            expect(media_recall(scene->loop, pushed[who], &flow, senders, ring) == 0, "a listener is gone");
             pushed[who] = -1;
         }
         if (dice(20) == 0) /* more would leave no time to take what comes, and all would wait behind it */
@@ -225,11 +225,11 @@ static void *change(void *argument)
         media_protect(NULL, packet, &size);
     }
     for (int i = 0; i < DEVICES; i++)
-        if (flows[i] >= 0 && media_recall(scene->loop, flows[i], &flow, outlets, ring) == 0)
+        if (flows[i] >= 0 && media_recall(scene->loop, flows[i], &flow, senders, ring) == 0)
             for (int each = 0; each < counts[i]; each++)
-                scene->forwarded += outlets[each].sent_packets;
+                scene->forwarded += senders[each].sent_packets;
     for (int i = 0; i < DEVICES; i++)
-        media_recall(scene->loop, pushed[i], &flow, outlets, ring);
+        media_recall(scene->loop, pushed[i], &flow, senders, ring);
     free(ring);
     return NULL;
 }

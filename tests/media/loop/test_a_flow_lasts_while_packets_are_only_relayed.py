@@ -415,8 +415,8 @@ async def test_loss_is_repaired_between_flows() -> None:
         seen = {"audio": 0, "video": 0}
 
         def repaired() -> bool:
-            for outlet in (a.port.audio_out, a.port.video_out):
-                seen[outlet.kind] += outlet.flow is not None
+            for sender in (a.port.audio_out, a.port.video_out):
+                seen[sender.kind] += sender.flow is not None
             b.port._sync()
             picture, sound = b.port.video_in.current(), b.port.audio_in.current()
             return bool(picture and sound and picture.recovered > 2 and sound.lost > 2 and all(seen.values()))

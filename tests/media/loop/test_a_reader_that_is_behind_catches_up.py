@@ -15,7 +15,7 @@ from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.loop.native import NativeLoop, library
 from tests.support.wait import until
 
-WAITING = 2048  # datagrams that may wait for Python (loop.h)
+WAITING = 2048  # datagrams that may wait for Python (internal.h)
 BEHIND = WAITING // 4
 
 Ends = list[socket.socket]

@@ -22,7 +22,7 @@ pytestmark = [
 
 
 def through_the_loop(*members: MixerMember) -> bool:
-    return all(m.rests and isinstance(m.outlet, RtpSender) and m.outlet.flow is not None for m in members)
+    return all(m.rests and isinstance(m.listener, RtpSender) and m.listener.flow is not None for m in members)
 
 
 async def test_each_hears_exactly_the_others_whoever_handles_the_packets() -> None:

@@ -96,8 +96,8 @@ class Pair:
 
     def loop(self, library: Library, packet: bytes, now: float) -> bool:
         """Let the loop handle it, if it may; whether it did."""
-        flow, outlet = library.ffi.new("struct media_flow *"), library.ffi.new("struct media_outlet *")
-        pts = self.sender.lend(self.stream, outlet)
+        flow, lent = library.ffi.new("struct media_flow *"), library.ffi.new("struct media_sender *")
+        pts = self.sender.lend(self.stream, lent)
         if pts is None:
             return False
         if not self.stream.lend(flow):
@@ -109,9 +109,9 @@ class Pair:
             return False
         data = library.ffi.cast("uint8_t *", self.buffer.c)
         size = library.lib.media_arrive(flow, data, size, now, library.ffi.new("uint8_t *"))
-        size = library.lib.media_depart(outlet, data, size, len(view), now)
+        size = library.lib.media_depart(lent, data, size, len(view), now)
         self.stream.restore(flow)
-        self.sender.restore(outlet)
+        self.sender.restore(lent)
         if size:
             self.wire.send(view[:size])
         return True
@@ -276,15 +276,15 @@ def test_pushed_payloads_become_the_same_packets(
         for place, (payload, pause) in enumerate([(b"begin", 0.02), *sent]):
             now[0] += pause
             one.sender.push(feeder, payload, OPUS, 960)
-            outlet = native.ffi.new("struct media_outlet *")
-            if place == 0 or not other.sender.lend_pushes(OPUS, outlet):
+            lent = native.ffi.new("struct media_sender *")
+            if place == 0 or not other.sender.lend_pushes(OPUS, lent):
                 assert place == 0
                 other.sender.push(feeder, payload, OPUS, 960)
                 continue
             data, view = native.ffi.cast("uint8_t *", other.buffer.c), other.buffer.view
             into = native.ffi.from_buffer("uint8_t[]", payload)
-            size = native.lib.media_make(outlet, data, len(view), into, len(payload), 960, now[0])
-            other.sender.restore(outlet)
+            size = native.lib.media_make(lent, data, len(view), into, len(payload), 960, now[0])
+            other.sender.restore(lent)
             other.wire.send(view[:size])
             assert other.wire.sent == one.wire.sent
             assert (

@@ -21,7 +21,6 @@ class Verdict:
 WORKS = "works"
 REFUSED = "refused (`-32602`)"
 THROWS = "the SDK itself throws"
-CODE = -32602
 
 
 def _all(words: str, says: str = WORKS, note: str = "") -> dict[str, Verdict]:
@@ -217,7 +216,6 @@ V4: dict[str, dict[str, Verdict]] = {
 }
 
 _V3_ROOMS = "in rooms; elsewhere the SDK itself refuses (`CapabilityError`)"
-_V3_OTHERS = "one's own; with `memberId` in rooms, for members who may moderate, else the SDK itself refuses"
 
 V3: dict[str, dict[str, Verdict]] = {
     "exports": {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests.signalwire.calling_api.conftest import client_of
 from tests.support.people import Cast, make_cast, make_mallory
 
 rest = pytest.importorskip("signalwire.rest", reason="needs the signalwire-sdk package")
@@ -27,11 +27,6 @@ def client(live_server: Any, cast: Cast) -> Any:
 def stranger(live_server: Any, transactional_db: None) -> Any:
     """The client of mallory's project."""
     return client_of(make_mallory(), live_server)
-
-
-def client_of(cast: Cast, live_server: Any) -> Any:
-    host = urlsplit(live_server.url).netloc
-    return rest.RestClient(project=str(cast.project.id), token=cast.api_token, host=host)
 
 
 def refusal(status: int, act: Callable[..., Any], /, *args: Any, **more: Any) -> dict[str, Any]:

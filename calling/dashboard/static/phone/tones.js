@@ -35,14 +35,14 @@ export function play(name, seconds = Infinity) {
   context ??= new AudioContext();
   context.resume().catch(() => {}); // silent until the page was touched; the pattern goes on meanwhile
   const source = new AudioBufferSourceNode(context, { buffer: period(context, PATTERNS[name]), loop: true });
-  source.connect(RINGS.includes(name) ? outlet(context) : context.destination);
+  source.connect(RINGS.includes(name) ? bellOutput(context) : context.destination);
   source.start();
   if (seconds < Infinity) source.stop(context.currentTime + seconds);
   return () => source.disconnect();
 }
 
 /** @param {AudioContext} context @returns {AudioNode} what leads to the device that rings */
-function outlet(context) {
+function bellOutput(context) {
   if (!bell) return context.destination;
   const out = new MediaStreamAudioDestinationNode(context);
   bell.srcObject = out.stream;

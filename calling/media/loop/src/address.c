@@ -1,5 +1,5 @@
 /* Addresses as the kernel has them, and as keys: it leaves nothing in them that is not the address. */
-#include "loop.h"
+#include "internal.h"
 
 #include <netinet/in.h>
 

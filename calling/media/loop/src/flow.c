@@ -1,6 +1,6 @@
 /* One packet of a forwarded stream: what RtpReceiveStream.receive and RtpSender.relay do with it, to the byte.
    Pure but for the flow's own numbers. What is not the plain case is Python's (media_knows). */
-#include "loop.h"
+#include "internal.h"
 
 #define AHEAD 3000       /* codecs/order.py */
 #define RECENT 0xFFu     /* rtp/red.py: a redundant packet can bring nothing that is not there */
@@ -8,7 +8,7 @@
 
 enum { PLAIN = 1, REDUNDANT = 2, CARRIED = 4 }; /* media_flow.kinds */
 
-size_t media_bytes(void) { return sizeof(struct media_flow) + sizeof(struct media_outlet); }
+size_t media_bytes(void) { return sizeof(struct media_flow) + sizeof(struct media_sender); }
 
 /* By the header alone, which SRTP leaves readable: whether the packet is of the plain kind. */
 int media_knows(struct media_flow *flow, uint8_t *packet, int size)
@@ -90,55 +90,55 @@ int media_arrive(struct media_flow *flow, uint8_t *packet, int size, double now,
     return size;
 }
 
-/* The last steps of a packet of the outlet's own; its size. */
-static int finish(struct media_outlet *outlet, uint8_t *packet, int size, int room, uint16_t number, uint32_t stamp,
+/* The last steps of a packet of the sender's own; its size. */
+static int finish(struct media_sender *sender, uint8_t *packet, int size, int room, uint16_t number, uint32_t stamp,
                   double now)
 {
     write16(packet + 2, number);
     write32(packet + 4, stamp);
-    write32(packet + 8, outlet->out_ssrc);
-    if (outlet->mid_size && size < ROOM)
-        size = add_extension(packet, size, room, outlet->mid, outlet->mid_size);
-    outlet->sent_packets++;
-    outlet->sent_octets += (uint64_t)size;
-    if ((uint16_t)(number - outlet->out_seq) < 0x8000) {
-        outlet->out_seq = number;
-        outlet->out_ts = stamp;
-        outlet->sent_at = now;
+    write32(packet + 8, sender->out_ssrc);
+    if (sender->mid_size && size < ROOM)
+        size = add_extension(packet, size, room, sender->mid, sender->mid_size);
+    sender->sent_packets++;
+    sender->sent_octets += (uint64_t)size;
+    if ((uint16_t)(number - sender->out_seq) < 0x8000) {
+        sender->out_seq = number;
+        sender->out_ts = stamp;
+        sender->sent_at = now;
     }
     return size;
 }
 
 /* A packet of the source, in `room` bytes: make it one of the listener's. Its size then; 0: it is not sent. */
-int media_depart(struct media_outlet *outlet, uint8_t *packet, int size, int room, double now)
+int media_depart(struct media_sender *sender, uint8_t *packet, int size, int room, double now)
 {
     if (size < 12 || size > room)
         return 0;
-    uint16_t number = (uint16_t)(read16(packet + 2) + outlet->seq_off);
-    if (outlet->guard) {
-        outlet->guard--;
-        if ((uint16_t)(number - outlet->switch_sequence) >= 0x8000)
+    uint16_t number = (uint16_t)(read16(packet + 2) + sender->seq_off);
+    if (sender->guard) {
+        sender->guard--;
+        if ((uint16_t)(number - sender->switch_sequence) >= 0x8000)
             return 0;
     }
-    packet[1] = (uint8_t)(outlet->pts[packet[1] & 0x7F] | (packet[1] & 0x80));
-    if (outlet->renumbers && packet[0] & 0x10)
-        renumber_extensions(packet, size, outlet->extensions);
-    return finish(outlet, packet, size, room, number, read32(packet + 4) + outlet->ts_off, now);
+    packet[1] = (uint8_t)(sender->pts[packet[1] & 0x7F] | (packet[1] & 0x80));
+    if (sender->renumbers && packet[0] & 0x10)
+        renumber_extensions(packet, size, sender->extensions);
+    return finish(sender, packet, size, room, number, read32(packet + 4) + sender->ts_off, now);
 }
 
 /* RtpSender.push: a packet of a payload, in `room` bytes; its size, 0: it has no room. */
-int media_make(struct media_outlet *outlet, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now)
+int media_make(struct media_sender *sender, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now)
 {
     if (size < 0 || 12 + size > room)
         return 0;
-    packet[0] = 0x80, packet[1] = outlet->push_pt;
-    if (now - outlet->sent_at > 1.0) { /* a pause: its time is not sent after */
-        double ahead = (now - outlet->sent_at) * outlet->push_clock;
-        outlet->next_ts = outlet->out_ts + (uint32_t)(uint64_t)(ahead < 1 ? 1 : ahead);
+    packet[0] = 0x80, packet[1] = sender->push_pt;
+    if (now - sender->sent_at > 1.0) { /* a pause: its time is not sent after */
+        double ahead = (now - sender->sent_at) * sender->push_clock;
+        sender->next_ts = sender->out_ts + (uint32_t)(uint64_t)(ahead < 1 ? 1 : ahead);
         packet[1] |= 0x80;
     }
-    uint32_t stamp = outlet->next_ts;
-    outlet->next_ts += (uint32_t)step;
+    uint32_t stamp = sender->next_ts;
+    sender->next_ts += (uint32_t)step;
     memcpy(packet + 12, payload, (size_t)size);
-    return finish(outlet, packet, 12 + size, room, (uint16_t)(outlet->out_seq + 1), stamp, now);
+    return finish(sender, packet, 12 + size, room, (uint16_t)(sender->out_seq + 1), stamp, now);
 }

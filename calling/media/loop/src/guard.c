@@ -1,6 +1,6 @@
 /* One lock for all that the loop's thread and Python share: sessions of libsrtp, flows, paths, the inbox.
    The functions of libsrtp are those of the copy that pylibsrtp brings; Python passes their addresses. */
-#include "loop.h"
+#include "internal.h"
 
 typedef int (*srtp_function)(void *session, void *packet, int *length);
 
@@ -39,4 +39,4 @@ GUARDED(media_unprotect_rtcp, unprotect_rtcp)
 /* For the loop's thread, which holds the lock. 0: it is done. */
 int srtp_open(struct media_flow *flow, uint8_t *packet, int *size) { return unprotect(flow->rx, packet, size); }
 
-int srtp_close(struct media_outlet *outlet, uint8_t *packet, int *size) { return protect(outlet->tx, packet, size); }
+int srtp_close(struct media_sender *sender, uint8_t *packet, int *size) { return protect(sender->tx, packet, size); }

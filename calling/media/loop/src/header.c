@@ -1,7 +1,7 @@
 /* Bytes of RTP headers: the functions of calling/media/rtp/header.py and red.py, to the byte. Pure.
    A packet is at least 12 bytes long; no function reads or writes at `size` or behind it, but add_extension,
    which is told the room. */
-#include "loop.h"
+#include "internal.h"
 
 /* Where the payload starts, -1 if the header does not fit. */
 int payload_offset(const uint8_t *packet, int size)

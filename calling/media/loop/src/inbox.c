@@ -1,6 +1,6 @@
 /* Datagrams on their way to Python, in order. An eventfd tells its loop that there are some. Slots used
    last are used first, so that a short queue stays in the processor's cache. */
-#include "loop.h"
+#include "internal.h"
 
 #include <unistd.h>
 

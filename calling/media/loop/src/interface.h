@@ -25,7 +25,7 @@ struct media_flow {
 
 /* One sender: how what it sends is made its own, and its numbers; lent likewise. Without a stream it sends what
    Python pushes. */
-struct media_outlet {
+struct media_sender {
     void *tx;
     uint64_t sent_packets, sent_octets, unsent;
     double push_clock, sent_at;
@@ -66,8 +66,8 @@ int media_take(struct media_loop *loop, void *buffer, int room, struct media_arr
 
 int media_place(struct media_loop *loop, int place, struct media_address *at);
 void media_displace(struct media_loop *loop, int path);
-int media_install(struct media_loop *loop, int path, struct media_flow *flow, struct media_outlet *outlets, int count);
-int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_outlet *outlets,
+int media_install(struct media_loop *loop, int path, struct media_flow *flow, struct media_sender *senders, int count);
+int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_sender *senders,
                  struct media_kept *ring);
 int media_drain(struct media_loop *loop, int number, int most, struct media_kept *into);
 void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *payload, int size, int step);
@@ -75,5 +75,5 @@ int media_kept(struct media_loop *loop, int number, int sequence, struct media_k
 
 int media_knows(struct media_flow *flow, uint8_t *packet, int size);
 int media_arrive(struct media_flow *flow, uint8_t *packet, int size, double now, uint8_t *level);
-int media_depart(struct media_outlet *outlet, uint8_t *packet, int size, int room, double now);
-int media_make(struct media_outlet *outlet, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now);
+int media_depart(struct media_sender *sender, uint8_t *packet, int size, int room, double now);
+int media_make(struct media_sender *sender, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now);

@@ -1,7 +1,7 @@
 /* The thread that reads the shared port, forwards what is in a flow and leaves the rest to Python. It never
    needs the interpreter. Each socket gives at most a batch per round, so a flood of one delays the others little;
    one whose share of the inbox is used up is not read until Python has taken some (the kernel drops, then). */
-#include "loop.h"
+#include "internal.h"
 
 #include <signal.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 /* What goes out, in as few calls of the kernel as there are changes of the socket, and in each call as one datagram
    what the kernel cuts into packets of one size for one far end (UDP_SEGMENT): packets of a stream to all its
    listeners, and payloads of the platform's own to all who hear the same. Whoever calls holds the lock. */
-#include "loop.h"
+#include "internal.h"
 
 #include <netinet/udp.h>
 #include <time.h>
@@ -20,13 +20,13 @@ double monotonic(void)
 static int join(struct outgoing *out, struct msghdr *head, int at, int most)
 {
     struct iovec *parts = &out->parts[at];
-    struct media_outlet *outlet = out->outlets[at];
+    struct media_sender *sender = out->senders[at];
     uint16_t length = (uint16_t)parts->iov_len;
     int count = 1;
-    while (count < most && length <= CUT && at + count < out->count && out->outlets[at + count] == outlet
+    while (count < most && length <= CUT && at + count < out->count && out->senders[at + count] == sender
            && parts[count].iov_len <= length && parts[count - 1].iov_len == length)
         count++;
-    *head = (struct msghdr){.msg_name = outlet->to.bytes, .msg_namelen = outlet->to.size,
+    *head = (struct msghdr){.msg_name = sender->to.bytes, .msg_namelen = sender->to.size,
                             .msg_iov = parts, .msg_iovlen = (size_t)count};
     if (count > 1) {
         struct cmsghdr *segment = head->msg_control = out->segments[at];
@@ -43,8 +43,8 @@ void flush(struct outgoing *out)
 {
     int at = 0, most = BATCH;
     while (at < out->count) {
-        int fd = out->outlets[at]->fd, heads = 0;
-        for (int next = at; next < out->count && out->outlets[next]->fd == fd;)
+        int fd = out->senders[at]->fd, heads = 0;
+        for (int next = at; next < out->count && out->senders[next]->fd == fd;)
             next += join(out, &out->heads[heads++].msg_hdr, next, most);
         int sent = sendmmsg(fd, out->heads, (unsigned)heads, MSG_DONTWAIT | MSG_NOSIGNAL);
         for (int i = 0; i < sent; i++)
@@ -52,18 +52,18 @@ void flush(struct outgoing *out)
         if (sent <= 0 && out->heads->msg_hdr.msg_iovlen > 1)
             most = 1;
         else if (sent <= 0)
-            out->outlets[at++]->unsent++;
+            out->senders[at++]->unsent++;
     }
     out->count = 0;
 }
 
-/* A packet that is the outlet's; behind it is room for the tag. */
-static void queue(struct outgoing *out, struct media_outlet *outlet, uint8_t *data, int size)
+/* A packet that is the sender's; behind it is room for the tag. */
+static void queue(struct outgoing *out, struct media_sender *sender, uint8_t *data, int size)
 {
-    if (size == 0 || srtp_close(outlet, data, &size) != 0)
+    if (size == 0 || srtp_close(sender, data, &size) != 0)
         return;
     out->parts[out->count] = (struct iovec){data, (size_t)size};
-    out->outlets[out->count++] = outlet;
+    out->senders[out->count++] = sender;
     if (out->count == BATCH)
         flush(out);
 }
@@ -75,12 +75,12 @@ void forward(struct outgoing *out, struct installed *installed, uint8_t *data, i
         uint8_t *own = data;
         if (i < installed->count - 1)
             own = memcpy(out->data[out->count], data, (size_t)size);
-        queue(out, &installed->outlets[i], own,
-              media_depart(&installed->outlets[i], own, size, PACKET + TAIL - 32, now));
+        queue(out, &installed->senders[i], own,
+              media_depart(&installed->senders[i], own, size, PACKET + TAIL - 32, now));
     }
 }
 
-/* A payload of the platform's own to all of these; those that are no outlets of this kind are passed over. */
+/* A payload of the platform's own to all of these; those that are no senders of this kind are passed over. */
 void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *payload, int size, int step)
 {
     guard_enter();
@@ -90,8 +90,8 @@ void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *paylo
         struct installed *found = flow_at(loop, numbers[i]);
         if (found != NULL && found->path < 0) {
             uint8_t *own = out->data[out->count];
-            queue(out, found->outlets, own,
-                  media_make(found->outlets, own, PACKET + TAIL - 32, payload, size, step, now));
+            queue(out, found->senders, own,
+                  media_make(found->senders, own, PACKET + TAIL - 32, payload, size, step, now));
         }
     }
     flush(out);

@@ -1,5 +1,5 @@
 /* Who is at which address, and the streams of it that are forwarded. Each change is Python's, under the lock. */
-#include "loop.h"
+#include "internal.h"
 
 struct path *path_at(struct media_loop *loop, int place, const struct media_address *at)
 {
@@ -63,18 +63,18 @@ void media_displace(struct media_loop *loop, int number)
 }
 
 /* A flow with its memory, without a place yet; NULL: there is none, or it may not be so. */
-static struct installed *made(const struct media_flow *flow, const struct media_outlet *outlets, int count)
+static struct installed *made(const struct media_flow *flow, const struct media_sender *senders, int count)
 {
-    int fine = count >= 0 && count <= OUTLETS;
+    int fine = count >= 0 && count <= SENDERS;
     for (int i = 0; fine && i < count; i++)
-        fine = outlets[i].mid_size <= sizeof outlets[i].mid;
-    struct installed *made = fine ? calloc(1, sizeof *made + (size_t)count * sizeof *outlets) : NULL;
+        fine = senders[i].mid_size <= sizeof senders[i].mid;
+    struct installed *made = fine ? calloc(1, sizeof *made + (size_t)count * sizeof *senders) : NULL;
     if (made == NULL)
         return NULL;
     made->flow = *flow;
     made->flow.drained = flow->top;
     made->count = count;
-    memcpy(made->outlets, outlets, (size_t)count * sizeof *outlets);
+    memcpy(made->senders, senders, (size_t)count * sizeof *senders);
     if (ring_open(made) == 0)
         return made;
     free(made);
@@ -83,7 +83,7 @@ static struct installed *made(const struct media_flow *flow, const struct media_
 
 /* Forward a stream to its listeners from now on, or (path -1) let one listener get what is pushed; the flow's
    number, or -1: no room, or the path has that SSRC already. */
-int media_install(struct media_loop *loop, int path_number, struct media_flow *flow, struct media_outlet *outlets, int count)
+int media_install(struct media_loop *loop, int path_number, struct media_flow *flow, struct media_sender *senders, int count)
 {
     int number = 0, room = 0;
     guard_enter();
@@ -93,7 +93,7 @@ int media_install(struct media_loop *loop, int path_number, struct media_flow *f
         room++;
     while (number < PATHS && loop->flows[number] != NULL)
         number++;
-    struct installed *one = fine && room < STREAMS && number < PATHS ? made(flow, outlets, count) : NULL;
+    struct installed *one = fine && room < STREAMS && number < PATHS ? made(flow, senders, count) : NULL;
     if (one != NULL) {
         one->path = path_number, one->place = room, one->number = number;
         loop->flows[number] = one;
@@ -110,9 +110,9 @@ struct installed *flow_at(struct media_loop *loop, int number)
     return number >= 0 && number < PATHS ? loop->flows[number] : NULL;
 }
 
-/* The numbers of a flow and of its outlets as they are now; what it counts of refused and unsent begins anew.
+/* The numbers of a flow and of its senders as they are now; what it counts of refused and unsent begins anew.
    ring: what was kept goes there, and all is Python's again; NULL: it goes on. -1: there is no such flow. */
-int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_outlet *outlets,
+int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_sender *senders,
                  struct media_kept *ring)
 {
     guard_enter();
@@ -121,8 +121,8 @@ int media_recall(struct media_loop *loop, int number, struct media_flow *flow, s
         *flow = found->flow;
         found->flow.refused = 0;
         for (int i = 0; i < found->count; i++) {
-            outlets[i] = found->outlets[i];
-            found->outlets[i].unsent = 0;
+            senders[i] = found->senders[i];
+            found->senders[i].unsent = 0;
         }
         if (ring != NULL && found->ring != NULL)
             memcpy(ring, found->ring, found->flow.keeps * sizeof *ring);

@@ -1,6 +1,6 @@
 /* The last packets of a stream, decrypted: of a picture, for viewers that lost some; of sound, for those who take
    it later: a room that may hear it, a recording, a transcript. The memory is taken with the flow. */
-#include "loop.h"
+#include "internal.h"
 
 /* 0: there is a ring, or none is needed. */
 int ring_open(struct installed *installed)

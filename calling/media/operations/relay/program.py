@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -21,8 +20,6 @@ import clock
 from calling.media.operations.relay.messages import Frame
 from calling.outbound_http import web_socket
 from calling.outbound_http.url_guard import UnsafeUrl
-
-log = logging.getLogger(__name__)
 
 BACKOFF: Final = (0.1, 0.3, 0.7, 1.5)  # seconds; the last one again and again
 RECONNECT_SECONDS: Final = 15.0  # since the connection broke, or was first tried

@@ -259,6 +259,7 @@ class Collect(TypedDict):
     # the first words end it, too; needs a speech worker
     speech: NotRequired[CollectSpeech]
     initial_timeout: NotRequired[float]
+    # false: nothing is told before the end
     partial_results: NotRequired[bool]
     start_input_timers: NotRequired[bool]
 
@@ -998,9 +999,11 @@ class PlayItem(TypedDict):
 
 
 class PlayItemParams(TypedDict):
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     # audio: an http or https URL of a sound or film
     url: NotRequired[str]
@@ -1089,6 +1092,8 @@ class Record(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
 
@@ -1103,6 +1108,8 @@ class RecordAudio(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
 
 
 class RecordOptions(TypedDict):
@@ -1179,6 +1186,7 @@ class Relay(TypedDict):
     language: NotRequired[str]
     tts_language: NotRequired[str]
     transcription_language: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     gender: NotRequired[str]
     # the best that is installed * `accurate` - accurate * `quick` - quick
@@ -1310,9 +1318,11 @@ class RoomVerb(TypedDict):
     # 0: for ever
     loop: NotRequired[int]
     direction: NotRequired[PlayDirectionEnum]
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     play: NotRequired[list[PlayItem]]
     # instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc
@@ -1326,6 +1336,8 @@ class RoomVerb(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
     # for say
@@ -1346,9 +1358,11 @@ class Say(TypedDict):
     volume: NotRequired[float]
     # 0: for ever
     loop: NotRequired[int]
-    # such as en-US
+    # such as en-US; one that is spoken here
     language: NotRequired[str]
+    # female or male
     gender: NotRequired[str]
+    # f1 to f5 or m1 to m8; without it the gender chooses
     voice: NotRequired[str]
     text: str
 
@@ -1502,6 +1516,7 @@ class Stream(TypedDict):
     url: str
     track: NotRequired[StreamTrackEnum]
     name: NotRequired[str]
+    # PCMU (8 kHz) or L16 (16 kHz)
     codec: NotRequired[str]
     custom_parameters: NotRequired[dict[str, str]]
     authorization_bearer_token: NotRequired[str]

@@ -20,7 +20,7 @@
 #define STREAMS 4        /* forwarded streams of one path */
 #define BUCKETS 4096     /* a power of two */
 #define WAITING 2048     /* datagrams that wait for Python */
-#define OUTLETS 64       /* listeners of one stream */
+#define SENDERS 64       /* listeners of one stream */
 #define RING 256         /* the most packets of a stream that are kept */
 
 /* A flow, its listeners and its last packets. path: -1 where Python pushes what is sent. */
@@ -29,7 +29,7 @@ struct installed {
     struct media_kept *ring;
     int path, place, number;    /* its path, its place there, its place in the loop */
     int count;
-    struct media_outlet outlets[];
+    struct media_sender senders[];
 };
 
 struct waiting {
@@ -60,7 +60,7 @@ struct batch {
 struct outgoing {
     struct mmsghdr heads[BATCH];
     struct iovec parts[BATCH];
-    struct media_outlet *outlets[BATCH];
+    struct media_sender *senders[BATCH];
     /* how long each packet of a datagram is, as the kernel is told */
     _Alignas(struct cmsghdr) uint8_t segments[BATCH][CMSG_SPACE(sizeof(uint16_t))];
     _Alignas(16) uint8_t data[BATCH][PACKET + TAIL];
@@ -99,7 +99,7 @@ struct media_loop {
 void guard_enter(void);
 void guard_leave(void);
 int srtp_open(struct media_flow *flow, uint8_t *packet, int *size);
-int srtp_close(struct media_outlet *outlet, uint8_t *packet, int *size);
+int srtp_close(struct media_sender *sender, uint8_t *packet, int *size);
 
 /* address.c */
 int address_of(const struct sockaddr_storage *from, struct media_address *at);

@@ -10,40 +10,29 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 import clock
-from bench.api import Api
+from bench.management.instance_command import InstanceCommand, between
 from bench.rehearsal.report import Finding, Played, summary, table
 from bench.rehearsal.run import Recognise, Rehearsal
 from bench.rehearsal.scenario import BadScenario, parse
-from bench.softphone import stay_on_loopback
 from calling.media.tts import tts
 from calling.speech import installed
 from calling.speech.recogniser import Recognisers
-from config import env as environment
-from config.management.commands.loadtest import _LOOPBACK, _between, _here
-from config.supervisor import credentials
 
 
-class Command(BaseCommand):
+class Command(InstanceCommand):
     help = (
         "Callers that speak, interrupt, stay silent and mumble, as a scenario says; reports turn latency, "
         "dead air, talk-over, barge-in, words and digits. Leaves subscribers named rehearse-* behind."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("scenario", type=Path, help="a YAML file")
-        parser.add_argument("--url", help="default: this instance over http")
-        parser.add_argument("--project", help="default: the first project of this instance")
-        parser.add_argument("--token", help="API token; default: that of the first project")
-        parser.add_argument("--calls", type=_between(1, 10_000), default=1)
-        parser.add_argument("--at-once", type=_between(1, 100), default=2)
-        parser.add_argument(
-            "--limit", type=_between(1, 86_400), default=1800, help="seconds after which it ends, done or not"
-        )
-        parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+        parser.add_argument("--calls", type=between(1, 10_000), default=1)
+        parser.add_argument("--at-once", type=between(1, 100), default=2)
 
     def handle(self, *args: object, **given: object) -> None:
         options: dict[str, Any] = given
@@ -51,18 +40,8 @@ class Command(BaseCommand):
             scenario = parse(options["scenario"].read_text())
         except (OSError, UnicodeDecodeError, BadScenario) as why:
             raise CommandError(f"{options['scenario']}: {why}") from None
-        env = environment.load()
-        who = credentials.read(env.data_dir)
-        url = options["url"] or f"http://{_here(env.bind)}:{env.http_port}"
-        project = options["project"] or env.project_id or (who and who.project_id)
-        token = options["token"] or env.api_token or (who and who.api_token)
-        if not project or not token:
-            raise CommandError("Give --project and --token: this machine knows no credentials.")
-        if url.split("//")[-1].split(":")[0].split("/")[0] in _LOOPBACK:
-            stay_on_loopback()
-        socket_url = url.replace("http", "ws", 1).rstrip("/") + "/ws/phone"
-        api = Api(url, str(project), token)
-        test = Rehearsal(api, socket_url, scenario, synthesise, recogniser(), self._progress)
+        api, socket_url = self.reach(options)
+        test = Rehearsal(api, socket_url, scenario, synthesise, recogniser(), self.progress)
         begun = clock.monotonic()
         try:
             asyncio.run(asyncio.wait_for(test.run(options["calls"], options["at_once"]), options["limit"]))
@@ -71,16 +50,11 @@ class Command(BaseCommand):
         except TimeoutError:
             late = Finding("failed", f"not done within {options['limit']} s")
             test.played.append(Played(findings=[late]))
-        self._progress("")
+        self.progress("")
         found = summary(scenario, test.played, clock.monotonic() - begun)
         self.stdout.write(json.dumps(found) if options["json"] else table(found))
         if found["clean"] < found["calls"]:
             sys.exit(1)
-
-    def _progress(self, words: str) -> None:
-        if self.stderr.isatty():
-            self.stderr.write(f"\r\x1b[K{words}", ending="")
-            self.stderr.flush()
 
 
 async def synthesise(words: str, voice: str) -> bytes:
