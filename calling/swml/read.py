@@ -85,7 +85,7 @@ def _yaml(written: str, otherwise: str, how: type[_Plain]) -> Any:
             if isinstance(event, yaml.AliasEvent):
                 raise BadScript("", "anchors and aliases are not accepted in a script")
             tag = getattr(event, "tag", None)
-            if tag not in (None, "!", *TAGS):
+            if tag is not None and tag not in ("!", *TAGS):
                 raise BadScript("", f"the tag {tag[:60]!r} is not one of JSON's types")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
