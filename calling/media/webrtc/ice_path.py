@@ -22,7 +22,7 @@ from calling.sdp import validate
 if TYPE_CHECKING:
     from calling.media.aiortc_private.dtls import DtlsPipe
     from calling.media.rtp.config import MediaConfig
-    from calling.media.webrtc.webrtc_transport import WebRtcTransport
+    from calling.media.rtp.transport import RtpTransport
 
 EARLY = 8  # DTLS datagrams kept until a pair is selected
 
@@ -31,7 +31,7 @@ class IcePath:
     """`sock`: the socket of the selected pair, `remote`: its far end."""
 
     def __init__(
-        self, transport: WebRtcTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
+        self, transport: RtpTransport, pipe: DtlsPipe, config: MediaConfig, controlling: bool, alone: bool
     ) -> None:
         """alone: on sockets of its own, whatever the config says. Raises an OSError where there is none."""
         self.transport, self.pipe = transport, pipe

@@ -163,7 +163,7 @@ class WebRtcTransport(RtpTransport):
             self._anew_until = monotonic() + ICE_SECONDS
 
     def moved(self) -> None:
-        """The far end is at another address."""
+        super().moved()
         if self.next_path is None and monotonic() < self._anew_until:
             self._anew_until = 0.0
             self._run(self._shake_hands_again())
