@@ -20,7 +20,8 @@ from django.conf import settings
 from calling.machine.states import Media
 from calling.outbound_http import url_guard
 from calling.sdp.peek import sdp_fault
-from calling.swml.parse import BadScript, check_document
+from calling.swml import urls
+from calling.swml.checks import BadScript
 from rest import known_names
 from rest.json_bodies import NOT_IN_A_LINE, Json, whole_number
 from subscribers import addressing
@@ -345,7 +346,7 @@ def read_script(form: Params) -> dict[str, Any] | None:
     if script is None:
         return None
     try:
-        check_document(script)
+        urls.saved(script)
     except BadScript as error:
         form.fail("script", f"script: {error}", "invalid_script")
         return None
