@@ -216,7 +216,7 @@ def record(form: Params) -> dict[str, Any]:
     params = {
         "format": audio.choice("format", ("wav", "mp3", "ogg"), "wav"),
         "stereo": audio.boolean("stereo") or False,
-        "direction": audio.choice("direction", DIRECTIONS, "both"),
+        "direction": audio.choice("direction", DIRECTIONS),  # None: what the leg says, or everybody
         "beep": audio.boolean("beep") or False,
         "initial_timeout": 0 if initial is None else initial,
         "end_silence_timeout": 0 if silence is None else silence,

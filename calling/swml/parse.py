@@ -16,8 +16,6 @@ from calling.swml import conversation_relay
 from calling.swml.checks import BadScript, Check, check_template, condition, is_template
 from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS, link
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "BadScript", "Document", "check_document"]
-
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000

@@ -296,7 +296,8 @@ def test_what_is_asked_for_nobody_is_refused_and_hits_nobody(port, cast):
     elsewhere = {"node_id": "", "call_id": "another", "member_id": ""}
     for wrong in (
         {"target": elsewhere}, {"target": "C1"}, {"targets": [own, elsewhere]}, {"targets": [own, 7]},
-        {"targets": [own] * 51},
+        {"targets": [own] * 51}, {"targets": "all"}, {"targets": []}, {"targets": {}}, {"target": {}},
+        {"target": {"member_id": 7}}, {"targets": [{"node_id": "n"}]}, {"targets": [None]},
     ):  # fmt: skip
         answer = alice.ask("call.mute", self=own, channels=["audio"], **wrong)
         assert answer["error"]["code"] == -32602, wrong

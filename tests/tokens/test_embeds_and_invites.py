@@ -11,7 +11,8 @@ import pytest
 from subscribers.models import Subscriber
 from tests.support.people import Cast, address_of, pair_for
 from tests.support.rest_client import Api, bearer, code
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
+from tokens.signing import InvalidToken
 from tokens.subjects import Entry
 
 EMBEDS, TRADE, INVITES = "/api/fabric/embeds", "/api/fabric/embeds/tokens", "/api/fabric/subscriber/invites"

@@ -19,8 +19,9 @@ from django.utils.module_loading import import_string
 import clock
 from calling import models, presence
 from rest import errors
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.revocation import is_revoked
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 SALT = "callwright.fabric.session"

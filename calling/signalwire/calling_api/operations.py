@@ -139,7 +139,7 @@ def live_transcribe(request: Request) -> dict[str, Any]:
     except BadScript as problem:
         form.fail("action", str(problem))
         form.check()
-    if action == "stop":
+    if isinstance(action, str):  # "stop"
         return stop_last(request, "transcribe")
     start = action["start"]
     asked = {**swml.asks(start), "control_id": form.value("control_id")}
