@@ -59,6 +59,22 @@ async def test_what_only_adds_to_a_call_is_a_transfer(
         await wish.decide(603)
 
 
+async def test_a_transfer_that_is_judged_when_the_call_ends_is_answered(agent: MakeAgent) -> None:
+    """RFC 3261 15.1.2; a decision that comes later changes nothing."""
+    callee = Callee()
+    bob = await callee.agent(agent)
+    async with Raw(port_of(bob)) as peer:
+        call, tag = await answered(peer, callee)
+        peer.say("REFER", branch="r", sequence=2, tag=tag, headers=(f"Refer-To: <{CAROL}>",))
+        wish = await next_notice(call, Referred)
+        peer.say("BYE", branch="b", sequence=3, tag=tag)
+        assert (await peer.answered("b", "BYE")).code == 200
+        assert (await peer.answered("r", "REFER")).code == 487
+        await wish.decide(202)
+        assert peer.codes("r", "REFER") == [487]
+        assert not any(getattr(each, "method", "") == "NOTIFY" for each in peer.heard)
+
+
 def test_a_contact_that_asks_for_more_is_called_and_no_more() -> None:
     assert str(exact_uri(f"{CAROL};transport=tcp;method=BYE;ob?Subject=x")) == f"{CAROL};transport=tcp;ob"
     assert str(exact_uri(f"{CAROL}:5070")) == f"{CAROL}:5070"

@@ -312,3 +312,16 @@ async def test_a_body_that_may_be_passed_over_is(agent: MakeAgent, handling: str
             peer.say(method, call_id="c2", branch=method, sequence=number, tag=tag, headers=headers, body="x",
                      kind="text/plain")  # fmt: skip
             assert (await peer.answered(method, method)).code == (200 if taken else 415)
+
+
+async def test_only_a_reinvite_waits_for_an_ack(agent: MakeAgent) -> None:
+    """A call that is refreshed by UPDATE for days keeps nothing of it."""
+    callee = Callee()
+    bob = await callee.agent(agent)
+    async with Raw(port_of(bob)) as peer:
+        call, tag = await answered(peer, callee)
+        before = len(call.awaited)
+        for number in range(2, 6):
+            peer.say("UPDATE", branch=f"u{number}", sequence=number, tag=tag)
+            assert (await peer.answered(f"u{number}", "UPDATE")).code == 200
+        assert len(call.awaited) == before

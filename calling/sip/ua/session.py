@@ -119,6 +119,7 @@ class DialogSession:
         self._answering = False
         self._refuse_offer: Callable[[int], None] | None = None  # the one that is being judged
         self._asked: int | None = None  # the CSeq of the INVITE whose 2xx holds our offer, until its ACK
+        self._undecided: list[ServerTransaction] = []  # REFERs
         self._closing = False
         self._info_key: str | None = None  # the key that is being held down, as INFO tells it
         self._timer: SessionTimer | None = None
@@ -142,6 +143,8 @@ class DialogSession:
         if self._watch is not None:
             self._watch.cancel()
         self._refuse(487)  # RFC 3261 15.1.2: what is pending when the BYE comes is answered too
+        while self._undecided:
+            self.reply(self._undecided.pop(), 487)
         if self.dialog is not None:
             self.dialog.state = "terminated"
         self.agent.roster.forget(self)
@@ -392,7 +395,8 @@ class DialogSession:
     def _accept(self, transaction: ServerTransaction, sdp: str | None) -> None:
         timer = session_timer.agreed_as_server(transaction.request)
         extra = [session_timer.header(timer, server=True), ("Require", "timer")] if timer else []
-        self.agent.roster.expect_ack(self, transaction)
+        if transaction.invite:
+            self.agent.roster.expect_ack(self, transaction)
         self.reply(transaction, 200, extra=extra, body=sdp or "")
         self._restart_timer(timer)
 
@@ -426,7 +430,12 @@ class DialogSession:
             return
         silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
 
+        self._undecided.append(transaction)
+
         async def decide(code: int) -> None:
+            if transaction not in self._undecided:
+                return
+            self._undecided.remove(transaction)
             self.reply(transaction, code, extra=[("Refer-Sub", "false")] if silent and code < 300 else [])
             if code < 300:
                 self.spawn(report(100))
