@@ -51,6 +51,8 @@ class Codec:
             return name, own.get("packetization-mode", "0"), own.get("profile-level-id", "42E01F")[:4].lower()
         if name == "telephone-event":
             return name, str(self.clock)
+        if name == "opus":
+            return (name,)  # a payload tells its channels itself; some write opus/48000 (RFC 7587 has two)
         if name in ("vp9", "av1"):
             return name, self.parameters.get("profile-id" if name == "vp9" else "profile", "0")
         return name, str(self.clock), str(self.channels)

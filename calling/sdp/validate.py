@@ -203,9 +203,16 @@ def _inherit(block: _Block, leader: _Block) -> None:
     for names in _OF_TRANSPORT:
         if not any(name in block.facts for name in names[:2]):
             for name in names:
-                values = leader.facts.get(name, [])
-                block.lines += [f"a={name}:{value}" for value in values]
-                block.facts[name] = block.facts.get(name, []) + values
+                _copy(name, block, leader)
+    same = block.facts.get("ice-ufrag") == leader.facts.get("ice-ufrag")
+    if leader.kind == "application" and same and "candidate" not in block.facts:
+        _copy("candidate", block, leader)  # a data channel first: the way is its, and it is not taken
+
+
+def _copy(name: str, block: _Block, leader: _Block) -> None:
+    values = leader.facts.get(name, [])
+    block.lines += [f"a={name}:{value}" for value in values]
+    block.facts[name] = block.facts.get(name, []) + values
 
 
 def _fault(block: _Block, session: dict[str, list[str]], plain: bool) -> str | None:

@@ -86,7 +86,7 @@ def _yaml(written: str, otherwise: str, how: type[_Plain]) -> Any:
                 raise BadScript("", "anchors and aliases are not accepted in a script")
             tag = getattr(event, "tag", None)
             if tag not in (None, "!", *TAGS):
-                raise BadScript("", f"the tag {tag[:60]!r} is not one of JSON's types")
+                raise BadScript("", f"the tag {str(tag)[:60]!r} is not one of JSON's types")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):

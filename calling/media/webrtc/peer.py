@@ -27,6 +27,7 @@ class WebRtcPeer(MediaPeer):
         super().__init__(config, on_signal)
         self._transports: dict[int, WebRtcTransport] = {}  # section index -> its transport
         self._spoken_to: dict[WebRtcTransport, Section] = {}  # what each transport was told of the far end
+        self._tagged: str | None = None  # the mid of the section that bears the transport of the bundle
         self._remote: Description | None = None
         self._offered: list[Section] = []
         self._trickled = 0
@@ -102,6 +103,9 @@ class WebRtcPeer(MediaPeer):
         )
         groups = [shared] if shared else []
         groups += [[index] for index in used if index not in shared]
+        tagged = used[shared[0]].mid if shared else None
+        retagged = self._tagged is not None and tagged is not None and tagged != self._tagged
+        self._tagged = tagged
         fresh: dict[int, WebRtcTransport] = {}
         named: set[tuple[str, int]] = set()
         for group in groups:
@@ -111,6 +115,8 @@ class WebRtcPeer(MediaPeer):
             transport = next((one for one in standing if one is not None and one not in taken), None)
             past = self._spoken_to.get(transport) if transport is not None else None
             if transport is not None and past is not None and past.fingerprints == section.fingerprints:
+                if retagged and group is shared:
+                    transport.may_begin_anew()
                 if (past.ufrag, past.password) != (section.ufrag, section.password):
                     transport.restart()
                     starts.append(self._restarter(transport, section))

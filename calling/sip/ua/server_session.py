@@ -120,9 +120,8 @@ class DialogServerSession(DialogSession):
 
     def _on_prack(self, request: Request, transaction: ServerTransaction) -> None:
         parts = (request.headers.get("RAck") or "").split()
-        wanted = (
-            self._pracked.get(int(parts[0])) if parts and parts[0].isdigit() and len(parts[0]) < 11 else None
-        )
+        numbered = parts and parts[0].isdecimal() and len(parts[0]) < 11
+        wanted = self._pracked.get(int(parts[0])) if numbered else None
         if (
             wanted is None
             or wanted.is_set()
