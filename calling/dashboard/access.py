@@ -35,6 +35,7 @@ from tokens.subjects import ApiKey
 
 RANKS = {"viewer": 0, "operator": 1, "owner": 2}
 CHOSEN = "dashboard_project"
+MOST_LISTED = 200  # projects that a superuser chooses from; the chosen one may be another
 ZONE = "callwright_zone"  # the cookie that live.js sets
 _ZONES = frozenset(zoneinfo.available_timezones())
 
@@ -82,7 +83,8 @@ def staff_of(request: HttpRequest) -> Staff | None:
 def staff_for(user: User, chosen: str | None) -> Staff | None:
     """The same for a session without a request: `chosen` is the project id kept in it."""
     if user.is_superuser:
-        roles = dict.fromkeys(Project.objects.order_by("created_at")[:200], "owner")
+        known = Project.objects.order_by("created_at")
+        roles = dict.fromkeys([*known[:MOST_LISTED], *(known.filter(pk=chosen) if chosen else ())], "owner")
     else:
         rows = StaffRole.objects.filter(user=user).select_related("project").order_by("created_at")
         roles = {row.project: row.role for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -96,3 +97,12 @@ def test_files_and_addresses_that_will_not_do_are_named(tmp_path: Path) -> None:
         with pytest.raises(CommandError) as caught:
             call_command(*words)
         assert said in str(caught.value) and "Errno" not in str(caught.value), words
+
+
+@pytest.mark.timing
+def test_a_taken_sip_port_is_named(transactional_db: None) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        line = sentence(begun({"CALLWRIGHT_SIP_PORT": port}, "sip"))
+    assert line.endswith(f"CALLWRIGHT_SIP_PORT {port}: Address already in use")

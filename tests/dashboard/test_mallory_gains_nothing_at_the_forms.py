@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from calling.dashboard.pages.history import cell
 from calling.models import LedgerEntry, StaffAction, StaffRole
+from subscribers.models import Project
 
 
 @pytest.fixture
@@ -101,6 +103,16 @@ def test_what_is_shown_once_is_shown_by_its_own_page(olga, world):
     assert olga.get("/dashboard/project").context["shown_once"] is None
     olga.post("/dashboard/choose", {"project": str(world.project.pk)})
     assert olga.get("/dashboard/project").context["shown_once"]
+
+
+def test_whoever_has_more_projects_than_are_listed_is_shown_the_key_of_a_new_one(world):
+    Project.objects.bulk_create(Project(name=f"project {number}") for number in range(200))
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password="a long enough password"))
+    page = client.post("/dashboard/project/new", {"name": "The newest"}, follow=True)
+    assert page.context["request"].staff.project.name == "The newest"
+    assert page.context["shown_once"]["API token"].startswith("PT")
+    assert client.get("/dashboard/").context["request"].staff.project.name == "The newest"
 
 
 @pytest.mark.parametrize("query", ["q=bob&state=ended", "q=a%26next%3D%2F%2Fevil.example", "q=%23%3F%2F"])
