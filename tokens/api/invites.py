@@ -20,7 +20,8 @@ from subscribers.models import Address
 from tokens.api import answers
 from tokens.api.fields import Ends
 from tokens.claims import Grant
-from tokens.issue import issue_access
+from tokens.issue import issue_invite
+from tokens.signing import InvalidToken
 from tokens.subjects import Entry, TokenHolder
 
 
@@ -53,7 +54,10 @@ class Invites(RestView):
             display_name="Guest",
         )
         ends = data.get("expires_at") or data.get("expire_at")
-        return Response({"token": issue_access(grant, ends, holder.subscriber_id)}, status=201)
+        try:
+            return Response({"token": issue_invite(holder, grant, ends)}, status=201)
+        except InvalidToken as refused:
+            raise errors.Unauthorized(refused.code, refused.message) from refused
 
 
 def _invitable(holder: TokenHolder, id: UUID) -> Address:
