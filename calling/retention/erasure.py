@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -120,7 +120,7 @@ def go_on(entry: models.StaffAction) -> int:
     """Remove the ended calls of one erased subscriber; note the end once none is left."""
     assert entry.project_id is not None
     subscriber_id, address = UUID(entry.subject), str(entry.detail.get("address", ""))
-    found = calls_of(entry.project_id, subscriber_id, address)
+    found = calls_of(entry.project_id, subscriber_id, address, entry.at)
     writing = models.Recording.objects.filter(state="recording").values("call_id")
     ready = found.filter(state="ended").exclude(pk__in=writing).values_list("id", flat=True)
     done = 0
@@ -135,10 +135,12 @@ def go_on(entry: models.StaffAction) -> int:
     return done
 
 
-def calls_of(project_id: UUID, subscriber_id: UUID, address: str) -> QuerySet[models.Call]:
-    """The calls that a subscriber had part in, or that name its address."""
+def calls_of(
+    project_id: UUID, subscriber_id: UUID, address: str, asked_at: datetime
+) -> QuerySet[models.Call]:
+    """The calls that a subscriber had part in, or that named its address while it had that."""
     legs = models.Leg.objects.filter(subscriber_id=subscriber_id).values("call_id")
-    named = Q(from_address=address) | Q(to_address=address)
+    named = (Q(from_address=address) | Q(to_address=address)) & Q(created_at__lte=asked_at)
     return models.Call.objects.filter(Q(pk__in=legs) | named, project_id=project_id)
 
 

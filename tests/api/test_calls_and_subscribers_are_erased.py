@@ -18,7 +18,7 @@ from calling.webhooks import publish
 from rest import errors
 from subscribers.models import Address, Subscriber
 from tests.dashboard.fixtures import trace
-from tests.support import fake_worker, rest_client
+from tests.support import fake_worker, people, rest_client
 from tests.support.fake_worker import talking
 from tests.support.people import Cast
 from tests.support.rest_client import error_of
@@ -174,6 +174,21 @@ def test_a_subscriber_in_a_call_is_hung_up_and_the_sweep_removes_the_call(cast: 
     assert erasure.sweep() == 1 and erasure.sweep() == 0
     assert not models.Call.objects.filter(pk=call_id).exists() and list(files.iterdir()) == []
     assert len(audit(erasure.DONE)) == 1
+
+
+def test_who_gets_the_address_of_an_erased_subscriber_keeps_its_calls(cast: Cast, files: Path) -> None:
+    """The erasure goes on for as long as a recording is written, and the name is free at once."""
+    call_id = talking(cast)
+    row = recorded(cast, call_id, files, "recording")
+    cast.rest.post(f"/api/fabric/resources/subscribers/{cast.alice.subscriber.id}/erase")
+    heir = people.subscriber(cast.project, "alice")
+    assert heir.address == cast.alice.address and audit(erasure.DONE) == []
+    cast.people["alice"] = heir
+    theirs, live = ended(cast), talking(cast, "alice", "carol")
+    assert erasure.sweep() == 0
+    models.Recording.objects.filter(pk=row.pk).update(state="finished")
+    assert erasure.sweep() == 1 and len(audit(erasure.DONE)) == 1
+    assert set(models.Call.objects.values_list("pk", flat=True)) == {UUID(theirs), UUID(live)}
 
 
 def test_an_erasure_that_broke_off_is_gone_on_with(
