@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import zipfile
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -37,7 +36,7 @@ class Command(BaseCommand):
         if options["verb"] in ("export", "import", "remove"):
             try:
                 self._move(options)
-            except (project_file.CannotMove, OSError, zipfile.BadZipFile, KeyError) as error:
+            except (project_file.CannotMove, OSError) as error:
                 raise CommandError(str(error)) from None
             return
         project = self._create(options["name"]) if options["verb"] == "create" else self._find(options)
