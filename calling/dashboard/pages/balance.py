@@ -12,12 +12,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import sanitize_separators
 from django.utils.translation import gettext
 
+import clock
 from calling.api.balance import balance_payload
 from calling.commands import suspension
 from calling.dashboard.access import Staff, as_uuid, page, record
 from calling.models import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.telephony import billing, phone_numbers, rates
 from calling.telephony.policy import policy_of
+from subscribers import idempotency
 from subscribers.models import Project
 
 MOST_ENTRIES = 200
@@ -42,6 +44,7 @@ def balance(request: HttpRequest, staff: Staff) -> HttpResponse:
         "live": PhoneCharge.objects.filter(project=project, settled_at=None).order_by("-created_at")[:100],
         "policy": shown_policy(project),
         "levels": phone_numbers.LEVELS,
+        "once": clock.new_id(),
     }
     return render(request, "dashboard/balance.html", context)
 
@@ -113,7 +116,10 @@ def whole_of(request: HttpRequest, name: str, most: int = 100_000) -> int | None
 
 @page("owner", "POST")
 def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Add money that was paid, or take back what was wrong; the ledger and the audit log both keep it."""
+    """Add money that was paid, or take back what was wrong; the ledger and the audit log both keep it.
+
+    A form that is sent twice (a double click, a browser that tries again) counts once.
+    """
     try:
         amount = money_of(request, "amount")
         if amount == 0:
@@ -122,13 +128,13 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
         messages.error(request, str(error))
         return back()
     kind, note = ("top_up" if amount > 0 else "adjust"), text_of(request, "note")
+    once, shown = text_of(request, "once"), rates.format_amount(amount)
     with transaction.atomic():
-        billing.move_money(staff.project.pk, kind, amount, note)
-        record(
-            request, staff, f"balance.{kind}", staff.project.pk, amount=rates.format_amount(amount), note=note
-        )
+        if not once or idempotency.first_time(f"top up:{staff.project.pk}", once):
+            billing.move_money(staff.project.pk, kind, amount, note)
+            record(request, staff, f"balance.{kind}", staff.project.pk, amount=shown, note=note)
     words = gettext("The balance was changed by {amount}.")
-    messages.success(request, words.format(amount=rates.format_amount(amount)))
+    messages.success(request, words.format(amount=shown))
     return back()
 
 
