@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 
 import clock
 from rest import redis_clients
-from tokens.models import ApiToken, IssuedToken
+from tokens.models import ApiToken, EmbedToken, IssuedToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,14 @@ def revoke_token(project_id: UUID, jti: UUID) -> bool:
 
 
 def revoke_family(project_id: UUID, family: UUID) -> None:
-    """Revokes all that came from one sign-in, or from an embed token."""
+    """Revokes all that came from one sign-in."""
     _revoke(project_id, {"family": family})
+
+
+def revoke_embed(row: EmbedToken) -> None:
+    """Revokes an embed token and what visitors got for it."""
+    EmbedToken.objects.filter(pk=row.pk).update(revoked_at=clock.now())
+    _revoke(row.project_id, {"family": row.pk})
 
 
 def revoke_subscriber(project_id: UUID, subscriber_id: UUID) -> None:

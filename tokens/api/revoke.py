@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-import clock
 from rest import errors
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
@@ -20,7 +19,7 @@ from subscribers.api.shapes import clean
 from subscribers.models import Subscriber
 from tokens.api import answers
 from tokens.models import EmbedToken
-from tokens.revocation import revoke_family, revoke_subscriber, revoke_token
+from tokens.revocation import revoke_embed, revoke_family, revoke_subscriber, revoke_token
 from tokens.signing import InvalidToken, Typ, verify
 
 
@@ -73,8 +72,7 @@ def _text(project_id: UUID, text: str) -> None:
         row = EmbedToken.objects.filter(project_id=project_id, token=text).first()
         if row is None:
             raise errors.NotFound
-        EmbedToken.objects.filter(pk=row.pk).update(revoked_at=clock.now())
-        revoke_family(project_id, row.pk)  # what visitors got for it
+        revoke_embed(row)
         return
     claims = _claims(text)
     if claims.get("prj") != str(project_id):
