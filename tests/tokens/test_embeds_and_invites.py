@@ -12,6 +12,7 @@ from django.utils import timezone
 from subscribers.models import Subscriber
 from tests.support.people import Cast, address_of, pair_for
 from tests.support.rest_client import Api, bearer, code
+from tokens.api.invites import BURST
 from tokens.authentication import InvalidToken, subject_from_token
 from tokens.models import IssuedToken
 from tokens.subjects import Entry
@@ -119,6 +120,16 @@ def test_a_token_that_was_revoked_a_moment_ago_makes_no_invite(
     assert alice_api.post(INVITES, body).status_code == 201
     IssuedToken.objects.update(revoked_at=timezone.now())  # by another process
     assert code(alice_api.post(INVITES, body))[:2] == (401, "token_revoked")
+
+
+def test_invites_have_a_rate_of_their_maker(house: Cast, alice: Subscriber, bob: Subscriber) -> None:
+    """A thousand of them would dial three thousand calls; another subscriber is not affected."""
+    body = {"address_id": str(address_of(bob).pk)}
+    answers = [bearer(pair_for(alice).token).post(INVITES, body) for _ in range(BURST + 10)]
+    assert {each.status_code for each in answers} == {201, 429}
+    refused = next(each for each in answers if each.status_code == 429)
+    assert int(refused["Retry-After"]) >= 1 and refused["RateLimit-Limit"] == str(BURST)
+    assert bearer(pair_for(bob).token).post(INVITES, body).status_code == 201
 
 
 def test_what_visitors_got_for_an_embed_token_is_revoked_with_it(house: Cast, bob: Subscriber) -> None:
