@@ -36,6 +36,9 @@ def run(part: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"}.intersection(sys.argv[1:2]):
+        print(f"{__doc__}\nParts, each of which may be named: {', '.join(PARTS)}")
+        sys.exit(0)
     if sys.argv[1:2] and sys.argv[1] in PARTS:
         sys.exit(run(*sys.argv[1:]))
     failed = 0

@@ -30,6 +30,15 @@ class Api:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise Refused(f"{error.code} {error.read(300).decode(errors='replace')}") from None
+            raise Refused(f"{error.code} {_words(error.read(4000))}") from None
         except ValueError:
             raise Refused("an answer that is no JSON") from None
+
+
+def _words(body: bytes) -> str:
+    """The message of an error; of what is no error of the API, its beginning."""
+    try:
+        first = json.loads(body)["errors"][0]
+        return f"{first['message']} ({first['code']})"
+    except (ValueError, LookupError, TypeError):
+        return body[:300].decode(errors="replace")

@@ -59,7 +59,7 @@ class Receiver:
 def fault(secret: str, headers: dict[str, str], body: bytes) -> str:
     """What is wrong with a delivery, or an empty text."""
     number, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not number or not stamp.isdigit() or abs(time.time() - int(stamp)) > TOLERANCE:
+    if not number or not stamp.isdecimal() or abs(time.time() - int(stamp)) > TOLERANCE:
         return "its id or timestamp is missing or old"
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{number}.{stamp}.".encode() + body

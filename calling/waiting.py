@@ -15,7 +15,7 @@ from django.db import connection
 
 import clock
 from calling.calls import event_days
-from calling.calls.event_log import TEST
+from calling.calls.positions import TEST
 from calling.media_sessions.failover import LOST
 from calling.retention import erasure
 from calling.telephony import billing

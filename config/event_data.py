@@ -23,7 +23,7 @@ MEMBER: Final[Schema] = {"$ref": "#/components/schemas/Member"}
 class Field(NamedTuple):
     schema: Schema
     words: str
-    example: Any
+    example: object
     required: bool = True
 
 

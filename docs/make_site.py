@@ -6,6 +6,7 @@ from the OpenAPI document. A link that leads nowhere ends the build.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import posixpath
@@ -184,7 +185,10 @@ def the_document(directory: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    site = Path(arguments[0] if arguments else ROOT / "site").resolve()
+    parser = argparse.ArgumentParser(description="Builds the documentation site.")
+    words = "replaced by the site (default: site/ of the checkout)"
+    parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "site", help=words)
+    site = parser.parse_args(arguments).directory.resolve()
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory) / "source"
         stage(source, the_document(Path(directory)))

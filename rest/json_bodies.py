@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, TypeAlias, overload
+from typing import IO, Any, NoReturn, TypeAlias, overload
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -137,7 +137,7 @@ def _float(text: str) -> float:
     return value
 
 
-def _constant(name: str) -> Any:
+def _constant(name: str) -> NoReturn:
     raise errors.BadRequest("invalid_json", f"{name} is not JSON.")
 
 

@@ -27,6 +27,8 @@ class RestView(APIView):
         super().initial(request, *args, **kwargs)
         if getattr(self, (request.method or "").lower(), None) is None:
             self.http_method_not_allowed(request)
+        if any(isinstance(each, str) and "\x00" in each for each in kwargs.values()):
+            raise errors.NotFound  # nothing has such a name
         if not known_names.is_native(request.path):
             return
         problems = known_names.query_of(request).repeated()

@@ -88,14 +88,6 @@ class IdempotencyMiddleware:
         return response
 
 
-def first_time(caller: str, key: str) -> bool:
-    """Whether that caller says this key for the first time, for what has no answer to keep: a form. In the
-    transaction of what is done then: who says it again meanwhile waits for the end of that."""
-    kept = {"request_hash": "", "claim": clock.new_id(), "sealed": b""}
-    _, made = StoredAnswer.objects.get_or_create(caller=_digest(caller), key=key[:255], defaults=kept)
-    return made
-
-
 def forget_answers() -> int:
     """Deletes answers older than 24 h; returns how many. For a periodic task."""
     gone, _ = StoredAnswer.objects.filter(created_at__lt=clock.now() - KEPT).delete()

@@ -27,15 +27,6 @@ from tokens.revocation import is_revoked
 from tokens.signing import InvalidToken, verify
 from tokens.subjects import ApiKey, Subject, TokenHolder, name_of
 
-__all__ = [
-    "BasicProject",
-    "BearerToken",
-    "InvalidToken",
-    "caller_of",
-    "subject_from_basic",
-    "subject_from_token",
-]
-
 KEY_LOOK_SECONDS = 1.0
 # Wrong API tokens from one address: a second's rate and burst.
 WRONG_RATE, WRONG_BURST = 1.0, 60.0

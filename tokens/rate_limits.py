@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import threading
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import redis
 from django.conf import settings
@@ -21,7 +21,7 @@ from rest_framework.throttling import BaseThrottle
 import clock
 from rest import errors, rate_headers, redis_clients
 from rest.rate_headers import Quota
-from tokens.subjects import ApiKey, name_of
+from tokens.subjects import ApiKey, Subject, name_of
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class RestRate(BaseThrottle):
     """DRF asks this before each view; raises the contract's 429 itself, with the exact wait."""
 
     def allow_request(self, request: Request, view: object) -> bool:
-        subject: Any = request.auth
+        subject = cast("Subject | None", request.auth)
         if subject is None:
             return True
         key = isinstance(subject, ApiKey)

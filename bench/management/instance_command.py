@@ -5,12 +5,13 @@ Lives here: options and how they are read. What is done with the instance is in 
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench.api import Api
+from bench.api import Api, Refused
 from bench.softphone import stay_on_loopback
 from config import env as environment
 from config.supervisor import credentials
@@ -27,13 +28,15 @@ class InstanceCommand(BaseCommand):
         parser.add_argument("--url", help="default: this instance over http")
         parser.add_argument("--project", help="default: the first project of this instance")
         parser.add_argument("--token", help="API token; default: that of the first project")
-        parser.add_argument(
-            "--limit", type=between(1, 86_400), default=1800, help="seconds after which it ends, done or not"
-        )
+        words = "seconds after which it ends, done or not (1800)"
+        parser.add_argument("--limit", type=between(1, 86_400), default=1800, help=words)
         parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
     def reach(self, options: dict[str, Any]) -> tuple[Api, str]:
-        """Its REST API and the address of its `/ws/phone`. Raises CommandError without credentials."""
+        """Its REST API and the address of its `/ws/phone`.
+
+        Raises CommandError where it does not answer, or does not take the credentials.
+        """
         env = environment.load()
         who = credentials.read(env.data_dir)
         url = options["url"] or f"http://{_here(env.bind)}:{env.http_port}"
@@ -41,9 +44,21 @@ class InstanceCommand(BaseCommand):
         token = options["token"] or env.api_token or (who and who.api_token)
         if not project or not token:
             raise CommandError("Give --project and --token: this machine knows no credentials.")
-        if url.split("//")[-1].split(":")[0].split("/")[0] in _LOOPBACK:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CommandError(f"--url must be an http:// or https:// address, not {url!r}.")
+        if parts.hostname in _LOOPBACK:
             stay_on_loopback()
-        return Api(url, str(project), token), url.replace("http", "ws", 1).rstrip("/") + "/ws/phone"
+        api = Api(url, str(project), token)
+        try:
+            api.ask("GET", "/api/calls?page_size=1")
+        except Refused as why:
+            raise CommandError(f"{url} refuses the project id or the API token: {why}") from None
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            words = getattr(reason, "strerror", None) or reason
+            raise CommandError(f"{url} cannot be reached: {words}. Is the instance running?") from None
+        return api, url.replace("http", "ws", 1).rstrip("/") + "/ws/phone"
 
     def progress(self, words: str) -> None:
         """On the error output, so that the result alone stands on the other."""

@@ -12,6 +12,7 @@ from calling.api import schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import leg_selection, operation_params, operations, speech_params
+from calling.commands.params import invalid
 from rest import errors
 
 SUMMARIES = {
@@ -46,6 +47,8 @@ def operation_view(verb: str) -> Any:
                 speech_params.require_worker()
             control_id, params = operation_params.read(verb, form)
             if verb in WHOLE_CALL and not form.given("leg"):
+                if verb == "record" and params["direction"] in ("speak", "listen"):
+                    raise invalid("leg", "A direction is a leg's: say whose.", "leg_required")
                 found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
             else:
                 found, leg = leg_selection.select_leg(key, call_id, form, acting=False)

@@ -227,6 +227,9 @@ RECORD: dict[str, Any] = {
     "end_silence_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
     "max_length": s.FloatField(required=False, min_value=1, max_value=86400, help_text="seconds"),
     "terminators": maybe(max_length=16),
+    "input_sensitivity": s.FloatField(
+        required=False, min_value=0, max_value=100, help_text="44; with more, quieter sounds count as speech"
+    ),
 }
 Record = shape(
     "Record",

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 
@@ -17,6 +16,7 @@ from calling import models
 from calling.calls import mapping, payloads, queries
 from calling.commands import leg_selection
 from calling.commands.params import Params
+from calling.runtime import db_threads
 from calling.runtime.call_news import call_news
 from rest.views import RestView
 from tokens.authentication import key_of
@@ -107,8 +107,7 @@ def wait_while(waits: Callable[[], bool], heard: threading.Event) -> None:
         left = deadline - clock.monotonic()
         if left < pause:
             return
-        if not connection.in_atomic_block:
-            connection.close()
+        db_threads.give_back()
         if call_news.hears:
             heard.wait(min(left, UNHEARD_SECONDS))
         else:

@@ -132,51 +132,41 @@ def commit_turn(
     `fresh`: a call of the world that is not a row yet. `agreed`, `knows`: see `apply`. `last`: the caller
     writes and reads nothing more in its transaction, so the turn may end it.
     """
-    with tracing.span(f"decide {', '.join(type(each).__name__ for each in inputs)}", call_id) as span:
-        outcome = _turn(world, rows, call_id, inputs, fresh, agreed, knows, last)
-        if span is not None:
-            span.set_attribute("events", [event.type for event in outcome.events])
-            for row in [rows[event.call_id] for event in outcome.events if event.type == "call.ended"]:
-                transaction.on_commit(partial(tracing.call_over, row.id, row.created_at, clock.now()))
-    return outcome
-
-
-def _turn(
-    world: World,
-    rows: dict[str, models.Call],
-    call_id: str,
-    inputs: Sequence[Input],
-    fresh: str | None,
-    agreed: Mapping[str, dict[str, Any]],
-    knows: UUID | str | None,
-    last: bool,
-) -> Outcome:
     now = clock.now()
-    decision = machine.Decision(world, (), ())
-    for input in inputs:
-        more = machine.decide(decision.world, call_id, input, now, limits())
-        decision = replace(
-            more, events=decision.events + more.events, effects=decision.effects + more.effects
-        )
-    for seat in room_sessions.to_mute(world, decision.world):
-        mute = Mute(seat.leg.id, frozenset({"audio"}))
-        more = machine.decide(decision.world, seat.call_id, mute, now, limits())
-        decision = replace(
-            more, events=decision.events + more.events, effects=decision.effects + more.effects
-        )
-    changed = decision.world != world or bool(decision.events) or bool(decision.effects)
-    if changed or fresh is not None or agreed:
-        numbered = number_events(decision.events, rows, now)
-        note_supervision(decision.events, rows)
-        last = last and positions.is_last_word() and writes_nothing_more(world, decision)
-        store.save_world(world, decision.world, rows, numbered, fresh, agreed, commit=last)
-        event_log.announce(numbered)
-        room_sessions.apply_turn(world, decision.world, now)
-        billing.apply_turn(world, decision.world, now)
-        for effect in decision.effects:
-            keep_effect(effect, now)
-        tell(world, decision.world, rows, decision.events, knows)
+    with tracing.span(f"decide {', '.join(type(each).__name__ for each in inputs)}", call_id) as span:
+        decision = decided(world, call_id, inputs, now)
+        changed = decision.world != world or bool(decision.events) or bool(decision.effects)
+        if changed or fresh is not None or agreed:
+            numbered = number_events(decision.events, rows, now)
+            note_supervision(decision.events, rows)
+            last = last and positions.is_last_word() and writes_nothing_more(world, decision)
+            store.save_world(world, decision.world, rows, numbered, fresh, agreed, commit=last)
+            event_log.announce(numbered)
+            room_sessions.apply_turn(world, decision.world, now)
+            billing.apply_turn(world, decision.world, now)
+            for effect in decision.effects:
+                keep_effect(effect, now)
+            tell(world, decision.world, rows, decision.events, knows)
+        if span is not None:
+            span.set_attribute("events", [event.type for event in decision.events])
+            for row in [rows[event.call_id] for event in decision.events if event.type == "call.ended"]:
+                transaction.on_commit(partial(tracing.call_over, row.id, row.created_at, clock.now()))
     return Outcome(decision.world[call_id], decision.events)
+
+
+def decided(world: World, call_id: str, inputs: Sequence[Input], now: datetime) -> machine.Decision:
+    """What all inputs of a turn come to; who enters a room that mutes newcomers is muted by the same turn."""
+    done = machine.Decision(world, (), ())
+    for input in inputs:
+        done = with_more(done, call_id, input, now)
+    for seat in room_sessions.to_mute(world, done.world):
+        done = with_more(done, seat.call_id, Mute(seat.leg.id, frozenset({"audio"})), now)
+    return done
+
+
+def with_more(done: machine.Decision, call_id: str, input: Input, now: datetime) -> machine.Decision:
+    more = machine.decide(done.world, call_id, input, now, limits())
+    return replace(more, events=done.events + more.events, effects=done.effects + more.effects)
 
 
 def writes_nothing_more(before: World, decision: machine.Decision) -> bool:

@@ -16,7 +16,7 @@ from django.db.models import Max, Min, QuerySet
 
 from calling import models
 from calling.calls import event_days, event_types, payloads
-from calling.calls.positions import TEST as TEST
+from calling.calls.positions import TEST
 from calling.models.ids import uuid7
 from calling.runtime import nudge
 from calling.runtime.locks import lock_stream

@@ -13,6 +13,8 @@ from uuid import UUID
 from calling import models
 from calling.calls import control
 
+MOST = 100
+"""Those of a call's operations: each of its events meets all of them."""
 Scope = Literal["call", "connect", "refer", "leg", "operation"]
 
 

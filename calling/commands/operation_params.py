@@ -5,7 +5,8 @@ fields may also stand flat. A media worker reads the params from `Operation.para
 
 * play    {items: [{type: audio|tts|silence|ringtone, …}], volume, loop, direction}
 * say     {items: [{type: tts, text, language, gender, voice}], volume, loop}
-* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators}
+* record  {format, stereo, direction, beep, initial_timeout, end_silence_timeout, max_length, terminators,
+           input_sensitivity}
 * collect {digits: {max, terminators, digit_timeout}, speech, initial_timeout, start_input_timers}
 * stream  {url, track, name, codec, custom_parameters, authorization_bearer_token,
            bidirectional}
@@ -215,12 +216,13 @@ def record(form: Params) -> dict[str, Any]:
     params = {
         "format": audio.choice("format", ("wav", "mp3", "ogg"), "wav"),
         "stereo": audio.boolean("stereo") or False,
-        "direction": audio.choice("direction", DIRECTIONS, "both"),
+        "direction": audio.choice("direction", DIRECTIONS),  # None: what the leg says, or everybody
         "beep": audio.boolean("beep") or False,
         "initial_timeout": 0 if initial is None else initial,
         "end_silence_timeout": 0 if silence is None else silence,
         "max_length": audio.number("max_length", 1, 86400),
         "terminators": terminators(audio, ""),
+        "input_sensitivity": audio.number("input_sensitivity", 0, 100),
     }
     adopt_faults(form, audio)
     return params

@@ -20,7 +20,8 @@ from django.conf import settings
 from calling.machine.states import Media
 from calling.outbound_http import url_guard
 from calling.sdp.peek import sdp_fault
-from calling.swml.parse import BadScript, check_document
+from calling.swml.checks import BadScript
+from calling.swml.parse import check_document
 from rest import known_names
 from rest.json_bodies import NOT_IN_A_LINE, Json, whole_number
 from subscribers import addressing

@@ -19,7 +19,7 @@ from calling.commands import suspension
 from calling.commands.sip_wishes import SipWishes
 from calling.machine.states import Attempt, AttemptState, Leg, Media, Party, Role
 from calling.models.ids import uuid7
-from calling.sdp.peek import intersect, media_of_sdp
+from calling.sdp.peek import intersect, kinds_of_sdp, media_of_sdp
 from calling.telephony import billing, gateways, policy
 from rest import errors
 from rest.json_bodies import Json
@@ -111,9 +111,12 @@ def name_of_caller(subject: Subject, request: DialRequest) -> str:
     return (known.display_name if known is not None else "") or request.caller_name
 
 
-def media_for(request_media: Media | None, channel: str | None, sdp: str | None) -> Media:
-    """What may flow: as offered, narrowed by `media`. The channel hint is for who offers nothing."""
-    offered = media_of_sdp(sdp) if sdp else None
+def media_for(request_media: Media | None, channel: str | None, sdp: str | None, kind: str = "") -> Media:
+    """What may flow: as offered, narrowed by `media`. The channel hint is for who offers nothing.
+
+    kind: of the device that offers.
+    """
+    offered = (kinds_of_sdp if kind == "sip" else media_of_sdp)(sdp) if sdp else None
     if request_media is None and sdp is None:
         video = channel == "video"
         return Media(video=video, receive_video=video)
@@ -195,7 +198,7 @@ def caller_leg(holder: TokenHolder, request: DialRequest, channel: str | None) -
         subscriber_id=str(holder.subscriber_id) if holder.subscriber_id else None,
         holder="" if holder.subscriber_id else holder.identity,
         device_id=request.device_id,
-        media=media_for(request.media, channel, request.sdp),
+        media=media_for(request.media, channel, request.sdp, request.device_kind),
         peer_id=str(uuid7()) if request.sdp or asks else None,
         offer=request.sdp,
         offered=asks,

@@ -100,8 +100,10 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect(f"/dashboard/login?next={request.path}" if request.method == "GET" else LOGIN)
-            if request.method not in allowed and not (request.method == "HEAD" and "GET" in allowed):
+                return redirect(login_for(request))
+            if request.method == "HEAD":
+                return as_get(guarded, request, *args, **kwargs)
+            if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             staff = staff_of(request)
             if staff is None:
@@ -126,6 +128,15 @@ def page(role: str = "viewer", *methods: str) -> Callable[[Page], Page]:
     return wrap
 
 
+def as_get(view: Page, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+    """HEAD is GET to a view: nobody checks it for a forged form, so it must not be taken for a POST."""
+    request.method = "GET"
+    try:
+        return view(request, *args, **kwargs)
+    finally:
+        request.method = "HEAD"  # the answer goes without its body
+
+
 def anew_if_overtaken(work: Callable[[], HttpResponse]) -> HttpResponse:
     """A page whose transaction was undone because of another one begins anew, as a REST request does."""
     try:
@@ -140,6 +151,15 @@ def anew_if_overtaken(work: Callable[[], HttpResponse]) -> HttpResponse:
 
 
 LOGIN = "/dashboard/login"
+LONGEST_WAY_BACK = 2000
+
+
+def login_for(request: HttpRequest) -> str:
+    """The page to sign in, which leads back to the page that was asked for, with its query."""
+    wanted = request.get_full_path()
+    if request.method not in ("GET", "HEAD") or len(wanted) > LONGEST_WAY_BACK:
+        return LOGIN
+    return f"{LOGIN}?{urllib.parse.urlencode({'next': wanted}, safe='/')}"
 
 
 def needs(role: str, own: str) -> str:

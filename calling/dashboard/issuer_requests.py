@@ -15,12 +15,12 @@ from typing import Final
 
 import requests
 from django.conf import settings
-from django.db import connection
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from calling.outbound_http.client import Answer, Client, FetchFailed, private_allowed, trusted_context
 from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.runtime import db_threads
 
 SECONDS: Final = 8.0  # one exchange
 MOST_BYTES: Final = 256 * 1024
@@ -43,7 +43,7 @@ class OutsideClient(BaseAdapter):
     """Carries a request of `requests` to our client. Raises RequestException, as its callers expect."""
 
     def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
-        _give_connection_back()
+        db_threads.give_back()
         try:
             answer = _threads.submit(asyncio.run, _exchange(request)).result(3 * SECONDS)
         except (FetchFailed, UnsafeUrl, TimeoutError) as problem:
@@ -86,12 +86,6 @@ def _is_the_issuers(url: str) -> bool:
 @cache
 def _context() -> SSLContext:
     return trusted_context()
-
-
-def _give_connection_back() -> None:
-    """An issuer may take seconds to answer; the database connection serves others meanwhile."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _text(value: str | bytes) -> str:

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth.hashers import make_password, verify_password
 from django.contrib.auth.models import User
-from django.db import connection
 
+from calling.runtime import db_threads
 from rest import errors
 
 WAITING = 8  # who may wait for the one that is being checked
@@ -37,7 +37,7 @@ _hasher = ThreadPoolExecutor(1, "password", initializer=_step_back)
 def owner_of(name: str, password: str) -> User | None:
     """The active user with that name and password. Raises Unavailable (503) where too many wait already."""
     user = User.objects.filter(username=name).first()
-    _give_connection_back()
+    db_threads.give_back()
     fits, outdated = _check(password, user.password if user is not None else None)
     if user is None or not fits or not user.is_active:
         return None
@@ -66,8 +66,3 @@ def _hash(password: str, encoded: str | None) -> tuple[bool, str | None]:
         return False, None
     fits, outdated = verify_password(password, encoded)
     return fits, make_password(password) if fits and outdated else None
-
-
-def _give_connection_back() -> None:
-    if not connection.in_atomic_block:
-        connection.close()

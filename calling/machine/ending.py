@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calling.machine.inputs import Hangup
+from calling.machine.inputs import Hangup, SipFailed
 from calling.machine.reasons import Cause, EndedBy, EndReason
 from calling.machine.states import Attempt, AttemptState, Call, CallState, Leg, LegState, Party, Role
 from calling.machine.supervision import over, party_left
@@ -54,8 +54,7 @@ def end_call(
     reason: EndReason,
     cause: str = Cause.NORMAL,
     by: EndedBy | None = None,
-    sip_code: int | None = None,
-    sip_headers: tuple[tuple[str, str], ...] = (),
+    sip: SipFailed | None = None,
 ) -> None:
     """End a call and what is left of it; free or resume the call it was linked with."""
     if not turn.call(call_id).live:
@@ -75,14 +74,14 @@ def end_call(
         end_reason=reason,
         end_cause=cause,
         ended_by=by,
-        sip_code=sip_code,
-        sip_headers=sip_headers,
+        sip_code=sip.code if sip else None,
+        sip_headers=sip.headers if sip else (),
         consult_id=None,
         consulting=False,
     )
     data: dict[str, object] = {"reason": reason.value, "cause": cause, "ended_by": by.value if by else None}
-    if sip_code is not None:
-        data |= {"sip_code": sip_code, "sip_headers": dict(sip_headers)}
+    if sip is not None:
+        data |= {"sip_code": sip.code, "sip_headers": dict(sip.headers)}
     turn.emit("call.ended", call_id, None, **data)
     if call.supervision is not None:
         over(turn, call_id)
@@ -101,12 +100,7 @@ def resume_first(turn: Turn, first_id: str) -> None:
     turn.set(first_id, consult_id=None)
     consulter = consultation.role(Role.CALLER)
     for leg in first.legs:
-        same = consulter is not None and (leg.device_id, leg.subscriber_id, leg.address) == (
-            consulter.device_id,
-            consulter.subscriber_id,
-            consulter.address,
-        )
-        if same and leg.answered and leg.held:
+        if consulter is not None and leg.same_party(consulter) and leg.answered and leg.held:
             turn.set_leg(first_id, leg.id, held=False)
             turn.emit("call.resumed", first_id, leg.id)
 
@@ -151,14 +145,13 @@ def lose(
     leg_id: str,
     cause: str,
     by: EndedBy = EndedBy.PLATFORM,
-    sip_code: int | None = None,
-    sip_headers: tuple[tuple[str, str], ...] = (),
+    sip: SipFailed | None = None,
 ) -> None:
     """An answered leg has failed: of three it leaves alone, else the call ends with it."""
     if goes_on_without(turn.call(call_id), leg_id):
         end_leg(turn, call_id, leg_id, EndReason.FAILED, cause)
     else:
-        end_call(turn, call_id, EndReason.FAILED, cause, by, sip_code, sip_headers)
+        end_call(turn, call_id, EndReason.FAILED, cause, by, sip)
 
 
 def hang_up(turn: Turn, call_id: str, command: Hangup) -> None:
@@ -190,8 +183,7 @@ def fail_leg(
     reason: EndReason,
     cause: str = Cause.NORMAL,
     by: EndedBy | None = None,
-    sip_code: int | None = None,
-    sip_headers: tuple[tuple[str, str], ...] = (),
+    sip: SipFailed | None = None,
 ) -> None:
     """A callee or target that never answered is out: busy, rejected, timed out, unreachable."""
     call = turn.call(call_id)
@@ -201,7 +193,7 @@ def fail_leg(
     who = by or EndedBy(leg.role.value)
     transfer = call.transfer
     if transfer is None or leg_id not in transfer.targets:
-        end_call(turn, call_id, reason, cause, who, sip_code, sip_headers)
+        end_call(turn, call_id, reason, cause, who, sip)
         return
     end_leg(turn, call_id, leg_id, reason, cause)
     call = turn.call(call_id)
@@ -212,7 +204,7 @@ def fail_leg(
     stays = transfer.scripted or (
         not transfer.connect and (transfer.by is None or (transferor and transferor.live))
     )
-    extra: dict[str, object] = {"sip_code": sip_code} if sip_code is not None else {}
+    extra: dict[str, object] = {"sip_code": sip.code} if sip is not None else {}
     turn.emit(
         "call.transfer_failed",
         call_id,
@@ -224,4 +216,4 @@ def fail_leg(
         **extra,
     )
     if not stays:
-        end_call(turn, call_id, reason, cause, who, sip_code, sip_headers)
+        end_call(turn, call_id, reason, cause, who, sip)

@@ -1,4 +1,7 @@
-"""What may reach the machine: commands (may be refused) and signals (may be late, never wrong). Pure."""
+"""What may reach the machine: commands (may be refused) and signals (may be late, never wrong). Pure.
+
+One list: `decide` has a rule for each of its entries, and nothing else reaches the machine.
+"""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ TELLING = (
     EndReason.FAILED,
 )
 AT_ONCE = frozenset({"echo", "announcement", "room", "share", "supervision"})
+ANNOUNCED_SECONDS = 30  # the announcement lasts 12; who hears it is told its end by the worker that plays it
 
 
 def ready_to_ring(turn: Turn, call_id: str) -> bool:
@@ -203,6 +204,8 @@ def answer_leg(turn: Turn, call_id: str, leg_id: str) -> None:
         attempts=close_attempts(leg, AttemptState.ANSWERED_ELSEWHERE),
     )
     await_media(turn, call_id, leg_id)
+    if leg.app == "announcement":
+        turn.start_timer(call_id, TimerKind.APP, ANNOUNCED_SECONDS, leg_id)
     call = turn.call(call_id)
     if call.transfer and leg_id in call.transfer.targets:
         script = waiting_script(call, call.transfer.waiting)

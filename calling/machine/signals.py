@@ -226,9 +226,9 @@ def sip_failed(turn: Turn, call_id: str, signal: inputs.SipFailed) -> None:
         return
     reason, cause = sip_reason(signal.code), f"sip_{signal.code}"
     if leg.answered:
-        lose(turn, call_id, leg.id, cause, EndedBy(leg.role.value), signal.code, signal.headers)
+        lose(turn, call_id, leg.id, cause, EndedBy(leg.role.value), signal)
     else:
-        fail_leg(turn, call_id, leg.id, reason, cause, None, signal.code, signal.headers)
+        fail_leg(turn, call_id, leg.id, reason, cause, sip=signal)
 
 
 def worker_lost(turn: Turn, call_id: str, signal: inputs.WorkerLost) -> None:
@@ -262,6 +262,8 @@ def expire(turn: Turn, call_id: str, timer: Timer) -> None:
             fail_leg(turn, call_id, leg.id, EndReason.NO_ANSWER, cause, EndedBy.PLATFORM)
         case TimerKind.APP if leg is not None and leg.state is LegState.RINGING:
             answer_leg(turn, call_id, leg.id)
+        case TimerKind.APP if leg is not None and leg.answered:  # an announcement that nobody hears
+            hang_up(turn, call_id, Hangup(leg.id, by=EndedBy.PLATFORM))
         case TimerKind.GRACE if leg is not None:
             hang_up(turn, call_id, Hangup(leg.id, cause=Cause.DEVICE_LOST))
         case TimerKind.REOFFER if leg is not None:

@@ -156,6 +156,11 @@ class Leg:
     def answered(self) -> bool:
         return self.state is LegState.ANSWERED
 
+    def same_party(self, other: Leg) -> bool:
+        """Whether both are of one device, one subscriber and one address."""
+        mine = self.device_id, self.subscriber_id, self.address
+        return mine == (other.device_id, other.subscriber_id, other.address)
+
     def newest_attempt(self, device_id: str) -> Attempt | None:
         """How it rings, or rang last, at that device."""
         return next((each for each in reversed(self.attempts) if each.device_id == device_id), None)

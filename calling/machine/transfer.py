@@ -220,13 +220,4 @@ def consulter_in_first(first: Call, second: Call) -> Leg | None:
     caller = second.role(Role.CALLER)
     if caller is None:
         return None
-    return next(
-        (
-            leg
-            for leg in first.legs
-            if leg.answered
-            and (leg.device_id, leg.subscriber_id, leg.address)
-            == (caller.device_id, caller.subscriber_id, caller.address)
-        ),
-        None,
-    )
+    return next((leg for leg in first.legs if leg.answered and leg.same_party(caller)), None)

@@ -5,7 +5,7 @@ original Host and SNI, bounds everything (redirects, size after decompression, t
 connections alive per event loop. Proxies and other environment settings are ignored.
 
 Nothing else in the project may open a connection to a URL from outside; WebSockets (`web_socket`) take theirs
-from `open_socket`. What must not live here: retries, signing, schedules (`deliver`), files
+from `open_socket`. What must not live here: retries, signing, schedules (`webhooks`), files
 (`calling.media.files`).
 """
 
@@ -28,7 +28,7 @@ from django.conf import settings
 import clock
 from calling.outbound_http.connection import Broken, ConnectFailed, Connection, Pool
 from calling.outbound_http.decompress import DecompressedTooLarge, Inflater, UnknownEncoding
-from calling.outbound_http.url_guard import Target, UnsafeUrl, parse_url, resolve
+from calling.outbound_http.url_guard import Target, parse_url, resolve
 
 Purpose = Literal["webhook", "script", "media"]
 MAX_REDIRECTS: Final[Mapping[str, int]] = {"webhook": 0, "script": 3, "media": 3}
@@ -145,8 +145,15 @@ class Client:
         redirects: int | None = None,
         connect_timeout: float | None = None,
     ) -> Answer:
-        """See `fetch` below. `redirects`: how many at most, where fewer than its purpose has.
-        `connect_timeout`: seconds for a connection alone, where that is less than `total_timeout`."""
+        """One exchange with a URL from outside.
+
+        Redirects: none for webhooks (a 3xx comes back as it is), at most 3 judged anew for scripts and media;
+        `redirects`: how many at most, where fewer than its purpose has. `max_bytes` counts after
+        decompression (defaults 64 kB, 256 kB, 20 MB); `total_timeout` is the whole exchange, seconds, and
+        `connect_timeout` a connection alone, where that is less. With `sink` the body of a 2xx goes there
+        piece by piece and `Answer.body` stays empty. Raises UnsafeUrl (the URL or where it leads is not
+        allowed) or FetchFailed (the network or the answer).
+        """
         started = clock.monotonic()
         limit = MAX_BYTES[purpose] if max_bytes is None else max_bytes
         most = MAX_REDIRECTS[purpose] if redirects is None else redirects
@@ -279,7 +286,7 @@ _clients: _PerLoop = weakref.WeakKeyDictionary()
 
 def private_allowed() -> bool:
     """CALLWRIGHT_ALLOW_PRIVATE_URLS: http and private addresses, on only in the embedded default."""
-    return bool(getattr(settings, "CALLWRIGHT_ALLOW_PRIVATE_URLS", False))
+    return bool(settings.CALLWRIGHT_ALLOW_PRIVATE_URLS)
 
 
 def client(allow_private: bool | None = None) -> Client:
@@ -289,48 +296,3 @@ def client(allow_private: bool | None = None) -> Client:
     if allowed not in mine:
         mine[allowed] = Client(allowed)
     return mine[allowed]
-
-
-async def fetch(
-    url: str,
-    *,
-    method: str = "GET",
-    headers: Mapping[str, str] | None = None,
-    content: bytes = b"",
-    purpose: Purpose = "webhook",
-    max_bytes: int | None = None,
-    total_timeout: float = 10.0,
-    allow_private: bool | None = None,
-    sink: Callable[[bytes], Awaitable[None]] | None = None,
-) -> Answer:
-    """One exchange with a URL from outside.
-
-    Redirects: none for webhooks (a 3xx comes back as it is), at most 3 judged anew for scripts and media.
-    `max_bytes` counts after decompression (defaults 64 kB, 256 kB, 20 MB); `total_timeout` is the whole
-    exchange, seconds. With `sink` the body of a 2xx goes there piece by piece and `Answer.body` stays empty.
-    Raises UnsafeUrl (the URL or where it leads is not allowed) or FetchFailed (the network or the answer).
-    """
-    return await client(allow_private).fetch(
-        url, method=method, headers=headers, content=content, purpose=purpose, max_bytes=max_bytes,
-        total_timeout=total_timeout, sink=sink,
-    )  # fmt: skip
-
-
-async def close() -> None:
-    """Close the running loop's connections (on shutdown)."""
-    for one in _clients.pop(asyncio.get_running_loop(), {}).values():
-        await one.aclose()
-
-
-__all__ = [
-    "Answer",
-    "Client",
-    "FetchFailed",
-    "Purpose",
-    "UnsafeUrl",
-    "client",
-    "close",
-    "fetch",
-    "open_socket",
-    "signalwire_signature",
-]

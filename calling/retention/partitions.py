@@ -28,7 +28,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.errors import LockNotAvailable
 
 from calling.calls import event_days
-from calling.calls.event_log import TEST
+from calling.calls.positions import TEST
 
 log = logging.getLogger(__name__)
 

@@ -116,6 +116,12 @@ def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         close_old_connections()
 
 
+def give_back() -> None:
+    """The connection serves others while this thread waits; in a transaction it stays."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 async def run(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Await blocking database work of a process that serves no sockets."""
     return await asyncio.to_thread(partial(in_thread, work, *args, **kwargs))

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _nanoseconds(at: datetime) -> int:
     return int(at.timestamp() * 1e9)
 
 
-def _under(trace_id: int, root_id: int) -> Any:
+def _under(trace_id: int, root_id: int) -> Context | None:
     from opentelemetry import trace
 
     current = trace.get_current_span().get_span_context()

@@ -51,6 +51,8 @@ class Codec:
             return name, own.get("packetization-mode", "0"), own.get("profile-level-id", "42E01F")[:4].lower()
         if name == "telephone-event":
             return name, str(self.clock)
+        if name == "opus":
+            return (name,)  # a payload tells its channels itself; some write opus/48000 (RFC 7587 has two)
         if name in ("vp9", "av1"):
             return name, self.parameters.get("profile-id" if name == "vp9" else "profile", "0")
         return name, str(self.clock), str(self.channels)
@@ -78,6 +80,9 @@ class Section:
     candidates: list[str] = field(default_factory=list)
     ssrcs: list[int] = field(default_factory=list)
     rtx_pairs: list[tuple[int, int]] = field(default_factory=list)  # (ssrc, its RTX ssrc)
+    rtcp: tuple[int, str] | None = (
+        None  # where reports go, if not to the port above: (port, "" or an address)
+    )
     rtcp_mux: bool = False
     rtcp_rsize: bool = False
     bundle_only: bool = False
@@ -99,6 +104,12 @@ class Section:
 class Description:
     sections: list[Section]
     bundle: list[str] = field(default_factory=list)  # mids that share one transport
+
+    def set_up(self, default: str) -> None:
+        """Fill in who begins the handshake where a section does not say it: its maker in an offer (`active`),
+        the other one in an answer (`passive`); RFC 4145 section 4."""
+        for section in self.sections:
+            section.setup = section.setup or default
 
 
 def read(text: str) -> Description:
@@ -230,6 +241,13 @@ def _read_ptime(notes: _Notes, value: str) -> None:
     notes.section.ptime = _whole(value.partition(".")[0], 1000)
 
 
+def _read_rtcp(notes: _Notes, value: str) -> None:
+    """RFC 3605: behind a NAT the port above is seldom its own."""
+    port, *place = value.split()
+    if _whole(port, 65535):
+        notes.section.rtcp = int(port), place[2] if len(place) > 2 else ""
+
+
 def _text(name: str) -> Callable[[_Notes, str], None]:
     return lambda notes, value: setattr(notes.section, name, value)
 
@@ -248,7 +266,7 @@ _SESSION_READERS: dict[str, Callable[[_Notes, str], None]] = {
     "ice-ufrag": _text("ufrag"),
     "ice-pwd": _text("password"),
     "ice-lite": _flag("lite"),
-    "setup": _text("setup"),
+    "setup": lambda notes, value: setattr(notes.section, "setup", value.lower()),
     "fingerprint": _read_fingerprint,
 }
 _READERS: dict[str, Callable[[_Notes, str], None]] = {
@@ -261,6 +279,7 @@ _READERS: dict[str, Callable[[_Notes, str], None]] = {
     "candidate": lambda notes, value: notes.section.candidates.append(value),
     "ssrc": _read_ssrc,
     "ssrc-group": _read_ssrc_group,
+    "rtcp": _read_rtcp,
     "rtcp-mux": _flag("rtcp_mux"),
     "rtcp-rsize": _flag("rtcp_rsize"),
     "bundle-only": _flag("bundle_only"),

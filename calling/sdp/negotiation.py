@@ -8,6 +8,7 @@ Nothing here opens a socket.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from calling.sdp.model import (
@@ -221,7 +222,7 @@ def settle(
     nothing.
     """
     codecs, events, rtx = choose(section, prefer)
-    same = line is not None and line.kind == section.kind
+    same = line is not None and line.kind == section.kind and not line.rejected  # else it is a new stream
     fresh = (
         replace(line)
         if line is not None and same
@@ -240,7 +241,7 @@ def settle(
     fresh.extensions = {
         uri: number
         for uri, number in section.extensions.items()
-        if uri in kept and 1 <= number <= MAX_EXTENSION_ID
+        if uri in kept and 1 <= number <= MAX_EXTENSION_ID and (uri != MID or section.mid)
     }
     fresh.remote_rtx = {second: first for first, second in section.rtx_pairs}
     fresh.remote_ssrcs = [ssrc for ssrc in section.ssrcs if ssrc not in fresh.remote_rtx]
@@ -275,13 +276,33 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
     return section
 
 
+def seated(
+    lines: list[Transceiver], held: list[Transceiver | None], used: Callable[[Transceiver], bool]
+) -> list[Transceiver | None]:
+    """Which of the lines of one kind has which place, the first of which counts most.
+
+    A line keeps the place that it held as agreed before (`held`), and of the others those that are used come
+    first: many stacks send in one section and receive in another.
+    """
+    by_index = {line.index: line for line in lines}
+    places = [by_index.get(line.index) if line is not None else None for line in held]
+    kept = [line for line in places if line is not None]
+    rest = sorted((line for line in lines if line not in kept), key=lambda line: not used(line))
+    for place, line in enumerate(places):
+        if line is None and rest:
+            places[place] = rest.pop(0)
+    return [*places, *rest]
+
+
 def directions(lines: list[Transceiver]) -> dict[str, str]:
-    """kind -> direction of the first line of that kind that is used, from the far end's point of view."""
-    mirror = {"sendonly": "recvonly", "recvonly": "sendonly"}
-    found = {"audio": "inactive", "video": "inactive"}
-    for line in reversed(lines):
-        if line.kind in found and not line.rejected:
-            found[line.kind] = mirror.get(line.direction, line.direction)
+    """kind -> direction of its lines together, from the far end's point of view."""
+    found = {}
+    for kind in ("audio", "video"):
+        used = [line for line in lines if line.kind == kind and not line.rejected]
+        whole = Transceiver(
+            kind, 0, None, any(line.receives for line in used), any(line.sends for line in used)
+        )
+        found[kind] = whole.direction
     return found
 
 

@@ -16,17 +16,28 @@ DIRECTIONS = {
 
 def media_of_sdp(sdp: str) -> Media:
     """The media of an offer, from its maker's point of view: the union over what of it can be used."""
-    try:
-        sections = model.of_phone(sdp).sections
-    except BadSdp:
-        sections = []
     flows = {"audio": [False, False], "video": [False, False]}
-    for section in sections:
-        if negotiation.usable(section):
-            send, receive = DIRECTIONS[section.direction]
-            flows[section.kind][0] |= send
-            flows[section.kind][1] |= receive
+    for section in _usable(sdp):
+        send, receive = DIRECTIONS[section.direction]
+        flows[section.kind][0] |= send
+        flows[section.kind][1] |= receive
     return Media(flows["audio"][0], flows["video"][0], flows["audio"][1], flows["video"][1])
+
+
+def kinds_of_sdp(sdp: str) -> Media:
+    """What may flow on a SIP leg: of each kind that its party describes, both ways.
+
+    Which way is said anew by each description: who offers a call that is held resumes it with a later one.
+    """
+    kinds = {section.kind for section in _usable(sdp)}
+    return Media("audio" in kinds, "video" in kinds, "audio" in kinds, "video" in kinds)
+
+
+def _usable(sdp: str) -> list[model.Section]:
+    try:
+        return [section for section in model.of_phone(sdp).sections if negotiation.usable(section)]
+    except BadSdp:
+        return []
 
 
 def intersect(offered: Media | None, wish: Media | None) -> Media:

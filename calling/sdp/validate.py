@@ -203,9 +203,16 @@ def _inherit(block: _Block, leader: _Block) -> None:
     for names in _OF_TRANSPORT:
         if not any(name in block.facts for name in names[:2]):
             for name in names:
-                values = leader.facts.get(name, [])
-                block.lines += [f"a={name}:{value}" for value in values]
-                block.facts[name] = block.facts.get(name, []) + values
+                _copy(name, block, leader)
+    same = block.facts.get("ice-ufrag") == leader.facts.get("ice-ufrag")
+    if leader.kind == "application" and same and "candidate" not in block.facts:
+        _copy("candidate", block, leader)  # a data channel first: the way is its, and it is not taken
+
+
+def _copy(name: str, block: _Block, leader: _Block) -> None:
+    values = leader.facts.get(name, [])
+    block.lines += [f"a={name}:{value}" for value in values]
+    block.facts[name] = block.facts.get(name, []) + values
 
 
 def _fault(block: _Block, session: dict[str, list[str]], plain: bool) -> str | None:
@@ -226,14 +233,14 @@ def _fault(block: _Block, session: dict[str, list[str]], plain: bool) -> str | N
 def _webrtc_fault(profile: str, session: dict[str, list[str]], own: dict[str, list[str]]) -> str | None:
     if profile not in _WEBRTC_PROFILES:
         return "The sdp must use DTLS-SRTP (UDP/TLS/RTP/SAVPF)."
-    missing = {name for name in _SOUND if name not in own and name not in session}
+    missing = {name for name in _NEEDED if name not in own and name not in session}
     if "fingerprint" in missing and "crypto" in own:
         return "SDES keys are not accepted; the sdp must use DTLS-SRTP."
     if "fingerprint" in missing:
         return _UNSIGNED
     if missing & {"ice-ufrag", "ice-pwd"}:
         return "sdp must carry a valid ice-ufrag and ice-pwd."
-    return "sdp must carry a=setup of active, passive or actpass." if missing else None
+    return None
 
 
 def sound(line: str) -> bool:
@@ -258,8 +265,9 @@ _SOUND: dict[str, Callable[[str], bool]] = {
     # RFC 8839 section 5.4: 4-256 and 22-256 characters.
     "ice-ufrag": lambda value: 4 <= len(value) <= 256 and _ICE_TEXT.fullmatch(value) is not None,
     "ice-pwd": lambda value: 22 <= len(value) <= 256 and _ICE_TEXT.fullmatch(value) is not None,
-    "setup": lambda value: value in ("active", "passive", "actpass"),
+    "setup": lambda value: value.lower() in ("active", "passive", "actpass"),
 }
+_NEEDED = ("fingerprint", "ice-ufrag", "ice-pwd")  # a=setup has a default (RFC 4145 section 4)
 
 
 def _kept(block: _Block, usable: Callable[[str], bool], plain: bool) -> list[str]:

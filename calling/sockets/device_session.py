@@ -14,7 +14,7 @@ import clock
 from calling.models import TextMessage
 from calling.sockets.call_updates import CallUpdate, DeviceLeg
 from calling.sockets.send_queue import SendQueue
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 

@@ -17,7 +17,7 @@ from rest import errors
 
 def allowed(scope: Mapping[str, Any]) -> bool:
     """Whether the handshake's Origin is welcome. Programs send none, and are."""
-    listed = getattr(settings, "CALLWRIGHT_WS_ORIGINS", None)
+    listed = settings.CALLWRIGHT_WS_ORIGINS
     origins = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     if len(origins) > 1:
         return False

@@ -13,7 +13,7 @@ from calling.commands.params import InvalidParams
 from calling.runtime.db_threads import run_for_sign_in
 from rest import errors
 from rest.errors import ApiError
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 
 NO_TOKEN, TRY_AGAIN = 4401, 1013  # RFC 6455's registry: 1013 is "try again later"
 LATE_SECONDS = 0.5  # a clock that rings later than that was held up, and so was the client's frame

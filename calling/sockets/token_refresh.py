@@ -14,10 +14,10 @@ from uuid import UUID
 from django.db import transaction
 
 from calling.commands.params import invalid
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.claims import BadClaims, holder_of
 from tokens.issue import Pair, refresh, revoke_copied
-from tokens.signing import verify
+from tokens.signing import InvalidToken, verify
 from tokens.subjects import TokenHolder
 
 

@@ -118,7 +118,8 @@ class StopRecord(Action):
 @dataclass(frozen=True, slots=True)
 class Device:
     """One destination. `from_caller`: its text came from the caller, so the caller's own scope must allow
-    it. `answer_on_bridge`: a party that is not answered yet is answered when this device is."""
+    it. `answer_on_bridge`: a party that is not answered yet is answered when this device is. `confirm`:
+    steps, or the URL of a document; `confirm_from_caller` as a Request's."""
 
     to: str
     from_caller: bool = False
@@ -130,6 +131,7 @@ class Device:
     codecs: str = ""
     confirm: Any = None
     confirm_timeout: float = 0
+    confirm_from_caller: bool = False
     username: str = ""
     password: str = ""
     encryption: str = ""

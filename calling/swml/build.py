@@ -13,7 +13,7 @@ from calling.swml.actions import Action, Device, Item, Playing
 from calling.swml.checks import BadScript, is_template, only_fills
 from calling.swml.expressions import Scope, substitute
 from calling.swml.state import storable
-from calling.swml.verbs import DEVICE, URLS, VERBS
+from calling.swml.verbs import DEVICE, URLS, VERBS, link
 
 WAITING: Final = ("result", "on_return", "confirm")
 """Parameters that hold steps for later: not substituted with the step they belong to."""
@@ -158,7 +158,9 @@ def _device(step: Step, path: str, given: dict[str, Any]) -> Device:
     values = step.filled(path, given, DEVICE)
     if not values.get("to"):
         raise BadScript(f"{path}.to", "is empty")
-    extra = {key: values[key] for key in _DEVICE_SAME if key in values}
+    extra: dict[str, Any] = {key: values[key] for key in _DEVICE_SAME if key in values}
+    if isinstance(values.get("confirm"), str):
+        extra |= _asked_by_url(step, f"{path}.confirm", values["confirm"])
     return Device(
         to=str(values["to"]).strip(),
         from_caller=step.came_from_caller(given["to"]),
@@ -167,6 +169,13 @@ def _device(step: Step, path: str, given: dict[str, Any]) -> Device:
         call_state_events=tuple(values.get("call_state_events") or ("ended",)),
         **extra,
     )
+
+
+def _asked_by_url(step: Step, path: str, written: str) -> dict[str, Any]:
+    """The URL of a `confirm` as it is now. An empty one is no leave to connect unasked."""
+    url = link(path, substitute(written, step.scope))
+    step.judge_url(path, written, url, query_only=True)
+    return {"confirm": url, "confirm_from_caller": step.came_from_caller(written)}
 
 
 _DEVICE_SAME: Final = (

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
 from calling.swml import rings
-from calling.swml.expressions import BadExpression, compile_condition, compile_template
+from calling.swml.expressions import compile_condition, compile_template
+from calling.swml.grammar import BadExpression
 from calling.swml.values import to_text
 
 

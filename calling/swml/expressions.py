@@ -36,18 +36,6 @@ from calling.swml.values import (
     truthy,
 )
 
-__all__ = [
-    "BadExpression",
-    "Scope",
-    "TooMuchWork",
-    "compile_template",
-    "evaluate",
-    "holds",
-    "roots",
-    "start_before",
-    "substitute",
-]
-
 SCOPES: Final = ("call", "params", "envs", "vars")
 ALL_VARIABLES: Final = "*"
 

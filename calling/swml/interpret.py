@@ -19,9 +19,7 @@ from calling.swml.checks import BadScript
 from calling.swml.conversation_relay import AFTER
 from calling.swml.expressions import (
     ALL_VARIABLES,
-    BadExpression,
     Scope,
-    TooMuchWork,
     compile_condition,
     evaluate,
     holds,
@@ -29,10 +27,11 @@ from calling.swml.expressions import (
     start_before,
     substitute,
 )
+from calling.swml.grammar import BadExpression
 from calling.swml.outcomes import settle
 from calling.swml.parse import Document, check_document
 from calling.swml.state import Frame, Run, new_frame, spelled, storable
-from calling.swml.values import Fuel, to_text
+from calling.swml.values import Fuel, TooMuchWork, to_text
 
 MAX_STEPS: Final = 10_000
 MAX_CALLS: Final = 32

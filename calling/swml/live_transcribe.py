@@ -18,10 +18,10 @@ START: Final[Mapping[str, Check]] = {
 }
 
 
-def live_transcript(path: str, value: object) -> Any:
+def live_transcript(path: str, value: object) -> str | dict[str, Any]:
     """`"stop"`, or `{"start": {lang, direction, webhook, live_events, vad_silence_ms}}`."""
     if value == "stop":
-        return value
+        return "stop"
     if not isinstance(value, Mapping) or set(value) != {"start"} or not isinstance(value["start"], Mapping):
         raise BadScript(path, "must be stop, or an object of start; a summary is not supported")
     start = value["start"]

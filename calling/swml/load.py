@@ -22,7 +22,7 @@ FETCH_SECONDS: Final = 10.0
 def stored(document: Mapping[str, Any]) -> Document:
     """A run's document: SWML as JSON, or `{"text": …}` where a script resource holds it as text."""
     if set(document) == {"text"}:
-        return parse_text(str(document["text"]))
+        return parse_text(str(document["text"]), running=True)
     return check_document(dict(document))
 
 
@@ -56,7 +56,7 @@ async def fetched(
         raise BadScript("", f"the script could not be fetched: {problem}") from None
     if answer.status != 200:
         raise BadScript("", f"the script could not be fetched: status {answer.status}")
-    return parse_text(answer.body)
+    return parse_text(answer.body, running=True)
 
 
 async def first_of(

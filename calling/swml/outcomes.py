@@ -96,7 +96,7 @@ def _headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     return {str(name).lower()[:100]: to_text(value)[:1024] for name, value in list(headers.items())[:50]}
 
 
-def _parsed(body: str) -> Any:
+def _parsed(body: str) -> dict[str, Any] | list[Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from calling.outbound_http import url_guard
 from calling.swml import conversation_relay
 from calling.swml.checks import BadScript, Check, check_template, condition, is_template
-from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS
-
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "BadScript", "Document", "check_document"]
+from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS, link
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
@@ -24,6 +23,9 @@ MAX_NODES: Final = 50_000
 MAIN: Final = "main"
 BRANCHED: Final = ("connect", "execute", "join_conference")
 """Verbs whose `result` says what to do next, as a switch or a cond."""
+
+NESTED: Final = ("result", "on_return", "confirm", "serial", "parallel", "serial_parallel")
+"""Parameters that hold steps, or destinations with steps of their own: read with their own paths."""
 
 WAYS: Final = ("to", "serial", "parallel", "serial_parallel", "conversation_relay")
 """What `connect` may lead to; one of them."""
@@ -144,9 +146,26 @@ def _checked(fields: Mapping[str, Check], path: str, given: dict[str, Any]) -> d
             raise BadScript(f"{path}.{key[:64]}", "is not a parameter of this verb")
         if value is None:
             continue
-        _templates(f"{path}.{key}", value)
+        if key not in NESTED:
+            _templates(f"{path}.{key}", value)
         found[key] = value if is_template(value) else _plain(fields[key], f"{path}.{key}", value)
+        if key != "body":  # which is nobody's address
+            for one in found[key] if isinstance(found[key], list) else [found[key]]:
+                _reachable(f"{path}.{key}", one)
     return found
+
+
+def _reachable(path: str, value: object) -> None:
+    """A URL as it stands is one that some instance could ask: whose host is a name, without a password."""
+    if isinstance(value, str) and not is_template(value) and _URL.match(value):
+        try:
+            url_guard.parse_url(value, allow_private=True, schemes=_SCHEMES)
+        except url_guard.UnsafeUrl as problem:
+            raise BadScript(path, str(problem)) from None
+
+
+_SCHEMES: Final = ("https", "http", "wss", "ws")
+_URL = re.compile(r"(https?|wss?)://", re.IGNORECASE)
 
 
 def _plain(check: Check, path: str, value: object) -> object:
@@ -163,7 +182,7 @@ def _any_template(value: object) -> bool:
 
 
 def _templates(path: str, value: object) -> None:
-    """Every template in a value compiles. Nested steps are checked again as steps, with their own paths."""
+    """Every template in a value compiles."""
     if is_template(value):
         check_template(path, value)
     elif isinstance(value, list):
@@ -171,13 +190,14 @@ def _templates(path: str, value: object) -> None:
             _templates(f"{path}[{i}]", one)
     elif isinstance(value, dict):
         for key, one in value.items():
-            if key not in ("when", "then", "else", "case", "default", "on_return", "result"):
-                _templates(f"{path}.{key}", one)
+            _templates(f"{path}.{key}", one)
 
 
 def _say_it_plainly(path: str, found: dict[str, Any]) -> None:
     if _any_template(found):
         raise BadScript(f"{path}.action", "must not hold an expression")
+    if isinstance(found["action"], dict):
+        _reachable(f"{path}.action.start.webhook", found["action"]["start"].get("webhook"))
 
 
 def _need_source(path: str, found: dict[str, Any]) -> None:
@@ -202,6 +222,7 @@ def _connect(path: str, found: dict[str, Any]) -> None:
     if "action" in found:
         raise BadScript(f"{path}.action", "goes with conversation_relay only")
     shared = {key: found.pop(key) for key in DEVICE if key in found and key != "to"}
+    here = path if way == "to" else f"{path}.{way}"
     if way == "to":
         groups: list[list[object]] = [[{"to": found["to"]}]]
     elif way == "serial":
@@ -211,7 +232,7 @@ def _connect(path: str, found: dict[str, Any]) -> None:
     else:
         groups = [_listed(f"{path}.{way}[{i}]", group) for i, group in enumerate(_listed(path, found[way]))]
     del found[way]
-    found["groups"] = [[_device(f"{path}.{way}", one, shared) for one in group] for group in groups]
+    found["groups"] = [[_device(here, one, shared) for one in group] for group in groups]
     if "ringback" in found:
         _ringback(f"{path}.ringback", found)
 
@@ -222,7 +243,9 @@ def _relay(path: str, found: dict[str, Any]) -> None:
         if key not in ("conversation_relay", "action", "result"):
             raise BadScript(f"{path}.{key}", "does not go with conversation_relay")
     here = f"{path}.conversation_relay"
-    found["conversation_relay"] = conversation_relay.written(here, found["conversation_relay"])
+    found["conversation_relay"] = relay = conversation_relay.written(here, found["conversation_relay"])
+    for name in ("url", "status_url"):
+        _reachable(f"{here}.{name}", relay.get(name))
 
 
 def _listed(path: str, value: object) -> list[Any]:
@@ -236,12 +259,28 @@ def _device(path: str, value: object, shared: dict[str, Any]) -> dict[str, Any]:
         value = {"to": value}
     if not isinstance(value, dict) or "to" not in value:
         raise BadScript(f"{path}.to", "is missing")
-    if str(value["to"]).strip().lower().startswith("queue:"):
-        raise BadScript(f"{path}.to", "is a queue, which is not supported")
+    kind = _KIND.match(str(value["to"]))
+    if kind is not None and kind[1].lower() not in ("sip", "sips"):
+        raise BadScript(f"{path}.to", f"begins with {kind[1].lower()[:40]}:, which is not supported")
     device = {**shared, **_checked(DEVICE, path, value)}
-    if isinstance(device.get("confirm"), list):
-        device["confirm"] = _steps(f"{path}.confirm", device["confirm"])
+    if "confirm" in device:
+        device["confirm"] = _confirm(f"{path}.confirm", device["confirm"])
     return device
+
+
+_KIND = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def _confirm(path: str, value: object) -> object:
+    """What the party that answers is asked: steps, or the URL of a document."""
+    if isinstance(value, list):
+        return _steps(path, value)
+    if not isinstance(value, str):
+        raise BadScript(path, "must be a list of steps or the URL of a document")
+    if is_template(value):
+        check_template(path, value)
+        return value
+    return link(path, value)
 
 
 def _ringback(path: str, found: dict[str, Any]) -> None:

@@ -35,7 +35,14 @@ link = text(2048, 8, r"https?://[^\s]+", "must be an http or https URL")
 socket_link = text(2048, 6, r"wss?://[^\s]+", "must be a wss:// URL (RTP targets are not supported)")
 URLS: Final = (link, socket_link)
 """Checks of parameters that name somebody to talk to."""
-digits = text(64, 1, r"[0-9A-Da-d*#w,]{1,64}", "may hold 0-9, A-D, *, #, w and comma only")
+DIGITS: Final = text(64, 1, r"[0-9A-Da-d*#wW,]{1,64}", "may hold 0-9, A-D, *, #, w, W and comma only")
+
+
+def digits(path: str, value: object) -> str:
+    """`W` is SWML's pause of a second: two of `w`."""
+    return str(DIGITS(path, value)).replace("W", "ww")
+
+
 seconds = number(0, 14400)
 name = text(255, 1)
 control = text(64, 1)

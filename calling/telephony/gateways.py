@@ -127,7 +127,7 @@ def host_of(uri: str) -> str:
 def port_of(uri: str) -> int | None:
     """The port of a canonical SIP URI; None where it names none."""
     text = _place(uri)[1]
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def plain_host(host: str) -> str:

@@ -146,7 +146,7 @@ def is_emergency(text: str, regions: frozenset[str] = frozenset()) -> bool:
 def _national_emergency(digits: str) -> bool:
     """`+46112`, `+440999`: a country code and that country's emergency number."""
     for size in (1, 2, 3):
-        if digits[:size].isdigit() and int(digits[:size]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+        if digits[:size].isdecimal() and int(digits[:size]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             rest = digits[size:].lstrip("0") if len(digits[size:]) > 3 else digits[size:]
             if len(rest) > 5:
                 continue

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 
 import clock
 from calling.outbound_http import lookups
-from calling.outbound_http.client import FetchFailed, fetch, signalwire_signature
+from calling.outbound_http.client import FetchFailed, client, signalwire_signature
 from calling.outbound_http.url_guard import UnsafeUrl
 from calling.runtime import db_threads, tracing
 from calling.webhooks import delivery_queue, delivery_results, signing
@@ -214,7 +214,7 @@ class Deliverer:
         status, error, answer, retry_after = None, "", "", None
         try:
             with tracing.span(f"webhook {claimed.event}", claimed.call_id, attempt=claimed.tries + 1):
-                got = await fetch(
+                got = await client().fetch(
                     claimed.url,
                     method="POST",
                     headers=headers,

@@ -60,8 +60,10 @@ def fan_out(event_ids: Sequence[int]) -> int:
             for endpoint in general.get(event.project_id, [])
             if wants(endpoint.events, event.type)
         ]
-        for endpoint in private.get(event.call_id, []) if event.call_id else []:
-            body = callback_body(body_of(event), StatusUrl.read(endpoint.status_events))
+        listening = private.get(event.call_id, []) if event.call_id else []
+        said = body_of(event) if listening else {}  # once: each step of a script may have a status_url
+        for endpoint in listening:
+            body = callback_body(said, StatusUrl.read(endpoint.status_events))
             if body is not None and not told_before(endpoint, event):
                 rows.append((uuid7(), endpoint.id, event.id, event.stream, body))
     if rows:

@@ -15,7 +15,7 @@ from django.db import transaction
 import clock
 from calling import models
 from calling.calls import control
-from calling.calls.event_log import TEST
+from calling.calls.positions import TEST
 from calling.runtime import nudge
 from calling.webhooks.disabling import disable
 from calling.webhooks.fanout import wants

@@ -24,7 +24,10 @@ WORDS = {
     "transcribe": "transcribing",
     "detect": "detecting",
     "denoise": "denoising",
+    "relay": "relaying",
+    "tap": "tapping",
 }
+SAME = {"tap": "stream"}  # what a tap is among our operations
 DETECTED = {  # type and event of SignalWire's `detect`
     "person": ("machine", "HUMAN"),
     "machine": ("machine", "MACHINE"),
@@ -87,8 +90,9 @@ def callback_body(event: dict[str, Any], about: StatusUrl) -> str | None:
 
 def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
     """What the status_url of one operation is told, or None for any other event."""
-    data, (verb, _, word) = event["data"], event["type"].partition(".")
-    if (verb, data.get("control_id")) != (about.verb, about.ref) or verb not in WORDS:
+    data, (kind, _, word) = event["data"], event["type"].partition(".")
+    verb = about.verb
+    if (kind, data.get("control_id")) != (SAME.get(verb, verb), about.ref) or verb not in WORDS:
         return None
     found = {key: value for key, value in data.items() if key not in ("sequence", "call", "leg_id", "verb")}
     state = OPERATION_STATES.get(word) or WORDS[verb]
@@ -96,8 +100,8 @@ def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
         state = "no_input"
     params = {**found, "call_id": data["call"]["id"], "node_id": "callwright", "state": state}
     if verb == "detect":
-        kind, said = DETECTED.get(word if word != "result" else str(data.get("result")), ("machine", word))
-        params["detect"] = {"type": kind, "params": {"event": said}}
+        what, said = DETECTED.get(word if word != "result" else str(data.get("result")), ("machine", word))
+        params["detect"] = {"type": what, "params": {"event": said}}
     return envelope(f"calling.call.{verb}", event, params)
 
 

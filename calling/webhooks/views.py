@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -304,7 +304,7 @@ class ReplayView(RestView):
         return Response({"replayed": redelivery.replay(row, after=after, since=since)}, status=202)
 
 
-def parse_since(form: Params) -> Any:
+def parse_since(form: Params) -> datetime | None:
     value = form.value("since")
     if value is None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clients.command import call, completion, events, listen, loadtest, rehearse, settings_file, speech, token
-from clients.command.instance import Away, Refused, WrongUsage, from_environment
+from clients.command.instance import Away, Refused, Unreachable, WrongUsage, from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 # A command of manage.py that goes by its own name here; it takes options of its own.
@@ -55,6 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     given = parser().parse_args(arguments)
     try:
         return int(given.run(given, lambda: from_environment(given.url, given.key, ROOT)))
+    except Unreachable as away:
+        advice = "Is it running? Name another one with --url or CALLWRIGHT_URL."
+        print(f"callwright: {away}. {advice}", file=sys.stderr)
+        return 1
     except (Refused, Away) as refused:
         print(f"callwright: {refused}", file=sys.stderr)
         return 1

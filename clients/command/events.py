@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from clients.command.instance import Instance, WrongUsage
 
@@ -27,6 +28,8 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     follow = given.mode == "tail"
     if given.after is not None and not (given.after.isascii() and given.after.isdigit()):
         raise WrongUsage("--after is a cursor, as it was printed.")
+    if given.call is not None and not _is_id(given.call):
+        raise WrongUsage("--call is the id of a call, like 01a230e9-532d-792d-b7b3-c5acb9260d29.")
     after = given.after or (instance.newest() if follow else None)
     for cursor, event in instance.events(after, given.types, follow=follow):
         if given.call is None or event["data"].get("call_id") == given.call or _id(event) == given.call:
@@ -39,6 +42,13 @@ def line(event: dict[str, Any]) -> str:
     data = event["data"]
     when = datetime.fromisoformat(event["timestamp"]).astimezone().strftime("%H:%M:%S")
     return " ".join(part for part in (when, f"{event['type']:<22}", _id(event), _facts(data)) if part)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _id(event: dict[str, Any]) -> str:

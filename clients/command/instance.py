@@ -36,6 +36,10 @@ class Away(Exception):
         self.seconds = seconds
 
 
+class Unreachable(Away):
+    """Nothing answered at its address."""
+
+
 @dataclass(frozen=True)
 class Instance:
     url: str
@@ -64,8 +68,7 @@ class Instance:
         except urllib.error.HTTPError as error:
             raise _problem(error) from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise Away(f"{self.url} cannot be reached: {reason}") from None
+            raise Unreachable(f"{self.url} cannot be reached: {_why(error)}") from None
         found = json.loads(text) if text else {}
         return found if isinstance(found, dict) else {}
 
@@ -105,16 +108,23 @@ class Instance:
         return str(cursor)
 
 
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", error)
+    return getattr(reason, "strerror", None) or str(reason)
+
+
 def _problem(error: urllib.error.HTTPError) -> Exception:
     text = error.read(LONGEST_ANSWER)
     try:
         first = json.loads(text)["errors"][0]
-        words = f"{first['message']} ({first['code']})"
+        name, message = first.get("attribute"), str(first["message"])
+        words = f"{message} ({first['code']})"
+        words = words if not name or name in message else f"{name}: {words}"
     except (ValueError, LookupError, TypeError):
         words = f"{error.code} {error.reason}"
     if error.code in (429, 502, 503, 504):
         after = error.headers.get("Retry-After", "")
-        return Away(words, min(float(after), 60.0) if after.isdigit() else AWAY_SECONDS)
+        return Away(words, min(float(after), 60.0) if after.isdecimal() else AWAY_SECONDS)
     return Refused(words)
 
 

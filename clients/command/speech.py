@@ -13,9 +13,9 @@ EXTRAS = ("stt", "denoise", "turns")
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("speech", help="install the models of speech on this machine")
-    parser.add_argument("act", choices=["install"])
+    parser.add_argument("act", choices=["install"], metavar="install", help="the only thing to do")
     which = f"{', '.join(EXTRAS)}; default: the first two"
-    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=which)
+    parser.add_argument("extras", nargs="*", default=[], metavar="EXTRA", help=which)
     parser.add_argument("--check", action="store_true", help="only show which are here")
     parser.add_argument("--from", dest="address", metavar="URL", help="take the files from this address")
     parser.set_defaults(run=run)

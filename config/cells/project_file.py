@@ -121,7 +121,7 @@ def load(path: Path) -> tuple[UUID, dict[str, int]]:
         raise CannotMove(f"this cell has it, or a part of it: {str(error).splitlines()[0]}") from None
     except DAMAGED as error:
         words = (str(error) or type(error).__name__).splitlines()[0]
-        raise CannotMove(f"the file is damaged, or was not written by an export: {words}") from None
+        raise CannotMove(f"the file is damaged, or was not written by `project export`: {words}") from None
 
 
 def read(given: zipfile.ZipFile) -> tuple[UUID, dict[str, int]]:

@@ -10,8 +10,8 @@ from django.db import Error as DatabaseError
 
 import clock
 from calling.media.loop import build
+from config import command_line, ice
 from config import env as environment
-from config import ice
 from config.doctor import findings, probes, rows
 from config.doctor.findings import Finding
 from config.embedded import certificate
@@ -41,7 +41,7 @@ def _database() -> Iterator[Finding]:
         yield from rows.examine_switchboard()
         yield from rows.examine_replicas()
     except DatabaseError as error:
-        why = str(error).splitlines()[0][:160]
+        why = (command_line.reason() or str(error).splitlines()[0])[:160]
         advice = "Start it, or check DATABASE_URL. Embedded: it runs while `make run` does."
         yield Finding("bad", "PostgreSQL", f"does not answer: {why}", advice)
 
@@ -123,7 +123,7 @@ def _parts(url: str) -> tuple[str, str, int]:
         port = port.removeprefix(":")
     else:
         host, _, port = rest.partition(":")
-    return scheme, host, int(port) if port.isdigit() else default
+    return scheme, host, int(port) if port.isdecimal() else default
 
 
 def _reach(bind: str) -> str:

@@ -27,7 +27,7 @@ class LogTail:
         self.said: dict[str, float] = {}
 
     def skip_what_is_there(self) -> None:
-        """Old lines are not news."""
+        """Report only lines that are written from now on."""
         for path in self.directory.glob("*.log"):
             self.seen[path] = path.stat().st_size
 

@@ -25,7 +25,9 @@ from rest import request_ids
 FLOOD: Final = 4429
 PINGS_PER_SECOND: Final = 50
 PINGS_AT_ONCE: Final = 200
+NOT_UTF_8: Final = 1007  # RFC 6455 7.4.1
 LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 2**20
 MOST_PIECES: Final = 2048
 """Of one message: 256 kB in pieces of 128 bytes."""
 
@@ -71,7 +73,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().__init__(*given, **named)
         self.conn: Handshake = Handshake(max_size=self.config.ws_max_size, logger=self.logger)
         self._pings = TokenBucket(PINGS_PER_SECOND, PINGS_AT_ONCE, clock.monotonic())
-        self._pieces, self._over = 0, False
+        self._pieces, self._over, self._thrown_away = 0, False, 0
 
     def handle_connect(self, event: Request) -> None:
         host = event.headers.get_all("Host")
@@ -110,9 +112,25 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self.conn.send_response(self.conn.told(HTTPStatus.SERVICE_UNAVAILABLE, asked, None))
         self.transport.write(b"".join(self.conn.data_to_send()))
 
+    def send_receive_event_to_app(self) -> None:
+        """What is no UTF-8 is the client's fault: closed 1007, and no error of ours in the log."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(NOT_UTF_8)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
     def data_received(self, data: bytes) -> None:
         if not self._over:
             super().data_received(data)
+            return
+        self._thrown_away += len(data)
+        if self._thrown_away > LINGER_BYTES:
+            self.transport.abort()
 
     def handle_parser_exception(self) -> None:
         """A close frame is ready. What still comes is thrown away for a moment: a connection that is closed

@@ -101,6 +101,14 @@ def test_an_option_that_needs_another_is_refused_without_it(
     assert cast.rest.post("/api/calls", {"to": "/private/bob", **rest, **whole}).status_code == 201
 
 
+@pytest.mark.parametrize("direction", ["speak", "listen"])
+def test_a_direction_is_of_a_leg(cast: Cast, direction: str) -> None:
+    path = f"/api/calls/{fake_worker.talking(cast)}/record"
+    assert code(cast.rest.post(path, {"direction": direction})) == (422, "leg_required", "leg")
+    assert cast.rest.post(path, {"direction": direction, "leg": "callee"}).status_code == 200
+    assert cast.rest.post(path, {"direction": "both"}).status_code == 200
+
+
 def test_media_is_for_an_answer_with_an_sdp(cast: Cast) -> None:
     call_id = fake_worker.ringing(cast, to="carol")
     body = {"leg": "callee", "script": SCRIPT, "media": {"audio": True}}

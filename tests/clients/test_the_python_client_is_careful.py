@@ -207,6 +207,8 @@ def test_what_the_standards_own_library_signs_is_verified() -> None:
         (SECRET, BODY, {"Webhook-Id": "e2"}),
         (SECRET, BODY, {"webhook-timestamp": "1"}),
         (SECRET, BODY, {"webhook-timestamp": "soon"}),
+        (SECRET, BODY, {"webhook-timestamp": "\u00b2"}),
+        (SECRET, BODY, {"webhook-timestamp": "1" * 5000}),
         (SECRET, BODY, {"webhook-signature": ""}),
         (SECRET, BODY, {"webhook-signature": "v1,"}),
         (SECRET, BODY, {"webhook-signature": "v1a,AAAA v2,AAAA"}),

@@ -212,7 +212,11 @@ NAMES: dict[str, dict[str, str]] = {
         "OperationRow.wish": "control",
         "OperationRow.wish_serial": "control_serial",
     },
-    "calling.media.session.session_peer": {"CarriedPeer": "SessionPeer", "Surroundings": "SessionContext"},
+    "calling.media.session.session_peer": {
+        "CarriedPeer": "SessionPeer",
+        "Surroundings": "PeerContext",
+        "SessionContext": "PeerContext",
+    },
     "calling.media.session.signal_queue": {"Lane": "SignalQueue"},
     "calling.media.session.video_fallback": {"Sight": "VideoFallback", "Party": "VideoParty"},
     "calling.media.sources.producers": {

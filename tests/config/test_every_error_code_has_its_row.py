@@ -14,7 +14,7 @@ from calling.sockets import frames
 from calling.telephony import phone_numbers
 from config.error_codes import ERRORS
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 
 ROOT = Path(__file__).parents[2]
 

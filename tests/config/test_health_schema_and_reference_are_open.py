@@ -29,6 +29,11 @@ def test_healthz_asks_nobody(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
 
 
+def test_the_address_on_the_start_screen_opens_the_reference(client: Client) -> None:
+    found = client.get("/api/")
+    assert (found.status_code, found["Location"]) == (302, "/api/docs")
+
+
 def test_what_browsers_and_crawlers_ask_for_is_there(client: Client) -> None:
     icon = client.get("/favicon.ico")
     assert icon.status_code == 302 and icon["Location"].endswith("mark.svg")

@@ -79,3 +79,10 @@ def test_links_lead_to_the_pages_of_the_site_and_code_is_left_alone() -> None:
     )
     fenced = "```\n[a](docs/rest.md)\n```"
     assert moved(fenced, "README.md", known) == fenced
+
+
+def test_an_option_is_no_directory_to_build_into(tmp_path: Path) -> None:
+    for option, status in (("--help", 0), ("--nothing", 2)):
+        command = [sys.executable, str(ROOT / "docs" / "make_site.py"), option]
+        assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == status
+    assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,9 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 HERE = Path(__file__).parent
 STATIC = HERE.parents[1] / "calling" / "dashboard" / "static"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# How long a page may take, in ms: only a test that fails waits for it. With a tenth of a core, the first page
+# of a process takes 16 s, as templates, catalogues and scripts are read for the first time.
+PATIENCE = 60_000
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -46,7 +49,7 @@ def browser() -> Iterator[object]:
     if CHROMIUM is None:
         pytest.skip("browser tests need Debian's chromium")
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=2 * PATIENCE)
         yield running
         running.close()
 
@@ -55,7 +58,7 @@ def browser() -> Iterator[object]:
 def page(browser) -> Iterator[object]:
     """A page that fails its test on any script error or refused piece of content."""
     context = browser.new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

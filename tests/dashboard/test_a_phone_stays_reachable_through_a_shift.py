@@ -27,6 +27,7 @@ import pytest
 
 from bench.instance import Instance
 from bench.softphone import Missing, SoftPhone
+from tests.dashboard.conftest import PATIENCE
 from tests.support.ports import free_port
 from tests.support.wait import wait_for
 
@@ -225,7 +226,7 @@ def begin(browser: Any, one: Instance, beside: Loop, port: int) -> tuple[Shift, 
     caller = one.api("POST", TOKENS, {"reference": "carol", "expire_at": late})["token"]
     pair = one.api("POST", TOKENS, {"reference": "alice", "display_name": "Alice Adams"})
     page = browser.new_context(permissions=["microphone"]).new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     page.add_init_script(WATCH)
     page.goto(f"http://127.0.0.1:{port}/phone#token={pair['token']}&refresh={pair['refresh_token']}")
     page.get_by_text("Online", exact=True).wait_for()

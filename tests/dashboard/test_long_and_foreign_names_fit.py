@@ -6,6 +6,7 @@ import pytest
 
 from calling import models
 from subscribers.models import Address, Room, SipGateway, Subscriber
+from tests.dashboard.sample_data import person
 from tests.dashboard.test_phone_page import dial, ring
 from tests.dashboard.test_staff_pages_are_looked_at import PAGES, furnished, path_of  # noqa: F401
 
@@ -84,3 +85,24 @@ def test_a_waiting_call_folds_its_panels_and_one_is_open_at_a_time(softphone):
     card.get_by_role("button", name="Hold", exact=True).click()
     card.get_by_label("Transfer to").wait_for(state="hidden")
     assert card.get_by_role("button", name="Transfer", exact=True).get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("name", ["project", "lines"])
+def test_a_long_name_pushes_no_column_out_of_a_table(desk, named, name):
+    """The roles of all stood beyond the edge where one colleague had a name of 140 letters."""
+    person("w" * 140, named.project, "viewer")
+    Address.objects.filter(project=named.project, kind="subscriber").update(display_name="W" * 150)
+    page = desk(path_of(name, named), "root")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    wider = "[...document.querySelectorAll('.wide')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    assert page.evaluate(f"{wider}.map((one) => one.getAttribute('aria-label'))") == []
+
+
+def test_every_event_of_the_ladder_is_read_whole_on_a_narrow_phone(desk, named):
+    page = desk(path_of("call", named), "root")
+    page.set_viewport_size({"width": 360, "height": 640})
+    cut = (
+        "[...document.querySelectorAll('#ladder th')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    )
+    assert page.evaluate(f"{cut}.map((one) => one.innerText)") == []
+    assert page.evaluate("document.querySelector('#ladder-wide').scrollWidth") <= 360

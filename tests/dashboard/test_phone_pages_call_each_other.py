@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from calling import models, sweep
+from tests.dashboard.conftest import PATIENCE
 from tests.dashboard.platform import WebProcess
 from tests.e2e.conftest import start_worker, worker  # noqa: F401 the same workers as other whole calls
 from tests.support.people import Cast, make_cast
@@ -48,7 +49,7 @@ def phone(browser, web, worker, cast) -> Iterator[Callable]:  # noqa: F811
 
     def open_phone(name: str):
         context = browser.new_context(permissions=["microphone", "camera"])
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.goto(f"{web.url}/phone#token={getattr(cast, name).token}")

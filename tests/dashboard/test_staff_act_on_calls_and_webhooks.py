@@ -60,7 +60,8 @@ def test_a_refused_transfer_is_told_and_changes_nothing(cast, talking):
 
 
 def test_a_token_is_issued_shown_once_and_revoked(cast):
-    from tokens.authentication import InvalidToken, subject_from_token
+    from tokens.authentication import subject_from_token
+    from tokens.signing import InvalidToken
 
     client = staff(cast.project)
     alice = f"/dashboard/subscribers/{cast.alice.subscriber.pk}"

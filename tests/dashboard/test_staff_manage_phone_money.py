@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 
 from calling import models
 from calling.telephony.policy import policy_of
-from subscribers import idempotency
 from subscribers.models import Project
-from tests.support.meanwhile import open_for_a_while
 
 
 def signed_in(world: Any, name: str) -> Client:
@@ -33,27 +29,6 @@ def test_an_owner_tops_up_and_the_ledger_shows_it(world: Any) -> None:
     assert (account.balance, account.prepaid, account.entries) == (12_000_000, True, 2)
     said = models.StaffAction.objects.filter(project=world.project).values_list("action", flat=True)
     assert set(said) >= {"balance.top_up", "balance.adjust", "balance.account"}
-
-
-def test_a_form_that_is_sent_twice_counts_once(world: Any) -> None:
-    """By a double click: each form of the page has a mark of its own."""
-    olga = signed_in(world, "olga")
-    for sent in (2, 3, 1):
-        found = re.search(r'name="once" value="([^"]+)"', olga.get("/dashboard/balance").content.decode())
-        assert found is not None
-        form = {"amount": "10", "note": "invoice 7", "once": found[1]}
-        assert {olga.post("/dashboard/balance/top-up", form).status_code for _ in range(sent)} == {302}
-    account = models.Account.objects.get(pk=world.project.pk)
-    assert (account.balance, account.entries) == (30_000_000, 3)
-    assert models.StaffAction.objects.filter(action="balance.top_up").count() == 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_second_waits_for_what_the_first_does() -> None:
-    seen: list[bool] = []
-    with open_for_a_while(lambda: seen.append(idempotency.first_time("top up:x", "k"))), transaction.atomic():
-        seen.append(idempotency.first_time("top up:x", "k"))
-    assert seen == [True, False]
 
 
 def test_rates_are_set_changed_and_dropped(world: Any) -> None:

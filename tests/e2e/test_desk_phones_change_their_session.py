@@ -264,3 +264,26 @@ async def test_a_later_offer_of_ours_keeps_within_the_gateways_codecs(
         await trunk.hears(440.0)
         await far.hangup()
         await phone.close()
+
+
+async def test_what_a_call_began_with_does_not_bound_what_it_may_have_later(
+    cast: Cast, desk_of_bob: Desk, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    """A phone may offer a call that is held, and resume it; and a picture only later."""
+    async with desk_of_bob as desk:
+        assert await desk.register() == 200
+        for direction, answered in (("inactive", "inactive"), ("sendonly", "recvonly")):
+            call = desk.agent.invite(
+                f"sip:echo@127.0.0.1:{edge.port}", desk.sound.sdp(direction), from_=desk.address,
+                credentials=desk.credentials,
+            )  # fmt: skip
+            first = (await notice(call, Answered)).sdp
+            assert f"a={answered}\r\n" in first
+            desk.sound.agree(first)
+            picture = "m=video 40004 RTP/AVP 99\r\na=rtpmap:99 VP8/90000\r\n"
+            code, answer = await call.reinvite(desk.sound.sdp() + picture)
+            assert code == 200 and (answer or "").count("a=sendrecv") == 2
+            desk.sound.agree(answer or "")
+            desk.sound.heard.clear()
+            await desk.hears(660.0)
+            await call.hangup()

@@ -177,3 +177,21 @@ async def test_a_trusted_trunk_says_who_calls_and_who_sent_the_call_on(
             await call.hangup()
             await ended(call_id)
             await phone.close()
+
+
+async def test_a_transfer_before_the_answer_is_refused_and_the_call_goes_on(
+    cast: Cast, edge: EdgeProcess, worker: WorkerProcess
+) -> None:
+    names = [await callers.in_thread(endpoint, each) for each in (cast.alice, cast.bob)]
+    async with Desk(edge.port, names[0], "secret", 440.0) as alice, \
+            Desk(edge.port, names[1], "secret", 660.0) as bob:  # fmt: skip
+        assert await bob.register() == 200
+        call = alice.dial("bob")
+        ringing = await bob.rung(20)
+        await notice(call, Progress, 10)
+        assert await refer(call, "sip:carol@127.0.0.1") == 480
+        assert await refer(ringing, "sip:carol@127.0.0.1") == 403
+        await bob.answer(ringing)
+        alice.sound.agree((await notice(call, Answered, 10)).sdp)
+        await alice.hears(660.0)
+        await call.hangup()

@@ -57,8 +57,11 @@ def sip(data: bytes) -> None:
             with contextlib.suppress(ValueError):  # what callers take for a bad address
                 headers.parse_addresses(message.headers.getlist(name))
     with swallow:
-        for each in stream_parser.StreamFramer().feed(data):
+        framer = stream_parser.StreamFramer()
+        for each in framer.feed(data):
             parser.parse(each)
+        if framer.fault is not None:
+            parser.refusal(framer.fault.head, framer.fault.status, "x")
 
 
 def script(data: bytes) -> None:

@@ -149,6 +149,39 @@ async def test_two_browser_phones_hear_and_see_each_other_and_digits_pass() -> N
         await tab.hears("alice", 440)
 
 
+RENEGOTIATE = """async (name) => {
+  const pc = window[name].pc;
+  await pc.setLocalDescription(await pc.createOffer());
+  return pc.localDescription.sdp;
+}"""
+
+
+async def test_the_picture_goes_on_when_the_sound_whose_section_bore_both_is_stopped() -> None:
+    """Chromium begins a new association then, under the same credentials; so does Firefox."""
+    async with browser() as tab:
+        alice = await tab.phone("alice", 440, "red")
+        source = ToneAndPicture()
+        alice.port.set_audio_source(source)
+        alice.port.set_video_source(source)
+        await tab.frames("alice", 10)
+
+        async def renegotiate() -> None:
+            answer = await alice.renegotiate(await tab.page.evaluate(RENEGOTIATE, "alice"))
+            words = {"type": "answer", "sdp": answer}
+            await tab.page.evaluate("(words) => alice.pc.setRemoteDescription(words)", words)
+
+        await tab.page.evaluate("alice.pc.getTransceivers()[0].stop()")
+        await renegotiate()
+        await until(lambda: alice.port.up and len(alice.port.transports) == 1, what="connecting again")
+        came, seen = alice.port.video_in.totals()[2], (await tab.figures("alice"))["inbound-rtp-video"]
+        await tab.frames("alice", seen["framesDecoded"] + 30)
+        assert alice.port.video_in.totals()[2] > came
+        await tab.page.evaluate("alice.pc.addTransceiver('audio')")
+        await renegotiate()
+        await tab.hears("alice", 440)
+        await tab.frames("alice", seen["framesDecoded"] + 60)
+
+
 async def test_the_test_picture_is_decoded() -> None:
     pictures("vp8")
     async with browser() as tab:

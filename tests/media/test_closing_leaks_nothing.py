@@ -14,7 +14,8 @@ from calling.machine.states import Media
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.timer_wheel import wheel
 from calling.media.sources import tones
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.sdp.validate import BadSdp
 from tests.media.phones import Phone
 from tests.media.ports import EITHER
 from tests.support.wait import until

@@ -7,6 +7,8 @@ import contextlib
 import struct
 from collections.abc import AsyncIterator
 
+import pytest
+
 from calling.machine.states import Media
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.rtp.events import DigitReceived, Signal
@@ -93,6 +95,43 @@ def test_every_sign_comes_back_with_its_duration_and_repeats_fold() -> None:
             listener.packet(step[0], 90 + step[1], 8000)
     assert [digit for digit, _ in found] == [*SIGNS, "1", "1"]
     assert {ms for _, ms in found} == {100}
+
+
+def held(sign: str, milliseconds: int, began: int, clock: int) -> list[tuple[bytes, int]]:
+    """A key held for so long, in segments of at most 65535 units, as libwebrtc sends it."""
+    packets, base = [], began
+    for at in range(20, milliseconds + 1, 20):
+        length = began + at * clock // 1000 - base
+        if length > 0xFFFF:
+            packets.append((bytes((SIGNS.index(sign), 10, 0xFF, 0xFF)), base))
+            base, length = base + 0xFFFF, length - 0xFFFF
+        packets.append((bytes((SIGNS.index(sign), 10, length >> 8, length & 255)), base))
+    last, stamp = packets[-1]
+    return packets + [(last[:1] + bytes((0x8A,)) + last[2:], stamp)] * 3
+
+
+@pytest.mark.parametrize(("clock", "seconds"), [(48000, 1), (48000, 2), (48000, 6), (8000, 9), (8000, 20)])
+@pytest.mark.parametrize("lost", [0, 7])
+def test_a_key_that_is_held_for_long_is_one_digit(clock: int, seconds: int, lost: int) -> None:
+    """RFC 4733 section 2.5.1.3: the next segment has another timestamp, and the one before no end."""
+    found: list[tuple[str, int]] = []
+    listener = DigitListener(lambda digit, ms: found.append((digit, ms)))
+    packets = held("5", seconds * 1000, 70_000, clock) + held("5", 100, 70_000 + (seconds + 1) * clock, clock)
+    for number, (payload, timestamp) in enumerate(packets):
+        if not lost or number % lost:
+            listener.packet(payload, timestamp & 0xFFFFFFFF, clock)
+    assert [digit for digit, _ in found] == ["5", "5"]
+    assert abs(found[0][1] - seconds * 1000) <= 1 and found[1][1] == 100
+
+
+def test_the_same_key_twice_is_two_digits_though_no_end_came() -> None:
+    found: list[str] = []
+    listener = DigitListener(lambda digit, _: found.append(digit))
+    for began in (0, 0xFFFF, 3 * 0xFFFF):
+        for payload, timestamp in held("8", 200, began, 48000)[:-3]:
+            listener.packet(payload, timestamp, 48000)
+    listener.packet(bytes((9, 10, 1, 0)), 5 * 0xFFFF, 48000)
+    assert found == ["8", "8", "8"]
 
 
 def test_each_source_of_a_leg_has_digits_and_a_clock_of_its_own() -> None:

@@ -90,6 +90,15 @@ async def test_quality_is_measured_and_grows_bad_with_loss() -> None:
         await alice.close()
 
 
+def test_padding_of_rtcp_asks_for_nothing() -> None:
+    """RFC 3550 section 6.4.1: its last octet counts it, itself included."""
+    plain = rtcp.nack(1, 7, [100, 101])
+    padded = bytes([plain[0] | 0x20]) + plain[1:3] + bytes([plain[3] + 2]) + plain[4:] + bytes(7) + b"\x08"
+    assert list(rtcp.parse(padded)) == list(rtcp.parse(plain)) == [rtcp.Nack(7, (100, 101))]
+    for count in range(256):  # however many it says there are
+        list(rtcp.parse(padded[:-1] + bytes([count])))
+
+
 def test_rtcp_packets_read_back_as_written() -> None:
     data = (
         rtcp.sender_report(7, 1 << 40, 99, 3, 400, [rtcp.block(8, 64, -5, 70000, 12, 1, 2)])

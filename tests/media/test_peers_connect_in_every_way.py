@@ -10,7 +10,8 @@ import pytest
 from calling.machine.states import Media
 from calling.media.rtp.events import Connected, PeerFailed, Signal
 from calling.media.sources import tones
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG, Phone, joined
 from tests.support.wait import until
 
@@ -118,10 +119,35 @@ async def test_a_wrong_fingerprint_ends_the_peer() -> None:
     log: list[Signal] = []
     alice, a = Phone(440), WebRtcPeer(CONFIG, log.append)
     try:
-        offer = re.sub(r"(a=fingerprint:sha-\d+ )\S\S", r"\1FF", await alice.offer())
+        offer = re.sub(
+            r"(a=fingerprint:sha-\d+ )(\S\S)",
+            lambda own: own[1] + ("FF" if own[2] != "FF" else "00"),  # one right one would be enough
+            await alice.offer(),
+        )
         await alice.take(await a.answer(offer))
         await until(lambda: PeerFailed("fingerprint_mismatch") in log, 5, "the mismatch")
         assert a.port.up is False and a.port.transports[0].rx is None
+    finally:
+        await a.close()
+        await alice.close()
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_one_of_several_fingerprints_is_enough(before: bool) -> None:
+    """RFC 8122 section 5: the others are of further certificates, and of hashes that nobody need know."""
+    alice, a = Phone(440), WebRtcPeer(CONFIG)
+    others = "".join(
+        f"a=fingerprint:{name} {':'.join(['AB'] * size)}\r\n"
+        for name, size in (("sha-1", 20), ("sha-256", 32), ("sha-512", 64), ("md5", 16))
+    )
+    try:
+        offer = re.sub(
+            r"(?:a=fingerprint:.*\r\n)+",
+            lambda own: others + own[0] if before else own[0] + others,
+            await alice.offer(),
+        )
+        await alice.take(await a.answer(offer))
+        await until(lambda: a.port.up, what="connecting")
     finally:
         await a.close()
         await alice.close()

@@ -17,10 +17,10 @@ from calling.machine.states import Media
 from calling.media.rtp.config import MediaConfig
 from calling.media.rtp.events import Connected, PeerFailed, Signal
 from calling.media.sources import tones
-from calling.media.webrtc.peer import BadSdp
 from calling.media.webrtc.plain_rtp import OFFERED_SUITES, PlainRtpPeer
 from calling.sdp import crypto, model
 from calling.sdp.crypto import SUITES
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG
 from tests.support.wait import until
 

@@ -40,6 +40,7 @@ def test_the_dtls_transport_still_has_the_parts_that_are_used() -> None:
     source = inspect.getsource(dtls.RTCDtlsTransport)
     for part in ("_rx_srtp", "_tx_srtp", "_srtp_profiles", "transport._recv", "transport._send", "_set_role"):
         assert part in source, f"{part} is gone from aiortc: {ADVICE}"
+    assert "self._validate_peer_identity(remoteParameters)" in source and "self._ssl" in source, ADVICE
     assert "_create_ssl_context" in vars(dtls.RTCCertificate)
     assert "_srtp" in inspect.getsource(Session.__init__), f"pylibsrtp keeps its pointer elsewhere: {ADVICE}"
     for name in ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp", "srtp_unprotect_rtcp"):

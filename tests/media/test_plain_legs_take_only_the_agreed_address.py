@@ -17,8 +17,8 @@ import pytest
 from calling.machine.states import Media
 from calling.media.rtp.events import DigitReceived, Signal
 from calling.media.sources import tones
-from calling.media.webrtc.peer import BadSdp
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG, Phone, joined
 from tests.support.wait import until
 

@@ -8,9 +8,15 @@ import socket
 import struct
 import time
 
-from calling.media.rtp import rtcp
+import pytest
+
+from calling.media.aiortc_private.srtp import PacketBuffer
+from calling.media.rtp import rtcp, rtcp_reports
+from calling.media.rtp.receive_stream import RtpReceiveStream
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from tests.media.phones import CONFIG
+from tests.media.test_sdp_gate_refuses_with_one_error import GOOD
 from tests.support.wait import until
 
 FIRST, COUNT, MISSING = 65500, 100, 10  # sequence numbers wrap on the way
@@ -92,3 +98,55 @@ async def test_reports_count_losses_over_a_wrap_and_map_the_senders_clock() -> N
     finally:
         await peer.close()
         device.close()
+
+
+PACE = {"opus": (111, 960), "pcmu": (0, 160)}
+
+
+@pytest.mark.parametrize("order", [["opus", "pcmu", "opus"], ["pcmu"], ["pcmu", "opus"]])
+async def test_a_device_may_send_any_agreed_format_and_change_it(
+    order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SSRC stays, the clock does not: packets every 20 ms have no jitter under either. What is told of
+    the leg names what came, whatever was listed first."""
+    now = [1000.0]
+    monkeypatch.setattr("calling.media.rtp.receive_stream.monotonic", lambda: now[0])
+    peer = WebRtcPeer(CONFIG)
+    try:
+        await peer.answer(GOOD)
+        port, number, stamp = peer.port, 0, 5000
+        for name in order:
+            pt, step = PACE[name]
+            for _ in range(60):
+                packet = struct.pack("!BBHII", 128, pt, number, stamp, SSRC) + bytes(20)
+                buffer = PacketBuffer()
+                buffer.view[: len(packet)] = packet
+                stream = port.audio_in.stream(SSRC, number, pt)
+                assert stream is not None
+                stream.receive(buffer, len(packet), pt, number, stamp)
+                number, stamp, now[0] = number + 1, stamp + step, now[0] + 0.02
+            record, _ = rtcp_reports.QualityMeter().measure(port, now[0])
+            told = record["audio"]
+            assert told["codec"] == name and stream.clock == 50 * step  # type: ignore[index]
+            assert told["received"]["jitter_ms"] < 0.5  # type: ignore[index]
+    finally:
+        await peer.close()
+
+
+async def test_jitter_that_the_far_end_tells_is_in_the_clock_of_what_it_gets() -> None:
+    """A device may send Opus and get G.711, as it was called by a phone: 80 units are 10 ms there."""
+    peer = WebRtcPeer(CONFIG)
+    try:
+        await peer.answer(GOOD)
+        sender, theirs = peer.port.audio_out, peer.port.audio_in
+        theirs.stream(1, 0, 111)
+        sender.active_source = RtpReceiveStream(7, theirs, 0, 8000)
+        sender.far_jitter = 80
+        record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
+        assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
+        sender.active_source, sender.far_jitter, sender.far_lost = None, 480, -3
+        record, _ = rtcp_reports.QualityMeter().measure(peer.port, 1.0)
+        assert record["audio"]["sent"]["lost"] == 0, "packets that came twice"  # type: ignore[index]
+        assert record["audio"]["sent"]["jitter_ms"] == 10.0  # type: ignore[index]
+    finally:
+        await peer.close()

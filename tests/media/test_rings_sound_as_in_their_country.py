@@ -9,7 +9,8 @@ from calling.commands.operation_params import play_item, play_url
 from calling.commands.params import Params
 from calling.media.sources import tones
 from calling.swml import rings
-from calling.swml.parse import BadScript, check_document
+from calling.swml.checks import BadScript
+from calling.swml.parse import check_document
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calling.media.webrtc.peer import WebRtcPeer
-from calling.sdp import model, validate
+from calling.sdp import model, negotiation, validate
 from calling.sdp.peek import sdp_fault
 from calling.sip.edge.sdp_offers import fault_of
 from tests.media.test_sdp_gate_refuses_with_one_error import FINGERPRINT, GOOD
@@ -65,3 +65,24 @@ def test_a_candidate_is_used_whatever_its_foundation_is(foundation: str) -> None
     (section,) = model.admitted(GOOD + f"a=candidate:{line}\r\n").sections
     assert line in section.candidates
     assert validate.admit_candidate(f"candidate:{line}") == line
+
+
+@pytest.mark.parametrize("spelled", ["opus/48000", "OPUS/48000/1", "opus/48000/2"])
+async def test_opus_is_opus_however_many_channels_a_device_writes(spelled: str) -> None:
+    """RFC 7587 section 7 says two; packets of either tell by themselves, and pass through as they are."""
+    offer = GOOD.replace("opus/48000/2", spelled)
+    (sound,) = await browser(offer)
+    assert formats(sound) == [111, 0, 110]
+    (own,) = model.admitted(GOOD).sections
+    (theirs,) = model.admitted(offer).sections
+    assert negotiation.carrier(theirs.codecs[0], own.codecs) is own.codecs[0]
+
+
+async def test_the_name_of_a_section_is_no_extension_where_it_has_none() -> None:
+    """What packets said would be nobody's."""
+    uri = "urn:ietf:params:rtp-hdrext:sdes:mid"
+    offer = GOOD + f"a=extmap:4 {uri}\r\n"
+    (named,) = await browser(offer)
+    assert named.extensions[uri] == 4
+    (bare,) = await browser(offer.replace("a=mid:0\r\n", "").replace("a=group:BUNDLE 0\r\n", ""))
+    assert uri not in bare.extensions and formats(bare) == [111, 0, 110]

@@ -4,17 +4,19 @@ are passed over (RFC 8866 section 5). Offers and answers, of SIP phones and of b
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from calling.machine.states import Media
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sdp import model, validate
 from calling.sdp.model import Section
 from calling.sdp.peek import media_of_sdp
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG
 from tests.media.test_sdp_gate_refuses_with_one_error import FINGERPRINT, GOOD
 
@@ -398,3 +400,35 @@ async def test_our_later_offer_keeps_sections_ports_and_payload_types() -> None:
         assert len(formats(sound)) == len(set(formats(sound))) == 6
         await peer.accept(HEAD + "m=image 0 udptl t38\r\n" + SOUND.replace("40000", "40500"))
         assert peer.codec == "pcmu" and peer._wires[1].remote == ("127.0.0.1", 40500)
+
+
+@pytest.mark.parametrize("repeats", [True, False], ids=["credentials repeated", "not repeated"])
+async def test_candidates_of_a_data_channel_that_is_tagged_are_those_of_the_bundle(repeats: bool) -> None:
+    """The section is not taken, and its way is (RFC 9143 section 7.2)."""
+    head, _, sound = GOOD.partition("m=audio")
+    way = candidate(7) + ICE
+    data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n" + way
+    sound = "".join(
+        line + "\r\n"
+        for line in ("m=audio" + sound).split("\r\n")
+        if line and not re.match("a=(candidate|ice-|fingerprint|setup)", line)
+    )
+    offer = head.replace("BUNDLE 0", "BUNDLE 1 0") + data + sound + (ICE if repeats else "")
+    audio = model.admitted(offer).sections[1]
+    assert [line.split()[0] for line in audio.candidates] == ["7"] and audio.ufrag == "abcd"
+    async with made(WebRtcPeer) as peer:
+        answer = model.read(await peer.answer(offer))
+        assert [section.port != 0 for section in answer.sections] == [False, True]
+        (spoken,) = peer._spoken_to.values()
+        assert spoken.candidates
+
+
+async def test_a_section_with_a_way_of_its_own_takes_no_others_candidates() -> None:
+    head, _, sound = GOOD.partition("m=audio")
+    data = (
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n"
+        + candidate(7)
+        + ICE.replace("abcd", "efgh")
+    )
+    offer = head.replace("BUNDLE 0", "BUNDLE 1 0") + data + "m=audio" + sound
+    assert all(not line.startswith("7 ") for line in model.admitted(offer).sections[1].candidates)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calling.machine.states import Media
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sdp import model, validate
 from calling.sdp.negotiation import Transceiver
+from calling.sdp.validate import BadSdp
 from tests.media.phones import CONFIG
 
 FOLDER = Path(__file__).parent / "corpus"

@@ -23,8 +23,7 @@ from calling.machine import inputs
 from calling.machine.plan import PeerMode
 from calling.management.commands import sweep as sweep_command
 from calling.media.session import rows as session_rows
-from calling.media.worker import lease
-from calling.media.worker import worker as media_worker
+from calling.media.worker import heartbeat, lease
 from calling.retention import forget_all
 from calling.runtime import nudge
 from calling.waiting import Waiting
@@ -275,7 +274,7 @@ class Worker:
         while True:
             changed: set[str] = set()
             if world.now >= beat:
-                beat = world.now + media_worker.BEAT_SECONDS
+                beat = world.now + heartbeat.BEAT_SECONDS
                 changed = guarded(world, partial(self.beat, actor), set())
             task = self.tasks.take()
             if task is not None and task[0] not in self.sessions:
@@ -303,7 +302,7 @@ class Worker:
 
     def say_alive(self) -> set[str]:
         now = self.world.now
-        compare = now - self.compared >= media_worker.COMPARE_SECONDS
+        compare = now - self.compared >= heartbeat.COMPARE_SECONDS
         lock_key = self.worker_id.int >> 64 & (2**62 - 1)
         words = {
             "id": self.worker_id, "name": self.name, "host": "sim", "pid": 1, "media_address": "127.0.0.1",
@@ -316,7 +315,7 @@ class Worker:
                 self.locked = connection.connection
             cursor.execute(lease.BEAT, words)
             kept = {str(session): number and int(number) for session, number in cursor.fetchall()}
-            if now - self.strays_sought >= media_worker.STRAYS_SECONDS:
+            if now - self.strays_sought >= heartbeat.STRAYS_SECONDS:
                 self.strays_sought = now
                 self.let_go_strays(cursor)
         for session_id in [each for each in self.sessions if each not in kept]:

@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from calling import models
 from calling.sip.edge import rows
+from calling.sip.edge.routes import routes_to
+from calling.sip.edge.rows import OutboundAttempt
 from calling.sip.stack.dialog import exact_uri
-from calling.sip.stack.messages import make_request
-from calling.sip.stack.registrar import Binding, Change, answer, wanted
+from calling.sip.stack.messages import make_request, unsupported
+from calling.sip.stack.registrar import Binding, Change, Registered, answer, told_path, wanted
 from calling.sip.stack.transaction import Hop
 from tests.e2e.desk import endpoint
 from tests.support.people import Cast, make_cast
@@ -82,3 +84,49 @@ def test_twenty_phones_of_one_account_stand_and_one_more_is_refused(cast: Cast) 
     with pytest.raises(PermissionError):
         register(name, "<sip:bob@192.0.2.200>")
     assert len(register(name, "<sip:bob@192.0.2.3>")) == 20, "one that stands is renewed"
+
+
+def through_proxies(*path: str) -> Change | Registered:
+    request = make_request(
+        "REGISTER", exact_uri("sip:h"), from_="<sip:bob@h>;tag=1", to="<sip:bob@h>", call_id="1", sequence=1,
+        extra=[("Contact", "<sip:bob@10.0.0.9:5060>"), *(("Path", each) for each in path)],
+    )  # fmt: skip
+    return wanted(request, Hop("UDP", "192.0.2.7", 5060))
+
+
+def test_a_phone_behind_proxies_is_called_through_them(cast: Cast) -> None:
+    """RFC 3327: what the proxies on the way wrote is the Route of what is sent to it."""
+    name = endpoint(cast.bob)
+    path = (
+        "<sip:abc@192.0.2.7;lr;received=sip:198.51.100.1>",
+        '<sip:p2.example;lr>, "x, y" <sip:p3.example;lr>',
+    )
+    change = through_proxies(*path)
+    assert isinstance(change, Change)
+    rows.bind(name, change, EDGE)
+    device = models.Device.objects.get(kind="sip")
+    attempt = OutboundAttempt("", "", "", "", "", "device", "", "", {}, device.contact, "alice", "", ())
+    (way,) = routes_to(attempt, "h")
+    assert way.hops == (Hop("UDP", "192.0.2.7", 5060),) and way.uri == "sip:bob@10.0.0.9:5060"
+    assert way.headers == (
+        ("Route", path[0]), ("Route", "<sip:p2.example;lr>"), ("Route", '"x, y" <sip:p3.example;lr>')
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("extra", [(("Supported", "outbound, path"),), (("Require", "path"),), ()])
+def test_a_phone_that_knows_of_its_path_is_told_it(extra: tuple[tuple[str, str], ...]) -> None:
+    request = make_request(
+        "REGISTER", exact_uri("sip:h"), from_="<sip:bob@h>;tag=1", to="<sip:bob@h>", call_id="1", sequence=1,
+        extra=[("Path", "<sip:p1;lr>"), ("Path", "<sip:p2;lr>"), *extra],
+    )  # fmt: skip
+    assert unsupported(request) == []
+    told = [value for name, value in answer([], path=told_path(request)).headers if name == "Path"]
+    assert told == (["<sip:p1;lr>", "<sip:p2;lr>"] if extra else [])
+
+
+@pytest.mark.parametrize(
+    "path", ["<sip:p", "http://x", "<sip:p;lr>" + ",<sip:p;lr>" * 8, f"<sip:{'p' * 600}>"]
+)
+def test_a_path_that_cannot_be_followed_is_refused(path: str) -> None:
+    refused = through_proxies(path)
+    assert isinstance(refused, Registered) and refused.code == 400

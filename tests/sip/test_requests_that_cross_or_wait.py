@@ -291,3 +291,37 @@ async def test_an_encoded_body_is_415_and_says_what_would_do(agent: MakeAgent, h
         assert not call.finished
         peer.say("INVITE", branch="plain", call_id="c3", headers=("Content-Encoding: identity",))
         await asyncio.wait_for(callee.calls.get(), 5)
+
+
+@pytest.mark.parametrize("handling", ["optional", "Optional", "required", ""])
+async def test_a_body_that_may_be_passed_over_is(agent: MakeAgent, handling: str) -> None:
+    """RFC 3261 20.11; without a word it must be read."""
+    callee = Callee()
+    bob = await callee.agent(agent)
+    headers = (f"Content-Disposition: render;handling={handling}",) if handling else ()
+    taken = handling.lower() == "optional"
+    async with Raw(port_of(bob)) as peer:
+        peer.say("INVITE", branch="one", headers=headers, body="hello", kind="text/plain")
+        if taken:
+            call = await asyncio.wait_for(callee.calls.get(), 5)
+            assert call.offer is None
+            await call.reject(486)
+        assert (await peer.answered("one", "INVITE")).code == (486 if taken else 415)
+        _, tag = await answered(peer, callee, "c2")
+        for number, method in ((2, "UPDATE"), (3, "INFO")):
+            peer.say(method, call_id="c2", branch=method, sequence=number, tag=tag, headers=headers, body="x",
+                     kind="text/plain")  # fmt: skip
+            assert (await peer.answered(method, method)).code == (200 if taken else 415)
+
+
+async def test_only_a_reinvite_waits_for_an_ack(agent: MakeAgent) -> None:
+    """A call that is refreshed by UPDATE for days keeps nothing of it."""
+    callee = Callee()
+    bob = await callee.agent(agent)
+    async with Raw(port_of(bob)) as peer:
+        call, tag = await answered(peer, callee)
+        before = len(call.awaited)
+        for number in range(2, 6):
+            peer.say("UPDATE", branch=f"u{number}", sequence=number, tag=tag)
+            assert (await peer.answered(f"u{number}", "UPDATE")).code == 200
+        assert len(call.awaited) == before

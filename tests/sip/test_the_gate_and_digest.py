@@ -50,6 +50,30 @@ def test_the_right_password_is_accepted_once() -> None:
     assert not again.accepted and again.stale
 
 
+@pytest.mark.parametrize(
+    ("called", "signed", "taken"),
+    [
+        ("sip:%62ob@callwright.test", "sip:%62ob@callwright.test", True),
+        ("sip:%62ob@callwright.test", "sip:bob@callwright.test", True),
+        ("sip:a%40b@callwright.test", "sip:a%40b@callwright.test", True),
+        ("tel:+4612345", "tel:+4612345", True), ("tel:+4612345", "tel:+4699999", False),
+        ("tel:+4612345", "sip:callwright.test", False), ("sip:bob@x.test", "sip:carol@x.test", False),
+        ("sip:bob@x.test", "", False), ("sip:bob@x.test", "bob", False),
+    ],
+)  # fmt: skip
+def test_what_is_signed_names_whom_the_request_does(called: str, signed: str, taken: bool) -> None:
+    """In any spelling (RFC 3261 19.1.4): a phone signs what it wrote, escapes and schemes included."""
+    server = DigestServer(REALM)
+    proof = answer_challenge(
+        Credentials("alice", "alice-secret", REALM), refusal(server.challenge(0.0)), "INVITE", signed, {}
+    )
+    assert proof is not None
+    request = make_request(
+        "INVITE", exact_uri(called), from_="<sip:alice@x.test>;tag=1", to=f"<{called}>", call_id="1",
+        sequence=1, extra=[proof])  # fmt: skip
+    assert judged(server, request).accepted is taken
+
+
 def test_a_wrong_password_and_an_unknown_user_are_the_same_guess() -> None:
     server = DigestServer(REALM)
     assert judged(server, invite(server, "wrong")) == judged(server, invite(server), None)

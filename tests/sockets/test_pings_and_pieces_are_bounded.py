@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from config.web.socket_limits import MOST_PIECES, PINGS_AT_ONCE
+from config.web.socket_limits import LINGER_BYTES, MOST_PIECES, PINGS_AT_ONCE
 from tests.sockets.phones import Phone
 
 TEXT, CONTINUED, PING, PONG, CLOSE = 1, 0, 9, 10, 8
@@ -76,6 +76,19 @@ def test_a_message_in_endless_pieces_is_closed_4429(alice):
 def test_a_message_that_is_too_large_is_told_so(alice):
     alice.socket.sendall(struct.pack("!BBQ", 0x80 | TEXT, 0x80 | 127, 300_000) + b"x" * 300_004)
     assert alice.closed_with() == 1009
+
+
+def test_a_flood_that_goes_on_is_cut_off(alice):
+    pings, sent = frame(PING, b"x" * 125) * 500, 0
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while sent < 100 * LINGER_BYTES:
+            alice.socket.sendall(pings)
+            sent += len(pings)
+
+
+def test_text_that_is_no_utf_8_is_closed_1007(alice):
+    alice.socket.sendall(frame(TEXT, b"{\xff}"))
+    assert alice.closed_with() == 1007
 
 
 def test_some_pings_and_a_message_in_pieces_are_answered(alice):

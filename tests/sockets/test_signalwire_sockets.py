@@ -61,6 +61,13 @@ def test_a_bad_token_is_an_authentication_error_and_nothing_else_is_answered(por
     assert client.ask("subscriber.online")["error"]["code"] == -32002
 
 
+def test_a_back_end_s_relay_client_is_told_that_there_is_no_relay(port, cast):
+    client = Client(port)
+    project = {"project": str(cast.project.id), "token": cast.api_token}
+    error = client.ask("signalwire.connect", authentication=project)["error"]
+    assert error["code"] == -32002 and "RELAY is not supported" in error["message"]
+
+
 def test_an_invitation_is_answered_at_once_and_its_repetition_makes_no_second_call(port, cast):
     alice = Client(port, cast.alice.token)
     first = alice.invite("C1", "/private/bob")
@@ -289,7 +296,8 @@ def test_what_is_asked_for_nobody_is_refused_and_hits_nobody(port, cast):
     elsewhere = {"node_id": "", "call_id": "another", "member_id": ""}
     for wrong in (
         {"target": elsewhere}, {"target": "C1"}, {"targets": [own, elsewhere]}, {"targets": [own, 7]},
-        {"targets": [own] * 51},
+        {"targets": [own] * 51}, {"targets": "all"}, {"targets": []}, {"targets": {}}, {"target": {}},
+        {"target": {"member_id": 7}}, {"targets": [{"node_id": "n"}]}, {"targets": [None]},
     ):  # fmt: skip
         answer = alice.ask("call.mute", self=own, channels=["audio"], **wrong)
         assert answer["error"]["code"] == -32602, wrong

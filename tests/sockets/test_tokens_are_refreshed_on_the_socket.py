@@ -17,9 +17,10 @@ from tests.sockets.phones import OPEN, Phone
 from tests.support import fake_worker
 from tests.support.people import Cast, Person
 from tokens import revocation
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.claims import Grant
 from tokens.issue import Pair, issue_pair, refresh
+from tokens.signing import InvalidToken
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from calling.commands.params import invalid
 from calling.sockets import patience
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 
 
 async def test_a_client_that_says_nothing_is_refused() -> None:

@@ -10,8 +10,9 @@ from subscribers import provisioning
 from subscribers.models import PhoneNumber, Subscriber
 from tests.support.people import Cast, address_of, pair_for
 from tests.support.rest_client import Api
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.models import EmbedToken
+from tokens.signing import InvalidToken
 
 MODELS = [
     "subscribers/project", "subscribers/subscriber", "subscribers/address", "subscribers/room",

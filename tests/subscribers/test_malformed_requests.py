@@ -202,3 +202,18 @@ def test_what_no_reader_had_judged_is_400_and_leaves_a_log_line(
     assert answer is not None and answer.status_code == 400
     (line,) = caplog.records
     assert line.levelname == "ERROR" and line.exc_info is not None and line.exc_info[1] is fault
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/rooms/%00"), ("POST", "/api/rooms/a%00b/lock"), ("GET", "/api/calls/%00"),
+        ("POST", "/api/calls/01a1fcbe-0ee0-7e3b-929e-4e3b5fbd5bb2/play/%00/stop"),
+        ("GET", "/api/recordings/%00"), ("GET", "/api/webhooks/%00"), ("DELETE", "/api/alerts/%00"),
+    ],
+)  # fmt: skip
+def test_nothing_has_a_name_with_nul(
+    house: Cast, method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert code(house.api.call(method, path, {} if method == "POST" else None))[0] == 404
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]

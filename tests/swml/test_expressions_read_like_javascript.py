@@ -7,15 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from calling.swml.expressions import (
-    BadExpression,
-    Scope,
-    compile_condition,
-    evaluate,
-    holds,
-    roots,
-    substitute,
-)
+from calling.swml.expressions import Scope, compile_condition, evaluate, holds, roots, substitute
+from calling.swml.grammar import BadExpression
 from calling.swml.values import Fuel, TooMuchWork
 
 SCOPE = {

@@ -10,7 +10,7 @@ from calling.commands.routing import DialRequest
 from calling.sip.edge import inbound
 from calling.sip.edge.identity import Caller, caller_of
 from calling.sip.edge.mapping import address
-from calling.sip.edge.routes import shown_outside
+from calling.sip.edge.routes import routes_to, shown_inside, shown_outside
 from calling.sip.edge.rows import GATEWAY_PREFIX, OutboundAttempt, shown_caller
 from calling.sip.stack.dialog import exact_uri
 from calling.sip.stack.messages import make_request
@@ -126,12 +126,38 @@ def test_a_desk_phone_shows_a_caller_from_elsewhere_as_from_there(cast: Cast) ->
     leg = models.Leg.objects.get(call=row, role="callee")
     user, _ = shown_caller(row, leg)
     wanted = OutboundAttempt("", "", "", "", "", "device", "", "", {}, {}, user, "", ())
-    assert address(shown_outside(wanted, None), "callwright") == "<sip:bob@evil.example>"
+    assert address(shown_inside(wanted), "callwright") == "<sip:bob@evil.example>"
     assert shown_outside(wanted, SipGateway()) == "bob"
     assert address("x@[2001:db8::1]:5070", "callwright") == "<sip:x@[2001:db8::1]:5070>"
     assert address('x@ev"il>\r\nX: y', "callwright") == "<sip:x@evilX:y>"
     number = OutboundAttempt("", "", "", "", "", "device", "", "", {}, {}, "46701234567@evil.example", "", ())
-    assert shown_outside(number, None) == "anonymous"
+    assert shown_inside(number) == shown_outside(number, None) == "anonymous"
+
+
+@pytest.mark.parametrize(
+    ("from_", "shown"),
+    [
+        ("<sip:+15551230000@far.test>", "<sip:+15551230000@callwright>"),
+        ('"Carol" <sip:+15551230000@far.test>', '"Carol" <sip:+15551230000@callwright>'),
+        ("<sip:anonymous@anonymous.invalid>", "<sip:anonymous@callwright>"),
+    ],
+)
+def test_a_desk_phone_shows_the_number_that_it_can_call_back(cast: Cast, from_: str, shown: str) -> None:
+    row = incoming(cast, from_)
+    contact = {"uri": "sip:x@192.0.2.1", "hop": ["UDP", "192.0.2.1", 5060, ""]}
+    user, name = shown_caller(row, models.Leg.objects.get(call=row, role="callee"))
+    wanted = OutboundAttempt("", "", "", "", "", "device", "", "", {}, contact, user, name, ())
+    (way,) = routes_to(wanted, "callwright")
+    assert way.from_.removeprefix(f'"{user}" ') == shown
+
+
+def test_a_desk_phone_shows_a_long_extension(cast: Cast) -> None:
+    cast.alice.subscriber.extension = "1234567890"
+    cast.alice.subscriber.save()
+    row = models.Call.objects.get(pk=fake_worker.ringing(cast))
+    user, _ = shown_caller(row, models.Leg.objects.get(call=row, role="callee"))
+    wanted = OutboundAttempt("", "", "", "", "", "device", "", "", {}, {}, user, "", ())
+    assert shown_inside(wanted) == "1234567890" and shown_outside(wanted, None) == "anonymous"
 
 
 @pytest.mark.parametrize("text", ["/private/../ceo", "\uff0fprivate/ceo", "x", "<sip:a@b>", "//ceo"])

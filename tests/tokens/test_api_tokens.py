@@ -10,9 +10,10 @@ import pytest
 from tests.support.people import Cast
 from tests.support.rest_client import Api, basic
 from tokens import revocation
-from tokens.authentication import InvalidToken, subject_from_basic
+from tokens.authentication import subject_from_basic
 from tokens.issue import create_project, issue_api_token
 from tokens.models import ApiToken
+from tokens.signing import InvalidToken
 from tokens.subjects import ApiKey
 
 

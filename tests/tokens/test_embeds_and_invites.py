@@ -13,8 +13,9 @@ from subscribers.models import Subscriber
 from tests.support.people import Cast, address_of, pair_for
 from tests.support.rest_client import Api, bearer, code
 from tokens.api.invites import BURST
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.models import IssuedToken
+from tokens.signing import InvalidToken
 from tokens.subjects import Entry
 
 REFRESH = "/api/fabric/subscribers/tokens/refresh"

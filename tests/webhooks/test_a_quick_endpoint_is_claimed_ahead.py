@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from calling import models
-from calling.outbound_http.client import close
+from calling.outbound_http.client import client
 from calling.webhooks import delivery_queue
 from calling.webhooks.deliverer import Deliverer
 from calling.webhooks.publish import publish_round
@@ -68,7 +68,7 @@ def tried(slow: Slow, claimed: list[delivery_queue.ClaimedDelivery]) -> Delivere
             while deliverer.trying:
                 await asyncio.sleep(0.01)
         server.close()
-        await close()
+        await client().aclose()
         return deliverer
 
     return asyncio.run(try_all())

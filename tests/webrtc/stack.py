@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +26,16 @@ GI = "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository impo
 FIND = "Gst.init(None); assert Gst.ElementFactory.find('webrtcbin') and Gst.ElementFactory.find('nicesrc')"
 HAS_WEBRTCBIN = (SYSTEM_PYTHON, "-c", f"{GI} {FIND}")
 NODE_PACKAGES = {"wrtc": "@roamhq/wrtc", "werift": "werift", "datachannel": "node-datachannel"}
-NAMES = (*NODE_PACKAGES, "webrtcbin")
+# Pion is built from Debian's source packages, golang-go and golang-github-pion-webrtc.v3-dev.
+GO_PATH = "/usr/share/gocode"
+PION = {"pion": (), "pion of two sections, ICE-lite": ("lite", "apart")}
+NAMES = (*NODE_PACKAGES, *PION, "webrtcbin")
 
 
 def obstacle(name: str) -> str | None:
-    """None, or why there is no such stack here. Installs the npm packages at its first call."""
+    """None, or why there is no such stack here. Installs npm's packages or builds Pion when first asked."""
+    if name in PION:
+        return _build_pion()
     if name == "webrtcbin":
         asked = subprocess.run(HAS_WEBRTCBIN, capture_output=True, text=True, check=False)
         return None if asked.returncode == 0 else f"no webrtcbin: {asked.stderr.strip()[-200:]}"
@@ -45,14 +52,36 @@ def obstacle(name: str) -> str | None:
     return None if tried.returncode == 0 else f"{NODE_PACKAGES[name]} does not load: {tried.stderr[-200:]}"
 
 
+def _build_pion() -> str | None:
+    if not (shutil.which("go") and Path(GO_PATH, "src/github.com/pion/webrtc").exists()):
+        return "no Pion: Debian's golang-go and golang-github-pion-webrtc.v3-dev are needed"
+    with (HERE / "package-lock.json").open() as lock, tempfile.TemporaryDirectory() as path:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source = Path(path, "src", "device")  # its go.mod counts in a GOPATH alone
+        shutil.copytree(HERE / "pion", source)
+        made = subprocess.run(
+            ["go", "build", "-p", "1", "-o", str(HERE / "dist" / "pion"), "."],
+            cwd=source, capture_output=True, text=True, check=False, timeout=200,
+            env={**os.environ, "GO111MODULE": "off", "GOPATH": f"{path}:{GO_PATH}", "GOFLAGS": ""},
+        )  # fmt: skip
+    return None if made.returncode == 0 else f"Pion cannot be built: {made.stderr[-200:]}"
+
+
+def _program(name: str, hertz: int) -> tuple[str, ...]:
+    if name in PION:
+        return (str(HERE / "dist" / "pion"), str(hertz), *PION[name])
+    if name == "webrtcbin":
+        return (SYSTEM_PYTHON, "webrtcbin.py", str(hertz))
+    return ("node", f"{name}.mjs", str(hertz))
+
+
 class Stack:
     """`Stack("werift", network, token, 500)`: online, says 500 Hz in its call."""
 
     def __init__(self, name: str, network: Network, token: str, hertz: int) -> None:
         self.hertz = hertz
-        program = (SYSTEM_PYTHON, "webrtcbin.py") if name == "webrtcbin" else ("node", f"{name}.mjs")
         self._driver = subprocess.Popen(
-            network.command(*program, str(hertz)),
+            network.command(*_program(name, hertz)),
             cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=end_with_parent(signal.SIGKILL),
         )  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -109,12 +110,12 @@ class Embed(RestView):
         return Response(status=204)
 
 
-def _rows(request: Request) -> Any:
+def _rows(request: Request) -> QuerySet[EmbedToken]:
     return EmbedToken.objects.filter(project_id=principal_of(request).project_id).select_related("address")
 
 
 def _find(request: Request, id: UUID) -> EmbedToken:
-    row: EmbedToken | None = _rows(request).filter(pk=id).first()
+    row = _rows(request).filter(pk=id).first()
     if row is None:
         raise errors.NotFound
     return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from tokens.allowed_addresses import parse_allowed_addresses
 from tokens.api import answers
 from tokens.api.fields import Ends, Listed
 from tokens.claims import Grant
-from tokens.issue import issue_pair, refresh
+from tokens.issue import Pair, issue_pair, refresh
 from tokens.signing import InvalidToken, verify
 
 # SignalWire: a token that may refresh itself but is bound to no key lives a minute at most.
@@ -85,7 +85,7 @@ class RefreshedTokens(RestView):
         return Response({"token": pair.token, "refresh_token": pair.refresh_token}, status=201)
 
 
-def _refreshed(project_id: UUID, text: str) -> Any:
+def _refreshed(project_id: UUID, text: str) -> Pair:
     try:
         return refresh(project_id, text)
     except InvalidToken as error:
@@ -103,8 +103,8 @@ def _is_access_token(text: str) -> bool:
     return True
 
 
-def _ends(data: dict[str, Any]) -> Any:
-    ends = data.get("expire_at")
+def _ends(data: dict[str, Any]) -> datetime | None:
+    ends: datetime | None = data.get("expire_at")
     if data.get("scope") and not data.get("fingerprint"):
         cap = clock.now() + UNBOUND_LIFE
         return min(ends, cap) if ends else cap

@@ -23,11 +23,11 @@ class Command(InstanceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--calls", type=between(0, 100_000), default=30)
-        parser.add_argument("--at-once", type=between(1, 1000), default=5)
-        parser.add_argument("--talk", type=between(0, 600), default=1, help="seconds each call lasts")
-        parser.add_argument("--rooms", type=between(0, 1000), default=1)
-        parser.add_argument("--members", type=between(2, 100), default=4)
+        parser.add_argument("--calls", type=between(0, 100_000), default=30, help="calls in all (30)")
+        parser.add_argument("--at-once", type=between(1, 1000), default=5, help="calls at a time (5)")
+        parser.add_argument("--talk", type=between(0, 600), default=1, help="seconds each call lasts (1)")
+        parser.add_argument("--rooms", type=between(0, 1000), default=1, help="rooms to fill (1)")
+        parser.add_argument("--members", type=between(2, 100), default=4, help="members of each room (4)")
 
     def handle(self, *args: object, **options: Any) -> None:
         api, socket_url = self.reach(options)

@@ -31,14 +31,18 @@ class Command(InstanceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("scenario", type=Path, help="a YAML file")
-        parser.add_argument("--calls", type=between(1, 10_000), default=1)
-        parser.add_argument("--at-once", type=between(1, 100), default=2)
+        parser.add_argument("--calls", type=between(1, 10_000), default=1, help="calls in all (1)")
+        parser.add_argument("--at-once", type=between(1, 100), default=2, help="calls at a time (2)")
 
     def handle(self, *args: object, **given: object) -> None:
         options: dict[str, Any] = given
         try:
             scenario = parse(options["scenario"].read_text())
-        except (OSError, UnicodeDecodeError, BadScenario) as why:
+        except OSError as error:
+            raise CommandError(f"{options['scenario']}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandError(f"{options['scenario']} is not text in UTF-8.") from None
+        except BadScenario as why:
             raise CommandError(f"{options['scenario']}: {why}") from None
         api, socket_url = self.reach(options)
         test = Rehearsal(api, socket_url, scenario, synthesise, recogniser(), self.progress)

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import sanitize_separators
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
-import clock
 from calling.api.balance import balance_payload
 from calling.commands import suspension
 from calling.dashboard.access import Staff, as_uuid, page, record
 from calling.models import Account, LedgerEntry, PhoneCharge, PhoneRate
 from calling.telephony import billing, phone_numbers, rates
 from calling.telephony.policy import policy_of
-from subscribers import idempotency
 from subscribers.models import Project
 
 MOST_ENTRIES = 200
+# Of a form that was sent twice, or while a colleague entered the same invoice.
+MEANWHILE = gettext_noop(
+    "The balance was changed since this page was opened. Check the ledger before you enter it again."
+)
 _PREFIX = re.compile(r"\+[0-9]{0,15}")
 _HOST = re.compile(r"[a-z0-9._-]{1,253}|\[?[0-9a-f:.]{2,45}\]?")
 _COUNTRY = re.compile(r"[A-Z]{2}|001")
@@ -39,12 +43,12 @@ def balance(request: HttpRequest, staff: Staff) -> HttpResponse:
     entries = list(LedgerEntry.objects.filter(project_id=project.pk).order_by("-number")[:MOST_ENTRIES])
     context = {
         "money": balance_payload(project),
+        "last_by_hand": last_by_hand(project.pk),
         "entries": [shown_entry(entry) for entry in entries],
         "rates": [shown_rate(rate) for rate in rates_of(project)],
         "live": PhoneCharge.objects.filter(project=project, settled_at=None).order_by("-created_at")[:100],
         "policy": shown_policy(project),
         "levels": phone_numbers.LEVELS,
-        "once": clock.new_id(),
     }
     return render(request, "dashboard/balance.html", context)
 
@@ -114,12 +118,15 @@ def whole_of(request: HttpRequest, name: str, most: int = 100_000) -> int | None
     return int(text)
 
 
+def last_by_hand(project_id: UUID) -> int:
+    """The number of the newest entry that a person made; 0 where there is none."""
+    rows = LedgerEntry.objects.filter(project_id=project_id, kind__in=("top_up", "adjust"))
+    return rows.aggregate(last=Max("number"))["last"] or 0
+
+
 @page("owner", "POST")
 def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Add money that was paid, or take back what was wrong; the ledger and the audit log both keep it.
-
-    A form that is sent twice (a double click, a browser that tries again) counts once.
-    """
+    """Add money that was paid, or take back what was wrong; the ledger and the audit log both keep it."""
     try:
         amount = money_of(request, "amount")
         if amount == 0:
@@ -128,13 +135,17 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
         messages.error(request, str(error))
         return back()
     kind, note = ("top_up" if amount > 0 else "adjust"), text_of(request, "note")
-    once, shown = text_of(request, "once"), rates.format_amount(amount)
     with transaction.atomic():
-        if not once or idempotency.first_time(f"top up:{staff.project.pk}", once):
-            billing.move_money(staff.project.pk, kind, amount, note)
-            record(request, staff, f"balance.{kind}", staff.project.pk, amount=shown, note=note)
+        billing.locked_account(staff.project.pk)
+        if request.POST.get("after") not in (None, str(last_by_hand(staff.project.pk))):
+            messages.error(request, gettext(MEANWHILE))
+            return back()
+        billing.move_money(staff.project.pk, kind, amount, note)
+        record(
+            request, staff, f"balance.{kind}", staff.project.pk, amount=rates.format_amount(amount), note=note
+        )
     words = gettext("The balance was changed by {amount}.")
-    messages.success(request, words.format(amount=shown))
+    messages.success(request, words.format(amount=rates.format_amount(amount)))
     return back()
 
 

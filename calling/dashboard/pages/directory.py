@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 import clock
 from calling import models
 from calling.calls.control import apply
+from calling.dashboard import shown_once
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
 from calling.dashboard.parties import described, names_of
 from calling.machine.inputs import Hangup
@@ -37,7 +38,7 @@ def subscribers(request: HttpRequest, staff: Staff) -> HttpResponse:
             Q(reference__icontains=text) | Q(display_name__icontains=text) | Q(slug__icontains=text)
             | Q(first_name__icontains=text) | Q(last_name__icontains=text) | Q(extension=text)
         )  # fmt: skip
-    start = max(0, int(given)) if (given := request.GET.get("start", "0")[:9]).isdigit() else 0
+    start = max(0, int(given)) if (given := request.GET.get("start", "0")[:9]).isdecimal() else 0
     found = list(rows.order_by("-created_at", "-id")[start : start + PER_PAGE + 1])
     online = dict(
         models.Device.objects.filter(
@@ -61,7 +62,7 @@ def subscriber(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpRe
     context = about(row)
     if staff.owns:
         for name in ("issued_token", "issued_link"):
-            context[name.removesuffix("_token")] = request.session.pop(name, None)
+            context[name.removesuffix("_token")] = shown_once.take(request, name, row.pk)
     return render(request, "dashboard/subscriber.html", context)
 
 
@@ -95,9 +96,10 @@ def issue_token(request: HttpRequest, staff: Staff, subscriber_id: str) -> HttpR
     record(request, staff, "token.issue", row.address, hours=life.total_seconds() / 3600)
     if "link" in request.POST:
         fragment = urllib.parse.urlencode({"token": pair.token, "refresh": pair.refresh_token})
-        request.session["issued_link"] = request.build_absolute_uri("/phone") + "#" + fragment
+        link = request.build_absolute_uri("/phone") + "#" + fragment
+        shown_once.keep(request, "issued_link", row.pk, link)
         return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
-    request.session["issued_token"] = pair.token
+    shown_once.keep(request, "issued_token", row.pk, pair.token)
     return redirect("dashboard:subscriber", subscriber_id=str(row.pk))
 
 

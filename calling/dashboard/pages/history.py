@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -38,6 +39,8 @@ PERIODS = {
 }
 EXPORTED = 1_000_000
 PAGE = 1000
+# The wide forms of = + - @ are taken for these by spreadsheets in East Asian languages.
+FORMULA = re.compile("((?:^|[;\t\r\n])[ \t\r\n]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 R = TypeVar("R")
 COLUMNS = (
     "id", "from_address", "from_name", "to_address", "to_name", "duration_ms", "kind", "state",
@@ -175,19 +178,20 @@ def plain(value: object) -> Any:
 
 
 def cell(value: object) -> Any:
-    """A spreadsheet runs what begins like a formula; a caller's text must not."""
+    """A spreadsheet runs what begins like a formula; a caller's text must not.
+
+    Nor behind a semicolon, a tab or a line break: where a spreadsheet separates by these, a cell begins.
+    """
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
+    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 @page()
 def export(request: HttpRequest, staff: Staff, what: str, form: str) -> HttpResponse:
     """`calls.csv`, `calls.jsonl` (as searched) or `events.jsonl`; `X-Total-Rows` is for progress."""
     body: Iterator[str]
-    if what == "calls":
+    if what == "calls" and form in ("csv", "jsonl"):
         rows = models.Call.objects.filter(
             project=staff.project,
             pk__in=models.Call.objects.filter(wanted(request.GET).where, project=staff.project).values("pk"),

@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 import clock
-from calling.dashboard import identity_provider
+from calling.dashboard import identity_provider, shown_once
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record, source, zone_of
 from calling.dashboard.code_words import in_words
 from calling.dashboard.pages.login import welcomed
@@ -59,7 +59,8 @@ def invite(request: HttpRequest, staff: Staff) -> HttpResponse:
     record(request, staff, "staff.invite", row.pk, role=role, note=note)
     link = request.build_absolute_uri(reverse("dashboard:join", args=[text]))
     named = note or gettext("a new {role}").format(role=in_words(role))
-    request.session[SHOWN_ONCE] = {gettext("Invitation link for {name}").format(name=named): link}
+    shown = {gettext("Invitation link for {name}").format(name=named): link}
+    shown_once.keep(request, SHOWN_ONCE, staff.project.pk, shown)
     return redirect("dashboard:project")
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 import clock
 from calling.dashboard import identity_provider, passwords, second_factor, tries
-from calling.dashboard.access import CHOSEN, Staff, page, source
+from calling.dashboard.access import CHOSEN, LONGEST_WAY_BACK, Staff, page, source
 from calling.models import StaffAction, StaffRole
 from rest import errors
 
@@ -68,7 +68,7 @@ def too_many(request: HttpRequest, template: str, wait: float) -> HttpResponse:
 
 def onward(request: HttpRequest) -> str:
     target = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    safe = len(target) <= LONGEST_WAY_BACK and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
     return target if safe and target.startswith("/") else "/dashboard/"
 
 

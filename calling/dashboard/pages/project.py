@@ -14,6 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 
 import clock
 from calling.commands import redactions
+from calling.dashboard import shown_once
 from calling.dashboard.access import CHOSEN, RANKS, Staff, as_uuid, ask, page, record
 from calling.dashboard.code_words import in_words
 from calling.dashboard.pages import sip_trace
@@ -25,6 +26,7 @@ from tokens.key_scopes import ADMIN, CALL, READ
 from tokens.models import ApiToken
 
 SHOWN_ONCE = "shown_once"
+NO_ROLE = "none"
 REDACTIONS_SHOWN = (
     (redaction.DIGITS, gettext_noop("digits, and two or more number words in a row")),
     (redaction.CARD_NUMBERS, gettext_noop("card numbers: 13 to 19 digits with a valid check digit")),
@@ -42,7 +44,7 @@ def project(request: HttpRequest, staff: Staff) -> HttpResponse:
     context = {
         "keys": ApiToken.objects.filter(project=staff.project).order_by("revoked_at", "-created_at")[:100],
         "roles": roles.order_by("created_at"),
-        "shown_once": request.session.pop(SHOWN_ONCE, None),
+        "shown_once": shown_once.take(request, SHOWN_ONCE, staff.project.pk),
         "ranks": list(RANKS),
         "scopes": SCOPES_SHOWN,
         "redact": redactions.of_project(staff.project.pk),
@@ -65,7 +67,7 @@ def issue_key(request: HttpRequest, staff: Staff) -> HttpResponse:
     name = request.POST.get("name", "").replace("\0", "").strip()[:200] or "API token"
     scopes = request.POST.getlist("scopes") or [ADMIN]
     row, text = keys.create_key(staff.project.pk, {"name": name, "scopes": scopes})
-    request.session[SHOWN_ONCE] = {gettext_noop("API token"): text}
+    shown_once.keep(request, SHOWN_ONCE, staff.project.pk, {gettext_noop("API token"): text})
     record(request, staff, "api_token.issue", name, scopes=sorted(row.granted), hint=row.hint)
     return back()
 
@@ -105,11 +107,12 @@ def create(request: HttpRequest, staff: Staff) -> HttpResponse:
     name = request.POST.get("name", "").strip().replace("\0", "")[:200] or "New project"
     made = issue.create_project(name)
     request.session[CHOSEN] = str(made.pk)
-    request.session[SHOWN_ONCE] = {
+    shown = {
         gettext_noop("Project id"): str(made.pk),
         gettext_noop("API token"): issue.issue_api_token(made),
         gettext_noop("Signing key"): made.signing_key,
     }
+    shown_once.keep(request, SHOWN_ONCE, made.pk, shown)
     record(request, staff, "project.create", made.pk, name=name)
     return back()
 
@@ -128,17 +131,20 @@ def set_role(request: HttpRequest, staff: Staff) -> HttpResponse:
         user = newcomer(request, name, request.POST.get("password", ""))
         if user is None:
             return back()
-    if user == staff.user and not user.is_superuser:
+    if role not in (*RANKS, NO_ROLE):
+        messages.error(request, gettext("Choose a role."))
+    elif user == staff.user and not user.is_superuser:
         messages.error(request, gettext("Nobody changes their own role."))
     elif role in RANKS:
         StaffRole.objects.update_or_create(user=user, project=staff.project, defaults={"role": role})
         record(request, staff, "staff.role", name, role=role)
         words = gettext("{name} is now {role}.")
         messages.success(request, words.format(name=name, role=in_words(role)))
-    elif name:
-        StaffRole.objects.filter(user=user, project=staff.project).delete()
+    elif StaffRole.objects.filter(user=user, project=staff.project).delete()[0]:
         record(request, staff, "staff.remove", name)
         messages.success(request, gettext("{name} has no role here any more.").format(name=name))
+    else:
+        messages.error(request, gettext("{name} has no role here.").format(name=name))
     return back()
 
 

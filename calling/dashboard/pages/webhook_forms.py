@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 from calling import models
 from calling.commands import errors as command_errors
 from calling.commands.params import InvalidParams
+from calling.dashboard import shown_once
 from calling.dashboard.access import Staff, as_uuid, ask, page, record
 from calling.dashboard.refusals import in_words
 from calling.webhooks import views as api
@@ -101,7 +102,7 @@ def find(staff: Staff, webhook_id: str) -> models.WebhookEndpoint:
 
 
 def with_secret(request: HttpRequest, row: models.WebhookEndpoint, secret: str) -> HttpResponse:
-    request.session[SHOWN_ONCE] = {"id": str(row.pk), "secret": secret}
+    shown_once.keep(request, SHOWN_ONCE, row.pk, secret)
     return redirect("dashboard:webhook", webhook_id=str(row.pk))
 
 

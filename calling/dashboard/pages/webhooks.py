@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 
 import clock
 from calling import models
-from calling.dashboard import waiting
+from calling.dashboard import shown_once, waiting
 from calling.dashboard.access import Staff, as_uuid, page
 from calling.dashboard.pages.webhook_forms import SHOWN_ONCE
 from calling.dashboard.pagination import listing
@@ -57,9 +57,8 @@ def webhook(request: HttpRequest, staff: Staff, webhook_id: str) -> HttpResponse
         "replay_waiting": again.filter(state="pending").count(),
         "pending": counts.counted(row.deliveries.filter(state="pending").order_by("-created_at")),
     }
-    shown_once = request.session.get(SHOWN_ONCE)
-    if staff.owns and shown_once and shown_once["id"] == str(row.pk) and "part" not in request.GET:
-        context["secret"] = request.session.pop(SHOWN_ONCE)["secret"]
+    if staff.owns and "part" not in request.GET:
+        context["secret"] = shown_once.take(request, SHOWN_ONCE, row.pk)
     part = "dashboard/webhook_part.html" if "part" in request.GET else "dashboard/webhook.html"
     return render(request, part, context)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 from django.conf import settings
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         try:
             asyncio.run(run())
         except OSError as error:
-            raise CommandError(f"CALLWRIGHT_SIP_PORT {settings.CALLWRIGHT_SIP_PORT}: {error}") from None
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise CommandError(f"CALLWRIGHT_SIP_PORT {settings.CALLWRIGHT_SIP_PORT}: {why}") from None
 
 
 async def listen_secure(edge: SipEdge, bind: str, port: int, certificate: ServerCertificate) -> bool:

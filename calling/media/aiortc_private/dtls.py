@@ -11,11 +11,14 @@ from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_256_GCM,
     SRTP_AES128_CM_SHA1_80,
     SRTP_PROFILES,
+    X509_DIGEST_ALGORITHMS,
     RTCCertificate,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
     SRTPProtectionProfile,
+    State,
+    certificate_digest,
 )
 from OpenSSL import SSL
 
@@ -84,6 +87,10 @@ class DtlsPipe:
         if not self._queue.full():
             self._queue.put_nowait(data)
 
+    def mute(self) -> None:
+        """Nothing more is said to the far end."""
+        self._deliver = lambda data: None
+
     def end(self) -> None:
         if self._queue.full():
             self._queue.get_nowait()
@@ -118,8 +125,13 @@ class DtlsEnd(RTCDtlsTransport):
         return f"{print_.algorithm} {print_.value}"
 
     def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
-        super()._validate_peer_identity(remoteParameters)
-        self.mismatch = self.state == "failed"
+        """One of the fingerprints is enough: the others may be of other certificates (RFC 8122 section 5)."""
+        certificate: Any = cast(Any, self._ssl).get_peer_certificate(as_cryptography=True)
+        told = {(each.algorithm.lower(), each.value.upper()) for each in remoteParameters.fingerprints}
+        names = {name for name, _ in told} & X509_DIGEST_ALGORITHMS.keys()
+        if not any((name, certificate_digest(certificate, name)) in told for name in names):
+            self.mismatch = True
+            self._set_state(State.FAILED)
 
     async def shake_hands(self, fingerprints: list[tuple[str, str]]) -> None:
         """Run the handshake; `state` tells how it ended."""

@@ -31,6 +31,7 @@ CONSENT_PRIORITY = candidate_priority(1, "prflx")
 LOOPBACK_RANK = 1000  # some browsers send nothing over it
 UDP_KEPT = 6.0  # seconds since an answer for which a pair of UDP is not left for one of TCP
 CHECK_PACE = 0.02  # seconds between ordinary checks (Ta of RFC 8445 section 6.1.4.2)
+DOUBT_SECONDS = 1.0  # how long a far end that shows itself elsewhere may take to answer where we send
 
 
 class Wire(Protocol):
@@ -146,6 +147,7 @@ class IceAgent(Connection):
         self._unanswered: Counter[str] = Counter()  # checks sent to the others
         self._allowance = 0  # bytes that may still be sent to them
         self._consents: dict[bytes, float] = {}  # transaction -> when it was sent
+        self._doubted_at = 0.0  # when it was last asked whether it is still where we send
         self._protocols = list(self._wires.values())
         self._local_candidates = list(self.candidates)
         self._local_candidates_start = self._local_candidates_end = True
@@ -196,6 +198,9 @@ class IceAgent(Connection):
             self._nominated_at.add(addr[:2])
         self._heard(addr, protocol, proven=False)
         super().check_incoming(message, addr, protocol)
+        chosen = self._nominated.get(1)
+        if chosen is not None and addr[:2] != chosen.remote_addr[:2]:
+            self._doubt(next((pair for pair in self._check_list if pair.remote_addr[:2] == addr[:2]), chosen))
 
     def _heard(self, address: tuple[str, int], protocol: StunProtocol, *, proven: bool) -> None:
         if self._seat is not None:
@@ -220,11 +225,43 @@ class IceAgent(Connection):
         before, alive = self._nominated.get(1), clock.monotonic() - self.consent_at < UDP_KEPT
         super().check_complete(pair)
         chosen = self._nominated.get(1)
-        if before is not None and chosen is not None and alive and self._stays(before, chosen):
+        if chosen is None or pair.state != CandidatePair.State.SUCCEEDED:
+            return
+        if chosen is not pair:
+            self._doubt(pair)
+        elif before is not None and alive and self._stays(before, chosen):
             self._nominated[1] = before
-        elif chosen is not None:
-            self.consent_at = clock.monotonic()
-            self._on_selected(chosen.remote_addr, cast(IceSocket, chosen.protocol).sock)
+        else:
+            self._select(pair)
+
+    def _select(self, pair: CandidatePair) -> None:
+        self.consent_at = clock.monotonic()
+        self._on_selected(pair.remote_addr, cast(IceSocket, pair.protocol).sock)
+
+    def _doubt(self, pair: CandidatePair) -> None:
+        """The far end has our password and shows itself at a pair that was not nominated. Where it is still
+        at the selected one, it answers there; else a NAT has given it another port, which it does not know
+        and so cannot nominate."""
+        now, chosen = clock.monotonic(), self._nominated.get(1)
+        if chosen is None or pair is chosen or pair.state != CandidatePair.State.SUCCEEDED:
+            return
+        if now - self._doubted_at < 2 * DOUBT_SECONDS or (_is_tcp(pair) and not _is_tcp(chosen)):
+            return
+        self._doubted_at = now
+        self.query_consent_now()
+        loop = asyncio.get_running_loop()
+        loop.call_later(DOUBT_SECONDS / 2, self.query_consent_now)
+        loop.call_later(DOUBT_SECONDS, self._follow, pair, now)
+
+    def _follow(self, pair: CandidatePair, asked: float) -> None:
+        """Move to that pair, unless the far end has answered at the selected one."""
+        if self.consent_at >= asked or self._closing:
+            return
+        pair.nominated = True
+        self._nominated[1] = pair
+        if len(self._nominated_at) < MAX_PAIRS:
+            self._nominated_at.add(pair.remote_addr[:2])
+        self._select(pair)
 
     def _stays(self, before: CandidatePair, chosen: CandidatePair) -> bool:
         """Whether a pair that works is kept when another is nominated: some nominate every pair that works,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from calling.media.codecs import g711
-from calling.media.codecs.opus import OpusDecoder, OpusEncoder, OpusError, Pcm
+from calling.media.codecs.opus import OpusDecoder, OpusEncoder, Pcm
 
 
 class Decoder(Protocol):
@@ -132,6 +132,3 @@ def encoder(name: str, rate: int, complexity: int = 3) -> Encoder:
     if name == "g722":
         return _G722Encoder(rate)
     raise ValueError(f"no encoder for {name}")
-
-
-__all__ = ["Decoder", "Encoder", "OpusError", "Pcm", "decoder", "encoder", "resample"]

@@ -57,7 +57,7 @@ class TrackReader(LateTap):
         self.packet(payload, codec, sequence, 0, False, level)
 
     def forget(self) -> None:
-        """What comes next follows nothing."""
+        """The next packet does not continue the last one."""
         self._buffer.clear()
         self._skip, self._rest = 0, QUIET[:0]
 

@@ -45,8 +45,7 @@ _pending: WeakKeyDictionary[asyncio.AbstractEventLoop, Pending] = WeakKeyDiction
 
 def media_directory() -> Path:
     """Where prepared media lie: `media/` under CALLWRIGHT_DATA_DIR."""
-    data = getattr(settings, "CALLWRIGHT_DATA_DIR", None) or settings.DATA_DIR
-    return Path(data) / "media"
+    return Path(settings.DATA_DIR) / "media"
 
 
 @dataclass

@@ -97,7 +97,7 @@ class FilePlayer:
         media = self._media[self._which]
         until = self._clock_us + OPUS_STEP_US
         sounded = False
-        while self._at < len(media) and media._times[self._at] < until:
+        while self._at < len(media) and media.times[self._at] < until:
             packet = media.packet(self._at)
             self._at += 1
             if packet.kind == "audio":

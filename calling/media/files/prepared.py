@@ -98,7 +98,7 @@ class Prepared:
             raise NotPrepared(str(path.name))
         self.about = About(**json.loads(self._map[json_at : size - _TRAILER.size]))
         self._entries = list(_ENTRY.iter_unpack(self._map[index_at:json_at]))
-        self._times = [entry[1] for entry in self._entries]
+        self.times = [entry[1] for entry in self._entries]
         if any(offset + length > index_at for _, _, offset, length in self._entries):
             raise NotPrepared(str(path.name))
 
@@ -113,12 +113,12 @@ class Prepared:
     def seek(self, timestamp: int, *, kind: Kind | None = None) -> int:
         """The position to play from at `timestamp` (microseconds): of `kind`, the last key packet not later
         (video) or the first not earlier (audio)."""
-        at = bisect.bisect_left(self._times, timestamp)
+        at = bisect.bisect_left(self.times, timestamp)
         if kind != "video":
             return at
         at = min(at, len(self._entries) - 1)
         for position in range(at, -1, -1):
-            if self._entries[position][0] == 1 | KEY and self._times[position] <= timestamp:
+            if self._entries[position][0] == 1 | KEY and self.times[position] <= timestamp:
                 return position
         return 0
 

@@ -208,7 +208,7 @@ class Forwarder(Generic[P]):
             self._aim(lent, sender, hop)
         if path == NOBODY or not stream.lend(flow):
             return
-        _mark_kinds(flow, receiver, taken)
+        _mark_kinds(flow, stream, taken)
         flow.rx = source.rx
         number = self.native.install(path, len(senders))
         if number >= 0:
@@ -250,10 +250,12 @@ class Forwarder(Generic[P]):
         self.native.write_address(lent.to, hop.address)
 
 
-def _mark_kinds(flow: Lent, receiver: RtpReceiver, taken: Iterable[int]) -> None:
-    """Which payload types are forwarded; the others go through Python."""
+def _mark_kinds(flow: Lent, stream: RtpReceiveStream, taken: Iterable[int]) -> None:
+    """Which payload types are forwarded; the others go through Python, and so does another sound or picture
+    than before: it may have another clock."""
+    receiver = stream.receiver
     for pt in taken:
-        if pt not in receiver.noticed:
+        if pt == stream.pt and pt not in receiver.noticed:
             flow.kinds[pt] = SOUND | (CARRIED if pt in receiver.carried else 0)
     if all(flow.kinds[pt] for pt in receiver.carried):
         for pt in receiver.redundant:

@@ -44,10 +44,10 @@ class DecodedSource:
             self._frames.append(np.array(pcm[start : start + FRAME], np.int16))
 
     def lent(self, feeder: object) -> None:
-        """Nothing is sent from here."""
+        """Sound that is decoded here is never handed to the forwarding loop."""
 
     def offer(self, feeder: object, codec: Codec) -> None:
-        """Nor will be."""
+        """See `lent`."""
 
     def next_picture(self) -> int:
         return 0  # only sound is asked for

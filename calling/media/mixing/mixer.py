@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calling.media.codecs.audio_codecs import Decoder, Encoder, decoder
-from calling.media.codecs.jitter_buffer import LOST, JitterBuffer, Lost, Wait
+from calling.media.codecs.jitter_buffer import JitterBuffer, Lost, Wait
 from calling.media.codecs.opus import Pcm
 from calling.media.codecs.sound_level import level_of
 from calling.media.mixing.active_speakers import ActiveSpeakers
@@ -365,6 +365,3 @@ class Mixer:
 def _clipped(total: NDArray[np.int32]) -> Pcm:
     """int32 to int16 without np.clip, which costs as much as an encode of silence."""
     return np.maximum(np.minimum(total, 32767), -32768).astype(np.int16)
-
-
-__all__ = ["LOST", "Mixer", "MixerMember"]

@@ -89,7 +89,7 @@ class Denoising:
         return True
 
     def renew(self) -> None:
-        """What comes next follows nothing."""
+        """The next packet does not continue the last one."""
         self._last = None
 
     # --- packets in

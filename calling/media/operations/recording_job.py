@@ -92,7 +92,7 @@ class RecordingJob:
             own = [leg for leg in parties if leg.id == self.leg_id]
             others = [leg for leg in parties if leg.id != self.leg_id]
             direction = self.params.get("direction")
-            if self.params.get("stereo") or (self.params.get("script") and direction == "both"):
+            if self.params.get("stereo") or direction == "both":
                 parties = own + others
             else:
                 parties = others if direction == "listen" else own

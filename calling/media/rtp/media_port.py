@@ -22,6 +22,7 @@ from calling.media.rtp.ticker import ticker
 from calling.media.rtp.timer_wheel import wheel
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.viewed_pictures import ViewedPictures
+from calling.sdp import negotiation
 from calling.sdp.negotiation import Transceiver
 
 CONSENT_EVERY = 4.0
@@ -137,29 +138,35 @@ class MediaPort:
     def set_lines(self, lines: list[Transceiver], transport_of: Mapping[int, RtpTransport]) -> None:
         """Bind the agreed lines (in SDP order) to receivers, senders and their transports.
 
-        Sound is that of the first audio line that was not rejected, wherever it stands.
+        Sound comes from the first audio line that brings any and goes to the first that takes any, wherever
+        they stand; so do pictures, of which further lines may be used too.
         """
         self.lines = lines
-        sound = next((line for line in lines if line.kind == "audio" and not line.rejected), None)
-        carrier = transport_of.get(sound.index) if sound is not None else None
-        self.audio_in.bind(sound, carrier)
-        self.audio_out.bind(sound, carrier)
-        for place, line in enumerate(line for line in lines if line.kind == "video"):
-            transport = None if line.rejected else transport_of.get(line.index)
-            agreed = None if line.rejected else line
-            if place > len(self.more_video):
-                self.more_video.append((RtpReceiver("video"), RtpSender("video")))
-                self._receivers.append(self.more_video[-1][0])
-                self._senders.append(self.more_video[-1][1])
-            receiver, sender = (self.video_in, self.video_out) if place == 0 else self.more_video[place - 1]
-            receiver.bind(agreed, transport)
-            sender.bind(agreed, transport)
+        spoken = [line for line in lines if line.kind == "audio" and not line.rejected]
+        shown = [line for line in lines if line.kind == "video" and not line.rejected]
+        while len(shown) > 1 + len(self.more_video):
+            self.more_video.append((RtpReceiver("video"), RtpSender("video")))
+            self._receivers.append(self.more_video[-1][0])
+            self._senders.append(self.more_video[-1][1])
+        for receiver, line in zip(self._receivers, _sources(self._receivers, spoken, shown), strict=True):
+            if receiver.line is not None and line is not None and receiver.line.index != line.index:
+                self._forget(receiver)
+            receiver.bind(line, transport_of.get(line.index) if line is not None else None)
+        for sender, line in zip(self._senders, _targets(self._senders, spoken, shown), strict=True):
+            sender.bind(line, transport_of.get(line.index) if line is not None else None)
         self.transports = list({id(one): one for one in transport_of.values()}.values())
         for transport in self.transports:
             transport.lines = [line for line in lines if transport_of.get(line.index) is transport]
             transport.rtx_map = {
                 rtx: main for line in transport.lines for rtx, main in line.remote_rtx.items()
             }
+
+    def _forget(self, receiver: RtpReceiver) -> None:
+        """What came to it was of another line."""
+        for stream in tuple(receiver.streams.values()):
+            receiver.forget(stream)
+            for transport in self.transports:
+                transport.streams.pop(stream.ssrc, None)
 
     def receiver_of(self, line: Transceiver) -> RtpReceiver | None:
         return next((receiver for receiver in self.receivers() if receiver.line is line), None)
@@ -324,3 +331,23 @@ class MediaPort:
             receiver.sinks = receiver.taps = receiver.later = ()
             receiver.filter = None
             receiver.streams.clear()
+
+
+def _sources(
+    ends: list[RtpReceiver], spoken: list[Transceiver], shown: list[Transceiver]
+) -> list[Transceiver | None]:
+    """The line of each receiver. A picture that comes stays at its own."""
+    live = {line.index for line in shown if line.receives}
+    held = [end.line if end.line and end.streams and end.line.index in live else None for end in ends[1:]]
+    sound = negotiation.seated(spoken, [None], lambda line: line.receives)[0]
+    return [sound, *negotiation.seated(shown, held, lambda line: line.receives)]
+
+
+def _targets(
+    ends: list[RtpSender], spoken: list[Transceiver], shown: list[Transceiver]
+) -> list[Transceiver | None]:
+    """The line of each sender. One that has sent pictures stays at its own: no other may go on with the
+    numbers of that SSRC."""
+    held = [end.line if end.outgoing.packets else None for end in ends[1:]]
+    sound = negotiation.seated(spoken, [None], lambda line: line.sends)[0]
+    return [sound, *negotiation.seated(shown, held, lambda line: line.sends)]

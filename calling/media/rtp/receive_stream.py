@@ -106,7 +106,7 @@ class Receiver(Protocol):
         """A telephone-event, or comfort noise."""
 
     def renew(self) -> None:
-        """What comes next follows nothing."""
+        """The next packet does not continue the last one."""
 
     def forget(self, stream: RtpReceiveStream) -> None:
         """Drop a stream that fell silent; what it brought stays counted."""
@@ -126,14 +126,15 @@ class RtpReceiveStream:
 
     __slots__ = (
         "arrivals", "base", "born", "clock", "cycles", "digits", "flow", "history", "jitter", "last_at",
-        "last_ts", "layer", "missing", "octets", "packets", "prior_expected", "prior_received", "receiver",
-        "recovered", "restarts", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "steady", "top", "transit",
+        "last_ts", "layer", "missing", "octets", "packets", "prior_expected", "prior_received", "pt",
+        "receiver", "recovered", "restarts", "sr_at", "sr_ntp", "sr_rtp", "ssrc", "steady", "top", "transit",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, receiver: Receiver, sequence: int, clock: int) -> None:
         self.ssrc = ssrc
         self.receiver = receiver
         self.clock = clock
+        self.pt = -1  # of the sound or picture that came last
         self.top = (sequence - 1) & 0xFFFF  # highest sequence number seen
         self.base = sequence
         self.cycles = 0 if sequence else -65536
@@ -199,14 +200,28 @@ class RtpReceiveStream:
             self.history[sequence & self.history.mask] = (sequence, bytes(buffer.view[:size]))
         if mark & 0x7F in receiver.noticed:
             if mark & 0x7F in receiver.redundant:
+                if self.pt not in receiver.carried:
+                    self._speak(next(iter(receiver.carried)), timestamp, now)
                 self._unwrap(buffer, size, mark, sequence, timestamp, now)
                 if self.missing:
                     receiver.send_nack(self, now)  # for what no block brought
                 return
             receiver.event(self, buffer.view, size, mark, timestamp)
+        elif mark & 0x7F != self.pt:
+            self._speak(mark & 0x7F, timestamp, now)
         if self.arrivals is not None and not self.arrivals.is_new(sequence):
             return  # a block brought it already
         receiver.deliver(self, buffer, size, mark, sequence, timestamp, now)
+
+    def _speak(self, pt: int, timestamp: int, now: float) -> None:
+        """Another format than before; a device may change it at any time, and keeps its SSRC."""
+        codec = self.receiver.codec(pt)
+        if codec is None:
+            return
+        self.pt = pt
+        if codec.clock != self.clock:
+            self.clock, self.jitter, self.sr_at = codec.clock, 0.0, 0.0
+            self.transit = now * codec.clock - timestamp
 
     def _unwrap(
         self, buffer: PacketBuffer, size: int, mark: int, sequence: int, timestamp: int, now: float

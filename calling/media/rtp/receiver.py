@@ -2,7 +2,8 @@
 
 It knows what was agreed on, has the streams by SSRC, and gives their packets to taps and sinks. Lost packets
 and key frames are asked for once per source (RFC 4585), whoever watches or listens. What must not live here:
-the order and the counters of one SSRC (`receive_stream`), and how a packet is sent on (`sender`).
+the order and the counters of one SSRC (`receive_stream`), and how a packet is sent on (`sender`). Who gets a
+packet, and what is asked of the device for it, follow from the same lists: they are one file.
 """
 
 from __future__ import annotations
@@ -273,7 +274,7 @@ class RtpReceiver:
         self.muted = muted
 
     def renew(self) -> None:
-        """What comes next follows nothing."""
+        """The next packet does not continue the last one."""
         self.take_back()
         if self.filter is not None:
             self.filter.renew()

@@ -71,5 +71,4 @@ class Retransmission:
             transport.send(view[: buffer.length[0]])
 
     def on_second(self) -> None:
-        """Once a second."""
         self._lately = 0

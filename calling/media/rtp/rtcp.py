@@ -70,7 +70,7 @@ def parse(data: bytes) -> Iterator[Packet]:
         end = at + 4 + 4 * words
         if first >> 6 != 2 or end > len(data):
             return
-        body = data[at + 4 : end]
+        body = data[at + 4 : end - data[end - 1] if first & 0x20 and words else end]  # without padding
         at = end
         try:
             for packet in _one(kind, first & 31, body):

@@ -91,15 +91,32 @@ def _sender_fields(sender: RtpSender, now: float) -> tuple[int, int, int, int, i
     # payload alone (RFC 3550 6.4.1)
     feeder, sent = sender.active_source, sender.outgoing
     octets = sent.octets - 12 * sent.packets
-    clock = sender.codec.clock if sender.codec is not None else 90000
-    if isinstance(feeder, RtpReceiveStream):
-        clock = feeder.clock
-        if feeder.sr_at:
-            source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
-            stamp = (source_now + sender.rewriter.ts_off) & 0xFFFFFFFF
-            return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
+    clock = _clock(sender)
+    if isinstance(feeder, RtpReceiveStream) and feeder.sr_at:
+        source_now = feeder.sr_rtp + int((now - feeder.sr_at) * clock)
+        stamp = (source_now + sender.rewriter.ts_off) & 0xFFFFFFFF
+        return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
     stamp = (sent.last_ts + int((now - sent.last_at) * clock)) & 0xFFFFFFFF
     return sent.ssrc, now_ntp(now), stamp, sent.packets, octets
+
+
+def _clock(sender: RtpSender) -> int:
+    """Of what goes out: its source's where that is relayed, which may be any of the agreed codecs'."""
+    if isinstance(sender.active_source, RtpReceiveStream):
+        return sender.active_source.clock
+    return sender.codec.clock if sender.codec is not None else 90000
+
+
+def _spoken(stream: RtpReceiveStream | None) -> str | None:
+    """The format that comes, whatever others were agreed on; None where nothing does."""
+    codec = stream.receiver.codec(stream.pt) if stream is not None else None
+    return codec.name.lower() if codec is not None else None
+
+
+def _name(sender: RtpSender) -> str | None:
+    """The format that goes out: the source's where that is relayed."""
+    relayed = sender.active_source if isinstance(sender.active_source, RtpReceiveStream) else None
+    return _spoken(relayed) or (sender.codec.name.lower() if sender.codec is not None else None)
 
 
 def _sender_report(sender: RtpSender, now: float) -> bytes:
@@ -247,25 +264,25 @@ class QualityMeter:
         lost = max(0, new - (packets - before_packets))
         sent = sender.outgoing.packets - self._sent.get(kind, 0)
         self._sent[kind] = sender.outgoing.packets
-        codec = receiver.line.codecs[0] if receiver.line and receiver.line.codecs else None
-        clock = stream.clock if stream else (codec.clock if codec else 8000)
-        jitter = 1000 * stream.jitter / clock if stream else 0.0
+        gone = _name(sender)
+        name = _spoken(stream) or gone
+        jitter = 1000 * stream.jitter / stream.clock if stream else 0.0
+        far_jitter = 1000 * sender.far_jitter / _clock(sender)
         loss = lost / new if new > 0 else 0.0
-        name = codec.name.lower() if codec else None
         figures: dict[str, object] = {
             "codec": name,
             "received": {"packets": packets - before_packets, "lost": lost, "jitter_ms": round(jitter, 1)},
             "sent": {
                 "packets": sent,
                 "lost_fraction": round(sender.far_fraction, 3),
-                "lost": sender.far_lost,
-                "jitter_ms": round(1000 * sender.far_jitter / clock, 1),
+                "lost": max(0, sender.far_lost),  # below 0 where packets came twice (RFC 3550 section 6.4.1)
+                "jitter_ms": round(far_jitter, 1),
             },
         }
         if kind != "audio":
             return figures, False
         near = stats.mos(name or "", loss, rtt * 1000, jitter)
-        far = stats.mos(name or "", sender.far_fraction, rtt * 1000, 1000 * sender.far_jitter / clock)
+        far = stats.mos(gone or "", sender.far_fraction, rtt * 1000, far_jitter)
         figures["mos"] = min(near, far)
         flowing = new > 0 or sent > 0
         if flowing:

@@ -95,6 +95,5 @@ class RtpSendStream:
         self.last_seq, self.last_ts, self.last_at = lent.out_seq, lent.out_ts, lent.sent_at
 
     def on_second(self) -> None:
-        """Once a second."""
         self.rate = 8.0 * (self.octets - self._octets_before)
         self._octets_before = self.octets

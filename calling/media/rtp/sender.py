@@ -498,7 +498,6 @@ class RtpSender:
         self.retransmission.resend(self.redundancy.sent_alone(numbers), stream, self.line)
 
     def on_second(self) -> None:
-        """Once a second."""
         self.retransmission.on_second()
         if self.redundancy.last is not None:
             self.redundancy.expire(self.outgoing.last_seq)

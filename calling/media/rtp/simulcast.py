@@ -74,7 +74,7 @@ class Simulcast(Generic[V]):
         return layer
 
     def end(self, layer: Layer[V]) -> None:
-        """Its stream is forgotten."""
+        """That layer's stream is no longer followed."""
         if self.layers.get(layer.rid) is layer:
             del self.layers[layer.rid]
             self.live = tuple(one for one in self.live if one is not layer)

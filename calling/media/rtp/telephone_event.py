@@ -2,7 +2,8 @@
 
 A digit comes as many packets with one timestamp, its end three times; it counts once. A digit whose
 end packets were all lost counts when nothing came for 200 ms. Late packets are known by the timestamps of
-the last digits, not by their order: a source's clock may jump back.
+the last digits, not by their order: a source's clock may jump back. A key that is held for longer than the
+16 bits of a duration (1.4 s at 48 kHz) comes in segments (RFC 4733 section 2.5.1.3), and is one digit.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ WAIT_MS = 500  # `w`
 STEP_MS = 20
 END_REPEATS = 3
 REMEMBERED = 8  # digits whose late packets are known as such
+LONGEST = 0xFFFF  # clock units of one segment
+SEGMENT_SLACK = 0.1  # seconds by which the next one may begin earlier or later than where this one ends
 
 
 class DigitListener:
@@ -31,6 +34,7 @@ class DigitListener:
         self._earlier: deque[int] = deque(maxlen=REMEMBERED)
         self._sign = ""
         self._duration = 0
+        self._past = 0  # that of the segments before
         self._clock = 8000
         self._done = True
         self._at = 0.0
@@ -44,9 +48,12 @@ class DigitListener:
         if timestamp != self._timestamp:
             if timestamp in self._earlier:
                 return  # a late packet of an earlier digit
-            self._finish()
+            goes_on = self._goes_on(SIGNS[event], timestamp, rate)
+            if not goes_on:
+                self._finish()
             if self._timestamp is not None:
                 self._earlier.append(self._timestamp)
+            self._past = self._past + LONGEST if goes_on else 0
             self._timestamp, self._sign, self._done = timestamp, SIGNS[event], False
             self._duration, self._clock = 0, rate
         self._at = clock.monotonic()
@@ -54,6 +61,13 @@ class DigitListener:
             self._duration = max(self._duration, duration)
             if flags & 0x80:
                 self._finish()
+
+    def _goes_on(self, sign: str, timestamp: int, rate: int) -> bool:
+        """Whether a packet with another timestamp is of the next segment of a digit that has not ended."""
+        if self._done or self._timestamp is None or sign != self._sign or self._duration < LONGEST // 2:
+            return False
+        behind = (timestamp - self._timestamp) & 0xFFFFFFFF
+        return abs(behind - LONGEST) <= SEGMENT_SLACK * rate
 
     def expire(self) -> None:
         """Call now and then: ends a digit that went silent."""
@@ -63,7 +77,14 @@ class DigitListener:
     def _finish(self) -> None:
         if not self._done:
             self._done = True
-            self._on_digit(self._sign, round(self._duration * 1000 / self._clock))
+            self._on_digit(self._sign, round((self._past + self._duration) * 1000 / self._clock))
+
+
+def seconds_of(digits: str) -> float:
+    """How long it takes to send them."""
+    waits = {",": COMMA_MS, "W": WAIT_MS}
+    one = DIGIT_MS + END_REPEATS * STEP_MS + GAP_MS
+    return sum(waits.get(sign, one) for sign in digits.upper()) / 1000
 
 
 def event_packets(digits: str, clock: int) -> Iterator[tuple[bytes, int, bool] | None]:

@@ -116,7 +116,7 @@ _wheels: WeakKeyDictionary[asyncio.AbstractEventLoop, TimerWheel] = WeakKeyDicti
 
 
 def wheel() -> TimerWheel:
-    """The running loop's wheel."""
+    """The timer wheel of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _wheels.get(loop)
     if found is None:

@@ -141,6 +141,10 @@ class RtpTransport(ABC):
         for flow in list(self.flows):
             flow.recall()
 
+    def moved(self) -> None:
+        """The far end is at another address than before."""
+        self.take_back()
+
     # --- datagrams in
 
     def new_stream(self, ssrc: int, pt: int, sequence: int, size: int) -> RtpReceiveStream | None:

@@ -18,9 +18,9 @@ from calling.media.mixing.mixer import MixerMember
 from calling.media.rtp.config import MediaConfig
 from calling.media.session import room_pipe_rows
 from calling.media.session.rooms import RoomMixer, Rooms
-from calling.media.webrtc.peer import BadSdp
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads
+from calling.sdp.validate import BadSdp
 
 log = logging.getLogger(__name__)
 BOTH_WAYS = Media(audio=True, receive_audio=True, video=True, receive_video=True)

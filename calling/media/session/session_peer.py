@@ -25,16 +25,16 @@ from calling.media.rtp.source import Source
 from calling.media.session.plan_diff import mixed
 from calling.media.sources import tones
 from calling.media.sources.test_pattern import TestPicture
-from calling.media.webrtc.peer import BadSdp, WebRtcPeer
+from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
-from calling.sdp.validate import is_webrtc
+from calling.sdp.validate import BadSdp, is_webrtc
 
 SAMPLES = 120  # kept per leg; older ones thin out
 EAGER = 12  # samples that are written one by one
 AGAIN_SECONDS = {"closed_by_peer": 15.0, "consent_lost": 3.0}  # for a fresh offer of a device that came back
 
 
-class SessionContext(Protocol):
+class PeerContext(Protocol):
     """What a carried peer needs of its session."""
 
     config: MediaConfig
@@ -76,7 +76,7 @@ class Settled:
 class SessionPeer:
     """A peer that a plan asks for."""
 
-    def __init__(self, plan: PeerPlan, session: SessionContext) -> None:
+    def __init__(self, plan: PeerPlan, session: PeerContext) -> None:
         self.plan = plan
         self.session = session
         self.peer = maker(plan)(placed(plan, session.config), self._signal)
@@ -314,7 +314,7 @@ class SessionPeer:
         self.port.set_audio_source(None)
         self.port.set_video_source(None)
 
-    def move_to(self, session: SessionContext, plan: PeerPlan) -> None:
+    def move_to(self, session: PeerContext, plan: PeerPlan) -> None:
         """Another session carries it from now on."""
         self.session, self.plan = session, plan
 

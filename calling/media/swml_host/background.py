@@ -74,7 +74,8 @@ class BackgroundActions:
             "authorization_bearer_token": action.bearer,
             "custom_parameters": {str(name): str(value) for name, value in action.parameters.items()},
         }
-        row = await self._start("stream", action.control_id, params, action.status_url)
+        url = action.status_url
+        row = await self._start("stream", action.control_id, params, url, told_as=action.verb)
         return FAILED if row is None else {"result": "success", "control_id": row.control_id}
 
     async def stop_stream(self, action: actions.StopStream) -> Outcome:
@@ -127,13 +128,21 @@ class BackgroundActions:
                 await self._session.desk.run(tell_at, self.party.plan.call_id, verb, control_id, url)
 
     async def _start(
-        self, verb: str, control_id: str, params: dict[str, Any], status_url: str, *, of_all: bool = False
+        self,
+        verb: str,
+        control_id: str,
+        params: dict[str, Any],
+        status_url: str,
+        *,
+        of_all: bool = False,
+        told_as: str = "",
     ) -> models.Operation | None:
-        """Ask for it and wait until it goes on. None where it does not."""
+        """Ask for it and wait until it goes on. None where it does not. `told_as`: its status_url's word for
+        it, where that is not ours."""
         control_id = control_id or str(uuid7())
         call_id, leg_id = self.party.plan.call_id, None if of_all else self.party.plan.leg_id
         try:
-            await self.follow(verb, control_id, status_url)
+            await self.follow(told_as or verb, control_id, status_url)
             row = await self._session.desk.run(operations.operate, call_id, leg_id, verb, control_id, params)
         except (ApiError, Refused, *DATABASE_UNAVAILABLE):
             return None

@@ -102,13 +102,19 @@ class ConnectActions:
             try:
                 if device.from_caller:
                     await self._session.desk.run(routing.resolve, caller_of(self.party.row), device.to)
-                await self._session.desk.run(routing.resolve, self._project(), device.to)
+                await self._session.desk.run(self._judge, device)
                 allowed.append(device)
             except ApiError as problem:
                 reason = problem_code(problem)
             except DATABASE_UNAVAILABLE:
                 reason = "unavailable"
         return allowed, reason
+
+    def _judge(self, device: actions.Device) -> None:
+        """Raises ApiError: one that the project may not call, or not under that number, keeps nobody else of
+        its group from being rung."""
+        target = routing.resolve(self._project(), device.to)
+        transfers.caller_of(self._project(), joining_of(device), target)
 
     def _project(self) -> ApiKey:
         return ApiKey(self.party.row.project_id)

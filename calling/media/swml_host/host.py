@@ -36,10 +36,12 @@ CONFIRM_SECONDS: Final = 120.0
 
 
 class ScriptHost:
-    """One script run's hands: its party, and who does what with it."""
+    """One script run's hands: its party, and who does what with it. `call`: SWML's call object."""
 
-    def __init__(self, plan: ScriptRunPlan, session: SessionContext, row: models.ScriptRun) -> None:
-        self.party = ScriptParty(plan, session, row)
+    def __init__(
+        self, plan: ScriptRunPlan, session: SessionContext, row: models.ScriptRun, call: Mapping[str, Any]
+    ) -> None:
+        self.party, self.call = ScriptParty(plan, session, row), call
         self.background = BackgroundActions(self.party)
         self.prompts = PromptActions(self.party, self.background.follow)
         self.relay = RelayActions(self.party, self.background.follow, self.prompts.forget_keys)
@@ -63,7 +65,7 @@ class ScriptHost:
         if ringing is None:
             self.party.give(tones.ringback())
         plan = ScriptRunPlan(self.party.plan.run_id, self.party.plan.call_id, target.id)
-        self.guest = guest = ConfirmHost(plan, self.party.session, self.party.row)
+        self.guest = guest = ConfirmHost(plan, self.party.session, self.party.row, self.call)
         guest.party.give(tones.silence())
         asking = asyncio.get_running_loop().create_task(self._confirm(guest, device))
         try:
@@ -82,14 +84,18 @@ class ScriptHost:
     async def _confirm(self, guest: ConfirmHost, device: actions.Device) -> bool:
         row = self.party.row
         key, run = str(row.project.signing_key), row.progress.get("envs") or {}
-        call = {"call_id": self.party.plan.call_id, "to": device.to, "project_id": str(row.project_id)}
+        number = device.to if device.to.startswith("+") else ""
+        call = {**self.call, "to": device.to, "to_number": number}
         try:
             if isinstance(device.confirm, list):
                 document = Document({"main": device.confirm})
             else:
                 body = {"call": call, "vars": {}, "envs": run, "params": {}}
                 async with asyncio.timeout(device.confirm_timeout or CONFIRM_SECONDS):
-                    document = await load.fetched(str(device.confirm), body, signing_key=key)
+                    redirects = 0 if device.confirm_from_caller else None
+                    document = await load.fetched(
+                        str(device.confirm), body, signing_key=key, redirects=redirects
+                    )
             end = await Runner.begin(document, guest, call=call, envs=run, signing_key=key).run()
         except (BadScript, FetchFailed, UnsafeUrl, TimeoutError) as problem:
             log.info("A confirmation could not be asked for", extra={"why": str(problem)[:200]})

@@ -14,6 +14,7 @@ from calling.media.files.prepare import Picture
 from calling.media.operations.hearing import Hearing
 from calling.media.operations.playback import Playback, PlaybackFailed, asker_of, picture_of
 from calling.media.operations.recording_job import RecordingJob
+from calling.media.rtp.telephone_event import seconds_of
 from calling.media.swml_host import words
 from calling.media.swml_host.background import record_params
 from calling.media.swml_host.party import FAILED, Outcome, ScriptParty
@@ -52,7 +53,11 @@ class PromptActions:
                 failed = outcome.get("result") == "failed"
                 self._tell(verb, control_id, "failed" if failed else "finished", data)
 
-        yield end
+        try:
+            yield end
+        except asyncio.CancelledError:
+            end({}, {"reason": "leg_ended"})
+            raise
 
     async def sound(self, playing: actions.Playing) -> Outcome:
         """Let the party hear it to its end; nobody is told."""
@@ -150,8 +155,10 @@ class PromptActions:
 
     async def send_digits(self, action: actions.SendDigits) -> Outcome:
         peer = self.party.peer()
-        sent = peer is not None and peer.port.send_digits(action.digits)
-        return {"result": "finished"} if sent else FAILED
+        if peer is None or not peer.port.send_digits(action.digits):
+            return FAILED
+        await asyncio.sleep(seconds_of(action.digits))  # a hangup or a sound comes after the last of them
+        return {"result": "finished"}
 
     # --- recording
 

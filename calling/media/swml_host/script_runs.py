@@ -82,7 +82,7 @@ class ScriptRunTask:
         if found is None:
             raise BadScript("", "the script could not be loaded")
         row, call, key = found
-        self._host = ScriptHost(self._plan, self.session, row)
+        self._host = ScriptHost(self._plan, self.session, row, call)
         envs = row.progress.get("envs") or {}
         if row.progress.get("run"):
             self._host.party.resumed = True

@@ -94,6 +94,7 @@ class IcePath:
         for data, sender in early:
             if sender[:2] == address or self.agent.may_send_from(sender):
                 self.pipe.feed(data)
+        self.transport.moved()
 
     def _readable(self, sock: socket.socket) -> None:
         """One datagram on a socket of our own."""

@@ -17,7 +17,6 @@ from calling.sdp.model import Description, Section
 from calling.sdp.negotiation import Transceiver
 from calling.sdp.validate import MAX_CANDIDATES, BadSdp
 
-__all__ = ["BadSdp", "WebRtcPeer"]
 CLOSE_SECONDS = 5.0
 
 
@@ -28,6 +27,7 @@ class WebRtcPeer(MediaPeer):
         super().__init__(config, on_signal)
         self._transports: dict[int, WebRtcTransport] = {}  # section index -> its transport
         self._spoken_to: dict[WebRtcTransport, Section] = {}  # what each transport was told of the far end
+        self._tagged: str | None = None  # the mid of the section that bears the transport of the bundle
         self._remote: Description | None = None
         self._offered: list[Section] = []
         self._trickled = 0
@@ -36,7 +36,9 @@ class WebRtcPeer(MediaPeer):
     # --- the device offers
 
     async def answer(self, offer_sdp: str, wants: Media | None = None) -> str:
-        return self._answer(self._admit(offer_sdp), wants)
+        remote = self._admit(offer_sdp)
+        remote.set_up("active")
+        return self._answer(remote, wants)
 
     def _answer(self, remote: Description, wants: Media | None) -> str:
         known = {line.index: line for line in self._lines}
@@ -101,6 +103,9 @@ class WebRtcPeer(MediaPeer):
         )
         groups = [shared] if shared else []
         groups += [[index] for index in used if index not in shared]
+        tagged = used[shared[0]].mid if shared else None
+        retagged = self._tagged is not None and tagged is not None and tagged != self._tagged
+        self._tagged = tagged
         fresh: dict[int, WebRtcTransport] = {}
         named: set[tuple[str, int]] = set()
         for group in groups:
@@ -110,6 +115,8 @@ class WebRtcPeer(MediaPeer):
             transport = next((one for one in standing if one is not None and one not in taken), None)
             past = self._spoken_to.get(transport) if transport is not None else None
             if transport is not None and past is not None and past.fingerprints == section.fingerprints:
+                if retagged and group is shared:
+                    transport.may_begin_anew()
                 if (past.ufrag, past.password) != (section.ufrag, section.password):
                     transport.restart()
                     starts.append(self._restarter(transport, section))
@@ -214,6 +221,7 @@ class WebRtcPeer(MediaPeer):
 
     async def accept(self, answer_sdp: str) -> None:
         remote = self._admit(answer_sdp)
+        remote.set_up("passive")
         remote.sections = answered_sections(self._lines, remote)
         lines = []
         for line, section in zip(self._lines, remote.sections, strict=True):

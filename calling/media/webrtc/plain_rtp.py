@@ -191,7 +191,8 @@ class PlainRtpPeer(MediaPeer):
         hands = None
         if section.fingerprints and (section.setup or dtls) and (own is None or own.fingerprints):
             wire = self._wires.get(section.index)
-            role = "client" if section.setup == "passive" else "server"
+            setup = section.setup or ("active" if own is None else "passive")  # RFC 4145 section 4
+            role = "client" if setup == "passive" else "server"
             hands = Handshake(tuple(section.fingerprints), role)
             if wire is not None and wire.hands is not None and wire.hands.fingerprints == hands.fingerprints:
                 hands = wire.hands  # an association that stands keeps its roles (RFC 8842 section 5.3)

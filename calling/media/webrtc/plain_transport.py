@@ -53,6 +53,7 @@ class PlainTransport(RtpTransport):
         self._dtls_from: dict[socket.socket, tuple[Any, ...]] = {}  # a far end behind a NAT
         self._closing: set[asyncio.Task[None]] = set()
         self._place: tuple[str, int] | None = None  # as the far end's description names it
+        self._reports: int | None = None  # the port of its RTCP, where it names one (RFC 3605)
         self.secure = False
         self._loop = asyncio.get_running_loop()
         self.sock, self.control_sock = _pair(config)
@@ -69,6 +70,9 @@ class PlainTransport(RtpTransport):
         held = host in HELD
         tail = (0, 0) if ":" in host else ()
         self.mux = section.rtcp_mux
+        # At another host than its media it is not looked for: nobody has judged that address.
+        port, place = section.rtcp or (None, "")
+        self._reports = port if place in ("", host) else None
         if not held and self._place != (host, section.port):
             self._place = host, section.port
             if self.latch is not None:  # another place: what was learned of the one before is over
@@ -168,11 +172,14 @@ class PlainTransport(RtpTransport):
     # --- addresses
 
     def _place_control(self) -> None:
-        """RTCP goes where RTP goes, or to the port above."""
+        """RTCP goes where RTP goes, or to the port that was named for it, or to the one above."""
         remote = self.remote
-        control = remote[1] + (not self.mux) if remote is not None else 0
-        fits = remote is not None and control < 65536
-        self.remote_control = (remote[0], control, *remote[2:]) if remote is not None and fits else None
+        if remote is None:
+            self.remote_control = None
+            return
+        named = self._reports if remote[:2] == self._place else None
+        control = remote[1] if self.mux else named or remote[1] + 1
+        self.remote_control = (remote[0], control, *remote[2:]) if control < 65536 else None
 
     def learn_from(self, host: str) -> None:
         """Learn the far end's address from packets out of `host`; what was learned from it stays."""

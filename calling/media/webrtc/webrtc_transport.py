@@ -1,7 +1,8 @@
 """One ICE + DTLS association of a leg.
 
 An ICE restart makes a second path and moves over when a pair on it is nominated; DTLS and SRTP go on. A path
-on which nothing was reached yet is given up for the new one at once.
+on which nothing was reached yet is given up for the new one at once. Where another section comes to bear the
+transport of a bundle, browsers keep the credentials, drop the association and move.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class WebRtcTransport(RtpTransport):
         self.next_path: IcePath | None = None
         self.role: str | None = None  # client or server, once DTLS was asked for
         self._fingerprints: list[tuple[str, str]] = []
+        self._anew_until = 0.0  # until when the far end may begin another association
         self._setting_up: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -150,8 +152,44 @@ class WebRtcTransport(RtpTransport):
         self.take_back()
         old, self.path, self.next_path = self.path, path, None
         path.agent.consent_at = monotonic()
+        self.moved()
         await old.close()
         self.port.connected()
+
+    def may_begin_anew(self) -> None:
+        """Another section bears this transport from now on: Chromium and Firefox shake hands again then, from
+        another port. Who stays where it is goes on as before."""
+        if self.tx is not None:
+            self._anew_until = monotonic() + ICE_SECONDS
+
+    def moved(self) -> None:
+        super().moved()
+        if self.next_path is None and monotonic() < self._anew_until:
+            self._anew_until = 0.0
+            self._run(self._shake_hands_again())
+
+    async def _shake_hands_again(self) -> None:
+        """What was agreed on before is used on, if the far end keeps it."""
+        given_up, pipe = self.dtls, self.pipe
+        self.pipe = self.path.pipe = DtlsPipe(self._send_dtls)
+        new = DtlsEnd(self.pipe, self.config.certificate)
+        new.set_role(self.role or "client")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DTLS_SECONDS):
+                await new.shake_hands(self._fingerprints)
+        if new.state == "connected":
+            self.take_back()
+            given_up.remove_all_listeners()
+            new.on("statechange", self._dtls_changed)
+            self.dtls, self.rx, self.tx = new, new.rx, new.tx
+            self.port.connected()
+        else:
+            given_up, pipe, self.pipe = new, self.pipe, pipe
+            self.path.pipe = self.pipe
+        pipe.mute()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(given_up.stop(), 2)
+        pipe.end()
 
     def learn(self, candidates: list[str], size: int) -> None:
         """Add the candidates of a description of so many bytes, in the background."""

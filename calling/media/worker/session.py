@@ -1,7 +1,10 @@
 """One media session: read the calls, make the plan, take the steps, tell the door what happened.
 
-Woken by nudges and by the worker's 2 s comparison; between two looks packets flow without it. It holds
-no authority: whatever it does follows from rows, and what it says counts only under its epoch.
+Woken by nudges and by the worker's comparison; between two looks packets flow without it. It holds no
+authority: whatever it does follows from rows, and what it reports is written only under its epoch.
+
+One file, as calls, plan and peers change together: a look replaces the first two and takes the steps that
+bring the peers along. What peers, rooms, operations and scripts do is in the packages below.
 """
 
 from __future__ import annotations
@@ -32,10 +35,10 @@ from calling.media.session.signal_queue import SignalQueue, Turn
 from calling.media.session.video_fallback import VideoFallback
 from calling.media.sources import tones
 from calling.media.swml_host.script_runs import ScriptRunTasks
-from calling.media.webrtc.peer import BadSdp
 from calling.media.worker import lease
 from calling.runtime import tracing
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
+from calling.sdp.validate import BadSdp
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.3

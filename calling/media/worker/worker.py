@@ -1,7 +1,7 @@
 """The media worker: one asyncio loop in a thread of the process, and the media sessions it carries.
 
-Lives here: the loop, the heartbeat that keeps its leases, nudges and looks, admission, drain
-and the watchdog. What a session does is `calling.media.worker.session`; Celery's side is `calling.tasks`.
+Lives here: the loop, which sessions are taken, nudges, drain and the watchdog. What keeps its leases is
+`heartbeat`, what a session does `session`; Celery's side is `calling.tasks`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import threading
 from collections import Counter
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
-import psycopg
 from django.conf import settings
 
 import clock
@@ -30,6 +28,7 @@ from calling.media.session.rooms import Rooms
 from calling.media.webrtc import shared_port
 from calling.media.worker import lease, warmth
 from calling.media.worker.admission import Holding, Load, Refused, refusal
+from calling.media.worker.heartbeat import Heartbeat
 from calling.media.worker.loop_monitor import LoopMonitor
 from calling.media.worker.session import Session
 from calling.models.ids import uuid7
@@ -40,10 +39,6 @@ from calling.runtime.priority import run_soon
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-BEAT_SECONDS = 1.0
-STRAYS_SECONDS = 4.9  # from one look for sessions that only their rows say are here to the next
-COMPARE_SECONDS = 0.9  # so with every heartbeat; a lost nudge is found within little more than a second
-LEGS = 250  # R: 200 audio legs on a core are held; rooms and pictures weigh more
 SESSIONS = 400
 FEW_LEGS = 20  # fewer than these hardly keep a loop busy
 LEAVE_SECONDS = 2.0  # for the last heartbeat to take the worker's row away
@@ -56,7 +51,6 @@ class Worker:
     def __init__(self, name: str) -> None:
         self.id = uuid7()
         self.name = name
-        self.lock_key = self.id.int >> 64 & (2**62 - 1)
         self.config = MediaConfig(
             bind=settings.CALLWRIGHT_MEDIA_BIND,
             advertised=settings.CALLWRIGHT_MEDIA_ADVERTISED,
@@ -72,7 +66,7 @@ class Worker:
             or stands_privately(settings.CALLWRIGHT_MEDIA_PLACES),
             networks=settings.CALLWRIGHT_PRIVATE_NETWORKS,
         )
-        self.legs_most = getattr(settings, "CALLWRIGHT_MEDIA_LEGS", LEGS)
+        self.legs_most = settings.CALLWRIGHT_MEDIA_LEGS
         self.spool = settings.DATA_DIR / "spool"
         self.desk = DatabaseThreads()
         self.journal: Journal | None = None
@@ -89,11 +83,8 @@ class Worker:
         self.finished = threading.Event()
         self._up = threading.Event()
         self._drain_until = 0.0
-        self._connection: psycopg.AsyncConnection[Any] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._beat_now = asyncio.Event()
-        self._over = False
-        self._compared = self._strays_sought = 0.0
+        self._heartbeat = Heartbeat(self)
         self._leaving = asyncio.Event()  # a drain was asked for, or a session is over
 
     # --- life
@@ -117,7 +108,7 @@ class Worker:
         self.pulse.start(self.loop, idle=lambda: self.load().legs < FEW_LEGS)
         close_port = shared_port.kept(self.config)
         await warmth.make_sounds()
-        beats = self._spawn(self._beats())
+        beats = self._spawn(self._heartbeat.run())
         self._spawn(self._listen())
         self._spawn(self.trunks.run())
         self._spawn(self._replay())
@@ -132,13 +123,12 @@ class Worker:
                 await self._end_all()
         for task in self._tasks - {beats}:
             task.cancel()
-        self._over = True
-        self._beat_now.set()
+        self._heartbeat.stop()
         _, late = await asyncio.wait(self._tasks, timeout=LEAVE_SECONDS)
         for task in late:
             task.cancel()
         await decoders.of_this_loop().close()
-        await self._disconnect()
+        await self._heartbeat.disconnect()
         if beats in late or beats.exception() is not None or not beats.result():
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self.desk.run(lease.deregister, self.id), 3)
@@ -225,6 +215,10 @@ class Worker:
             sessions[session.project] += 1
         return Holding(held[project], len(held), sessions[project])
 
+    def considers(self, session_id: str) -> bool:
+        """Whether it is being looked at, and may be carried here in a moment."""
+        return any(session_id == asked for asked, _ in self._considered)
+
     def load(self) -> Load:
         return Load(
             legs=sum(len(session.peers) for session in self.sessions.values()),
@@ -234,95 +228,6 @@ class Worker:
             stuck_seconds=self.pulse.stuck_seconds(),
             draining=self.draining,
         )
-
-    # --- heartbeat (loop)
-
-    async def _beats(self) -> bool:
-        """Renew everything once a second, at once after an outage; a lost lease ends its session here.
-
-        A session whose rows are not as they were at the last comparison looks at them. Whether the row was
-        taken away at the end: by the connection of the beats, for one that is under way would write it anew.
-        """
-        while not self._over:
-            started = clock.monotonic()
-            try:
-                async with asyncio.timeout(4):
-                    await self._beat()
-            except (*DATABASE_UNAVAILABLE, TimeoutError, OSError) as error:
-                log.warning("The heartbeat failed", extra={"error": str(error)[:200]})
-                await self._disconnect()
-            self._beat_now.clear()
-            left = BEAT_SECONDS - (clock.monotonic() - started) if self._connection else 0.3
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._beat_now.wait(), max(0.05, left))
-        if self._connection is None:
-            return False
-        with contextlib.suppress(*DATABASE_UNAVAILABLE, OSError):
-            await self._connection.execute(lease.LEAVE, {"worker": self.id})
-            return True
-        return False
-
-    async def _beat(self) -> None:
-        if self._connection is None:
-            self._connection = await lease.open_connection(self.lock_key)
-        mine = {session.id: session.epoch for session in self.sessions.values()}
-        now = clock.monotonic()
-        compare = now - self._compared >= COMPARE_SECONDS
-        load = self.load()
-        words = {
-            "id": self.id,
-            "name": self.name,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "media_address": self.config.advertised,
-            "lock_key": self.lock_key,
-            "budget": self.legs_most,
-            "legs": load.legs,
-            "cpu": load.cpu,
-            "lag": load.lag_ms,
-            "draining": self.draining,
-            "sessions": list(mine),
-            "epochs": list(mine.values()),
-            "compare": compare,
-        }
-        answer = await self._connection.execute(lease.BEAT, words)
-        kept = {str(session): number and int(number) for session, number in await answer.fetchall()}
-        if compare:
-            self._compared = now
-        for session_id, epoch in mine.items():
-            session = self.sessions.get(session_id)
-            if session is None or session.epoch != epoch:
-                continue
-            if session_id not in kept:
-                session.lost()
-            elif compare:
-                session.compare(kept[session_id])
-        if now - self._strays_sought >= STRAYS_SECONDS:
-            self._strays_sought = now
-            await self._let_go_strays(self._connection)
-        if (
-            self.journal is not None
-            and self.journal.size
-            and all(s.lane.idle for s in self.sessions.values())
-        ):
-            await self.desk.run(self.journal.clear)
-
-    async def _let_go_strays(self, own: psycopg.AsyncConnection[Any]) -> None:
-        """Sessions that are ours by their rows alone go to other workers."""
-        words: dict[str, Any] = {"worker": self.id, "carried": list(self.sessions)}
-        found = await (await own.execute(lease.STRAYS, words)).fetchall()
-        for session_id, epoch in found:
-            taken = str(session_id) in self.sessions  # since the rows were read, or in this moment
-            if taken or any(str(session_id) == asked for asked, _ in self._considered):
-                continue
-            log.warning("A session is carried by nobody", extra={"session": str(session_id)})
-            await own.execute(lease.LET_GO, words | {"session": session_id, "epoch": epoch})
-
-    async def _disconnect(self) -> None:
-        own, self._connection = self._connection, None
-        if own is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(own.close(), 1)
 
     # --- nudges and looks (loop)
 
@@ -338,7 +243,7 @@ class Worker:
             session = self.sessions.get(nudged)
             if session is not None:
                 session.look()
-            elif any(nudged == session_id for session_id, _ in self._considered):
+            elif self.considers(nudged):
                 self._nudged.add(nudged)
 
     async def _replay(self) -> None:
@@ -374,7 +279,7 @@ class Worker:
             return
         self.draining = True
         self._drain_until = clock.monotonic() + settings.CALLWRIGHT_DRAIN_SECONDS
-        self._beat_now.set()
+        self._heartbeat.hurry()
 
     async def _end_all(self) -> None:
         """Tell every call that its worker goes, then let go of the sessions, told or not."""

@@ -20,7 +20,7 @@ from calling.signalwire.browser import rpc, session_auth
 from calling.signalwire.browser.rpc import Message, Request
 from calling.signalwire.browser.translate import ClientView
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)

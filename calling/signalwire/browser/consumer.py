@@ -16,7 +16,7 @@ from calling.signalwire.browser.session import BrowserSession
 from calling.sockets import hub, patience, token_refresh
 from calling.sockets.device_consumer import DeviceConsumer
 from rest.json_bodies import rfc3339
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 

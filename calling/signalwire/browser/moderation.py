@@ -51,29 +51,37 @@ def read(request: Request, told: Iterable[ClientView]) -> Asked:
     if method not in METHODS:
         raise invalid("method", f"{method[:60]} is not supported.", "not_supported")
     views = {each.client_id: each for each in told}
-    listed = request.params.get("targets")
-    given: list[Any] = listed if isinstance(listed, list) and listed else [request.params.get("target")]
-    if len(given) > MOST or not all(isinstance(each, dict) or each is None for each in given):
-        raise invalid("targets", f"A target is an object, and there are at most {MOST} of them.")
-    targets: list[dict[str, Any]] = [each for each in given if each is not None]
+    targets = targets_of(request.params)
     named = [rpc.section(request.params, "self"), *targets]
     ids = (each.get("call_id") for each in named)
     mine = next((views[each] for each in ids if isinstance(each, str) and each in views), None)
     if mine is None:
         raise invalid("self", "There is no such call.", "not_found")
-    members = [member_of(each, views) or mine.leg_id for each in targets] or [mine.leg_id]
+    members = [member_of(each, views) for each in targets] or [mine.leg_id]
     own = frozenset(each.leg_id for each in views.values())
     return Asked(method, mine, tuple(dict.fromkeys(members)), own, request.params)
 
 
-def member_of(target: dict[str, Any], views: dict[str, ClientView]) -> str | None:
-    """The leg that a target names: by its member id, else by the call that it is in; None where it names
-    neither. Raises NotFound for a call that is not the client's."""
+def targets_of(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """`targets`, else `target`; none where neither came, which is the client itself. Whoever names nobody who
+    can be understood did not mean themselves: raises InvalidParams."""
+    listed, one = params.get("targets"), params.get("target")
+    given = listed if listed is not None else [] if one is None else [one]
+    if not isinstance(given, list) or len(given) > MOST or not all(isinstance(each, dict) for each in given):
+        raise invalid("targets", f"A target is an object, and there are at most {MOST} of them.")
+    if listed is not None and not given:
+        raise invalid("targets", "targets names nobody.")
+    return given
+
+
+def member_of(target: dict[str, Any], views: dict[str, ClientView]) -> str:
+    """The leg that a target names: by its member id, else by the call that it is in. Raises NotFound for a
+    call that is not the client's, InvalidParams where it names neither."""
     member, call_id = target.get("member_id"), target.get("call_id")
     if isinstance(member, str) and member:
         return member
     if not isinstance(call_id, str) or not call_id:
-        return None
+        raise invalid("target", "A target has a member_id or a call_id.")
     if call_id not in views:
         raise errors.NotFound
     return views[call_id].leg_id

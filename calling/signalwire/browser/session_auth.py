@@ -19,8 +19,9 @@ from django.utils.module_loading import import_string
 import clock
 from calling import models, presence
 from rest import errors
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
 from tokens.revocation import is_revoked
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 SALT = "callwright.fabric.session"
@@ -44,7 +45,9 @@ def read_token(params: dict[str, Any]) -> TokenHolder:
     authentication = params.get("authentication")
     token = authentication.get("jwt_token") if isinstance(authentication, dict) else None
     if not isinstance(token, str):
-        raise InvalidToken("missing_required_parameter", "authentication.jwt_token is required.")
+        relay = isinstance(authentication, dict) and "token" in authentication  # a back end's RELAY client
+        words = " RELAY is not supported: a back end uses the REST API." if relay else ""
+        raise InvalidToken("missing_required_parameter", "authentication.jwt_token is required." + words)
     return subject_from_token(token)
 
 

@@ -20,23 +20,26 @@ from rest import errors
 
 TRACKS = {"speak": "inbound_track", "listen": "outbound_track", "both": "both_tracks"}
 RECORD_DEFAULTS = {"initial_timeout": 4, "end_silence_timeout": 0.5, "terminators": "#"}
-MAX_TELLERS = 100
 
 
-def begin(request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool = False) -> dict[str, Any]:
-    """Read an operation as `/api/calls` does and ask for it. `of_all`: of the call, not of a leg."""
+def begin(
+    request: Request, verb: str, data: Mapping[str, Any], *, of_all: bool = False, told_as: str = ""
+) -> dict[str, Any]:
+    """Read an operation as `/api/calls` does and ask for it. `of_all`: of the call, not of a leg. `told_as`:
+    SignalWire's word for it, where that is not ours."""
     status_url = read_url(request.form, "status_url")
     request.form.check()
     control_id, params = operation_params.read(verb, data)
     leg_id = None if of_all else request.leg().id
     control_id = control_id or str(uuid7())
-    if status_url and models.WebhookEndpoint.objects.filter(call_id=request.row.id).count() >= MAX_TELLERS:
-        raise not_supported(f"More than {MAX_TELLERS} status_url in a call", "status_url")
+    told = models.WebhookEndpoint.objects.filter(call_id=request.row.id)
+    if status_url and told.count() >= status_urls.MOST:
+        raise not_supported(f"More than {status_urls.MOST} status_url in a call", "status_url")
 
     def work() -> None:
         operations.operate(request.call_id, leg_id, verb, control_id, params)
         if status_url:
-            status_urls.tell_operation(request.row, verb, control_id, status_url)
+            status_urls.tell_operation(request.row, told_as or verb, control_id, status_url)
 
     control_calls.in_transaction(work)
     return {"control_id": control_id}
@@ -102,11 +105,12 @@ def tap(request: Request) -> dict[str, Any]:
     if device.get("type") == "rtp":
         raise not_supported("A tap to an RTP device", "device")
     wants, where = Params(how.get("params") or {}), Params(device.get("params") or {})
-    Params(how).choice("type", ("audio",))
+    kind = Params(how)
+    kind.choice("type", ("audio",))
     direction = wants.choice("direction", tuple(TRACKS), "speak")
     if device.get("type") != "ws" or not where.given("uri"):
         where.fail("device", "device must be of type ws and have a uri.")
-    form.faults += wants.faults + where.faults
+    form.faults += kind.faults + wants.faults + where.faults
     form.check()
     data = {
         "control_id": form.value("control_id"),
@@ -115,7 +119,7 @@ def tap(request: Request) -> dict[str, Any]:
         "codec": where.value("codec"),
         "bidirectional": False,
     }
-    return begin(request, "stream", data)
+    return begin(request, "stream", data, told_as="tap")
 
 
 def transcribe(request: Request) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def live_transcribe(request: Request) -> dict[str, Any]:
     except BadScript as problem:
         form.fail("action", str(problem))
         form.check()
-    if action == "stop":
+    if isinstance(action, str):  # "stop"
         return stop_last(request, "transcribe")
     start = action["start"]
     asked = {**swml.asks(start), "control_id": form.value("control_id")}
@@ -187,6 +191,7 @@ def detect(request: Request) -> dict[str, Any]:
         raise not_supported("A detect of that type", "detect")
     inner = how.get("params") or {}
     data = {name: inner[name] for name in DETECT if name in inner}
+    data["wait_for_beep"] = inner.get("detect_message_end")
     data |= {name: form.data[name] for name in ("control_id", "timeout") if name in form.data}
     return begin(request, "detect", data)
 

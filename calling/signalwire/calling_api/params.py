@@ -9,7 +9,8 @@ from calling.commands import params
 from calling.commands.params import Params
 from calling.commands.sip_wishes import SipWishes, codec_names
 from calling.machine.reasons import EndReason
-from calling.swml.parse import BadScript, check_document
+from calling.swml.checks import BadScript
+from calling.swml.parse import check_document
 from calling.swml.read import parse_text
 
 CODEC = re.compile(r"(OPUS|G722|PCMU|PCMA|G729|VP8|H264)(@[0-9]{1,6}[hHiI]){0,2}", re.IGNORECASE)

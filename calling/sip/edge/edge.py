@@ -29,6 +29,7 @@ from calling.sip.edge.registrations import GatewayRegistrations
 from calling.sip.edge.rows import GATEWAY_PREFIX, OutboundAttempt
 from calling.sip.edge.sip_leg import SipLeg, retry_db
 from calling.sip.edge.sip_trace import LeftLeg, SipTrace
+from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import CRASH_GAP, Dialog
 from calling.sip.stack.digest import Ha1Pair
 from calling.sip.stack.registrar import Binding, Change
@@ -53,9 +54,11 @@ class SipEdge:
         self.id: UUID = clock.new_id()
         self.host, self.names = host, names
         self.lines: dict[str, SipLeg] = {}
+        self._dialling = 0  # attempts that are claimed and have no line yet
         self._others: dict[str, float] = {}  # attempts of phones at another edge: since when they wait
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(log, "A step of the SIP edge failed")
+        self._spawn = self._background.spawn
         self.agent = UserAgent(
             realm=REALM,
             authenticate=self._ha1,
@@ -80,8 +83,7 @@ class SipEdge:
 
     async def close(self) -> None:
         """Leave. Calls go on: their dialogs are stored, and the next edge ends or finds them ended."""
-        for task in list(self._tasks):
-            task.cancel()
+        self._background.cancel()
         await asyncio.gather(self.trunks.close(), self.trace.close())
         await self.agent.close()
 
@@ -89,16 +91,6 @@ class SipEdge:
         self.lines[line.id] = line
         self._spawn(line.run())
         self._wake.set()
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("A step of the SIP edge failed", exc_info=task.exception())
 
     # --- what the agent asks
 
@@ -174,8 +166,11 @@ class SipEdge:
         for wanted in found:
             if self._left_to_another(wanted):
                 continue
-            if len(self.lines) < MAX_LINES and await db_threads.run(self._claim, wanted):
-                await self._dial(wanted)
+            full = len(self.lines) + self._dialling >= MAX_LINES
+            if not full and await db_threads.run(self._claim, wanted):
+                # Beside the look, for which other legs wait: a name that nobody knows takes seconds.
+                self._dialling += 1
+                self._spawn(self._dial(wanted))
         pairs = [(line.id, line.leg_id) for line in self.lines.values()]
         if pairs:
             for line_id, view in (await db_threads.run(edge_rows.views, pairs)).items():
@@ -207,15 +202,16 @@ class SipEdge:
         """It has been claimed, so nobody else will: whatever goes wrong here ends the attempt."""
         try:
             line = await outbound.line_for(self, wanted)
+            if line is not None:
+                self.begin(line)
         except Exception as error:
             bad = isinstance(error, ValueError)
             log.warning(
                 "A SIP party could not be dialled", extra={"call_id": wanted.call_id}, exc_info=not bad
             )
             await outbound.undialled(wanted, 484 if bad else 500)
-            return
-        if line is not None:
-            self.begin(line)
+        finally:
+            self._dialling -= 1
 
     async def _hourly(self) -> None:
         """Keep the leases; end what dead edges left; forget what is long over."""

@@ -30,7 +30,7 @@ from calling.sip.edge.media_encryption import MediaPolicy, taken
 from calling.sip.edge.rows import GATEWAY_PREFIX
 from calling.sip.edge.sdp_offers import fault_of
 from calling.sip.edge.sip_leg import EdgeContext, SipLeg, retry_db
-from calling.sip.stack.events import Confirmed, Finished, Offer, SessionFailed
+from calling.sip.stack.events import Confirmed, Finished, Offer, Referred, SessionFailed
 from calling.sip.stack.headers import Replaces
 from calling.sip.ua.client_session import DialogClientSession
 from calling.sip.ua.server_session import DialogServerSession
@@ -65,6 +65,8 @@ class InboundLeg(SipLeg):
                     await self.offered(item)
                 case Confirmed():
                     await self.confirmed(item.sdp)
+                case Referred():
+                    await self.referred(item)
                 case _:
                     pass
         await self.talk()

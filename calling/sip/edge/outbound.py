@@ -14,7 +14,15 @@ from calling.sip.edge.media_encryption import NOT_ACCEPTABLE, Form, offered, ove
 from calling.sip.edge.routes import Route
 from calling.sip.edge.rows import OutboundAttempt, holder_of_device
 from calling.sip.edge.sip_leg import EdgeContext, SipLeg, retry_db
-from calling.sip.stack.events import Answered, Finished, Headers, Offer, Progress, SessionFailed
+from calling.sip.stack.events import (
+    Answered,
+    Finished,
+    Headers,
+    Offer,
+    Progress,
+    Referred,
+    SessionFailed,
+)
 from calling.sip.stack.resolver import NoRoute
 from calling.sip.ua.client_session import DialogClientSession
 
@@ -69,6 +77,8 @@ class OutboundLeg(SipLeg):
                     await self.offered(item)
                 case Answered():
                     return await self.answered(item)
+                case Referred():
+                    await self.referred(item)
                 case SessionFailed() if item.code in NEXT_GATEWAY and more:
                     at += 1
                     self.way, self.policy = self.ways[at], self.ways[at].policy

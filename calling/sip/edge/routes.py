@@ -63,11 +63,14 @@ def routes_to(wanted: OutboundAttempt, host: str) -> list[Route]:
         uri, hop = wanted.contact.get("uri"), wanted.contact.get("hop")
         if not uri or not hop:
             return []
-        from_ = address(shown_outside(wanted, None), host, wanted.from_name)
+        from_ = address(shown_inside(wanted), host, wanted.from_name)
         endpoint = SipEndpoint.objects.filter(pk=str(wanted.contact.get("endpoint", UUID(int=0)))).first()
         policy = policy_of(endpoint, str(hop[0])) if endpoint is not None else MediaPolicy()
         nat = endpoint is not None and endpoint.nat
-        way = Route(uri, from_, f"<{uri}>", wanted.headers, hops=(Hop(*hop),), fixed=True)
+        # Sent to where the phone registered from, whatever its proxies call themselves (RFC 3327).
+        through_proxies = (("Route", each) for each in wanted.contact.get("path", ()))
+        headers = (*wanted.headers, *through_proxies)
+        way = Route(uri, from_, f"<{uri}>", headers, hops=(Hop(*hop),), fixed=True)
         return [replace(way, policy=policy, nat=nat)]
     found = [
         through(gateway, wanted, host)
@@ -93,6 +96,14 @@ def as_asked(way: Route, wanted: OutboundAttempt) -> Route:
         host = host_of(wanted.address)
         credentials = Credentials(wishes.username, wishes.password, domain=host)
     return replace(way, policy=policy, credentials=credentials, session_seconds=wishes.session_seconds)
+
+
+def shown_inside(wanted: OutboundAttempt) -> str:
+    """The user part of From for a subscriber's own phone: what its browsers are told, so that it calls back.
+
+    A caller at another host is shown as from there, and not as a number that it may not have.
+    """
+    return wanted.from_user if "@" not in wanted.from_user else shown_outside(wanted, None)
 
 
 def shown_outside(wanted: OutboundAttempt, gateway: SipGateway | None) -> str:

@@ -124,6 +124,7 @@ def bind(username: str, change: Change, edge: UUID) -> list[Binding]:
                 "parameters": binding.parameters,
                 "flow": binding.flow,
                 "allows": [name.upper()[:20] for name in binding.allows],
+                "path": list(binding.path),
             },
             lease=binding.expires,
         )

@@ -19,6 +19,7 @@ from calling.calls import control
 from calling.commands import operations, routing, transfers
 from calling.machine import inputs
 from calling.runtime import db_threads
+from calling.sdp.peek import kinds_of_sdp
 from calling.sip.edge import account_policy
 from calling.sip.edge import rows as edge_rows
 from calling.sip.edge.mapping import LegView, destinations_of, problem_status, status_of
@@ -219,7 +220,7 @@ class SipLeg(ABC):
 
     async def reoffered(self, sdp: str) -> str | None:
         """The worker's answer to a new offer; None where it refuses it, or does not answer in time."""
-        if await self.apply(inputs.Reoffer(self.leg_id, sdp)) is None:
+        if await self.apply(inputs.Reoffer(self.leg_id, sdp, kinds_of_sdp(sdp))) is None:
             return None
         view = await self.until(lambda view: view.offer != sdp or view.answer is not None)
         return view.answer if view is not None and view.offer == sdp else None

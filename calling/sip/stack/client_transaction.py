@@ -66,6 +66,10 @@ class ClientTransaction:
                 actions += self._end()
         return actions
 
+    def given_up(self, now: float) -> None:
+        """Its CANCEL goes out: without a final answer it is over after 64 T1 (RFC 3261 9.1)."""
+        self.timers.set("ended", now + 64 * T1)
+
     def transport_failed(self) -> list[Action]:
         """The request could not be put on the wire."""
         return (
@@ -83,7 +87,7 @@ class ClientTransaction:
         if self.state in ("calling", "proceeding"):
             if response.code < 200:
                 self.state = "proceeding"
-                self.timers.due.clear()
+                self.timers.clear("retransmit", "give_up")
                 return [Deliver(response)]
             if response.code < 300:
                 self.state = "accepted"

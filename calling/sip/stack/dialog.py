@@ -12,7 +12,15 @@ from typing import Any
 
 from sipmessage import URI, Request, Response
 
-from calling.sip.stack.headers import name_addr, parse_address, parse_uri, split_list, tag_of, uri_text
+from calling.sip.stack.headers import (
+    name_addr,
+    parse_address,
+    parse_uri,
+    split_list,
+    split_uri_headers,
+    tag_of,
+    uri_text,
+)
 from calling.sip.stack.messages import Extra, make_request
 from calling.sip.stack.transaction import Hop
 
@@ -29,8 +37,14 @@ class ExactURI(URI):
 
 
 def exact_uri(text: str) -> URI:
-    """Parse `text` and keep it for writing; ValueError for anything but sip, sips and tel."""
+    """Parse `text` and keep it for writing; ValueError for anything but sip, sips and tel.
+
+    A Request-URI has neither headers nor a method (RFC 3261 19.1.1), which a Contact may have.
+    """
     parsed = parse_uri(text)
+    plain, _ = split_uri_headers(text.strip())
+    if "method" in parsed.parameters:
+        plain = ";".join(part for part in plain.split(";") if not part.lower().startswith("method="))
     uri = ExactURI(
         scheme=parsed.scheme,
         host=parsed.host,
@@ -39,7 +53,7 @@ def exact_uri(text: str) -> URI:
         port=parsed.port,
         parameters=parsed.parameters,
     )
-    uri.__dict__["_text"] = text.strip()
+    uri.__dict__["_text"] = plain
     return uri
 
 

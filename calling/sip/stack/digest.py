@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sipmessage import Request, Response
 
-from calling.sip.stack.headers import auth_parameters
+from calling.sip.stack.headers import auth_parameters, parse_uri
 
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 NONCE_SECONDS = 60
@@ -159,12 +159,12 @@ class DigestServer:
     def _fits(uri: str, request: Request) -> bool:
         """The signed uri must name the request's user, so an answer cannot be moved to another target."""
         wanted = request.uri.user or ""
-        user = uri.partition(":")[2].rpartition("@")[0]
-        return (
-            user.replace("%23", "#").split(":")[0] == wanted
-            if wanted and request.method != "REGISTER"
-            else True
-        )
+        if not wanted or request.method == "REGISTER":
+            return True
+        try:
+            return parse_uri(uri).user == wanted  # escaped or not, and of a tel: URI too (RFC 3261 19.1.4)
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True)

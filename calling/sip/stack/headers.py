@@ -184,7 +184,8 @@ def name_addr(text: str) -> tuple[str, str, list[str]]:
         # Without brackets every parameter belongs to the header, not to the URI (RFC 3261 20.10).
         return "", head, parameters
     name = head[:opening].strip()
-    if '"' in name and not (name.startswith('"') and name.endswith('"') and len(name) > 1):
+    quoted = len(name) > 1 and name.startswith('"') and name.endswith('"')
+    if not quoted and ('"' in name or "<" in name):  # with a bracket they are two addresses
         raise ValueError("bad display name")
     return name, head[opening + 1 : -1].strip(), parameters
 

@@ -185,7 +185,7 @@ def stateless_reply(lines: tuple[tuple[str, str], ...], code: int, reason: str) 
 
 def unsupported(request: Request) -> list[str]:
     """The extensions a request requires that we do not speak (RFC 3261 8.2.2.3)."""
-    known = tokens_of([SUPPORTED])
+    known = tokens_of([SUPPORTED, "path"] if request.method == "REGISTER" else [SUPPORTED])
     items = [i.strip() for value in request.headers.getlist("Require") for i in value.split(",")]
     return [item[:64] for item in items if item and item.lower() not in known][:8]
 

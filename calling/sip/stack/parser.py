@@ -124,9 +124,10 @@ def parse(data: bytes) -> Request | Response:
 
     Raises BadSipMessage and nothing else, for any octets.
     """
-    if len(data) > MAX_MESSAGE:
-        raise BadSipMessage(513, "Message Too Large")
-    clean = _clean(data)
+    try:
+        clean = _clean(data)
+    except BadSipMessage as error:
+        raise refusal(data, error.status, error.reason) from None
     is_response = clean.first[:4].upper() == "SIP/"  # the version is of any case (RFC 3261 7.1)
     try:
         if not is_response:
@@ -140,7 +141,24 @@ def parse(data: bytes) -> Request | Response:
         raise BadSipMessage(400, f"Bad Request: {error}"[:80], () if is_response else _reply(clean)) from None
 
 
+def refusal(data: bytes, status: int, reason: str) -> BadSipMessage:
+    """What answers a message that is refused as it stands, by those of its header lines that can be read."""
+    head = re.split(rb"\r\n\r\n|\n\n", data[:MAX_MESSAGE].lstrip(b"\r\n"), maxsplit=1)[0]
+    text = re.sub(r"\r?\n[ \t]+", " ", head.decode("utf-8", "replace"))
+    first, *lines = re.split(r"\r?\n", text)
+    headers: list[tuple[str, str]] = []
+    for line in lines[:MAX_HEADERS]:
+        name, colon, value = line[:MAX_LINE].partition(":")
+        match = _NAME.match(name)
+        if colon and match is not None and not _CONTROL.search(value):
+            headers.append((COMPACT_FORMS.get(match.group(1).lower(), match.group(1)), value.strip()))
+    known = not _CONTROL.search(first) and first[:4].upper() != "SIP/"
+    return BadSipMessage(status, reason, _reply(_Clean(first, headers, b"")) if known else ())
+
+
 def _clean(data: bytes) -> _Clean:
+    if len(data) > MAX_MESSAGE:
+        raise BadSipMessage(513, "Message Too Large")
     data = data.lstrip(b"\r\n")
     head, blank, body = data.partition(b"\r\n\r\n")
     if not blank or (b"\r" not in head and b"\n\n" in head):

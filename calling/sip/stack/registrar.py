@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from sipmessage import Address, Request
 
 from calling.sip.stack.dialog import contact_uri
-from calling.sip.stack.headers import name_addr, parse_address, split_list, tokens_of
+from calling.sip.stack.headers import name_addr, parse_address, parse_addresses, split_list, tokens_of
 from calling.sip.stack.transaction import Hop
 
 SHORTEST, DEFAULT, LONGEST = 60, 3600, 7200
 MAX_CONTACTS = 10
 MAX_PARAMETER_TEXT = 500
 MAX_ALLOWED = 20
+MAX_PROXIES = 8
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Binding:
 
     `parameters` are the Contact's own, as written, without expires. `flow` is the phone's +sip.instance and
     reg-id (RFC 5626 6), "" where it names none: there is one binding of each. `allows` are the methods of the
-    request's Allow: a phone that names them here may leave them out of its answers.
+    request's Allow: a phone that names them here may leave them out of its answers. `path` are the proxies
+    that lead to it, as Route values (RFC 3327).
     """
 
     contact: str
@@ -38,6 +40,7 @@ class Binding:
     parameters: str = ""
     flow: str = ""
     allows: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def wanted(request: Request, hop: Hop) -> Change | Registered:
     """Read a REGISTER; a Registered is the refusal of one that cannot be carried out."""
     try:
         raw = split_list(request.headers.getlist("Contact"))
+        path = path_of(request)
     except ValueError:
         return Registered(400)
     outer = request.headers.get("Expires")
@@ -98,9 +102,19 @@ def wanted(request: Request, hop: Hop) -> Change | Registered:
                     kept_parameters(item),
                     flow_of(address),
                     allowed,
+                    path,
                 )
             )
     return Change(tuple(keep), tuple(drop))
+
+
+def path_of(request: Request) -> tuple[str, ...]:
+    """The proxies on the way back to who registers (RFC 3327). Raises ValueError."""
+    path = tuple(split_list(request.headers.getlist("Path")))
+    if len(path) > MAX_PROXIES or any(len(each) > MAX_PARAMETER_TEXT for each in path):
+        raise ValueError("Path is too long")
+    parse_addresses(list(path))
+    return path
 
 
 def kept_parameters(contact: str) -> str:
@@ -123,8 +137,15 @@ def keeps_flows(request: Request, hop: Hop, change: Change) -> bool:
     return asked and hop.websocket and any(binding.flow[-1:].isdecimal() for binding in change.keep)
 
 
-def answer(bindings: list[Binding], flows: bool = False) -> Registered:
-    """200 with every binding that stands; flows: see `keeps_flows`."""
+def told_path(request: Request) -> tuple[str, ...]:
+    """What the answer repeats of the Path, to a phone that knows of it (RFC 3327 section 5.3)."""
+    asked = tokens_of(request.headers.getlist("Supported") + request.headers.getlist("Require"))
+    return path_of(request) if "path" in asked else ()
+
+
+def answer(bindings: list[Binding], flows: bool = False, path: tuple[str, ...] = ()) -> Registered:
+    """200 with every binding that stands; flows: see `keeps_flows`; path: see `told_path`."""
     contacts = (f"<{each.contact}>{each.parameters};expires={each.expires}" for each in bindings)
     required = (("Require", "outbound"),) if flows else ()
-    return Registered(200, (*(("Contact", contact) for contact in contacts), *required))
+    known = (*(("Contact", contact) for contact in contacts), *(("Path", each) for each in path))
+    return Registered(200, (*known, *required))

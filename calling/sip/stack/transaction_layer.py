@@ -81,6 +81,9 @@ class TransactionLayer:
 
     def cancel(self, invite: ClientTransaction, on_response: OnResponse, on_failure: OnFailure) -> None:
         """CANCEL a pending INVITE (RFC 3261 9.1): same branch, Request-URI, Route and CSeq number."""
+        if (pending := self._clients.get(invite.key)) is not None:
+            invite.given_up(self.now())
+            self._schedule(pending)
         cancel = Request("CANCEL", invite.request.uri)
         for name in ("Via", "Route", "Max-Forwards", "From", "To", "Call-ID"):
             for value in invite.request.headers.getlist(name):

@@ -19,7 +19,7 @@ from calling.sip.stack.websocket import MAX_PREFACE, PREFACE, WebSocketFlow
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 4.0
+CONNECT_SECONDS = CLOSE_SECONDS = 4.0
 PORT_TRIES = 20  # where any port will do: the one TCP was given may be somebody's for UDP
 IDLE_SECONDS = 900.0
 FIRST_MESSAGE_SECONDS = 10.0
@@ -28,6 +28,7 @@ MAX_STREAMS_PER_SOURCE = 100
 MAX_UNSENT = 1_000_000
 
 Receive = Callable[[bytes, Hop], None]
+Unframed = Callable[[StreamError, Hop], None]
 Admit = Callable[[str], bool]
 OpenFlow = Callable[[str], Hop | None]
 FlowLost = Callable[[Hop, int], None]
@@ -87,12 +88,7 @@ class _Stream(asyncio.Protocol):
             if PREFACE.startswith(data[: len(PREFACE)]):
                 self._begin_flow(data)
                 return
-        try:
-            messages = self._framer.feed(data)
-        except StreamError as error:
-            log.info("closing a %s stream: %s", self._kind, error)
-            self.transport.abort()
-            return
+        messages = self._framer.feed(data)
         for _ in range(min(self._framer.pings, 1)):
             self.transport.write(b"\r\n")
         if messages or self._framer.pings:
@@ -101,6 +97,12 @@ class _Stream(asyncio.Protocol):
         for message in messages:
             if self._owner.admit(self.hop.host):
                 self._owner.receive(message, self.hop)
+        if (fault := self._framer.fault) is not None and not self.transport.is_closing():
+            log.info("closing a %s stream: %s", self._kind, fault)
+            if self._owner.admit(self.hop.host):
+                self._owner.unframed(fault, self.hop)
+            self.transport.close()
+            self._expect(CLOSE_SECONDS)
 
     def _begin_flow(self, data: bytes) -> None:
         """A web process brings a browser: the preface is read, then frames."""
@@ -128,11 +130,12 @@ class SipTransport:
     """All sockets of one edge process.
 
     receive(data, hop) is called for each message; admit(source) says first whether a source may
-    send at all (flood limits before anything is parsed).
+    send at all (flood limits before anything is parsed). unframed(fault, hop) is told of the message at which
+    a stream cannot be followed any further, before its connection is closed.
     """
 
-    def __init__(self, receive: Receive, admit: Admit) -> None:
-        self._receive, self.admit = receive, admit
+    def __init__(self, receive: Receive, admit: Admit, unframed: Unframed) -> None:
+        self._receive, self.admit, self._unframed = receive, admit, unframed
         self.tap: Tap | None = None  # is shown every message, and whether it was sent; must not raise
         self._open_flow: OpenFlow = no_flows
         self._flow_lost: FlowLost | None = None
@@ -229,6 +232,11 @@ class SipTransport:
         if self.tap is not None:
             self.tap(data, hop, False)
         self._receive(data, hop)
+
+    def unframed(self, fault: StreamError, hop: Hop) -> None:
+        if self.tap is not None and fault.head:
+            self.tap(fault.head, hop, False)
+        self._unframed(fault, hop)
 
     def send(self, data: bytes, hop: Hop) -> bool:
         """Send now if a socket is there; False means: open one with `connect` first."""

@@ -19,6 +19,7 @@ from calling.sip.stack.events import Answered, Progress, SessionFailed
 from calling.sip.stack.headers import split_list, tokens_of, uri_text
 from calling.sip.stack.messages import make_request, new_call_id, new_tag, tag_of_loosely
 from calling.sip.stack.resolver import NoRoute
+from calling.sip.stack.server_transaction import ServerTransaction
 from calling.sip.stack.session_timer import SessionTimer
 from calling.sip.stack.transaction import T1, Hop
 from calling.sip.ua.context import UserAgentContext
@@ -306,6 +307,13 @@ class DialogClientSession(DialogSession):
             elif self._provisional:
                 self._send_cancel()
             asyncio.get_running_loop().call_later(64 * T1, lambda: self._fail(487, "Request Terminated"))
+
+    def _on_bye(self, request: Request, transaction: ServerTransaction) -> None:
+        early = self.dialog is not None and self.dialog.state == "early"
+        super()._on_bye(request, transaction)
+        if early:  # it may have overtaken the 200, or there will be none
+            self._cancelled = True
+            self._send_cancel()
 
     def _send_cancel(self) -> None:
         transaction = self._transaction

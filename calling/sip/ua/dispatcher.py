@@ -19,17 +19,19 @@ from calling.sip.stack.lockout import SourceRateLimiter
 from calling.sip.stack.messages import (
     make_response,
     new_tag,
+    phrase_of,
     stamp_via,
     stateless_reply,
     tag_of_loosely,
 )
-from calling.sip.stack.parser import BadSipMessage, parse
+from calling.sip.stack.parser import BadSipMessage, parse, refusal
 from calling.sip.stack.server_transaction import ServerTransaction, server_key
+from calling.sip.stack.stream_parser import StreamError
 from calling.sip.stack.transaction import Hop
 from calling.sip.stack.transport import SipTransport
 from calling.sip.ua.context import UserAgentContext
 from calling.sip.ua.server_session import DialogServerSession, expires_of
-from calling.sip.ua.session import encoded
+from calling.sip.ua.session import encoded, unread
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +74,7 @@ class RequestDispatcher:
         try:
             message = parse(data)
         except BadSipMessage as error:
-            self.dropped += 1
-            if error.reply:
-                reply = stateless_reply(error.reply, error.status, error.reason)
-                if len(reply) <= len(data) + 200:
-                    self._agent.transport.send(reply, hop)
+            self._refuse(error, len(data), hop)
             return
         try:
             if isinstance(message, Response):
@@ -87,6 +85,17 @@ class RequestDispatcher:
             # The gate's checks make this unreachable for the forms known; a new one costs one message.
             log.exception("a SIP message was dropped")
             self.dropped += 1
+
+    def unframed(self, fault: StreamError, hop: Hop) -> None:
+        """A stream's message without an end: who sent it learns why the connection is closed."""
+        self._refuse(refusal(fault.head, fault.status, phrase_of(fault.status)), len(fault.head), hop)
+
+    def _refuse(self, error: BadSipMessage, size: int, hop: Hop) -> None:
+        self.dropped += 1
+        if error.reply:
+            reply = stateless_reply(error.reply, error.status, error.reason)
+            if len(reply) <= size + 200:
+                self._agent.transport.send(reply, hop)
 
     def _request(self, request: Request, hop: Hop) -> None:
         stamp_via(request, hop.host, hop.port)
@@ -210,7 +219,8 @@ class RequestDispatcher:
         if isinstance(result, registrar.Change):
             try:
                 flows = registrar.keeps_flows(request, hop, result)
-                result = registrar.answer(await self._update(who.name, result), flows)
+                bindings = await self._update(who.name, result)
+                result = registrar.answer(bindings, flows, registrar.told_path(request))
             except PermissionError:
                 result = registrar.Registered(403)
             except Exception:
@@ -245,7 +255,7 @@ class RequestDispatcher:
         if encoded(request):
             self._finish(transaction, 415, [("Accept-Encoding", "identity")])
             return
-        if request.body and call.offer is None:
+        if unread(request, call.offer):
             self._finish(transaction, 415, [("Accept", "application/sdp")])
             return
         holder.append(call)

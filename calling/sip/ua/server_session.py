@@ -120,9 +120,8 @@ class DialogServerSession(DialogSession):
 
     def _on_prack(self, request: Request, transaction: ServerTransaction) -> None:
         parts = (request.headers.get("RAck") or "").split()
-        wanted = (
-            self._pracked.get(int(parts[0])) if parts and parts[0].isdigit() and len(parts[0]) < 11 else None
-        )
+        numbered = parts and parts[0].isdecimal() and len(parts[0]) < 11
+        wanted = self._pracked.get(int(parts[0])) if numbered else None
         if (
             wanted is None
             or wanted.is_set()
@@ -217,11 +216,21 @@ class DialogServerSession(DialogSession):
         """CANCEL of an unanswered INVITE: 487; after our 200 it changes nothing (RFC 3261 9.2)."""
         if self.finished or self.answered:
             return
+        self._terminate()
+        self.finish("remote", why)
+
+    def _on_bye(self, request: Request, transaction: ServerTransaction) -> None:
+        super()._on_bye(request, transaction)
+        if (
+            not self.answered
+        ):  # a caller may end an early dialog so; its INVITE still wants an answer (15.1.2)
+            self._terminate()
+
+    def _terminate(self) -> None:
         assert self.dialog is not None
         self.agent.exchange.respond(
             self.transaction, make_response(self.request, 487, to_tag=self.dialog.local_tag)
         )
-        self.finish("remote", why)
 
     def on_ack(self, request: Request) -> None:
         if request.cseq.sequence != self.request.cseq.sequence:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from email import message_from_bytes
-from typing import Any
 
 from sipmessage import Request, Response
 
 import clock
-from calling.sip.stack import info_digits, session_timer
+from calling.sip.stack import info_digits, refer_to, session_timer
+from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import Dialog
 from calling.sip.stack.digest import HEADERS, Credentials, Proofs
 from calling.sip.stack.events import (
@@ -31,7 +31,7 @@ from calling.sip.stack.events import (
     Referred,
     SessionEvent,
 )
-from calling.sip.stack.headers import first_of, parse_replaces, split_uri_headers, tokens_of, uri_text
+from calling.sip.stack.headers import first_of, tokens_of
 from calling.sip.stack.messages import Extra, make_response, phrase_of, unsupported
 from calling.sip.stack.server_transaction import ServerTransaction
 from calling.sip.stack.session_timer import SessionTimer
@@ -73,6 +73,15 @@ def encoded(message: Request | Response) -> bool:
     return bool(message.body) and not tokens_of(message.headers.getlist("Content-Encoding")) <= {"identity"}
 
 
+def unread(message: Request | Response, sdp: str | None) -> bool:
+    """Whether the body is one that must be read and cannot be; `sdp` is what was found in it.
+
+    A Content-Disposition may let it be passed over (RFC 3261 20.11).
+    """
+    handling = first_of(message.headers.get("Content-Disposition") or "")[1].get("handling") or "required"
+    return bool(message.body) and sdp is None and handling.lower() != "optional"
+
+
 def sdp_of(message: Request | Response) -> str | None:
     """The SDP body, or the SDP part of a multipart one (RFC 5621); None when there is none."""
     kind = message.headers.get("Content-Type") or ""
@@ -110,13 +119,14 @@ class DialogSession:
         self._answering = False
         self._refuse_offer: Callable[[int], None] | None = None  # the one that is being judged
         self._asked: int | None = None  # the CSeq of the INVITE whose 2xx holds our offer, until its ACK
+        self._undecided: list[ServerTransaction] = []  # REFERs
         self._closing = False
         self._info_key: str | None = None  # the key that is being held down, as INFO tells it
         self._timer: SessionTimer | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._shown: Extra = ()  # the credentials of the last request, which its ACK repeats (13.2.2.4)
         self._nonces: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.spawn = Background(log, "a SIP call step failed").spawn
 
     # --- plumbing -------------------------------------------------------------------------------
 
@@ -124,16 +134,6 @@ class DialogSession:
         """Queue a notice; keys beyond a bound are dropped, a final notice never is."""
         if self.notices.qsize() < MAX_NOTICES or isinstance(notice, Finished):
             self.notices.put_nowait(notice)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a SIP call step failed", exc_info=task.exception())
 
     def finish(self, by: str, why: str, headers: Headers = ()) -> None:
         """The call is over: forget it, tell once."""
@@ -143,6 +143,8 @@ class DialogSession:
         if self._watch is not None:
             self._watch.cancel()
         self._refuse(487)  # RFC 3261 15.1.2: what is pending when the BYE comes is answered too
+        while self._undecided:
+            self.reply(self._undecided.pop(), 487)
         if self.dialog is not None:
             self.dialog.state = "terminated"
         self.agent.roster.forget(self)
@@ -300,7 +302,7 @@ class DialogSession:
         sdp = sdp_of(request)
         if session_timer.too_short(request):
             self.reply(transaction, 422, extra=[("Min-SE", str(session_timer.SHORTEST))])
-        elif request.body and sdp is None:
+        elif unread(request, sdp):
             self.reply(transaction, 415, extra=[("Accept", "application/sdp")])
         elif self._answering:
             self.reply(transaction, 500, extra=[("Retry-After", str(clock.dice.randint(1, 5)))])
@@ -393,7 +395,8 @@ class DialogSession:
     def _accept(self, transaction: ServerTransaction, sdp: str | None) -> None:
         timer = session_timer.agreed_as_server(transaction.request)
         extra = [session_timer.header(timer, server=True), ("Require", "timer")] if timer else []
-        self.agent.roster.expect_ack(self, transaction)
+        if transaction.invite:
+            self.agent.roster.expect_ack(self, transaction)
         self.reply(transaction, 200, extra=extra, body=sdp or "")
         self._restart_timer(timer)
 
@@ -401,7 +404,7 @@ class DialogSession:
         kind = first_of(request.headers.get("Content-Type") or "")[0].lower()
         if kind not in info_digits.TYPES:
             accept = [("Accept", ", ".join(info_digits.TYPES))]
-            if request.body:
+            if unread(request, None):
                 self.reply(transaction, 415, extra=accept)
             else:
                 self.reply(transaction, 200)
@@ -418,14 +421,21 @@ class DialogSession:
 
     def _on_refer(self, request: Request, transaction: ServerTransaction) -> None:
         try:
-            target, headers = split_uri_headers(uri_text(request.headers["Refer-To"]))
-            replaces = parse_replaces(headers["replaces"]) if "replaces" in headers else None
+            wish = refer_to.read(request.headers["Refer-To"])
         except (KeyError, ValueError):
             self.reply(transaction, 400)
             return
+        except refer_to.NotACall:
+            self.reply(transaction, 603)
+            return
         silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
 
+        self._undecided.append(transaction)
+
         async def decide(code: int) -> None:
+            if transaction not in self._undecided:
+                return
+            self._undecided.remove(transaction)
             self.reply(transaction, code, extra=[("Refer-Sub", "false")] if silent and code < 300 else [])
             if code < 300:
                 self.spawn(report(100))
@@ -448,7 +458,7 @@ class DialogSession:
                     content_type="message/sipfrag;version=2.0",
                 )
 
-        self.tell(Referred(target, replaces, decide, report))
+        self.tell(Referred(wish.target, wish.replaces, decide, report))
 
     def _on_notify(self, request: Request, transaction: ServerTransaction) -> None:
         if (request.headers.get("Event") or "").split(";")[0].strip() != "refer":

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 from sipmessage import Request, Response
 
 from calling.sip.stack import registrar
 from calling.sip.stack.authentication import Authenticate, Authenticator, Trunk, no_trunk
+from calling.sip.stack.background import Background
 from calling.sip.stack.dialog import Dialog, exact_uri
 from calling.sip.stack.digest import Credentials
 from calling.sip.stack.lockout import SourceRateLimiter
@@ -71,9 +71,12 @@ class UserAgent:
         self._reception = RequestDispatcher(
             self, on_invite, update, flood or SourceRateLimiter(per_source=200, burst=400, overall=3000)
         )
-        self.transport = SipTransport(self._reception.received, self._reception.admit)
+        self.transport = SipTransport(
+            self._reception.received, self._reception.admit, self._reception.unframed
+        )
         self.exchange = TransactionLayer(self.transport, advertised)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(log, "a SIP step failed")
+        self.spawn = self._background.spawn
 
     async def listen(
         self,
@@ -91,8 +94,7 @@ class UserAgent:
 
     async def close(self) -> None:
         """Close sockets and timers; live calls are left to their stored dialogs."""
-        for task in list(self._tasks):
-            task.cancel()
+        self._background.cancel()
         self.exchange.close()
         await self.transport.close()
 
@@ -202,16 +204,6 @@ class UserAgent:
                 await self._store(call.dialog, call.reference)
             except Exception:
                 log.exception("a dialog could not be stored")
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a SIP step failed", exc_info=task.exception())
 
     @property
     def calls(self) -> frozenset[DialogOwner]:

@@ -31,7 +31,8 @@ from calling.sockets.socket import Socket
 from calling.sockets.strangers import Stranger
 from rest import errors
 from tokens import key_scopes
-from tokens.authentication import InvalidToken, permit, subject_from_basic
+from tokens.authentication import permit, subject_from_basic
+from tokens.signing import InvalidToken
 
 log = logging.getLogger(__name__)
 AUTH_SECONDS = 5.0

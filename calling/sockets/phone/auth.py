@@ -21,7 +21,8 @@ from rest import errors
 from rest.json_bodies import rfc3339
 from subscribers.api.address_shape import address_payload
 from subscribers.models import Address, Subscriber
-from tokens.authentication import InvalidToken, subject_from_token
+from tokens.authentication import subject_from_token
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 MAX_DEVICE_NAME = 100  # characters

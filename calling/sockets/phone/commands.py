@@ -17,7 +17,7 @@ from calling.sockets import frames
 from calling.sockets.frames import Frame
 from calling.sockets.phone.translate import ClientView
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)

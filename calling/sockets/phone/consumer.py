@@ -20,7 +20,7 @@ from calling.sockets.phone import auth, commands, moderation
 from calling.sockets.phone.session import PhoneSession
 from calling.sockets.phone.translate import ClientView
 from rest import errors
-from tokens.authentication import InvalidToken
+from tokens.signing import InvalidToken
 from tokens.subjects import TokenHolder
 
 

@@ -3,7 +3,8 @@
 Pure: no rows, no clock.
 
 `ClientView` remembers what a device was told about one of its legs; `messages_for` takes the news of that
-leg's call and returns what remains to be said, in order, exactly once.
+leg's call and returns what remains to be said, in order, exactly once. It is one file, because
+a message is left out where another has said the same: their order is the rule that lives here.
 """
 
 from __future__ import annotations

@@ -946,6 +946,8 @@ export interface Record {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
 }
@@ -960,6 +962,8 @@ export interface RecordAudio {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
 }
 
 export interface RecordOptions {
@@ -1157,6 +1161,8 @@ export interface RoomVerb {
   /** seconds */
   max_length?: number;
   terminators?: string;
+  /** 44; with more, quieter sounds count as speech */
+  input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
   /** for say */

@@ -31,7 +31,7 @@ def name(host: str, port: int) -> bytes:
 def named(line: bytes) -> tuple[str, int] | None:
     """What `name` wrote; None where it is something else."""
     words = line.decode("ascii", "replace").split()
-    if len(words) != 3 or words[0] != "CLIENT" or not words[2].isdigit():
+    if len(words) != 3 or words[0] != "CLIENT" or not words[2].isdecimal():
         return None
     try:
         return str(ipaddress.ip_address(words[1])), int(words[2])

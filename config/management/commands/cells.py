@@ -30,5 +30,7 @@ class Command(BaseCommand):
                 self.stdout.write(str(out / name))
         except cell_map.WrongMap as wrong:
             raise CommandError(f"{options['map']}: {wrong}") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandError(f"{options['map']} is not text in UTF-8.") from None

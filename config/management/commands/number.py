@@ -9,7 +9,7 @@ from subscribers.models import PhoneNumber
 
 
 class Command(BaseCommand):
-    help = "Assigns phone numbers to projects; a project's own keys cannot."
+    help = "Assigns phone numbers to projects. An API key of a project cannot do that."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -61,5 +61,5 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise CommandError(f"{file} is no text in UTF-8") from None
+            raise CommandError(f"{file} is not text in UTF-8.") from None
         self.stdout.write(f"{done} numbers assigned")

@@ -36,8 +36,12 @@ class Command(BaseCommand):
         if options["verb"] in ("export", "import", "remove"):
             try:
                 self._move(options)
-            except (project_file.CannotMove, OSError) as error:
+            except project_file.CannotMove as error:
                 raise CommandError(str(error)) from None
+            except FileExistsError:
+                raise CommandError(f"{options['file']} exists already; name a new file.") from None
+            except OSError as error:
+                raise CommandError(f"{options['file']}: {error.strerror}") from None
             return
         project = self._create(options["name"]) if options["verb"] == "create" else self._find(options)
         token = issue_api_token(project, name="manage.py project")
@@ -52,22 +56,24 @@ class Command(BaseCommand):
         elif options["verb"] == "export":
             counted = project_file.export(self._find(options).pk, Path(options["file"]))
         else:
+            project = self._find(options)
             if not options["yes"]:
-                raise CommandError("this deletes the project and all that it has: say --yes")
-            counted = {"rows deleted": project_file.remove(self._find(options).pk)}
+                words = f"This deletes the project {project.name} ({project.pk}) and all that it has."
+                raise CommandError(f"{words} If that is what you want, add --yes.")
+            counted = {"rows deleted": project_file.remove(project.pk)}
         for name, count in counted.items():
             self.stdout.write(f"{name}: {count}")
 
     def _create(self, name: str) -> Project:
         name = name.strip()
         if not 1 <= len(name) <= 200 or "\x00" in name:
-            raise CommandError("NAME has 1 to 200 characters")
+            raise CommandError("NAME must have 1 to 200 characters.")
         return create_project(name)
 
     def _find(self, options: dict[str, str]) -> Project:
         try:
             return Project.objects.get(pk=uuid.UUID(options["project_id"]))
         except ValueError:
-            raise CommandError("PROJECT_ID is a UUID") from None
+            raise CommandError(f"{options['project_id']!r} is not a project id, which is a UUID.") from None
         except Project.DoesNotExist:
-            raise CommandError(f"there is no project {options['project_id']}") from None
+            raise CommandError(f"There is no project {options['project_id']}.") from None

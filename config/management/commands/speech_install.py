@@ -20,8 +20,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        which = "default: " + " and ".join(install.USUAL)
-        parser.add_argument("extras", nargs="*", choices=[[], *install.EXTRAS], help=which)
+        which = f"{', '.join(install.EXTRAS)}; default: {' and '.join(install.USUAL)}"
+        parser.add_argument("extras", nargs="*", default=[], metavar="EXTRA", help=which)
         parser.add_argument("--check", action="store_true", help="only show what is here")
         parser.add_argument("--from", dest="address", help="URL of a directory with a directory per model")
         parser.add_argument("--json", action="store_true", help="print JSON lines")
@@ -29,6 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **given: object) -> None:
         options: dict[str, Any] = given
         own, wanted = settings.CALLWRIGHT_SPEECH_MODELS, options["extras"] or list(install.USUAL)
+        unknown = [extra for extra in wanted if extra not in install.EXTRAS]
+        if unknown:
+            raise CommandError(f"There is no {unknown[0]!r}; name one of {', '.join(install.EXTRAS)}.")
         self.json = bool(options["json"])
         if not options["check"]:
             for extra in wanted:

@@ -102,7 +102,7 @@ class Pair:
             return False
         if not self.stream.lend(flow):
             return False
-        forwarder._mark_kinds(flow, self.receiver, self.receiver.formats.intersection(pts))
+        forwarder._mark_kinds(flow, self.stream, self.receiver.formats.intersection(pts))
         size, view = len(packet), self.buffer.view
         view[:size] = packet
         if not library.lib.media_knows(flow, library.ffi.cast("uint8_t *", self.buffer.c), size):
@@ -120,7 +120,7 @@ class Pair:
         stream, sent, rewriter = self.stream, self.sender.outgoing, self.sender.rewriter
         return (
             stream.top, stream.cycles, stream.packets, stream.octets, stream.jitter, stream.transit,
-            stream.last_at, stream.last_ts, stream.recovered,
+            stream.last_at, stream.last_ts, stream.recovered, stream.pt, stream.clock,
             stream.arrivals.state if stream.arrivals is not None else None,
             sent.packets, sent.octets, sent.last_seq, sent.last_ts, sent.last_at, rewriter.seq_off,
             rewriter.ts_off, rewriter.guard, dict(stream.missing),
@@ -315,7 +315,8 @@ def test_the_loudest_level_is_noted(native: Library, loud: list[int], number: in
     pair.receiver.tap_later(room)
     flow, level = native.ffi.new("struct media_flow *"), native.ffi.new("uint8_t *", 255)
     assert pair.receiver.only_relays and pair.stream.lend(flow)
-    forwarder._mark_kinds(flow, pair.receiver, pair.receiver.formats)
+    pair.stream.pt = OPUS  # as a stream that has begun
+    forwarder._mark_kinds(flow, pair.stream, pair.receiver.formats)
     for at, value in enumerate(loud, 1):
         head = b"\x90" + FIELDS.pack(OPUS, at, 960 * at, SSRC)
         packet = head + bytes((0xBE, 0xDE, 0, 1, number << 4, 0x80 | value, 0, 0)) + b"sound"

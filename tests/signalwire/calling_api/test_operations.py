@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from calling.calls import status_urls
 from calling.calls.status_urls import StatusUrl
 from calling.commands import operations
-from calling.models import Event, Operation
+from calling.models import Delivery, Event, Operation, WebhookEndpoint
 from calling.speech import installed
+from calling.webhooks import publish
 from calling.webhooks.status_callbacks import callback_body
 from tests.signalwire.calling_api.conftest import refusal, to_strangers
 from tests.support import fake_worker
@@ -35,14 +37,18 @@ WRONG = {
              {"play": PLAY, "loop": -1}, {"play": PLAY, "direction": "up"}, {"play": PLAY, "status_url": "x"},
              {"play": [{"type": "audio", "params": {"url": "file:///etc/passwd"}}]}],
     "record": [{"audio": {"format": "exe"}}, {"audio": {"format": "mp4"}}, {"audio": 7},
-               {"audio": {"stereo": "yes"}}, {"audio": {"terminators": "xyz"}}],
+               {"audio": {"stereo": "yes"}}, {"audio": {"terminators": "xyz"}},
+               {"audio": {"input_sensitivity": 101}}],
     "collect": [{}, {"digits": 7}, {"digits": {"max": 0}}, {"digits": {"max": 1}, "initial_timeout": -1},
                 {"speech": {"language": "en"}}, {"digits": {"max": 1}, "continuous": True}],
     "stream": [{"url": "https://example.com"}, {"url": 7},
                {"url": "wss://e.com", "custom_parameters": {"a": 1}},
-               {"url": "wss://e.com", "track": "sideways"}],
+               {"url": "wss://e.com", "track": "sideways"}, {"url": "wss://e.com", "codec": "OPUS"},
+               {"url": "wss://e.com", "codec": "L16@24000h"}],
     "tap": [{**TAP, "tap": 7}, {**TAP, "device": 7}, {**TAP, "device": {"type": "ws", "params": {}}},
             {**TAP, "device": {"type": "rtp", "params": {"addr": "192.0.2.1", "port": 1}}},
+            {**TAP, "device": {"type": "ws", "params": {"uri": "wss://example.com/t", "codec": "PCMA"}}},
+            {**TAP, "tap": {"type": "video", "params": {}}}, {**TAP, "tap": {"type": [], "params": {}}},
             {**TAP, "tap": {"type": "audio", "params": {"direction": "up"}}}],
 }  # fmt: skip
 
@@ -86,8 +92,10 @@ def test_a_recording_takes_both_parties_and_signalwires_time_outs(calling, answe
     assert found.leg_id is None
     assert (found.params["initial_timeout"], found.params["end_silence_timeout"]) == (4, 0.5)
     assert found.params["terminators"] == "#"
-    calling.record(answered, control_id="c-2", audio={"direction": "speak", "end_silence_timeout": 0})
+    audio = {"direction": "speak", "end_silence_timeout": 0, "input_sensitivity": 60}
+    calling.record(answered, control_id="c-2", audio=audio)
     other = row(answered, "record", "c-2")
+    assert (found.params["input_sensitivity"], other.params["input_sensitivity"]) == (None, 60)
     assert (
         str(other.leg_id) == fake_worker.leg_of(answered, "callee").id
         and other.params["end_silence_timeout"] == 0
@@ -152,6 +160,28 @@ def test_an_operation_tells_its_own_status_url(calling, answered):
     assert told[0]["params"]["control_id"] == "c-1" and told[0]["params"]["call_id"] == answered
 
 
+def test_an_operation_and_who_is_told_of_it_come_together_or_not_at_all(calling, answered, monkeypatch):
+    told = "http://127.0.0.1:9/told"
+    calling.play(answered, control_id="c-1", play=PLAY)
+    assert refusal(409, calling.play, answered, control_id="c-1", play=PLAY, status_url=told)
+    assert not WebhookEndpoint.objects.exists()
+    monkeypatch.setattr(status_urls, "MOST", 1)
+    calling.play(answered, control_id="c-2", play=PLAY, status_url=told)
+    error = refusal(422, calling.play, answered, control_id="c-3", play=PLAY, status_url=told)
+    assert (error["code"], error["attribute"]) == ("not_supported", "status_url")
+    assert not Operation.objects.filter(control_id="c-3").exists()
+
+
+def test_a_tap_is_told_as_a_tap_and_not_as_the_stream_that_it_is_here(calling, answered):
+    calling.tap(answered, control_id="c-1", extras={"status_url": "http://127.0.0.1:9/told"}, **TAP)
+    for state, word in (("running", "started"), ("finished", "finished")):
+        operations.changed(row(answered, "stream").id, state, word, {})
+    publish.publish_round()
+    told = [json.loads(each.body) for each in Delivery.objects.order_by("event_id")]
+    assert [each["event_type"] for each in told] == ["calling.call.tap"] * 2
+    assert [each["params"]["state"] for each in told] == ["tapping", "finished"]
+
+
 def test_a_live_transcript_is_asked_for_and_stopped(answered, calling, settings, monkeypatch):
     settings.CALLWRIGHT_SPEECH_WORKERS = 1
     monkeypatch.setattr(installed, "recognisers", lambda own: (installed.ACCURATE,))
@@ -171,6 +201,9 @@ def test_a_detect_takes_signalwires_thresholds(answered, calling, settings):
     calling.detect(answered, control_id="c-1", detect={"type": "machine", "params": params}, timeout=20)
     found = row(answered, "detect").params
     assert {name: found[name] for name in params} == params and found["timeout"] == 20
+    assert found["wait_for_beep"] is False
+    calling.detect(answered, control_id="c-2", detect={"params": {"detect_message_end": True}})
+    assert row(answered, "detect", "c-2").params["wait_for_beep"] is True
     error = refusal(422, calling.detect, answered, detect={"type": "digit"})
     assert (error["code"], error["attribute"]) == ("not_supported", "detect")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calling import models
-from calling.media.session.rows import make_plan
+from calling.machine.plan import make_plan
 from calling.models import ScriptRun
 from tests.signalwire.calling_api.conftest import SWML, refusal, to_strangers
 from tests.support import fake_worker

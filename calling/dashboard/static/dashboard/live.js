@@ -108,6 +108,7 @@ function follow(part) {
 }
 
 const CALM = 600; // ms between looks while events pour in
+const SENDING = 3000; // ms in which a form's answer is waited for
 const RARER = 5; // with a socket, looks without a reason are for what the log does not say
 const told = { open: false, /** @type {(() => void)[]} */ parts: [] };
 
@@ -184,6 +185,14 @@ async function exported(link) {
 
 for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-live]'))) follow(part);
 if (told.parts.length) listen();
+/** A form that was just sent is not sent again by a second click. A way back to the page begins anew. */
+const sent = new WeakMap();
+document.addEventListener('submit', (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const lately = Date.now() - (sent.get(form) ?? 0) < SENDING;
+  if (lately) event.preventDefault();
+  else sent.set(form, Date.now());
+});
 for (const select of document.querySelectorAll('[data-submit]')) {
   select.addEventListener('change', () => /** @type {HTMLSelectElement} */ (select).form?.submit());
 }

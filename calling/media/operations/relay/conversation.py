@@ -360,7 +360,7 @@ class Conversation:
         return [Drop(numbers)]
 
     def _settle(self) -> list[Effect]:
-        """Nothing may be left to say."""
+        """What follows where nothing is left to say: it is told, or the relay ends."""
         effects: list[Effect] = []
         if not self._pieces and self._sounding:
             self._sounding = False

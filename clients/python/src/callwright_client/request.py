@@ -35,7 +35,7 @@ class Policy:
         """Seconds before the next attempt; None where there is none. `attempt` counts from 0."""
         if attempt >= self.retries:
             return None
-        if retry_after is not None and retry_after.isdigit():
+        if retry_after is not None and retry_after.isdecimal():
             return min(float(retry_after), LONGEST_WAIT)
         return min(self.first_wait * 2.0**attempt, LONGEST_WAIT) * random.uniform(0.75, 1.25)
 

@@ -1092,6 +1092,8 @@ class Record(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
 
@@ -1106,6 +1108,8 @@ class RecordAudio(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
 
 
 class RecordOptions(TypedDict):
@@ -1332,6 +1336,8 @@ class RoomVerb(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
+    # 44; with more, quieter sounds count as speech
+    input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
     # for say

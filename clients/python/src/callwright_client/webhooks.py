@@ -33,7 +33,7 @@ def verify(
     given = {name.lower(): value for name, value in headers.items()}
     raw = body.encode() if isinstance(body, str) else body
     identity, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
-    if not identity or not stamp.isdigit():
+    if not identity or not stamp.isdecimal() or len(stamp) > 12:
         raise InvalidSignature("webhook-id and webhook-timestamp are missing.")
     if abs((time.time() if now is None else now) - int(stamp)) > tolerance:
         raise InvalidSignature("The timestamp is too old or too new.")
