@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 from calling.swml import conversation_relay
 from calling.swml.checks import BadScript, Check, check_template, condition, is_template
 from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS, link
@@ -159,8 +159,8 @@ def _reachable(path: str, value: object) -> None:
     """A URL as it stands is one that some instance could ask: whose host is a name, without a password."""
     if isinstance(value, str) and not is_template(value) and _URL.match(value):
         try:
-            url_guard.parse_url(value, allow_private=True, schemes=_SCHEMES)
-        except url_guard.UnsafeUrl as problem:
+            url_text.parse_url(value, allow_private=True, schemes=_SCHEMES)
+        except url_text.UnsafeUrl as problem:
             raise BadScript(path, str(problem)) from None
 
 
