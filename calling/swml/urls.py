@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 from calling.swml.checks import BadScript, is_template
 from calling.swml.parse import Document, check_document
 
@@ -36,8 +36,8 @@ def judge(value: Any) -> None:
     for path, url in _urls("sections", value["sections"]):
         if _URL.match(url) and not is_template(url):
             try:
-                url_guard.parse_url(url, allow_private=True, schemes=SCHEMES)
-            except url_guard.UnsafeUrl as problem:
+                url_text.parse_url(url, allow_private=True, schemes=SCHEMES)
+            except url_text.UnsafeUrl as problem:
                 raise BadScript(path, str(problem)) from None
 
 
