@@ -1,9 +1,11 @@
-"""What browsers and crawlers ask for unasked: the icon, and which pages may be indexed (none)."""
+"""What browsers and crawlers ask for that is no page of ours: the icon, which pages may be indexed (none),
+and the address that the start screen prints."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 
@@ -15,3 +17,11 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
     return HttpResponse("User-agent: *\nDisallow: /\n", content_type="text/plain")
+
+
+def api(request: HttpRequest) -> HttpResponse:
+    """The base of every address of REST: a person who opens it reads the reference, for a client it is no
+    resource."""
+    if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+        return HttpResponseRedirect(reverse("docs"))
+    raise Http404

@@ -14,8 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics, name="metrics"),
     path("api/schema", api_docs.Schema.as_view(), name="schema"),
     path("api/asyncapi", asyncapi.document, name="asyncapi"),
-    # The address that the start screen prints, opened in a browser.
-    path("api/", RedirectView.as_view(pattern_name="docs"), name="api"),
+    path("api/", front.api, name="api"),
     path("api/docs", api_docs.Reference.as_view(), name="docs"),
     path("favicon.ico", front.favicon, name="favicon"),
     path("robots.txt", front.robots, name="robots"),

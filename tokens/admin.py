@@ -7,7 +7,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-import clock
 from tokens import revocation
 from tokens.models import ApiToken, EmbedToken, IssuedToken
 
@@ -60,4 +59,5 @@ class EmbedTokenAdmin(Seen):
     @admin.action(description="Revoke", permissions=["view"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[EmbedToken]) -> None:
         if request.user.has_perm("tokens.change_embedtoken"):
-            queryset.update(revoked_at=clock.now())
+            for row in queryset:
+                revocation.revoke_embed(row)

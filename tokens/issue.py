@@ -24,6 +24,8 @@ from tokens.subjects import TokenHolder
 DEFAULT_LIFE = timedelta(hours=2)
 REFRESH_LEAD = timedelta(minutes=5)
 MIN_API_TOKEN = 16
+# When its token has ended a device stays for its calls, of a day at most, and may be revoked till then.
+KEPT = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,35 @@ def issue_pair(grant: Grant, expires_at: datetime | None = None, family: UUID | 
     return Pair(_sign(grant, access), _sign(grant, refresh))
 
 
-def issue_access(grant: Grant, expires_at: datetime | None = None, sponsor: UUID | None = None) -> str:
+def issue_access(
+    grant: Grant,
+    expires_at: datetime | None = None,
+    made_with: UUID | None = None,
+    sponsor: UUID | None = None,
+) -> str:
     """An access token alone (embeds and invites cannot be refreshed).
 
-    `sponsor` is the subscriber who invited: revoking his tokens revokes this one too.
+    `made_with`: what it is revoked with, a family of tokens or an embed token. Its holder has a family of its
+    own all the same. `sponsor` is the subscriber who invited: revoking his tokens revokes this one too.
     """
     row = _row(grant, "SAT", expires_at or clock.now() + DEFAULT_LIFE, clock.new_id())
+    text = _sign(grant, row)
+    row.family = made_with or row.family
     row.subscriber_id = row.subscriber_id or sponsor
     row.save(force_insert=True)
-    return _sign(grant, row)
+    return text
+
+
+def issue_invite(inviter: TokenHolder, grant: Grant, expires_at: datetime | None = None) -> str:
+    """An invite, which is revoked with the token it was made with; raises InvalidToken where that one is.
+
+    The row is asked, not memory, and a revocation waits for it: no invite outlives its maker.
+    """
+    with transaction.atomic():
+        mine = IssuedToken.objects.select_for_update().filter(jti=inviter.jti, revoked_at=None).first()
+        if mine is None:
+            raise InvalidToken("token_revoked", "The token was revoked.")
+        return issue_access(grant, expires_at, mine.family, mine.subscriber_id)
 
 
 def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair:
@@ -130,8 +152,8 @@ def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
 
 
 def forget_expired() -> int:
-    """Deletes the rows of tokens that expired an hour ago; returns how many. For a periodic task."""
-    gone, _ = IssuedToken.objects.filter(expires_at__lt=clock.now() - timedelta(hours=1)).delete()
+    """Deletes the rows of tokens that no call can need any more; returns how many. For a periodic task."""
+    gone, _ = IssuedToken.objects.filter(expires_at__lt=clock.now() - KEPT).delete()
     return gone
 
 

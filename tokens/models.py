@@ -38,7 +38,8 @@ class ApiToken(models.Model):
 class IssuedToken(models.Model):
     """One signed token, kept until it expires: no row, or `revoked_at` set, means refused.
 
-    `family` ties an access token to its refresh token and to all that came from refreshing it.
+    `family` ties an access token to its refresh token, to all that came from refreshing it and to the invites
+    that these made; and the tokens that were given for an embed token to that one.
     """
 
     jti = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 
 import clock
 from rest import redis_clients
-from tokens.models import ApiToken, IssuedToken
+from tokens.models import ApiToken, EmbedToken, IssuedToken
 from tokens.subjects import TokenHolder
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,20 @@ def revoke_token(project_id: UUID, jti: UUID) -> bool:
     row = IssuedToken.objects.filter(jti=jti, project_id=project_id).first()
     if row is None:
         return False
-    _revoke(project_id, {"family": row.family})
+    # The family of an invite or an embed's token is what it was made with, which is not revoked with it.
+    _revoke(project_id, {"jti": jti} if row.kind in ("invite", "embed") else {"family": row.family})
     return True
+
+
+def revoke_family(project_id: UUID, family: UUID) -> None:
+    """Revokes all that came from one sign-in."""
+    _revoke(project_id, {"family": family})
+
+
+def revoke_embed(row: EmbedToken) -> None:
+    """Revokes an embed token and what visitors got for it."""
+    EmbedToken.objects.filter(pk=row.pk).update(revoked_at=clock.now())
+    _revoke(row.project_id, {"family": row.pk})
 
 
 def revoke_subscriber(project_id: UUID, subscriber_id: UUID) -> None:
@@ -92,10 +104,13 @@ def announce(message: dict[str, object]) -> None:
 def _revoke(project_id: UUID, which: dict[str, UUID]) -> None:
     with transaction.atomic():
         rows = IssuedToken.objects.filter(project_id=project_id, revoked_at=None, **which)
-        jtis = [str(jti) for jti in rows.select_for_update().values_list("jti", flat=True)]
-        IssuedToken.objects.filter(jti__in=jtis).update(revoked_at=clock.now())
+        found: list[UUID] = []
+        # Who refreshes or invites at this moment is waited for, and only a second look sees what was made.
+        while jtis := list(rows.select_for_update().values_list("jti", flat=True)):
+            IssuedToken.objects.filter(jti__in=jtis).update(revoked_at=clock.now())
+            found += jtis
         forget_looks()
-        announce({"project_id": str(project_id), "jtis": jtis})
+        announce({"project_id": str(project_id), "jtis": [str(jti) for jti in found]})
 
 
 def _publish(message: dict[str, object]) -> None:

@@ -54,8 +54,9 @@ def sign(claims: dict[str, Any], typ: Typ, expires_at: datetime) -> str:
     return jwt.encode(payload, _key(typ), algorithm=ALGORITHM, headers=headers)
 
 
-def verify(text: object, typ: Typ) -> dict[str, Any]:
-    """The claims of a token of type `typ`; raises InvalidToken for anything else.
+def verify(text: object, typ: Typ, expired: bool = False) -> dict[str, Any]:
+    """The claims of a token of type `typ`; raises InvalidToken for anything else. `expired`: also of one that
+    has ended.
 
     The header is compared with the one form this instance writes before any cryptography: algorithm, type
     and key are never taken from it (RFC 8725, 3.1, 3.11), and headers that carry or point to keys, or a
@@ -75,6 +76,7 @@ def verify(text: object, typ: Typ) -> dict[str, Any]:
             options={
                 "require": ["exp", "iat", "jti", "sub", "aud", "iss"],
                 "strict_aud": True,
+                "verify_exp": not expired,
                 # Clocks of two web hosts may differ by a moment; `exp` is what bounds a token.
                 "verify_iat": False,
             },

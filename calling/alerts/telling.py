@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage
 from calling.models.alert import Alert
 from calling.outbound_http import lookups
 from calling.outbound_http.client import Client, FetchFailed
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 from rest.json_bodies import rfc3339
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from calling.api.view import SwitchboardView
 from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
 from calling.models.alert import Alert
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from rest import errors, pagination
 from rest.json_bodies import rfc3339
 from rest.openapi import listed, shape

@@ -19,7 +19,7 @@ from calling.api.history import bearer
 from calling.api.view import SwitchboardView
 from calling.commands.params import Params
 from calling.models import PushSubscription
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from calling.push import encryption, vapid
 from calling.runtime.locks import lock_stream
 from rest import errors

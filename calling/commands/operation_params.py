@@ -24,7 +24,7 @@ from django.conf import settings
 
 from calling.commands import relay_params, speech_params, spoken
 from calling.commands.params import CONTROL_ID, Params, Spelling, as_form, compact
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 from calling.swml import rings
 from rest.json_bodies import Json
 
@@ -157,8 +157,8 @@ def media_url(form: Params) -> str | None:
     if url is None:
         return None
     try:
-        return url_guard.parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).url
-    except url_guard.UnsafeUrl as error:
+        return url_text.parse_url(url, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).url
+    except url_text.UnsafeUrl as error:
         form.fail("url", f"url: {error}", "url_is_unsafe")
         return None
 
@@ -266,8 +266,8 @@ def stream(form: Params) -> dict[str, Any]:
     if url is not None:
         try:
             allow = settings.CALLWRIGHT_ALLOW_PRIVATE_URLS
-            url = url_guard.parse_url(url, allow_private=allow, schemes=("wss", "ws")).url
-        except url_guard.UnsafeUrl as error:
+            url = url_text.parse_url(url, allow_private=allow, schemes=("wss", "ws")).url
+        except url_text.UnsafeUrl as error:
             form.fail("url", f"url: {error}", "url_is_unsafe")
     custom = form.value("custom_parameters")
     if custom is not None and (

@@ -18,10 +18,10 @@ from uuid import UUID
 from django.conf import settings
 
 from calling.machine.states import Media
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 from calling.sdp.peek import sdp_fault
+from calling.swml import urls
 from calling.swml.checks import BadScript
-from calling.swml.parse import check_document
 from rest import known_names
 from rest.json_bodies import NOT_IN_A_LINE, Json, whole_number
 from subscribers import addressing
@@ -334,8 +334,8 @@ def read_url(form: Params, name: str) -> str | None:
     if value is None:
         return None
     try:
-        return url_guard.parse_url(value, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).url
-    except url_guard.UnsafeUrl as error:
+        return url_text.parse_url(value, allow_private=settings.CALLWRIGHT_ALLOW_PRIVATE_URLS).url
+    except url_text.UnsafeUrl as error:
         form.fail(name, f"{name}: {error}", "url_is_unsafe")
         return None
 
@@ -346,7 +346,7 @@ def read_script(form: Params) -> dict[str, Any] | None:
     if script is None:
         return None
     try:
-        check_document(script)
+        urls.saved(script)
     except BadScript as error:
         form.fail("script", f"script: {error}", "invalid_script")
         return None

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from calling.commands import speech_params, spoken
 from calling.commands.params import Params, compact
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 
 MODES: Final = ("none", "dtmf", "speech", "any")
 DEBUG: Final = ("speaker-events", "tokens-played")
@@ -64,8 +64,8 @@ def socket_url(form: Params) -> str | None:
         return None
     try:
         allow = settings.CALLWRIGHT_ALLOW_PRIVATE_URLS
-        url_guard.parse_url(url, allow_private=allow, schemes=("wss", "ws"))
-    except url_guard.UnsafeUrl as error:
+        url_text.parse_url(url, allow_private=allow, schemes=("wss", "ws"))
+    except url_text.UnsafeUrl as error:
         form.fail("url", f"url: {error}", "url_is_unsafe")
         return None
     return url

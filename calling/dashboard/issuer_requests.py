@@ -19,7 +19,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from calling.outbound_http.client import Answer, Client, FetchFailed, private_allowed, trusted_context
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from calling.runtime import db_threads
 
 SECONDS: Final = 8.0  # one exchange

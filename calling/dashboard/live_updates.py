@@ -77,7 +77,7 @@ class LiveUpdatesConsumer(Socket):
         key = session_key(headers)
         project = await run_for_socket(project_of, key) if key and same_place(headers) else None
         if key is None or project is None:
-            await self.refuse(errors.Forbidden(message="Sign in first."))
+            await self.refuse(errors.Forbidden())
             return
         self.key, self._project_id = key, project
         await self.accept()

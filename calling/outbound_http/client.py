@@ -28,7 +28,8 @@ from django.conf import settings
 import clock
 from calling.outbound_http.connection import Broken, ConnectFailed, Connection, Pool
 from calling.outbound_http.decompress import DecompressedTooLarge, Inflater, UnknownEncoding
-from calling.outbound_http.url_guard import Target, parse_url, resolve
+from calling.outbound_http.url_guard import resolve
+from calling.outbound_http.url_text import Target, parse_url
 
 Purpose = Literal["webhook", "script", "media"]
 MAX_REDIRECTS: Final[Mapping[str, int]] = {"webhook": 0, "script": 3, "media": 3}

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from calling.outbound_http.client import open_socket, private_allowed, trusted_context
-from calling.outbound_http.url_guard import parse_url
+from calling.outbound_http.url_text import parse_url
 
 OPEN_SECONDS: Final = 8.0
 IN_ORDER: Final = (1000, 1001)  # close codes of a side that has finished (RFC 6455, 7.4.1)

@@ -61,7 +61,9 @@ def drop_revoked() -> int:
 
 
 def _revoked() -> Exists:
-    return Exists(IssuedToken.objects.filter(family=OuterRef("family"), revoked_at__isnull=False))
+    # An invite of that family may be revoked alone.
+    own = IssuedToken.objects.filter(family=OuterRef("family"), kind="subscriber")
+    return Exists(own.filter(revoked_at__isnull=False))
 
 
 def oldest(rows: QuerySet[Any], project: str, most: int) -> list[tuple[str, Any]]:

@@ -20,7 +20,7 @@ import clock
 from calling.models import PushSubscription
 from calling.outbound_http import lookups
 from calling.outbound_http.client import Client, FetchFailed
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from calling.push import vapid
 from calling.push.encryption import SALT_BYTES, decode, encode, encrypt
 from calling.push.rings import News, Notice

@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import clock
-from calling.outbound_http.url_guard import Target
+from calling.outbound_http.url_text import Target
 from calling.push.encryption import encode, point
 from subscribers.encryption import derived_keys
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -31,7 +32,8 @@ from tokens import revocation
 log = logging.getLogger(__name__)
 
 AFTER = timedelta(hours=1)  # so long after its end a room may speak of a call
-BATCH = 50  # calls of one subscriber in one round of the sweep
+SETTLED = timedelta(seconds=5)  # so long after it was asked for a process may have let its tokens dial
+BATCH = 50  # calls of one subscriber, and subscribers of one project, in one round of the sweep
 ASKED, DONE = "subscriber.erase", "subscriber.erased"
 
 
@@ -81,10 +83,11 @@ def erase_subscriber(asker: Asker, subscriber_id: UUID) -> None:
                 revocation.revoke_subscriber(asker.project_id, row.pk)
                 models.Device.objects.filter(project_id=asker.project_id, subscriber_id=row.pk).delete()
                 provisioning.remove(row)
-            elif not unfinished().filter(project_id=asker.project_id, subject=str(subscriber_id)).exists():
-                raise errors.NotFound
+        entry = unfinished().filter(project_id=asker.project_id, subject=str(subscriber_id)).first()
+        if entry is None:
+            raise errors.NotFound
         hang_up(asker.project_id, subscriber_id)
-        sweep()  # a first round at once
+        attempt(entry)  # a first round at once
 
 
 def hang_up(project_id: UUID, subscriber_id: UUID) -> None:
@@ -103,24 +106,31 @@ def unfinished() -> QuerySet[models.StaffAction]:
 
 
 def sweep() -> int:
-    """Go on with every erasure that was asked for, oldest first. Returns how many calls were removed.
-
-    An erasure that fails (a store of recordings is away) does not keep the others waiting.
-    """
+    """Go on with the erasures that were asked for, the oldest of each project. How many calls went."""
+    taken: Counter[UUID | None] = Counter()
     done = 0
-    for entry in unfinished().order_by("id")[:BATCH]:
-        try:
-            done += go_on(entry)
-        except Exception as error:
-            log.warning("An erasure goes on later", extra={"error": type(error).__name__})
+    for entry in unfinished().order_by("id"):
+        taken[entry.project_id] += 1
+        if taken[entry.project_id] <= BATCH:
+            done += attempt(entry)
     return done
 
 
+def attempt(entry: models.StaffAction) -> int:
+    """`go_on`. One that fails (a store of recordings is away) does not keep the others waiting."""
+    try:
+        return go_on(entry)
+    except Exception as error:
+        log.warning("An erasure goes on later", extra={"error": type(error).__name__})
+        return 0
+
+
 def go_on(entry: models.StaffAction) -> int:
-    """Remove the ended calls of one erased subscriber; note the end once none is left."""
+    """Remove the ended calls of one erased subscriber; note the end once none is left, and none can come."""
     assert entry.project_id is not None
     subscriber_id, address = UUID(entry.subject), str(entry.detail.get("address", ""))
-    found = calls_of(entry.project_id, subscriber_id, address)
+    hang_up(entry.project_id, subscriber_id)
+    found = calls_of(entry.project_id, subscriber_id, address, entry.at)
     writing = models.Recording.objects.filter(state="recording").values("call_id")
     ready = found.filter(state="ended").exclude(pk__in=writing).values_list("id", flat=True)
     done = 0
@@ -130,15 +140,17 @@ def go_on(entry: models.StaffAction) -> int:
             if row is not None:
                 remove(row)
                 done += 1
-    if not found.exists():
+    if clock.now() - entry.at > SETTLED and not found.exists():
         Asker(entry.project_id, entry.name, entry.source).note(DONE, subscriber_id)
     return done
 
 
-def calls_of(project_id: UUID, subscriber_id: UUID, address: str) -> QuerySet[models.Call]:
-    """The calls that a subscriber had part in, or that name its address."""
+def calls_of(
+    project_id: UUID, subscriber_id: UUID, address: str, asked_at: datetime
+) -> QuerySet[models.Call]:
+    """The calls that a subscriber had part in, or that named its address while it had that."""
     legs = models.Leg.objects.filter(subscriber_id=subscriber_id).values("call_id")
-    named = Q(from_address=address) | Q(to_address=address)
+    named = (Q(from_address=address) | Q(to_address=address)) & Q(created_at__lte=asked_at)
     return models.Call.objects.filter(Q(pk__in=legs) | named, project_id=project_id)
 
 

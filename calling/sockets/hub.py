@@ -24,6 +24,7 @@ from calling.sockets import call_updates, message_feed
 from calling.sockets.call_updates import DeviceLeg
 from calling.sockets.device_session import DeviceSession
 from tokens import revocation
+from tokens.issue import KEPT
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
@@ -31,7 +32,7 @@ KEEP_SECONDS = 20.0  # a little longer than the grace of a lost device
 LOOK_SECONDS = 2.0
 RENEW_SECONDS = 4.0
 REVOKED_SECONDS = 1.0
-ROW_SECONDS = 3000.0
+ROW_SECONDS = KEPT.total_seconds() - 600
 LOST_AT_ONCE = 500
 NUDGED_SECONDS = 0.1  # how long a nudge of one's own takes at most; without Redis none comes
 
@@ -245,7 +246,7 @@ class Hub:
         return True
 
     async def close_revoked(self) -> None:
-        # Rows of tokens are kept for an hour after their expiry; a call that lives on needs no row.
+        # A call that lives on for longer than the row of its token needs none.
         since = clock.time() - ROW_SECONDS
         lines = [line for line in self.lines.values() if line.holder.expires_at.timestamp() > since]
         if lines:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from calling.outbound_http.client import Client, FetchFailed, client, signalwire_signature
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 from calling.swml.checks import BadScript
 from calling.swml.parse import Document, check_document
 from calling.swml.read import parse_text

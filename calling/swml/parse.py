@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from calling.outbound_http import url_guard
 from calling.swml import conversation_relay
 from calling.swml.checks import BadScript, Check, check_template, condition, is_template
 from calling.swml.verbs import DEVICE, UNSUPPORTED, VERBS, link
@@ -149,23 +148,7 @@ def _checked(fields: Mapping[str, Check], path: str, given: dict[str, Any]) -> d
         if key not in NESTED:
             _templates(f"{path}.{key}", value)
         found[key] = value if is_template(value) else _plain(fields[key], f"{path}.{key}", value)
-        if key != "body":  # which is nobody's address
-            for one in found[key] if isinstance(found[key], list) else [found[key]]:
-                _reachable(f"{path}.{key}", one)
     return found
-
-
-def _reachable(path: str, value: object) -> None:
-    """A URL as it stands is one that some instance could ask: whose host is a name, without a password."""
-    if isinstance(value, str) and not is_template(value) and _URL.match(value):
-        try:
-            url_guard.parse_url(value, allow_private=True, schemes=_SCHEMES)
-        except url_guard.UnsafeUrl as problem:
-            raise BadScript(path, str(problem)) from None
-
-
-_SCHEMES: Final = ("https", "http", "wss", "ws")
-_URL = re.compile(r"(https?|wss?)://", re.IGNORECASE)
 
 
 def _plain(check: Check, path: str, value: object) -> object:
@@ -196,8 +179,6 @@ def _templates(path: str, value: object) -> None:
 def _say_it_plainly(path: str, found: dict[str, Any]) -> None:
     if _any_template(found):
         raise BadScript(f"{path}.action", "must not hold an expression")
-    if isinstance(found["action"], dict):
-        _reachable(f"{path}.action.start.webhook", found["action"]["start"].get("webhook"))
 
 
 def _need_source(path: str, found: dict[str, Any]) -> None:
@@ -243,9 +224,7 @@ def _relay(path: str, found: dict[str, Any]) -> None:
         if key not in ("conversation_relay", "action", "result"):
             raise BadScript(f"{path}.{key}", "does not go with conversation_relay")
     here = f"{path}.conversation_relay"
-    found["conversation_relay"] = relay = conversation_relay.written(here, found["conversation_relay"])
-    for name in ("url", "status_url"):
-        _reachable(f"{here}.{name}", relay.get(name))
+    found["conversation_relay"] = conversation_relay.written(here, found["conversation_relay"])
 
 
 def _listed(path: str, value: object) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from calling.swml import urls
 from calling.swml.checks import BadScript
 from calling.swml.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, check_document
 
@@ -15,10 +16,12 @@ from calling.swml.parse import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, check_
 def parse_text(source: str | bytes, *, running: bool = False) -> Document:
     """A document from JSON or YAML text. Raises BadScript.
 
-    `running`: for a call that is there, which is not lost for a key that stands twice: the last one holds.
+    `running`: for a call that is there, which is not lost for a key that stands twice (the last one
+    holds), nor for a URL that leads nowhere.
     What begins with a brace is JSON; SignalWire's own examples write it with single quotes, which is YAML.
     """
     raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    judge = check_document if running else urls.saved
     if len(raw) > MAX_BYTES:
         raise BadScript("", f"a script is at most {MAX_BYTES // 1024} kB")
     try:
@@ -27,7 +30,7 @@ def parse_text(source: str | bytes, *, running: bool = False) -> Document:
         raise BadScript("", "a script is UTF-8 text") from None
     if written.lstrip().startswith(("{", "[")):
         try:
-            return check_document(json.loads(written, object_pairs_hook=None if running else _once))
+            return judge(json.loads(written, object_pairs_hook=None if running else _once))
         except (ValueError, RecursionError) as problem:
             if isinstance(problem, BadScript):
                 raise
@@ -35,7 +38,7 @@ def parse_text(source: str | bytes, *, running: bool = False) -> Document:
         value = _yaml(written, f"the script is not JSON{where}", _Plain if running else _Once)
     else:
         value = _yaml(written, "the script is neither JSON nor YAML", _Plain if running else _Once)
-    return check_document(value)
+    return judge(value)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from calling.outbound_http.client import Client, FetchFailed, client
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 from calling.swml import actions, load
 from calling.swml.checks import BadScript
 from calling.swml.interpret import advance, start

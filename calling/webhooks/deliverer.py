@@ -19,7 +19,7 @@ from django.db import DatabaseError
 import clock
 from calling.outbound_http import lookups
 from calling.outbound_http.client import FetchFailed, client, signalwire_signature
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 from calling.runtime import db_threads, tracing
 from calling.webhooks import delivery_queue, delivery_results, signing
 from calling.webhooks.delivery_queue import AT_ONCE, PER_ENDPOINT, ClaimedDelivery

@@ -18,7 +18,8 @@ from calling import models
 from calling.commands import event_params
 from calling.commands.leg_selection import uuid_or_404
 from calling.commands.params import Params
-from calling.outbound_http.url_guard import UnsafeUrl, parse_url, vet_addresses
+from calling.outbound_http.url_guard import vet_addresses
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from calling.webhooks import redelivery, removal, shapes
 from calling.webhooks.signing import Kept, kept_secrets, kept_text, new_secret
 from rest import errors, pagination

@@ -34,6 +34,11 @@ class Cell:
     sip: tuple[str, ...]
     projects: tuple[UUID, ...]
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What leads to it: SignalWire's SDK takes the second from a token."""
+        return self.domain, f"fabric.{self.domain}"
+
 
 @dataclass(frozen=True)
 class CellMap:
@@ -101,10 +106,14 @@ def alone(found: CellMap) -> None:
     """Nothing is in two cells, and no cell has the name of all."""
     if not found.cells:
         raise WrongMap("the file names no cell")
-    domains = [found.domain, *(each.domain for each in found.cells)]
+    domains = [found.domain, *(name for each in found.cells for name in each.names)]
     for domain in domains:
         if domains.count(domain) > 1:
             raise WrongMap(f"domain {domain} is there twice")
+    servers = [each for cell in found.cells for each in (*cell.web, *cell.sip)]
+    for server in servers:
+        if servers.count(server) > 1:
+            raise WrongMap(f"server {server} is there twice")
     owner = dict.fromkeys(found.moving, MOVING)
     for each in found.cells:
         for project in each.projects:

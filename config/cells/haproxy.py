@@ -28,9 +28,7 @@ def files(found: CellMap, directory: str) -> dict[str, str]:
         CONFIGURATION: configuration(found, directory),
         PROJECTS: "".join(f"{p.hex} {cell.name}\n" for cell in found.cells for p in cell.projects)
         + "".join(f"{p.hex} {MOVING}\n" for p in found.moving),
-        HOSTS: "".join(
-            f"{name} {cell.name}\n" for cell in found.cells for name in (cell.domain, f"fabric.{cell.domain}")
-        ),
+        HOSTS: "".join(f"{name} {cell.name}\n" for cell in found.cells for name in cell.names),
     }
 
 

@@ -14,18 +14,23 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 from uuid import UUID
 
 from django.apps import apps
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import AutoField, Model
+from psycopg import DataError as WrongData
 from psycopg import sql
 
 from calling.models import Call, LedgerEntry
+from calling.retention import erasure
+from config import sealed_columns
+from subscribers import encryption
 from subscribers.database_roles import CLOSED, ROLE
 from subscribers.models import Project
 
@@ -46,6 +51,12 @@ LEDGER = "calling_ledgerentry"
 # What points at such a thing points at nothing elsewhere.
 LOOSE = {"calling_mediasession": "worker_id"}
 PIECE = 1 << 16
+# What a file that is cut off, changed or none of ours leads to.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,
+    LookupError, ValueError, TypeError, AttributeError,
+    DataError, WrongData, ProgrammingError,
+)  # fmt: skip
 
 
 class CannotMove(Exception):
@@ -72,21 +83,27 @@ def export(project_id: UUID, path: Path) -> dict[str, int]:
         live = Call.objects.filter(project_id=project_id).exclude(state="ended").count()
         if live:
             raise CannotMove(f"{live} calls are live: end them, or wait")
+        if erasure.unfinished().filter(project_id=project_id).exists():
+            raise CannotMove("the erasure of a subscriber goes on, and the new cell would not know: wait")
         manifest = {"format": FORMAT, "project": str(project_id), "migrations": migrations()}
         columns = {name: columns_of(name) for name in tables()}
         cursor.execute("SELECT set_config('callwright.project', %s, true)", [str(project_id)])
         cursor.execute(f"SET LOCAL ROLE {ROLE}")
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as made:
-            made.writestr(MANIFEST, json.dumps({**manifest, "columns": columns}))
-            for name in columns:
-                words = sql.SQL("COPY (SELECT {} FROM {} ORDER BY 1) TO STDOUT").format(
-                    selected(name, columns[name]), sql.Identifier(name)
-                )
-                with made.open(name, "w", force_zip64=True) as member, cursor.copy(words) as copied:
-                    for piece in copied:
-                        member.write(piece)
-                counted[name] = cursor.rowcount
+        try:
+            with os.fdopen(handle, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as made:
+                made.writestr(MANIFEST, json.dumps({**manifest, "columns": columns}))
+                for name in columns:
+                    words = sql.SQL("COPY (SELECT {} FROM {} ORDER BY 1) TO STDOUT").format(
+                        selected(name, columns[name]), sql.Identifier(name)
+                    )
+                    with made.open(name, "w", force_zip64=True) as member, cursor.copy(words) as copied:
+                        for piece in copied:
+                            member.write(piece)
+                    counted[name] = cursor.rowcount
+        except BaseException:
+            path.unlink(missing_ok=True)  # a part of a project is of no use
+            raise
         cursor.execute("RESET ROLE")
     return {name: count for name, count in counted.items() if count}
 
@@ -94,29 +111,74 @@ def export(project_id: UUID, path: Path) -> dict[str, int]:
 def load(path: Path) -> tuple[UUID, dict[str, int]]:
     """Reads the file into this cell, all of it or nothing: the project, and rows by table.
 
-    Raises CannotMove where this cell has another version, or has a part of it already.
+    Raises CannotMove where this cell has another version or a part of it already, where it cannot read the
+    secrets, and for a file that says more than its project.
     """
+    try:
+        with zipfile.ZipFile(path) as given, transaction.atomic():
+            return read(given)
+    except IntegrityError as error:
+        raise CannotMove(f"this cell has it, or a part of it: {str(error).splitlines()[0]}") from None
+    except DAMAGED as error:
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise CannotMove(f"the file is damaged, or was not written by `project export`: {words}") from None
+
+
+def read(given: zipfile.ZipFile) -> tuple[UUID, dict[str, int]]:
+    manifest = json.loads(given.read(MANIFEST))
+    project_id = UUID(manifest["project"])
+    judge(manifest, project_id)
+    numbered: set[str] = set()
+    for name in manifest["columns"]:
+        stage(name, given)
+        if isinstance(tables()[name]._meta.pk, AutoField):
+            number(name)
+            numbered.add(name)
+    kept = books_kept(project_id)
     counted: dict[str, int] = {}
-    with zipfile.ZipFile(path) as given:
-        manifest = json.loads(given.read(MANIFEST))
-        project_id = UUID(manifest["project"])
-        judge(manifest, project_id)
-        try:
-            with transaction.atomic():
-                numbered: set[str] = set()
-                for name in manifest["columns"]:
-                    stage(name, given)
-                    if isinstance(tables()[name]._meta.pk, AutoField):
-                        number(name)
-                        numbered.add(name)
-                for name, columns in manifest["columns"].items():
-                    kept = LedgerEntry.objects.filter(project_id=project_id).count() if name == LEDGER else 0
-                    counted[name] = insert(name, columns, numbered, kept)
-                with connection.cursor() as cursor:
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        except IntegrityError as error:
-            raise CannotMove(f"this cell has it, or a part of it: {str(error).splitlines()[0]}") from None
+    with connection.cursor() as cursor:
+        # As the role that writes rows of this project alone: the file may say what it likes.
+        cursor.execute("SELECT set_config('callwright.project', %s, true)", [str(project_id)])
+        cursor.execute(f"SET LOCAL ROLE {ROLE}")
+        for name in reversed(parts_first()):
+            counted[name] = insert(name, columns_of(name), numbered, kept if name == LEDGER else 0)
+        cursor.execute("RESET ROLE")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    judge_secrets(project_id)
     return project_id, {name: count for name, count in counted.items() if count}
+
+
+def books_kept(project_id: UUID) -> int:
+    """How many entries of its ledger this cell has kept. They must be the beginning of those in the file."""
+    kept = LedgerEntry.objects.filter(project_id=project_id).count()
+    names = ("project_id", "number", "amount", "reserved", "balance_after", "reserved_after", "at")
+    with connection.cursor() as cursor:
+        words = sql.SQL("SELECT count(*) FROM {} s JOIN {} l USING ({}) WHERE l.project_id = %s")
+        cursor.execute(
+            words.format(
+                staged(LEDGER), sql.Identifier(LEDGER), sql.SQL(", ").join(map(sql.Identifier, names))
+            ),
+            [project_id],
+        )
+        if cursor.fetchone()[0] != kept:
+            raise CannotMove("the ledger that this cell kept goes on otherwise: is the file an older one?")
+    return kept
+
+
+def judge_secrets(project_id: UUID) -> None:
+    """Webhooks whose secret cannot be read would be disabled by the next sweep."""
+    unreadable = 0
+    for model, column in sealed_columns.SEALED:
+        if model._meta.db_table in tables():
+            rows = model._default_manager.filter(project_id=project_id).exclude(**{column: ""})
+            for sealed in rows.values_list(column, flat=True):
+                try:
+                    sealed_columns.anew(sealed)
+                except encryption.Unreadable:
+                    unreadable += 1
+    if unreadable:
+        words = "add the old cell's key to CALLWRIGHT_OLD_SECRET_KEYS of this one"
+        raise CannotMove(f"{unreadable} of its secrets were sealed with a key that is not here: {words}")
 
 
 def remove(project_id: UUID) -> int:
@@ -180,6 +242,7 @@ def stage(table: str, given: zipfile.ZipFile) -> None:
     with connection.cursor() as cursor:
         words = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
         cursor.execute(words.format(staged(table), names, sql.Identifier(table)))
+        cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(staged(table), sql.Identifier(ROLE)))
         copying = sql.SQL("COPY {} ({}) FROM STDIN").format(staged(table), names)
         with given.open(table) as member, cursor.copy(copying) as copied:
             for piece in pieces(member):
@@ -212,6 +275,7 @@ def number(table: str) -> None:
             ).format(numbers(table), sql.Literal(table), sql.Literal(key_of(table)), key, staged(table))
         )
         cursor.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (old)").format(numbers(table)))
+        cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(numbers(table), sql.Identifier(ROLE)))
 
 
 def insert(table: str, columns: list[str], numbered: set[str], kept: int = 0) -> int:

@@ -25,7 +25,7 @@ from calling import models
 from calling.calls import control
 from calling.machine import inputs
 from calling.push import encryption, rings, sender, vapid
-from tests.support import fake_worker, rest_client
+from tests.support import fake_worker, people, rest_client
 from tests.support.wait import wait_for
 from tests.webhooks.receivers import Got, Receiver
 from tests.webhooks.sweeps import Sweep
@@ -461,6 +461,14 @@ def test_revoked_tokens_wake_nobody(cast, browser):
     assert rings.drop_revoked() == 1
     assert models.PushSubscription.objects.get().subscriber_id == cast.carol.subscriber.pk
     other.receiver.close()
+
+
+def test_a_revoked_invite_leaves_its_makers_browser_alone(cast, browser):
+    subscribe(cast.bob, browser)
+    address = str(people.address_of(cast.bob.subscriber).pk)
+    invite = cast.bob.rest.post("/api/fabric/subscriber/invites", {"address_id": address}).json()["token"]
+    assert cast.rest.post("/api/tokens/revoke", {"token": invite}).status_code == 200
+    assert rings.drop_revoked() == 0
 
 
 def test_who_is_erased_leaves_no_subscription(cast, browser):

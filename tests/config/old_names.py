@@ -438,7 +438,7 @@ def found() -> list[str]:
         f"{path.relative_to(ROOT)}: {word} is called {WORDS[word]} today"
         for place in PLACES
         for path in sorted((ROOT / place).rglob("*"))
-        if path.suffix in TEXTS and path.stem not in NAMING
+        if path.suffix in TEXTS and path.stem not in NAMING and "node_modules" not in path.parts
         for word in words_in(path.read_text(encoding="utf-8"))
     ]
 

@@ -30,7 +30,7 @@ def test_healthz_asks_nobody(client: Client) -> None:
 
 
 def test_the_address_on_the_start_screen_opens_the_reference(client: Client) -> None:
-    found = client.get("/api/")
+    found = client.get("/api/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (found.status_code, found["Location"]) == (302, "/api/docs")
 
 

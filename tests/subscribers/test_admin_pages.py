@@ -9,6 +9,10 @@ from django.test import Client
 from subscribers import provisioning
 from subscribers.models import PhoneNumber, Subscriber
 from tests.support.people import Cast, address_of, pair_for
+from tests.support.rest_client import Api
+from tokens.authentication import subject_from_token
+from tokens.models import EmbedToken
+from tokens.signing import InvalidToken
 
 MODELS = [
     "subscribers/project", "subscribers/subscriber", "subscribers/address", "subscribers/room",
@@ -56,3 +60,13 @@ def test_deleting_a_subscriber_there_takes_its_address(staff: Client, full: Cast
     answer = staff.post(f"/admin/subscribers/subscriber/{alice.pk}/delete/", {"post": "yes"})
     assert answer.status_code == 302
     assert full.api.get("/api/fabric/addresses?name=alice").json()["data"] == []
+
+
+def test_staff_revoke_an_embed_token_with_what_was_given_for_it(staff: Client, full: Cast) -> None:
+    row = EmbedToken.objects.get()
+    given = Api().post("/api/fabric/embeds/tokens", {"token": row.token}).json()["token"]
+    staff.post("/admin/tokens/embedtoken/", {"action": "revoke", "_selected_action": [str(row.pk)]})
+    row.refresh_from_db()
+    assert row.revoked_at is not None
+    with pytest.raises(InvalidToken):
+        subject_from_token(given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from typing import Any
 
@@ -209,47 +208,3 @@ def test_hostile_text_is_refused_fast(text: str | bytes) -> None:
     with pytest.raises(BadScript):
         parse_text(text)
     assert time.process_time() - began < 2
-
-
-@pytest.mark.parametrize(
-    ("step", "path"),
-    [
-        ({"play": "%https"}, "play.url"),
-        ({"prompt": {"play": ["say:a", "%https"]}}, "prompt.play"),
-        ({"record": {"status_url": "%https"}}, "record.status_url"),
-        ({"request": {"url": "%https"}}, "request.url"),
-        ({"transfer": "%https"}, "transfer.dest"),
-        ({"execute": {"dest": "%https"}}, "execute.dest"),
-        ({"stream": "%wss"}, "stream.url"),
-        ({"tap": "%wss"}, "tap.uri"),
-        ({"connect": {"serial": [{"to": "/private/bob", "status_url": "%https"}]}}, "serial.status_url"),
-        ({"connect": {"to": "/private/bob", "ringback": ["%https"]}}, "connect.ringback"),
-        ({"connect": {"to": "/private/bob", "confirm": "%https"}}, "connect.confirm"),
-        ({"connect": {"to": "/private/bob", "transfer_after_bridge": "%https"}}, "transfer_after_bridge"),
-        ({"connect": {"conversation_relay": {"url": "%wss"}}}, "conversation_relay.url"),
-        (
-            {"live_transcribe": {"action": {"start": {"lang": "en", "direction": ["remote-caller"],
-                                                      "webhook": "%https"}}}},
-            "action.start.webhook",
-        ),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize(
-    ("rest", "words"),
-    [
-        ("://user:secret@e.example/x", "user name or password"),
-        ("://e..example/x", "host name is not valid"),
-        ("://e.example:99999/x", "port is out of range"),
-    ],
-)
-def test_a_url_that_nobody_could_ever_ask_is_refused(step: Any, path: str, rest: str, words: str) -> None:
-    written = re.sub(r"%(https|wss)", lambda found: found[1] + rest, json.dumps(step))
-    with pytest.raises(BadScript, match=words) as refused:
-        check_document({"sections": {"main": [json.loads(written)]}})
-    assert refused.value.path.endswith(path)
-    assert "secret" not in str(refused.value)
-
-
-def test_a_url_in_the_body_of_a_request_is_anybody_s() -> None:
-    body = "https://user:secret@e.example/"
-    check_document({"sections": {"main": [{"request": {"url": "https://e.example/", "body": body}}]}})

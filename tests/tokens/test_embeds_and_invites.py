@@ -7,14 +7,18 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from subscribers.models import Subscriber
 from tests.support.people import Cast, address_of, pair_for
 from tests.support.rest_client import Api, bearer, code
+from tokens.api import invites
 from tokens.authentication import subject_from_token
+from tokens.models import IssuedToken
 from tokens.signing import InvalidToken
 from tokens.subjects import Entry
 
+REFRESH = "/api/fabric/subscribers/tokens/refresh"
 EMBEDS, TRADE, INVITES = "/api/fabric/embeds", "/api/fabric/embeds/tokens", "/api/fabric/subscriber/invites"
 
 
@@ -81,6 +85,68 @@ def test_an_invite_dies_with_its_subscribers_tokens(house: Cast, alice: Subscrib
     house.api.post("/api/tokens/revoke", {"subscriber_id": str(alice.pk)})
     with pytest.raises(InvalidToken):
         subject_from_token(token)
+
+
+def test_an_invite_dies_with_the_token_it_was_made_with(house: Cast, alice: Subscriber) -> None:
+    """Who has stolen a token makes invites of it; the one who revokes it does not know them."""
+    stolen, kept = pair_for(alice), pair_for(alice)
+    body = {"address_id": str(address_of(alice).pk)}
+    refreshed = house.api.post(REFRESH, {"refresh_token": stolen.refresh_token}).json()["token"]
+    invites = [bearer(text).post(INVITES, body).json()["token"] for text in (stolen.token, refreshed)]
+    other = bearer(kept.token).post(INVITES, body).json()["token"]
+    identities = {subject_from_token(text).identity for text in invites}
+    assert len(identities) == 2, "each is a guest of its own"
+    assert code(house.api.post(REFRESH, {"refresh_token": stolen.refresh_token}))[0] == 422, "used again"
+    for text in (refreshed, *invites):
+        with pytest.raises(InvalidToken):
+            subject_from_token(text)
+    assert subject_from_token(other).kind == "invite", "another sign-in's"
+
+
+def test_a_revoked_invite_leaves_its_makers_token_alone(house: Cast, alice_api: Api, bob: Subscriber) -> None:
+    body = {"address_id": str(address_of(bob).pk)}
+    first, second = (alice_api.post(INVITES, body).json()["token"] for _ in range(2))
+    assert house.api.post("/api/tokens/revoke", {"token": first}).status_code == 200
+    with pytest.raises(InvalidToken):
+        subject_from_token(first)
+    assert subject_from_token(second).kind == "invite"
+    assert alice_api.get("/api/fabric/subscriber/info").status_code == 200
+
+
+def test_a_token_that_was_revoked_a_moment_ago_makes_no_invite(
+    house: Cast, alice_api: Api, bob: Subscriber
+) -> None:
+    """A process remembers for a second that it was good."""
+    body = {"address_id": str(address_of(bob).pk)}
+    assert alice_api.post(INVITES, body).status_code == 201
+    IssuedToken.objects.update(revoked_at=timezone.now())  # by another process
+    assert code(alice_api.post(INVITES, body))[:2] == (401, "token_revoked")
+
+
+def test_invites_have_a_rate_of_their_maker(
+    house: Cast, alice: Subscriber, bob: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of them would dial three thousand calls; another subscriber is not affected."""
+    monkeypatch.setattr(invites, "RATE", 0.001)  # however slowly the test goes
+    monkeypatch.setattr(invites, "BURST", 3)
+    body = {"address_id": str(address_of(bob).pk)}
+    answers = [bearer(pair_for(alice).token).post(INVITES, body) for _ in range(4)]
+    assert [each.status_code for each in answers] == [201, 201, 201, 429]
+    assert int(answers[3]["Retry-After"]) >= 1 and answers[3]["RateLimit-Limit"] == "3"
+    assert bearer(pair_for(bob).token).post(INVITES, body).status_code == 201
+
+
+def test_what_visitors_got_for_an_embed_token_is_revoked_with_it(house: Cast, bob: Subscriber) -> None:
+    embed = house.api.post(EMBEDS, {"address": "/private/bob"}).json()["token"]
+    first, second = (Api().post(TRADE, {"token": embed}).json()["token"] for _ in range(2))
+    assert subject_from_token(first).identity != subject_from_token(second).identity
+    house.api.post("/api/tokens/revoke", {"token": first})
+    with pytest.raises(InvalidToken):
+        subject_from_token(first)
+    assert subject_from_token(second).kind == "embed"
+    house.api.post("/api/tokens/revoke", {"token": embed})
+    with pytest.raises(InvalidToken):
+        subject_from_token(second)
 
 
 def test_a_limited_subscriber_cannot_invite_beyond_itself(alice: Subscriber, bob: Subscriber) -> None:

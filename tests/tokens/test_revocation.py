@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
+from django.utils import timezone
 
 from subscribers.models import Subscriber
+from tests.support.meanwhile import open_for_a_while
 from tests.support.people import Cast, pair_for
 from tests.support.rest_client import Api, bearer, code
 from tokens import revocation
 from tokens.authentication import subject_from_token
+from tokens.claims import Grant
+from tokens.issue import forget_expired, issue_invite, issue_pair, refresh
 from tokens.models import IssuedToken
-from tokens.signing import verify
+from tokens.signing import InvalidToken, verify
 
 PATH, INFO = "/api/tokens/revoke", "/api/fabric/subscriber/info"
 REFRESH = "/api/fabric/subscribers/tokens/refresh"
@@ -48,6 +53,53 @@ def test_revoking_a_subscriber_ends_all_tokens_until_now(
     assert all(bearer(token).get(INFO).status_code == 401 for token in old)
     assert bearer(kept).get(INFO).status_code == 200
     assert bearer(pair_for(alice).token).get(INFO).status_code == 200
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_an_expired_token_takes_back_what_came_from_it(
+    house: Cast, mallory: Cast, alice: Subscriber, forgotten: bool
+) -> None:
+    """Who finds a token in a log revokes it, whether or not its holder has refreshed it since."""
+    grant = Grant(house.id, "subscriber", alice.pk, alice.address)
+    first = issue_pair(grant, timezone.now() - timedelta(minutes=1))
+    second = house.api.post(REFRESH, {"refresh_token": first.refresh_token}).json()
+    if forgotten:
+        issued = IssuedToken.objects.filter(expires_at__lt=timezone.now() + timedelta(minutes=10))
+        assert issued.delete()[0] == 2
+    assert code(mallory.api.post(PATH, {"token": first.token}))[0] == 404
+    assert bearer(second["token"]).get(INFO).status_code == 200
+    assert house.api.post(PATH, {"token": first.token}).status_code == 200
+    assert code(bearer(second["token"]).get(INFO))[:2] == (401, "token_revoked")
+    assert code(house.api.post(REFRESH, {"refresh_token": second["refresh_token"]}))[0] == 422
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["a refresh", "an invite"])
+def test_what_is_made_while_a_token_is_revoked_is_revoked_too(
+    house: Cast, alice: Subscriber, way: str
+) -> None:
+    """The maker has the row of its token when the revocation comes, and commits behind it."""
+    pair, made = pair_for(alice), []
+    holder = subject_from_token(pair.token)
+
+    def make() -> None:
+        if way == "a refresh":
+            made.append(refresh(house.id, pair.refresh_token).token)
+        else:
+            made.append(issue_invite(holder, Grant(house.id, "invite")))
+
+    with open_for_a_while(make):
+        revocation.revoke_token(house.id, holder.jti)
+    with pytest.raises(InvalidToken):
+        subject_from_token(made[0])
+
+
+def test_a_token_is_known_for_as_long_as_a_call_may_outlive_it(house: Cast, alice: Subscriber) -> None:
+    grant = Grant(house.id, "subscriber", alice.pk, alice.address)
+    for hours in (23, 26):
+        issue_pair(grant, timezone.now() - timedelta(hours=hours))
+    forget_expired()
+    assert IssuedToken.objects.filter(expires_at__lt=timezone.now()).count() == 2
 
 
 def test_deleting_the_subscriber_ends_its_tokens(house: Cast, alice: Subscriber) -> None:

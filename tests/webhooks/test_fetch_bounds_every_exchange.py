@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from calling.outbound_http.client import Client, FetchFailed
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 
 Respond = Callable[[bytes, bytes, asyncio.StreamWriter], Awaitable[None]]
 

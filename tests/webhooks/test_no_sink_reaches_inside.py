@@ -21,7 +21,7 @@ from calling.alerts.telling import Teller
 from calling.media.files.library import Library
 from calling.media.files.prepare import Unplayable
 from calling.media.operations.media_stream import MediaStream, StreamFailed, StreamSettings
-from calling.outbound_http import url_guard
+from calling.outbound_http import url_text
 from calling.push.rings import Notice
 from calling.push.sender import Sender
 from calling.swml import load
@@ -162,7 +162,7 @@ async def test_no_sink_ever_touches_an_inside_address(
     hook = await sync_to_async(make_hook)(cast, "https://example.com/hook")
     library = Library(tmp_path)
     async with canary() as (port, touched):
-        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_text, "PUBLIC_PORTS", url_text.PUBLIC_PORTS | {port})
         forms = urls(port)
         assert len(forms) >= 400
         chosen = random.Random(seed).sample(forms, figure(30, len(forms)))

@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from calling.outbound_http import client, url_guard
-from calling.outbound_http.url_guard import UnsafeUrl, is_allowed_address, parse_url
+from calling.outbound_http import client, url_guard, url_text
+from calling.outbound_http.url_guard import is_allowed_address
+from calling.outbound_http.url_text import UnsafeUrl, parse_url
 from tests.webhooks.url_forms import canary, hosts, urls
 
 
@@ -19,7 +20,7 @@ async def judged(url: str, *, allow_private: bool = False) -> None:
 
 async def test_over_400_forms_touch_nothing_in_any_sink(monkeypatch: pytest.MonkeyPatch) -> None:
     async with canary() as (port, touched):
-        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_text, "PUBLIC_PORTS", url_text.PUBLIC_PORTS | {port})
         forms = urls(port)
         assert len(forms) >= 400
         mine = client.Client(allow_private=False)
@@ -58,7 +59,7 @@ def test_one_bad_answer_among_good_ones_refuses_the_name(answers: list[str]) -> 
 
 async def test_a_name_that_rebinds_is_judged_again_on_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with canary() as (port, touched):
-        monkeypatch.setattr(url_guard, "PUBLIC_PORTS", url_guard.PUBLIC_PORTS | {port})
+        monkeypatch.setattr(url_text, "PUBLIC_PORTS", url_text.PUBLIC_PORTS | {port})
         answers = iter([["93.184.215.14"], ["127.0.0.1"], ["127.0.0.1"]])
         monkeypatch.setattr(
             url_guard, "_lookup", lambda host, port, flags=0: _numeric(flags) or next(answers)
@@ -124,7 +125,7 @@ async def test_refusals_that_depend_on_the_network_all_read_the_same() -> None:
         with pytest.raises(UnsafeUrl) as caught:
             await judged(url)
         texts.add(str(caught.value))
-    assert texts == {url_guard.REFUSAL}
+    assert texts == {url_text.REFUSAL}
 
 
 def test_a_target_keeps_path_and_query_and_drops_the_fragment() -> None:

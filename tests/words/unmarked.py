@@ -24,7 +24,7 @@ ATTRIBUTES = ("title", "placeholder", "aria-label", "alt", "data-label", "aria-d
 UNSEEN = ("script", "style", "svg", "code")
 KEPT = {
     "The body is not JSON.": "for a script, never shown",
-    "Sign in first.": "of a refused socket, for a script, never shown",
+    "Sign in first.": "of a handshake that is refused: no page shows it",
     "Content-Type": "a header", "Authorization": "a header", "X-CSRFToken": "a header", "X-Part": "a header",
     "X-Total-Rows": "a header", "Content-Disposition": "a header", "Retry-After": "a header", "Etc": "a zone",
     "Cache-Control": "a header", "Access-Control-Allow-Origin": "a header", "Content-Language": "a header",

@@ -66,7 +66,7 @@ class EmbedTokens(RestView):
             raise errors.TooManyRequests(wait)
         allowed = (Entry("address", str(row.address_id)),)
         grant = Grant(row.project_id, "embed", allowed=allowed, display_name=row.name or "Guest")
-        return Response({"token": issue_access(grant)}, status=201)
+        return Response({"token": issue_access(grant, made_with=row.pk)}, status=201)
 
 
 class EmbedFields(serializers.Serializer[Any]):

@@ -20,8 +20,13 @@ from subscribers.models import Address
 from tokens.api import answers
 from tokens.api.fields import Ends
 from tokens.claims import Grant
-from tokens.issue import issue_access
+from tokens.issue import issue_invite
+from tokens.rate_limits import take_told
+from tokens.signing import InvalidToken
 from tokens.subjects import Entry, TokenHolder
+
+# An invite dials beside its maker, whose own calls are limited. A second's rate and burst of one subscriber.
+RATE, BURST = 2, 50
 
 
 class InviteFields(serializers.Serializer[Any]):
@@ -52,8 +57,14 @@ class Invites(RestView):
             allowed=(Entry("address", str(address.pk)),),
             display_name="Guest",
         )
+        wait = take_told(f"invite:{holder.identity}", RATE, BURST)
+        if wait is not None:
+            raise errors.TooManyRequests(wait)
         ends = data.get("expires_at") or data.get("expire_at")
-        return Response({"token": issue_access(grant, ends, holder.subscriber_id)}, status=201)
+        try:
+            return Response({"token": issue_invite(holder, grant, ends)}, status=201)
+        except InvalidToken as refused:
+            raise errors.Unauthorized(refused.code, refused.message) from refused
 
 
 def _invitable(holder: TokenHolder, id: UUID) -> Address:

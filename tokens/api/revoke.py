@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-import clock
 from rest import errors
 from rest.permissions import ManagesProject, principal_of
 from rest.views import RestView
@@ -19,7 +19,7 @@ from subscribers.api.shapes import clean
 from subscribers.models import Subscriber
 from tokens.api import answers
 from tokens.models import EmbedToken
-from tokens.revocation import revoke_subscriber, revoke_token
+from tokens.revocation import revoke_embed, revoke_family, revoke_subscriber, revoke_token
 from tokens.signing import InvalidToken, Typ, verify
 
 
@@ -69,22 +69,23 @@ def _jti(project_id: UUID, jti: UUID) -> None:
 
 def _text(project_id: UUID, text: str) -> None:
     if text.startswith("c2c_"):
-        rows = EmbedToken.objects.filter(project_id=project_id, token=text)
-        if not rows.update(revoked_at=clock.now()):
+        row = EmbedToken.objects.filter(project_id=project_id, token=text).first()
+        if row is None:
             raise errors.NotFound
+        revoke_embed(row)
         return
     claims = _claims(text)
-    if claims is not None:
-        _jti(project_id, UUID(claims["jti"]))
+    if claims.get("prj") != str(project_id):
+        raise errors.NotFound
+    if not revoke_token(project_id, UUID(claims["jti"])) and "fam" in claims:
+        # Its row is forgotten, but it may have been refreshed until now.
+        revoke_family(project_id, UUID(claims["fam"]))
 
 
-def _claims(text: str) -> dict[str, Any] | None:
-    """The claims of either kind of token; None where it has expired and so is refused already."""
+def _claims(text: str) -> dict[str, Any]:
+    """The claims of either kind of token, even of one that has expired."""
     kinds: tuple[Typ, ...] = ("SAT", "Refresh")
     for typ in kinds:
-        try:
-            return verify(text, typ)
-        except InvalidToken as error:
-            if error.code == "token_expired":
-                return None
+        with contextlib.suppress(InvalidToken):
+            return verify(text, typ, expired=True)
     raise errors.Unprocessable("token_invalid", "This is not a token of this platform.", "token")

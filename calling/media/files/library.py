@@ -29,7 +29,7 @@ from calling.media.files.prepare import Picture, Unplayable, prepare
 from calling.media.files.prepared import NotPrepared, Prepared, open_prepared
 from calling.media.files.turns import Ask, Asker, nobody
 from calling.outbound_http.client import Client, FetchFailed, client
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 
 CACHE_BYTES: Final = 2 * 1024**3
 FRESH_SECONDS: Final = 10

@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from calling.media.codecs import g711
 from calling.media.codecs.opus import Pcm
 from calling.outbound_http import web_socket
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 
 BACKOFF: Final = (0.3, 1.0, 3.0)
 GOODBYE_SECONDS: Final = 1.0

@@ -22,6 +22,7 @@ from calling.media.swml_host.party import FAILED, Outcome, ScriptParty
 from calling.models.ids import uuid7
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 from calling.swml import actions
+from calling.swml.checks import BadScript
 from rest.errors import ApiError
 
 BEGIN_SECONDS: Final = 10.0
@@ -188,4 +189,11 @@ def latest(call_id: str, verb: str, control_id: str) -> models.Operation | None:
 
 
 def tell_at(call_id: str, verb: str, control_id: str, url: str) -> None:
+    """Once, for a step that comes again. Raises BadScript."""
+    told = models.WebhookEndpoint.objects.filter(call_id=call_id)
+    here = status_urls.StatusUrl("operation", control_id, verb=verb).stored()
+    if told.filter(status_events=here, url=url).exists():
+        return
+    if told.count() >= status_urls.MOST:
+        raise BadScript("", f"the script has more than {status_urls.MOST} status_urls in one call")
     status_urls.tell_operation(models.Call.objects.get(pk=call_id), verb, control_id, url)

@@ -24,7 +24,7 @@ from calling.media.swml_host.party import FAILED, Outcome, ScriptParty
 from calling.media.swml_host.prompts import PromptActions
 from calling.media.swml_host.relay import RelayActions
 from calling.outbound_http.client import FetchFailed
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 from calling.runtime.db_threads import DATABASE_UNAVAILABLE
 from calling.swml import actions, load
 from calling.swml.checks import BadScript

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 from calling.media.files.prepare import Picture
 from calling.media.operations.hearing import Hearing
@@ -35,15 +36,17 @@ class PromptActions:
         self.digits: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
 
     async def play(self, action: actions.Play) -> Outcome:
-        async with self._told("play", action.playing.status_url) as end:
+        async with self._told("play", action.path, action.playing.status_url) as end:
             outcome = await self.sound(action.playing)
             end(outcome, {})
         return outcome
 
     @contextlib.asynccontextmanager
-    async def _told(self, verb: str, url: str) -> AsyncIterator[Callable[[Outcome, dict[str, Any]], None]]:
+    async def _told(
+        self, verb: str, path: str, url: str
+    ) -> AsyncIterator[Callable[[Outcome, dict[str, Any]], None]]:
         """A step whose beginning and end are told to its status_url, if it has one."""
-        control_id = str(uuid7())
+        control_id = self._control_id(path, url)
         await self._follow(verb, control_id, url)
         if url:
             self._tell(verb, control_id, "started", {})
@@ -58,6 +61,10 @@ class PromptActions:
         except asyncio.CancelledError:
             end({}, {"reason": "leg_ended"})
             raise
+
+    def _control_id(self, path: str, url: str) -> str:
+        """The same each time the step comes again, where it is told of: one endpoint hears of them all."""
+        return str(uuid7()) if not url else str(uuid5(UUID(self.party.plan.run_id), f"{path} {url}"))
 
     async def sound(self, playing: actions.Playing) -> Outcome:
         """Let the party hear it to its end; nobody is told."""
@@ -84,7 +91,7 @@ class PromptActions:
     async def prompt(self, action: actions.Prompt) -> Outcome:
         """Play and take keys or words; the first of them stops the sound. Keys pressed before count."""
         await self.party.answer(action)
-        async with self._told("collect", action.playing.status_url) as end:
+        async with self._told("collect", action.path, action.playing.status_url) as end:
             outcome = await self._prompt(action)
             kind, params = str(outcome.get("result")), {}
             if kind == "match_digits":
@@ -164,7 +171,8 @@ class PromptActions:
 
     async def record(self, action: actions.Record) -> Outcome:
         await self.party.answer(action)
-        call_id, leg_id, control_id = self.party.plan.call_id, self.party.plan.leg_id, str(uuid7())
+        call_id, leg_id = self.party.plan.call_id, self.party.plan.leg_id
+        control_id = self._control_id(action.path, action.status_url)
         job = RecordingJob(self._session, call_id, leg_id, control_id, record_params(action))
         await self._follow("record", control_id, action.status_url)
         try:

@@ -9,8 +9,8 @@ from calling.commands import params
 from calling.commands.params import Params
 from calling.commands.sip_wishes import SipWishes, codec_names
 from calling.machine.reasons import EndReason
+from calling.swml import urls
 from calling.swml.checks import BadScript
-from calling.swml.parse import check_document
 from calling.swml.read import parse_text
 
 CODEC = re.compile(r"(OPUS|G722|PCMU|PCMA|G729|VP8|H264)(@[0-9]{1,6}[hHiI]){0,2}", re.IGNORECASE)
@@ -40,7 +40,7 @@ def swml(form: Params, name: str = "swml") -> dict[str, Any] | None:
     try:
         if isinstance(value, str):
             return parse_text(value).as_json()
-        check_document(value)
+        urls.saved(value)
     except BadScript as error:
         form.fail(name, f"{name}: {error}", "invalid_script")
         return None

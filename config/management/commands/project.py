@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import zipfile
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -43,8 +42,6 @@ class Command(BaseCommand):
                 raise CommandError(f"{options['file']} exists already; name a new file.") from None
             except OSError as error:
                 raise CommandError(f"{options['file']}: {error.strerror}") from None
-            except (zipfile.BadZipFile, KeyError):
-                raise CommandError(f"{options['file']} was not written by `project export`.") from None
             return
         project = self._create(options["name"]) if options["verb"] == "create" else self._find(options)
         token = issue_api_token(project, name="manage.py project")

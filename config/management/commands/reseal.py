@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
 
-import clock
-from calling.models import SecondFactor, WebhookEndpoint
+from config import sealed_columns
 from subscribers import encryption
-from subscribers.models import SipGateway
-
-# Stored answers of `Idempotency-Key` are left out: they are forgotten after a day.
-SEALED: tuple[tuple[type[models.Model], str], ...] = (
-    (SipGateway, "sealed_password"),
-    (WebhookEndpoint, "secret"),
-    (WebhookEndpoint, "old_secret"),
-    (SecondFactor, "sealed_secret"),
-)
 
 
 class Command(BaseCommand):
@@ -27,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         done = unreadable = 0
-        for model, column in SEALED:
+        for model, column in sealed_columns.SEALED:
             for pk in list(model._default_manager.exclude(**{column: ""}).values_list("pk", flat=True)):
                 try:
                     done += _reseal(model, column, pk)
@@ -46,13 +35,4 @@ def _reseal(model: type[models.Model], column: str, pk: object) -> int:
         sealed = row.select_for_update().values_list(column, flat=True).first()
         if not sealed:
             return 0
-        return row.update(**{column: _anew(sealed)})
-
-
-def _anew(kept: str) -> str:
-    """A sealed value, or lines of `<sealed> <until>` (older webhook secrets); what is over is left out."""
-    parts = (line.partition(" ") for line in kept.splitlines())
-    live = (part for part in parts if not part[2] or datetime.fromisoformat(part[2]) > clock.now())
-    return "\n".join(
-        encryption.seal(encryption.unseal(sealed)) + space + until for sealed, space, until in live
-    )
+        return row.update(**{column: sealed_columns.anew(sealed)})

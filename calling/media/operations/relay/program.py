@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidStatus
 import clock
 from calling.media.operations.relay.messages import Frame
 from calling.outbound_http import web_socket
-from calling.outbound_http.url_guard import UnsafeUrl
+from calling.outbound_http.url_text import UnsafeUrl
 
 BACKOFF: Final = (0.1, 0.3, 0.7, 1.5)  # seconds; the last one again and again
 RECONNECT_SECONDS: Final = 15.0  # since the connection broke, or was first tried
