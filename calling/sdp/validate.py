@@ -227,7 +227,10 @@ def _fault(block: _Block, session: dict[str, list[str]], plain: bool) -> str | N
             return "The sdp's transport profile is not supported."
         signed = "fingerprint" in block.facts or "fingerprint" in session
         return None if signed or profile not in _DTLS_PROFILES else _UNSIGNED
-    return _webrtc_fault(block.profile.upper(), session, block.facts)
+    fault = _webrtc_fault(block.profile.upper(), session, block.facts)
+    if fault is None and "setup" not in block.facts and "setup" not in session and _says_setup(block.lines):
+        return "sdp must carry a=setup of active, passive or actpass."
+    return fault
 
 
 def _webrtc_fault(profile: str, session: dict[str, list[str]], own: dict[str, list[str]]) -> str | None:
@@ -241,6 +244,12 @@ def _webrtc_fault(profile: str, session: dict[str, list[str]], own: dict[str, li
     if missing & {"ice-ufrag", "ice-pwd"}:
         return "sdp must carry a valid ice-ufrag and ice-pwd."
     return None
+
+
+def _says_setup(lines: list[str]) -> bool:
+    """Whether a role is named at all: without one there is a default, with `holdconn` alone there is none
+    (RFC 5763 section 5)."""
+    return any(line.startswith("a=setup:") for line in lines)
 
 
 def sound(line: str) -> bool:
