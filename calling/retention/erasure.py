@@ -12,7 +12,7 @@ import json
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -84,7 +84,7 @@ def erase_subscriber(asker: Asker, subscriber_id: UUID) -> None:
                 models.Device.objects.filter(project_id=asker.project_id, subscriber_id=row.pk).delete()
                 provisioning.remove(row)
         entry = unfinished().filter(project_id=asker.project_id, subject=str(subscriber_id)).first()
-        if entry is None:
+        if entry is None or (row is None and not calls_of(entry).exists()):
             raise errors.NotFound
         hang_up(asker.project_id, subscriber_id)
         attempt(entry)  # a first round at once
@@ -128,9 +128,8 @@ def attempt(entry: models.StaffAction) -> int:
 def go_on(entry: models.StaffAction) -> int:
     """Remove the ended calls of one erased subscriber; note the end once none is left, and none can come."""
     assert entry.project_id is not None
-    subscriber_id, address = UUID(entry.subject), str(entry.detail.get("address", ""))
+    subscriber_id, found = UUID(entry.subject), calls_of(entry)
     hang_up(entry.project_id, subscriber_id)
-    found = calls_of(entry.project_id, subscriber_id, address, entry.at)
     writing = models.Recording.objects.filter(state="recording").values("call_id")
     ready = found.filter(state="ended").exclude(pk__in=writing).values_list("id", flat=True)
     done = 0
@@ -145,13 +144,13 @@ def go_on(entry: models.StaffAction) -> int:
     return done
 
 
-def calls_of(
-    project_id: UUID, subscriber_id: UUID, address: str, asked_at: datetime
-) -> QuerySet[models.Call]:
-    """The calls that a subscriber had part in, or that named its address while it had that."""
-    legs = models.Leg.objects.filter(subscriber_id=subscriber_id).values("call_id")
-    named = (Q(from_address=address) | Q(to_address=address)) & Q(created_at__lte=asked_at)
-    return models.Call.objects.filter(Q(pk__in=legs) | named, project_id=project_id)
+def calls_of(entry: models.StaffAction) -> QuerySet[models.Call]:
+    """The calls that an erased subscriber had part in, or that named its address while it had that."""
+    assert entry.project_id is not None
+    address = str(entry.detail.get("address", ""))
+    legs = models.Leg.objects.filter(subscriber_id=UUID(entry.subject)).values("call_id")
+    named = (Q(from_address=address) | Q(to_address=address)) & Q(created_at__lte=entry.at)
+    return models.Call.objects.filter(Q(pk__in=legs) | named, project_id=entry.project_id)
 
 
 def recordings_of(row: models.Call) -> QuerySet[models.Recording]:

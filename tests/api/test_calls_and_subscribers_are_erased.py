@@ -167,6 +167,7 @@ def test_a_subscriber_is_gone_with_all_calls_it_had_part_in(cast: Cast, files: P
     assert not Subscriber.objects.filter(pk=alice.subscriber.id).exists()
     assert tables_that_name(alice.address) == set() == tables_that_name("alice@example.com")
     error_of(alice.rest.get("/api/calls"), 401)
+    error_of(cast.rest.post(f"/api/fabric/resources/subscribers/{alice.subscriber.id}/erase"), 404)
     assert [each.subject for each in audit(erasure.ASKED)] == [str(alice.subscriber.id)]
     settle()
     assert [each.subject for each in audit(erasure.DONE)] == [str(alice.subscriber.id)]
