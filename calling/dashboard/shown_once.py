@@ -6,8 +6,6 @@ own. Must not live here: the secrets of a person, which every page of theirs may
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest
 
 
@@ -15,7 +13,7 @@ def keep(request: HttpRequest, name: str, of: object, shown: object) -> None:
     request.session[name] = {"of": str(of), "shown": shown}
 
 
-def take(request: HttpRequest, name: str, of: object) -> Any:
+def take(request: HttpRequest, name: str, of: object) -> object:
     """What was kept for the page of `of`, which then is kept no longer; None where nothing was."""
     kept = request.session.get(name)
     if not isinstance(kept, dict) or kept.get("of") != str(of):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from calling.outbound_http import url_text
 from calling.swml.checks import BadScript, is_template
@@ -31,9 +31,9 @@ def saved(value: object) -> Document:
     return document
 
 
-def judge(value: Any) -> None:
+def judge(script: object) -> None:
     """Raises BadScript for a URL with a password in it, or whose host or port cannot be: as it is written."""
-    for path, url in _urls("sections", value["sections"]):
+    for path, url in _urls("sections", script.get("sections") if isinstance(script, dict) else None):
         if _URL.match(url) and not is_template(url):
             try:
                 url_text.parse_url(url, allow_private=True, schemes=SCHEMES)
@@ -41,7 +41,7 @@ def judge(value: Any) -> None:
                 raise BadScript(path, str(problem)) from None
 
 
-def _urls(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _urls(path: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, list):
         for i, one in enumerate(value):
             yield from _urls(f"{path}[{i}]", one)
@@ -54,5 +54,5 @@ def _urls(path: str, value: Any) -> Iterator[tuple[str, str]]:
                 yield from _urls(here, one)
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
