@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from rest.json_bodies import NOT_IN_A_LINE
 from tests.dashboard.fixtures import furnish
 from tests.dashboard.sample_data import World, call, event
 from tests.dashboard.test_phone_page import ring
@@ -201,11 +202,15 @@ def wary(desk, world, settings):
             assert page.evaluate("window.hurts") == [], path
             if path.startswith("/dashboard"):
                 assert page.evaluate(GROWN) == [], path
-            said = "".join(page.locator("body").text_content().split())
-            assert "".join(shown.split())[:30] in said, (path, shown)
+            assert letters(shown)[:30] in letters(page.locator("body").text_content()), (path, shown)
         assert away == []
 
     return look
+
+
+def letters(text: str) -> str:
+    """What can be seen of it: no spaces, nor control characters, which a page shows as one."""
+    return "".join(NOT_IN_A_LINE.sub(" ", text).split())
 
 
 @pytest.mark.family
