@@ -34,6 +34,7 @@ from calling.media.files.prepare import prepare
 from calling.media.files.prepared import open_prepared
 from calling.media.rtp.config import MediaConfig
 from calling.media.webrtc.peer import WebRtcPeer
+from config import env as environment
 
 TALK_SECONDS = 10.0
 SOUND_SECONDS = 10.0
@@ -241,7 +242,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, help="calls a second, instead of a share of the machine")
     options = parser.parse_args(arguments)
     stay_on_loopback()
-    with Instance() as one:
+    workers = str(environment.cores())  # as `make run` has: one takes no session when its core is busy
+    with Instance(CALLWRIGHT_MEDIA_WORKERS=workers) as one:
         return asyncio.run(staged(one, options.seconds, options.share, options.rate))
 
 
