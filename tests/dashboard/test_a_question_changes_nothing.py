@@ -99,6 +99,9 @@ def test_a_page_is_answered_to_head_as_to_get(world):
     for path in ("/dashboard/", "/dashboard/project", f"/dashboard/subscribers/{bob}"):
         answer = client.head(path)
         assert answer.status_code == 200 and answer.content == b""
+    for _ in range(2 * 20):  # no try of a password
+        answer = Client().head("/dashboard/login")
+        assert answer.status_code == 200 and answer.content == b""
 
 
 def test_every_page_of_the_dashboard_is_asked() -> None:

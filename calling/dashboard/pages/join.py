@@ -67,7 +67,7 @@ def invite(request: HttpRequest, staff: Staff) -> HttpResponse:
 @page("owner", "GET", "POST")
 def withdraw(request: HttpRequest, staff: Staff, invite_id: str) -> HttpResponse:
     row = get_object_or_404(StaffInvite, pk=as_uuid(invite_id), project=staff.project, used_at=None)
-    if request.method == "GET":
+    if request.method != "POST":
         effect = gettext("Its link stops working.")
         return ask(request, gettext("Withdraw this invitation?"), effect, gettext("Withdraw"))
     row.delete()
@@ -77,14 +77,14 @@ def withdraw(request: HttpRequest, staff: Staff, invite_id: str) -> HttpResponse
 
 
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, text: str) -> HttpResponse:
     """The page behind a link: joins with the account that is signed in, or with a new one."""
     row = open_invite(text)
     if row is None:
         return render(request, "dashboard/refused.html", {"words": gettext(OVER)}, status=404)
     with timezone.override(zone_of(request)):
-        if request.method == "GET":
+        if request.method != "POST":
             return shown(request, row)
         if request.user.is_authenticated:
             assert isinstance(request.user, User)

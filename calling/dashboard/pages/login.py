@@ -73,9 +73,9 @@ def onward(request: HttpRequest) -> str:
 
 
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    if request.method == "GET":
+    if request.method != "POST":
         return form(request, LOGIN_FORM, onward(request))
     name = request.POST.get("username", "").replace("\0", "")[:150]
     buckets = tries.of_password(request, name)
@@ -113,7 +113,7 @@ def welcomed(request: HttpRequest, user: User, target: str, **way: str) -> HttpR
     return response
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
     """The second step: six digits, each code good once."""
     waiting = request.session.get(WAITING)
@@ -122,7 +122,7 @@ def code(request: HttpRequest) -> HttpResponse:
     user = User.objects.filter(pk=waiting["user"], is_active=True).first()
     if user is None:
         return redirect("/dashboard/login")
-    if request.method == "GET":
+    if request.method != "POST":
         return form(request, CODE_FORM, waiting["next"])
     buckets = tries.of_code(request, user)
     wait = tries.take(buckets)
