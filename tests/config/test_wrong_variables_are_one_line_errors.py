@@ -21,7 +21,16 @@ WRONG = [
     ("CALLWRIGHT_BIND", "everywhere"),
     ("CALLWRIGHT_DOMAIN", "https://example.com"),
     ("CALLWRIGHT_DOMAIN", "example.com:99999"),
+    ("CALLWRIGHT_DOMAIN", "."),
+    ("CALLWRIGHT_DOMAIN", "example..com"),
+    ("CALLWRIGHT_BIND", "224.0.0.1"),
+    ("CALLWRIGHT_BIND", "255.255.255.255"),
     ("CALLWRIGHT_DATA_DIR", "/dev/null"),
+    ("CALLWRIGHT_DATA_DIR", "x" * 5000),
+    ("CALLWRIGHT_DATA_DIR", "~nobody-of-that-name/data"),
+    ("CALLWRIGHT_DATA_DIR", "/tmp/\udcff"),  # a byte that is no UTF-8
+    ("CALLWRIGHT_ADMIN_PASSWORD", "\udcff\udcfe"),
+    ("CALLWRIGHT_SECRET_KEY", "\udcff"),
     ("CALLWRIGHT_PROJECT_ID", "not-a-uuid"),
     ("CALLWRIGHT_API_TOKEN", "has a space"),
     ("DATABASE_URL", "sqlite:///file"),
@@ -35,10 +44,24 @@ WRONG = [
     ("CALLWRIGHT_REPLICA_LAG_SECONDS", "0"),
     ("REDIS_URL", "http://localhost"),
     ("REDIS_URL", "redis://"),
+    ("REDIS_URL", "http://[::1"),
+    ("REDIS_URL", "redis://host/abc"),
+    ("REDIS_URL", "redis://host/-1"),
+    ("REDIS_URL", "redis://host:99999/0"),
+    ("REDIS_URL", "redis://host/?db=2"),
+    ("REDIS_URL", "redis://host/0?db=x"),
+    ("REDIS_URL", "redis://host/0?nonsense=1"),
+    ("REDIS_URL", "rediss://host/0?nonsense=1"),
+    ("REDIS_URL", "unix:///run/v.sock?nonsense=1"),
+    ("REDIS_URL", "unix:///run/v.sock?db=x"),
+    ("REDIS_URL", "sentinel://host:x/0"),
+    ("REDIS_URL", "sentinel://[::1/0"),
     ("CALLWRIGHT_MEDIA_WORKERS", "0"),
     ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/here"),
     ("CALLWRIGHT_MEDIA_IP", "0.0.0.0/0.0.0.0"),
     ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,"),
+    ("CALLWRIGHT_MEDIA_IP", "239.1.2.3"),
+    ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/255.255.255.255"),
     ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,somewhere"),
     ("CALLWRIGHT_MEDIA_IP", ",".join(f"10.0.0.{number}" for number in range(1, 10))),
     ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
@@ -69,6 +92,9 @@ WRONG = [
     ("CALLWRIGHT_DATABASE_POOL", "1"),
     ("CALLWRIGHT_TRUSTED_PROXIES", "proxy.example.com"),
     ("CALLWRIGHT_WS_ORIGINS", "app.example.com"),
+    ("CALLWRIGHT_WS_ORIGINS", ","),  # nobody's page could open a socket
+    ("CALLWRIGHT_WS_ORIGINS", "https://app.example.com:99999"),
+    ("CALLWRIGHT_WS_ORIGINS", "http://[::1"),
     ("CALLWRIGHT_MEDIA_LEGS", "0"),
     ("CALLWRIGHT_MAX_CALLS_GUEST", "0"),
     ("CALLWRIGHT_MAX_CALLS_SUBSCRIBER", "many"),
@@ -116,6 +142,18 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 
 def test_private_urls_are_refused_by_default_where_the_database_is_given() -> None:
     assert not env.read({"DATABASE_URL": "postgresql://db/callwright"}).allow_private_urls
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host", "redis://:secret@host:6379/0", "redis://user:p%40ss@[::1]:6379/15", "unix:///run/v.sock?db=2",
+        "rediss://host/0?ssl_cert_reqs=none", "redis://host/0?socket_timeout=5&protocol=3&client_name=calls",
+        "sentinel://a:26379,b/0?service=x", "rediss+sentinel://a/0",
+    ],
+)  # fmt: skip
+def test_a_redis_url_of_any_kind_is_taken(url: str) -> None:
+    assert env.read({"REDIS_URL": url}).redis_url == url
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
