@@ -6,6 +6,7 @@ Lives here: names, types, defaults and one-line errors. Must not live here: anyt
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -13,7 +14,7 @@ import re
 import socket
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -268,10 +269,17 @@ def read(mapping: Mapping[str, str]) -> Environment:
 @cache
 def load() -> Environment:
     """The environment of this process; a wrong value ends it with one line on stderr and status 2."""
-    try:
+    with told_in_one_line():
         return read(os.environ)
+
+
+@contextlib.contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """A wrong value ends the process with one line on stderr and status 2."""
+    try:
+        yield
     except WrongVariable as wrong:
-        os.write(2, f"callwright: {wrong}\n".encode())
+        os.write(2, f"callwright: {wrong}\n".encode(errors="backslashreplace"))
         raise SystemExit(2) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,29 @@ def test_the_process_ends_with_one_line_and_no_traceback() -> None:
     assert result.stderr.strip().splitlines() == [
         "callwright: CALLWRIGHT_HTTP_PORT: must be a whole number from 1 to 65535, got 'eighty'"
     ]
+
+
+@pytest.mark.processes
+def test_a_file_of_the_secret_key_that_says_nothing_is_named_and_kept(tmp_path: Path) -> None:
+    """A new key in its place would make every token and every sealed secret void without a word."""
+    path = tmp_path / "secret.key"
+    own = {name: value for name, value in os.environ.items() if name != "CALLWRIGHT_SECRET_KEY"}
+    for content, why in (
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\xff\xa2", "is no text"),
+        (None, "cannot be read"),
+    ):
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        path.mkdir() if content is None else path.write_bytes(content)
+        told = subprocess.run(
+            [sys.executable, "manage.py", "check"],
+            cwd=env.ROOT, env={**own, "CALLWRIGHT_DATA_DIR": str(tmp_path)}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert told.returncode == 2 and told.stderr.count("\n") == 1, told.stderr
+        assert told.stderr.startswith(f"callwright: CALLWRIGHT_SECRET_KEY: is not set, and {path} {why}")
+        assert content is None or path.read_bytes() == content
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
