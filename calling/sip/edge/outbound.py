@@ -9,7 +9,7 @@ from calling.machine import inputs
 from calling.runtime import db_threads
 from calling.sip.edge import destinations, routes
 from calling.sip.edge import rows as edge_rows
-from calling.sip.edge.mapping import LegView, rejected_as
+from calling.sip.edge.mapping import LegView, rejected_as, why_cancelled
 from calling.sip.edge.media_encryption import NOT_ACCEPTABLE, Form, offered, over_ice
 from calling.sip.edge.routes import Route
 from calling.sip.edge.rows import OutboundAttempt, holder_of_device
@@ -71,7 +71,7 @@ class OutboundLeg(SipLeg):
                     continue
             match item:
                 case LegView() if item.leg_state == "ended" or not item.attempt_live or self.taken(item):
-                    await self.give_up()
+                    await self.give_up(item)
                     return False
                 case Progress():
                     await self.progress(item)
@@ -154,9 +154,9 @@ class OutboundLeg(SipLeg):
         else:
             await self.failed(500, ())
 
-    async def give_up(self) -> None:
+    async def give_up(self, view: LegView) -> None:
         """CANCEL, and see it to its end so that a crossing answer gets its BYE."""
-        await self.call.hangup()
+        await self.call.hangup(why_cancelled(view))
         try:
             async with asyncio.timeout(40):
                 while not self.call.finished:

@@ -51,7 +51,8 @@ class SessionFailed:
 
 @dataclass(frozen=True)
 class Finished:
-    """The call is over: `by` is `remote`, `local` or `network`; `why` one word such as bye, cancel."""
+    """The call is over: `by` is `remote`, `local` or `network`; `why` one word such as bye, cancel, elsewhere
+    (a CANCEL that says that the call was taken there)."""
 
     by: str
     why: str

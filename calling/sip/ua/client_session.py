@@ -67,6 +67,7 @@ class DialogClientSession(DialogSession):
         self._provisional = False
         self._cancelled = False
         self._cancel_sent = False
+        self._last_words: Sequence[tuple[str, str]] = ()
         self._reliable: dict[str, int] = {}
         self._forks: dict[str, Dialog] = {}
         self._described: dict[str, Described] = {}  # what holds with a fork that is not spoken with now
@@ -331,14 +332,14 @@ class DialogClientSession(DialogSession):
     # --- giving up --------------------------------------------------------------------------------
 
     async def hangup(self, extra: Sequence[tuple[str, str]] = ()) -> None:
-        """CANCEL while it is not answered, BYE afterwards; harmless when it is over."""
+        """CANCEL while it is not answered, BYE afterwards, with these headers; harmless when it is over."""
         if self.finished:
             return
         if self.dialog is not None and self.dialog.state == "confirmed":
             await self.bye(extra)
             return
         if not self._cancelled:
-            self._cancelled = True
+            self._cancelled, self._last_words = True, extra
             if self._transaction is None:
                 self._fail(487, "Request Terminated")
             elif self._provisional:
@@ -357,4 +358,4 @@ class DialogClientSession(DialogSession):
         if transaction is None or self._cancel_sent or transaction.state not in ("calling", "proceeding"):
             return
         self._cancel_sent = True
-        self.agent.exchange.cancel(transaction, lambda response: None, lambda why: None)
+        self.agent.exchange.cancel(transaction, lambda response: None, lambda why: None, self._last_words)
