@@ -553,6 +553,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def listening_at(bind: str) -> tuple[str, ...]:
+    """What is bound for an address to listen on, each with a socket of its own IP version: so an IPv4 peer of
+    `::` is known by its IPv4 address, and not by one of IPv6 that holds it."""
+    return ("::", "0.0.0.0") if bind == "::" else (bind,)
+
+
 def primary_address() -> str:
     """The address this machine would leave from (no packet is sent); 127.0.0.1 without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
