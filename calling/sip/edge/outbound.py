@@ -7,7 +7,7 @@ import asyncio
 from calling.calls import control
 from calling.machine import inputs
 from calling.runtime import db_threads
-from calling.sip.edge import destinations, routes
+from calling.sip.edge import destinations, redirects, routes
 from calling.sip.edge import rows as edge_rows
 from calling.sip.edge.mapping import LegView, rejected_as, why_cancelled
 from calling.sip.edge.media_encryption import NOT_ACCEPTABLE, Form, offered, over_ice
@@ -38,6 +38,7 @@ class OutboundLeg(SipLeg):
 
     def __init__(self, edge: EdgeContext, wanted: OutboundAttempt, ways: list[Route]) -> None:
         self.wanted, self.ways = wanted, ways
+        self.redirects = redirects.Redirects(edge.agent.resolver, edge.host, wanted)
         self.way, (form, *self.forms) = ways[0], forms_of(wanted, ways[0])
         first = invite(edge, wanted, self.way, form)
         super().__init__(edge, wanted.attempt_id, wanted.leg_id, wanted.call_id, first)
@@ -81,7 +82,9 @@ class OutboundLeg(SipLeg):
                     return await self.answered(item)
                 case Referred():
                     await self.referred(item)
-                case SessionFailed() if item.code in NEXT_GATEWAY and more:
+                case SessionFailed() if (more and item.code in NEXT_GATEWAY) or await self.redirected(
+                    item, at
+                ):
                     at += 1
                     self.way, self.policy = self.ways[at], self.ways[at].policy
                     form, *self.forms = forms_of(self.wanted, self.way)
@@ -96,6 +99,14 @@ class OutboundLeg(SipLeg):
                     return False
                 case _:
                     pass
+
+    async def redirected(self, item: SessionFailed, at: int) -> bool:
+        """Whether the far end named other places, which are the next ways then. A phone's are not dialled."""
+        if item.code not in redirects.CODES or self.wanted.party != "sip" or self.early:
+            return False
+        found = [way for way in await self.redirects.followed(self.way, item.contacts) if way.policy.forms]
+        self.ways[at + 1 : at + 1] = found
+        return bool(found)
 
     def taken(self, view: LegView) -> bool:
         """Another device has the leg (the attempt says so too; this covers legs without devices)."""

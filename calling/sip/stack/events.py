@@ -37,7 +37,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class SessionFailed:
-    """A final refusal, 408 for silence, 503 for no route; `contacts` are a 3xx's targets, not followed.
+    """A final refusal, 408 for silence, 503 for no route; `contacts` are a 3xx's targets, the best first.
 
     `said`: the far end's own word, not ours for want of one.
     """

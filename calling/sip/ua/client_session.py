@@ -6,7 +6,9 @@ RFC 3261 13.2 and 9.1, RFC 3262. What must not live here: choosing gateways and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 from collections.abc import Sequence
 
 from sipmessage import URI, Request, Response
@@ -16,7 +18,7 @@ from calling.sip.stack.client_transaction import ClientTransaction
 from calling.sip.stack.dialog import Dialog
 from calling.sip.stack.digest import Credentials, Proofs
 from calling.sip.stack.events import Answered, Headers, Progress, SessionFailed
-from calling.sip.stack.headers import split_list, tokens_of, uri_text
+from calling.sip.stack.headers import name_addr, split_list, tokens_of
 from calling.sip.stack.messages import make_request, make_response, new_call_id, new_tag, tag_of_loosely
 from calling.sip.stack.resolver import NoRoute
 from calling.sip.stack.server_transaction import ServerTransaction
@@ -27,9 +29,23 @@ from calling.sip.ua.session import DialogSession, allowed_by, credentials_in, cu
 
 log = logging.getLogger(__name__)
 
+_Q = re.compile(r"[01](?:\.\d{0,3})?")
 FAILOVER_CODES = frozenset({408, 503})
 FORGET_FORK_SECONDS = 64 * T1
 Described = tuple[str | None, str | None, bool]  # local_sdp, remote_sdp, mirrors
+
+
+def by_preference(values: list[str]) -> tuple[str, ...]:
+    """The URIs of a redirect's Contacts in the order of their q (RFC 3261 20.10), at most 8; () where they
+    cannot be read."""
+    found: list[tuple[float, str]] = []
+    with contextlib.suppress(ValueError):
+        for contact in split_list(values)[:8]:
+            _, uri, parameters = name_addr(contact)
+            said = (each.replace(" ", "").lower().partition("q=") for each in parameters)
+            q = next((number for before, _, number in said if not before), "")
+            found.append((-float(q) if _Q.fullmatch(q) else -1.0, uri[:255]))
+    return tuple(uri for _, uri in sorted(found, key=lambda each: each[0]))
 
 
 class DialogClientSession(DialogSession):
@@ -317,15 +333,15 @@ class DialogClientSession(DialogSession):
     def _fail(self, code: int, reason: str, response: Response | None = None) -> None:
         if self.finished:
             return
-        contacts: list[str] = []
+        contacts: tuple[str, ...] = ()
         if response is not None and 300 <= response.code < 400:
-            contacts = [uri_text(item)[:255] for item in split_list(response.headers.getlist("Contact"))[:8]]
+            contacts = by_preference(response.headers.getlist("Contact"))
         self.finished = True
         for dialog in self._forks.values():
             self.agent.roster.remove(dialog)
         self.agent.roster.forget(self)
         headers = custom_headers(response) if response is not None else ()
-        self.tell(SessionFailed(code, reason, headers, tuple(contacts), response is not None))
+        self.tell(SessionFailed(code, reason, headers, contacts, response is not None))
 
     # --- giving up --------------------------------------------------------------------------------
 
