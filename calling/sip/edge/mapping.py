@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from sipmessage import URI, Request
 
-from calling.machine.reasons import EndReason, sip_reason
+from calling.machine.reasons import Cause, EndReason, sip_reason
 from calling.sip.stack.headers import parse_uri, uri_text
+from calling.sip.stack.messages import phrase_of
+from calling.sip.stack.reason_header import reason
 
 STATUSES = {
     "busy": 486,
@@ -84,6 +86,17 @@ def problem_status(status: int) -> int:
 def problem_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     """What of a refusal's HTTP headers a SIP peer understands too (RFC 3261 20.33)."""
     return [("Retry-After", headers["Retry-After"])] if "Retry-After" in headers else []
+
+
+def why_cancelled(view: LegView) -> list[tuple[str, str]]:
+    """What a device that stops ringing is told (RFC 3326), so that it counts no missed call where the call
+    was answered or declined elsewhere; nothing where its caller gave up."""
+    if view.leg_state == "answered" or view.cause == Cause.ANSWERED_ELSEWHERE:
+        return [reason(200, "Call completed elsewhere")]
+    if view.reason in (EndReason.REJECTED, EndReason.BUSY):
+        code = STATUSES[view.reason]
+        return [reason(code, phrase_of(code))]
+    return []
 
 
 def rejected_as(code: int) -> str | None:

@@ -81,7 +81,13 @@ class TransactionLayer:
         self._carry_out(entry, transaction.start(self.now()))
         return transaction
 
-    def cancel(self, invite: ClientTransaction, on_response: OnResponse, on_failure: OnFailure) -> None:
+    def cancel(
+        self,
+        invite: ClientTransaction,
+        on_response: OnResponse,
+        on_failure: OnFailure,
+        extra: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """CANCEL a pending INVITE (RFC 3261 9.1): same branch, Request-URI, Route and CSeq number."""
         if (pending := self._clients.get(invite.key)) is not None:
             invite.given_up(self.now())
@@ -91,6 +97,8 @@ class TransactionLayer:
             for value in invite.request.headers.getlist(name):
                 cancel.headers.add(name, value)
         cancel.headers.set("CSeq", f"{invite.request.cseq.sequence} CANCEL")
+        for name, value in extra:
+            cancel.headers.add(name, value)
         cancel.headers.set("Content-Length", "0")
         transaction = ClientTransaction(cancel, invite.hop, invite.branch)
         entry = _Entry(transaction, on_response, on_failure)

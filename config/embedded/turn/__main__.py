@@ -40,7 +40,8 @@ def _datagrams(address: str, port: int) -> socket.socket:
 
 
 async def _serve(env: environment.Environment) -> None:
-    secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
+    with environment.told_in_one_line():
+        secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
