@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -126,12 +127,21 @@ def number_of(uri: URI, ours: Container[str] | None = None) -> str | None:
     if _PHONE.match(prefix) and prefix.startswith("+"):
         inner = digits if prefix in KEEPS_ZERO else digits.removeprefix("0")
         return prefix + inner
-    return digits if ours is None or context.strip("[]").lower() in ours else None
+    return digits if ours is None or plain_host(context) in ours else None
 
 
 def user_part(uri: URI) -> str:
     """The user part of a URI without the parameters that a telephone number may have there."""
     return (uri.user or "").split(";")[0]
+
+
+def plain_host(host: str) -> str:
+    """A host as `ours` has it: every spelling of one name, or of one IPv6 address, is one."""
+    plain = host.strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        return plain
 
 
 def destinations_of(uri: str, ours: Iterable[str]) -> list[str]:
@@ -148,7 +158,7 @@ def destinations_of(uri: str, ours: Iterable[str]) -> list[str]:
     user, number = user_part(parsed), number_of(parsed, names)
     if not user:
         return []
-    if parsed.scheme != "tel" and parsed.host.strip("[]").lower() not in names:
+    if parsed.scheme != "tel" and plain_host(parsed.host) not in names:
         phone = (parsed.parameters.get("user") or "").lower() == "phone" or user.startswith("+")
         port = f":{parsed.port}" if parsed.port else ""
         return [f"{parsed.scheme}:{number if number and phone else user}@{parsed.host}{port}"]

@@ -39,9 +39,10 @@ class _Entry:
 
 
 class TransactionLayer:
-    """All transactions of one agent. `advertised` is the host our Via and Contact name."""
+    """All transactions of one agent. `advertised`: our hosts; Via and Contact name the first that the other
+    end can reach by its IP version."""
 
-    def __init__(self, transport: SipTransport, advertised: str | None = None) -> None:
+    def __init__(self, transport: SipTransport, advertised: Sequence[str] = ()) -> None:
         self.transport, self._advertised = transport, advertised
         self._clients: dict[tuple[str, str], _Entry] = {}
         self._servers: dict[tuple[str, ...], _Entry] = {}
@@ -60,7 +61,8 @@ class TransactionLayer:
         # Where we do not listen on that transport, the far end speaks over the connection we opened.
         local = self.transport.local
         host, port = local.get(hop.transport) or local.get("UDP", ("0.0.0.0", 5060))
-        return self._advertised or host, port
+        fitting = [each for each in self._advertised if (":" in each) is (":" in hop.host)]
+        return (fitting or [*self._advertised, host])[0], port
 
     @property
     def live(self) -> int:

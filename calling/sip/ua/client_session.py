@@ -131,7 +131,7 @@ class DialogClientSession(DialogSession):
         assert self._hops
         self._hop = self.peer = self._hops[0]
         self._provisional = False
-        contact = self.agent.contact(self._hop.transport)
+        contact = self.agent.contact(self._hop)
         timer = session_timer.header(
             SessionTimer(max(self._session_seconds, self._min_se), True), server=False
         )
@@ -211,9 +211,7 @@ class DialogClientSession(DialogSession):
     def _new_dialog(self, tag: str, response: Response) -> Dialog | None:
         assert self._transaction is not None and self._hop is not None
         try:
-            dialog = Dialog.of_caller(
-                self._transaction.request, response, self.agent.contact(self._hop.transport)
-            )
+            dialog = Dialog.of_caller(self._transaction.request, response, self.agent.contact(self._hop))
         except ValueError:
             return None
         dialog.reach = self.agent.reach(self._hop.host, self._networks)
