@@ -108,7 +108,12 @@ class NotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
-    status, type, code, words = 405, "invalid_request", "method_not_allowed", "This path has no such method."
+    status, type, code, words = (
+        405,
+        "invalid_request",
+        "method_not_allowed",
+        "This path does not support this method.",
+    )
 
 
 class Conflict(ApiError):

@@ -184,7 +184,7 @@ def _replay(row: StoredAnswer) -> HttpResponse:
     try:
         kept = json.loads(encryption.unseal_bytes(bytes(row.sealed)))
     except encryption.Unreadable:
-        raise errors.Conflict("not_allowed", "The answer to this key can be read no longer.") from None
+        raise errors.Conflict("not_allowed", "The response to this key is no longer available.") from None
     body = base64.b64decode(kept["body"])
     response = HttpResponse(errors.restamped(body) if kept["status"] >= 400 else body, status=kept["status"])
     for name, value in kept["headers"].items():

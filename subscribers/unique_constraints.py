@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from rest import errors
 
 _FIELDS = {
-    "subscriber_reference": ("email", "A subscriber with this email or reference is there already."),
+    "subscriber_reference": ("email", "A subscriber with this email or reference already exists."),
     "subscriber_extension": ("extension", "Another subscriber has this extension."),
-    "room_name": ("name", "A room with this name is there already."),
+    "room_name": ("name", "A room with this name already exists."),
     "address_name": ("name", "This address is taken."),
     "subscribers_sipendpoint_username_key": ("username", "This user name is taken."),
     "subscribers_phonenumber_number_key": ("number", "This number is taken."),

@@ -80,7 +80,7 @@ def key_of(request: Request) -> ApiKey:
 def permit(subject: Subject, wanted: str) -> None:
     """Raises 403 `insufficient_scope` for an API key without that scope; tokens have rules of their own."""
     if isinstance(subject, ApiKey) and not key_scopes.allows(subject.scopes, wanted):
-        raise errors.Forbidden("insufficient_scope", f"This API key has not the scope {wanted}.")
+        raise errors.Forbidden("insufficient_scope", f"This API key does not have the scope {wanted}.")
 
 
 @contextlib.contextmanager

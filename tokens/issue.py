@@ -121,7 +121,7 @@ def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair
     """
     holder, family = _read_refresh(text)
     if identity is not None and identity != holder.identity:
-        raise InvalidToken("token_invalid", "The refresh token is somebody else's.")
+        raise InvalidToken("token_invalid", "The refresh token belongs to another subscriber.")
     rows = IssuedToken.objects.filter(jti=holder.jti, project_id=project_id, typ="Refresh")
     with transaction.atomic():
         # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.

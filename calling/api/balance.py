@@ -26,10 +26,10 @@ Limits = shape(
 Balance = shape(
     "Balance",
     project_id=s.UUIDField(),
-    prepaid=s.BooleanField(help_text="whether a call needs money before it is dialled"),
+    prepaid=s.BooleanField(help_text="whether a phone call needs a sufficient balance"),
     currency=s.CharField(),
     balance=s.CharField(help_text="with six decimals"),
-    reserved=s.CharField(help_text="set aside for live calls"),
+    reserved=s.CharField(help_text="reserved for live calls"),
     available=s.CharField(),
     spent_today=s.CharField(),
     live_phone_calls=s.IntegerField(),

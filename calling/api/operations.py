@@ -24,7 +24,7 @@ SUMMARIES = {
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
     "relay": "Let a program talk with a leg by text (conversation relay)",
-    "denoise": "Take the noise out of what a leg says",
+    "denoise": "Remove background noise from the sound of a leg",
 }
 WHOLE_CALL = ("record", "transcribe")  # without a leg they are of every party
 
@@ -48,7 +48,7 @@ def operation_view(verb: str) -> Any:
             control_id, params = operation_params.read(verb, form)
             if verb in WHOLE_CALL and not form.given("leg"):
                 if verb == "record" and params["direction"] in ("speak", "listen"):
-                    raise invalid("leg", "A direction is a leg's: say whose.", "leg_required")
+                    raise invalid("leg", "direction needs a leg.", "leg_required")
                 found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
             else:
                 found, leg = leg_selection.select_leg(key, call_id, form, acting=False)
@@ -67,8 +67,8 @@ class WishView(SwitchboardView):
         summary="Stop, pause or resume an operation, or change its volume",
         request=schema.Wish,
         parameters=[
-            schema.word("verb", operation_params.WISHES, "what was begun"),
-            schema.word("wish", ("stop", "pause", "resume", "volume"), "what shall become of it"),
+            schema.word("verb", operation_params.WISHES, "the verb of the operation"),
+            schema.word("wish", ("stop", "pause", "resume", "volume"), "what to do with it"),
         ],
         responses={200: schema.Operation, **schema.ERRORS},
         tags=["operations"],

@@ -37,7 +37,7 @@ Keys = shape(
 NewSubscription = shape(
     "NewPushSubscription",
     endpoint=s.CharField(help_text="the URL that the browser's push service gave"),
-    expirationTime=s.IntegerField(required=False, allow_null=True, help_text="taken and not used"),
+    expirationTime=s.IntegerField(required=False, allow_null=True, help_text="accepted and ignored"),
     keys=Keys,
 )
 Subscription = shape("PushSubscription", endpoint=s.CharField(), created_at=s.DateTimeField())
@@ -80,7 +80,7 @@ class SubscriptionView(SwitchboardView):
 
     @extend_schema(
         operation_id="push_unsubscribe",
-        summary="End the push subscription of a browser, or all of them",
+        summary="Delete the push subscription of a browser, or all of them",
         request=Ending,
         responses={204: None, **schema.ERRORS},
         tags=["push"],
@@ -109,7 +109,7 @@ def subscriber(view: SwitchboardView, request: Request) -> Owner:
     """The subscriber whose token asks; 403 for those who are never called."""
     holder = bearer(view, request)
     if holder.subscriber_id is None or not holder.may_receive:
-        raise errors.Forbidden("not_permitted", "Only a subscriber is called.")
+        raise errors.Forbidden("not_permitted", "Only subscribers receive calls.")
     return Owner(holder.project_id, holder.subscriber_id, holder.family)
 
 

@@ -52,7 +52,7 @@ class RecordingsView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_list",
         summary="Recordings, newest first",
-        parameters=[schema.query("call_id", "only of this call"), *schema.PAGING],
+        parameters=[schema.query("call_id", "only the recordings of this call"), *schema.PAGING],
         responses={200: schema.Recordings, **schema.ERRORS},
         tags=["recordings"],
     )
@@ -88,7 +88,7 @@ class RecordingView(SwitchboardView):
     def delete(self, request: Request, recording_id: str) -> Response:
         row = recording(self.key(request), recording_id)
         if row.state == "recording":
-            raise errors.Conflict("not_allowed", "The recording is going on (state: recording).")
+            raise errors.Conflict("not_allowed", "The recording is still running (state: recording).")
         recording_store.forget(row)
         row.delete()
         return Response(status=204)
@@ -145,10 +145,10 @@ class DownloadView(SwitchboardView):
         try:
             signed = signing.loads(signature, salt=SALT, max_age=LINK_SECONDS)
         except signing.BadSignature as error:
-            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.") from error
+            raise errors.Forbidden("link_expired", "The link is invalid or has expired.") from error
         row = models.Recording.objects.filter(
             pk=leg_selection.uuid_or_404(recording_id), project_id=signed["project"]
         ).first()
         if row is None or signed["recording"] != str(row.id):
-            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.")
+            raise errors.Forbidden("link_expired", "The link is invalid or has expired.")
         return row

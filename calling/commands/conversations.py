@@ -36,16 +36,22 @@ def join(holder: TokenHolder, own: str, listed: object) -> Conversation:
     """
     mine = own_address(holder, own)
     if not isinstance(listed, list) or not 1 <= len(listed) <= 10:
-        raise invalid("fabric_address_ids", "fabric_address_ids is a list of 1 to 10 ids.")
+        raise invalid("fabric_address_ids", "fabric_address_ids must be a list of 1 to 10 ids.")
     ids = [uuid_of(each) for each in listed if each != ""]
     others = [each for each in dict.fromkeys(ids) if mine is None or each != mine.pk]
     if len(others) > 1:
-        raise invalid("fabric_address_ids", "A conversation is of two, or of a room.", "not_supported")
+        raise invalid(
+            "fabric_address_ids",
+            "A conversation has two participants, or belongs to a room.",
+            "not_supported",
+        )
     address = reached(holder, others[0]) if others else mine
     if address is None:
-        raise invalid("fabric_address_ids", "The address to talk to is missing.")
+        raise invalid("fabric_address_ids", "The address of the other party is missing.")
     if mine is None and address.kind != Address.Kind.ROOM:
-        raise errors.Forbidden("not_permitted", "A guest has no address for answers; it writes in rooms.")
+        raise errors.Forbidden(
+            "not_permitted", "A guest has no address for replies and can write only in rooms."
+        )
     between = address if address.kind == Address.Kind.ROOM or mine is None else mine
     pace("join", holder)
     with transaction.atomic():
@@ -130,7 +136,7 @@ def reached(holder: TokenHolder, address_id: UUID) -> Address:
     if found is None:
         raise invalid("fabric_address_ids", "There is no such address.", "unrecognized_fabric_addresses")
     if found.kind not in TALKED_TO:
-        raise invalid("fabric_address_ids", "Nobody reads messages there.", "not_supported")
+        raise invalid("fabric_address_ids", "That address cannot receive messages.", "not_supported")
     return found
 
 

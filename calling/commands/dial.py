@@ -84,7 +84,7 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         run = attached_script_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
         if request.detection is not None and callee.party is Party.APP:
-            words = "machine_detection is for a party: no person and no machine answers there."
+            words = "machine_detection needs a destination where a person or a machine can answer."
             raise errors.Unprocessable("invalid_parameter", words, "machine_detection")
         if request.sip is not None:
             callee = request.sip.on(callee)
@@ -247,7 +247,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
                 given[1] if given else "script", "Send exactly one of script, script_url, connect.", code
             )
         if form.given("sdp"):
-            form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
+            form.fail("sdp", "A call dialled by an API key has no caller leg, so sdp is not accepted.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
     needs(form, "status_events", "status_url")

@@ -44,7 +44,7 @@ def operate(
         same = models.Operation.objects.filter(call=row, verb=verb, control_id=control_id, state__in=LIVE)
         if same.exists():
             raise errors.Conflict(
-                "control_id_in_use", f"A {verb} with that control_id is going on.", "control_id"
+                "control_id_in_use", f"A {verb} with that control_id is running.", "control_id"
             )
         operation = models.Operation.objects.create(
             call=row,
@@ -85,7 +85,7 @@ def require_way_for_digits(leg: Leg) -> None:
     sides = [leg.id, *(attempt.id for attempt in leg.attempts)]
     if models.SipDialog.objects.filter(pk__in=sides, takes_info=True).exclude(state="ended").exists():
         return
-    raise errors.Conflict("no_way_for_digits", "The other side takes no digits: nothing is sent to it.")
+    raise errors.Conflict("no_way_for_digits", "The other party cannot receive digits.")
 
 
 def control_operation(

@@ -325,18 +325,18 @@ def read_variables(form: Params, name: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        form.fail(name, f"{name} must be an object of texts.")
+        form.fail(name, f"{name} must be an object of strings.")
         return {}
     if len(value) > MAX_VARIABLES:
         form.fail(name, f"{name} has at most {MAX_VARIABLES} entries.", "too_many_custom_variables")
         return {}
     for key, text in value.items():
         if not VARIABLE.fullmatch(key):
-            form.fail(name, f"{name}: a name is of letters, digits and _, and begins with no digit.")
+            form.fail(name, f"{name}: names consist of letters, digits and _ and do not begin with a digit.")
         elif key.lower().startswith(RESERVED):
             form.fail(name, f"{name}: {key} is a reserved name.", "reserved_custom_variable_name")
         elif not isinstance(text, str) or not 1 <= len(text.encode(errors="replace")) <= MAX_VARIABLE:
-            form.fail(name, f"{name}: a value is text of 1 to {MAX_VARIABLE} bytes.")
+            form.fail(name, f"{name}: values are strings of 1 to {MAX_VARIABLE} bytes.")
     return dict(value)
 
 
@@ -348,10 +348,10 @@ def read_metadata(form: Params) -> Json:
     if len(compact(variables)) > MAX_METADATA:
         form.fail("user_variables", f"user_variables must not be larger than {MAX_METADATA} bytes as JSON.")
     if metadata is not None and not isinstance(metadata, dict):
-        form.fail("metadata", "metadata must be an object where user_variables are sent.")
+        form.fail("metadata", "metadata must be an object if user_variables is sent.")
         return None
     if (metadata or {}).get("user_variables", variables) != variables:
-        form.fail("metadata", "metadata.user_variables are not those of user_variables: send one of them.")
+        form.fail("metadata", "metadata.user_variables differs from user_variables: send only one of them.")
         return None
     return {**(metadata or {}), "user_variables": variables}
 

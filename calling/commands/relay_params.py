@@ -81,7 +81,7 @@ def parameters(form: Params) -> dict[str, str]:
         or not all(isinstance(each, str) for each in given.values())
         or len(compact(given)) > MAX_PARAMETERS
     ):
-        form.fail("parameters", "parameters must be an object of texts of at most 4 kB.")
+        form.fail("parameters", "parameters must be an object of strings, at most 4 kB.")
         return {}
     return dict(given)
 

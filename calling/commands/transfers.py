@@ -52,7 +52,9 @@ def caller_of(subject: Subject, wish: ConnectTarget, target: Target) -> str | No
     outside = target.kind in ("pstn", "sip") and not target.test
     if wish.caller and outside and not routing.number_of_project(subject.project_id, wish.caller):
         raise errors.Unprocessable(
-            "invalid_from_number", "A phone or SIP destination is shown a number of the project.", "from"
+            "invalid_from_number",
+            "For a phone or SIP destination, from must be a number of the project.",
+            "from",
         )
     return wish.caller or None
 

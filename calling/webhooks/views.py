@@ -262,7 +262,7 @@ class DeliveriesView(RestView):
         if status:
             if status not in STATES:
                 raise errors.Unprocessable(
-                    "invalid_parameter", f"status is one of {', '.join(STATES)}.", "status"
+                    "invalid_parameter", f"status must be one of {', '.join(STATES)}.", "status"
                 )
             rows = rows.filter(state=status)
         rows = rows.prefetch_related("event", "attempts")

@@ -54,7 +54,7 @@ class EmbedTokens(RestView):
         source = str(request.META.get("REMOTE_ADDR", ""))
         if not _FORM.fullmatch(text):
             tell_failures(source)
-            raise errors.Unprocessable("token_invalid", "This is no embed token.", "token")
+            raise errors.Unprocessable("token_invalid", "This is not an embed token.", "token")
         refused = errors.Forbidden("token_invalid", "This embed token is not valid.", "token")
         with counted_failure(source, refused):
             row = EmbedToken.objects.filter(token=text, revoked_at=None).first()

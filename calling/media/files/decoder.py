@@ -187,7 +187,7 @@ def decode(source: BinaryIO, target: BinaryIO, demuxer: str, picture: str, secon
             video_stream = None
         wanted = [one for one in (sound_stream, video_stream) if one is not None]
         if not wanted:
-            raise Unplayable("the file holds no sound and no picture")
+            raise Unplayable("the file contains no audio and no video")
         for one in wanted:
             one.codec_context.thread_count = 1
         sound = Sound(writer, seconds) if sound_stream is not None else None

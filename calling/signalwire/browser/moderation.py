@@ -102,20 +102,20 @@ def seat_of(leg_id: str) -> models.Member | None:
 def lock(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     seat = seat_of(asked.told.leg_id)
     if seat is None:
-        raise invalid("self", "A call between two cannot be locked.", "not_supported")
+        raise invalid("self", "A call between two parties cannot be locked.", "not_supported")
     room = rooms.moderated(holder, seat.meeting.room.name)
     rooms.rule(room, asked.method.removeprefix("call."))
     return {}
 
 
 def list_layouts(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
-    require_room(asked, "A call between two has no layout.")
+    require_room(asked, "A call between two parties has no layout.")
     return {"layouts": [shapes.LAYOUT]}
 
 
 def set_layout(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     """Rooms have one layout, so that it is set already; every other, and any position, is refused."""
-    require_room(asked, "A call between two has no layout.")
+    require_room(asked, "A call between two parties has no layout.")
     wanted = asked.params.get("layout")
     if wanted != shapes.LAYOUT:
         words = f"There is no layout {str(wanted)[:60]}; a room shows one picture ({shapes.LAYOUT})."
@@ -238,7 +238,7 @@ def room_for(holder: TokenHolder, asked: Asked) -> Room:
     """The room that both are in, for who may moderate it. Raises InvalidParams outside one, Forbidden."""
     seat = seat_of(asked.told.leg_id)
     if seat is None:
-        raise invalid("target", "A client acts for itself alone.", "not_permitted")
+        raise invalid("target", "A client can act only on itself.", "not_permitted")
     return rooms.moderated(holder, seat.meeting.room.name)
 
 
