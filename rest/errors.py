@@ -205,14 +205,14 @@ def as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, Http404):
         return NotFound()
     if isinstance(error, ObjectDoesNotExist):  # removed while the request was at work with it
-        log.warning("What a request worked with was gone", exc_info=error)
+        log.warning("An object of the request was deleted meanwhile", exc_info=error)
         return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
     if isinstance(error, RecursionError | DataError):  # something of the request was not judged before
-        log.error("A request held what nothing had judged", exc_info=error)
+        log.error("A request contained a value that no check had refused", exc_info=error)
         return BadRequest()
     if isinstance(error, SuspiciousOperation):
         return BadRequest()

@@ -60,7 +60,9 @@ class IdempotencyMiddleware:
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         if not 0 < len(key) <= 255 or not key.isascii() or not key.isprintable():
             raise errors.Unprocessable(
-                "invalid_parameter", "A key has 1 to 255 printable ASCII characters.", "Idempotency-Key"
+                "invalid_parameter",
+                "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+                "Idempotency-Key",
             )
         caller = _caller(request)
         if caller is None:

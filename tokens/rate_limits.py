@@ -84,7 +84,9 @@ def _take(bucket: str, rate: float, burst: float, count: int = 1) -> tuple[float
             return (wait / 1_000_000 if wait > 0 else None), _quota(float(left), rate, burst)
         except redis.RedisError as error:
             _Alone.redis_failed_at = clock.monotonic()
-            log.warning("Redis is away; small static limits hold", extra={"error": type(error).__name__})
+            log.warning(
+                "Redis is unavailable; small static limits apply", extra={"error": type(error).__name__}
+            )
     return _take_alone(bucket, *_static(rate, burst), count)
 
 

@@ -118,7 +118,7 @@ def _publish(message: dict[str, object]) -> None:
     try:
         _redis().publish(CHANNEL, json.dumps(message))
     except redis.RedisError:
-        log.warning("Redis is away; sockets learn of a revocation by their next look")
+        log.warning("Redis is unavailable; sockets notice a revocation at their next check")
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,7 @@ def look() -> int:
         try:
             done += judge(alert, now)
         except Exception:  # one project's alert must not keep the watch from the others
-            log.exception("An alert could not be judged", extra={"alert_id": str(alert.pk)})
+            log.exception("An alert could not be checked", extra={"alert_id": str(alert.pk)})
     return done
 
 
@@ -93,7 +93,7 @@ def settle(alert: Alert, told: bool) -> None:
 
 def keep_for_later(alert: Alert, now: datetime) -> None:
     if alert.tries >= len(WAITS):
-        log.warning("Nobody could be told of an alert", extra={"alert_id": str(alert.pk)})
+        log.warning("No one could be notified of an alert", extra={"alert_id": str(alert.pk)})
         Alert.objects.filter(pk=alert.pk).update(telling=False)
         return
     later = now + timedelta(seconds=WAITS[alert.tries])

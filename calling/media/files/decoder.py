@@ -33,7 +33,7 @@ MAX_SIDE: Final = 1280
 KEY_EVERY: Final = 60
 LONGEST_MESSAGE: Final = 1024
 MICRO: Final = Fraction(1, 1_000_000)
-UNCONFINED: Final = "this machine cannot confine a decoder: files from outside are not played"
+UNCONFINED: Final = "this machine cannot sandbox a decoder, so files from outside are not played"
 
 
 class Unplayable(Exception):

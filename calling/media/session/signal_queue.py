@@ -137,7 +137,7 @@ class SignalQueue:
                 continue
             self.session.look()  # what was sent last may have been done
             if pause == RETRY_FIRST:
-                log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
+                log.warning("PostgreSQL is unavailable, signals wait", extra={"error": str(error)[:200]})
             await self._spool()
             await asyncio.sleep(pause)
             pause = min(RETRY_MOST, pause * 2)

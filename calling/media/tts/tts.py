@@ -70,13 +70,13 @@ class Espeak:
             command = [sys.executable, "-m", "calling.media.tts.espeak", chosen]
         else:
             raise SpeechUnavailable(
-                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or espeakng-loader"
+                "speech needs espeak-ng: install it (apt-get install espeak-ng), or espeakng-loader"
             )
         sound, code = await _run(command, words)
         if code != 0 or not sound.startswith(b"RIFF"):
             if not chosen.startswith("en-us"):
                 return await self.synthesise(words, language="en-US", voice="", gender=gender)
-            raise SpeechUnavailable("espeak-ng gave no sound")
+            raise SpeechUnavailable("espeak-ng produced no audio")
         return sound
 
 
@@ -140,7 +140,7 @@ async def say(
     SpeechUnavailable, OSError (disk full)."""
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not words:
-        raise SpeechUnavailable("there is nothing to say")
+        raise SpeechUnavailable("there is no text to speak")
     where = (directory or media_directory()) / "speech"
     key = "\0".join((provider.name, language, voice, gender, words))
     path = where / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.cwp"
@@ -205,11 +205,11 @@ def _pcm(sound: bytes) -> Pcm:
     try:
         with wave.open(io.BytesIO(_lengths_mended(sound))) as file:
             if file.getsampwidth() != 2:
-                raise SpeechUnavailable("the speech provider gave something other than 16 bit sound")
+                raise SpeechUnavailable("the speech provider did not return 16-bit audio")
             rate, channels = file.getframerate(), file.getnchannels()
             samples = np.frombuffer(file.readframes(RATE * 1200), "<i2").astype(np.int16)
     except (wave.Error, EOFError) as problem:
-        raise SpeechUnavailable("the speech provider gave no WAV") from problem
+        raise SpeechUnavailable("the speech provider did not return WAV") from problem
     if channels == 2:
         samples = samples.reshape(-1, 2).mean(axis=1).astype(np.int16)
     return resample(samples, rate, RATE)

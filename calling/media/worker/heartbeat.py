@@ -152,5 +152,5 @@ class Heartbeat:
             # Taken since the rows were read, or in this moment.
             if str(session_id) in worker.sessions or worker.considers(str(session_id)):
                 continue
-            log.warning("A session is carried by nobody", extra={"session": str(session_id)})
+            log.warning("No worker carries a session", extra={"session": str(session_id)})
             await own.execute(lease.LET_GO, words | {"session": session_id, "epoch": epoch})

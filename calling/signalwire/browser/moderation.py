@@ -68,7 +68,7 @@ def targets_of(params: dict[str, Any]) -> list[dict[str, Any]]:
     listed, one = params.get("targets"), params.get("target")
     given = listed if listed is not None else [] if one is None else [one]
     if not isinstance(given, list) or len(given) > MOST or not all(isinstance(each, dict) for each in given):
-        raise invalid("targets", f"A target is an object, and there are at most {MOST} of them.")
+        raise invalid("targets", f"targets must be at most {MOST} objects.")
     if listed is not None and not given:
         raise invalid("targets", "targets names nobody.")
     return given
@@ -81,7 +81,7 @@ def member_of(target: dict[str, Any], views: dict[str, ClientView]) -> str:
     if isinstance(member, str) and member:
         return member
     if not isinstance(call_id, str) or not call_id:
-        raise invalid("target", "A target has a member_id or a call_id.")
+        raise invalid("target", "A target must have a member_id or a call_id.")
     if call_id not in views:
         raise errors.NotFound
     return views[call_id].leg_id
@@ -121,7 +121,9 @@ def set_layout(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
         words = f"There is no layout {str(wanted)[:60]}; a room shows one picture ({shapes.LAYOUT})."
         raise invalid("layout", words, "not_supported")
     if asked.params.get("positions"):
-        raise invalid("positions", "The picture is of whoever speaks; nobody has a place.", "not_supported")
+        raise invalid(
+            "positions", "The picture shows the active speaker; members have no positions.", "not_supported"
+        )
     return {}
 
 
@@ -251,7 +253,7 @@ def percent(asked: Asked, name: str) -> int:
     value = asked.params.get(name)
     whole = isinstance(value, int | float) and not isinstance(value, bool)
     if not whole or not 0 <= float(value or 0) <= 100:
-        raise invalid(name, f"{name} is a number from 0 to 100.")
+        raise invalid(name, f"{name} must be a number from 0 to 100.")
     return round(float(value or 0))
 
 
