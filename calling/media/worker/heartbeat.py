@@ -120,7 +120,11 @@ class Heartbeat:
             self._strays_sought = now
             await self._let_go_strays(self._connection)
         journal = worker.journal
-        if journal is not None and journal.size and all(s.lane.idle for s in worker.sessions.values()):
+        if (
+            journal is not None
+            and journal.size
+            and all(s.signal_queue.idle for s in worker.sessions.values())
+        ):
             await worker.desk.run(journal.clear)
 
     def _words(self, mine: dict[str, int], compare: bool) -> dict[str, Any]:
