@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling.api import schema
+from calling.api import operation_schema, schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import leg_selection, operation_params, operations, speech_params
@@ -34,8 +34,8 @@ def operation_view(verb: str) -> Any:
         @extend_schema(
             operation_id=f"calls_{verb}",
             summary=SUMMARIES[verb],
-            request=schema.OPERATIONS[verb],
-            responses={200: schema.Operation, **schema.ERRORS},
+            request=operation_schema.OPERATIONS[verb],
+            responses={200: operation_schema.Operation, **schema.ERRORS},
             tags=["operations"],
         )
         def post(self, request: Request, call_id: str) -> Response:
@@ -65,12 +65,12 @@ class WishView(SwitchboardView):
     @extend_schema(
         operation_id="calls_operation_control",
         summary="Stop, pause or resume an operation, or change its volume",
-        request=schema.Wish,
+        request=operation_schema.Wish,
         parameters=[
             schema.word("verb", operation_params.WISHES, "the verb of the operation"),
             schema.word("wish", ("stop", "pause", "resume", "volume"), "what to do with it"),
         ],
-        responses={200: schema.Operation, **schema.ERRORS},
+        responses={200: operation_schema.Operation, **schema.ERRORS},
         tags=["operations"],
     )
     def post(self, request: Request, call_id: str, verb: str, control_id: str, wish: str) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from calling import models
-from calling.api import schema
+from calling.api import operation_schema, schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import leg_selection, operation_params, redactions, speech_params
@@ -53,7 +53,7 @@ class RecordingsView(SwitchboardView):
         operation_id="recordings_list",
         summary="Recordings, newest first",
         parameters=[schema.query("call_id", "only the recordings of this call"), *schema.PAGING],
-        responses={200: schema.Recordings, **schema.ERRORS},
+        responses={200: operation_schema.Recordings, **schema.ERRORS},
         tags=["recordings"],
     )
     @replicas.caught_up
@@ -72,7 +72,7 @@ class RecordingView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_get",
         summary="One recording, with a link to download it",
-        responses={200: schema.Recording, **schema.ERRORS},
+        responses={200: operation_schema.Recording, **schema.ERRORS},
         tags=["recordings"],
     )
     def get(self, request: Request, recording_id: str) -> Response:
@@ -98,8 +98,8 @@ class TranscribeView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_transcribe",
         summary="Transcribe a recording",
-        request=schema.TranscribeRecording,
-        responses={200: schema.Recording, **schema.ERRORS},
+        request=operation_schema.TranscribeRecording,
+        responses={200: operation_schema.Recording, **schema.ERRORS},
         tags=["recordings"],
     )
     def post(self, request: Request, recording_id: str) -> Response:
