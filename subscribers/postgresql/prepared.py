@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import abc, adapt
 
@@ -90,7 +90,12 @@ def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()
     gone = list(kept.names)[: max(0, len(kept.names) + len(first) - MOST)] if first else []
     gone = [shape for shape in gone if shape not in used]
     first += [f"DEALLOCATE {kept.names.pop(shape)}" for shape in gone]
-    cursor.execute("; ".join([*first, *said, *then]))
+    try:
+        cursor.execute("; ".join([*first, *said, *then]))
+    except ProgrammingError as error:
+        if isinstance(error.__cause__, psycopg.errors.InvalidSqlStatementName):  # not its own after all
+            connection.connection.session = None
+        raise
     for _ in first:
         cursor.nextset()
     for shape, name in used.items():

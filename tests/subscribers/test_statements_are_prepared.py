@@ -129,6 +129,19 @@ def test_a_failed_message_leaves_no_name_that_is_not_there() -> None:
     assert prepared.rows(divide, [1]) == [(1,)]
 
 
+def test_a_session_that_loses_its_statements_gets_everything_in_full() -> None:
+    """A pooler that hides itself fails one message, not all that follow."""
+    assert prepared.rows("SELECT %s::int", [1]) == [(1,)]
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(DatabaseError):
+        prepared.rows("SELECT %s::int", [2])
+    assert prepared.session() is None
+    assert prepared.rows("SELECT %s::int", [3]) == [(3,)]
+    assert names() == []
+    connection.connection.session = prepared.Session()
+
+
 def test_what_a_rolled_back_transaction_prepared_stays_prepared() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         prepared.rows("SELECT %s::int", [1])
