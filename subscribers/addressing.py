@@ -1,4 +1,4 @@
-"""What a person may dial, as text: parsing, canonical forms, slugs. Pure: standard library only.
+"""Destinations as text: parsing, canonical forms, slugs. Pure: standard library only.
 
 Lives here: the grammar of destinations and the frozen values that travel between the directory, the gate
 and the switchboard. Must not live here: rows, scope decisions, number plans.
@@ -37,7 +37,7 @@ _SIP_PORTS = {"sip": 5060, "sips": 5061}
 
 
 class MalformedDestination(ValueError):
-    """The text is no destination at all; `str()` says what is wrong with it, without repeating it."""
+    """The text is not a destination; `str()` says what is wrong, without repeating the text."""
 
 
 @dataclass(frozen=True)
@@ -194,5 +194,5 @@ def slugify_reference(reference: str) -> str:
 
 
 def reserved(context: str, name: str) -> bool:
-    """Whether the name belongs to an always-there test destination."""
+    """Whether the name belongs to a test destination."""
     return context == "public" and name.lower() in TEST_NAMES

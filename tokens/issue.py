@@ -68,7 +68,7 @@ def issue_api_token(
 
 
 def digest(text: str) -> str:
-    """What is kept of a secret that is shown once. It is random, so a plain hash cannot be guessed back."""
+    """The stored hash of a secret that is shown once. The secret is random, so a plain hash is enough."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -143,7 +143,7 @@ def revoke_copied(project_id: UUID, text: object) -> None:
 
 
 def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
-    """Its holder and its family."""
+    """The holder and the family of a refresh token."""
     claims = verify(text, "Refresh")
     try:
         return holder_of(claims), UUID(claims["fam"])
@@ -152,7 +152,7 @@ def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
 
 
 def forget_expired() -> int:
-    """Deletes the rows of tokens that no call can need any more; returns how many. For a periodic task."""
+    """Delete the rows of tokens that no call can need any more; returns how many."""
     gone, _ = IssuedToken.objects.filter(expires_at__lt=clock.now() - KEPT).delete()
     return gone
 

@@ -74,7 +74,7 @@ class Teller:
             log.error("The result of an alert could not be stored", exc_info=problem)
 
     async def finish(self) -> None:
-        """Wait until everybody is told, or not."""
+        """Wait until every delivery has succeeded or failed."""
         while self.jobs:
             await asyncio.wait(self.jobs)
 

@@ -1,4 +1,4 @@
-"""`/api/alerts`: what a project wants to be told of (docs/contract.md#alerts)."""
+"""`/api/alerts`: the alerts of a project (docs/contract.md#alerts)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def add_alert(project_id: UUID, form: Params) -> Alert:
 
 
 def read_address(form: Params) -> str:
-    """A mail address, or a URL that is judged as a webhook's is."""
+    """A mail address, or a URL that is checked like a webhook's."""
     to = form.text("to", LONGEST, required=True) or ""
     if "://" in to:
         try:

@@ -1,4 +1,4 @@
-"""`GET /api/balance`: what a project has, has set aside and has spent today on phone calls."""
+"""`GET /api/balance`: a project's balance, reservations and today's spending on phone calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query of lists: `GET /api/calls?state=&from=&…`, read strictly (422 for a value that means nothing)."""
+"""The query of lists, such as `GET /api/calls?state=&from=`; 422 for an invalid value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/history`: the calls of a token's holder as that person remembers them (docs/contract.md#history)."""
+"""`/api/history`: the calls of a token's holder, from that party's view (docs/contract.md#history)."""
 
 from __future__ import annotations
 

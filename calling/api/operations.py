@@ -1,4 +1,4 @@
-"""Long operations on a call, and what their owner wants of them later. API keys only."""
+"""Operations on a call, and their control while they run. API keys only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/push`: browsers that are woken when their subscriber is called (docs/contract.md#push)."""
+"""`/api/push`: browsers to notify when their subscriber is called (docs/contract.md#push)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Owner(NamedTuple):
 
 
 def subscriber(view: SwitchboardView, request: Request) -> Owner:
-    """The subscriber whose token asks; 403 for those who are never called."""
+    """The subscriber of the token; 403 for holders that cannot be called."""
     holder = bearer(view, request)
     if holder.subscriber_id is None or not holder.may_receive:
         raise errors.Forbidden("not_permitted", "Only subscribers receive calls.")
@@ -135,7 +135,7 @@ def keep(owner: Owner, endpoint: str, p256dh: str, auth: str) -> tuple[PushSubsc
 
 
 def read_endpoint(form: Params) -> str:
-    """A URL that is judged as a webhook's is."""
+    """A URL that is checked like a webhook's."""
     endpoint = form.text("endpoint", LONGEST, required=True) or ""
     if endpoint and not endpoint.isascii():
         form.fail("endpoint", "endpoint must be ASCII.")

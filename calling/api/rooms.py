@@ -1,4 +1,4 @@
-"""`/api/rooms/{name}`: who is in a room, and what its moderators may do there."""
+"""`/api/rooms/{name}`: the members of a room, and moderation."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class DeviceConsumer(Socket, Generic[S]):
                 self.close_soon(IDLE)
 
     async def stop_receiving(self, session: S) -> None:
-        with contextlib.suppress(Exception):  # the database is away: the session ignores the ringing anyway
+        with contextlib.suppress(Exception):  # without the database, the session ignores the ringing anyway
             await self.withdraw(session)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says that the token endpoints answer with."""
+"""The answers of the token endpoints in the OpenAPI document."""
 
 from __future__ import annotations
 

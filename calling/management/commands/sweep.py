@@ -220,7 +220,7 @@ async def guarded(work: Callable[[], T], otherwise: T) -> T:
     try:
         return await db_threads.run(work)
     except DatabaseError as error:
-        log.warning("PostgreSQL is away", extra={"error": str(error)})
+        log.warning("PostgreSQL is unavailable", extra={"error": str(error)})
     except Exception:
         log.exception("A round of the sweep failed")
     await asyncio.sleep(1)
