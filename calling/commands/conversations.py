@@ -1,4 +1,4 @@
-"""Written talk: joining a conversation, writing in it, and who may. Rows only; no words of a protocol.
+"""Written messages: joining a conversation, writing in it, and permission. Rows only; no protocol.
 
 A conversation is between the addresses of two subscribers, or of a room, in which guests may write too. Who
 may dial an address may write to it (docs/contract.md#scope); who is in a conversation may read it.
@@ -125,7 +125,7 @@ def own_address(holder: TokenHolder, own: str) -> Address | None:
 
 
 def reached(holder: TokenHolder, address_id: UUID) -> Address:
-    """An address that the holder may talk to. What it may not and what is not there are refused alike."""
+    """An address that the holder may write to. Forbidden and unknown addresses get the same refusal."""
     found = Address.objects.filter(project_id=holder.project_id, pk=address_id).first()
     if found is not None and found.resource_id == holder.subscriber_id:
         return found
@@ -164,7 +164,7 @@ def add(conversation: Conversation, identity: UUID, subscriber_id: UUID | None) 
 
 
 def forget_beyond(conversation: Conversation) -> None:
-    """Delete what is older than the newest messages that are kept."""
+    """Delete all but the newest messages."""
     rows = conversation.messages.order_by("-created_at", "-id")
     for oldest in rows.values_list("created_at", flat=True)[MOST_MESSAGES : MOST_MESSAGES + 1]:
         rows.filter(created_at__lte=oldest).delete()

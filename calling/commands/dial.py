@@ -1,4 +1,4 @@
-"""Placing a new call: read the fields, ask the scope, resolve, build the legs, open the call.
+"""Placing a new call: read the fields, check the scope, resolve, build the legs, open the call.
 
 Rows and events are written in one transaction through the door (`calling.calls.control`). Nothing here
 talks to a worker: a session is started by its row and a nudge.
@@ -146,7 +146,7 @@ def already_made(subject: Subject, claim: UUID | None) -> models.Call | None:
 
 
 def once(subject: Subject, claim: UUID | None, work: Callable[[], models.Call]) -> models.Call:
-    """Do it, or find that a slower try of the same request has done it meanwhile."""
+    """Do it, or find the call that a slower attempt of the same request has made."""
     try:
         return suspension.dialling_phones(subject.project_id, work)
     except IntegrityError:
@@ -282,7 +282,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
 
 
 def needs(form: Params, name: str, other: str) -> None:
-    """Notes a fault where a field came without the one that gives it its effect."""
+    """Note a fault if a field was sent without the field that gives it its effect."""
     if form.given(name) and not form.given(other):
         form.fail(name, f"{name} has no effect without {other}: send both.")
 

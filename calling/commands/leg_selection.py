@@ -116,7 +116,7 @@ def pick_leg(call: Call, name: str | None, *, acting: bool = True) -> str:
 
 
 class NotThisDevice(Refused):
-    """The leg is the subscriber's, but another of its devices carries it."""
+    """The leg belongs to the subscriber, but is on another of its devices."""
 
 
 def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str | None) -> tuple[Call, Leg]:
@@ -143,7 +143,7 @@ def meant_leg(subject: TokenHolder, call: Call, leg: Leg, name: str | None, devi
 
 
 class Elsewhere(Exception):
-    """The token has no live leg in this call: it is over, another's, or its leg has moved to another call."""
+    """The token has no live leg in this call: it has ended, is another's, or has moved to another call."""
 
 
 def live_leg_in(

@@ -1,4 +1,4 @@
-"""What a long operation may carry: read into flat params with every default filled in.
+"""The parameters of operations: read into flat params with every default filled in.
 
 Shapes follow SignalWire's calling commands (`play: [{type, params}]`, `record: {audio: {…}}`); the same
 fields may also stand flat. A media worker reads the params from `Operation.params`:

@@ -55,7 +55,7 @@ CONTROL_ID = Spelling(  # it stands in a path
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with one field."""
+    """One fault of one field."""
 
     code: str
     message: str
@@ -97,7 +97,7 @@ class Params:
             raise InvalidParams(*unknown, *self.faults)
 
     def know(self, *names: str) -> None:
-        """These may come too: somebody else reads them, or nobody."""
+        """Allow these names too, whether or not they are read."""
         self.asked.update(names)
 
     def unknown(self, under: str = "") -> list[Fault]:
@@ -292,7 +292,7 @@ def compact(value: Json) -> bytes:
 
 
 def read_url(form: Params, name: str) -> str | None:
-    """A URL that Callwright may be asked to fetch: judged by its text now, by its address when fetched."""
+    """A URL that Callwright may fetch: its text is checked now, its address when it is fetched."""
     value = form.value(name)
     if value is None:
         return None
@@ -304,7 +304,7 @@ def read_url(form: Params, name: str) -> str | None:
 
 
 def read_script(form: Params) -> dict[str, Any] | None:
-    """A SWML document that would run: checked whole, before any call is made."""
+    """A valid SWML document: checked completely, before a call is made."""
     script = form.value("script")
     if script is None:
         return None

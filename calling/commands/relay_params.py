@@ -1,4 +1,4 @@
-"""What a `relay` may carry: read into flat params with every default filled in.
+"""The parameters of a `relay`: read into flat params with every default filled in.
 
 Names are those of Twilio's ConversationRelay in snake case. A media worker reads from `Operation.params`:
 {url, parameters, voice, gender, greeting, greeting_interruptible, interruptible, report (each none, dtmf,

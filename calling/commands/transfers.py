@@ -119,7 +119,7 @@ def connect(
     to: Sequence[str | ConnectTarget],
     timeout: int | None = None,
 ) -> tuple[control.Outcome, Mapping[str, int]]:
-    """A script joins its party with one of `to`, rung together; the first to answer wins.
+    """Connect a script's party with one of `to`, rung together; the first to answer wins.
 
     Also which of `to` each leg is for: a phone that the project cannot pay, or that is one too many, keeps
     nobody else of its group from being rung. It is raised where nobody is left.

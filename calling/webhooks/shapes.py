@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of webhook endpoints and their deliveries. `views` makes and checks them."""
+"""Webhook endpoints and deliveries in the OpenAPI document. `views` makes and checks them."""
 
 from __future__ import annotations
 
