@@ -324,9 +324,7 @@ class MediaPort:
             sender.drop_bridge()
         for receiver in self.receivers():
             for sink in receiver.sinks:
-                listen = getattr(sink, "attach_source", None)
-                if listen is not None:
-                    listen(None)
+                sink.attach_source(None)
             receiver.take_back()
             receiver.sinks = receiver.taps = receiver.later = ()
             receiver.filter = None

@@ -10,6 +10,8 @@ Relaying, transcoding, pushing and digits stand together: one of them at a time 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.codecs.transcoder import Transcoder
 from calling.media.rtp.digit_plan import event_clock
@@ -440,11 +442,11 @@ class RtpSender:
         clock = event_clock(self.line) or 8000
         return (self.outgoing.last_ts + self.outgoing.pause(monotonic(), clock)) & 0xFFFFFFFF
 
-    def replay_digit(self, receiver: RtpReceiver, digit: str, duration_ms: int) -> None:
+    def replay_digit(self, digit: str, event_types: Collection[int]) -> None:
         """A digit of a source whose events could not be passed through as they are, or would not be heard."""
         if self.transport is None:
             return
-        passed = any(pt in self.rewriter.pts for pt in receiver.event_clocks)
+        passed = any(pt in self.rewriter.pts for pt in event_types)
         if not passed or self.transport.port.hears_no_events:
             self.transport.port.send_digits(digit)
 

@@ -71,13 +71,13 @@ class Espeak:
             command = [sys.executable, "-m", "calling.media.tts.espeak", chosen]
         else:
             raise SpeechUnavailable(
-                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or espeakng-loader"
+                "speech needs espeak-ng: install it (apt-get install espeak-ng), or espeakng-loader"
             )
         sound, code = await _run(command, words)
         if code != 0 or not sound.startswith(b"RIFF"):
             if not chosen.startswith("en-us"):
                 return await self.synthesise(words, language="en-US", voice="", gender=gender)
-            raise SpeechUnavailable("espeak-ng gave no sound")
+            raise SpeechUnavailable("espeak-ng produced no audio")
         return sound
 
 
@@ -149,7 +149,7 @@ async def say(
     SpeechUnavailable, OSError (disk full)."""
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not words:
-        raise SpeechUnavailable("there is nothing to say")
+        raise SpeechUnavailable("there is no text to speak")
     where = (directory or media_directory()) / "speech"
     key = "\0".join((provider.name, language, voice, gender, words))
     path = where / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.cwp"
@@ -217,11 +217,11 @@ def _samples(sound: bytes) -> tuple[Pcm, int]:
     try:
         with wave.open(io.BytesIO(_lengths_mended(sound))) as file:
             if file.getsampwidth() != 2:
-                raise SpeechUnavailable("the speech provider gave something other than 16 bit sound")
+                raise SpeechUnavailable("the speech provider did not return 16-bit audio")
             rate, channels = file.getframerate(), file.getnchannels()
             samples = np.frombuffer(file.readframes(MOST_BYTES), "<i2")
     except (wave.Error, EOFError) as problem:
-        raise SpeechUnavailable("the speech provider gave no WAV") from problem
+        raise SpeechUnavailable("the speech provider did not return WAV") from problem
     return samples[::channels], rate
 
 
