@@ -270,3 +270,19 @@ def test_few_losses_are_no_congestion_and_many_are() -> None:
     many = through(adapts, lambda now: 5e7, 20, loss=0.25)
     assert min(between(few, 0, 20)) > 6e5
     assert between(many, 0, 20)[-1] < 3e5
+
+
+def test_a_source_that_pauses_is_no_narrow_link() -> None:
+    """While a viewer waits for the key frame of a smaller layer it is sent nothing."""
+
+    def pauses(now: float, estimate: float) -> float:
+        return 9e5 if now < 10 else 0 if now < 10.6 else 3e5
+
+    found = through(pauses, lambda now: 1e6 if now < 9.7 else 5e5, 14)
+    assert min(between(found, 10, 14)) > 2.5e5
+
+
+def test_what_comes_without_trouble_is_carried() -> None:
+    narrow = through(lambda now, estimate: 6e5 if now < 8 else 9e5, lambda now: 2e5 if now < 8 else 5e6, 14)
+    assert max(between(narrow, 4, 8)) < 3e5
+    assert between(narrow, 13, 14)[-1] > 8e5

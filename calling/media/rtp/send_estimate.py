@@ -35,6 +35,8 @@ NEAR: Final = 0.15
 MUCH_LOSS, SOME_LOSS, LOSS_SECONDS = 0.10, 0.02, 1.0
 MANY: Final = 40  # packets of which a share is told
 RATE_SECONDS: Final = 0.5  # over which what comes through is measured
+IDLE: Final = 0.1  # seconds between two packets beyond which the link had nothing to carry
+PROVEN: Final = 1.0  # seconds after a decrease from which what comes without trouble is carried at least
 PAUSE: Final = 2.0  # seconds without a packet after which the delays begin anew
 
 
@@ -127,9 +129,12 @@ class SendEstimate:
     def __init__(self) -> None:
         self.bitrate: float | None = None
         self.coming = 0.0  # bits per second that come through
+        self._full_pace = (
+            0.0  # the same while the link had something to carry: what it carries, if it is full
+        )
         self._trend = DelayTrend()
-        self._came: deque[tuple[float, int]] = deque()
-        self._bytes = 0
+        self._came: deque[tuple[float, int, float]] = deque()  # when, size, idle seconds before it
+        self._bytes, self._idle = 0, 0.0
         self._told: deque[tuple[float, int, int]] = deque()  # when, packets, lost
         self._full: float | None = None  # what came through when the link was full last
         self._at: float | None = None
@@ -154,14 +159,18 @@ class SendEstimate:
         return self.bitrate
 
     def _count(self, came: float, size: int) -> None:
-        if self._came and abs(came - self._came[-1][0]) > PAUSE:
+        apart = came - self._came[-1][0] if self._came else 0.0
+        if abs(apart) > PAUSE:
             self._came.clear()
-            self._bytes = 0
-        self._came.append((came, size))
-        self._bytes += size
+            self._bytes, self._idle, apart = 0, 0.0, 0.0
+        idle = max(0.0, apart - IDLE)
+        self._came.append((came, size, idle))
+        self._bytes, self._idle = self._bytes + size, self._idle + idle
         while came - self._came[0][0] > RATE_SECONDS:
-            self._bytes -= self._came.popleft()[1]
+            _, gone, before = self._came.popleft()
+            self._bytes, self._idle = self._bytes - gone, self._idle - before
         self.coming = 8.0 * self._bytes / RATE_SECONDS
+        self._full_pace = 8.0 * self._bytes / max(IDLE, RATE_SECONDS - self._idle)
 
     def _loss(self) -> float:
         told = sum(count for _, count, _ in self._told)
@@ -172,8 +181,8 @@ class SendEstimate:
         if self._trend.queueing or loss > MUCH_LOSS:
             if now - self._less_at < AGAIN:
                 return bitrate
-            less = self.coming * DECREASE if self._trend.queueing else bitrate * (1 - loss / 2)
-            self._full, self._less_at = self.coming, now
+            less = self._full_pace * DECREASE if self._trend.queueing else bitrate * (1 - loss / 2)
+            self._full, self._less_at = self._full_pace, now
             self._told.clear()  # what was lost is answered
             return max(LEAST, min(bitrate, less))
         if self._trend.draining or loss > SOME_LOSS:
@@ -181,4 +190,6 @@ class SendEstimate:
         near = self._full is not None and abs(bitrate - self._full) < NEAR * self._full
         growth = FIRST_GROWTH if self._full is None else NEAR_GROWTH if near else GROWTH
         wanted = bitrate * float(growth**since)
+        if now - self._less_at > PROVEN:
+            wanted = max(wanted, self.coming)
         return max(bitrate, min(wanted, 1.5 * self.coming + 10_000, CEILING))
