@@ -6,7 +6,8 @@
 The table is partitioned by `id`, which PostgreSQL gives in the order of writing: a range of numbers for each
 day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that an event_id, a
 stream's sequence, a project's position and a call's end are there once; across partitions the locks under
-which these are given do.
+which these are given do. The table has a column `filling` beside these, for which nobody asks: see the
+migration `0036_packed_events`.
 """
 
 from __future__ import annotations
