@@ -65,6 +65,9 @@ ALLOWED: dict[str, str] = {
     "calling.0036_packed_events: Raw Python operation":
         "a column that old code need not know, a trigger that works for its rows too, and how new rows are "
         "stored, under locks that nobody waits for",
+    "calling.0037_offers_outside: Raw Python operation":
+        "a column that old code need not know and a trigger that works for its rows too, under a lock that "
+        "nobody waits for",
     "subscribers.0006_assignment: Raw SQL operation":
         "a new function, which old code does not call",
     "subscribers.0002_gateway_registration: Add field registration_state to sipgateway":
