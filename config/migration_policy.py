@@ -68,6 +68,8 @@ ALLOWED: dict[str, str] = {
     "calling.0037_offers_outside: Raw Python operation":
         "a column that old code need not know and a trigger that works for its rows too, under a lock that "
         "nobody waits for",
+    "calling.0038_events_lock_no_project: Raw Python operation":
+        "a constraint goes under a lock that nobody waits for; old code deletes a project's events itself",
     "subscribers.0006_assignment: Raw SQL operation":
         "a new function, which old code does not call",
     "subscribers.0002_gateway_registration: Add field registration_state to sipgateway":

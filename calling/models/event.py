@@ -20,9 +20,9 @@ from calling.models.ids import uuid7
 class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(default=uuid7, editable=False)
-    # No index of its own: others begin with the project.
+    # No index of its own: others begin with the project. No constraint: it would lock the project's row.
     project = models.ForeignKey(
-        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="+"
+        "subscribers.Project", db_constraint=False, db_index=False, on_delete=models.CASCADE, related_name="+"
     )
     call_id = models.UUIDField(null=True)
     stream = models.CharField(max_length=80, help_text="what sequence counts: call id, room:<id>, project")
