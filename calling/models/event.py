@@ -4,10 +4,10 @@
 `position` is the project's cursor, given at publication, so nothing ever appears behind one handed out.
 
 The table is partitioned by `id`, which PostgreSQL gives in the order of writing: a range of numbers for each
-day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that an event_id, a
-stream's sequence, a project's position and a call's end are there once; across partitions the locks under
-which these are given do. The table has a column `filling` beside these, for which nobody asks: see the
-migration `0036_packed_events`.
+day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that a stream's sequence,
+a project's position and a call's end are there once; across partitions the locks under which these are given
+do. Nobody looks for an `event_id`, so it has no index. The table has a column `filling` beside these, for
+which nobody asks: see the migration `0036_packed_events`.
 """
 
 from __future__ import annotations
