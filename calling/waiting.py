@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 import clock
 from calling.calls import event_days
 from calling.calls.positions import TEST
 from calling.media_sessions.failover import LOST
 from calling.retention import erasure
 from calling.telephony import billing
+from subscribers.postgresql import prepared
 
 UNTAKEN_SECONDS = 1.5
 UNSENT_SECONDS = 0.7  # its web process died before it asked: with a round and the dispatch carried within 2 s
@@ -91,9 +90,7 @@ def look(*, search: bool = False) -> Waiting:
     now = clock.now()
     conditions = CONDITIONS | SEARCHED if search else CONDITIONS
     words: dict[str, Any] = {"test": TEST, "lowest": event_days.newest_two()}
-    with connection.cursor() as cursor:
-        cursor.execute(SEARCH if search else LOOK, words | moments(now))
-        deadline, *held = cursor.fetchone()
+    ((deadline, *held),) = prepared.rows(SEARCH if search else LOOK, words | moments(now))
     names = frozenset(name for name, holds in zip(conditions, held, strict=True) if holds)
     return Waiting(names, None if deadline is None else (deadline - now).total_seconds())
 

@@ -6,6 +6,7 @@ Lives here: names, types, defaults and one-line errors. Must not live here: anyt
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -13,7 +14,7 @@ import re
 import socket
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from rest import redis_clients
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = ("postgres", "postgresql")
 WILDCARDS = frozenset({"0.0.0.0", "::"})
+_BROADCAST = ipaddress.ip_address("255.255.255.255")
 MOST_PLACES = 8  # addresses of media: each costs a leg a socket
 
 
@@ -125,6 +127,8 @@ class _Reader:
         value = self.mapping.get(name, "").strip()
         if "\x00" in value or "\n" in value:
             raise WrongVariable(name, "must be one line of text")
+        if not _is_utf_8(value):
+            raise WrongVariable(name, "must be UTF-8 text")
         return value or None
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
@@ -149,9 +153,12 @@ class _Reader:
         if value == "localhost":
             return "127.0.0.1"
         try:
-            return str(ipaddress.ip_address(value))
+            found = ipaddress.ip_address(value)
         except ValueError:
             raise WrongVariable(name, f"must be an IP address, got {value[:60]!r}") from None
+        if found.is_multicast or found == _BROADCAST:
+            raise WrongVariable(name, f"must be the address of one machine, got {value[:60]!r}")
+        return str(found)
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         value = self.text(name)
@@ -169,14 +176,27 @@ class _Reader:
         return value
 
 
-def _redis_url(take: _Reader) -> str | None:
-    value = take.text("REDIS_URL") or ""
+def _is_utf_8(text: str) -> bool:
+    """Whether the bytes that the system gave were: others stand in it as lone surrogates."""
     try:
-        if redis_clients.sentinel_url(value) is not None:
-            return value
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _redis_url(take: _Reader) -> str | None:
+    """Several Sentinels are no URL that `take.url` could read."""
+    name = "REDIS_URL"
+    value = take.text(name) or ""
+    sentinels = value.startswith(tuple(f"{scheme}://" for scheme in redis_clients.SCHEMES))
+    schemes = ("redis", "rediss", "unix", *redis_clients.SCHEMES)
+    found = value if sentinels else take.url(name, schemes)
+    try:
+        redis_clients.check(found or "")
     except redis_clients.WrongUrl as wrong:
-        raise WrongVariable("REDIS_URL", str(wrong)) from None
-    return take.url("REDIS_URL", ("redis", "rediss", "unix", *redis_clients.SCHEMES))
+        raise WrongVariable(name, str(wrong)) from None
+    return found
 
 
 def read(mapping: Mapping[str, str]) -> Environment:
@@ -249,10 +269,17 @@ def read(mapping: Mapping[str, str]) -> Environment:
 @cache
 def load() -> Environment:
     """The environment of this process; a wrong value ends it with one line on stderr and status 2."""
-    try:
+    with told_in_one_line():
         return read(os.environ)
+
+
+@contextlib.contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """A wrong value ends the process with one line on stderr and status 2."""
+    try:
+        yield
     except WrongVariable as wrong:
-        os.write(2, f"callwright: {wrong}\n".encode())
+        os.write(2, f"callwright: {wrong}\n".encode(errors="backslashreplace"))
         raise SystemExit(2) from None
 
 
@@ -292,10 +319,18 @@ def _requests_database_url(take: _Reader, database_url: str | None) -> str | Non
 
 
 def _data_dir(take: _Reader) -> Path:
-    path = Path(take.text("CALLWRIGHT_DATA_DIR") or ".callwright").expanduser()
-    path = path if path.is_absolute() else ROOT / path
-    if path.exists() and not path.is_dir():
-        raise WrongVariable("CALLWRIGHT_DATA_DIR", f"{path} is not a directory")
+    name = "CALLWRIGHT_DATA_DIR"
+    try:
+        path = Path(take.text(name) or ".callwright").expanduser()
+        path = path if path.is_absolute() else ROOT / path
+        if path.exists() and not path.is_dir():
+            raise WrongVariable(name, f"{path} is not a directory")
+    except RuntimeError:  # of ~ or ~somebody
+        raise WrongVariable(name, "begins with a home directory that is not known") from None
+    except OSError as error:
+        raise WrongVariable(name, f"cannot be used: {error.strerror}") from None
+    if not _is_utf_8(str(path)):  # of the checkout; sockets in it stand in URLs
+        raise WrongVariable(name, "lies in a directory whose name is not UTF-8")
     return path
 
 
@@ -308,7 +343,9 @@ def _domain(take: _Reader, https_port: int) -> str:
         fine = bool(parts.hostname) and parts.netloc == value and parts.port != 0 and "@" not in value
     except ValueError:
         fine = False
-    if not fine or not re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", value):
+    if not fine or not re.fullmatch(
+        r"(?=[^:]{1,253}(:|$))[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?", value
+    ):
         raise WrongVariable("CALLWRIGHT_DOMAIN", f"must be host or host:port, got {value[:80]!r}")
     return value.lower()
 
@@ -342,10 +379,19 @@ def _ws_origins(take: _Reader) -> tuple[str, ...] | None:
     if value is None:
         return None
     origins = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not origins:
+        raise WrongVariable(name, "names no origin; leave it empty for any")
     for origin in origins:
-        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,260}", origin):
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,260}", origin) or not _has_port_or_none(origin):
             raise WrongVariable(name, f"must be origins like https://app.example.com, got {origin[:60]!r}")
     return origins
+
+
+def _has_port_or_none(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _project_id(take: _Reader) -> uuid.UUID | None:
@@ -505,6 +551,12 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def listening_at(bind: str) -> tuple[str, ...]:
+    """What is bound for an address to listen on, each with a socket of its own IP version: so an IPv4 peer of
+    `::` is known by its IPv4 address, and not by one of IPv6 that holds it."""
+    return ("::", "0.0.0.0") if bind == "::" else (bind,)
 
 
 def primary_address() -> str:

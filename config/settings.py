@@ -22,8 +22,9 @@ ENV = environment.load()
 BASE_DIR = environment.ROOT
 DATA_DIR = ENV.data_dir
 
-SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
-SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
+with environment.told_in_one_line():
+    SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
+    SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
 DEBUG = False
 # Devices come by any name that reaches the port (fabric.<domain>, an address, a proxy's name); nothing
 # trusts the Host header (links: rest.links), so it is not filtered.

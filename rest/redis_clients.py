@@ -50,7 +50,10 @@ class SentinelUrl:
 
 def sentinel_url(url: str) -> SentinelUrl | None:
     """What it says; None for a URL of another scheme. Raises WrongUrl."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise WrongUrl("is not a URL") from None
     if parts.scheme not in SCHEMES:
         return None
     user, _, hosts = parts.netloc.rpartition("@")
@@ -71,6 +74,28 @@ def sentinel_url(url: str) -> SentinelUrl | None:
         {key: value for key, value in login.items() if value},
         {key.removeprefix("sentinel_"): query[key] for key in sorted(_WORDS - {"service"}) if query.get(key)},
     )
+
+
+def check(url: str) -> None:
+    """Raises WrongUrl for what no client could be made of. Asks no server; "" is nothing to check."""
+    if not url or sentinel_url(url) is not None:
+        return
+    parts = urlsplit(url)
+    number = parts.path.strip("/")
+    if parts.scheme != "unix":
+        if number and not (number.isdecimal() and number.isascii()):
+            raise WrongUrl(f"has {number!r} where the number of a database stands")
+        if "db" in dict(parse_qsl(parts.query, keep_blank_values=True)):
+            raise WrongUrl(
+                "has the number of its database in the query: write it in the path, as host:6379/2"
+            )
+    try:
+        pool = redis.ConnectionPool.from_url(url)
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError) as error:
+        # "Connection.__init__() got an unexpected keyword argument 'x'"
+        word = str(error).rpartition("argument ")[2]
+        raise WrongUrl(f"has a parameter that no client knows: {word}") from None
 
 
 def _host(text: str) -> tuple[str, int]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 
@@ -98,7 +97,7 @@ def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
 
 def wait_while(waits: Callable[[], bool], heard: threading.Event) -> None:
     """Look until it does not wait any more: at each nudge, and by itself, seldom where nudges are heard."""
-    deadline = clock.monotonic() + getattr(settings, "CALLWRIGHT_ANSWER_SECONDS", ANSWER_SECONDS)
+    deadline = clock.monotonic() + ANSWER_SECONDS
     pause = 0.01
     while True:
         heard.clear()

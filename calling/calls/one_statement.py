@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import Field, Model
 from django.db.models.sql import InsertQuery
 
+from subscribers.postgresql import prepared
+
 
 class OneStatement:
     """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
@@ -21,8 +23,7 @@ class OneStatement:
     """
 
     def __init__(self) -> None:
-        self._first: list[str] = []
-        self._first_params: list[Any] = []
+        self._first: list[prepared.Statement] = []
         self._parts: list[str] = []
         self._params: list[Any] = []
 
@@ -47,8 +48,7 @@ class OneStatement:
 
     def before(self, sql: str, params: Sequence[Any]) -> None:
         """Say something before it, in the same message, after what was added so before."""
-        self._first.append(sql)
-        self._first_params += params
+        self._first.append((sql, params))
 
     def add(self, sql: str, params: Sequence[Any]) -> None:
         """Add a part in its own words."""
@@ -64,12 +64,11 @@ class OneStatement:
         if self._parts:
             *parts, last = self._parts
             before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
-            statements.append(f"WITH {before} {last}" if parts else last)
+            statements.append((f"WITH {before} {last}" if parts else last, self._params))
         if statements:
-            statements += ["COMMIT"] if commit else []
             with connection.cursor() as cursor:
-                cursor.execute("; ".join(statements), [*self._first_params, *self._params])
-                for _ in statements[:-2] if commit else statements[:-1]:
+                prepared.send(cursor, *statements, then=["COMMIT"] if commit else [])
+                for _ in statements[:-1]:
                     cursor.nextset()
                 if self._parts and cursor.description is not None:
                     return list(cursor.fetchall())

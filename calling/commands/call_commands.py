@@ -18,7 +18,6 @@ from calling.commands import (
     ice_candidates,
     leg_selection,
     operations,
-    params,
     routing,
     supervision,
     transfers,
@@ -170,11 +169,11 @@ def update(subject: Subject, call_id: str, data: Json, device_id: str | None = N
 def candidate(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
     """One trickled candidate of the device's leg."""
     form = as_form(data)
-    return trickled(subject, call_id, form, device_id, params.candidate(form))
+    return trickled(subject, call_id, form, device_id, ice_candidates.read(form))
 
 
 def candidates_done(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    return trickled(subject, call_id, as_form(data), device_id, None)
+    return trickled(subject, call_id, as_form(data), device_id, {})
 
 
 def trickled(
@@ -182,7 +181,7 @@ def trickled(
     call_id: str,
     form: Params,
     device_id: str | None,
-    candidate: params.Candidate | None,
+    candidate: dict[str, Json],
 ) -> str:
     try:
         found, leg = select_leg(subject, call_id, form, device_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from calling import models
@@ -15,6 +14,7 @@ from calling.machine.states import Call, Leg, LegState, Party, Role
 from calling.machine.transfer import consulter_in_first
 from rest import errors
 from rest.json_bodies import Json
+from subscribers.postgresql import prepared
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 
@@ -49,12 +49,10 @@ FROM calling_call c WHERE c.id = %s AND c.project_id = %s
 
 def whole_call_of(subject: Subject, call_id: UUID | str) -> tuple[Call, Leg | None]:
     """What `locate` finds, with the call's legs; one statement where no leg of it has moved."""
-    with connection.cursor() as cursor:
-        cursor.execute(CALL, [uuid_or_404(call_id), subject.project_id])
-        found = cursor.fetchone()
-    if found is None:
+    found = prepared.rows(CALL, [uuid_or_404(call_id), subject.project_id])
+    if not found:
         raise errors.NotFound
-    *columns, legs, moved = found
+    ((*columns, legs, moved),) = found
     if moved and isinstance(subject, TokenHolder):
         row, leg = locate(subject, call_id)
         return queries.values([row])[0], leg

@@ -28,10 +28,10 @@ MODES: Final = ("detect", "detect_message_end")
 UNAVAILABLE: Final = "speech_unavailable"
 
 
-def require_worker(attribute: str | None = None) -> None:
+def require_worker() -> None:
     """Raises 422 `speech_unavailable` where no speech worker runs."""
     if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
-        raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.", attribute)
+        raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.")
 
 
 def recognisers() -> tuple[str, ...]:

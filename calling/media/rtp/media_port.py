@@ -156,10 +156,7 @@ class MediaPort:
             sender.bind(line, transport_of.get(line.index) if line is not None else None)
         self.transports = list({id(one): one for one in transport_of.values()}.values())
         for transport in self.transports:
-            transport.lines = [line for line in lines if transport_of.get(line.index) is transport]
-            transport.rtx_map = {
-                rtx: main for line in transport.lines for rtx, main in line.remote_rtx.items()
-            }
+            transport.take_lines([line for line in lines if transport_of.get(line.index) is transport])
 
     def _forget(self, receiver: RtpReceiver) -> None:
         """What came to it was of another line."""
@@ -245,6 +242,9 @@ class MediaPort:
         if not self.up:
             return
         self.pictures.choose(now)
+        for transport in self.transports:
+            if transport.wide is not None:
+                transport.wide.on_second(now)
         self._check_consent(now)
         self._odd = not self._odd
         for transport in self.transports:

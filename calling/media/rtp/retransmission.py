@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Iterable
 
 from calling.media.rtp import rtx
-from calling.media.rtp.header import FIELDS, FIELDS_AT, add_extension
+from calling.media.rtp.header import FIELDS, FIELDS_AT, ROOM, add_extension
 from calling.media.rtp.receive_stream import RtpReceiveStream, monotonic
 from calling.media.rtp.rewriter import RtpRewriter
-from calling.media.rtp.send_stream import ROOM, RtpSendStream
+from calling.media.rtp.send_stream import RtpSendStream
 from calling.media.rtp.transport import RtpTransport
 from calling.sdp.negotiation import Transceiver
 

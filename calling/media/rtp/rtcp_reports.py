@@ -16,6 +16,7 @@ from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
 from calling.media.rtp.viewed_pictures import ViewedPictures
+from calling.sdp.model import TRANSPORT_WIDE
 
 NTP_ORIGIN = clock.time() - clock.monotonic()  # one steady clock for everything this process says
 REMB_LIFE = 5.0
@@ -178,7 +179,8 @@ def bitrate_limit(receiver: RtpReceiver, now: float) -> int:
         # Who sees a layer of several takes what its own link carries, and slows nobody down.
         if now - at < REMB_LIFE and isinstance(sink, RtpSender) and receiver.simulcast is None
     ]
-    return receiver.limit.update(8.0 * (octets - before_octets), loss, viewers)
+    wide = receiver.line is not None and TRANSPORT_WIDE in receiver.line.extensions
+    return receiver.limit.update(8.0 * (octets - before_octets), loss, viewers, wide)
 
 
 class AudioTotals:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import secrets
 
 from calling.media.aiortc_private.srtp import PacketBuffer
-from calling.media.rtp.header import FIELDS, FIELDS_AT, add_extension, element
+from calling.media.rtp.header import FIELDS, FIELDS_AT, ROOM, add_extension, element
 from calling.media.rtp.lent import LentSender
 from calling.media.rtp.transport import RtpTransport
 from calling.sdp.model import MID
 from calling.sdp.negotiation import Transceiver
 
-ROOM = 1400  # bytes of a packet to which an extension is still added
 pack_fields = FIELDS.pack_into
 
 

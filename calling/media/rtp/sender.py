@@ -17,6 +17,7 @@ from calling.media.rtp.events import UndecodableVideo
 from calling.media.rtp.forwarding import STEADY, Feed, Forwarded
 from calling.media.rtp.header import (
     FIELDS_AT,
+    ROOM,
     add_extension,
     payload_end,
     payload_offset,
@@ -29,7 +30,7 @@ from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.retransmission import Retransmission
 from calling.media.rtp.rewriter import RtpRewriter
-from calling.media.rtp.send_stream import ROOM, RtpSendStream, pack_fields
+from calling.media.rtp.send_stream import RtpSendStream, pack_fields
 from calling.media.rtp.source import Producer
 from calling.media.rtp.temporal_layers import ALL, Thinning, temporal_layer
 from calling.media.rtp.transport import RtpTransport

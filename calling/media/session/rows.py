@@ -20,7 +20,8 @@ from calling.commands import operations as operating
 from calling.machine.plan import Plan, make_plan
 from calling.machine.states import Call, Leg
 from calling.models.ids import uuid7
-from calling.runtime import nudge, prepared
+from calling.runtime import nudge
+from subscribers.postgresql import prepared
 
 MAX_CANDIDATES = 400
 
@@ -258,7 +259,7 @@ WHERE l.peer_id = v.peer_id
 def write_samples(samples: Samples, fence: Fence) -> None:
     """How the media of some peers were, for their calls' statistics. Nothing under a lost epoch."""
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_SAMPLES, sample_words(samples, fence))
+        prepared.send(cursor, (WRITE_SAMPLES, sample_words(samples, fence)))
 
 
 def sample_words(samples: Samples, fence: Fence) -> dict[str, Any]:

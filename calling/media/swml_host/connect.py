@@ -125,9 +125,8 @@ class ConnectActions:
         leg_id = self.party.plan.leg_id
         if leg_id is None:
             return {"result": "failed", "reason": "nobody to connect"}
-        known = self._known_targets()
         try:
-            outcome = await self._session.desk.run(
+            _, numbers = await self._session.desk.run(
                 transfers.connect,
                 self._project(),
                 self.party.plan.call_id,
@@ -140,8 +139,8 @@ class ConnectActions:
         except (inputs.Refused, *DATABASE_UNAVAILABLE) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
         self._session.look()
-        fresh = [leg.id for leg in outcome.call.legs if leg.id in new_targets(outcome.call) - known]
-        return await self._follow(dict(zip(fresh, devices, strict=False)), seconds, ringing)
+        targets = {leg_id: devices[number] for leg_id, number in numbers.items()}
+        return await self._follow(targets, seconds, ringing)
 
     def _known_targets(self) -> set[str]:
         call = self.party.call

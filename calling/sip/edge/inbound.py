@@ -58,6 +58,9 @@ class InboundLeg(SipLeg):
                         await self.call.hangup(status_of(item))
                         return
                     answered = await self.follow(item)
+                case Finished() if item.why == "elsewhere":
+                    await self.apply(inputs.Hangup(self.leg_id, cause=Cause.ANSWERED_ELSEWHERE))
+                    return
                 case Finished() | SessionFailed():
                     await self.apply(inputs.Hangup(self.leg_id))
                     return

@@ -93,7 +93,7 @@ class Registration:
         tag = new_tag()
         for _ in range(MAX_CHALLENGES + 1):
             self._sequence += 1
-            contact = self.agent.contact(hop.transport, self.credentials.username)
+            contact = self.agent.contact(hop, self.credentials.username)
             request = make_request(
                 "REGISTER",
                 uri,
