@@ -30,7 +30,6 @@ from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sdp.validate import BadSdp, is_webrtc
 
 SAMPLES = 120  # kept per leg; older ones thin out
-EAGER = 12  # samples that are written one by one
 AGAIN_SECONDS = {"closed_by_peer": 15.0, "consent_lost": 3.0}  # for a fresh offer of a device that came back
 
 
@@ -293,8 +292,8 @@ class SessionPeer:
             self.samples = old[::2] + new
 
     def worth_writing(self) -> bool:
-        """Whether the samples should be written now: each in the first minute, then every third."""
-        return self._measured <= EAGER or self._measured % 3 == 1
+        """Whether the samples should be written now: the first, then every third. Each time all are."""
+        return self._measured == 1 or self._measured % 3 == 0
 
     def last_figures(self) -> bool:
         """Measure once more before the end; whether there is anything to write."""
