@@ -1,4 +1,4 @@
-"""Headers that every answer carries: the request's id, the rate it met, CORS for browser clients.
+"""Headers of every answer: the request's id, the rate limit, CORS for browser clients.
 
 Pages on any origin may call the API with a Bearer token. No cookie counts under /api/, so any origin is safe;
 errors carry the headers too, or the page could not read them. `*` would not cover Authorization, so the
@@ -52,7 +52,7 @@ def in_our_shape(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 class CorsMiddleware:
-    """Stands outside of whatever answers, so that errors carry its headers too."""
+    """Runs outside everything that answers, so that errors have its headers too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -77,7 +77,7 @@ class CorsMiddleware:
 
 
 class SecureCookies:
-    """Stands outside of whatever sets cookies."""
+    """Runs outside everything that sets cookies."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -22,7 +22,7 @@ _WORDS: Final = {"service", "sentinel_username", "sentinel_password"}
 
 
 class WrongUrl(ValueError):
-    """Says in words for people what is wrong with a URL."""
+    """What is wrong with a URL, as a sentence."""
 
 
 @dataclass(frozen=True)
