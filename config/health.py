@@ -81,7 +81,7 @@ def database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SHOW transaction_read_only")  # a standby answers, and takes no call
-            return cursor.fetchone() == ("off",)
+            return bool(cursor.fetchone() == ("off",))
     except Exception:
         connection.close()
         return False
