@@ -21,6 +21,7 @@ from redis.retry import Retry
 import clock
 from calling.metrics import Switchboard
 from calling.models import MediaWorker
+from calling.runtime import nudge
 from rest import errors, redis_clients
 from subscribers import replicas
 
@@ -95,7 +96,7 @@ def redis_answers() -> bool:
         retry=Retry(NoBackoff(), 0),
     )
     try:
-        return redis_clients.takes_writes(client)
+        return nudge.takes_writes(client)
     except redis.RedisError:
         return False
     finally:

@@ -18,7 +18,6 @@ from calling.calls import event_days, event_log
 from calling.runtime import nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
-from rest import redis_clients
 from subscribers import database_roles, replicas, row_security
 
 _FRESH = timedelta(seconds=5)
@@ -119,6 +118,6 @@ def examine_redis() -> Iterator[Finding]:
     server = str(nudge.client().info("server")["redis_version"])
     yield findings.version("Redis", server, (6,), "7 and Valkey 8")
     try:
-        redis_clients.takes_writes(nudge.client())
+        nudge.takes_writes(nudge.client())
     except redis.ResponseError as error:
         yield findings.unwritable("Redis", str(error))

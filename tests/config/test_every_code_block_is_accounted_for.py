@@ -54,7 +54,7 @@ ELSEWHERE = {
     ("docs/operations.md", "$ .venv/bin/python manage.py doctor"): "what a command prints on one machine",
     ("docs/operations.md", "docker compose stop"): "needs a Docker engine",
     ("docs/operations.md", "umask"): "run by test_a_backup_is_restored_as_documented.py",
-    ("docs/operations.md", "$BIN/psql"): "run by test_a_backup_is_restored_as_documented.py",
+    ("docs/operations.md", '"$BIN/psql"'): "run by test_a_backup_is_restored_as_documented.py",
     ("docs/operations.md", "CREATE ROLE"): "needs a superuser; a test makes these logins",
     ("docs/operations.md", "$ .venv/bin/python manage.py loadtest"): "what a command prints on one machine",
     ("docs/quick-start.md", "git clone"): "the address of the repository is the reader's",
