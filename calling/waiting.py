@@ -1,8 +1,8 @@
-"""What waits for the sweep: one statement that tells every loop of it whether there is anything to do.
+"""What waits for the sweep: one statement that tells each loop of the sweep whether it has work.
 
-A platform without calls must cost next to nothing, and a loop that looks for itself costs a transaction each
-time. Each condition here holds whenever its broom would find something; it may also hold when the broom finds
-nothing. Must not live here: what a broom does.
+An instance without calls must cost almost nothing, and a separate query per loop would cost a transaction
+each time. A condition is true whenever its job would find work, and may be true when the job finds none. Must
+not live here: what a job does.
 """
 
 from __future__ import annotations

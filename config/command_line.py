@@ -22,7 +22,7 @@ _SECONDS = 3
 
 
 def run(argv: Sequence[str]) -> None:
-    """Ends the process with status 1 and one sentence where the database is away or has no tables, or where
+    """Ends the process with status 1 and one sentence if the database is unavailable or has no tables, or if
     its own output cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # in a locale of ASCII alone names are still shown

@@ -10,7 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
-from config.env import WrongVariable
+from config.env_reader import WrongVariable
 
 FILE = "secret.key"
 

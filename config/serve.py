@@ -18,7 +18,7 @@ from collections.abc import Generator
 import uvicorn
 
 from config import env as environment
-from config import privacy
+from config import env_network, privacy
 from config.embedded import certificate, paths
 from config.web.header_limits import BoundedHead
 from config.web.socket_limits import BoundedSocket
@@ -125,7 +125,7 @@ async def _renew(env: environment.Environment, names: tuple[str, ...], config: u
 
 
 def _listen(bind: str, port: int, variable: str, shared: bool) -> list[socket.socket]:
-    return [_bound(address, port, variable, shared) for address in environment.listening_at(bind)]
+    return [_bound(address, port, variable, shared) for address in env_network.listening_at(bind)]
 
 
 def _bound(address: str, port: int, variable: str, shared: bool) -> socket.socket:

@@ -1,4 +1,4 @@
-"""What every view of the switchboard shares: who asks, what came in, and waiting for a worker's answer."""
+"""What all views of calls share: the subject, the body, and waiting for a worker's answer."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
 
 
 def wait_while(waits: Callable[[], bool], heard: threading.Event) -> None:
-    """Look until it does not wait any more: at each nudge, and by itself, seldom where nudges are heard."""
+    """Check until the wait is over: at each nudge, and periodically (rarely where nudges are heard)."""
     deadline = clock.monotonic() + ANSWER_SECONDS
     pause = 0.01
     while True:

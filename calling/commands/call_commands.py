@@ -1,4 +1,4 @@
-"""The verbs of a call, once for REST and sockets: read the fields, find the leg, go through the door.
+"""The commands of a call, shared by REST and sockets: read the fields, find the leg, use the door.
 
 Every function takes the subject, the call's id, the fields as parsed JSON and, from a socket, the device
 that speaks. It returns the id of the call that the answer should show. Raises `params.InvalidParams` (422),
@@ -94,7 +94,7 @@ def reject(subject: Subject, call_id: str, data: Json, device_id: str | None = N
 
 
 def hangup(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    """A leg leaves; from an API key without a leg the call ends. A no-op once it is over."""
+    """End a leg; an API key without a leg ends the call. Does nothing on an ended call."""
     form = as_form(data)
     if isinstance(subject, ApiKey) and not form.given("leg"):
         form.check()
@@ -156,7 +156,7 @@ def dtmf(subject: Subject, call_id: str, data: Json, device_id: str | None = Non
 
 
 def update(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    """A fresh offer of the same leg: new tracks, or an ICE restart."""
+    """A new offer of the same leg: new tracks, or an ICE restart."""
     form = as_form(data)
     sdp = form.sdp(required=True)
 
@@ -248,7 +248,7 @@ def answer_with_script(
     script: dict[str, Any] | None,
     script_url: str | None = None,
 ) -> control.Outcome:
-    """A back end takes a ringing call with a script."""
+    """Answer a ringing call with a back end's script."""
 
     def work() -> control.Outcome:
         run = models.ScriptRun.objects.create(
@@ -262,7 +262,7 @@ def answer_with_script(
 
 
 def run_script(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> control.Outcome:
-    """Another script for an answered party (`script`, or `script_url` with its `fallback_url`)."""
+    """Run another script for an answered party (`script`, or `script_url` with its `fallback_url`)."""
 
     def work() -> control.Outcome:
         world, rows = store.lock_world(call_id)

@@ -43,7 +43,7 @@ def admit(subject: Subject, call: Call) -> None:
         if isinstance(subject, TokenHolder):
             cursor.nextset()  # past the lock
             if cursor.fetchone()[0] >= most_calls(subject):
-                raise refusal("This token has as many calls as it may have at once: end one.")
+                raise refusal("This token has reached its maximum number of calls: end one.")
             cursor.nextset()
         cursor.nextset()
         mine, others, others_call = cursor.fetchone()
@@ -53,7 +53,7 @@ def admit(subject: Subject, call: Call) -> None:
         and (others or others_call)
         and not has_room(mine, fresh, mine + others, capacity(), settings.CALLWRIGHT_PROJECT_SHARE)
     ):
-        raise refusal("The project has its share of the instance's calls; others are calling too.")
+        raise refusal("The project has reached its share of the instance's calls; try again later.")
 
 
 def refusal(message: str) -> errors.TooManyRequests:

@@ -43,5 +43,5 @@ def read_cursor(form: Params) -> int | None:
         return None
     text = str(value) if isinstance(value, str) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LAST_POSITION):
-        raise invalid("after", "after must be a cursor that was handed out.", "invalid_cursor")
+        raise invalid("after", "after must be a cursor from an earlier response.", "invalid_cursor")
     return int(text)

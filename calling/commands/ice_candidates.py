@@ -49,7 +49,7 @@ def trickle(call_id: UUID | str, leg: Leg, candidate: dict[str, Json]) -> None:
     if leg.peer_id is None:
         raise Refused("The leg has no media session that accepts candidates.", leg.state.value)
     if models.IceCandidate.objects.filter(peer_id=leg.peer_id).count() >= MAX_PER_PEER:
-        raise invalid("candidate", f"At most {MAX_PER_PEER} candidates.", "too_many_candidates")
+        raise invalid("candidate", f"A leg accepts at most {MAX_PER_PEER} candidates.", "too_many_candidates")
     models.IceCandidate.objects.create(
         peer_id=leg.peer_id, serial=leg.serial, candidate=candidate, done=not candidate
     )

@@ -55,7 +55,7 @@ CONTROL_ID = Spelling(  # it stands in a path
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with one field."""
+    """One fault of one field."""
 
     code: str
     message: str
@@ -97,7 +97,7 @@ class Params:
             raise InvalidParams(*unknown, *self.faults)
 
     def know(self, *names: str) -> None:
-        """These may come too: somebody else reads them, or nobody."""
+        """Allow these names too, whether or not they are read."""
         self.asked.update(names)
 
     def unknown(self, under: str = "") -> list[Fault]:
@@ -292,7 +292,7 @@ def compact(value: Json) -> bytes:
 
 
 def read_url(form: Params, name: str) -> str | None:
-    """A URL that Callwright may be asked to fetch: judged by its text now, by its address when fetched."""
+    """A URL that Callwright may fetch: its text is checked now, its address when it is fetched."""
     value = form.value(name)
     if value is None:
         return None
@@ -304,7 +304,7 @@ def read_url(form: Params, name: str) -> str | None:
 
 
 def read_script(form: Params) -> dict[str, Any] | None:
-    """A SWML document that would run: checked whole, before any call is made."""
+    """A valid SWML document: checked completely, before a call is made."""
     script = form.value("script")
     if script is None:
         return None
@@ -325,18 +325,18 @@ def read_variables(form: Params, name: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        form.fail(name, f"{name} must be an object of texts.")
+        form.fail(name, f"{name} must be an object of strings.")
         return {}
     if len(value) > MAX_VARIABLES:
         form.fail(name, f"{name} has at most {MAX_VARIABLES} entries.", "too_many_custom_variables")
         return {}
     for key, text in value.items():
         if not VARIABLE.fullmatch(key):
-            form.fail(name, f"{name}: a name is of letters, digits and _, and begins with no digit.")
+            form.fail(name, f"{name}: names consist of letters, digits and _ and do not begin with a digit.")
         elif key.lower().startswith(RESERVED):
             form.fail(name, f"{name}: {key} is a reserved name.", "reserved_custom_variable_name")
         elif not isinstance(text, str) or not 1 <= len(text.encode(errors="replace")) <= MAX_VARIABLE:
-            form.fail(name, f"{name}: a value is text of 1 to {MAX_VARIABLE} bytes.")
+            form.fail(name, f"{name}: values are strings of 1 to {MAX_VARIABLE} bytes.")
     return dict(value)
 
 
@@ -348,10 +348,10 @@ def read_metadata(form: Params) -> Json:
     if len(compact(variables)) > MAX_METADATA:
         form.fail("user_variables", f"user_variables must not be larger than {MAX_METADATA} bytes as JSON.")
     if metadata is not None and not isinstance(metadata, dict):
-        form.fail("metadata", "metadata must be an object where user_variables are sent.")
+        form.fail("metadata", "metadata must be an object if user_variables is sent.")
         return None
     if (metadata or {}).get("user_variables", variables) != variables:
-        form.fail("metadata", "metadata.user_variables are not those of user_variables: send one of them.")
+        form.fail("metadata", "metadata.user_variables differs from user_variables: send only one of them.")
         return None
     return {**(metadata or {}), "user_variables": variables}
 

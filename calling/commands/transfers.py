@@ -53,7 +53,9 @@ def caller_of(subject: Subject, wish: ConnectTarget, target: Target) -> str | No
     outside = target.kind in ("pstn", "sip") and not target.test
     if wish.caller and outside and not routing.number_of_project(subject.project_id, wish.caller):
         raise errors.Unprocessable(
-            "invalid_from_number", "A phone or SIP destination is shown a number of the project.", "from"
+            "invalid_from_number",
+            "For a phone or SIP destination, from must be a number of the project.",
+            "from",
         )
     return wish.caller or None
 
@@ -117,7 +119,7 @@ def connect(
     to: Sequence[str | ConnectTarget],
     timeout: int | None = None,
 ) -> tuple[control.Outcome, Mapping[str, int]]:
-    """A script joins its party with one of `to`, rung together; the first to answer wins.
+    """Connect a script's party with one of `to`, rung together; the first to answer wins.
 
     Also which of `to` each leg is for: a phone that the project cannot pay, or that is one too many, keeps
     nobody else of its group from being rung. It is raised where nobody is left.

@@ -1,4 +1,4 @@
-"""Places for work that others may make slow, shared between the projects it is done for.
+"""Slots for work that a remote party may slow down, shared fairly between projects.
 
 Who holds least is next, and nobody fills what is kept for those that hold little (`fair_share`). For tasks of
 one event loop. Must not live here: what the work is, and how long it may take.
@@ -41,7 +41,7 @@ def chosen(
 
 
 class FairSlots:
-    """`async with slots.of(project):` waits for a place."""
+    """`async with slots.of(project):` waits for a slot."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity

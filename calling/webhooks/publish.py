@@ -66,7 +66,7 @@ class Published:
 
     @property
     def full(self) -> bool:
-        """Whether more may wait than one round takes."""
+        """Whether more events may be waiting than one round takes."""
         return self.events >= BATCH
 
 
@@ -85,7 +85,7 @@ def publish_round() -> Published:
 
 
 def round_from(lowest: int) -> Published:
-    """A round over the events whose number is not lower."""
+    """A round over the events from that number on."""
     deliveries = 0
     heard, events, projects, further_back = give_positions(
         lowest, told=False

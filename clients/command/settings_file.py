@@ -57,7 +57,7 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
         # Nobody else may read it, and no file that is there is written over.
         descriptor = os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise WrongUsage(f"{given.file} is there already; remove it, or name another by --file.") from None
+        raise WrongUsage(f"{given.file} already exists; remove it, or name another with --file.") from None
     except OSError as error:
         raise WrongUsage(f"{given.file} cannot be written: {error.strerror}") from None
     with os.fdopen(descriptor, "w") as file:

@@ -192,7 +192,7 @@ def test_init_writes_secrets_that_only_the_owner_reads_and_never_over_others(env
     assert sorted(first) == sorted(wanted), "every variable of the example, and no other"
     assert first["PUBLIC_IP"] == "192.0.2.7" and all(first.values())
     again = callwright(environment, *arguments)
-    assert again.returncode == 2 and "is there already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
     assert dict(line.split("=", 1) for line in path.read_text().splitlines()) == first
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config import env
+from config import env, env_network
 from config.connection_urls import celery_broker, django_database
 
 WRONG = [
@@ -226,14 +226,14 @@ def test_loopback_alone_keeps_media_on_this_machine(value: str) -> None:
 def test_by_default_media_is_on_loopback_and_the_primary_addresses(bind: str) -> None:
     found = env.read({"CALLWRIGHT_BIND": bind}).media_places
     assert all(own == shown for own, shown in found)
-    wanted = {"127.0.0.1", env.primary_address(), env.primary_address_6()} - {None}
+    wanted = {"127.0.0.1", env_network.primary_address(), env_network.primary_address_6()} - {None}
     assert {own for own, _ in found} == wanted | ({bind} - {"0.0.0.0"})
-    assert found[0][0] == (env.primary_address() if bind == "0.0.0.0" else bind)
+    assert found[0][0] == (env_network.primary_address() if bind == "0.0.0.0" else bind)
 
 
 def test_a_wildcard_bind_advertises_the_primary_address() -> None:
     found = env.read({"CALLWRIGHT_BIND": "0.0.0.0"})
-    assert found.media_advertised == env.primary_address()
+    assert found.media_advertised == env_network.primary_address()
 
 
 def test_a_database_url_may_carry_a_socket_and_escaped_characters() -> None:

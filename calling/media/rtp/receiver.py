@@ -363,9 +363,7 @@ class RtpReceiver:
             tap(digit, duration_ms)
         if not self.muted:
             for sink in self.sinks:
-                replay = getattr(sink, "replay_digit", None)
-                if replay is not None:
-                    replay(self, digit, duration_ms)
+                sink.replay_digit(digit, self.event_clocks)
 
     # --- feedback to the device
 

@@ -57,9 +57,11 @@ def maker(plan: PeerPlan) -> Callable[..., WebRtcPeer | PlainRtpPeer]:
 
 def placed(plan: PeerPlan, config: MediaConfig) -> MediaConfig:
     """An offer to SIP may meet a gateway that answers from one port for several calls, as we may ourselves;
-    two such ports tell one call from another by nothing, so ours is the leg's own."""
-    alone = plan.kind == "sip" and plan.mode is PeerMode.OFFER
-    return replace(config, mux=False) if alone else config
+    two such ports tell one call from another by nothing, so ours is the leg's own. A phone at an IPv6 address
+    is offered one, if there is any."""
+    if plan.kind != "sip" or plan.mode is not PeerMode.OFFER:
+        return config
+    return replace(config.of_ipv6() if plan.newer else config, mux=False)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class ConnectActions:
                     ringing.cancel()
                 self.party.give(None)
                 if not agreed:
-                    self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(answered.id))
+                    self._session.signal_queue.signal(self.party.plan.call_id, inputs.Hangup(answered.id))
                     return {"result": "failed", "reason": "declined"}
                 await self._while_bridged(answered, device.max_duration)
                 return {"result": "connected", "peer": answered.address}
@@ -195,14 +195,14 @@ class ConnectActions:
             timeout = targets[leg.id].timeout
             if leg.live and not leg.answered and timeout < longest and seconds >= timeout:
                 late = inputs.Hangup(leg.id, reason=EndReason.NO_ANSWER.value)
-                self._session.lane.signal(self.party.plan.call_id, late)
+                self._session.signal_queue.signal(self.party.plan.call_id, late)
 
     async def _while_bridged(self, target: Leg, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         until: float | None = loop.time() + seconds
         while self.party.state_of(target.id) is LegState.ANSWERED:
             if until is not None and loop.time() >= until:
-                self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(target.id))
+                self._session.signal_queue.signal(self.party.plan.call_id, inputs.Hangup(target.id))
                 until = None
             await self._session.change(None if until is None else until - loop.time())
 
@@ -230,11 +230,11 @@ class ConnectActions:
         if not wanted or leg is None or leg.muted & sound:
             yield
             return
-        self._session.lane.signal(self.party.plan.call_id, inputs.Mute(leg.id, sound))
+        self._session.signal_queue.signal(self.party.plan.call_id, inputs.Mute(leg.id, sound))
         try:
             yield
         finally:
-            self._session.lane.signal(self.party.plan.call_id, inputs.Unmute(leg.id, sound))
+            self._session.signal_queue.signal(self.party.plan.call_id, inputs.Unmute(leg.id, sound))
 
     async def refer(self, action: actions.Refer) -> Outcome:
         """A SIP party is taken to the URI by this platform, which so stays in the call."""

@@ -9,7 +9,7 @@ import socket
 import sys
 
 from config import env as environment
-from config import privacy
+from config import env_network, privacy
 from config.embedded import paths
 from config.embedded.turn.allocation import Reach
 from config.embedded.turn.server import TurnServer
@@ -23,8 +23,8 @@ REALM = "callwright"
 def reach(env: environment.Environment) -> Reach:
     """Whom relays may reach: where the media workers of this machine are."""
     inside = env.media_bind
-    if inside in environment.WILDCARDS:
-        inside = environment.primary_address()
+    if inside in env_network.WILDCARDS:
+        inside = env_network.primary_address()
     return Reach(inside, env.media_advertised, env.media_ports)
 
 
@@ -47,11 +47,11 @@ async def _serve(env: environment.Environment) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = TurnServer(secret, REALM, reach(env))
-    for address in environment.listening_at(env.bind):
+    for address in env_network.listening_at(env.bind):
         sock = _datagrams(address, env.turn_port)
         await loop.create_datagram_endpoint(lambda: server, sock=sock)
     over_tcp = await loop.create_server(
-        lambda: TurnStream(server), environment.listening_at(env.bind), env.turn_port
+        lambda: TurnStream(server), env_network.listening_at(env.bind), env.turn_port
     )
     path = str(paths.turn_socket(env.data_dir))
     behind_https = await loop.create_unix_server(lambda: TurnStream(server, handed_on=True), path)
