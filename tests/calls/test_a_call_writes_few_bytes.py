@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 27_500
 
 
-def sizes(table: str, column: str, where: str, *words: object) -> list[tuple[int, int, int]]:
+def sizes(table: str, column: str, where: str, *words: str) -> list[tuple[int, int, int]]:
     """Of the rows: bytes of a column as it reads, as it lies, and those of what fills the row."""
     with connection.cursor() as cursor:
         cursor.execute(
