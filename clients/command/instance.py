@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 TIMEOUT = 10.0
 LONGEST_ANSWER = 16_000_000
@@ -59,7 +59,7 @@ class Answer(dict[str, Any]):
         super().__init__(found)
         self.url = url
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> NoReturn:
         raise _foreign(self.url)
 
 
