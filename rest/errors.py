@@ -314,7 +314,7 @@ def answer(error: ApiError) -> JsonResponse:
     return JsonResponse(body(error), status=error.status, headers=dict(error.headers))
 
 
-def _page(request: HttpRequest, error: ApiError) -> HttpResponse:
+def page(request: HttpRequest, error: ApiError) -> HttpResponse:
     """JSON for programs; a short page for a person who mistyped a dashboard address."""
     wants_html = "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
     if not wants_html:
@@ -330,25 +330,25 @@ def _page(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     found = as_api_error(exception)
-    return _page(request, found if found is not None and found.status < 500 else BadRequest())
+    return page(request, found if found is not None and found.status < 500 else BadRequest())
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, Forbidden())
+    return page(request, Forbidden())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: one of our forms, sent from another site or by a program."""
     words = "This form has expired or came from another site: load the page again."
-    return _page(request, Forbidden(message=words))
+    return page(request, Forbidden(message=words))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, NotFound())
+    return page(request, NotFound())
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
     """Django calls this while the exception is handled: an unavailable service is 503, not our fault."""
     error = sys.exception()
     found = as_api_error(error) if isinstance(error, Exception) else None
-    return _page(request, found if found is not None and found.status == 503 else ApiError())
+    return page(request, found if found is not None and found.status == 503 else ApiError())

@@ -33,7 +33,7 @@ class AnswerHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_ids.chosen(request.headers.get(request_ids.HEADER))
         with request_ids.of(request_id), rate_headers.collected() as met:
-            response = in_our_shape(self.get_response(request))
+            response = in_our_shape(request, self.get_response(request))
         response[request_ids.HEADER] = request_id
         quota = rate_headers.tightest(met)
         for name, value in quota.headers().items() if quota is not None else ():
@@ -41,11 +41,11 @@ class AnswerHeaders:
         return response
 
 
-def in_our_shape(response: HttpResponse) -> HttpResponse:
+def in_our_shape(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """What serves files and pages refuses a method in words of its own: it is told as every other error."""
     if response.status_code != 405 or response.get("Content-Type", "").startswith("application/json"):
         return response
-    refused = errors.answer(errors.MethodNotAllowed())
+    refused = errors.page(request, errors.MethodNotAllowed())
     if "Allow" in response:
         refused["Allow"] = response["Allow"]
     return refused

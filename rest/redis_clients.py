@@ -17,6 +17,7 @@ import redis.sentinel
 SCHEMES: Final = ("sentinel", "rediss+sentinel")
 PORT: Final = 26379
 SERVICE: Final = "mymaster"
+_PROBE: Final = "callwright:probe"
 _WORDS: Final = {"service", "sentinel_username", "sentinel_password"}
 
 
@@ -133,6 +134,14 @@ def async_client(url: str, **options: Any) -> redis.asyncio.Redis:
     )
     made: redis.asyncio.Redis = asked.master_for(found.service, **_of_server(found, options))
     return made
+
+
+def takes_writes(asked: redis.Redis) -> bool:
+    """Whether it does: a full one, or a replica, answers a PING and takes nothing. Raises RedisError."""
+    try:
+        return bool(asked.set(_PROBE, 1, ex=60))
+    except redis.exceptions.NoPermissionError:  # of other keys than ours: nothing is known
+        return bool(asked.ping())
 
 
 def broker_options(url: str) -> dict[str, Any]:

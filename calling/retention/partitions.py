@@ -46,8 +46,8 @@ WHERE i.inhparent = 'calling_event'::regclass
 BOUNDS = re.compile(r"FROM \((MINVALUE|'-?\d+')\) TO \('(-?\d+)'\)")
 
 MAKE = """
-CREATE TABLE {name} (LIKE calling_event INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX ON {name} (event_id);
+CREATE TABLE {name} (LIKE calling_event INCLUDING DEFAULTS INCLUDING STORAGE)
+    WITH (fillfactor = 80, toast_tuple_target = 1000);
 CREATE UNIQUE INDEX ON {name} (stream, sequence);
 CREATE UNIQUE INDEX ON {name} (project_id, position);
 CREATE UNIQUE INDEX ON {name} (call_id) WHERE type = 'call.ended';

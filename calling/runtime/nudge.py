@@ -65,9 +65,9 @@ def wake_session(session_id: UUID | str) -> None:
 
 
 def available() -> bool:
-    """Whether Redis answers now: a dial needs it to start a media session."""
+    """Whether Redis takes a task now: a dial needs that to start a media session."""
     try:
-        return bool(client().ping())
+        return redis_clients.takes_writes(client())
     except redis.RedisError:
         Health.failed_at = clock.monotonic()
         return False

@@ -184,7 +184,6 @@ def translation(source: Transceiver, target: Transceiver) -> tuple[dict[int, int
         for uri, number in source.extensions.items()
         if uri in target.extensions
         and uri not in STREAM_IDS  # what goes out is one stream, whichever layers it is made of
-        and uri != TRANSPORT_WIDE  # another transport counts its own packets
         and (uri != MID or target.mid == source.mid)
     }
     same = all(number == new for number, new in numbers.items()) and len(numbers) == len(source.extensions)

@@ -1,5 +1,5 @@
-"""Transport-wide congestion control, receiving: a browser is told when its packets came, each once, in
-messages of bounded size, and nothing is told where nothing came or nothing was agreed."""
+"""Transport-wide congestion control, the receiving half: when its packets came is told to a browser, each
+once, in messages of bounded size, and nothing is told where nothing came or nothing was agreed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from subscribers.encryption import seal
 from subscribers.models import PhoneNumber, SipGateway
 from tests.simulation.faults import Bus, Faults
 from tests.simulation.laws import Laws
-from tests.simulation.people import CENT, BackEnd, Budget, Device
+from tests.simulation.people import BACK_ENDS, CENT, BackEnd, Budget, Device
 from tests.simulation.processes import DAY, Receiver
 from tests.simulation.web import EventSocket, Hub
 from tests.simulation.world import EPOCH, World
@@ -102,5 +102,7 @@ def populate(
         )
         others = [address for address in addresses if address != row.address]
         Device(world, hub, budget, holder, others, f"phone{number}.{each}")
-    BackEnd(world, laws, budget, auth, addresses, own, f"backend{number}")
+    fellows: list[BackEnd] = []
+    for each in range(BACK_ENDS):
+        BackEnd(world, laws, budget, auth, addresses, own, fellows, f"backend{number}.{each}")
     EventSocket(world, bus, laws, project.id, f"reader{number}")

@@ -22,6 +22,8 @@ TASK_LOST, TASK_TWICE, TASK_LATE = 0.05, 0.05, 0.1
 # So much more likely where a worker writes under its fence, or what was claimed may lapse: what a zombie says
 # is the danger.
 FENCED, CLAIMED = 20, 5
+# And so much more where somebody waits for an answer: what was begun and not ended is asked for again.
+ANSWERING = 8
 FROZEN_SECONDS, AWAY_SECONDS = 30.0, 6.0
 # One process alone cannot reach PostgreSQL: out of the blue, or for the reason that lost it an answer.
 CUT_OFF, STAYS_CUT_OFF = 0.0002, 0.5
@@ -44,6 +46,11 @@ Fault = tuple[str, str, int]  # whom it happens to, its kind, and at which throw
 def danger(actor: Actor) -> int:
     """How much likelier a pause of this process leaves it a zombie."""
     return FENCED if actor.fence else CLAIMED if actor.claims else 1
+
+
+def halves(actor: Actor) -> int:
+    """How much likelier a pause of this process, or a statement, ends its work in the midst."""
+    return ANSWERING if actor.answers else 1
 
 
 class Faults:
@@ -99,7 +106,7 @@ class Faults:
         return 0.0
 
     def after_pause(self, actor: Actor, what: str) -> None:
-        if actor.process and self.happens("killed", KILL):
+        if actor.process and self.happens("killed", KILL * halves(actor)):
             self.database.die(actor)
 
     def statement(self, actor: Actor, when: str, sql: str) -> None:
@@ -126,7 +133,7 @@ class Faults:
         for kind, chance, error, text in REFUSALS:
             if kind == "disk full" and not read(sql).written:
                 continue
-            if self.happens(kind, chance):
+            if self.happens(kind, chance * halves(actor)):
                 wrapper = connections["default"]
                 if wrapper.in_atomic_block and wrapper.connection is not None:
                     wrapper.connection.rollback()  # as PostgreSQL does

@@ -5,6 +5,7 @@ What they ask for runs in a web process of the product's own functions, which ma
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,8 @@ T = TypeVar("T")
 CENT = 10_000
 # From one call of theirs to the next, in the mean, at pace 1.
 PHONE_SECONDS, BACK_END_SECONDS = 200.0, 120.0
+# Processes of a project's back end, and how likely all of them have a call to place at the same moment.
+BACK_ENDS, RUSH, TOGETHER_SECONDS = 3, 0.3, 0.005
 
 
 class Budget:
@@ -60,6 +63,7 @@ class Requests:
 
     def ask(self, actor: Actor, work: Callable[[], T]) -> T | None:
         """`work` in a web process; None where it had no answer or was refused."""
+        actor.answers = True
         try:
             return work()
         except Killed:
@@ -76,6 +80,8 @@ class Requests:
             return None
         except (errors.ApiError, inputs.Refused):
             return None
+        finally:
+            actor.answers = False
 
 
 class Device(Requests):
@@ -213,38 +219,66 @@ class Device(Requests):
 
 
 class BackEnd(Requests):
-    """A back end with the API key: it joins two people, or one with a telephone, and repeats a request until
-    it is answered."""
+    """A process of a back end with the API key: it joins two people, or one with a telephone, and repeats a
+    request until it is answered. Sometimes its fellows set to work at the same moment.
+    """
 
     def __init__(
-        self, world: World, laws: Laws, budget: Budget, auth: str, people: list[str], own: str, name: str
+        self,
+        world: World,
+        laws: Laws,
+        budget: Budget,
+        auth: str,
+        people: list[str],
+        own: str,
+        fellows: list[BackEnd],
+        name: str,
     ) -> None:
         super().__init__(world)
         self.laws, self.budget, self.people, self.own, self.rest = laws, budget, people, own, client(auth)
+        self.fellows, self.joins = fellows, False
+        fellows.append(self)
         self.actor = world.actor(name, self.run)
 
     def run(self, actor: Actor) -> None:
         dice, world, budget = actor.dice, self.world, self.budget
+        mean = BACK_END_SECONDS * BACK_ENDS * (1 + RUSH * (BACK_ENDS - 1))
         while not budget.home:
-            world.pause(dice.expovariate(budget.pace / BACK_END_SECONDS), "waits")
+            world.pause(dice.expovariate(budget.pace / mean), "waits", waits=True)
+            joins, self.joins = self.joins, False
             if world.now < budget.quiet_until or budget.home or not budget.take():
                 continue
-            first, second = dice.sample(self.people, 2)
-            body = {"to": first, "connect": second}
-            if dice.random() < 0.5:
-                body = {"to": first, "connect": f"+1555{dice.randrange(10**7):07}", "from": self.own}
-            key = str(clock.new_id())
-            for _ in range(6):
-                got = self.ask(actor, partial(self.rest.post, "/api/calls", body, HTTP_IDEMPOTENCY_KEY=key))
-                if got is not None and got.status_code == 201:
-                    self.ask(actor, partial(self.laws.answered, key, got.json()["id"]))
-                    budget.placed += 1
-                    if dice.random() < 0.8:
-                        break
-                elif got is not None and got.status_code < 500 and got.status_code not in (409, 429):
-                    world.counts[f"back end got {got.status_code}"] += 1
+            if not joins and dice.random() < RUSH:
+                self.rush(dice)
+            self.place(actor, self.wish(dice))
+
+    def rush(self, dice: random.Random) -> None:
+        self.world.counts["back ends rush"] += 1
+        for fellow in self.fellows:
+            if fellow.actor.waits:
+                fellow.joins = True
+                self.world.wake(fellow.actor, self.world.now + dice.uniform(0, TOGETHER_SECONDS))
+
+    def wish(self, dice: random.Random) -> dict[str, str]:
+        first, second = dice.sample(self.people, 2)
+        number = f"+1555{dice.randrange(10**7):07}"
+        ways = ({"to": first, "connect": second}, {"to": first, "connect": number, "from": self.own},
+                {"to": number, "connect": second, "from": self.own})  # fmt: skip
+        return dice.choice(ways)
+
+    def place(self, actor: Actor, body: dict[str, str]) -> None:
+        dice, world, key = actor.dice, self.world, str(clock.new_id())
+        for _ in range(6):
+            got = self.ask(actor, partial(self.rest.post, "/api/calls", body, HTTP_IDEMPOTENCY_KEY=key))
+            if got is not None and got.status_code == 201:
+                self.ask(actor, partial(self.laws.answered, key, got.json()["id"]))
+                self.budget.placed += 1
+                if dice.random() < 0.8:
                     break
-                world.pause(dice.uniform(0.2, 3), "tries again")
+            elif got is not None and got.status_code < 500 and got.status_code not in (409, 429):
+                world.counts[f"back end got {got.status_code}"] += 1
+                break
+            world.pause(dice.uniform(0.2, 3), "tries again")
 
 
 class Staff(Requests):

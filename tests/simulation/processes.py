@@ -49,6 +49,7 @@ SWEPT = frozenset(
         "webhookendpoint", "alert", "staffaction", "meeting", "recording", "pushring", "pushsubscription",
     )
 ) | {"subscribers_project"}  # fmt: skip
+LOG = frozenset({"calling_event"})
 AWAY = (OperationalError, InterfaceError)  # anything else is a fault of a statement, and ends the run
 
 
@@ -99,12 +100,15 @@ class Sweep:
             self.rest(found, seen, min(devices, forgets))
 
     def forget(self, actor: Actor, work: Callable[[], int]) -> None:
-        """What is old enough to be deleted gives nobody anything to do."""
+        """What is old enough to be deleted gives nobody anything to do, but that a reader of the log may have
+        stood there."""
         actor.quiet = True
         try:
-            guarded(self.world, work, 0)
+            forgot = guarded(self.world, work, -1)
         finally:
             actor.quiet = False
+        if forgot:
+            self.world.wrote(LOG)
 
     FORGET_SECONDS = 300.0  # an hour in the product, which keeps events for days and not for minutes
 

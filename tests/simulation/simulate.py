@@ -40,7 +40,8 @@ PEACE_SECONDS = 60.0
 HOME_SECONDS = 45.0  # until then everybody has left their calls
 LAW_STEPS = 150  # switches of the baton between two looks at the laws
 KEPT_DAYS = 600 / DAY  # events, ten minutes
-NIGHT = 0.04  # how likely, in ten seconds, nobody dials for a while: some are longer than events are kept
+# How likely, in ten seconds of ordinary people, nobody dials for a while: some longer than events are kept.
+NIGHT, AWAKE_SECONDS = 0.04, 60.0
 # What no worker may be taken for lost for.
 HARMLESS = frozenset({"postgresql away", "redis away", "nudge lost", "nudge late", "nudge twice"})
 LEFT_MOST = 20 * DAY
@@ -248,7 +249,8 @@ def play(
 
     while budget.taken < budget.calls and world.now < LEFT_MOST:
         world.run(world.now + 10)
-        if world.now > budget.quiet_until + 60 and world.dice.random() < NIGHT:
+        awake = world.now - budget.quiet_until > AWAKE_SECONDS / schedule.pace
+        if awake and world.dice.random() < NIGHT * schedule.pace:
             quiet_until(world.now + world.dice.uniform(60, 3600))
         if progress:
             placed = f"{budget.placed} of {budget.calls} calls placed"

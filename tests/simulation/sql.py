@@ -24,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from greenlet import getcurrent
 from psycopg.waiting import Ready, Wait
 
+from tests.simulation.prepared import OPTIONS, Plans, Prepared
 from tests.simulation.world import EPOCH, WALL_SECONDS, Actor, Broken, Hung, Killed, World
 
 FUNCTIONS = """
@@ -150,8 +151,9 @@ def connections_of_actors(world: World) -> Iterator[None]:
 class Patience:
     """How an actor's connection waits for PostgreSQL: briefly, then it asks whether a lock is in the way."""
 
-    def __init__(self, world: World, actor: Actor, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, world: World, actor: Actor, raw: psycopg.Connection[Any], plans: Plans) -> None:
         self.world, self.actor, self.raw = world, actor, raw
+        self.prepared = Prepared(plans)
         self.poll = select.poll()
         self.poll.register(raw.pgconn.socket, select.POLLIN)
 
@@ -189,7 +191,8 @@ class Database:
         self.world = world
         words = connection.get_connection_params()
         self.words = {k: v for k, v in words.items() if k in ("dbname", "user", "password", "host", "port")}
-        self.monitor = psycopg.connect(**self.words, autocommit=True)
+        self.monitor = psycopg.connect(**self.words, autocommit=True, options=OPTIONS)
+        self.plans = Plans(self.monitor)
         self.faulty: Callable[[Actor, str, str], None] = lambda actor, when, sql: None
         self.before_commit: Callable[[Actor], None] = lambda actor: None
         self.after_statement: dict[str, Callable[[Actor], None]] = {}  # by the statement; nobody else has run
@@ -209,7 +212,7 @@ class Database:
         options = wrapper.settings_dict["OPTIONS"]
         options.pop("pool", None)
         given = options.get("options", "")
-        options["options"] = f"{given} -c search_path={SEARCH_PATH} -c jit=off"
+        options["options"] = f"{given} -c search_path={SEARCH_PATH} -c jit=off {OPTIONS}"
         wrapper.execute_wrappers.append(self.around)
         plain, plain_rollback = wrapper._commit, wrapper._rollback
 
@@ -290,7 +293,7 @@ class Database:
         self.at(actor, "before", sql)
         raw = context["connection"].connection
         if not isinstance(raw.wait, Patience):
-            actor.pid, raw.wait = raw.info.backend_pid, Patience(self.world, actor, raw)
+            actor.pid, raw.wait = raw.info.backend_pid, Patience(self.world, actor, raw, self.plans)
         about = read(sql)
         if about.holds and not actor.holds:
             self.take_turn(actor, about.names)
@@ -298,16 +301,18 @@ class Database:
         if ends:
             self.may_commit(actor)
         told = about.told and not many
-        text = self.told_time(actor, raw) + sql if told else sql
+        before, text = raw.wait.prepared.message(sql, None if many else params)
+        first = (self.told_time(actor, raw) if told else "") + before
         held, actor.holds = actor.holds, actor.holds or about.holds  # also while it waits for another lock
         actor.locking = about.names if about.holds else frozenset()
         try:
-            answer = self.waiting(actor, lambda: execute(text, params, many, context))
+            answer = self.waiting(actor, lambda: execute(first + text, params, many, context))
         except Exception:
             actor.holds = held
             raise
+        raw.wait.prepared.answered()
         cursor = context["cursor"]
-        if told:
+        for _ in range(bool(told) + bool(before)):
             cursor.nextset()
         if sql in self.after_statement:
             self.after_statement[sql](actor)

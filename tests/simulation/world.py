@@ -60,6 +60,7 @@ class Actor:
         self.inbox: list[tuple[float, str, dict[str, object]]] = []  # when it comes, channel, message
         self.state: dict[str, object] = {}  # what its process holds in module variables
         self.fence: tuple[str, int] | None = None
+        self.answers = False  # somebody outside waits for what it does
         self.claims = False  # it has what it claimed for a time
         self.cut_off_until = 0.0  # it alone cannot reach PostgreSQL before
         self.lives = 0

@@ -76,10 +76,14 @@ class LoopNumbers:
         data = self._ffi.from_buffer("uint8_t[]", view)
         return int(self._lib.media_went(self._wide, data, size, len(view), number, now))
 
-    def sent(self, number: int) -> tuple[float, int] | None:
-        found = self._wide.sent[number % KEPT]
-        late = (self._wide.next - 1 - number) & 0xFFFF
-        return (1e-6 * (found >> 16), found & 0xFFFF) if late < KEPT and found else None
+    def take(self, number: int, *, forget: bool) -> tuple[float, int] | None:
+        wide, place = self._wide, number % KEPT
+        found, late = wide.sent[place], (wide.next - 1 - number) & 0xFFFF
+        if late >= KEPT or not found:
+            return None
+        if forget and late < KEPT // 2:  # else the loop may be about to write another one there
+            wide.sent[place] = 0
+        return 1e-6 * (found >> 16), found & 0xFFFF
 
     def came(self) -> list[tuple[int, float]]:
         wide, count = self._wide, self._wide.count

@@ -142,6 +142,9 @@ class MediaPort:
         they stand; so do pictures, of which further lines may be used too.
         """
         self.lines = lines
+        self.transports = list({id(one): one for one in transport_of.values()}.values())
+        for transport in self.transports:
+            transport.take_lines([line for line in lines if transport_of.get(line.index) is transport])
         spoken = [line for line in lines if line.kind == "audio" and not line.rejected]
         shown = [line for line in lines if line.kind == "video" and not line.rejected]
         while len(shown) > 1 + len(self.more_video):
@@ -154,9 +157,6 @@ class MediaPort:
             receiver.bind(line, transport_of.get(line.index) if line is not None else None)
         for sender, line in zip(self._senders, _targets(self._senders, spoken, shown), strict=True):
             sender.bind(line, transport_of.get(line.index) if line is not None else None)
-        self.transports = list({id(one): one for one in transport_of.values()}.values())
-        for transport in self.transports:
-            transport.take_lines([line for line in lines if transport_of.get(line.index) is transport])
 
     def _forget(self, receiver: RtpReceiver) -> None:
         """What came to it was of another line."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 FORMAT: Final = 15
-MOST: Final = 2000  # numbers that one message may cover; browsers cover a tenth of a second
+MOST: Final = 1000  # numbers that one message may cover; browsers cover a tenth of a second
 TICKS: Final = 4000  # of an arrival, in a second
 EPOCH: Final = 256  # ticks of the unit in which a message's time is told
 LONGEST: Final = 800  # bytes of arrivals in a message of ours

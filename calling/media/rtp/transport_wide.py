@@ -1,4 +1,5 @@
-"""Transport-wide congestion control of one transport: who has come is told to who has sent it (transport-cc).
+"""Transport-wide congestion control of one transport (transport-cc): when packets came is told to their
+sender, and what is told of ours becomes an estimate of the link.
 
 Agreed for pictures alone. What must not live here: the messages, what they tell of, and what the far end's
 mean (`transport_feedback`, `arrivals`, `send_estimate`).
@@ -12,12 +13,15 @@ from typing import Final, Protocol
 from calling.media.rtp import rtcp
 from calling.media.rtp.arrivals import Arrivals
 from calling.media.rtp.header import extension
+from calling.media.rtp.send_estimate import Packet, SendEstimate
 from calling.media.rtp.timer_wheel import wheel
+from calling.media.rtp.transport_feedback import Feedback
 from calling.media.rtp.wide_numbers import WideNumbers
 from calling.sdp.model import TRANSPORT_WIDE
 from calling.sdp.negotiation import Transceiver
 
 EVERY: Final = 0.07  # seconds between two messages: the wheel's steps make 0.075 of them
+MOST: Final = 50  # messages a second that are taken
 ALERT: Final = 2.0  # seconds after the last packet in which one more is awaited
 
 
@@ -38,6 +42,8 @@ class TransportWide:
     def __init__(self, transport: Told, numbers: WideNumbers) -> None:
         self.numbers = numbers
         self.arrivals = Arrivals()
+        self.estimate = SendEstimate()
+        self._left = MOST  # messages of the far end that are taken within this second
         self._transport = transport
         self._ids: dict[int, int] = {}  # payload type -> number of the extension, of what comes
         self._speaker = 0
@@ -70,6 +76,7 @@ class TransportWide:
 
     def on_second(self, now: float) -> None:
         """What the forwarding loop has seen after a pause is told too."""
+        self._left = MOST
         if now - self._came_at > ALERT and self._collected(now):
             self._wheel.add_fast_tick(self)
 
@@ -81,6 +88,19 @@ class TransportWide:
             self._collected(now)
             self._tell()
         return now - self._came_at <= ALERT
+
+    def feedback(self, told: Feedback, now: float) -> float | None:
+        """The far end tells when our packets came; what its link carries (bit/s), None where that is not
+        known anew."""
+        if not self._left:
+            return None
+        self._left -= 1
+        packets = []
+        for place, came in enumerate(told.came):
+            found = self.numbers.take((told.base + place) & 0xFFFF, forget=came is not None)
+            if found is not None:
+                packets.append(Packet(found[0], came, found[1]))
+        return self.estimate.feedback(packets, now) if packets else None
 
     def _collected(self, now: float) -> bool:
         """Take what the forwarding loop has seen; whether there was any."""

@@ -21,7 +21,7 @@ class WideNumbers(Protocol):
     def went(self, view: memoryview, size: int, number: int, now: float) -> int:
         """Write the next number into a packet that goes out, as the extension of that id; its size then."""
 
-    def sent(self, number: int) -> tuple[float, int] | None:
+    def take(self, number: int, *, forget: bool) -> tuple[float, int] | None:
         """(when, size) of the packet of that transport-wide number, None for one that is forgotten."""
 
     def came(self) -> list[tuple[int, float]]:
@@ -48,9 +48,13 @@ class PythonNumbers:
             self._sent[own % KEPT] = now, size
         return size
 
-    def sent(self, number: int) -> tuple[float, int] | None:
-        found = self._sent[number % KEPT]
-        return found if (self._next - 1 - number) & 0xFFFF < KEPT and found[1] else None
+    def take(self, number: int, *, forget: bool) -> tuple[float, int] | None:
+        found, late = self._sent[number % KEPT], (self._next - 1 - number) & 0xFFFF
+        if late >= KEPT or not found[1]:
+            return None
+        if forget:
+            self._sent[number % KEPT] = 0.0, 0
+        return found
 
     def came(self) -> list[tuple[int, float]]:
         return []

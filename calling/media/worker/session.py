@@ -86,7 +86,7 @@ class Session:
         self._news = asyncio.Event()  # of one change; each change has its own
         self._rows = lease.Comparison()
         self._carried: set[str] = set()
-        self._devices: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+        self._devices: tuple[frozenset[str], ...] = ()
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
         self._closing: set[asyncio.Task[None]] = set()
@@ -202,7 +202,7 @@ class Session:
 
     async def _look(self) -> None:
         look, self._first = self._first or await self._read(), None
-        self._devices = look.browsers, look.pictured
+        self._devices = look.browsers, look.pictured, look.newer
         self.calls = {call.id: call for call in look.calls}
         fresh = [call for call in look.calls if call.id not in self._carried]
         self._carried |= {call.id for call in fresh}
