@@ -80,8 +80,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            return bool(cursor.fetchone())
+            cursor.execute("SHOW transaction_read_only")  # a standby answers, and takes no call
+            return bool(cursor.fetchone() == ("off",))
     except Exception:
         connection.close()
         return False

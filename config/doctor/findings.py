@@ -97,6 +97,12 @@ def decoder(why_not: str | None) -> Finding:
     return Finding("note", "media files", f"a decoder cannot be confined: {why_not}", advice)
 
 
+def read_only_database() -> Finding:
+    """A PostgreSQL that answers and takes nothing."""
+    advice = "Every change is refused with 503. Name the primary in DATABASE_URL, or open it for writes."
+    return Finding("bad", "PostgreSQL", "takes no writes: it is a standby or closed for them", advice)
+
+
 def unwritable(about: str, why: str) -> Finding:
     """A Redis that answers and takes nothing: it is full, or a replica."""
     advice = "Every dial is refused with 503. Give it memory (maxmemory), or name the primary in REDIS_URL."

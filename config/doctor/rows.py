@@ -30,6 +30,9 @@ def examine_database() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         yield findings.version("PostgreSQL", str(cursor.fetchone()[0]), (14,), "15 to 17")
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone() != ("off",):
+            yield findings.read_only_database()
         before = clock.now()
         cursor.execute("SELECT clock_timestamp()")
         theirs = cursor.fetchone()[0]
