@@ -34,6 +34,15 @@ WHERE d.state = 'pending' AND d.head AND d.next_at <= %(now)s AND e.disabled_at 
       AND o.stream = d.stream ORDER BY o.event_id, o.id LIMIT 1)
 ORDER BY d.id
 """
+# Of what was claimed until then: what is younger than something pending of the same endpoint and stream.
+PASSED_OVER = """
+SELECT d.id FROM calling_delivery d JOIN calling_event e ON e.id = d.event_id
+WHERE d.state = 'pending' AND d.claimed_until = %(until)s AND EXISTS (
+    SELECT 1 FROM calling_delivery o JOIN calling_event f ON f.id = o.event_id
+    WHERE o.endpoint_id = d.endpoint_id AND o.state = 'pending' AND o.event_id < d.event_id
+      AND f.stream = e.stream)
+ORDER BY d.id
+"""
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
 COMPARISONS = 3  # a session that is over is let go by then, whatever nudge was lost; a refusal may cost two
 GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
@@ -278,6 +287,9 @@ class Laws:
             self.tried = tried
             self.ask({DELIVERED_AGAIN: AGAIN})
         now = EPOCH + timedelta(seconds=self.world.now)
+        until = now + timedelta(seconds=delivery_queue.lease_seconds())
+        passed = self.database.monitor.execute(PASSED_OVER, {"until": until}).fetchall()
+        self.hold("the oldest of a stream goes first, sent again or not", passed)
         held = any(each.holds for each in self.world.actors if each is not actor)
         due: dict[UUID, set[UUID]] = defaultdict(set)
         if not held:
