@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -31,7 +32,7 @@ class Api:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise Refused(f"{error.code} {_words(error.read(4000))}") from None
-        except ValueError:
+        except (ValueError, http.client.HTTPException):
             raise Refused("an answer that is no JSON") from None
 
 

@@ -1,7 +1,7 @@
 """How fast a day of events goes, with its deliveries, beside a writer: `python -m bench retention`.
 
 Fills days of events by INSERT … SELECT, each with one delivery that came through, a thousand of all still
-pending and a hundred parked. Then the broom of retention runs while somebody writes events all the time.
+pending and a hundred parked. Then the deletion by age runs while somebody writes events all the time.
 Printed: how many a second it forgets, against the promise, and how long the longest write took.
 """
 

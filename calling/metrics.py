@@ -1,7 +1,7 @@
 """What Prometheus is told about the switchboard, read from the rows when it asks.
 
 Every web process answers the same, as the rows are the truth: take one of them, or `max`. Each figure is
-one bounded query over an index; where PostgreSQL is away only the process's own figures are given.
+one bounded query over an index; where PostgreSQL is unavailable only the process's own figures are given.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Switchboard(Collector):
         except DatabaseError as error:
             # A statement that took too long was answered all the same: the database is up, and slow.
             up = isinstance(error.__cause__, errors.QueryCanceled)
-            log.warning("PostgreSQL is away or slow, metrics are incomplete", extra={"error": str(error)})
+            log.warning(
+                "PostgreSQL is unavailable or slow, metrics are incomplete", extra={"error": str(error)}
+            )
         yield GaugeMetricFamily("callwright_database_up", "Whether PostgreSQL answered.", value=up)
         yield from found
 

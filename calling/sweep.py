@@ -1,7 +1,7 @@
-"""The brooms: what must happen even if every nudge is lost and every process dies once.
+"""The periodic jobs of the sweep: what must happen even if every nudge is lost and every process dies once.
 
-Deadlines that are due, sessions nobody took, leases that ran out, devices whose edge died. Each broom
-reads rows and goes through the door; running several sweeps side by side is harmless.
+They handle deadlines that have passed, sessions that no worker has claimed, expired leases, and devices whose
+process died. Each job reads rows and changes calls through the door; several sweeps may run at once.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ LEASE_SECONDS = 5.0
 
 
 class Rounds:
-    """When this broom last got through to the rows, and until when leases prove nothing.
+    """When the sweep last reached the rows, and until when an expired lease proves nothing.
 
-    While PostgreSQL is away no worker can renew its leases. Who sweeps at once when it is back would end
-    every call of workers that are well; so after a gap they get the time of one lease. The same at the
-    start of a process, which cannot know how long PostgreSQL had been away.
+    While PostgreSQL is unavailable, no worker can renew its lease. Acting on leases as soon as it is back
+    would end the calls of healthy workers, so after a gap workers get the time of one lease to renew. The
+    same holds at the start of a process, which cannot know how long PostgreSQL was unavailable.
     """
 
     last: float | None = None
@@ -89,15 +89,15 @@ def apply_to(call_ids: Iterable[UUID], input: Input) -> int:
             done += 1
         except errors.NotFound:
             pass
-        except Exception:  # one call must not keep the broom from the others
+        except Exception:  # one call must not stop the job for the others
             log.exception("A call could not be swept", extra={"call_id": str(call_id)})
     return done
 
 
 def sweep_sessions() -> int:
-    """Sessions whose worker is gone move or end with their calls; those nobody took are offered again."""
+    """Move or end the sessions of lost workers; offer unclaimed sessions again."""
     now = clock.now()
-    found = failover.lost_sessions()  # read first: a round counts once PostgreSQL has answered
+    found = failover.lost_sessions()  # read first: a round counts only after PostgreSQL has answered
     done = sum(failover.take_over(session_id) for session_id in found) if Rounds.leases_count() else 0
     orphans = models.Call.objects.filter(session__state="ended").exclude(state="ended")
     done += apply_to(orphans.order_by("id").values_list("id", flat=True)[:BATCH], WorkerLost())
@@ -121,9 +121,9 @@ def offer_again(session: models.MediaSession) -> int:
 
 
 def sweep_charges() -> int:
-    """Phone legs whose covered time runs out: cover more, or hang up just before nothing covers them.
+    """Phone legs whose reserved time runs out: reserve more, or hang up just before the reservation ends.
 
-    Those of a suspended project end at once.
+    Legs of a suspended project end at once.
     """
     done = 0
     for charge in billing.running_out(clock.now())[:BATCH]:
@@ -143,7 +143,7 @@ def sweep_charges() -> int:
     return done
 
 
-BROOMS: tuple[tuple[str, Callable[[], int], float], ...] = (
+JOBS: tuple[tuple[str, Callable[[], int], float], ...] = (
     ("sessions", sweep_sessions, 0.25),
     ("charges", sweep_charges, 0.25),
     ("devices", presence.expire_devices, 0.25),
@@ -152,6 +152,5 @@ BROOMS: tuple[tuple[str, Callable[[], int], float], ...] = (
     ("erasures", erasure.sweep, 1.0),
     ("parking", park_waiting, 0.25),
 )
-"""Every broom but that of the deadlines: the condition of `calling.waiting` under which it runs, and the
-least seconds between two rounds. Each has a loop of its own: a slow one must not keep a dead worker's calls
-or a due charge waiting."""
+"""Every job except the deadlines: its condition in `calling.waiting`, its function, and the minimum seconds
+between two rounds. Each has its own loop: a slow job must not delay another."""

@@ -1,8 +1,8 @@
-"""What waits for the sweep: one statement that tells every loop of it whether there is anything to do.
+"""What waits for the sweep: one statement that tells each loop of the sweep whether it has work.
 
-A platform without calls must cost next to nothing, and a loop that looks for itself costs a transaction each
-time. Each condition here holds whenever its broom would find something; it may also hold when the broom finds
-nothing. Must not live here: what a broom does.
+An instance without calls must cost almost nothing, and a separate query per loop would cost a transaction
+each time. A condition is true whenever its job would find work, and may be true when the job finds none. Must
+not live here: what a job does.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 import clock
 from calling.calls import event_days
 from calling.calls.positions import TEST
 from calling.media_sessions.failover import LOST
 from calling.retention import erasure
 from calling.telephony import billing
+from subscribers.postgresql import prepared
 
 UNTAKEN_SECONDS = 1.5
 UNSENT_SECONDS = 0.7  # its web process died before it asked: with a round and the dispatch carried within 2 s
@@ -91,9 +90,7 @@ def look(*, search: bool = False) -> Waiting:
     now = clock.now()
     conditions = CONDITIONS | SEARCHED if search else CONDITIONS
     words: dict[str, Any] = {"test": TEST, "lowest": event_days.newest_two()}
-    with connection.cursor() as cursor:
-        cursor.execute(SEARCH if search else LOOK, words | moments(now))
-        deadline, *held = cursor.fetchone()
+    ((deadline, *held),) = prepared.rows(SEARCH if search else LOOK, words | moments(now))
     names = frozenset(name for name, holds in zip(conditions, held, strict=True) if holds)
     return Waiting(names, None if deadline is None else (deadline - now).total_seconds())
 

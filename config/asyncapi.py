@@ -47,14 +47,18 @@ def described() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            "phone": channel("/ws/phone", "A device: calls with media.", {**sent, **told}),
-            "events": channel("/ws/events", "A project's log as it grows.", {**follow, **answers, **events}),
+            "phone": channel("/ws/phone", "A device, with calls and media.", {**sent, **told}),
+            "events": channel(
+                "/ws/events", "The event log of a project, live.", {**follow, **answers, **events}
+            ),
         },
         "operations": {
             "deviceSends": operation("receive", "phone", sent, "What a device sends."),
-            "platformTells": operation("send", "phone", told, "What the platform tells a device."),
+            "platformTells": operation("send", "phone", told, "What the platform sends to a device."),
             "backEndFollows": operation("receive", "events", follow, "What a back end sends."),
-            "eventHappened": operation("send", "events", {**answers, **events}, "What a back end is told."),
+            "eventHappened": operation(
+                "send", "events", {**answers, **events}, "What the platform sends to a back end."
+            ),
         },
         "components": {"schemas": shapes(rest)},
     }

@@ -1,6 +1,6 @@
 """The Celery consumer, with another patience than Celery's own.
 
-Celery waits 2, 4, 6 … 30 seconds between tries to reach a broker that is away, and has no setting for it: a
+Celery waits 2, 4, 6 … 30 seconds between tries to reach an unavailable broker, and has no setting for it: a
 media worker would be deaf for up to half a minute after Redis is back, and new calls with it.
 """
 

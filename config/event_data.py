@@ -1,4 +1,4 @@
-"""What the `data` of every event type holds, with an example of each: for the OpenAPI document, the AsyncAPI
+"""The `data` of every event type, with an example of each: for the OpenAPI document, the AsyncAPI
 document and the pages of the events. Pure. The shape around it is docs/contract.md#events.
 
 A type that stands here alone, or in `calling.calls.event_types` alone, fails a test; so does an event of the
@@ -39,14 +39,16 @@ def whole(words: str, example: int, *, required: bool = True) -> Field:
     return Field({"type": "integer"}, words, example, required)
 
 
-CODE = Field({"type": ["integer", "null"]}, "the status code of SIP, if SIP said why", 486, required=False)
+CODE = Field(
+    {"type": ["integer", "null"]}, "the SIP status code, if the reason came over SIP", 486, required=False
+)
 REASON = text("why, as `end_reason` of a call", "hangup")
-CAUSE = text("more exactly, as `end_cause` of a call", "normal", null=True)
+CAUSE = text("the detailed cause, as `end_cause` of a call", "normal", null=True)
 CHANNELS = Field(
     {"type": "array", "items": {"enum": ["audio", "video"]}}, "the channels that changed", ["audio"]
 )
 TO = text("the destination, as it was dialled", "/private/carol")
-FAILED = text("why it could not go on", "the file could not be read", required=False)
+FAILED = text("why it failed", "the file could not be read", required=False)
 BY_LEG: Final = {"leg_id": uuid("the leg that did it, or that it happened to", LEG_ID)}
 SUPERVISION: Final = {
     **BY_LEG,
@@ -54,11 +56,11 @@ SUPERVISION: Final = {
     "address": text("the supervisor", "/private/lead"),
     "mode": Field({"enum": ["listen", "whisper", "barge"]}, "what the supervisor may do", "whisper"),
     "supervised_leg_id": Field({**ID, "type": ["string", "null"]}, "who hears a whisper", LEG_ID),
-    "by": text("who began it: the key or the member of staff", "api", null=True),
+    "by": text("who started it: an API key or a member of staff", "api", null=True),
 }
 OPERATION: Final = {
-    "leg_id": uuid("the leg; absent where the operation is the whole call's", LEG_ID, required=False),
-    "control_id": text("the name that the operation was given", "greeting"),
+    "leg_id": uuid("the leg; absent if the operation covers the whole call", LEG_ID, required=False),
+    "control_id": text("the name of the operation", "greeting"),
 }
 QUALITY: Final[Schema] = {
     "type": "array",
@@ -105,7 +107,7 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     "call.dtmf": {
         **BY_LEG,
         "digit": Field({"type": "string", "pattern": "^[0-9A-D*#]$"}, "one digit", "5"),
-        "source": Field({"enum": ["media", "command"]}, "pressed, or sent by the command `dtmf`", "media"),
+        "source": Field({"enum": ["media", "command"]}, "pressed, or sent by `dtmf`", "media"),
         "duration_ms": Field({"type": ["integer", "null"]}, "how long it was pressed", 120, required=False),
     },
     "call.consult_started": {**BY_LEG, "consult_call_id": uuid("the second call")},
@@ -113,8 +115,8 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     "call.transferred": {
         **BY_LEG,
         "to": TO,
-        "target_leg_id": uuid("the new party; absent where the call moved", required=False),
-        "new_call_id": uuid("the call that this leg moved to; of a completed consultation", required=False),
+        "target_leg_id": uuid("the new party; absent if the call moved", required=False),
+        "new_call_id": uuid("the call that this leg moved to, after a consultation", required=False),
     },
     "call.transfer_failed": {
         **BY_LEG, "to": TO, "reason": text(REASON.words, "busy"), "cause": CAUSE,
@@ -122,7 +124,7 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     },
     "call.merged": {
         **BY_LEG,
-        "merged_call_id": uuid("the call whose other party came into this one"),
+        "merged_call_id": uuid("the call whose other party joined this one"),
         "target_leg_id": uuid("that party's leg"),
     },
     "call.user_event": {**BY_LEG, "event": Field({"type": "object"}, "what was sent", {"order": 7})},
@@ -135,7 +137,7 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
         ),
         "sip_code": CODE,
         "sip_headers": Field({"type": "object"}, "its `X-` headers", {}, required=False),
-        "quality": Field(QUALITY, "how each leg sounded, in total", [HEARD]),
+        "quality": Field(QUALITY, "the audio quality of each leg over the whole call", [HEARD]),
     },
     "leg.ended": {**BY_LEG, "reason": REASON, "cause": CAUSE},
     "leg.connected": BY_LEG,
@@ -146,8 +148,8 @@ OF_CALLS: Final[dict[str, dict[str, Field]]] = {
     },
     "leg.quality": {
         **BY_LEG,
-        "audio": Field(FIGURES, "the last seconds", {"codec": "opus", "mos": 2.9}, required=False),
-        "video": Field(FIGURES, "the last seconds", {"codec": "vp8"}, required=False),
+        "audio": Field(FIGURES, "figures of the last seconds", {"codec": "opus", "mos": 2.9}, required=False),
+        "video": Field(FIGURES, "figures of the last seconds", {"codec": "vp8"}, required=False),
     },
     "leg.supervising": SUPERVISION,
     "leg.supervising_ended": {
@@ -166,7 +168,7 @@ BEGUN: Final[dict[str, dict[str, Field]]] = {
     "relay": {
         "session_id": text("`sessionId` of the program's `setup`", "VX01a1fcbe", required=False),
         "model": text("`accurate` or `quick`", "accurate", required=False),
-        "language": text("what it understands", "en-US", required=False),
+        "language": text("the language that it understands", "en-US", required=False),
     },
 }
 PRESSED: Final = (
@@ -174,8 +176,8 @@ PRESSED: Final = (
     "`params.confidence`), `no_input`, `no_match` or `stopped`"
 )
 DONE: Final[dict[str, dict[str, Field]]] = {
-    "play": {"reason": text("`stopped` where it did not play to its end", "stopped", required=False)},
-    "say": {"reason": text("`stopped` where it did not speak to its end", "stopped", required=False)},
+    "play": {"reason": text("`stopped` if it did not play to the end", "stopped", required=False)},
+    "say": {"reason": text("`stopped` if it did not speak to the end", "stopped", required=False)},
     "collect": {"result": Field(RESULT, PRESSED, {"type": "digit", "params": {"digits": "12"}}, False)},
     "record": {
         "recording_id": uuid("for `GET /api/recordings/{id}`", required=False),
@@ -189,9 +191,9 @@ DONE: Final[dict[str, dict[str, Field]]] = {
         "reason": text("`ended`, `closed`, `stopped` or `leg_ended`", "ended", required=False),
         "handoff_data": text("of the program's `end`", '{"to": "sales"}', required=False),
         "session_id": text("`sessionId` of the program's `setup`", "VX01a1fcbe", required=False),
-        "prompts": whole("what the caller said, in utterances", 4, required=False),
-        "interrupts": whole("how often the caller interrupted", 1, required=False),
-        "duration_ms": whole("from its beginning to its end", 48200, required=False),
+        "prompts": whole("the number of the caller's utterances", 4, required=False),
+        "interrupts": whole("the number of the caller's interruptions", 1, required=False),
+        "duration_ms": whole("from the beginning to the end", 48200, required=False),
     },
 }
 NUMBER: Final[Schema] = {"type": ["number", "null"]}
@@ -203,11 +205,15 @@ HEARD_TEXT: Final = {
     "text": text("what was said", "I would like to change my order."),
     "confidence": Field(NUMBER, "from 0 to 1", 0.94, required=False),
     **SPAN,
-    "captions": Field({"type": "boolean"}, "whether the call's devices are told", True, required=False),
+    "captions": Field(
+        {"type": "boolean"}, "whether the devices in the call receive it", True, required=False
+    ),
 }
 # Words of operations on speech.
 OF_RECORDING: Final = {
-    "recording_id": uuid("of the transcript of a recording: its words are in the recording", required=False)
+    "recording_id": uuid(
+        "for the transcript of a recording, which the recording then contains", required=False
+    )
 }
 OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
     "transcribe.failed": {"reason": FAILED, **OF_RECORDING},
@@ -220,9 +226,11 @@ OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
     "transcribe.final": HEARD_TEXT,
     "transcribe.finished": {
         **OF_RECORDING,
-        "segments": Field({}, "the final pieces", 12, required=False),
-        "text": text("all of it", "I would like to change my order.", required=False, null=True),
-        "dropped_ms": Field(NUMBER, "sound that was not heard", 0, required=False),
+        "segments": Field(
+            {}, "the number of final segments, or the segments of a recording", 12, required=False
+        ),
+        "text": text("the whole text", "I would like to change my order.", required=False, null=True),
+        "dropped_ms": Field(NUMBER, "milliseconds of audio that were not transcribed", 0, required=False),
     },
     "detect.result": {
         "result": text("`person`, `machine`, `fax` or `silence`", "person"),
@@ -230,9 +238,12 @@ OF_SPEECH: Final[dict[str, dict[str, Field]]] = {
     },
     "detect.beep": {**SPAN, "hertz": Field(NUMBER, "its frequency", 1000, required=False)},
     "denoise.finished": {
-        "denoised_ms": Field(NUMBER, "sound that was denoised", 61240, required=False),
+        "denoised_ms": Field(NUMBER, "milliseconds of audio that were denoised", 61240, required=False),
         "passed_ms": Field(
-            NUMBER, "sound that went on as it came, as the worker was late", 0, required=False
+            NUMBER,
+            "milliseconds of audio that passed unchanged because the speech worker was late",
+            0,
+            required=False,
         ),
         "reason": text("`stopped` or `leg_ended`", "stopped", required=False),
     },

@@ -95,7 +95,7 @@ def redis_answers() -> bool:
         retry=Retry(NoBackoff(), 0),
     )
     try:
-        return bool(client.ping())
+        return redis_clients.takes_writes(client)
     except redis.RedisError:
         return False
     finally:

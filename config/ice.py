@@ -10,6 +10,7 @@ from typing import Any
 
 import clock
 from config import env as environment
+from config import env_network
 from config.embedded.turn import credentials
 from config.secret_key import purpose_key, secret_key
 
@@ -54,7 +55,7 @@ def turn_at_https(env: environment.Environment) -> str | None:
 
 def turn_host(env: environment.Environment) -> str:
     """Where a device finds the embedded TURN server: the bind address, or what media is known by."""
-    same = env.bind in environment.WILDCARDS or env.bind == env.media_bind
+    same = env.bind in env_network.WILDCARDS or env.bind == env.media_bind
     host = env.media_advertised if same else env.bind
     return f"[{host}]" if ":" in host else host
 

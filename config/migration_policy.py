@@ -62,6 +62,16 @@ ALLOWED: dict[str, str] = {
         "an index that goes concurrently",
     "calling.0035_call_ends: Raw SQL operation":
         "functions that old code calls too, with the same arguments and answers",
+    "calling.0036_packed_events: Raw Python operation":
+        "a column that old code need not know, a trigger that works for its rows too, and how new rows are "
+        "stored, under locks that nobody waits for",
+    "calling.0037_offers_outside: Raw Python operation":
+        "a column that old code need not know and a trigger that works for its rows too, under a lock that "
+        "nobody waits for",
+    "calling.0038_events_lock_no_project: Raw Python operation":
+        "a constraint goes under a lock that nobody waits for; old code deletes a project's events itself",
+    "calling.0039_indexes_nobody_asks: Raw SQL operation":
+        "an index that old code does not ask goes concurrently",
     "subscribers.0006_assignment: Raw SQL operation":
         "a new function, which old code does not call",
     "subscribers.0002_gateway_registration: Add field registration_state to sipgateway":

@@ -12,14 +12,14 @@ SHAPE: Final = {"$ref": "#/components/schemas/Errors"}
 ALWAYS: Final = {
     "400": "the request cannot be understood",
     "401": "no or wrong credentials",
-    "403": "not with these credentials",
-    "404": "no such thing in this project",
+    "403": "these credentials do not permit it",
+    "404": "it does not exist in this project",
     "422": "a field or parameter is wrong; `attribute` names it",
     "429": "too many requests; see Retry-After",
-    "503": "a part is away; see Retry-After",
+    "503": "a service is unavailable; see Retry-After",
 }
 WITH_BODY: Final = {
-    "409": "not allowed in the present state, which is named",
+    "409": "not allowed in the present state, which the message names",
     "413": "the body is larger than 256 kB",
     "415": "the body is not `application/json`",
 }

@@ -18,7 +18,7 @@ from collections.abc import Generator
 import uvicorn
 
 from config import env as environment
-from config import privacy
+from config import env_network, privacy
 from config.embedded import certificate, paths
 from config.web.header_limits import BoundedHead
 from config.web.socket_limits import BoundedSocket
@@ -61,7 +61,7 @@ def main() -> int:
     return 0
 
 
-async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> None:
+async def _serve(env: environment.Environment, sockets: list[list[socket.socket]]) -> None:
     from django.urls import get_resolver
 
     from calling.runtime import garbage
@@ -89,7 +89,7 @@ async def _serve(env: environment.Environment, sockets: list[socket.socket]) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     pairs = zip(servers, sockets, strict=True)
-    await asyncio.gather(*(server.serve(sockets=[listening]) for server, listening in pairs))
+    await asyncio.gather(*(server.serve(sockets=listening) for server, listening in pairs))
     for task in tasks:
         task.cancel()
 
@@ -124,10 +124,17 @@ async def _renew(env: environment.Environment, names: tuple[str, ...], config: u
             config.ssl.load_cert_chain(str(leaf.chain), str(leaf.key))
 
 
-def _listen(address: str, port: int, variable: str, shared: bool) -> socket.socket:
-    """A bound socket; where `shared`, the kernel deals new connections out to all who bound the port so."""
+def _listen(bind: str, port: int, variable: str, shared: bool) -> list[socket.socket]:
+    return [_bound(address, port, variable, shared) for address in env_network.listening_at(bind)]
+
+
+def _bound(address: str, port: int, variable: str, shared: bool) -> socket.socket:
+    """A bound socket of one IP version; where `shared`, the kernel deals new connections out to all who
+    bound the port so."""
     listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if ":" in address:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if shared:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:

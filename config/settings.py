@@ -22,8 +22,9 @@ ENV = environment.load()
 BASE_DIR = environment.ROOT
 DATA_DIR = ENV.data_dir
 
-SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
-SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
+with environment.told_in_one_line():
+    SECRET_KEY = secret_key(ENV.secret_key, DATA_DIR)
+    SECRET_KEY_FALLBACKS = older_keys(ENV.old_secret_keys, DATA_DIR)
 DEBUG = False
 # Devices come by any name that reaches the port (fabric.<domain>, an address, a proxy's name); nothing
 # trusts the Host header (links: rest.links), so it is not filtered.
@@ -207,6 +208,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A primary that is made a replica refuses what waits there: an error of the server, not of the connection.
+# Without this a worker would end, and the calls it carries.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False

@@ -1,4 +1,4 @@
-"""Errors every REST surface answers with, in one shape, and the handlers that make them.
+"""The errors of every REST surface, in one shape, and the handlers that make them.
 
 The shape is that of docs/contract.md#errors.
 
@@ -61,7 +61,7 @@ class Problem:
 
 
 class ApiError(Exception):
-    """An answer other than the one asked for. Subclasses fix `status`, `type` and the default words."""
+    """An error answer. Subclasses set `status`, `type` and the default message."""
 
     status = 500
     type = "internal_error"
@@ -108,7 +108,12 @@ class NotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
-    status, type, code, words = 405, "invalid_request", "method_not_allowed", "This path has no such method."
+    status, type, code, words = (
+        405,
+        "invalid_request",
+        "method_not_allowed",
+        "This path does not support this method.",
+    )
 
 
 class Conflict(ApiError):
@@ -189,7 +194,7 @@ def translate(kind: type[Exception], into: Callable[[Any], ApiError]) -> None:
 
 
 def as_api_error(error: Exception) -> ApiError | None:
-    """The problem an exception stands for, None where it is a fault of ours."""
+    """The error of an exception; None if it is a fault of the server."""
     if isinstance(error, ApiError):
         return error
     for kind, into in _translations:
@@ -200,14 +205,14 @@ def as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, Http404):
         return NotFound()
     if isinstance(error, ObjectDoesNotExist):  # removed while the request was at work with it
-        log.warning("What a request worked with was gone", exc_info=error)
+        log.warning("An object of the request was deleted meanwhile", exc_info=error)
         return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
     if isinstance(error, RecursionError | DataError):  # something of the request was not judged before
-        log.error("A request held what nothing had judged", exc_info=error)
+        log.error("A request contained a value that no check had refused", exc_info=error)
         return BadRequest()
     if isinstance(error, SuspiciousOperation):
         return BadRequest()
@@ -244,7 +249,7 @@ def _from_drf(error: drf.APIException) -> ApiError:
 
 
 def from_validation(error: drf.ValidationError) -> Invalid:
-    """What a serializer refused, one problem per message."""
+    """The errors of a serializer, one problem per message."""
     return Invalid(list(_flatten(error.get_full_details())) or [field("", Unprocessable.words)])
 
 
@@ -288,7 +293,7 @@ def body(error: ApiError) -> dict[str, Any]:
 
 
 def restamped(kept: bytes) -> bytes:
-    """The JSON of an error answer that is given again: its errors carry the id of the request at work now."""
+    """The JSON of an error answer that is sent again, with the id of the current request."""
     found = json.loads(kept)
     for problem in found["errors"]:
         problem["request_id"] = request_ids.current()
@@ -309,8 +314,8 @@ def answer(error: ApiError) -> JsonResponse:
     return JsonResponse(body(error), status=error.status, headers=dict(error.headers))
 
 
-def _page(request: HttpRequest, error: ApiError) -> HttpResponse:
-    """JSON for programs; a sentence for a person who mistyped a dashboard address."""
+def page(request: HttpRequest, error: ApiError) -> HttpResponse:
+    """JSON for programs; a short page for a person who mistyped a dashboard address."""
     wants_html = "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
     if not wants_html:
         return answer(error)
@@ -325,25 +330,25 @@ def _page(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     found = as_api_error(exception)
-    return _page(request, found if found is not None and found.status < 500 else BadRequest())
+    return page(request, found if found is not None and found.status < 500 else BadRequest())
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, Forbidden())
+    return page(request, Forbidden())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: a form of ours that was sent from elsewhere, or by a program."""
+    """CSRF_FAILURE_VIEW: one of our forms, sent from another site or by a program."""
     words = "This form has expired or came from another site: load the page again."
-    return _page(request, Forbidden(message=words))
+    return page(request, Forbidden(message=words))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, NotFound())
+    return page(request, NotFound())
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Django calls this where the exception is being handled: what is away is no fault of ours (503)."""
+    """Django calls this while the exception is handled: an unavailable service is 503, not our fault."""
     error = sys.exception()
     found = as_api_error(error) if isinstance(error, Exception) else None
-    return _page(request, found if found is not None and found.status == 503 else ApiError())
+    return page(request, found if found is not None and found.status == 503 else ApiError())

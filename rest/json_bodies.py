@@ -40,14 +40,14 @@ def rfc3339(when: datetime) -> str: ...
 @overload
 def rfc3339(when: datetime | None) -> str | None: ...
 def rfc3339(when: datetime | None) -> str | None:
-    """A time of an answer: UTC with milliseconds, `Z` at the end."""
+    """A time in an answer: UTC with milliseconds, ending in `Z`."""
     if when is None:
         return None
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def whole_number(value: Json) -> int | None:
-    """A number without a fraction: JSON knows no difference between 1 and 1.0 (RFC 8259 6)."""
+    """Whether a number has no fraction: JSON does not distinguish 1 from 1.0 (RFC 8259 6)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         return None
     return int(value)
@@ -149,7 +149,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class BoundedBody:
-    """Middleware: reads at most the bound, also where no Content-Length says how much will come."""
+    """Middleware: reads at most the bound, also without a Content-Length."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -180,7 +180,7 @@ class BoundedBody:
 
 
 class JsonOnly(BaseContentNegotiation):
-    """DRF content negotiation: the first parser that fits, and JSON whatever Accept says."""
+    """DRF content negotiation: the first matching parser, and always a JSON answer."""
 
     def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:  # type: ignore[override]
         sent = (request.content_type or "").partition(";")[0].strip().lower()

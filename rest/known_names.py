@@ -27,7 +27,7 @@ TWICE: Final = "This query parameter is given more than once."
 
 
 def is_native(path: str) -> bool:
-    """Whether a path is of the product's own surfaces, where an unknown name is refused."""
+    """Whether a path belongs to the product's own API, which refuses unknown names."""
     root, _, rest = path.lstrip("/").partition("/")
     return root == "api" and rest.partition("/")[0] in NATIVE
 
@@ -48,7 +48,7 @@ def words(name: str, known: Iterable[str], what: str = "field") -> str:
 
 
 class Query(Mapping[str, str]):
-    """The query of a request. It remembers which names were asked for; an empty value is an absent one."""
+    """The query of a request. It remembers which names were read; an empty value counts as absent."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
         self.given = given
@@ -68,27 +68,27 @@ class Query(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def know(self, *names: str) -> None:
-        """These may come too."""
+        """Allow these names too."""
         self.asked.update(names)
 
     def unknown(self) -> list[Problem]:
-        """What was given and nobody asked for."""
+        """The names that were sent but not read."""
         return unknown(self.given, self.asked, "query parameter")
 
     def repeated(self) -> list[Problem]:
-        """What was given more than once: which of them is meant, nobody can say."""
+        """The names that were sent more than once, and so are ambiguous."""
         lists = self.given.lists() if isinstance(self.given, MultiValueDict) else ()
         twice = (name for name, values in lists if len(values) > 1)
         return [field(name[:LONGEST], TWICE) for name in islice(twice, MOST_TOLD)]
 
     def check(self) -> None:
-        """For a view that has read all it knows and would rather not begin its work in vain."""
+        """For a view that has read all its names: raise before it begins its work."""
         if problems := self.unknown():
             raise Invalid(problems)
 
 
 def query_of(request: Request) -> Query:
-    """The one Query of a request, whoever reads it."""
+    """The one Query of a request."""
     found: Query | None = getattr(request, "known_names_query", None)
     if found is None:
         found = Query(request.query_params)

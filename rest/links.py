@@ -23,12 +23,12 @@ _base: ContextVar[str | None] = ContextVar("callwright_link_base", default=None)
 
 
 def absolute(path: str) -> str:
-    """The URL of a path of ours, as the request under way reaches us; of the domain outside of requests."""
+    """The absolute URL of one of our paths, by the current request's host, else by the domain."""
     return (_base.get() or f"https://{settings.CALLWRIGHT_DOMAIN}") + path
 
 
 def base_of(request: HttpRequest) -> str | None:
-    """Scheme, host and port that a request came by; None where the name is not one of ours."""
+    """Scheme, host and port of a request; None if the host is not one of ours."""
     host = request.META.get("HTTP_HOST")
     if host is None:  # HTTP/1.0: what the socket itself is called
         return f"{request.scheme}://{request.get_host()}"
@@ -36,7 +36,7 @@ def base_of(request: HttpRequest) -> str | None:
 
 
 def base(scheme: str, host: str, socket_address: str) -> str | None:
-    """Of a Host header; None where its name is not one of ours, or its port is none."""
+    """The same from a Host header; None if its name is not one of ours or its port is invalid."""
     name, port = split_domain_port(host)
     if not name or not is_ours(name.strip("[]"), socket_address):
         return None
@@ -47,7 +47,7 @@ def base(scheme: str, host: str, socket_address: str) -> str | None:
 
 @contextmanager
 def by(found: str | None) -> Iterator[None]:
-    """Links made within begin with that base (None: with the domain)."""
+    """Links made inside the block begin with that base (None: the domain)."""
     before = _base.set(found)
     try:
         yield
@@ -69,7 +69,7 @@ def is_ours(name: str, socket_address: str) -> bool:
 
 
 class Links:
-    """Middleware: remembers for `absolute` how the request came."""
+    """Middleware: stores the base of the request for `absolute`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Headers that every answer carries: the request's id, the rate it met, CORS for browser clients.
+"""Headers of every answer: the request's id, the rate limit, CORS for browser clients.
 
 Pages on any origin may call the API with a Bearer token. No cookie counts under /api/, so any origin is safe;
 errors carry the headers too, or the page could not read them. `*` would not cover Authorization, so the
@@ -33,7 +33,7 @@ class AnswerHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_ids.chosen(request.headers.get(request_ids.HEADER))
         with request_ids.of(request_id), rate_headers.collected() as met:
-            response = in_our_shape(self.get_response(request))
+            response = in_our_shape(request, self.get_response(request))
         response[request_ids.HEADER] = request_id
         quota = rate_headers.tightest(met)
         for name, value in quota.headers().items() if quota is not None else ():
@@ -41,18 +41,18 @@ class AnswerHeaders:
         return response
 
 
-def in_our_shape(response: HttpResponse) -> HttpResponse:
+def in_our_shape(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """What serves files and pages refuses a method in words of its own: it is told as every other error."""
     if response.status_code != 405 or response.get("Content-Type", "").startswith("application/json"):
         return response
-    refused = errors.answer(errors.MethodNotAllowed())
+    refused = errors.page(request, errors.MethodNotAllowed())
     if "Allow" in response:
         refused["Allow"] = response["Allow"]
     return refused
 
 
 class CorsMiddleware:
-    """Stands outside of whatever answers, so that errors carry its headers too."""
+    """Runs outside everything that answers, so that errors have its headers too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -77,7 +77,7 @@ class CorsMiddleware:
 
 
 class SecureCookies:
-    """Stands outside of whatever sets cookies."""
+    """Runs outside everything that sets cookies."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

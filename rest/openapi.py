@@ -1,4 +1,4 @@
-"""What the answers of every package are made of in the OpenAPI document."""
+"""Building blocks of the answers of every package in the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _met: ContextVar[list[Quota] | None] = ContextVar("rate_limits_met", default=Non
 
 @contextmanager
 def collected() -> Iterator[list[Quota]]:
-    """What `note` is told within."""
+    """Collects what `note` reports inside the block."""
     met: list[Quota] = []
     token = _met.set(met)
     try:
@@ -46,12 +46,12 @@ def collected() -> Iterator[list[Quota]]:
 
 
 def note(quota: Quota) -> None:
-    """The request at work met this limit. Nothing happens outside of requests."""
+    """Record a limit that applied to the current request. Does nothing outside a request."""
     met = _met.get()
     if met is not None:
         met.append(quota)
 
 
 def tightest(met: list[Quota]) -> Quota | None:
-    """The limit with the least left."""
+    """The limit with the fewest requests left."""
     return min(met, key=lambda quota: quota.remaining, default=None)

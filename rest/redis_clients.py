@@ -17,11 +17,12 @@ import redis.sentinel
 SCHEMES: Final = ("sentinel", "rediss+sentinel")
 PORT: Final = 26379
 SERVICE: Final = "mymaster"
+_PROBE: Final = "callwright:probe"
 _WORDS: Final = {"service", "sentinel_username", "sentinel_password"}
 
 
 class WrongUrl(ValueError):
-    """Says in words for people what is wrong with a URL."""
+    """What is wrong with a URL, as a sentence."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class SentinelUrl:
 
 def sentinel_url(url: str) -> SentinelUrl | None:
     """What it says; None for a URL of another scheme. Raises WrongUrl."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise WrongUrl("is not a URL") from None
     if parts.scheme not in SCHEMES:
         return None
     user, _, hosts = parts.netloc.rpartition("@")
@@ -71,6 +75,28 @@ def sentinel_url(url: str) -> SentinelUrl | None:
         {key: value for key, value in login.items() if value},
         {key.removeprefix("sentinel_"): query[key] for key in sorted(_WORDS - {"service"}) if query.get(key)},
     )
+
+
+def check(url: str) -> None:
+    """Raises WrongUrl for what no client could be made of. Asks no server; "" is nothing to check."""
+    if not url or sentinel_url(url) is not None:
+        return
+    parts = urlsplit(url)
+    number = parts.path.strip("/")
+    if parts.scheme != "unix":
+        if number and not (number.isdecimal() and number.isascii()):
+            raise WrongUrl(f"has {number!r} where the number of a database stands")
+        if "db" in dict(parse_qsl(parts.query, keep_blank_values=True)):
+            raise WrongUrl(
+                "has the number of its database in the query: write it in the path, as host:6379/2"
+            )
+    try:
+        pool = redis.ConnectionPool.from_url(url)
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError) as error:
+        # "Connection.__init__() got an unexpected keyword argument 'x'"
+        word = str(error).rpartition("argument ")[2]
+        raise WrongUrl(f"has a parameter that no client knows: {word}") from None
 
 
 def _host(text: str) -> tuple[str, int]:
@@ -108,6 +134,14 @@ def async_client(url: str, **options: Any) -> redis.asyncio.Redis:
     )
     made: redis.asyncio.Redis = asked.master_for(found.service, **_of_server(found, options))
     return made
+
+
+def takes_writes(asked: redis.Redis) -> bool:
+    """Whether it does: a full one, or a replica, answers a PING and takes nothing. Raises RedisError."""
+    try:
+        return bool(asked.set(_PROBE, 1, ex=60))
+    except redis.exceptions.NoPermissionError:  # of other keys than ours: nothing is known
+        return bool(asked.ping())
 
 
 def broker_options(url: str) -> dict[str, Any]:

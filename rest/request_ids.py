@@ -20,18 +20,18 @@ _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def chosen(sent: str | None) -> str:
-    """The caller's own id where it is 1 to 128 of `[A-Za-z0-9._-]`, else a new one."""
+    """The caller's own id if it is 1 to 128 of `[A-Za-z0-9._-]`, otherwise a new one."""
     return sent if sent is not None and _OWN.fullmatch(sent) else clock.new_id().hex
 
 
 def current() -> str | None:
-    """The id of the request that this context works for; None outside of requests."""
+    """The id of the current request; None outside a request."""
     return _current.get()
 
 
 @contextmanager
 def of(request_id: str) -> Iterator[None]:
-    """Work done within is that request's."""
+    """Work inside the block belongs to that request."""
     token = _current.set(request_id)
     try:
         yield

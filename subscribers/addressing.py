@@ -1,4 +1,4 @@
-"""What a person may dial, as text: parsing, canonical forms, slugs. Pure: standard library only.
+"""Destinations as text: parsing, canonical forms, slugs. Pure: standard library only.
 
 Lives here: the grammar of destinations and the frozen values that travel between the directory, the gate
 and the switchboard. Must not live here: rows, scope decisions, number plans.
@@ -37,7 +37,7 @@ _SIP_PORTS = {"sip": 5060, "sips": 5061}
 
 
 class MalformedDestination(ValueError):
-    """The text is no destination at all; `str()` says what is wrong with it, without repeating it."""
+    """The text is not a destination; `str()` says what is wrong, without repeating the text."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def parse_destination(text: object) -> Destination:
     that two different texts never mean the same address.
     """
     if not isinstance(text, str):
-        raise MalformedDestination("A destination is a string.")
+        raise MalformedDestination("A destination must be a string.")
     if not 0 < len(text) <= MAX_DESTINATION:
-        raise MalformedDestination(f"A destination has 1 to {MAX_DESTINATION} characters.")
+        raise MalformedDestination(f"A destination must be 1 to {MAX_DESTINATION} characters.")
     if text.startswith("/"):
         return _address(text)
     if _EXTENSION.fullmatch(text):
@@ -103,14 +103,14 @@ def parse_destination(text: object) -> Destination:
         return Destination("number", number(text))
     if text[:4].lower() == "sip:" or text[:5].lower() == "sips:":
         return Destination("sip", sip_uri(text))
-    raise MalformedDestination("A destination is /context/name, an extension, +E.164 or sip:user@host.")
+    raise MalformedDestination("A destination must be /context/name, an extension, +E.164 or sip:user@host.")
 
 
 def _address(text: str) -> Destination:
     path, mark, query = text.partition("?")
     match = _ADDRESS.fullmatch(path)
     if match is None:
-        raise MalformedDestination("An address is /context/name with letters, digits, '-' and '_'.")
+        raise MalformedDestination("An address must be /context/name with letters, digits, '-' and '_'.")
     channel = _channel(query) if mark else None
     return Destination("address", path, match[1], match[2], channel)
 
@@ -123,7 +123,7 @@ def _channel(query: str) -> str | None:
     if not channels:
         return None
     if len(channels) > 1 or channels[0] not in ("audio", "video"):
-        raise MalformedDestination("channel is audio or video.")
+        raise MalformedDestination("channel must be audio or video.")
     return channels[0]
 
 
@@ -138,7 +138,7 @@ def sip_uri(text: str) -> str:
     """`sip:user@host[:port]` with scheme and host in lower case and the default port left out."""
     match = _SIP.fullmatch(text)
     if match is None:
-        raise MalformedDestination("A SIP destination is sip:user@host or sip:user@host:port.")
+        raise MalformedDestination("A SIP destination must be sip:user@host or sip:user@host:port.")
     scheme = match[1].lower()
     return f"{scheme}:{match[2]}@{_host(match[3])}{_port(scheme, match[4])}"
 
@@ -167,7 +167,7 @@ def _port(scheme: str, text: str | None) -> str:
         return ""
     port = int(text)
     if not 1 <= port <= 65535:
-        raise MalformedDestination("The port of the SIP destination is 1 to 65535.")
+        raise MalformedDestination("The port of the SIP destination must be 1 to 65535.")
     return "" if port == _SIP_PORTS[scheme] else f":{port}"
 
 
@@ -194,5 +194,5 @@ def slugify_reference(reference: str) -> str:
 
 
 def reserved(context: str, name: str) -> bool:
-    """Whether the name belongs to an always-there test destination."""
+    """Whether the name belongs to a test destination."""
     return context == "public" and name.lower() in TEST_NAMES

@@ -60,7 +60,9 @@ class IdempotencyMiddleware:
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         if not 0 < len(key) <= 255 or not key.isascii() or not key.isprintable():
             raise errors.Unprocessable(
-                "invalid_parameter", "A key has 1 to 255 printable ASCII characters.", "Idempotency-Key"
+                "invalid_parameter",
+                "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+                "Idempotency-Key",
             )
         caller = _caller(request)
         if caller is None:
@@ -184,7 +186,7 @@ def _replay(row: StoredAnswer) -> HttpResponse:
     try:
         kept = json.loads(encryption.unseal_bytes(bytes(row.sealed)))
     except encryption.Unreadable:
-        raise errors.Conflict("not_allowed", "The answer to this key can be read no longer.") from None
+        raise errors.Conflict("not_allowed", "The response to this key is no longer available.") from None
     body = base64.b64decode(kept["body"])
     response = HttpResponse(errors.restamped(body) if kept["status"] >= 400 else body, status=kept["status"])
     for name, value in kept["headers"].items():

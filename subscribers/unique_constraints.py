@@ -1,6 +1,6 @@
-"""Names that may be there once: the database decides, and its refusal becomes a 422 about the field.
+"""Unique names: the database decides, and its refusal becomes a 422 about the field.
 
-A look before the write would leave a gap for a second writer; the constraint leaves none.
+A check before the write would leave a gap for a second writer; the constraint does not.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from rest import errors
 
 _FIELDS = {
-    "subscriber_reference": ("email", "A subscriber with this email or reference is there already."),
+    "subscriber_reference": ("email", "A subscriber with this email or reference already exists."),
     "subscriber_extension": ("extension", "Another subscriber has this extension."),
-    "room_name": ("name", "A room with this name is there already."),
+    "room_name": ("name", "A room with this name already exists."),
     "address_name": ("name", "This address is taken."),
     "subscribers_sipendpoint_username_key": ("username", "This user name is taken."),
     "subscribers_phonenumber_number_key": ("number", "This number is taken."),
@@ -24,7 +24,7 @@ _FIELDS = {
 
 @contextmanager
 def unique() -> Iterator[None]:
-    """A transaction in which a broken uniqueness is 422 `already_taken`."""
+    """A transaction in which a violated unique constraint becomes 422 `already_taken`."""
     try:
         with transaction.atomic():
             yield
@@ -36,6 +36,6 @@ def unique() -> Iterator[None]:
 
 
 def constraint_of(error: IntegrityError) -> str:
-    """The name of the constraint that was broken, "" where the driver does not say."""
+    """The name of the violated constraint; "" if the driver does not report it."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "constraint_name", None) or ""

@@ -10,7 +10,6 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -117,10 +116,10 @@ def _missing_programs(item: pytest.Item) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(request: pytest.FixtureRequest, settings: Any) -> None:
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dial made in this process waits for no answer of a media worker where none runs."""
     if not _CARRIED & set(request.path.parts):
-        settings.CALLWRIGHT_ANSWER_SECONDS = 0.0
+        monkeypatch.setattr("calling.api.view.ANSWER_SECONDS", 0.0)
 
 
 @pytest.fixture

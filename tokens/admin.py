@@ -1,4 +1,4 @@
-"""Credentials in Django's admin: to see what exists and to take it back. No secret is shown or made here."""
+"""Credentials in Django's admin: list and revoke them. No secret is shown or created here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tokens.models import ApiToken, EmbedToken, IssuedToken
 
 
 class Seen(ModelAdmin):
-    """Rows to look at, to revoke or delete (a token without a row is refused too), never to edit."""
+    """Read-only rows that can be revoked or deleted (a token without a row is refused too)."""
 
     list_per_page = 50
     show_full_result_count = False

@@ -37,7 +37,7 @@ def parse_allowed_addresses(
 
 def _entry(project_id: UUID, text: object) -> Entry:
     if not isinstance(text, str) or len(text) > addressing.MAX_DESTINATION:
-        raise _wrong("Every entry is a string.")
+        raise _wrong("Every entry must be a string.")
     if _ID.fullmatch(text):
         return _by_id(project_id, UUID(text))
     return _wildcard(text) or _exact(project_id, text)

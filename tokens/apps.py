@@ -1,4 +1,4 @@
-"""The gate's Django app."""
+"""The Django app of the tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: credentials to Subject, for REST (DRF classes) and sockets (the two functions)."""
+"""Authentication: from credentials to a Subject, for REST (DRF classes) and sockets (two functions)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def subject_from_basic(project_id: object, api_token: object, source: str | None
 
 
 def key_of(request: Request) -> ApiKey:
-    """The API key that asks; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
+    """The API key of the request; 403 for a token, which may never do this (docs/contract.md#token-rest)."""
     if not isinstance(request.auth, ApiKey):
         raise errors.Forbidden
     return request.auth
@@ -80,7 +80,7 @@ def key_of(request: Request) -> ApiKey:
 def permit(subject: Subject, wanted: str) -> None:
     """Raises 403 `insufficient_scope` for an API key without that scope; tokens have rules of their own."""
     if isinstance(subject, ApiKey) and not key_scopes.allows(subject.scopes, wanted):
-        raise errors.Forbidden("insufficient_scope", f"This API key has not the scope {wanted}.")
+        raise errors.Forbidden("insufficient_scope", f"This API key does not have the scope {wanted}.")
 
 
 @contextlib.contextmanager
@@ -118,7 +118,7 @@ def _failures(source: str) -> str:
 
 
 def forget_keys() -> None:
-    """Drops remembered API tokens, so that the next question goes to the database."""
+    """Forget cached API tokens, so that the next check reads the database."""
     with _lock:
         _keys.clear()
 
@@ -130,7 +130,7 @@ def _remembered(key: tuple[UUID, str]) -> frozenset[str] | None:
 
 
 def _known(key: tuple[UUID, str]) -> frozenset[str] | None:
-    """The scopes of a key; None where the project has no such key."""
+    """The scopes of a key; None if the project has no such key."""
     project, wanted = key
     # By its SHA-256, which has an index: how long that takes may tell of digests, never of 256 random bits.
     row = ApiToken.objects.filter(project_id=project, digest=wanted, revoked_at=None).first()

@@ -1,4 +1,4 @@
-"""What a token says: claims to holder and back. Pure: standard library only.
+"""Conversion between the claims of a token and its holder. Pure: standard library only.
 
 `iss aud iat exp jti sub` are registered claims (RFC 7519); `prj knd adr nam alw fam` are ours: project,
 kind, address text, display name, allowed entries (absent = default), family.
@@ -72,7 +72,7 @@ def holder_of(claims: dict[str, Any]) -> TokenHolder:
 
 
 def grant_of(holder: TokenHolder) -> Grant:
-    """The grant a refresh gives again."""
+    """The grant that a refresh renews."""
     return Grant(
         holder.project_id,
         holder.kind,

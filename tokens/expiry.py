@@ -1,4 +1,4 @@
-"""When a token is to end: unix seconds or RFC 3339, in the future, at most 30 days. Pure."""
+"""The expiry of a token: unix seconds or RFC 3339, in the future, at most 30 days ahead. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_LIFE = timedelta(days=30)
 
 
 def moment_of(value: object, now: datetime) -> datetime:
-    """The end that `value` says; ValueError whose text is the message for the field."""
+    """The expiry that `value` gives; raises ValueError with the message for the field."""
     ends = _read(value)
     if ends <= now:
         raise ValueError("Must be greater than now.")

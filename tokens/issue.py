@@ -68,7 +68,7 @@ def issue_api_token(
 
 
 def digest(text: str) -> str:
-    """What is kept of a secret that is shown once. It is random, so a plain hash cannot be guessed back."""
+    """The stored hash of a secret that is shown once. The secret is random, so a plain hash is enough."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -121,7 +121,7 @@ def refresh(project_id: UUID, text: object, identity: str | None = None) -> Pair
     """
     holder, family = _read_refresh(text)
     if identity is not None and identity != holder.identity:
-        raise InvalidToken("token_invalid", "The refresh token is somebody else's.")
+        raise InvalidToken("token_invalid", "The refresh token belongs to another subscriber.")
     rows = IssuedToken.objects.filter(jti=holder.jti, project_id=project_id, typ="Refresh")
     with transaction.atomic():
         # One conditional UPDATE: of two refreshes at once exactly one finds the row unused.
@@ -143,7 +143,7 @@ def revoke_copied(project_id: UUID, text: object) -> None:
 
 
 def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
-    """Its holder and its family."""
+    """The holder and the family of a refresh token."""
     claims = verify(text, "Refresh")
     try:
         return holder_of(claims), UUID(claims["fam"])
@@ -152,7 +152,7 @@ def _read_refresh(text: object) -> tuple[TokenHolder, UUID]:
 
 
 def forget_expired() -> int:
-    """Deletes the rows of tokens that no call can need any more; returns how many. For a periodic task."""
+    """Delete the rows of tokens that no call can need any more; returns how many."""
     gone, _ = IssuedToken.objects.filter(expires_at__lt=clock.now() - KEPT).delete()
     return gone
 

@@ -31,7 +31,7 @@ class ApiToken(models.Model):
 
     @property
     def granted(self) -> frozenset[str]:
-        """Its scopes; a key from before there were any may do everything."""
+        """Its scopes; a key from before scopes existed may do everything."""
         return EVERYTHING if self.scopes is None else frozenset(self.scopes)
 
 

@@ -1,6 +1,6 @@
 """Rates, atomic over all processes: a token bucket in Redis, in one script call (docs/security.md#r18).
 
-DRF's throttles read and write in two steps and so let bursts through; this does not. With Redis away a
+DRF's throttles read and write in two steps and so let bursts through; this does not. Without Redis a
 small static limit per process stands in, never no limit.
 """
 
@@ -42,14 +42,14 @@ redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', strin
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
 return {wait, string.format('%.6f', tokens)}
 """
-# The share of a limit that one process grants alone while Redis is away.
+# The share of a limit that one process grants alone while Redis is unavailable.
 STATIC_SHARE = 0.1
 _RETRY_REDIS_SECONDS = 1.0
 _MOST_KEPT = 10_000
 
 
 class _Alone:
-    """Buckets of this process, for the time Redis is away."""
+    """Buckets of this process, used while Redis is unavailable."""
 
     lock = threading.Lock()
     buckets: ClassVar[dict[str, tuple[float, float]]] = {}
@@ -66,14 +66,14 @@ def take(bucket: str, rate: float, burst: float) -> float | None:
 
 
 def take_told(bucket: str, rate: float, burst: float) -> float | None:
-    """`take`, and the answer of the request at work tells the caller of this limit (`rest.rate_headers`)."""
+    """`take`, and the current request's answer reports this limit (`rest.rate_headers`)."""
     wait, quota = _take(bucket, rate, burst)
     rate_headers.note(quota)
     return wait
 
 
 def tell(bucket: str, rate: float, burst: float) -> None:
-    """The answer of the request at work tells the caller how that limit stands; nothing is taken."""
+    """The current request's answer reports this limit; nothing is taken."""
     rate_headers.note(_take(bucket, rate, burst, 0)[1])
 
 
@@ -84,12 +84,14 @@ def _take(bucket: str, rate: float, burst: float, count: int = 1) -> tuple[float
             return (wait / 1_000_000 if wait > 0 else None), _quota(float(left), rate, burst)
         except redis.RedisError as error:
             _Alone.redis_failed_at = clock.monotonic()
-            log.warning("Redis is away; small static limits hold", extra={"error": type(error).__name__})
+            log.warning(
+                "Redis is unavailable; small static limits apply", extra={"error": type(error).__name__}
+            )
     return _take_alone(bucket, *_static(rate, burst), count)
 
 
 def put_back(bucket: str, rate: float, burst: float) -> None:
-    """Gives back what `take` took, where the try turned out to be no failure: only failures count then."""
+    """Return what `take` took if the attempt did not fail, so that only failures count."""
     if clock.monotonic() - _Alone.redis_failed_at >= _RETRY_REDIS_SECONDS:
         with contextlib.suppress(redis.RedisError):
             _script()(keys=[f"cw:rate:{bucket}"], args=[rate, burst, -1])
@@ -101,7 +103,7 @@ def put_back(bucket: str, rate: float, burst: float) -> None:
 
 
 def source_of(address: str) -> str:
-    """Who an address is to a limit: itself, or its /64, which one IPv6 host has to itself."""
+    """The source that a limit counts: the address, or its /64, which one IPv6 host has for itself."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -157,7 +159,7 @@ BURST_SECONDS = 2
 
 
 class RestRate(BaseThrottle):
-    """DRF asks this before each view; raises the contract's 429 itself, with the exact wait."""
+    """DRF calls this before each view; it raises the contract's 429 with the exact wait."""
 
     def allow_request(self, request: Request, view: object) -> bool:
         subject = cast("Subject | None", request.auth)

@@ -1,4 +1,4 @@
-"""Taking tokens back. In force everywhere within two seconds.
+"""Revocation of tokens. It takes effect everywhere within two seconds.
 
 Each process asks the database about a token at most once a second and keeps the answer that long; the
 message on `cw:revoked` only makes sockets look at once.
@@ -91,13 +91,13 @@ def revoke_api_tokens(rows: QuerySet[ApiToken]) -> None:
 
 
 def forget_looks() -> None:
-    """Drops what this process remembers, so that the next question goes to the database."""
+    """Forget what this process has cached, so that the next check reads the database."""
     with _lock:
         _looked.clear()
 
 
 def announce(message: dict[str, object]) -> None:
-    """Wakes the sockets once the transaction is committed; Redis away costs at most half a second."""
+    """Wake the sockets after the commit; if Redis is unavailable, this costs at most half a second."""
     transaction.on_commit(lambda: _publish(message))
 
 
@@ -118,7 +118,7 @@ def _publish(message: dict[str, object]) -> None:
     try:
         _redis().publish(CHANNEL, json.dumps(message))
     except redis.RedisError:
-        log.warning("Redis is away; sockets learn of a revocation by their next look")
+        log.warning("Redis is unavailable; sockets notice a revocation at their next check")
 
 
 @lru_cache(maxsize=1)

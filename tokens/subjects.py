@@ -1,4 +1,4 @@
-"""Who asks: frozen values that authentication makes and every edge passes on. Pure."""
+"""The subject of a request: frozen values that authentication makes and every edge passes on. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class TokenHolder:
 
     @property
     def may_receive(self) -> bool:
-        """Guest, invite and embed tokens can only call out."""
+        """Guest, invite and embed tokens can only make calls."""
         return self.kind == "subscriber"
 
     @property

@@ -1,4 +1,4 @@
-"""Paths of the gate."""
+"""Paths of the tokens."""
 
 from __future__ import annotations
 

@@ -44,14 +44,19 @@ class InstanceCommand(BaseCommand):
         token = options["token"] or env.api_token or (who and who.api_token)
         if not project or not token:
             raise CommandError("Give --project and --token: this machine knows no credentials.")
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urllib.parse.urlsplit(url)
+            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fine = False
+        if not fine:
             raise CommandError(f"--url must be an http:// or https:// address, not {url!r}.")
         if parts.hostname in _LOOPBACK:
             stay_on_loopback()
         api = Api(url, str(project), token)
         try:
-            api.ask("GET", "/api/calls?page_size=1")
+            if "data" not in api.ask("GET", "/api/calls?page_size=1"):
+                raise CommandError(f"{url} answered, but not as Callwright does.")
         except Refused as why:
             raise CommandError(f"{url} refuses the project id or the API token: {why}") from None
         except OSError as error:

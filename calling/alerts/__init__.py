@@ -1,1 +1,1 @@
-"""A project's alerts: what is watched, when an alert is raised, and who is told. Started by the sweep."""
+"""A project's alerts: their conditions, when they are raised, and their delivery. Run by the sweep."""

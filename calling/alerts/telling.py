@@ -71,10 +71,10 @@ class Teller:
         self.jobs.discard(job)
         self.busy[project] -= 1
         if not job.cancelled() and (problem := job.exception()) is not None:
-            log.error("What became of an alert could not be kept", exc_info=problem)
+            log.error("The result of an alert could not be stored", exc_info=problem)
 
     async def finish(self) -> None:
-        """Wait until everybody is told, or not."""
+        """Wait until every delivery has succeeded or failed."""
         while self.jobs:
             await asyncio.wait(self.jobs)
 
@@ -85,7 +85,7 @@ class Teller:
         except (OSError, SMTPException, UnsafeUrl, FetchFailed) as error:
             told = False
             log.info(
-                "An alert was not told", extra={"alert_id": str(alert.pk), "error": type(error).__name__}
+                "An alert was not delivered", extra={"alert_id": str(alert.pk), "error": type(error).__name__}
             )
         await self.settle(alert, told)
 

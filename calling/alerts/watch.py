@@ -1,4 +1,4 @@
-"""Looks at every alert, raises those whose condition has begun to hold, and says whom to tell.
+"""Checks every alert, raises those whose condition has become true, and selects those to deliver.
 
 An alert is raised once: as the event `alert.raised`, and to its address. It rests when its condition no
 longer holds, and may be raised again then. What is still to be told is in the row, so a restart forgets
@@ -32,13 +32,13 @@ CLAIM_SECONDS: Final = 60
 
 
 def look() -> int:
-    """One round over every project's alerts: raises those whose condition has begun to hold. How many."""
+    """One round: raise every alert whose condition has become true. Returns how many."""
     now, done = clock.now(), 0
     for alert in every_alert():
         try:
             done += judge(alert, now)
         except Exception:  # one project's alert must not keep the watch from the others
-            log.exception("An alert could not be judged", extra={"alert_id": str(alert.pk)})
+            log.exception("An alert could not be checked", extra={"alert_id": str(alert.pk)})
     return done
 
 
@@ -52,7 +52,7 @@ def every_alert() -> Iterator[Alert]:
 
 
 def judge(alert: Alert, now: datetime) -> int:
-    """Raise the alert, or let it rest."""
+    """Raise the alert, or reset it."""
     found = conditions.found(alert, now)
     if found is None:
         if alert.raised_at is not None:
@@ -84,7 +84,7 @@ def take_due(busy: Mapping[str, int] = NOBODY, most: int = MOST_AT_ONCE) -> list
 
 
 def settle(alert: Alert, told: bool) -> None:
-    """Write down what telling it came to."""
+    """Store the result of the delivery."""
     if told:
         Alert.objects.filter(pk=alert.pk).update(telling=False)
     else:
@@ -93,7 +93,7 @@ def settle(alert: Alert, told: bool) -> None:
 
 def keep_for_later(alert: Alert, now: datetime) -> None:
     if alert.tries >= len(WAITS):
-        log.warning("Nobody could be told of an alert", extra={"alert_id": str(alert.pk)})
+        log.warning("No one could be notified of an alert", extra={"alert_id": str(alert.pk)})
         Alert.objects.filter(pk=alert.pk).update(telling=False)
         return
     later = now + timedelta(seconds=WAITS[alert.tries])

@@ -1,4 +1,4 @@
-"""`/api/alerts`: what a project wants to be told of (docs/contract.md#alerts)."""
+"""`/api/alerts`: the alerts of a project (docs/contract.md#alerts)."""
 
 from __future__ import annotations
 
@@ -39,13 +39,15 @@ AlertShape = shape(
     to=s.CharField(help_text="a mail address or a URL"),
     threshold=s.CharField(allow_null=True, help_text="quality: MOS (default 3); balance: amount (default 0)"),
     created_at=s.DateTimeField(),
-    raised_at=s.DateTimeField(allow_null=True, help_text="since when its condition holds"),
+    raised_at=s.DateTimeField(allow_null=True, help_text="since when its condition has held"),
 )
 NewAlert = shape(
     "NewAlert",
     kind=s.ChoiceField(Alert.Kind.values),
     to=s.CharField(help_text="a mail address or a URL"),
-    threshold=s.CharField(required=False, help_text="quality and balance alone; a number or its text"),
+    threshold=s.CharField(
+        required=False, help_text="only for quality and balance; a number, or a string with a number"
+    ),
 )
 Alerts = listed("Alerts", AlertShape)
 
@@ -113,7 +115,7 @@ def add_alert(project_id: UUID, form: Params) -> Alert:
 
 
 def read_address(form: Params) -> str:
-    """A mail address, or a URL that is judged as a webhook's is."""
+    """A mail address, or a URL that is checked like a webhook's."""
     to = form.text("to", LONGEST, required=True) or ""
     if "://" in to:
         try:
@@ -128,7 +130,9 @@ def read_address(form: Params) -> str:
         else:
             if not settings.EMAIL_HOST:
                 form.fail(
-                    "to", "This instance sends no mail: CALLWRIGHT_SMTP_URL is not set.", "mail_unavailable"
+                    "to",
+                    "This instance cannot send mail: CALLWRIGHT_SMTP_URL is not set.",
+                    "mail_unavailable",
                 )
     return to
 

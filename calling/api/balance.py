@@ -1,4 +1,4 @@
-"""`GET /api/balance`: what a project has, has set aside and has spent today on phone calls."""
+"""`GET /api/balance`: a project's balance, reservations and today's spending on phone calls."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Limits = shape(
 Balance = shape(
     "Balance",
     project_id=s.UUIDField(),
-    prepaid=s.BooleanField(help_text="whether a call needs money before it is dialled"),
+    prepaid=s.BooleanField(help_text="whether a phone call needs a sufficient balance"),
     currency=s.CharField(),
     balance=s.CharField(help_text="with six decimals"),
-    reserved=s.CharField(help_text="set aside for live calls"),
+    reserved=s.CharField(help_text="reserved for live calls"),
     available=s.CharField(),
     spent_today=s.CharField(),
     live_phone_calls=s.IntegerField(),

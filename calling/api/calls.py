@@ -1,4 +1,4 @@
-"""`/api/calls`: dial, list, one, its events and its figures."""
+"""`/api/calls`: dial, list and read calls, with their events and quality."""
 
 from __future__ import annotations
 

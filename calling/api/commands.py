@@ -64,19 +64,22 @@ VIEWS = {
         waits=True,
     ),
     "reject": verb_view("reject", call_commands.reject, "Reject a ringing leg", schema.Reject),
-    "hold": verb_view("hold", call_commands.hold, "Hold: the other party hears music", schema.OfLeg),
-    "resume": verb_view("resume", call_commands.resume, "Take a held call up again", schema.OfLeg),
-    "mute": verb_view("mute", call_commands.mute, "Forward nothing of this leg", schema.Channels),
-    "unmute": verb_view("unmute", call_commands.unmute, "Forward this leg again", schema.Channels),
-    "dtmf": verb_view("dtmf", call_commands.dtmf, "Send digits to the other side", schema.Digits),
+    "hold": verb_view("hold", call_commands.hold, "Hold a call; the other party hears music", schema.OfLeg),
+    "resume": verb_view("resume", call_commands.resume, "Resume a held call", schema.OfLeg),
+    "mute": verb_view("mute", call_commands.mute, "Mute a leg", schema.Channels),
+    "unmute": verb_view("unmute", call_commands.unmute, "Unmute a leg", schema.Channels),
+    "dtmf": verb_view("dtmf", call_commands.dtmf, "Send digits to the other party", schema.Digits),
     "transfer": verb_view(
-        "transfer", call_commands.transfer, "Give the other party to a destination (blind)", schema.Transfer
+        "transfer",
+        call_commands.transfer,
+        "Transfer the other party to a destination (blind transfer)",
+        schema.Transfer,
     ),
     "transfer/complete": verb_view(
-        "transfer/complete", call_commands.complete_transfer, "Complete a consultation", schema.OfLeg
+        "transfer/complete", call_commands.complete_transfer, "Complete an attended transfer", schema.OfLeg
     ),
     "transfer/cancel": verb_view(
-        "transfer/cancel", call_commands.cancel_transfer, "Give up a consultation", schema.OfLeg
+        "transfer/cancel", call_commands.cancel_transfer, "Cancel an attended transfer", schema.OfLeg
     ),
     "hangup": verb_view("hangup", call_commands.hangup, "Hang up a leg, or the call", schema.OfLeg),
     "consult": ConsultView.as_view(),

@@ -18,7 +18,7 @@ Erasure = shape("Erasure", subscriber_id=s.UUIDField(), state=s.ChoiceField(["er
 
 
 def asker_of(view: SwitchboardView, request: Request) -> erasure.Asker:
-    """The API key that asks, as the audit log names it; 403 for a token."""
+    """The API key of the request, as the audit log names it; 403 for a token."""
     source = str(request.META.get("REMOTE_ADDR", ""))
     return erasure.Asker(view.key(request).project_id, "API key", source)
 

@@ -26,7 +26,9 @@ class LogView(SwitchboardView):
         operation_id="events_list",
         summary="The project's events after a cursor, oldest first",
         parameters=[
-            schema.query("after", "a cursor; absent: the oldest event kept; latest: nothing but links.next"),
+            schema.query(
+                "after", "a cursor; by default, the oldest stored event; latest: no events, only links.next"
+            ),
             schema.query("types", "like call.*,room.started"),
             schema.PAGE_SIZE,
         ],

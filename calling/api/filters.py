@@ -1,4 +1,4 @@
-"""The query of lists: `GET /api/calls?state=&from=&…`, read strictly (422 for a value that means nothing)."""
+"""The query of lists, such as `GET /api/calls?state=&from=`; 422 for an invalid value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_time(form: Params, name: str) -> datetime | None:
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the last hours of year 9999 west of Greenwich are no time in UTC
         pass
-    form.fail(name, f"{name} must be a time in RFC 3339.")
+    form.fail(name, f"{name} must be an RFC 3339 time or Unix seconds.")
     return None
 
 
@@ -50,7 +50,7 @@ def read_words(form: Params, name: str, choices: tuple[str, ...]) -> list[str]:
         return []
     words = str(text).split(",")
     if not all(word in choices for word in words):
-        form.fail(name, f"{name} must be of {', '.join(choices)}.")
+        form.fail(name, f"{name} may contain only {', '.join(choices)}.")
         return []
     return words
 

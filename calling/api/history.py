@@ -1,4 +1,4 @@
-"""`/api/history`: the calls of a token's holder as that person remembers them (docs/contract.md#history)."""
+"""`/api/history`: the calls of a token's holder, from that party's view (docs/contract.md#history)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Entry = shape(
     "HistoryEntry",
     id=s.UUIDField(),
     direction=s.ChoiceField(["inbound", "outbound"]),
-    missed=s.BooleanField(help_text="it rang here in vain"),
+    missed=s.BooleanField(help_text="the call rang here and was not answered"),
     seen=s.BooleanField(help_text="false for a missed call until POST /api/history/seen"),
     state=s.CharField(),
     kind=s.CharField(),
@@ -57,7 +57,7 @@ class HistoryView(SwitchboardView):
         summary="The holder's own calls, newest first",
         parameters=[
             schema.query("direction", "inbound, outbound"),
-            schema.query("missed", "true: missed calls alone; false: the others"),
+            schema.query("missed", "true: only missed calls; false: only the others"),
             *schema.PAGING,
         ],
         responses={200: History, **schema.ERRORS},
@@ -105,7 +105,7 @@ class SeenView(SwitchboardView):
         self.form(request).check()
         holder = bearer(self, request)
         if holder.subscriber_id is None:
-            raise errors.Forbidden("not_permitted", "Only a subscriber's missed calls are kept as seen.")
+            raise errors.Forbidden("not_permitted", "Only a subscriber's missed calls can be marked as seen.")
         now = clock.now()
         Subscriber.objects.filter(pk=holder.subscriber_id).update(history_seen_at=now)
         return Response({"seen_at": rfc3339(now)})
@@ -115,7 +115,7 @@ def bearer(view: SwitchboardView, request: Request) -> TokenHolder:
     """The holder of the token that asks; 403 for an API key, which has no calls of its own."""
     subject = view.subject(request)
     if not isinstance(subject, TokenHolder):
-        raise errors.Forbidden("not_permitted", "This is for the bearer of a token; a key reads /api/calls.")
+        raise errors.Forbidden("not_permitted", "This needs a token; with an API key, use /api/calls.")
     return subject
 
 

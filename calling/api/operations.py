@@ -1,4 +1,4 @@
-"""Long operations on a call, and what their owner wants of them later. API keys only."""
+"""Operations on a call, and their control while they run. API keys only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling.api import schema
+from calling.api import operation_schema, schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import leg_selection, operation_params, operations, speech_params
@@ -24,7 +24,7 @@ SUMMARIES = {
     "transcribe": "Transcribe a leg, or the whole call",
     "detect": "Detect whether a person, a machine or a fax answered",
     "relay": "Let a program talk with a leg by text (conversation relay)",
-    "denoise": "Take the noise out of what a leg says",
+    "denoise": "Remove background noise from the sound of a leg",
 }
 WHOLE_CALL = ("record", "transcribe")  # without a leg they are of every party
 
@@ -34,8 +34,8 @@ def operation_view(verb: str) -> Any:
         @extend_schema(
             operation_id=f"calls_{verb}",
             summary=SUMMARIES[verb],
-            request=schema.OPERATIONS[verb],
-            responses={200: schema.Operation, **schema.ERRORS},
+            request=operation_schema.OPERATIONS[verb],
+            responses={200: operation_schema.Operation, **schema.ERRORS},
             tags=["operations"],
         )
         def post(self, request: Request, call_id: str) -> Response:
@@ -48,7 +48,7 @@ def operation_view(verb: str) -> Any:
             control_id, params = operation_params.read(verb, form)
             if verb in WHOLE_CALL and not form.given("leg"):
                 if verb == "record" and params["direction"] in ("speak", "listen"):
-                    raise invalid("leg", "A direction is a leg's: say whose.", "leg_required")
+                    raise invalid("leg", "direction needs a leg.", "leg_required")
                 found, leg_id = str(leg_selection.locate(key, call_id)[0].id), None
             else:
                 found, leg = leg_selection.select_leg(key, call_id, form, acting=False)
@@ -65,12 +65,12 @@ class WishView(SwitchboardView):
     @extend_schema(
         operation_id="calls_operation_control",
         summary="Stop, pause or resume an operation, or change its volume",
-        request=schema.Wish,
+        request=operation_schema.Wish,
         parameters=[
-            schema.word("verb", operation_params.WISHES, "what was begun"),
-            schema.word("wish", ("stop", "pause", "resume", "volume"), "what shall become of it"),
+            schema.word("verb", operation_params.WISHES, "the verb of the operation"),
+            schema.word("wish", ("stop", "pause", "resume", "volume"), "what to do with it"),
         ],
-        responses={200: schema.Operation, **schema.ERRORS},
+        responses={200: operation_schema.Operation, **schema.ERRORS},
         tags=["operations"],
     )
     def post(self, request: Request, call_id: str, verb: str, control_id: str, wish: str) -> Response:

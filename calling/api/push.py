@@ -1,4 +1,4 @@
-"""`/api/push`: browsers that are woken when their subscriber is called (docs/contract.md#push)."""
+"""`/api/push`: browsers to notify when their subscriber is called (docs/contract.md#push)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Keys = shape(
 NewSubscription = shape(
     "NewPushSubscription",
     endpoint=s.CharField(help_text="the URL that the browser's push service gave"),
-    expirationTime=s.IntegerField(required=False, allow_null=True, help_text="taken and not used"),
+    expirationTime=s.IntegerField(required=False, allow_null=True, help_text="accepted and ignored"),
     keys=Keys,
 )
 Subscription = shape("PushSubscription", endpoint=s.CharField(), created_at=s.DateTimeField())
@@ -80,7 +80,7 @@ class SubscriptionView(SwitchboardView):
 
     @extend_schema(
         operation_id="push_unsubscribe",
-        summary="End the push subscription of a browser, or all of them",
+        summary="Delete the push subscription of a browser, or all of them",
         request=Ending,
         responses={204: None, **schema.ERRORS},
         tags=["push"],
@@ -106,10 +106,10 @@ class Owner(NamedTuple):
 
 
 def subscriber(view: SwitchboardView, request: Request) -> Owner:
-    """The subscriber whose token asks; 403 for those who are never called."""
+    """The subscriber of the token; 403 for holders that cannot be called."""
     holder = bearer(view, request)
     if holder.subscriber_id is None or not holder.may_receive:
-        raise errors.Forbidden("not_permitted", "Only a subscriber is called.")
+        raise errors.Forbidden("not_permitted", "Only subscribers receive calls.")
     return Owner(holder.project_id, holder.subscriber_id, holder.family)
 
 
@@ -135,7 +135,7 @@ def keep(owner: Owner, endpoint: str, p256dh: str, auth: str) -> tuple[PushSubsc
 
 
 def read_endpoint(form: Params) -> str:
-    """A URL that is judged as a webhook's is."""
+    """A URL that is checked like a webhook's."""
     endpoint = form.text("endpoint", LONGEST, required=True) or ""
     if endpoint and not endpoint.isascii():
         form.fail("endpoint", "endpoint must be ASCII.")

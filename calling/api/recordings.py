@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from calling import models
-from calling.api import schema
+from calling.api import operation_schema, schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import leg_selection, operation_params, redactions, speech_params
@@ -52,8 +52,8 @@ class RecordingsView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_list",
         summary="Recordings, newest first",
-        parameters=[schema.query("call_id", "only of this call"), *schema.PAGING],
-        responses={200: schema.Recordings, **schema.ERRORS},
+        parameters=[schema.query("call_id", "only the recordings of this call"), *schema.PAGING],
+        responses={200: operation_schema.Recordings, **schema.ERRORS},
         tags=["recordings"],
     )
     @replicas.caught_up
@@ -72,7 +72,7 @@ class RecordingView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_get",
         summary="One recording, with a link to download it",
-        responses={200: schema.Recording, **schema.ERRORS},
+        responses={200: operation_schema.Recording, **schema.ERRORS},
         tags=["recordings"],
     )
     def get(self, request: Request, recording_id: str) -> Response:
@@ -88,7 +88,7 @@ class RecordingView(SwitchboardView):
     def delete(self, request: Request, recording_id: str) -> Response:
         row = recording(self.key(request), recording_id)
         if row.state == "recording":
-            raise errors.Conflict("not_allowed", "The recording is going on (state: recording).")
+            raise errors.Conflict("not_allowed", "The recording is still running (state: recording).")
         recording_store.forget(row)
         row.delete()
         return Response(status=204)
@@ -98,8 +98,8 @@ class TranscribeView(SwitchboardView):
     @extend_schema(
         operation_id="recordings_transcribe",
         summary="Transcribe a recording",
-        request=schema.TranscribeRecording,
-        responses={200: schema.Recording, **schema.ERRORS},
+        request=operation_schema.TranscribeRecording,
+        responses={200: operation_schema.Recording, **schema.ERRORS},
         tags=["recordings"],
     )
     def post(self, request: Request, recording_id: str) -> Response:
@@ -145,10 +145,10 @@ class DownloadView(SwitchboardView):
         try:
             signed = signing.loads(signature, salt=SALT, max_age=LINK_SECONDS)
         except signing.BadSignature as error:
-            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.") from error
+            raise errors.Forbidden("link_expired", "The link is invalid or has expired.") from error
         row = models.Recording.objects.filter(
             pk=leg_selection.uuid_or_404(recording_id), project_id=signed["project"]
         ).first()
         if row is None or signed["recording"] != str(row.id):
-            raise errors.Forbidden("link_expired", "The link is not valid, or no longer.")
+            raise errors.Forbidden("link_expired", "The link is invalid or has expired.")
         return row

@@ -1,4 +1,4 @@
-"""`/api/rooms/{name}`: who is in a room, and what its moderators may do there."""
+"""`/api/rooms/{name}`: the members of a room, and moderation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from calling.api import schema
+from calling.api import operation_schema, schema
 from calling.api.view import SwitchboardView
 from calling.calls import payloads
 from calling.commands import moderation
@@ -16,7 +16,7 @@ class RoomView(SwitchboardView):
     @extend_schema(
         operation_id="rooms_get",
         summary="Read a room and its members",
-        responses={200: schema.RoomState, **schema.ERRORS},
+        responses={200: operation_schema.RoomState, **schema.ERRORS},
         tags=["rooms"],
     )
     def get(self, request: Request, name: str) -> Response:
@@ -28,8 +28,8 @@ class RoomVerbView(SwitchboardView):
         operation_id="rooms_verb",
         summary="Lock, unlock or end a room, or play, speak or record in it",
         parameters=[schema.word("verb", ("lock", "unlock", "end", "play", "say", "record"), "what to do")],
-        request=schema.RoomVerb,
-        responses={200: schema.RoomAnswer, **schema.ERRORS},
+        request=operation_schema.RoomVerb,
+        responses={200: operation_schema.RoomAnswer, **schema.ERRORS},
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, verb: str) -> Response:
@@ -51,8 +51,8 @@ class MemberVerbView(SwitchboardView):
                 "verb", ("mute", "unmute", "deafen", "undeafen", "remove", "volume"), "what to do with it"
             )
         ],
-        request=schema.MemberVerb,
-        responses={200: schema.RoomState, **schema.ERRORS},
+        request=operation_schema.MemberVerb,
+        responses={200: operation_schema.RoomState, **schema.ERRORS},
         tags=["rooms"],
     )
     def post(self, request: Request, name: str, leg_id: str, verb: str) -> Response:

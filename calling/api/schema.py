@@ -1,5 +1,8 @@
-"""What the OpenAPI document says about bodies and answers. Only told: `calling.commands.params` does the
-checks."""
+"""What the OpenAPI document says about calls and their commands, and the parts that all bodies share.
+
+Only documentation: `calling.commands.params` does the checks. Operations, recordings and rooms are in
+`operation_schema`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,10 @@ from typing import Any
 from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
-    PolymorphicProxySerializer,
     inline_serializer,
 )
 from rest_framework import serializers as s
 
-from calling.commands.operation_params import DIRECTIONS
 from calling.commands.supervision import MODES
 from rest import pagination
 from rest.openapi import listed, shape
@@ -45,18 +46,18 @@ Problem = shape(
     message=text(),
     attribute=text(allow_null=True),
     url=text(),
-    request_id=text(help_text="the answer's X-Request-Id"),
+    request_id=text(help_text="the X-Request-Id of the response"),
 )
 Errors = shape("Errors", errors=s.ListField(child=Problem))
 ERRORS = {
     401: OpenApiResponse(Errors, "no or wrong credentials"),
     402: OpenApiResponse(Errors, "the balance does not cover it"),
-    403: OpenApiResponse(Errors, "not with these credentials"),
-    404: OpenApiResponse(Errors, "no such thing in this project"),
-    409: OpenApiResponse(Errors, "not allowed in the present state, which is named"),
-    422: OpenApiResponse(Errors, "a field is wrong"),
+    403: OpenApiResponse(Errors, "these credentials do not permit it"),
+    404: OpenApiResponse(Errors, "it does not exist in this project"),
+    409: OpenApiResponse(Errors, "not allowed in the present state, which the message names"),
+    422: OpenApiResponse(Errors, "a field has a wrong value"),
     429: OpenApiResponse(Errors, "too many requests; see Retry-After"),
-    503: OpenApiResponse(Errors, "a part is away; see Retry-After"),
+    503: OpenApiResponse(Errors, "a service is unavailable; see Retry-After"),
 }
 
 MediaWish = inline_serializer(
@@ -81,14 +82,16 @@ Leg = shape(
     held_by=text(allow_null=True, help_text="local, remote or null"),
     muted=s.ListField(child=text()),
     media=LegMedia,
-    answer=maybe(allow_null=True, help_text="SDP, only to that leg"),
+    answer=maybe(allow_null=True, help_text="SDP; shown only to that leg"),
     end_reason=text(allow_null=True),
     end_cause=text(allow_null=True),
-    mode=s.ChoiceField(MODES, required=False, help_text="of a supervisor"),
+    mode=s.ChoiceField(MODES, required=False, help_text="only on a supervisor's leg"),
     supervised_leg_id=s.UUIDField(
-        required=False, allow_null=True, help_text="of a supervisor: the party that hears a whisper"
+        required=False, allow_null=True, help_text="on a supervisor's leg: the party that hears a whisper"
     ),
-    supervising_call_id=s.UUIDField(required=False, help_text="of a supervisor: the call that carries it"),
+    supervising_call_id=s.UUIDField(
+        required=False, help_text="on a supervisor's leg: the supervisor's own call"
+    ),
 )
 Call = shape(
     "Call",
@@ -110,7 +113,7 @@ Call = shape(
     sip_code=s.IntegerField(allow_null=True),
     sip_headers=s.DictField(child=text()),
     consult_of=s.UUIDField(allow_null=True),
-    supervises=s.UUIDField(allow_null=True, help_text="of a supervisor's call: the supervised one"),
+    supervises=s.UUIDField(allow_null=True, help_text="on a supervisor's call: the supervised call"),
     diverted_from=text(allow_null=True),
     metadata=s.JSONField(help_text="an object, or null"),
     legs=s.ListField(child=Leg),
@@ -129,7 +132,9 @@ Dial = shape(
     to=text(help_text="/public/x, /private/x, an extension, +E.164 or sip:user@host"),
     sdp=maybe(help_text="the device's offer; required with a token"),
     media=MediaWish,
-    script=s.DictField(required=False, help_text="SWML; from an API key one of script, script_url, connect"),
+    script=s.DictField(
+        required=False, help_text="SWML; an API key sends exactly one of script, script_url and connect"
+    ),
     script_url=maybe(),
     connect=maybe(),
     caller_id=maybe(),
@@ -139,9 +144,11 @@ Dial = shape(
     status_url=maybe(),
     status_events=s.ListField(child=text(), required=False),
     metadata=s.JSONField(required=False),
-    caller_name=maybe(max_length=100, help_text="shown where the directory knows no name of the caller"),
+    caller_name=maybe(max_length=100, help_text="shown if the directory has no name for the caller"),
     user_variables=s.DictField(
-        child=text(), required=False, help_text="at most 20; in call.incoming and metadata.user_variables"
+        child=text(),
+        required=False,
+        help_text="at most 20; shown in call.incoming and metadata.user_variables",
     ),
     machine_detection=s.JSONField(
         required=False, help_text="true, detect, detect_message_end, or an object of mode and detect's fields"
@@ -173,193 +180,12 @@ SUPERVISED_HELP = "a leg's id, caller, callee or target: the party that hears a 
 Listen = shape(
     "Listen",
     sdp=maybe(help_text="the supervisor's offer; exactly one of sdp and to"),
-    to=maybe(help_text="a subscriber, a phone number or sip:user@host, which is rung"),
-    mode=s.ChoiceField(MODES, required=False, help_text="listen where left out"),
+    to=maybe(help_text="a subscriber, a phone number or sip:user@host to ring"),
+    mode=s.ChoiceField(MODES, required=False, help_text="default: listen"),
     leg=maybe(help_text=SUPERVISED_HELP),
     timeout=s.IntegerField(required=False, min_value=1, max_value=600, help_text="seconds to ring"),
 )
 Supervise = shape("Supervise", mode=s.ChoiceField(MODES), leg=maybe(help_text=SUPERVISED_HELP))
-OPERATION: dict[str, Any] = {
-    "leg": maybe(help_text=LEG_HELP),
-    "control_id": maybe(max_length=100, help_text="a name of your own for it; made where left out"),
-}
-LOUDNESS: dict[str, Any] = {
-    "volume": s.FloatField(required=False, min_value=-40, max_value=40, help_text="dB"),
-    "loop": s.IntegerField(required=False, min_value=0, max_value=1000, help_text="0: for ever"),
-}
-DIRECTION: dict[str, Any] = {"direction": s.ChoiceField(DIRECTIONS, required=False)}
-SPEECH: dict[str, Any] = {
-    "language": maybe(max_length=35, help_text="such as en-US; one that is spoken here"),
-    "gender": maybe(max_length=20, help_text="female or male"),
-    "voice": maybe(max_length=100, help_text="f1 to f5 or m1 to m8; without it the gender chooses"),
-}
-PlayItem = shape(
-    "PlayItem",
-    type=s.ChoiceField(["audio", "tts", "silence", "ringtone"]),
-    params=inline_serializer(
-        "PlayItemParams",
-        {
-            "url": maybe(help_text="audio: an http or https URL of a sound or film"),
-            "text": maybe(max_length=5000, help_text="tts"),
-            **SPEECH,
-            "duration": s.FloatField(required=False, help_text="silence, ringtone: seconds"),
-            "name": maybe(help_text="ringtone: a country, such as us"),
-        },
-        required=False,
-    ),
-)
-Play = shape(
-    "Play",
-    **OPERATION,
-    play=s.ListField(child=PlayItem, required=False, min_length=1, max_length=50),
-    url=maybe(help_text="instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc"),
-    urls=s.ListField(child=text(), required=False, min_length=1, max_length=50),
-    **LOUDNESS,
-    **DIRECTION,
-)
-Say = shape("Say", **OPERATION, text=text(min_length=1, max_length=5000), **SPEECH, **LOUDNESS)
-RECORD: dict[str, Any] = {
-    "format": s.ChoiceField(["wav", "mp3", "ogg"], required=False),
-    "stereo": s.BooleanField(required=False),
-    **DIRECTION,
-    "beep": s.BooleanField(required=False),
-    "initial_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
-    "end_silence_timeout": s.FloatField(required=False, min_value=0, max_value=3600),
-    "max_length": s.FloatField(required=False, min_value=1, max_value=86400, help_text="seconds"),
-    "terminators": maybe(max_length=16),
-    "input_sensitivity": s.FloatField(
-        required=False, min_value=0, max_value=100, help_text="44; with more, quieter sounds count as speech"
-    ),
-}
-Record = shape(
-    "Record",
-    **OPERATION,
-    **RECORD,
-    record=inline_serializer(
-        "RecordOptions",
-        {"audio": inline_serializer("RecordAudio", dict(RECORD), required=False)},
-        required=False,
-        help_text="the same fields, nested as SignalWire has them",
-    ),
-)
-DIGITS: dict[str, Any] = {
-    "max": s.IntegerField(required=False, min_value=1, max_value=64),
-    "terminators": maybe(max_length=16),
-    "digit_timeout": s.FloatField(required=False, min_value=0.1, max_value=600),
-}
-Collect = shape(
-    "Collect",
-    **OPERATION,
-    **DIGITS,
-    digits=inline_serializer("CollectDigits", dict(DIGITS), required=False),
-    speech=inline_serializer(
-        "CollectSpeech",
-        {
-            "model": s.ChoiceField(["accurate", "quick"], required=False),
-            "language": maybe(max_length=20, help_text="such as en-US"),
-            "hints": s.ListField(child=text(max_length=100), required=False, max_length=100),
-            "end_silence_timeout": s.FloatField(required=False, min_value=0.2, max_value=5),
-            "speech_timeout": s.FloatField(required=False, min_value=1, max_value=600),
-        },
-        required=False,
-        help_text="the first words end it, too; needs a speech worker",
-    ),
-    initial_timeout=s.FloatField(required=False, min_value=0, max_value=3600),
-    partial_results=s.BooleanField(required=False, help_text="false: nothing is told before the end"),
-    start_input_timers=s.BooleanField(required=False),
-)
-Stream = shape(
-    "Stream",
-    **OPERATION,
-    url=text(max_length=2000, help_text="a wss or ws URL"),
-    track=s.ChoiceField(["inbound_track", "outbound_track", "both_tracks"], required=False),
-    name=maybe(max_length=100),
-    codec=maybe(max_length=20, help_text="PCMU (8 kHz) or L16 (16 kHz)"),
-    custom_parameters=s.DictField(child=text(), required=False),
-    authorization_bearer_token=maybe(max_length=4000),
-    bidirectional=s.BooleanField(required=False),
-)
-Transcribe = shape(
-    "Transcribe",
-    **OPERATION,
-    model=s.ChoiceField(["accurate", "quick"], required=False, help_text="the best that is installed"),
-    language=maybe(max_length=20, help_text="such as en-US"),
-    hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
-    partial_results=s.BooleanField(required=False, help_text="true where left out"),
-    end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
-    redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
-    captions=s.BooleanField(required=False, help_text="send what is said to the call's devices"),
-)
-TranscribeRecording = shape(
-    "TranscribeRecording",
-    control_id=maybe(max_length=100),
-    **{
-        name: type(Transcribe)._declared_fields[name]
-        for name in ("model", "language", "hints", "end_silence_timeout", "redact")
-    },
-)
-DETECTION: dict[str, Any] = {
-    "timeout": s.FloatField(required=False, min_value=1, max_value=300, help_text="seconds"),
-    "initial_timeout": s.FloatField(required=False, min_value=0.5, max_value=60),
-    "end_silence_timeout": s.FloatField(required=False, min_value=0.2, max_value=10),
-    "machine_voice_threshold": s.FloatField(required=False, min_value=0.2, max_value=10),
-    "machine_words_threshold": s.IntegerField(required=False, min_value=1, max_value=20),
-    "machine_ready_timeout": s.FloatField(required=False, min_value=0.2, max_value=60),
-    "wait_for_beep": s.BooleanField(required=False, help_text="go on until a machine takes a message"),
-}
-Detect = shape("Detect", **OPERATION, **DETECTION)
-INPUT = ["none", "dtmf", "speech", "any"]
-Relay = shape(
-    "Relay",
-    **OPERATION,
-    url=text(max_length=2000, help_text="a wss or ws URL of the program"),
-    parameters=s.DictField(child=text(), required=False, help_text="`customParameters` of `setup`"),
-    language=maybe(max_length=20, help_text="spoken and understood, such as en-US"),
-    tts_language=maybe(max_length=20),
-    transcription_language=maybe(max_length=20),
-    voice=maybe(max_length=100, help_text="f1 to f5 or m1 to m8; without it the gender chooses"),
-    gender=maybe(max_length=20),
-    model=s.ChoiceField(["accurate", "quick"], required=False, help_text="the best that is installed"),
-    hints=s.ListField(child=text(max_length=100), required=False, max_length=100),
-    end_silence_timeout=s.FloatField(required=False, min_value=0.2, max_value=5, help_text="seconds"),
-    welcome_greeting=maybe(max_length=4000),
-    welcome_greeting_interruptible=s.ChoiceField(INPUT, required=False, help_text="any where left out"),
-    interruptible=s.ChoiceField(INPUT, required=False, help_text="any where left out"),
-    report_input_during_agent_speech=s.ChoiceField(INPUT, required=False, help_text="none where left out"),
-    preemptible=s.BooleanField(required=False),
-    dtmf_detection=s.BooleanField(required=False),
-    partial_prompts=s.BooleanField(required=False),
-    redact=s.ListField(child=s.ChoiceField(["digits", "card_numbers"]), required=False),
-    debug=s.ListField(child=s.ChoiceField(["speaker-events", "tokens-played"]), required=False),
-)
-Denoise = shape("Denoise", **OPERATION)
-OPERATIONS = {
-    "play": Play,
-    "say": Say,
-    "record": Record,
-    "collect": Collect,
-    "stream": Stream,
-    "transcribe": Transcribe,
-    "detect": Detect,
-    "relay": Relay,
-    "denoise": Denoise,
-}
-RoomVerb = inline_serializer(
-    "RoomVerb",
-    {name: field for each in (Play, Record) for name, field in type(each)._declared_fields.items()}
-    | {"text": maybe(max_length=5000, help_text="for say"), **SPEECH},
-)
-Operation = shape(
-    "Operation",
-    id=s.UUIDField(),
-    call_id=s.UUIDField(),
-    leg_id=s.UUIDField(allow_null=True),
-    control_id=text(),
-    verb=text(),
-    state=s.ChoiceField(["wanted", "running", "finished", "failed"]),
-    result=s.DictField(child=s.JSONField()),
-)
-Wish = shape("Wish", volume=s.FloatField(required=False), behavior=maybe())
 LegStats = shape(
     "LegStats",
     leg_id=s.UUIDField(),
@@ -368,63 +194,6 @@ LegStats = shape(
     samples=s.ListField(child=s.DictField(child=s.JSONField())),
 )
 Stats = shape("Stats", call_id=s.UUIDField(), legs=s.ListField(child=LegStats))
-TranscriptSegment = shape(
-    "TranscriptSegment",
-    text=text(),
-    confidence=s.FloatField(),
-    start_ms=s.IntegerField(help_text="since the beginning of the recording"),
-    end_ms=s.IntegerField(),
-    channel=s.IntegerField(required=False, help_text="of two: 0 caller, 1 callee"),
-)
-Recording = shape(
-    "Recording",
-    id=s.UUIDField(),
-    call_id=s.UUIDField(),
-    leg_id=s.UUIDField(allow_null=True),
-    control_id=text(),
-    state=s.ChoiceField(["recording", "finished", "partial", "failed"]),
-    format=text(),
-    channels=s.IntegerField(),
-    duration_ms=s.IntegerField(),
-    size=s.IntegerField(),
-    url=text(allow_null=True, help_text="signed download, valid for 5 minutes"),
-    transcript=inline_serializer(
-        "RecordingTranscript",
-        {
-            "state": s.ChoiceField(["wanted", "running", "finished", "failed"]),
-            "control_id": text(),
-            "model": text(),
-            "language": text(),
-            "reason": text(allow_null=True, help_text="why it failed"),
-            "text": s.CharField(required=False, help_text="all of it; not in lists"),
-            "segments": s.ListField(child=TranscriptSegment, required=False, help_text="not in lists"),
-        },
-        allow_null=True,
-    ),
-)
-Recordings = listed("Recordings", Recording)
-Member = shape(
-    "Member",
-    leg_id=s.UUIDField(),
-    call_id=s.UUIDField(),
-    address=text(),
-    muted=s.BooleanField(),
-    talking=s.BooleanField(),
-    joined_at=s.DateTimeField(),
-    deaf=s.BooleanField(),
-    volume=s.FloatField(help_text="dB, how loud the others hear it"),
-)
-RoomState = shape(
-    "RoomState",
-    name=text(),
-    state=text(),
-    locked=s.BooleanField(),
-    members=s.ListField(child=Member),
-)
-
-
-RoomAnswer = PolymorphicProxySerializer("RoomAnswer", [RoomState, Operation], resource_type_field_name=None)
-MemberVerb = shape("MemberVerb", volume=s.FloatField(required=False, help_text="dB, for the verb volume"))
 
 
 def query(name: str, what: str, kind: type[Any] = str) -> OpenApiParameter:
@@ -439,9 +208,9 @@ def word(name: str, words: Iterable[str], what: str) -> OpenApiParameter:
 PAGING = pagination.PARAMETERS
 PAGE_SIZE = PAGING[0]
 CALL_FILTERS = [
-    query("state", "created, ringing, answered, ended; several with commas"),
-    query("from", "exact"),
-    query("to", "exact"),
+    query("state", "created, ringing, answered, ended; separate several with commas"),
+    query("from", "exact match"),
+    query("to", "exact match"),
     query("created_after", "RFC 3339 or unix seconds"),
     query("created_before", "RFC 3339 or unix seconds"),
     query("kind", "subscriber, room, script, pstn, sip"),

@@ -47,5 +47,5 @@ class BotHangupView(SwitchboardView):
 
 
 def shape(call_id: str, account: str) -> dict[str, Any]:
-    """The part of Twilio's call resource that clients look at."""
+    """The part of Twilio's call resource that clients read."""
     return {"sid": call_id, "account_sid": account, "status": "completed"}

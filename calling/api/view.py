@@ -1,4 +1,4 @@
-"""What every view of the switchboard shares: who asks, what came in, and waiting for a worker's answer."""
+"""What all views of calls share: the subject, the body, and waiting for a worker's answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from rest_framework.request import Request
 
@@ -97,8 +96,8 @@ def wait_for_answer(subject: Subject, call_id: UUID | str) -> None:
 
 
 def wait_while(waits: Callable[[], bool], heard: threading.Event) -> None:
-    """Look until it does not wait any more: at each nudge, and by itself, seldom where nudges are heard."""
-    deadline = clock.monotonic() + getattr(settings, "CALLWRIGHT_ANSWER_SECONDS", ANSWER_SECONDS)
+    """Check until the wait is over: at each nudge, and periodically (rarely where nudges are heard)."""
+    deadline = clock.monotonic() + ANSWER_SECONDS
     pause = 0.01
     while True:
         heard.clear()

@@ -155,7 +155,7 @@ def commit_turn(
 
 
 def decided(world: World, call_id: str, inputs: Sequence[Input], now: datetime) -> machine.Decision:
-    """What all inputs of a turn come to; who enters a room that mutes newcomers is muted by the same turn."""
+    """The result of all inputs of a turn, with the mute of legs that enter a room that mutes newcomers."""
     done = machine.Decision(world, (), ())
     for input in inputs:
         done = with_more(done, call_id, input, now)
@@ -210,7 +210,7 @@ def number_events(
 
 
 def note_supervision(events: tuple[Event, ...], rows: dict[str, models.Call]) -> None:
-    """Every beginning, change and end of a supervision, in the audit log."""
+    """Write each start, change and end of a supervision to the audit log."""
     for event in events:
         if event.type in ("leg.supervising", "leg.supervising_ended"):
             detail = {"leg_id": event.leg_id, **event.data}
@@ -251,7 +251,7 @@ def tell(
     events: Sequence[Event],
     knows: UUID | str | None = None,
 ) -> None:
-    """Nudge whoever should look: the edges of all parties, and the media worker.
+    """Nudge the edges of all parties, and the media worker.
 
     A turn that changes nothing of what they act upon is left to their next look. `knows`: see `apply`.
     """

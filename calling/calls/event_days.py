@@ -53,7 +53,7 @@ def begun() -> list[tuple[int, datetime]]:
 
 
 def forget() -> None:
-    """Read the list anew: this process has changed it."""
+    """Read the list again: this process has changed it."""
     with _lock:
         _kept.clear()
 

@@ -1,4 +1,4 @@
-"""Appending to the event log, in the same transaction as the change it tells of.
+"""Appending to the event log, in the transaction of the change that the event reports.
 
 A row here is the trigger of every publication; nudges only make it quick.
 """
@@ -117,12 +117,12 @@ class Entry:
 
 
 def waiting() -> QuerySet[models.Event]:
-    """What is committed and still has to be published."""
+    """Committed events that are not yet published."""
     return models.Event.objects.filter(position=None).exclude(type=TEST)
 
 
 def check_kept(project_id: UUID, after: int) -> None:
-    """410 `cursor_expired` where events after that cursor are kept no longer."""
+    """Raise 410 `cursor_expired` if events after that cursor are no longer stored."""
     if after + 1 >= (span(project_id).first or head(project_id)):
         return
     if after < before_oldest(project_id):

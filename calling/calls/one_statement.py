@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import Field, Model
 from django.db.models.sql import InsertQuery
 
+from subscribers.postgresql import prepared
+
 
 class OneStatement:
     """Changes of several rows that go to PostgreSQL as one: one trip for all that a turn changes.
@@ -21,8 +23,7 @@ class OneStatement:
     """
 
     def __init__(self) -> None:
-        self._first: list[str] = []
-        self._first_params: list[Any] = []
+        self._first: list[prepared.Statement] = []
         self._parts: list[str] = []
         self._params: list[Any] = []
 
@@ -33,11 +34,12 @@ class OneStatement:
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias  # as Django's own insert does
 
-    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any]) -> None:
-        """Set some columns of the row with that key; nothing where there are none to set."""
+    def update(self, model: type[Model], pk: UUID | str, columns: Mapping[str, Any], also: str = "") -> None:
+        """Set some columns of the row with that key; nothing where there are none to set. `also`: what is set
+        beside them, in SQL."""
         if not columns:
             return
-        sql, fields = update_of(model, tuple(columns))
+        sql, fields = update_of(model, tuple(columns), also)
         params = [
             field.get_db_prep_save(value, connection)
             for field, value in zip(fields, (*columns.values(), pk), strict=True)
@@ -46,8 +48,7 @@ class OneStatement:
 
     def before(self, sql: str, params: Sequence[Any]) -> None:
         """Say something before it, in the same message, after what was added so before."""
-        self._first.append(sql)
-        self._first_params += params
+        self._first.append((sql, params))
 
     def add(self, sql: str, params: Sequence[Any]) -> None:
         """Add a part in its own words."""
@@ -63,12 +64,11 @@ class OneStatement:
         if self._parts:
             *parts, last = self._parts
             before = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
-            statements.append(f"WITH {before} {last}" if parts else last)
+            statements.append((f"WITH {before} {last}" if parts else last, self._params))
         if statements:
-            statements += ["COMMIT"] if commit else []
             with connection.cursor() as cursor:
-                cursor.execute("; ".join(statements), [*self._first_params, *self._params])
-                for _ in statements[:-2] if commit else statements[:-1]:
+                prepared.send(cursor, *statements, then=["COMMIT"] if commit else [])
+                for _ in statements[:-1]:
                     cursor.nextset()
                 if self._parts and cursor.description is not None:
                     return list(cursor.fetchall())
@@ -76,7 +76,9 @@ class OneStatement:
 
 
 @lru_cache(maxsize=1024)
-def update_of(model: type[Model], names: tuple[str, ...]) -> tuple[str, tuple[Field[Any, Any], ...]]:
+def update_of(
+    model: type[Model], names: tuple[str, ...], also: str = ""
+) -> tuple[str, tuple[Field[Any, Any], ...]]:
     """The statement that sets these columns of one row, and the fields of its parameters, the key's last.
 
     It is kept: Django's query builder takes ten times as long for the same words.
@@ -85,7 +87,8 @@ def update_of(model: type[Model], names: tuple[str, ...]) -> tuple[str, tuple[Fi
     table = quoted(meta.db_table)
     fields = [cast("Field[Any, Any]", meta.get_field(name)) for name in names]
     *sets, key = (f"{quoted(str(field.column))} = %s" for field in (*fields, meta.pk))
-    return f"UPDATE {table} SET {', '.join(sets)} WHERE {table}.{key}", (*fields, meta.pk)
+    words = ", ".join([*sets, also] if also else sets)
+    return f"UPDATE {table} SET {words} WHERE {table}.{key}", (*fields, meta.pk)
 
 
 def inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:

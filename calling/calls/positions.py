@@ -27,7 +27,7 @@ NEXT = """(
     SELECT h.position + %s FROM (SELECT COALESCE((
         SELECT e.position FROM calling_event e
         WHERE e.project_id = %s AND e.position IS NOT NULL AND e.id >= %s
-        ORDER BY e.position DESC LIMIT 1), CASE WHEN %s = 0 THEN 0 END) AS position) h
+        ORDER BY e.position DESC LIMIT 1), CASE WHEN %s::bigint = 0 THEN 0 END) AS position) h
     WHERE current_setting('callwright.publishing') = 'true'
       AND NOT EXISTS (SELECT FROM calling_event w WHERE w.position IS NULL AND w.type <> %s
                       AND w.id >= %s AND w.project_id = %s)

@@ -17,6 +17,7 @@ from calling.calls import mapping, positions, queries
 from calling.calls.one_statement import OneStatement
 from calling.machine.states import Attempt, Leg, World
 from rest import errors
+from subscribers.postgresql import prepared
 
 
 class LinksMoved(Exception):
@@ -51,14 +52,17 @@ Fence = tuple[UUID | str, int]
 FENCE = """
 SELECT 1 FROM calling_mediasession WHERE id = %s AND epoch = %s AND state = 'running' FOR NO KEY UPDATE
 """
-# Two statements in one message: the second sees what was committed while the first waited.
 LOCK = f"""
 SELECT {mapping.CALL_COLUMNS} FROM calling_call c WHERE c.id = %s
     AND c.consult_id IS NULL AND c.supervisors IS NULL AND (c.consult_of IS NULL OR NOT c.consulting)
-    AND (c.supervises IS NULL OR c.state = 'ended') FOR UPDATE;
-SELECT {mapping.LEGS} FROM calling_call c WHERE c.id = %s
+    AND (c.supervises IS NULL OR c.state = 'ended') FOR UPDATE
 """
 """A call alone (`linked_ids` says that there are none), as most are."""
+LOCKED_LEGS = f"SELECT {mapping.LEGS} FROM calling_call c WHERE c.id = %s"
+"""A statement of its own in the same message: it sees what was committed while the lock was waited for."""
+OUTSIDE, OFFERS = "filling = repeat(' ', 1090)", range(750, 1900)
+"""Makes the row of a leg that gets an offer of that length so long that PostgreSQL puts the offer outside of
+it at once (migration `0037_offers_outside`). It is a few bytes itself then."""
 
 
 def lock_world(call_id: UUID | str, fence: Fence | None = None) -> tuple[World, dict[str, models.Call]]:
@@ -73,10 +77,9 @@ def lock_world(call_id: UUID | str, fence: Fence | None = None) -> tuple[World, 
     except ValueError as error:
         raise errors.NotFound from error
     with connection.cursor() as cursor:
-        if fence is None:
-            cursor.execute(LOCK, [key, key])
-        else:
-            cursor.execute(f"{FENCE}; {LOCK}", [*fence, key, key])
+        fenced = [(FENCE, fence)] if fence is not None else []
+        prepared.send(cursor, *fenced, (LOCK, [key]), (LOCKED_LEGS, [key]))
+        if fenced:
             if cursor.fetchone() is None:
                 raise StaleEpoch
             cursor.nextset()
@@ -145,7 +148,8 @@ def save_world(
                 if leg.id in agreed:
                     columns["codec"] = agreed[leg.id]
                 if columns:
-                    rest.update(models.Leg, leg.id, columns | {"position": position})
+                    also = OUTSIDE if len(columns.get("offer") or "") in OFFERS else ""
+                    rest.update(models.Leg, leg.id, columns | {"position": position}, also)
                 save_attempts(was, leg, rest)
     positions.write(events, rest)
     positions.note(events, rest.run(commit=commit))

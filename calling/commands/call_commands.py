@@ -1,4 +1,4 @@
-"""The verbs of a call, once for REST and sockets: read the fields, find the leg, go through the door.
+"""The commands of a call, shared by REST and sockets: read the fields, find the leg, use the door.
 
 Every function takes the subject, the call's id, the fields as parsed JSON and, from a socket, the device
 that speaks. It returns the id of the call that the answer should show. Raises `params.InvalidParams` (422),
@@ -18,7 +18,6 @@ from calling.commands import (
     ice_candidates,
     leg_selection,
     operations,
-    params,
     routing,
     supervision,
     transfers,
@@ -95,7 +94,7 @@ def reject(subject: Subject, call_id: str, data: Json, device_id: str | None = N
 
 
 def hangup(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    """A leg leaves; from an API key without a leg the call ends. A no-op once it is over."""
+    """End a leg; an API key without a leg ends the call. Does nothing on an ended call."""
     form = as_form(data)
     if isinstance(subject, ApiKey) and not form.given("leg"):
         form.check()
@@ -157,7 +156,7 @@ def dtmf(subject: Subject, call_id: str, data: Json, device_id: str | None = Non
 
 
 def update(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    """A fresh offer of the same leg: new tracks, or an ICE restart."""
+    """A new offer of the same leg: new tracks, or an ICE restart."""
     form = as_form(data)
     sdp = form.sdp(required=True)
 
@@ -170,11 +169,11 @@ def update(subject: Subject, call_id: str, data: Json, device_id: str | None = N
 def candidate(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
     """One trickled candidate of the device's leg."""
     form = as_form(data)
-    return trickled(subject, call_id, form, device_id, params.candidate(form))
+    return trickled(subject, call_id, form, device_id, ice_candidates.read(form))
 
 
 def candidates_done(subject: Subject, call_id: str, data: Json, device_id: str | None = None) -> str:
-    return trickled(subject, call_id, as_form(data), device_id, None)
+    return trickled(subject, call_id, as_form(data), device_id, {})
 
 
 def trickled(
@@ -182,7 +181,7 @@ def trickled(
     call_id: str,
     form: Params,
     device_id: str | None,
-    candidate: params.Candidate | None,
+    candidate: dict[str, Json],
 ) -> str:
     try:
         found, leg = select_leg(subject, call_id, form, device_id)
@@ -249,7 +248,7 @@ def answer_with_script(
     script: dict[str, Any] | None,
     script_url: str | None = None,
 ) -> control.Outcome:
-    """A back end takes a ringing call with a script."""
+    """Answer a ringing call with a back end's script."""
 
     def work() -> control.Outcome:
         run = models.ScriptRun.objects.create(
@@ -263,7 +262,7 @@ def answer_with_script(
 
 
 def run_script(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> control.Outcome:
-    """Another script for an answered party (`script`, or `script_url` with its `fallback_url`)."""
+    """Run another script for an answered party (`script`, or `script_url` with its `fallback_url`)."""
 
     def work() -> control.Outcome:
         world, rows = store.lock_world(call_id)

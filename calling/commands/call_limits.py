@@ -8,7 +8,6 @@ time cannot pass together. Must not live here: rates (`tokens.rate_limits`), lim
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from calling.media_sessions.placement import FRESH_SECONDS
 from calling.runtime.fair_share import has_room
 from calling.runtime.locks import holder_lock, project_legs_lock
 from rest import errors
+from subscribers.postgresql import prepared
 from tokens.subjects import Subject, TokenHolder
 
 RETRY_SECONDS = 5
@@ -35,15 +35,15 @@ def admit(subject: Subject, call: Call) -> None:
     Inside the transaction that writes it, after every other lock. Each count is a statement of its own behind
     its lock, or it would not see what the lock was waited for; all of them are one message.
     """
-    asked = [project_legs(subject.project_id)]
+    asked = project_legs(subject.project_id)
     if isinstance(subject, TokenHolder):
-        asked.insert(0, dialled_calls(subject))
+        asked = [*dialled_calls(subject), *asked]
     with connection.cursor() as cursor:
-        cursor.execute("; ".join(sql for sql, _ in asked), [each for _, params in asked for each in params])
+        prepared.send(cursor, *asked)
         if isinstance(subject, TokenHolder):
             cursor.nextset()  # past the lock
             if cursor.fetchone()[0] >= most_calls(subject):
-                raise refusal("This token has as many calls as it may have at once: end one.")
+                raise refusal("This token has reached its maximum number of calls: end one.")
             cursor.nextset()
         cursor.nextset()
         mine, others, others_call = cursor.fetchone()
@@ -53,10 +53,7 @@ def admit(subject: Subject, call: Call) -> None:
         and (others or others_call)
         and not has_room(mine, fresh, mine + others, capacity(), settings.CALLWRIGHT_PROJECT_SHARE)
     ):
-        raise refusal("The project has its share of the instance's calls; others are calling too.")
-
-
-Sql = tuple[str, list[Any]]
+        raise refusal("The project has reached its share of the instance's calls; try again later.")
 
 
 def refusal(message: str) -> errors.TooManyRequests:
@@ -68,13 +65,12 @@ def most_calls(holder: TokenHolder) -> int:
     return int(getattr(settings, f"CALLWRIGHT_MAX_CALLS_{name}"))
 
 
-def dialled_calls(holder: TokenHolder) -> Sql:
+def dialled_calls(holder: TokenHolder) -> list[prepared.Statement]:
     """The live calls that the holder dialled. Those that others placed to it are not its doing."""
     legs = models.Leg.objects.filter(legs_of(holder), role="caller", call__project_id=holder.project_id)
     live = legs.exclude(state="ended").order_by().values("call_id").distinct()
     sql, params = live.query.sql_with_params()
-    lock, key = holder_lock(holder.identity)
-    return f"{lock}; SELECT count(*) FROM ({sql}) dialled", [*key, *params]
+    return [holder_lock(holder.identity), (f"SELECT count(*) FROM ({sql}) dialled", params)]
 
 
 PROJECT_LEGS = """
@@ -83,12 +79,11 @@ FROM callwright_legs_held(%s)
 """
 
 
-def project_legs(project_id: UUID) -> Sql:
+def project_legs(project_id: UUID) -> list[prepared.Statement]:
     """The live legs of that project; those of all others, a number that tells nothing more of them; and
     whether another project has a call, or had one in the last minute."""
     since = clock.now() - timedelta(seconds=OTHERS_SECONDS)
-    lock, key = project_legs_lock(project_id)
-    return f"{lock}; {PROJECT_LEGS}", [*key, project_id, since, project_id]
+    return [project_legs_lock(project_id), (PROJECT_LEGS, [project_id, since, project_id])]
 
 
 def capacity() -> int:

@@ -1,4 +1,4 @@
-"""Written talk: joining a conversation, writing in it, and who may. Rows only; no words of a protocol.
+"""Written messages: joining a conversation, writing in it, and permission. Rows only; no protocol.
 
 A conversation is between the addresses of two subscribers, or of a room, in which guests may write too. Who
 may dial an address may write to it (docs/contract.md#scope); who is in a conversation may read it.
@@ -36,16 +36,22 @@ def join(holder: TokenHolder, own: str, listed: object) -> Conversation:
     """
     mine = own_address(holder, own)
     if not isinstance(listed, list) or not 1 <= len(listed) <= 10:
-        raise invalid("fabric_address_ids", "fabric_address_ids is a list of 1 to 10 ids.")
+        raise invalid("fabric_address_ids", "fabric_address_ids must be a list of 1 to 10 ids.")
     ids = [uuid_of(each) for each in listed if each != ""]
     others = [each for each in dict.fromkeys(ids) if mine is None or each != mine.pk]
     if len(others) > 1:
-        raise invalid("fabric_address_ids", "A conversation is of two, or of a room.", "not_supported")
+        raise invalid(
+            "fabric_address_ids",
+            "A conversation has two participants, or belongs to a room.",
+            "not_supported",
+        )
     address = reached(holder, others[0]) if others else mine
     if address is None:
-        raise invalid("fabric_address_ids", "The address to talk to is missing.")
+        raise invalid("fabric_address_ids", "The address of the other party is missing.")
     if mine is None and address.kind != Address.Kind.ROOM:
-        raise errors.Forbidden("not_permitted", "A guest has no address for answers; it writes in rooms.")
+        raise errors.Forbidden(
+            "not_permitted", "A guest has no address for replies and can write only in rooms."
+        )
     between = address if address.kind == Address.Kind.ROOM or mine is None else mine
     pace("join", holder)
     with transaction.atomic():
@@ -119,7 +125,7 @@ def own_address(holder: TokenHolder, own: str) -> Address | None:
 
 
 def reached(holder: TokenHolder, address_id: UUID) -> Address:
-    """An address that the holder may talk to. What it may not and what is not there are refused alike."""
+    """An address that the holder may write to. Forbidden and unknown addresses get the same refusal."""
     found = Address.objects.filter(project_id=holder.project_id, pk=address_id).first()
     if found is not None and found.resource_id == holder.subscriber_id:
         return found
@@ -130,7 +136,7 @@ def reached(holder: TokenHolder, address_id: UUID) -> Address:
     if found is None:
         raise invalid("fabric_address_ids", "There is no such address.", "unrecognized_fabric_addresses")
     if found.kind not in TALKED_TO:
-        raise invalid("fabric_address_ids", "Nobody reads messages there.", "not_supported")
+        raise invalid("fabric_address_ids", "That address cannot receive messages.", "not_supported")
     return found
 
 
@@ -158,7 +164,7 @@ def add(conversation: Conversation, identity: UUID, subscriber_id: UUID | None) 
 
 
 def forget_beyond(conversation: Conversation) -> None:
-    """Delete what is older than the newest messages that are kept."""
+    """Delete all but the newest messages."""
     rows = conversation.messages.order_by("-created_at", "-id")
     for oldest in rows.values_list("created_at", flat=True)[MOST_MESSAGES : MOST_MESSAGES + 1]:
         rows.filter(created_at__lte=oldest).delete()

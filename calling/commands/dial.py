@@ -1,4 +1,4 @@
-"""Placing a new call: read the fields, ask the scope, resolve, build the legs, open the call.
+"""Placing a new call: read the fields, check the scope, resolve, build the legs, open the call.
 
 Rows and events are written in one transaction through the door (`calling.calls.control`). Nothing here
 talks to a worker: a session is started by its row and a nudge.
@@ -84,7 +84,7 @@ def place(subject: Subject, request: DialRequest) -> models.Call:
         run = attached_script_run(subject, request)
         callee = leg_to(subject, target, Role.CALLEE, number)
         if request.detection is not None and callee.party is Party.APP:
-            words = "machine_detection is for a party: no person and no machine answers there."
+            words = "machine_detection needs a destination where a person or a machine can answer."
             raise errors.Unprocessable("invalid_parameter", words, "machine_detection")
         if request.sip is not None:
             callee = request.sip.on(callee)
@@ -146,7 +146,7 @@ def already_made(subject: Subject, claim: UUID | None) -> models.Call | None:
 
 
 def once(subject: Subject, claim: UUID | None, work: Callable[[], models.Call]) -> models.Call:
-    """Do it, or find that a slower try of the same request has done it meanwhile."""
+    """Do it, or find the call that a slower attempt of the same request has made."""
     try:
         return suspension.dialling_phones(subject.project_id, work)
     except IntegrityError:
@@ -247,7 +247,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
                 given[1] if given else "script", "Send exactly one of script, script_url, connect.", code
             )
         if form.given("sdp"):
-            form.fail("sdp", "A call dialled by an API key has no caller leg that an sdp could be for.")
+            form.fail("sdp", "A call dialled by an API key has no caller leg, so sdp is not accepted.")
     else:
         form.know("from", "fallback_url")  # a device calls from its own address
     needs(form, "status_events", "status_url")
@@ -282,7 +282,7 @@ def read_dial(subject: Subject, data: Json, *, key: str = "to", device_id: str |
 
 
 def needs(form: Params, name: str, other: str) -> None:
-    """Notes a fault where a field came without the one that gives it its effect."""
+    """Note a fault if a field was sent without the field that gives it its effect."""
     if form.given(name) and not form.given(other):
         form.fail(name, f"{name} has no effect without {other}: send both.")
 

@@ -1,4 +1,4 @@
-"""What the switchboard's own exceptions are to the outside: problems for REST, error frames for sockets.
+"""How exceptions of commands are reported: problems for REST, error frames for sockets.
 
 One mapping for both, so that a refusal carries the same code and words on either way in.
 """

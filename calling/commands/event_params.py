@@ -12,17 +12,17 @@ MAX_TYPES = 50
 LAST_POSITION = 2**63 - 1
 
 
-def read_types(form: Params, name: str = "types") -> tuple[str, ...]:
+def read_types(form: Params) -> tuple[str, ...]:
     """`["call.*", "room.started"]`; empty means every type. What can match none is refused."""
-    value = form.value(name)
+    value = form.value("types")
     if value is None:
         return ()
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list) or len(value) > MAX_TYPES or not all(map(is_name, value)):
-        form.fail(name, f"{name} must be a list of at most {MAX_TYPES} types like call.ended or call.*.")
+        form.fail("types", f"types must be a list of at most {MAX_TYPES} types like call.ended or call.*.")
         return ()
-    refuse_unknown_types(form, name, value)
+    refuse_unknown_types(form, "types", value)
     return tuple(dict.fromkeys(value))
 
 
@@ -37,11 +37,11 @@ def refuse_unknown_types(form: Params, name: str, patterns: Iterable[str]) -> No
             form.fail(name, known_names.words(each, PATTERNS, "event type"), known_names.CODE)
 
 
-def read_cursor(form: Params, name: str = "after") -> int | None:
-    value = form.value(name)
+def read_cursor(form: Params) -> int | None:
+    value = form.value("after")
     if value is None:
         return None
     text = str(value) if isinstance(value, str) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LAST_POSITION):
-        raise invalid(name, f"{name} must be a cursor that was handed out.", "invalid_cursor")
+        raise invalid("after", "after must be a cursor from an earlier response.", "invalid_cursor")
     return int(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from calling import models
@@ -15,6 +14,7 @@ from calling.machine.states import Call, Leg, LegState, Party, Role
 from calling.machine.transfer import consulter_in_first
 from rest import errors
 from rest.json_bodies import Json
+from subscribers.postgresql import prepared
 from tokens.subjects import ApiKey, Subject, TokenHolder
 
 
@@ -49,12 +49,10 @@ FROM calling_call c WHERE c.id = %s AND c.project_id = %s
 
 def whole_call_of(subject: Subject, call_id: UUID | str) -> tuple[Call, Leg | None]:
     """What `locate` finds, with the call's legs; one statement where no leg of it has moved."""
-    with connection.cursor() as cursor:
-        cursor.execute(CALL, [uuid_or_404(call_id), subject.project_id])
-        found = cursor.fetchone()
-    if found is None:
+    found = prepared.rows(CALL, [uuid_or_404(call_id), subject.project_id])
+    if not found:
         raise errors.NotFound
-    *columns, legs, moved = found
+    ((*columns, legs, moved),) = found
     if moved and isinstance(subject, TokenHolder):
         row, leg = locate(subject, call_id)
         return queries.values([row])[0], leg
@@ -114,11 +112,11 @@ def pick_leg(call: Call, name: str | None, *, acting: bool = True) -> str:
         return candidates[0].id
     if not candidates and call.legs:
         return call.legs[-1].id
-    raise errors.Unprocessable("leg_required", "Name the leg: an id, caller, callee or target.", "leg")
+    raise errors.Unprocessable("leg_required", "Select the leg: its id, caller, callee or target.", "leg")
 
 
 class NotThisDevice(Refused):
-    """The leg is the subscriber's, but another of its devices carries it."""
+    """The leg belongs to the subscriber, but is on another of its devices."""
 
 
 def own_leg(subject: TokenHolder, call_id: str, name: str | None, device_id: str | None) -> tuple[Call, Leg]:
@@ -133,19 +131,19 @@ def meant_leg(subject: TokenHolder, call: Call, leg: Leg, name: str | None, devi
     if device_id is not None:
         leg = next((each for each in call.legs if rings_or_carries(each, device_id)), leg)
         if leg.live and leg.device_id not in (None, device_id):
-            raise NotThisDevice("Another device of this subscriber carries the call.", leg.state.value)
+            raise NotThisDevice("The call is on another device of this subscriber.", leg.state.value)
     if name is not None and name not in (leg.id, leg.role.value):
         # Whoever calls its own address has two legs and may name either.
         mine = (each for each in reversed(call.legs) if is_own(subject, each))
         named = next((each for each in mine if name in (each.id, each.role.value)), None)
         if named is None:
-            raise errors.Forbidden("not_permitted", "A token acts for its own leg.", "leg")
+            raise errors.Forbidden("not_permitted", "A token can act only on its own leg.", "leg")
         leg = named
     return leg
 
 
 class Elsewhere(Exception):
-    """The token has no live leg in this call: it is over, another's, or its leg has moved to another call."""
+    """The token has no live leg in this call: it has ended, is another's, or has moved to another call."""
 
 
 def live_leg_in(

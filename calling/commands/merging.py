@@ -52,7 +52,7 @@ def require_scope(subject: Subject, here: Leg, there: Leg) -> None:
     """403 where neither party could be transferred to the other."""
     if not (may_dial(subject, here.address) or may_dial(subject, there.address)):
         raise errors.Forbidden(
-            "address_not_allowed", "This token may not connect these two.", "other_call_id"
+            "address_not_allowed", "This token may not connect these two parties.", "other_call_id"
         )
 
 

@@ -51,7 +51,7 @@ def moderated(subject: Subject, name: str) -> Room:
 
 
 def members_of(room: Room) -> QuerySet[models.Member]:
-    """Who is in the room now, in the order they came."""
+    """The members of the room, in the order in which they joined."""
     return models.Member.objects.filter(meeting__room=room, left_at=None).order_by("id")
 
 

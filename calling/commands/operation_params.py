@@ -1,4 +1,4 @@
-"""What a long operation may carry: read into flat params with every default filled in.
+"""The parameters of operations: read into flat params with every default filled in.
 
 Shapes follow SignalWire's calling commands (`play: [{type, params}]`, `record: {audio: {…}}`); the same
 fields may also stand flat. A media worker reads the params from `Operation.params`:
@@ -195,7 +195,7 @@ def terminators(form: Params, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, str) or len(value) > 16 or any(each not in TERMINATORS for each in value):
-        form.fail("terminators", "terminators must be of 0-9 A-D * and #.")
+        form.fail("terminators", "terminators may contain only 0-9, A-D, * and #.")
         return default
     return value
 
@@ -233,7 +233,7 @@ def collect(form: Params) -> dict[str, Any]:
         form.fail("digits", "digits must be an object.")
     digits = nested(form, "digits")
     if form.boolean("partial_results"):
-        form.fail("partial_results", "collect tells nothing before it is finished.", "not_supported")
+        form.fail("partial_results", "collect has no partial results.", "not_supported")
     most, pause = digits.integer("max", 1, 64), digits.number("digit_timeout", 0.1, 600)
     first = form.number("initial_timeout", 0, 3600)
     params: dict[str, Any] = {
@@ -275,11 +275,11 @@ def stream(form: Params) -> dict[str, Any]:
         or not all(isinstance(each, str) for each in custom.values())
         or len(compact(custom)) > MAX_PARAMETERS
     ):
-        form.fail("custom_parameters", "custom_parameters must be an object of texts of at most 4 kB.")
+        form.fail("custom_parameters", "custom_parameters must be an object of strings, at most 4 kB.")
     track = form.choice("track", ("inbound_track", "outbound_track", "both_tracks"), "inbound_track")
     bidirectional = form.boolean("bidirectional")
     if bidirectional and track != "inbound_track":
-        form.fail("bidirectional", "Only a stream of inbound_track takes sound back.")
+        form.fail("bidirectional", "bidirectional needs the track inbound_track.")
     return {
         "url": url,
         "track": track,

@@ -25,7 +25,7 @@ SIGNALLED = "info"  # digits that a SIP edge sends as INFO, asked for by the leg
 def operate(
     call_id: UUID | str, leg_id: str | None, verb: str, control_id: str | None, params: dict[str, Any]
 ) -> models.Operation:
-    """Ask for an operation. 409 while the leg is not answered or the control_id is in use."""
+    """Request an operation. 409 if the leg is not answered or the control_id is in use."""
     control_id = control_id or str(uuid7())
 
     def work() -> models.Operation:
@@ -44,7 +44,7 @@ def operate(
         same = models.Operation.objects.filter(call=row, verb=verb, control_id=control_id, state__in=LIVE)
         if same.exists():
             raise errors.Conflict(
-                "control_id_in_use", f"A {verb} with that control_id is going on.", "control_id"
+                "control_id_in_use", f"A {verb} with that control_id is running.", "control_id"
             )
         operation = models.Operation.objects.create(
             call=row,
@@ -62,7 +62,7 @@ def operate(
 
 
 def expect(row: models.Call, leg_id: str, verb: str, params: dict[str, Any]) -> models.Operation:
-    """Ask for an operation that begins once its leg is answered. Within the transaction of a dial."""
+    """Request an operation that starts when its leg is answered. Within the transaction of a dial."""
     return models.Operation.objects.create(
         call=row, leg_id=leg_id, verb=verb, control_id=str(uuid7()), params=params, created_at=clock.now()
     )
@@ -85,7 +85,7 @@ def require_way_for_digits(leg: Leg) -> None:
     sides = [leg.id, *(attempt.id for attempt in leg.attempts)]
     if models.SipDialog.objects.filter(pk__in=sides, takes_info=True).exclude(state="ended").exists():
         return
-    raise errors.Conflict("no_way_for_digits", "The other side takes no digits: nothing is sent to it.")
+    raise errors.Conflict("no_way_for_digits", "The other party cannot receive digits.")
 
 
 def control_operation(

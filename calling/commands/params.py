@@ -29,11 +29,8 @@ from subscribers import addressing
 MAX_METADATA = 4096
 MAX_HEADERS = 20
 MAX_HEADER_VALUE = 1024
-MAX_CANDIDATE = 1024
 DIGITS = re.compile(r"[0-9A-Da-d*#w,]{1,64}")
 HEADER_NAME = re.compile(r"[xX]-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,98}")
-END_OF_CANDIDATES = ("end-of-candidates", "a=end-of-candidates")  # as in a description (RFC 8840)
-CANDIDATE = re.compile(r"(a=)?candidate:[!-~]+( [!-~]+){5,}", re.ASCII)
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 RESERVED = ("signalwire_", "sw_", "rtc_", "internal_")
 MAX_VARIABLES, MAX_VARIABLE = 20, 1024
@@ -58,7 +55,7 @@ CONTROL_ID = Spelling(  # it stands in a path
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with one field."""
+    """One fault of one field."""
 
     code: str
     message: str
@@ -100,7 +97,7 @@ class Params:
             raise InvalidParams(*unknown, *self.faults)
 
     def know(self, *names: str) -> None:
-        """These may come too: somebody else reads them, or nobody."""
+        """Allow these names too, whether or not they are read."""
         self.asked.update(names)
 
     def unknown(self, under: str = "") -> list[Fault]:
@@ -217,57 +214,57 @@ class Params:
             return None
         return value
 
-    def channels(self, name: str = "channels", default: Sequence[str] = ("audio",)) -> frozenset[str]:
-        """A list of `audio` and `video`; absent means `default`."""
-        value = self.value(name)
+    def channels(self) -> frozenset[str]:
+        """A list of `audio` and `video`; by default `audio`."""
+        value = self.value("channels")
         if value is None:
-            return frozenset(default)
+            return frozenset({"audio"})
         if not _list_of(value, CHANNELS) or len(value) > len(CHANNELS):
-            self.fail(name, f"{name} must be a list of audio and video.")
+            self.fail("channels", "channels must be a list of audio and video.")
             return frozenset()
         return frozenset(value)
 
-    def media(self, name: str = "media") -> Media | None:
+    def media(self) -> Media | None:
         """`{audio, video, receive_audio, receive_video}`, each true or false."""
-        value = self.value(name)
+        value = self.value("media")
         if value is None:
             return None
         if isinstance(value, Mapping) and self.strict:
-            self.part(name, value).know(*MEDIA_FIELDS)
+            self.part("media", value).know(*MEDIA_FIELDS)
             value = {each: value[each] for each in MEDIA_FIELDS if each in value}
         if not isinstance(value, Mapping) or not set(value) <= set(MEDIA_FIELDS):
-            self.fail(name, f"{name} must be an object of {', '.join(MEDIA_FIELDS)}.")
+            self.fail("media", f"media must be an object of {', '.join(MEDIA_FIELDS)}.")
             return None
         if not all(isinstance(each, bool) for each in value.values()):
-            self.fail(name, f"the fields of {name} must be true or false.")
+            self.fail("media", "the fields of media must be true or false.")
             return None
         # What is not named follows its other direction; audio alone is the usual call.
         audio, video = value.get("audio", True), value.get("video", False)
         return Media(audio, video, value.get("receive_audio", True), value.get("receive_video", video))
 
-    def headers(self, name: str = "sip_headers") -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         """At most 20 `x-` headers without CR or LF; names come back in lower case."""
-        value = self.value(name)
+        value = self.value("sip_headers")
         if value is None:
             return {}
         if not isinstance(value, Mapping) or len(value) > MAX_HEADERS:
-            self.fail(name, f"{name} must be an object of at most {MAX_HEADERS} x- headers.")
+            self.fail("sip_headers", f"sip_headers must be an object of at most {MAX_HEADERS} x- headers.")
             return {}
         for header, content in value.items():
             if not HEADER_NAME.fullmatch(header):
-                self.fail(name, f"{name}: a header's name must begin with x- and be a SIP token.")
+                self.fail("sip_headers", "sip_headers: names must be SIP tokens that begin with x-.")
                 return {}
             plain = isinstance(content, str) and len(content) <= MAX_HEADER_VALUE
             if not plain or any(ord(character) < 32 or ord(character) == 127 for character in content):
-                self.fail(name, f"{name}: values must be text without control characters.")
+                self.fail("sip_headers", "sip_headers: values must be text without control characters.")
                 return {}
         return {header.lower(): content for header, content in value.items()}
 
-    def metadata(self, name: str = "metadata") -> Json:
+    def metadata(self) -> Json:
         """Any JSON of at most 4 kB as compact UTF-8."""
-        value = self.value(name)
+        value = self.value("metadata")
         if value is not None and len(compact(value)) > MAX_METADATA:
-            self.fail(name, f"{name} must not be larger than {MAX_METADATA} bytes as JSON.")
+            self.fail("metadata", f"metadata must not be larger than {MAX_METADATA} bytes as JSON.")
             return None
         return value
 
@@ -279,16 +276,6 @@ class Params:
             self.fail(name, f"{name} must be a list of {', '.join(STATUS_EVENTS)}.")
             return ()
         return tuple(dict.fromkeys(value))
-
-    def script(self, name: str = "script") -> dict[str, Any] | None:
-        """A SWML document as an object; its verbs are judged by the script checker."""
-        value = self.value(name)
-        if value is None:
-            return None
-        if not isinstance(value, dict) or not isinstance(value.get("sections"), dict):
-            self.fail(name, f"{name} must be an object with sections.", "invalid_script")
-            return None
-        return value
 
 
 def as_form(data: Json) -> Params:
@@ -304,32 +291,8 @@ def compact(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One trickled ICE candidate (RFC 8838); `candidate` empty means the device has no more."""
-
-    candidate: str
-    sdp_mid: str | None
-    sdp_m_line_index: int | None
-
-
-def candidate(form: Params) -> Candidate:
-    """Read `ice.candidate {candidate, sdp_mid, sdp_m_line_index}`; raises InvalidParams."""
-    text = form.value("candidate")
-    if text is None and "candidate" not in form.data:
-        form.fail("candidate", "candidate is required.", "missing_required_parameter")
-    text = "" if text is None or text in END_OF_CANDIDATES else text
-    if not isinstance(text, str) or len(text) > MAX_CANDIDATE or (text and not CANDIDATE.fullmatch(text)):
-        form.fail("candidate", "candidate must be an ICE candidate line (RFC 8839).")
-        text = ""
-    mid = form.text("sdp_mid", 64) if form.data.get("sdp_mid") != "" else ""
-    index = form.integer("sdp_m_line_index", 0, 63)
-    form.check()
-    return Candidate(text, mid, index)
-
-
 def read_url(form: Params, name: str) -> str | None:
-    """A URL that Callwright may be asked to fetch: judged by its text now, by its address when fetched."""
+    """A URL that Callwright may fetch: its text is checked now, its address when it is fetched."""
     value = form.value(name)
     if value is None:
         return None
@@ -341,9 +304,12 @@ def read_url(form: Params, name: str) -> str | None:
 
 
 def read_script(form: Params) -> dict[str, Any] | None:
-    """A SWML document that would run: checked whole, before any call is made."""
-    script = form.script()
+    """A valid SWML document: checked completely, before a call is made."""
+    script = form.value("script")
     if script is None:
+        return None
+    if not isinstance(script, dict) or not isinstance(script.get("sections"), dict):
+        form.fail("script", "script must be an object with sections.", "invalid_script")
         return None
     try:
         urls.saved(script)
@@ -359,18 +325,18 @@ def read_variables(form: Params, name: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        form.fail(name, f"{name} must be an object of texts.")
+        form.fail(name, f"{name} must be an object of strings.")
         return {}
     if len(value) > MAX_VARIABLES:
         form.fail(name, f"{name} has at most {MAX_VARIABLES} entries.", "too_many_custom_variables")
         return {}
     for key, text in value.items():
         if not VARIABLE.fullmatch(key):
-            form.fail(name, f"{name}: a name is of letters, digits and _, and begins with no digit.")
+            form.fail(name, f"{name}: names consist of letters, digits and _ and do not begin with a digit.")
         elif key.lower().startswith(RESERVED):
             form.fail(name, f"{name}: {key} is a reserved name.", "reserved_custom_variable_name")
         elif not isinstance(text, str) or not 1 <= len(text.encode(errors="replace")) <= MAX_VARIABLE:
-            form.fail(name, f"{name}: a value is text of 1 to {MAX_VARIABLE} bytes.")
+            form.fail(name, f"{name}: values are strings of 1 to {MAX_VARIABLE} bytes.")
     return dict(value)
 
 
@@ -382,10 +348,10 @@ def read_metadata(form: Params) -> Json:
     if len(compact(variables)) > MAX_METADATA:
         form.fail("user_variables", f"user_variables must not be larger than {MAX_METADATA} bytes as JSON.")
     if metadata is not None and not isinstance(metadata, dict):
-        form.fail("metadata", "metadata must be an object where user_variables are sent.")
+        form.fail("metadata", "metadata must be an object if user_variables is sent.")
         return None
     if (metadata or {}).get("user_variables", variables) != variables:
-        form.fail("metadata", "metadata.user_variables are not those of user_variables: send one of them.")
+        form.fail("metadata", "metadata.user_variables differs from user_variables: send only one of them.")
         return None
     return {**(metadata or {}), "user_variables": variables}
 

@@ -1,4 +1,4 @@
-"""What a `relay` may carry: read into flat params with every default filled in.
+"""The parameters of a `relay`: read into flat params with every default filled in.
 
 Names are those of Twilio's ConversationRelay in snake case. A media worker reads from `Operation.params`:
 {url, parameters, voice, gender, greeting, greeting_interruptible, interruptible, report (each none, dtmf,
@@ -81,7 +81,7 @@ def parameters(form: Params) -> dict[str, str]:
         or not all(isinstance(each, str) for each in given.values())
         or len(compact(given)) > MAX_PARAMETERS
     ):
-        form.fail("parameters", "parameters must be an object of texts of at most 4 kB.")
+        form.fail("parameters", "parameters must be an object of strings, at most 4 kB.")
         return {}
     return dict(given)
 

@@ -96,7 +96,7 @@ def resolve(subject: Subject, text: str, field: str = "to") -> Target:
         with suspension.count_refusals(subject.project_id):
             policy.permit(subject.project_id, target)
     if target is None:
-        raise errors.NotFound("Nothing answers to that destination.", attribute=field)
+        raise errors.NotFound("There is no such destination.", attribute=field)
     return target
 
 

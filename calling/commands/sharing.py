@@ -42,7 +42,7 @@ def share(
     if not owner.answered:
         raise Refused(f"The leg is {owner.state.value}; it must be answered.", owner.state.value)
     if models.Leg.objects.filter(part_of=owner.id).exclude(state="ended").count() >= MOST_PARTS:
-        raise invalid("screenShare", f"A party shares {MOST_PARTS} screens and devices at most.")
+        raise invalid("screenShare", f"A party can share at most {MOST_PARTS} screens and devices.")
     request = DialRequest(to="", sdp=offer, device_id=device_id)
     caller = replace(routing.caller_leg(holder, request, None), part=part, part_of=owner.id)
     callee = audience(call, owner, caller)
@@ -86,7 +86,7 @@ def audience(call: Call, owner: Leg, caller: Leg) -> Leg:
     if other is None or other.party is Party.APP:
         raise invalid("screenShare", "There is nobody to share with.", "not_supported")
     if caller.media.video and not other.media.receive_video and not takes_more_lines(other):
-        raise invalid("screenShare", "The other party receives no picture.", "not_supported")
+        raise invalid("screenShare", "The other party does not receive video.", "not_supported")
     return Leg(str(uuid7()), Role.CALLEE, Party.APP, other.address, other.name, app="share", app_ref=owner.id)
 
 

@@ -20,18 +20,16 @@ from calling.speech import installed, redaction
 from rest import errors
 
 MODELS: Final = (installed.ACCURATE, installed.QUICK)
-LANGUAGE: Final = Spelling(
-    re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"), "the tag of a language such as en-US"
-)
+LANGUAGE: Final = Spelling(re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"), "a language tag such as en-US")
 MOST_HINTS: Final = 100
 MODES: Final = ("detect", "detect_message_end")
 UNAVAILABLE: Final = "speech_unavailable"
 
 
-def require_worker(attribute: str | None = None) -> None:
+def require_worker() -> None:
     """Raises 422 `speech_unavailable` where no speech worker runs."""
     if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
-        raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.", attribute)
+        raise errors.Unprocessable(UNAVAILABLE, "This instance has no speech worker.")
 
 
 def recognisers() -> tuple[str, ...]:
@@ -75,7 +73,7 @@ def chosen_model(form: Params, model: str | None, language: str, attribute: str 
     english = language.partition("-")[0].lower() == "en"
     chosen = model or recognisers()[0]
     if chosen == installed.QUICK and not english:
-        words = f"The model {chosen} understands English alone."
+        words = f"The model {chosen} understands only English."
         if model is None:
             raise errors.Unprocessable(UNAVAILABLE, words, attribute)
         form.fail(attribute, words)
@@ -149,7 +147,7 @@ def machine_detection(form: Params) -> dict[str, Any] | None:
         form.fail("machine_detection", "machine_detection must be true, a mode or an object.")
         return None
     if settings.CALLWRIGHT_SPEECH_WORKERS == 0:
-        words = "This instance has no speech worker to tell a person from a machine."
+        words = "machine_detection needs a speech worker, and this instance has none."
         form.fail("machine_detection", words, UNAVAILABLE)
         return None
     inner = form.part("machine_detection", given)

@@ -61,7 +61,7 @@ def read_listen(form: Params) -> Wish:
     elif not form.given("sdp") and not form.given("to"):
         form.fail("sdp", "Send sdp or to.", "missing_required_parameter")
     if form.given("sdp") and form.given("timeout"):
-        form.fail("timeout", "timeout is for to: who comes with an sdp is connected at once.")
+        form.fail("timeout", "timeout needs to; a supervisor with an sdp is connected at once.")
     form.check()
     return Wish(SupervisionMode(mode or "listen"), sdp, to, leg, timeout)
 
@@ -106,7 +106,7 @@ def listen(key: ApiKey, call_id: str, form: Params, by: str) -> Supervisor:
             api_dialled=True,
         )
         if first_row.session is None or not has_place(first_row.session):
-            raise errors.Unavailable("The call's media worker takes no more parties.", retry_after=5)
+            raise errors.Unavailable("The call's media worker accepts no more parties.", retry_after=5)
         call_limits.admit(key, call)
         control.open_call(made, call, (linked, rows))
         return Supervisor(first.id, call.id, legs[0].id)

@@ -44,7 +44,7 @@ def suspend(project_id: UUID, reason: str) -> bool:
 
 
 def resume(project_id: UUID) -> None:
-    """Let the project dial phones again."""
+    """Allow the project to dial phones again."""
     Project.objects.filter(pk=project_id).update(suspended_at=None, suspended_reason="")
 
 

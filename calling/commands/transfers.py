@@ -26,6 +26,7 @@ from calling.machine.states import Call, Leg, LegState, Media, MediaState, Party
 from calling.media_sessions.placement import require_redis, session_of_joined
 from calling.models.ids import uuid7
 from calling.runtime import nudge
+from calling.telephony.billing import CapReached
 from rest import errors
 from subscribers.addressing import Target
 from tokens.subjects import Subject
@@ -52,7 +53,9 @@ def caller_of(subject: Subject, wish: ConnectTarget, target: Target) -> str | No
     outside = target.kind in ("pstn", "sip") and not target.test
     if wish.caller and outside and not routing.number_of_project(subject.project_id, wish.caller):
         raise errors.Unprocessable(
-            "invalid_from_number", "A phone or SIP destination is shown a number of the project.", "from"
+            "invalid_from_number",
+            "For a phone or SIP destination, from must be a number of the project.",
+            "from",
         )
     return wish.caller or None
 
@@ -115,26 +118,42 @@ def connect(
     leg_id: str,
     to: Sequence[str | ConnectTarget],
     timeout: int | None = None,
-) -> control.Outcome:
-    """A script joins its party with one of `to`, rung together; the first to answer wins."""
+) -> tuple[control.Outcome, Mapping[str, int]]:
+    """Connect a script's party with one of `to`, rung together; the first to answer wins.
+
+    Also which of `to` each leg is for: a phone that the project cannot pay, or that is one too many, keeps
+    nobody else of its group from being rung. It is raised where nobody is left.
+    """
     wishes = [ConnectTarget(each) if isinstance(each, str) else each for each in to]
     targets = [routing.resolve(subject, each.to) for each in wishes]
+    refused: list[errors.ApiError] = []
 
-    def work() -> control.Outcome:
+    def work() -> tuple[control.Outcome, Mapping[str, int]]:
         world, rows = store.lock_world(call_id)
         row = rows[str(UUID(str(call_id)))]
         party = world[str(row.id)].leg(leg_id)
         media = party.media if party is not None else None
-        legs = tuple(
-            joined_leg(subject, row, target, each, media)
-            for target, each in zip(targets, wishes, strict=True)
-        )
-        command = inputs.Connect(leg_id, legs, targets[0].address, timeout)
+        legs: list[Leg] = []
+        numbers: dict[str, int] = {}
+        refused.clear()
+        for number, (target, each) in enumerate(zip(targets, wishes, strict=True)):
+            try:
+                legs.append(joined_leg(subject, row, target, each, media))
+                numbers[legs[-1].id] = number
+            except (errors.PaymentRequired, CapReached) as problem:
+                refused.append(problem)
+        if not legs:
+            raise refused.pop()
+        command = inputs.Connect(leg_id, tuple(legs), legs[0].address, timeout)
         outcome = control.commit_turn(world, rows, str(row.id), command)
         adopt_runs(str(row.id), [leg.app_ref for leg in legs if leg.app == "script"])
-        return outcome
+        return outcome, numbers
 
-    return suspension.dialling_phones(subject.project_id, work)
+    try:
+        return suspension.dialling_phones(subject.project_id, work)
+    finally:
+        for problem in refused:
+            suspension.note_refusal(subject.project_id, problem)
 
 
 def consult(subject: Subject, call_id: UUID | str, leg_id: str, request: DialRequest) -> models.Call:

@@ -1,4 +1,4 @@
-"""Who may see and do what on the staff pages, and the audit log of what was done.
+"""Access to the staff pages by project and role, and the audit log.
 
 Every page is wrapped by `page(role)`: it finds the person's project and role, turns refusals into a page
 with words, and hands the view a `Staff`. Nothing on a page reaches another project's rows.
@@ -42,7 +42,7 @@ _ZONES = frozenset(zoneinfo.available_timezones())
 
 @dataclass(frozen=True)
 class Staff:
-    """The person at the page, in the project they look at."""
+    """A member of staff, in the project that the page shows."""
 
     user: User
     project: Project
@@ -58,7 +58,7 @@ class Staff:
         return RANKS[self.role] >= RANKS[role]
 
     def need(self, role: str) -> None:
-        """Raises PermissionDenied for whoever is of less than `role`."""
+        """Raises PermissionDenied for a role below `role`."""
         if not self.may(role):
             raise PermissionDenied(needs(role, self.role))
 
@@ -140,7 +140,7 @@ def as_get(view: Page, request: HttpRequest, *args: object, **kwargs: object) ->
 
 
 def anew_if_overtaken(work: Callable[[], HttpResponse]) -> HttpResponse:
-    """A page whose transaction was undone because of another one begins anew, as a REST request does."""
+    """Retry a page whose transaction another one has undone, as for a REST request."""
     try:
         try:
             return work()
@@ -157,7 +157,7 @@ LONGEST_WAY_BACK = 2000
 
 
 def login_for(request: HttpRequest) -> str:
-    """The page to sign in, which leads back to the page that was asked for, with its query."""
+    """The sign-in page, which leads back to the requested page with its query."""
     wanted = request.get_full_path()
     if request.method not in ("GET", "HEAD") or len(wanted) > LONGEST_WAY_BACK:
         return LOGIN
@@ -174,7 +174,7 @@ def refused(request: HttpRequest, status: int, words: str) -> HttpResponse:
 
 
 def explained(request: HttpRequest, error: ApiError | InvalidParams | Refused) -> HttpResponse:
-    """A command the platform refused: back to where it was given, with its reason."""
+    """A refused command: go back to its page and show the reason."""
     messages.error(request, words_of(error))
     return redirect(came_from(request))
 
@@ -197,14 +197,14 @@ def came_from(request: HttpRequest) -> str:
 
 
 def ask(request: HttpRequest, question: str, effect: str, button: str) -> HttpResponse:
-    """The page that asks before what cannot be undone. Its form posts to its own path, with the query."""
+    """The confirmation page of an irreversible action. Its form posts to its own path, with the query."""
     kept = [(name, value) for name, value in request.GET.items() if name != "back"]
     context = {"question": question, "effect": effect, "button": button, "kept": kept}
     return render(request, "dashboard/confirm.html", context | {"back": came_from(request)})
 
 
 def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo:
-    """The viewer's time zone, as their browser said it; UTC where it did not."""
+    """The viewer's time zone as reported by the browser; UTC if it was not."""
     name = urllib.parse.unquote(request.COOKIES.get(ZONE, ""))
     return zoneinfo.ZoneInfo(name if name in _ZONES else "UTC")
 

@@ -24,7 +24,7 @@ PRODUCT = "Callwright"
 
 
 class Accounts(DefaultAccountAdapter):
-    """Accounts are made by owners and by their invitations alone."""
+    """Accounts are created only by owners and their invitations."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

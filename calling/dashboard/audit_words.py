@@ -136,7 +136,7 @@ UNSAID: Final = ("supervisor", "normal")  # values that say nothing beside the a
 
 
 def action_in_words(action: str) -> str:
-    """An action in the language of the page; its code where it has no words."""
+    """An action in the language of the page; its code if it has no text."""
     return gettext(ACTIONS[action]) if action in ACTIONS else action
 
 

@@ -1,4 +1,4 @@
-"""The search for calls: what was typed, as a filter of rows. A wrong value finds nothing and is told."""
+"""The search for calls: the form as a filter of rows. An invalid value finds nothing and is reported."""
 
 from __future__ import annotations
 

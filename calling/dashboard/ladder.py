@@ -1,4 +1,4 @@
-"""What happened in a call, as a ladder: legs are columns, each row one event, operation or staff action."""
+"""The ladder of a call: one column per leg, one row per event, operation or staff action."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def in_full(facts: dict[str, Any]) -> str:
 
 
 def find(facts: dict[str, Any], name: str) -> object:
-    """A number of that name, here or one level below."""
+    """A number with that name, at this level or one below."""
     for values in (facts, *(each for each in facts.values() if isinstance(each, dict))):
         if isinstance(value := values.get(name), int | float):
             return value
@@ -110,7 +110,7 @@ def ladder(
     operations: Sequence[models.Operation],
     actions: Sequence[models.StaffAction],
 ) -> list[Row]:
-    """All rows in the order of time."""
+    """All rows in chronological order."""
     rows = [
         Row(event.created_at, "event", event.type, str(event.leg_id) if event.leg_id else None,
             facts_in_words(facts), in_full(facts), event_in_words(event.type), sequence=event.sequence)

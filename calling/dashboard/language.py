@@ -1,4 +1,4 @@
-"""In which language a page speaks: the one that was chosen (a cookie), else the browser's, else English.
+"""The language of a page: the chosen one (a cookie), else the browser's, else English.
 
 Pages alone are translated. Whatever else this process answers (REST, SWML, SignalWire's paths, errors in
 JSON) stays English whoever asks, because programs read it: the language is put back after every request.
@@ -21,7 +21,7 @@ PAGES: Final = ("/dashboard", "/phone")  # as in calling.dashboard.content_secur
 
 
 class PageLanguage:
-    """Middleware: the language of this request, and of no other."""
+    """Middleware: sets the language of this request only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

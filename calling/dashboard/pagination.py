@@ -23,16 +23,16 @@ class Listing(Generic[M]):
     first: str
 
 
-def listing(request: HttpRequest, rows: QuerySet[M], per_page: int = PER_PAGE) -> Listing[M]:
+def listing(request: HttpRequest, rows: QuerySet[M]) -> Listing[M]:
     """The page named by `?before=<id>`; ids grow with time (UUIDv7 or serial), so they are the key."""
     before = valid_key(rows.model, request.GET.get("before", ""))
     found = rows.order_by("-pk")
     if before is not None:
         found = found.filter(pk__lt=before)
-    page = list(found[: per_page + 1])
+    page = list(found[: PER_PAGE + 1])
     kept = {name: value for name, value in request.GET.items() if name not in ("before", "part")}
-    more = urlencode({**kept, "before": str(page[per_page - 1].pk)}) if len(page) > per_page else ""
-    return Listing(page[:per_page], more, urlencode(kept))
+    more = urlencode({**kept, "before": str(page[PER_PAGE - 1].pk)}) if len(page) > PER_PAGE else ""
+    return Listing(page[:PER_PAGE], more, urlencode(kept))
 
 
 def valid_key(model: type[Model], text: str) -> Any:

@@ -56,6 +56,7 @@ class PeerPlan:
     output_volume: int = 100  # percent of what it hears in a room
     in_room: bool = False  # its pictures have several viewers, each with a link and tiles of its own
     webrtc: bool = False  # of SIP: a browser, which is offered WebRTC and nothing else
+    newer: bool = False  # of SIP: a phone that has an IPv6 address, and is offered one
     tells: tuple[str, ...] = ()  # of a supervisor: the peers that hear a tone when it begins
 
 
@@ -125,7 +126,7 @@ def leg_mode(leg: Leg) -> PeerMode | None:
     return PeerMode.OFFER if leg.offered else None
 
 
-def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
+def leg_peer(call: Call, leg: Leg, browsers: Container[str], newer: Container[str]) -> PeerPlan | None:
     mode = leg_mode(leg)
     if not leg.live or leg.peer_id is None or mode is None:
         return None
@@ -140,6 +141,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str]) -> PeerPlan | None:
         mode=mode,
         kind=leg.kind,
         webrtc=leg.webrtc or leg.device_id in browsers,
+        newer=leg.device_id in newer,
         media=leg.media,
         serial=leg.serial,
         remote_sdp=leg.offer,
@@ -243,7 +245,12 @@ def sum_of(peer_ids: Iterable[str]) -> str | None:
 
 
 def attempt_peer(
-    call: Call, leg: Leg, attempt: Attempt, browsers: Container[str], pictured: Container[str]
+    call: Call,
+    leg: Leg,
+    attempt: Attempt,
+    browsers: Container[str],
+    pictured: Container[str],
+    newer: Container[str],
 ) -> PeerPlan:
     """Desk phones and trunks are offered sound only: few of them take a description with pictures. Some
     devices take none without."""
@@ -259,6 +266,7 @@ def attempt_peer(
         mode=PeerMode.OFFER,
         kind=attempt.kind,
         webrtc=attempt.device_id in browsers,
+        newer=attempt.device_id in newer,
         media=media,
         answered=attempt.offer is not None,
     )
@@ -275,9 +283,14 @@ def script_run_plans(call: Call) -> Iterable[ScriptRunPlan]:
             yield ScriptRunPlan(leg.app_ref, call.id, subject.id if subject else None, leg.id)
 
 
-def make_plan(calls: Iterable[Call], browsers: Container[str] = (), pictured: Container[str] = ()) -> Plan:
+def make_plan(
+    calls: Iterable[Call],
+    browsers: Container[str] = (),
+    pictured: Container[str] = (),
+    newer: Container[str] = (),
+) -> Plan:
     """The plan of one session: all its live calls together. browsers: the ids of SIP devices that are some.
-    pictured: of devices that are offered pictures in every call.
+    pictured: of devices that are offered pictures in every call. newer: of SIP devices at IPv6 addresses.
 
     Two legs may share one peer (a transferor consulting without an SDP of its own): the leg that does
     not hold has it; if neither holds, the newer call's.
@@ -290,13 +303,14 @@ def make_plan(calls: Iterable[Call], browsers: Container[str] = (), pictured: Co
             continue
         programs.extend(script_run_plans(call))
         for leg in call.legs:
-            peer = leg_peer(call, leg, browsers)
+            peer = leg_peer(call, leg, browsers, newer)
             if peer is not None and (peer.peer_id not in peers or not leg.held):
                 peers[peer.peer_id] = peer
             if leg.state.value in ("created", "ringing"):
                 for attempt in leg.attempts:
                     if attempt.live and attempt.kind != "phone":
-                        peers.setdefault(attempt.id, attempt_peer(call, leg, attempt, browsers, pictured))
+                        made = attempt_peer(call, leg, attempt, browsers, pictured, newer)
+                        peers.setdefault(attempt.id, made)
     show_parts(calls, peers)
     let_supervise(calls, peers)
     return Plan(tuple(peers.values()), tuple(programs))

@@ -151,7 +151,7 @@ def answer_with_script(turn: Turn, call_id: str, command: AnswerWithScript) -> N
         raise Refused(f"The leg is {leg.state.value}; only a ringing leg can be answered.", leg.state.value)
     others = (other for other in turn.call(call_id).live_legs if other.id != leg.id)
     if not any(other.party is not Party.APP for other in others):
-        raise Refused("There is nobody whom a script could talk with.", leg.state.value)
+        raise Refused("There is no party for a script to talk with.", leg.state.value)
     turn.set_leg(call_id, leg.id, party=Party.APP, app="script", app_ref=command.run_id)
     answer_leg(turn, call_id, leg.id)
 

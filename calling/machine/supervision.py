@@ -23,7 +23,7 @@ def supervise(turn: Turn, call_id: str, command: Supervise) -> None:
     if call.state is not CallState.ANSWERED:
         raise Refused(f"The call is {call.state.value}; it must be answered.", call.state.value)
     if len(call.supervisors) >= MOST_SUPERVISORS:
-        raise Refused(f"A call has {MOST_SUPERVISORS} supervisors at most.", call.state.value)
+        raise Refused(f"A call can have at most {MOST_SUPERVISORS} supervisors.", call.state.value)
     require_party(call, command.supervision)
     turn.set(call_id, supervisors=(*call.supervisors, command.supervisor_id))
 
@@ -34,7 +34,7 @@ def require_party(call: Call, wanted: Supervision) -> None:
         return
     leg = call.leg(wanted.leg_id) if wanted.leg_id is not None else None
     if leg is None or not leg.answered or leg.party is Party.APP:
-        raise Refused("Name an answered party that is to hear the whisper.", call.state.value)
+        raise Refused("Select an answered party to hear the whisper.", call.state.value)
     other = call.counterpart(leg.id)
     if other is not None and other.app == "room":
         raise Refused("In a room a supervisor can listen or barge, not whisper.", call.state.value)
@@ -44,7 +44,7 @@ def set_supervision(turn: Turn, call_id: str, command: SetSupervision) -> None:
     """Another mode, or another party that hears the whisper; by the supervisor's call."""
     call = turn.call(call_id)
     if call.supervision is None or call.supervision.call_id not in turn.world:
-        raise Refused("The call supervises no other.", call.state.value)
+        raise Refused("The call is not a supervisor's call.", call.state.value)
     wanted = replace(
         call.supervision, mode=command.mode, leg_id=command.leg_id or call.supervision.leg_id, by=command.by
     )

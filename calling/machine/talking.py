@@ -112,5 +112,5 @@ def ask_offer(turn: Turn, call_id: str, command: AskOffer) -> None:
     leg = turn.leg(call_id, command.leg_id)
     require_answered(leg)
     if leg.peer_id is None or leg.kind != "sip":
-        raise Refused("The leg has no media that an offer could be for.", leg.state.value)
+        raise Refused("The leg has no media for an offer.", leg.state.value)
     turn.set_leg(call_id, leg.id, offer=None, answer=None, offered=True, serial=leg.serial + 1)

@@ -29,13 +29,13 @@ def require_free(call: Call, leg: Leg) -> None:
     if not leg.answered:
         raise Refused(f"The leg is {leg.state.value}; it must be answered.", leg.state.value)
     if call.supervision is not None:
-        raise Refused("A supervisor cannot hand the supervision on.", leg.state.value)
+        raise Refused("A supervisor cannot transfer the supervision.", leg.state.value)
     if call.transfer is not None:
         raise Refused("A transfer is already pending.", "transferring")
     if call.consult_id is not None:
         raise Refused("A consultation is already pending.", "consulting")
     if len(call.company(leg.id)) > 1:
-        raise Refused("In a conversation of three nobody is transferred or added.", "answered")
+        raise Refused("In a conversation of three, nobody can be transferred or added.", "answered")
 
 
 def start(turn: Turn, call_id: str, command: StartTransfer) -> None:
@@ -93,7 +93,7 @@ def consult(turn: Turn, call_id: str, command: StartConsult) -> None:
     call, leg = turn.call(call_id), turn.leg(call_id, command.leg_id)
     require_free(call, leg)
     if call.consulting:
-        raise Refused("A consultation cannot be consulted from.", "consulting")
+        raise Refused("A consultation cannot start another consultation.", "consulting")
     if call.counterpart(leg.id) is None:
         raise Refused("There is nobody to transfer.", leg.state.value)
     turn.set(call_id, consult_id=command.consult_id)
@@ -117,7 +117,7 @@ def require_transferor(first: Call, second: Call, leg_id: str) -> None:
     """Nobody but who consults, by either of his legs, may say what becomes of the consultation."""
     his = (consulter_in_first(first, second), second.role(Role.CALLER))
     if leg_id not in {leg.id for leg in his if leg is not None}:
-        raise Refused("Only the leg that consults can end its consultation.", first.state.value)
+        raise Refused("Only the consulting leg can end its consultation.", first.state.value)
 
 
 def complete_consult(turn: Turn, call_id: str, command: CompleteTransfer) -> None:

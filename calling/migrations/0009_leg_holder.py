@@ -1,7 +1,8 @@
 """Who a guest is in full; the version before leaves it empty, and asks for the short address."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -9,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0008_call_diverted_from")]
 
     operations = [
-        migrations.AddField(
+        AddField(
             "leg",
             "holder",
             models.CharField(

@@ -1,7 +1,8 @@
 """Shared screens as legs of their own, and what participants set; the version before knows neither."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -9,19 +10,19 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0009_leg_holder")]
 
     operations = [
-        migrations.AddField(
+        AddField(
             "leg",
             "part",
             models.CharField(
                 blank=True, db_default="", default="", help_text="screen or device: see part_of", max_length=8
             ),
         ),
-        migrations.AddField(
+        AddField(
             "leg",
             "part_of",
             models.UUIDField(null=True, help_text="the leg of the party whose further picture this is"),
         ),
-        migrations.AddField(
+        AddField(
             "leg",
             "settings",
             models.JSONField(null=True, help_text="what a participant set for itself; null: nothing"),

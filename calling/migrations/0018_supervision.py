@@ -1,7 +1,8 @@
 """Supervisors' calls: what each listens to, and who listens to a call. The version before knows of none."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -9,17 +10,17 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0014_push_subscription")]
 
     operations = [
-        migrations.AddField(
+        AddField(
             "call",
             "supervises",
             models.UUIDField(null=True, help_text="the call that this call's party listens to"),
         ),
-        migrations.AddField(
+        AddField(
             "call",
             "supervision",
             models.JSONField(null=True, help_text="of a supervisor's call: mode, leg_id, by, tone"),
         ),
-        migrations.AddField(
+        AddField(
             "call",
             "supervisors",
             models.JSONField(null=True, help_text="the live calls of who listens to this one"),

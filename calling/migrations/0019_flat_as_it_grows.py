@@ -1,9 +1,10 @@
 """Indexes for what walked a whole history: a token's legs, filtered lists, the log by time and by type,
 the lease of devices, open recordings. A device notes since when it is offline, to be forgotten in a day."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 LISTED = ("-created_at", "-id")
 LIVE = ~Q(state="ended")
@@ -33,7 +34,7 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0017_conversations")]
 
     operations = [
-        migrations.AddField(
+        AddField(
             "device",
             "offline_at",
             models.DateTimeField(null=True, help_text="since when; the row is forgotten a day later"),

@@ -7,9 +7,11 @@ one before it until it commits, and takes the mark where somebody else has that 
 one marks the next.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 PENDING = Q(state="pending")
 HEAD = Q(state="pending", head=True)
@@ -143,14 +145,14 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0019_flat_as_it_grows")]
 
     operations = [
-        migrations.AddField("delivery", "head", models.BooleanField(default=False, db_default=False)),
-        migrations.AddField("delivery", "tried_at", models.DateTimeField(null=True)),
-        migrations.AddField(
+        AddField("delivery", "head", models.BooleanField(default=False, db_default=False)),
+        AddField("delivery", "tried_at", models.DateTimeField(null=True)),
+        AddField(
             "webhookendpoint",
             "hasten_at",
             models.DateTimeField(null=True, help_text="what was tried before then is due"),
         ),
-        migrations.AddField(
+        AddField(
             "webhookendpoint",
             "park_before",
             models.DateTimeField(null=True, help_text="what waits since before then is to be parked"),

@@ -1,7 +1,8 @@
 """What was said in a recording, beside it. The version before neither reads nor writes it."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from subscribers.resumed import AddField, AddIndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -9,17 +10,17 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0024_recovery_codes")]
 
     operations = [
-        migrations.AddField(
+        AddField(
             "recording",
             "transcript",
             models.JSONField(db_default={}, default=dict, editable=False),
         ),
-        migrations.AddField(
+        AddField(
             "recording",
             "transcript_state",
             models.CharField(db_default="", default="", editable=False, max_length=10),
         ),
-        migrations.AddField("recording", "transcript_beat", models.DateTimeField(editable=False, null=True)),
+        AddField("recording", "transcript_beat", models.DateTimeField(editable=False, null=True)),
         AddIndexConcurrently(
             "recording",
             models.Index(

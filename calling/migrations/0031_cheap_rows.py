@@ -6,9 +6,11 @@ Nothing is rewritten: what stands in a table says how new versions are stored. T
 looks for lost sessions and writes legs as it did.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
+
+from subscribers.resumed import AddIndexConcurrently
 
 ROOM = {"call": 70, "leg": 60, "mediasession": 50, "event": 80, "device": 70}
 """How full a page is when rows are added, in percent."""

@@ -5,11 +5,11 @@ A device on a socket of the version before has no lease: its own time counts, as
 holds looks to the version before like a phone that registered for an hour.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
 
 from subscribers.database_roles import ROLE
+from subscribers.resumed import AddField, AddIndexConcurrently, CreateModel
 
 CLOSE = f"""
 DO $$ BEGIN
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
     dependencies = [("calling", "0031_cheap_rows")]
 
     operations = [
-        migrations.CreateModel(
+        CreateModel(
             "PresenceLease",
             [
                 ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(CLOSE, migrations.RunSQL.noop),
-        migrations.AddField(
+        AddField(
             "device",
             "lease_id",
             models.UUIDField(null=True, help_text="the presence lease of the process that has the socket"),

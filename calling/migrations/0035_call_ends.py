@@ -2,9 +2,10 @@
 looked for in every call ever made. Now live calls and those that ended since are looked up by an index each.
 """
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import Q
+
+from subscribers.resumed import AddIndexConcurrently
 
 OTHERS = """
 CREATE OR REPLACE FUNCTION callwright_others_call(mine uuid, since timestamptz) RETURNS boolean

@@ -181,7 +181,6 @@ class Attempt(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["device_id"], name="attempt_device"),
             models.Index(
                 fields=["device_id"],
                 name="attempt_device_live",

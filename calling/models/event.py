@@ -4,9 +4,10 @@
 `position` is the project's cursor, given at publication, so nothing ever appears behind one handed out.
 
 The table is partitioned by `id`, which PostgreSQL gives in the order of writing: a range of numbers for each
-day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that an event_id, a
-stream's sequence, a project's position and a call's end are there once; across partitions the locks under
-which these are given do.
+day (`calling.calls.event_days`). Every partition keeps by unique indexes of its own that a stream's sequence,
+a project's position and a call's end are there once; across partitions the locks under which these are given
+do. Nobody looks for an `event_id`, so it has no index. The table has a column `filling` beside these, for
+which nobody asks: see the migration `0036_packed_events`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from calling.models.ids import uuid7
 class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(default=uuid7, editable=False)
-    # No index of its own: others begin with the project.
+    # No index of its own: others begin with the project. No constraint: it would lock the project's row.
     project = models.ForeignKey(
-        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="+"
+        "subscribers.Project", db_constraint=False, db_index=False, on_delete=models.CASCADE, related_name="+"
     )
     call_id = models.UUIDField(null=True)
     stream = models.CharField(max_length=80, help_text="what sequence counts: call id, room:<id>, project")

@@ -30,7 +30,9 @@ class MediaSession(models.Model):
     """A worker's lease on carrying calls. `epoch` is the fence: a write under an old one is refused."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey("subscribers.Project", on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(
+        "subscribers.Project", db_index=False, on_delete=models.CASCADE, related_name="+"
+    )
     room = models.CharField(max_length=100, null=True)
     state = models.CharField(max_length=10, default="wanted")  # wanted running moving ended
     worker = models.ForeignKey(MediaWorker, null=True, on_delete=models.SET_NULL, related_name="sessions")

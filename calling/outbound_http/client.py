@@ -71,14 +71,12 @@ class Answer:
     truncated: bool = False
 
 
-async def open_socket(
-    host: str, port: int, *, allow_private: bool, seconds: float = CONNECT_SECONDS
-) -> socket.socket:
+async def open_socket(host: str, port: int, *, allow_private: bool) -> socket.socket:
     """A TCP connection to a vetted address of `host`: the first that accepts, of all that resolve.
 
     Raises UnsafeUrl (judged) or OSError/TimeoutError (network).
     """
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(CONNECT_SECONDS):
         addresses = await resolve(host, port, allow_private=allow_private)
         loop = asyncio.get_running_loop()
         error: OSError = ConnectionError("no address")
@@ -87,7 +85,7 @@ async def open_socket(
             try:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                async with asyncio.timeout(seconds / min(len(addresses), 4)):
+                async with asyncio.timeout(CONNECT_SECONDS / min(len(addresses), 4)):
                     await loop.sock_connect(sock, (address, port))
                 return sock
             except (OSError, TimeoutError) as problem:

@@ -6,7 +6,7 @@ the secret key has changed, keys of the older ones still sign for subscriptions 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -38,16 +38,14 @@ def public_key() -> str:
     return encode(point(private_keys()[0].public_key()))
 
 
-def authorization(
-    target: Target, key: ec.EllipticCurvePrivateKey, contact: str, now: datetime | None = None
-) -> str:
+def authorization(target: Target, key: ec.EllipticCurvePrivateKey, contact: str) -> str:
     """The `Authorization` header of one request; `contact` is a mailto: or https: URI of the operator."""
     default = 443 if target.scheme == "https" else 80
     port = "" if target.port == default else f":{target.port}"
     host = f"[{target.host}]" if ":" in target.host else target.host
     claims = {
         "aud": f"{target.scheme}://{host}{port}",  # an origin as RFC 6454 writes it: no default port
-        "exp": int(((now or clock.now()) + LIFETIME).timestamp()),
+        "exp": int((clock.now() + LIFETIME).timestamp()),
         "sub": contact,
     }
     token = jwt.encode(claims, key, algorithm="ES256")

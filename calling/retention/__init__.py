@@ -246,7 +246,7 @@ def forget_sessions() -> int:
 
 
 def forget_all() -> int:
-    """Everything that has had its time. Harmless at any moment and side by side."""
+    """Delete everything that is too old. Safe at any time, and in several processes at once."""
     before = clock.now() - timedelta(days=settings.CALLWRIGHT_RETENTION_DAYS)
     done = issue.forget_expired() + idempotency.forget_answers() + ice_candidates.forget_old()
     done += forget_messages(before) + forget_sip_messages(before) + forget_sessions()

@@ -1,4 +1,4 @@
-"""Taking calls and subscribers out of the records for good: rows, files, and an audit entry that stays.
+"""Permanent deletion of calls and subscribers: rows and files go, an audit entry stays.
 
 A call goes at once. A subscriber goes at once too, and the calls it had part in follow as soon as each has
 ended and its recordings are written: the audit log says what is still to be done, and the sweep does it.
@@ -98,7 +98,7 @@ def hang_up(project_id: UUID, subscriber_id: UUID) -> None:
 
 
 def unfinished() -> QuerySet[models.StaffAction]:
-    """What was asked for and is not done yet."""
+    """Erasures that were requested and are not finished."""
     later = models.StaffAction.objects.filter(
         action=DONE, subject=OuterRef("subject"), project=OuterRef("project")
     )
@@ -117,7 +117,7 @@ def sweep() -> int:
 
 
 def attempt(entry: models.StaffAction) -> int:
-    """`go_on`. One that fails (a store of recordings is away) does not keep the others waiting."""
+    """`go_on`. One that fails (a store of recordings is unavailable) does not keep the others waiting."""
     try:
         return go_on(entry)
     except Exception as error:
@@ -166,7 +166,7 @@ def remove(row: models.Call) -> int:
         try:
             recording_store.erase(each)
         except Exception as error:  # botocore's many kinds, OSError: the rows stay until the files are gone
-            raise errors.Unavailable("The store of recordings is away.", retry_after=5) from error
+            raise errors.Unavailable("The store of recordings is unavailable.", retry_after=5) from error
     recordings_of(row).delete()
     forget_events(row)
     remove_endpoints(models.WebhookEndpoint.objects.filter(call_id=row.pk))

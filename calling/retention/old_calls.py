@@ -1,4 +1,4 @@
-"""Calls that have had their time, where the instance says how long calls are kept (off by default).
+"""Deletion of old calls, where the instance sets how long calls are kept (off by default).
 
 Each goes as if somebody had deleted it (`calling.retention.erasure`): legs, recordings with their files, what
 is left of its events. Calls that live, and those whose recording is still written, stay. The audit log says

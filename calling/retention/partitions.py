@@ -2,12 +2,12 @@
 
 Numbers of events come from one sequence, and a partition has the numbers of a day
 (`calling.calls.event_days`). A day begins when its partition is there and the sequence is moved on to it;
-until then events go on in the day before, so no write ever waits for this broom, or fails without it. A
+until then events go on in the day before, so no write ever waits for this job, or fails without it. A
 clock that jumps ahead begins a day too early, and the days until then have no partition of their own; one
 that jumps back begins none.
 
 Forgetting drops the partition. Rows in it that must stay, few of them, move into the partition before it; so
-the oldest partition is the place of what outlives its day, and the broom empties it row by row.
+the oldest partition holds the rows that outlive their day, and this job deletes them row by row.
 
 No lock is waited for longer than `LOCK_MS`, since everybody behind waits along: the next round tries again.
 Must not live here: which events may be forgotten (`calling.retention`).
@@ -46,8 +46,8 @@ WHERE i.inhparent = 'calling_event'::regclass
 BOUNDS = re.compile(r"FROM \((MINVALUE|'-?\d+')\) TO \('(-?\d+)'\)")
 
 MAKE = """
-CREATE TABLE {name} (LIKE calling_event INCLUDING DEFAULTS INCLUDING STORAGE) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX ON {name} (event_id);
+CREATE TABLE {name} (LIKE calling_event INCLUDING DEFAULTS INCLUDING STORAGE)
+    WITH (fillfactor = 80, toast_tuple_target = 1000);
 CREATE UNIQUE INDEX ON {name} (stream, sequence);
 CREATE UNIQUE INDEX ON {name} (project_id, position);
 CREATE UNIQUE INDEX ON {name} (call_id) WHERE type = 'call.ended';

@@ -1,4 +1,4 @@
-"""Database work beside an event loop: bounded pools of threads, and what to try again.
+"""Database work beside an event loop: bounded thread pools, and retries.
 
 A loop never waits for PostgreSQL: it awaits one of these. Must not live here: what the work is.
 """
@@ -25,12 +25,12 @@ WORKER_THREADS = 4
 SOCKET_THREADS = 8
 SIGN_IN_THREADS = 4
 RETRY_SECONDS = 0.5
-# PostgreSQL is away, or too busy: worth trying again. Everything else is a fault of the statement.
+# PostgreSQL is unavailable, or too busy: worth trying again. Everything else is a fault of the statement.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class Line:
-    """Whose work a pool of threads does next: in turns between projects, in order within each."""
+    """Which work a thread pool does next: round robin between projects, in order within each."""
 
     def __init__(self, threads: int) -> None:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
@@ -52,7 +52,7 @@ class Line:
             raise
 
     def leave(self) -> None:
-        """A thread has nothing to do: who is next has it."""
+        """Give the thread to the next in line."""
         while self._waiting:
             whose = next(iter(self._waiting))
             turns = self._waiting.pop(whose)
@@ -99,7 +99,7 @@ class DatabaseThreads:
 
 
 def guarded(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`work`; a connection that turned out to be broken is closed."""
+    """Run `work`; close a connection that turns out to be broken."""
     try:
         return work(*args, **kwargs)
     except DATABASE_UNAVAILABLE:
@@ -117,7 +117,7 @@ def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def give_back() -> None:
-    """The connection serves others while this thread waits; in a transaction it stays."""
+    """Return the connection to the pool while this thread waits, except inside a transaction."""
     if not connection.in_atomic_block:
         connection.close()
 
@@ -128,7 +128,7 @@ async def run(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def run_until(seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same, tried again while PostgreSQL is away, for at most `seconds`. Raises the last error."""
+    """The same, tried again while PostgreSQL is unavailable, for at most `seconds`. Raises the last error."""
     end = asyncio.get_running_loop().time() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Places for work that others may make slow, shared between the projects it is done for.
+"""Slots for work that a remote party may slow down, shared fairly between projects.
 
 Who holds least is next, and nobody fills what is kept for those that hold little (`fair_share`). For tasks of
 one event loop. Must not live here: what the work is, and how long it may take.
@@ -41,10 +41,10 @@ def chosen(
 
 
 class FairSlots:
-    """`async with slots.of(project):` waits for a place."""
+    """`async with slots.of(project):` waits for a slot."""
 
-    def __init__(self, capacity: int, share: int = SHARE) -> None:
-        self.capacity, self.share = capacity, share
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
         self._held: Counter[str] = Counter()
         self._waiting: dict[asyncio.Future[None], str] = {}  # in the order they came
 
@@ -63,6 +63,6 @@ class FairSlots:
 
     def _deal(self) -> None:
         waiting = [(whose, turn) for turn, whose in self._waiting.items() if not turn.done()]
-        for turn in chosen(waiting, self._held, self.capacity, self.share):
+        for turn in chosen(waiting, self._held, self.capacity, SHARE):
             self._held[self._waiting.pop(turn)] += 1
             turn.set_result(None)

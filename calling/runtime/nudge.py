@@ -1,4 +1,4 @@
-"""Wake-ups over Redis pub/sub. A nudge says "look"; it carries no truth and may be lost at any time.
+"""Wake-ups over Redis pub/sub. A nudge means "read the rows now"; it carries no data and may be lost.
 
 Channels: `cw:edge` (a call changed), `cw:media` (a session has work), `cw:events` (a project's log grew),
 `cw:publish` (events wait for their position), `cw:revoked` (tokens or keys were revoked).
@@ -36,24 +36,26 @@ def client() -> redis.Redis:
 
 
 class Health:
-    """Whether Redis answered lately: after a failure nudges are skipped for a second, not queued."""
+    """Whether Redis has answered recently: after a failure, nudges are skipped for a second, not queued."""
 
     failed_at = 0.0
 
 
 def send(channel: str, message: dict[str, Any]) -> None:
-    """Publish at once; a Redis that is away costs at most half a second, once a second."""
+    """Publish at once; an unavailable Redis costs at most half a second, once per second."""
     if clock.monotonic() - Health.failed_at < 1.0:
         return
     try:
         client().publish(channel, json.dumps(message))
     except redis.RedisError as error:
         Health.failed_at = clock.monotonic()
-        log.warning("Redis is away, a nudge was dropped", extra={"channel": channel, "error": str(error)})
+        log.warning(
+            "Redis is unavailable, a nudge was dropped", extra={"channel": channel, "error": str(error)}
+        )
 
 
 def on_commit(channel: str, message: dict[str, Any]) -> None:
-    """Publish once the surrounding transaction is committed."""
+    """Publish after the surrounding transaction commits."""
     transaction.on_commit(lambda: send(channel, message))
 
 
@@ -63,9 +65,9 @@ def wake_session(session_id: UUID | str) -> None:
 
 
 def available() -> bool:
-    """Whether Redis answers now: a dial needs it to start a media session."""
+    """Whether Redis takes a task now: a dial needs that to start a media session."""
     try:
-        return bool(client().ping())
+        return redis_clients.takes_writes(client())
     except redis.RedisError:
         Health.failed_at = clock.monotonic()
         return False

@@ -25,7 +25,7 @@ ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")  # size policy flags nice priorit
 
 
 def step_back(pid: int) -> None:
-    """Let everything else go before this process. One that has ended is passed over."""
+    """Give every other process priority over this one. Ignores a process that has ended."""
     with contextlib.suppress(OSError):
         own = os.getpriority(os.PRIO_PROCESS, 0)
         os.setpriority(os.PRIO_PROCESS, pid, min(19, own + NICENESS))

@@ -1,4 +1,4 @@
-"""How a process with an event loop learns that it is to stop, and ends although something hangs.
+"""How a process with an event loop is told to stop, and exits even if something hangs.
 
 Lives here: the signal and the last resort. What is still done before the end is its command's.
 """

@@ -17,6 +17,7 @@ from calling.sdp.model import (
     MID,
     REPAIRED_STREAM_ID,
     STREAM_ID,
+    TRANSPORT_WIDE,
     VIDEO_ORIENTATION,
     Codec,
     Section,
@@ -25,8 +26,9 @@ from calling.sdp.model import (
 AUDIO_NAMES = ("opus", "g722", "pcmu", "pcma")
 VIDEO_NAMES = ("vp8", "h264", "vp9", "av1")
 CHOSEN_NAMES = ("vp9", "av1")  # no browser lists one of these first unless its page says so
+WIDE = "transport-cc"  # the feedback of the extension TRANSPORT_WIDE
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
-FEEDBACK = {"audio": ("nack",), "video": VIDEO_FEEDBACK}  # what is agreed where it is offered
+FEEDBACK = {"audio": ("nack",), "video": (*VIDEO_FEEDBACK, WIDE)}  # what is agreed where it is offered
 KEPT_EXTENSIONS = {
     "audio": (AUDIO_LEVEL, MID),
     "video": (MID, ABS_SEND_TIME, VIDEO_ORIENTATION),
@@ -214,12 +216,13 @@ def settle(
     receives: bool,
     prefer: str | None,
     layered: bool = False,
+    wide: bool = False,
 ) -> Transceiver:
     """The agreed line for a remote section, made anew; the SSRCs are those of `line` (renegotiation).
 
     sends / receives: what this side wants; the remote direction narrows it. layered: whether a picture may
-    come in several layers. `line` stays as it is, so that an offer that turns out to be of no use changes
-    nothing.
+    come in several layers; wide: whether pictures may be under transport-wide congestion control. `line`
+    stays as it is, so that an offer that turns out to be of no use changes nothing.
     """
     codecs, events, rtx = choose(section, prefer)
     same = line is not None and line.kind == section.kind and not line.rejected  # else it is a new stream
@@ -234,10 +237,12 @@ def settle(
     fresh.receives = not fresh.rejected and receives and section.direction in ("sendrecv", "sendonly")
     if section.kind == "audio" and not section.profile.upper().endswith("AVPF"):
         codecs = [replace(codec, feedback=()) for codec in codecs]  # RFC 4585 section 4
+    counted = wide and section.kind == "video" and any(WIDE in codec.feedback for codec in codecs)
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
     fresh.layers = layers_of(section) if layered and fresh.receives else ()
     # Chromium that was refused layers and these too makes later offers that it does not take itself.
     kept = KEPT_EXTENSIONS.get(section.kind, ()) + (STREAM_IDS if section.layers else ())
+    kept += (TRANSPORT_WIDE,) if counted else ()
     fresh.extensions = {
         uri: number
         for uri, number in section.extensions.items()
@@ -255,7 +260,8 @@ def described(line: Transceiver, cname: str, stream: str) -> Section:
         section.port = 0
         return section
     for codec in line.codecs:
-        feedback = tuple(note for note in codec.feedback if note in FEEDBACK[line.kind])
+        agreed = (note for note in codec.feedback if note in FEEDBACK[line.kind])
+        feedback = tuple(note for note in agreed if note != WIDE or TRANSPORT_WIDE in line.extensions)
         if codec.pt in line.red:  # before its codec: a browser sends what is listed first
             section.codecs.append(_red(line.red[codec.pt], codec.pt))
         section.codecs.append(Codec(codec.name, codec.clock, codec.channels, codec.pt, codec.fmtp, feedback))

@@ -15,9 +15,9 @@ from uuid import UUID
 from calling import models
 from calling.calls import event_days, mapping, queries, room_sessions
 from calling.machine.states import Call
-from calling.runtime import prepared
 from calling.sockets import participants
 from calling.sockets.participants import Participant, Participants
+from subscribers.postgresql import prepared
 
 
 @dataclass(frozen=True)

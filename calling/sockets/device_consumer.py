@@ -1,4 +1,4 @@
-"""What the sockets of devices share, whatever protocol they speak: bounds, deadlines and closing.
+"""What all device sockets share, in either protocol: bounds, deadlines and closing.
 
 A socket never dies of what it is sent. It is closed with one of the codes below.
 """
@@ -57,7 +57,7 @@ class DeviceConsumer(Socket, Generic[S]):
         self.patience = asyncio.create_task(self.auth_deadline())
 
     async def auth_deadline(self) -> None:
-        """Close the socket where nobody has signed in within `auth_seconds`."""
+        """Close the socket if nobody has signed in within `auth_seconds`."""
         code = await patience.run_out(self.auth_seconds)
         if self.session is None:
             self.close_soon(code)
@@ -98,7 +98,7 @@ class DeviceConsumer(Socket, Generic[S]):
                 self.close_soon(IDLE)
 
     async def stop_receiving(self, session: S) -> None:
-        with contextlib.suppress(Exception):  # the database is away: the session ignores the ringing anyway
+        with contextlib.suppress(Exception):  # without the database, the session ignores the ringing anyway
             await self.withdraw(session)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -109,7 +109,7 @@ class DeviceConsumer(Socket, Generic[S]):
     # --- going --------------------------------------------------------------------------------------
 
     def close_soon(self, code: int) -> None:
-        """Say what still waits, then close; further frames are not read."""
+        """Send what is still queued, then close; no more frames are read."""
         if self.closing is None:
             self.closing = asyncio.create_task(self.say_and_close(code))
 

@@ -1,4 +1,4 @@
-"""One device on one socket, whatever protocol it speaks: whose it is, what it was told, when it was heard.
+"""One device on one socket, in either protocol: its owner, what it was told, when it was last heard.
 
 Lives in the event loop; nothing here waits. Must not live here: words of a protocol.
 """
@@ -88,10 +88,10 @@ class DeviceSession(ABC, Generic[V]):
         """Look at the clock: token expiry, idleness. `now`: unix seconds."""
 
     def say(self, message: dict[str, Any]) -> None:
-        """An answer: lost with its socket."""
+        """Send an answer; it is lost with its socket."""
         self.out.push(message)
 
     async def revoked(self) -> None:
-        """The token was revoked: the socket closes."""
+        """Close the socket: the token was revoked."""
         if self.on_expiry is not None:
             self.on_expiry("revoked")

@@ -18,7 +18,7 @@ _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 
 
 class BadFrame(Exception):
-    """A frame that cannot be understood; `code` and `message` go into the error frame."""
+    """An invalid frame; `code` and `message` go into the error frame."""
 
     def __init__(self, code: str, message: str, req_id: object = None, call_id: str | None = None) -> None:
         super().__init__(message)

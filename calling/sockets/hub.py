@@ -1,4 +1,4 @@
-"""One per process: hears nudges, looks at rows every two seconds, and wakes the sockets concerned.
+"""One per process: listens for nudges, reads the rows every two seconds, and wakes the sockets concerned.
 
 Redis only makes it quick. Whatever a nudge would have said is found by the next look, so a process without
 Redis serves its devices within two seconds. Renewing presence and asking for revoked tokens is one statement

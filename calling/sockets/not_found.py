@@ -1,4 +1,4 @@
-"""A WebSocket at a path where there is none: 404 in the handshake, without a traceback."""
+"""A WebSocket at an unknown path: 404 in the handshake, without a traceback."""
 
 from __future__ import annotations
 

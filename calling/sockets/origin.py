@@ -16,7 +16,7 @@ from rest import errors
 
 
 def allowed(scope: Mapping[str, Any]) -> bool:
-    """Whether the handshake's Origin is welcome. Programs send none, and are."""
+    """Whether the handshake's Origin is allowed. Programs send none, and are allowed."""
     listed = settings.CALLWRIGHT_WS_ORIGINS
     origins = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     if len(origins) > 1:
@@ -27,7 +27,7 @@ def allowed(scope: Mapping[str, Any]) -> bool:
 
 
 def refusal() -> errors.Forbidden:
-    """What the page of another origin is told."""
+    """The refusal that a page of another origin gets."""
     return errors.Forbidden(message="Pages of this origin may not open sockets here.")
 
 

@@ -33,7 +33,7 @@ class Participant:
     talking: bool = False
     part: str = ""  # screen or device: a further picture of another participant
     part_of: str = ""  # that participant's id
-    volume: float = 0.0  # dB, how loud the others hear it in a room
+    volume: float = 0.0  # dB; how loud the other members hear this one in a room
     settings: Settings = field(default_factory=Settings)
     address: str = ""
     address_id: str = ""

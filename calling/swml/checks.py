@@ -217,9 +217,9 @@ def only_fills(path: str, start: str, whole: str, *, query_only: bool = False) -
     document it is either. Raises BadScript."""
     place = "the query" if query_only else "the path and the query"
     if _ORIGIN.match(start) is None or (query_only and "?" not in start):
-        raise BadScript(path, f"may hold the caller's words in {place} of a URL only")
+        raise BadScript(path, f"may contain caller input only in {place} of a URL")
     if _climbs(whole):
-        raise BadScript(path, "holds caller's words that lead out of the URL's path")
+        raise BadScript(path, "contains caller input that leaves the URL's path")
 
 
 def _climbs(url: str) -> bool:
@@ -239,7 +239,7 @@ def source(path: str, value: object) -> str:
             raise BadScript(path, "is not a URL")
     elif scheme == "say":
         if not rest.strip() and not is_template(value):
-            raise BadScript(path, "has nothing to say")
+            raise BadScript(path, "has no text to speak")
     elif scheme == "silence":
         number(0, 3600)(path, rest.strip())
     elif scheme == "ring":
@@ -247,7 +247,7 @@ def source(path: str, value: object) -> str:
         if seconds:
             number(0, 3600)(path, seconds.strip())
         if not re.fullmatch(r"\s*[A-Za-z]{2}\s*", country):
-            raise BadScript(path, "names no country: ring:us, ring:20:us")
+            raise BadScript(path, "must name a country, such as ring:us or ring:20:us")
         if (why := rings.refusal(country)) is not None:
             raise BadScript(path, why)
     else:

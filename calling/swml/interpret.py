@@ -222,7 +222,7 @@ class _Machine:
         if "when" in given and not holds(given["when"], self.scope()):
             return
         if self.came_from_caller(given["label"]):
-            raise BadScript(f"{self.path}.label", "is made of the caller's words, which name no label")
+            raise BadScript(f"{self.path}.label", "contains caller input, which cannot name a label")
         values = self._built("goto", {k: v for k, v in given.items() if k != "when"}).values()
         counter = f"{self.run.frames[-1]['doc']}:{self.path}"
         if self.run.jumps.get(counter, 0) >= values["max"]:
@@ -300,8 +300,8 @@ class _Machine:
             self.run.pending = memory
             return Transfer(self.path, dest, from_caller)
         if from_caller:
-            only = "a destination" if verb == "transfer" else "nothing to execute"
-            raise BadScript(f"{self.path}.dest", f"is made of the caller's words, which are {only} here")
+            only = "can only be a destination" if verb == "transfer" else "cannot be executed"
+            raise BadScript(f"{self.path}.dest", f"contains caller input, which {only}")
         raise BadScript(f"{self.path}.dest", f"there is no section {dest[:64]!r}")
 
     def _enter(

@@ -81,13 +81,13 @@ def _bounds(value: object) -> None:
         elif isinstance(one, str):
             size += len(one)
             if _NOT_TEXT.search(one):
-                raise BadScript("", "the script holds NUL or half of a character")
+                raise BadScript("", "the script contains NUL or a lone surrogate")
         elif isinstance(one, float) and one - one != 0:
-            raise BadScript("", "the script holds a number that is not finite")
+            raise BadScript("", "the script contains a number that is not finite")
         elif isinstance(one, int) and abs(one) > 2**63:
-            raise BadScript("", "the script holds a number that is too large")
+            raise BadScript("", "the script contains a number that is too large")
         elif not isinstance(one, int | float | None):
-            raise BadScript("", "the script holds something that is not JSON")
+            raise BadScript("", "the script contains a value that is not JSON")
 
 
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -201,7 +201,7 @@ def _connect(path: str, found: dict[str, Any]) -> None:
         _relay(path, found)
         return
     if "action" in found:
-        raise BadScript(f"{path}.action", "goes with conversation_relay only")
+        raise BadScript(f"{path}.action", "is allowed only with conversation_relay")
     shared = {key: found.pop(key) for key in DEVICE if key in found and key != "to"}
     here = path if way == "to" else f"{path}.{way}"
     if way == "to":
@@ -222,7 +222,7 @@ def _relay(path: str, found: dict[str, Any]) -> None:
     """A program in the place of a destination: nothing of a destination applies to it."""
     for key in found:
         if key not in ("conversation_relay", "action", "result"):
-            raise BadScript(f"{path}.{key}", "does not go with conversation_relay")
+            raise BadScript(f"{path}.{key}", "is not allowed with conversation_relay")
     here = f"{path}.conversation_relay"
     found["conversation_relay"] = conversation_relay.written(here, found["conversation_relay"])
 
@@ -280,7 +280,7 @@ def _result(path: str, value: object) -> dict[str, Any]:
 
 def _cond(path: str, value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise BadScript(path, "must be a list of {when, then} and perhaps {else}")
+        raise BadScript(path, "must be a list of {when, then}, optionally with a last {else}")
     found = []
     for i, one in enumerate(value):
         here = f"{path}[{i}]"

@@ -27,7 +27,7 @@ def parse_text(source: str | bytes, *, running: bool = False) -> Document:
     try:
         written = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadScript("", "a script is UTF-8 text") from None
+        raise BadScript("", "a script must be UTF-8 text") from None
     if written.lstrip().startswith(("{", "[")):
         try:
             return judge(json.loads(written, object_pairs_hook=None if running else _once))

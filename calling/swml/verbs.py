@@ -35,7 +35,7 @@ link = text(2048, 8, r"https?://[^\s]+", "must be an http or https URL")
 socket_link = text(2048, 6, r"wss?://[^\s]+", "must be a wss:// URL (RTP targets are not supported)")
 URLS: Final = (link, socket_link)
 """Checks of parameters that name somebody to talk to."""
-DIGITS: Final = text(64, 1, r"[0-9A-Da-d*#wW,]{1,64}", "may hold 0-9, A-D, *, #, w, W and comma only")
+DIGITS: Final = text(64, 1, r"[0-9A-Da-d*#wW,]{1,64}", "may contain only 0-9, A-D, *, #, w, W and comma")
 
 
 def digits(path: str, value: object) -> str:
@@ -82,7 +82,7 @@ RECORDING: Final[Mapping[str, Check]] = {
     "stereo": boolean,
     "format": choice(*FORMATS),
     "direction": choice("speak", "listen", "both"),
-    "terminators": text(16, 0, r"[0-9A-Da-d*#]*", "may hold keys only"),
+    "terminators": text(16, 0, r"[0-9A-Da-d*#]*", "may contain only 0-9, A-D, * and #"),
     "beep": boolean,
     "input_sensitivity": number(0, 100),
     "initial_timeout": seconds,
@@ -96,7 +96,7 @@ DEVICE: Final[Mapping[str, Check]] = {
     "from_name": text(255),
     "headers": headers,
     "codecs": codecs,
-    "webrtc_media": only(False, why="is not supported: a SIP URI is offered RTP"),
+    "webrtc_media": only(False, why="is not supported: SIP URIs are offered plain RTP"),
     "session_timeout": session_timeout,
     "timeout": number(1, 600),
     "max_duration": number(1, 86400),
@@ -111,10 +111,10 @@ DEVICE: Final[Mapping[str, Check]] = {
     "call_state_events": many(choice("answered", "ended"), 10, 0),
 }
 AS_OFFERED: Final = "is not supported: a call is answered as it was offered"
-BOTH: Final = "is not supported: a machine and both tones of a fax are always looked for"
-NO_ENGINE: Final = "is not supported: this instance understands speech by itself"
+BOTH: Final = "is not supported: machines and both fax tones are always detected"
+NO_ENGINE: Final = "is not supported: this instance recognises speech itself"
 LANGUAGE: Final = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
-PLAIN_CONFERENCE: Final = "is not supported: a conference here is a room, which its own settings describe"
+PLAIN_CONFERENCE: Final = "is not supported: a conference is a room with its own settings"
 VERBS: Final[Mapping[str, Verb]] = {
     "answer": Verb(
         {
@@ -203,7 +203,10 @@ VERBS: Final[Mapping[str, Verb]] = {
         defaults={"timeout": 60, "max_duration": 14400},
     ),
     "join_room": Verb(
-        {"name": name, "status_url": only("", why="is not supported: `/api/webhooks` tells of rooms")},
+        {
+            "name": name,
+            "status_url": only("", why="is not supported: use `/api/webhooks` for events of rooms"),
+        },
         ("name",),
         "name",
     ),
@@ -292,7 +295,7 @@ VERBS: Final[Mapping[str, Verb]] = {
             "control_id": control,
             "direction": choice("speak", "listen", "both"),
             "codec": stream_codec,
-            "rtp_ptime": only(20, why="is not supported: a tap goes to a WebSocket, in frames of 20 ms"),
+            "rtp_ptime": only(20, why="is not supported: a tap sends frames of 20 ms to a WebSocket"),
             "status_url": link,
         },
         ("uri",),

@@ -31,9 +31,9 @@ _TAG: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 def language_refusal(language: str) -> str | None:
     """Why nothing can be spoken in a language; None where it can."""
     if not _TAG.fullmatch(language):
-        return "must be the tag of a language such as en-US"
+        return "must be a language tag such as en-US"
     if re.split("[-_]", language)[0].lower() not in LANGUAGES:
-        return f"is a language that is not spoken here: {language}"
+        return f"is a language that this instance cannot speak: {language}"
     return None
 
 

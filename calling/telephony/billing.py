@@ -68,11 +68,15 @@ def reserve(project_id: UUID, leg_id: str, number: str, rate: Rate | None, caps:
     account, now = locked_account(project_id), clock.now()
     mine = PhoneCharge.objects.filter(project_id=project_id)
     if caps.concurrent is not None and mine.filter(settled_at=None).count() >= caps.concurrent:
-        raise CapReached(5, "too_many_phone_calls", "The project has as many phone calls as it may have.")
+        raise CapReached(
+            5, "too_many_phone_calls", "The project has reached its maximum number of live phone calls."
+        )
     if caps.per_minute is not None and mine.filter(created_at__gt=now - MINUTE).count() >= caps.per_minute:
-        raise CapReached(20, "phone_rate_exceeded", "The project has dialled enough phones this minute.")
+        raise CapReached(
+            20, "phone_rate_exceeded", "The project has reached its limit of phone calls per minute."
+        )
     if rate is None and account.prepaid:
-        raise errors.PaymentRequired(message="There is no rate for that number, so it cannot be paid.")
+        raise errors.PaymentRequired(message="There is no rate for that number, so it cannot be called.")
     rate = rate or FREE
     amount = rate.cost(INTERVAL_SECONDS)
     charge = PhoneCharge(
@@ -82,7 +86,7 @@ def reserve(project_id: UUID, leg_id: str, number: str, rate: Rate | None, caps:
     if amount and not covered(account, amount, caps, now):
         if account.prepaid and account.balance - account.reserved < amount:
             raise errors.PaymentRequired(message="The project's balance does not cover this call.")
-        raise CapReached(3600, "daily_spend_reached", "The project has spent what it may spend in a day.")
+        raise CapReached(3600, "daily_spend_reached", "The project has reached its daily spending limit.")
     set_aside(account, charge, amount, now)
     charge.save(force_insert=True)
 

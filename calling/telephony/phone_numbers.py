@@ -169,7 +169,7 @@ def refusal(number: Number, policy: NumberPolicy) -> Refusal | None:
         return Refusal("number_not_allowed", "A number of that country has more digits.")
     allowed = number.text.startswith(policy.allow_prefixes or ("#",))
     if not allowed and LEVELS.index(number.risk) > LEVELS.index(policy.risk):
-        return Refusal("number_not_allowed", "Numbers like this one are open to fraud and not called.")
+        return Refusal("number_not_allowed", "Numbers like this one are a fraud risk and cannot be called.")
     return None
 
 

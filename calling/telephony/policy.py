@@ -31,11 +31,11 @@ REFUSALS_PER_MINUTE = 50
 
 
 class PhoneRefused(errors.Forbidden):
-    """The policy denies the number; counted, for many of them in a short time are an attack."""
+    """The policy denies the number. Counted, because many in a short time are an attack."""
 
 
 class EmergencyRefused(errors.Forbidden):
-    """Nobody would come: the platform knows neither where the caller is nor whom to call."""
+    """Refused because the platform knows neither the caller's location nor the responsible service."""
 
     def __init__(self) -> None:
         words = "Emergency numbers cannot be called from here. Use a telephone."

@@ -16,7 +16,7 @@ _MONEY = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 
 
 class BadAmount(ValueError):
-    """The text is no amount of money."""
+    """The text is not an amount of money."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,6 @@ def parse_amount(text: str) -> int:
 
 
 def format_amount(micros: int) -> str:
-    """`12.340000`."""
+    """Micros as text with six decimals, such as `12.340000`."""
     sign = "-" if micros < 0 else ""
     return f"{sign}{abs(micros) // MICROS}.{abs(micros) % MICROS:06}"

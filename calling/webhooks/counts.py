@@ -1,4 +1,4 @@
-"""How many deliveries there are: counted as far as anybody reads on, estimated beyond."""
+"""Numbers of deliveries: exact up to a limit, estimated above it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ HELD = 4  # so many times shorter than a try may take: a claim is for half as lo
 
 @dataclass(frozen=True)
 class Turn:
-    """What one visit to PostgreSQL came to. settled: what was tried is written down."""
+    """The result of one round trip to PostgreSQL. settled: the outcomes are stored."""
 
     settled: bool
     claimed: Sequence[ClaimedDelivery] = ()
@@ -165,7 +165,7 @@ class Deliverer:
         return self.heed(await asyncio.shield(self.turn))
 
     def ending(self) -> Counter[UUID]:
-        """By endpoint, what counts no longer once this turn is done."""
+        """By endpoint, the deliveries that no longer count after this turn."""
         ended = [*(each.claimed for each in self.settling), *self.returning]
         return Counter(each.endpoint_id for each in ended)
 
@@ -178,7 +178,7 @@ class Deliverer:
         return done
 
     async def stop(self) -> None:
-        """Give tries that are nearly through a moment, write down what came of them, give the rest back."""
+        """Wait briefly for running tries, store their outcomes, and release the rest."""
         with contextlib.suppress(DatabaseError):
             left = [*self.untried, *(each for waiting in self.ahead.values() for each in waiting)]
             self.ahead.clear()  # no other try begins
@@ -238,7 +238,7 @@ class Deliverer:
         self.wake()
 
     def note_speed(self, endpoint_id: UUID, status: int | None, duration_ms: int) -> None:
-        """Whether more may be claimed for it than is tried at once."""
+        """Record whether more may be claimed for an endpoint than is tried at once."""
         if status is None or not 200 <= status < 300 or duration_ms >= QUICK_MS:
             self.quick.discard(endpoint_id)
         elif endpoint_id not in self.quick:

@@ -1,4 +1,4 @@
-"""Which deliveries are due, claimed for one deliverer, and given back where it will not try them.
+"""Which deliveries are due: claiming them for one deliverer, and releasing those it will not try.
 
 Projects take turns. In order per endpoint and stream: only the oldest pending delivery of a stream is ever
 claimed, so a failing one holds back the later events of its call and nobody else's. A claim lapses by
@@ -149,7 +149,7 @@ class ClaimedDelivery:
     asked: float = field(default_factory=clock.monotonic)  # clock.monotonic() before it was claimed
 
     def has_lapsed(self) -> bool:
-        """Whether another may have it: this process stood still since it asked, or the answer came late."""
+        """Whether another deliverer may claim it: this process stalled, or the claim's answer came late."""
         return clock.monotonic() - self.asked >= lease_seconds()
 
 
@@ -206,7 +206,7 @@ def claim_behind(
 
 
 class ClaimedRow(NamedTuple):
-    """What `CLAIM` says of a delivery."""
+    """A row that `CLAIM` returns."""
 
     id: UUID
     endpoint_id: UUID
@@ -249,7 +249,7 @@ def readable(
     events: Mapping[int, Sequence[Any]],
     asked: float,
 ) -> Iterator[ClaimedDelivery]:
-    """What can be signed."""
+    """The deliveries that can be signed."""
     for each in claimed:
         signer, event = signers.get(each.endpoint_id), events.get(each.event_id)
         if event is None:  # it went with its day in the moment in which this was queued
@@ -281,7 +281,7 @@ def give_back(claimed: Sequence[ClaimedDelivery]) -> None:
 
 
 def live_secrets(endpoint: models.WebhookEndpoint) -> list[str]:
-    """The secret, and those it replaced while they still sign along, newest first."""
+    """The secret, and the replaced secrets that still sign, newest first."""
     found = [unseal(endpoint.secret)]
     old = kept_secrets(endpoint.old_secret, endpoint.old_secret_until, clock.now())
     for kept in reversed(old):

@@ -1,4 +1,4 @@
-"""What came of tries, written down at once: attempts, states, and the health of endpoints.
+"""Storing the outcomes of tries: attempts, states, and the health of endpoints.
 
 Many tries are one statement. Which deliveries are tried is `delivery_queue`'s, when they are tried again
 `schedule`'s.
@@ -59,7 +59,7 @@ PostgreSQL may forget it, and then too a delivery comes again under the same id.
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What one try came to."""
+    """The outcome of one try."""
 
     claimed: ClaimedDelivery
     at: datetime
@@ -151,7 +151,7 @@ def settle_others(tried: Sequence[DeliveryResult]) -> None:
 
 
 def claimed_anew(row: models.Delivery, mine: ClaimedDelivery) -> bool:
-    """Whether another try is under way, of a later claim: its verdict counts."""
+    """Whether another try of a later claim is running: its outcome counts."""
     return row.claimed_until is not None and mine.until is not None and row.claimed_until > mine.until
 
 

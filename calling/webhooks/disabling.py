@@ -1,4 +1,4 @@
-"""Disabling an endpoint, and parking what waits for it: a batch at once, a backlog in the sweep."""
+"""Disabling an endpoint, and parking its pending deliveries: one batch at once, a backlog in the sweep."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def park(endpoint: models.WebhookEndpoint) -> int:
 
 
 def park_waiting() -> int:
-    """Go on with every endpoint that was disabled with a large backlog. Called by the sweep."""
+    """Park more for each endpoint that was disabled with a large backlog. Called by the sweep."""
     return sum(park(row) for row in models.WebhookEndpoint.objects.filter(park_before__isnull=False)[:20])

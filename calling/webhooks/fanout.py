@@ -38,7 +38,7 @@ endpoint that is removed meanwhile gets none; one that gets some is not removed 
 
 
 class Published(NamedTuple):
-    """What decides who is told of an event. Its body is read where it matters."""
+    """What decides which endpoints get an event. Its body is read only where it matters."""
 
     id: int
     project_id: UUID

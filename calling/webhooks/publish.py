@@ -16,6 +16,7 @@ from calling.calls import event_days
 from calling.calls.positions import LOCK, TEST, TRY
 from calling.runtime import nudge
 from calling.webhooks.fanout import fan_out
+from subscribers.postgresql import prepared
 
 BATCH = 500  # what the first of these wait for
 
@@ -34,7 +35,7 @@ WITH waiting AS (
     SELECT p.project_id, COALESCE((
         SELECT e.position FROM calling_event e
         WHERE e.project_id = p.project_id AND e.position IS NOT NULL AND e.id >= %(lowest)s
-        ORDER BY e.position DESC LIMIT 1), CASE WHEN %(lowest)s = 0 THEN 0 END) AS position
+        ORDER BY e.position DESC LIMIT 1), CASE WHEN %(lowest)s::bigint = 0 THEN 0 END) AS position
     FROM (SELECT DISTINCT project_id FROM waiting) p
 ), numbered AS (
     SELECT w.id, w.project_id,
@@ -65,7 +66,7 @@ class Published:
 
     @property
     def full(self) -> bool:
-        """Whether more may wait than one round takes."""
+        """Whether more events may be waiting than one round takes."""
         return self.events >= BATCH
 
 
@@ -84,7 +85,7 @@ def publish_round() -> Published:
 
 
 def round_from(lowest: int) -> Published:
-    """A round over the events whose number is not lower."""
+    """A round over the events from that number on."""
     deliveries = 0
     heard, events, projects, further_back = give_positions(
         lowest, told=False
@@ -103,7 +104,7 @@ def give_positions(lowest: int, *, told: bool) -> tuple[bool | None, list[int], 
     """What `POSITIONS` returns; nothing when another publisher is at it."""
     with connection.cursor() as cursor:
         words: dict[str, Any] = {"lock": LOCK, "test": TEST, "batch": BATCH, "told": told, "lowest": lowest}
-        cursor.execute(f"{TRY.replace('%s', '%(lock)s')}; {POSITIONS}", words)
+        prepared.send(cursor, (TRY.replace("%s", "%(lock)s"), words), (POSITIONS, words))
         cursor.nextset()
         heard, events, projects, further_back = cursor.fetchone()
     return heard, events, projects, further_back

@@ -1,4 +1,4 @@
-"""Deliveries somebody asks for: a test, one delivery again, a replay. REST and the dashboard share these.
+"""Deliveries on request: a test, a resend, a replay. REST and the dashboard share these.
 
 They queue beside the ordinary deliveries of their stream, so a call's events keep their order; and what
 waits there for its next try is tried now, because whoever asks has usually just mended the receiver.
@@ -91,7 +91,7 @@ def refuse_disabled(endpoint: models.WebhookEndpoint) -> None:
 
 
 def retry_backlog(endpoint: models.WebhookEndpoint) -> None:
-    """What waits for its next try is due. The soonest SHOWN say so at once; a backlog is not rewritten."""
+    """Make pending deliveries due. Only the first SHOWN rows are rewritten, not a whole backlog."""
     now = clock.now()
     models.WebhookEndpoint.objects.filter(pk=endpoint.pk).update(hasten_at=now)
     heads = models.Delivery.objects.filter(endpoint=endpoint, state="pending", head=True, next_at__gt=now)

@@ -1,4 +1,4 @@
-"""Taking endpoints and deliveries away while others queue, try and settle them.
+"""Deleting endpoints and deliveries while others queue, try and settle them.
 
 Locks are taken as `delivery_results.settle` takes them, deliveries in the order of their ids and then their
 endpoint, so that neither waits for the other for ever. Who may ask for it is not judged here.

@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again, and when it is parked (docs/contract.md#webhook-schedule). Pure."""
+"""The retry schedule of deliveries, and when one is parked (docs/contract.md#webhook-schedule). Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_RETRY_AFTER = 26 * 3600
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a delivery after a try: `delivered`, `pending` until `next_at`, `parked` or `gone`."""
+    """The state of a delivery after a try: `delivered`, `pending` until `next_at`, `parked` or `gone`."""
 
     state: str
     next_at: datetime | None = None
@@ -72,7 +72,7 @@ def next_attempt(
 
 
 def tries_scheduled(elapsed: float, waits: Sequence[float]) -> int:
-    """How many tries the schedule has made so many seconds after the first, that one included."""
+    """How many tries the schedule makes within so many seconds of the first, including it."""
     return 1 + sum(moment <= elapsed + CLOCKS_DIFFER for moment in accumulate(waits))
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of webhook endpoints and their deliveries. `views` makes and checks them."""
+"""Webhook endpoints and deliveries in the OpenAPI document. `views` makes and checks them."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _SHOWN: dict[str, Any] = {
 }
 Webhook = shape("Webhook", **_SHOWN)
 WebhookWithSecret = shape(
-    "WebhookWithSecret", **_SHOWN, secret=s.CharField(help_text="whsec_…; shown in this answer alone")
+    "WebhookWithSecret", **_SHOWN, secret=s.CharField(help_text="whsec_…; shown only in this response")
 )
 Webhooks = listed("Webhooks", Webhook)
 Attempt = shape(
     "DeliveryAttempt",
     at=s.DateTimeField(),
-    status=s.IntegerField(allow_null=True, help_text="of the receiver's answer"),
+    status=s.IntegerField(allow_null=True, help_text="HTTP status of the receiver's response"),
     error=s.CharField(allow_null=True),
     duration_ms=s.IntegerField(),
-    answer=s.CharField(allow_null=True, help_text="the first bytes of what the receiver said"),
+    answer=s.CharField(allow_null=True, help_text="the beginning of the receiver's response body"),
 )
 Delivery = shape(
     "Delivery",
@@ -67,7 +67,7 @@ Delivery = shape(
 Deliveries = listed("Deliveries", Delivery)
 Replay = shape(
     "Replay",
-    after=s.CharField(required=False, help_text="a cursor of the event log; or give `since`"),
+    after=s.CharField(required=False, help_text="a cursor of the event log; an alternative to `since`"),
     since=s.DateTimeField(required=False),
 )
 Replayed = shape("Replayed", replayed=s.IntegerField())

@@ -45,7 +45,7 @@ def headers(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
 
 
 class Kept(NamedTuple):
-    """A replaced secret, and until when deliveries are also signed with it."""
+    """A replaced secret, and the time until which it still signs."""
 
     sealed: str
     until: datetime
@@ -63,5 +63,5 @@ def kept_secrets(text: str, until: datetime | None, now: datetime) -> list[Kept]
 
 
 def kept_text(kept: Iterable[Kept]) -> str:
-    """How a row keeps them: a line each, `<sealed> <until>`."""
+    """The text of a row's column: one line per secret, `<sealed> <until>`."""
     return "\n".join(f"{each.sealed} {each.until.isoformat()}" for each in kept)

@@ -89,7 +89,7 @@ def callback_body(event: dict[str, Any], about: StatusUrl) -> str | None:
 
 
 def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
-    """What the status_url of one operation is told, or None for any other event."""
+    """The body for the status_url of one operation; None for any other event."""
     data, (kind, _, word) = event["data"], event["type"].partition(".")
     verb = about.verb
     if (kind, data.get("control_id")) != (SAME.get(verb, verb), about.ref) or verb not in WORDS:
@@ -106,7 +106,7 @@ def operation_body(event: dict[str, Any], about: StatusUrl) -> str | None:
 
 
 def joined_body(event: dict[str, Any], about: StatusUrl) -> str | None:
-    """What is told of one leg that a script connected: of its bridge, or of its own states."""
+    """The body about one leg that a script connected: about its bridge, or about its own states."""
     leg_id = about.ref
     call = event["data"]["call"]
     leg = next((each for each in call["legs"] if each["id"] == leg_id), None)

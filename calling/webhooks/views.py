@@ -89,7 +89,7 @@ def delivery_json(row: models.Delivery) -> dict[str, Any]:
 
 
 def refuse_inside(host: str) -> None:
-    """Say at once that a written-out address will not do; names are judged each time they are resolved."""
+    """Refuse a literal private address at once; names are checked each time they are resolved."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -141,7 +141,7 @@ def add_endpoint(project_id: UUID, data: Json) -> tuple[models.WebhookEndpoint, 
 
 
 def change_endpoint(row: models.WebhookEndpoint, data: Json) -> None:
-    """Sets what `data` holds. 422."""
+    """Change the fields in `data`. 422."""
     values = read_endpoint(data, partial=True)
     enabled = values.pop("enabled", None)
     for name, value in values.items():
@@ -262,7 +262,7 @@ class DeliveriesView(RestView):
         if status:
             if status not in STATES:
                 raise errors.Unprocessable(
-                    "invalid_parameter", f"status is one of {', '.join(STATES)}.", "status"
+                    "invalid_parameter", f"status must be one of {', '.join(STATES)}.", "status"
                 )
             rows = rows.filter(state=status)
         rows = rows.prefetch_related("event", "attempts")

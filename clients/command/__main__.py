@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -52,9 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in OF_MANAGE:
         os.chdir(ROOT)
         os.execv(sys.executable, [sys.executable, "manage.py", *arguments])
-    given = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # in a locale of ASCII alone names are still shown
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return int(given.run(given, lambda: from_environment(given.url, given.key, ROOT)))
+        given = parser().parse_args(arguments)
+        status = int(given.run(given, lambda: from_environment(given.url, given.key, ROOT)))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except Unreachable as away:
         advice = "Is it running? Name another one with --url or CALLWRIGHT_URL."
         print(f"callwright: {away}. {advice}", file=sys.stderr)
@@ -68,8 +75,17 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
+    except OSError as error:
+        print(f"callwright: the output cannot be written: {error.strerror}", file=sys.stderr)
+        _write_no_more()
+        return 1
+
+
+def _write_no_more() -> None:
+    """What is still buffered for the output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -28,13 +28,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def body(given: argparse.Namespace) -> dict[str, Any]:
     """What POST /api/calls gets."""
     fields: dict[str, Any] = {"to": given.to}
-    if given.caller:
+    if given.caller is not None:
         fields["from"] = given.caller
-    if given.name:
+    if given.name is not None:
         fields["caller_name"] = given.name
-    if given.connect:
+    if given.connect is not None:
         return {**fields, "connect": given.connect}
-    media = given.play or f"say:{given.say or 'This is a call from Callwright.'}"
+    # What is given and empty, as by an unset variable of a shell, is refused by the instance.
+    said = "This is a call from Callwright." if given.say is None else given.say
+    media = f"say:{said}" if given.play is None else given.play
     steps = ["answer", {"play": {"url": media}}, "hangup"]
     return {**fields, "script": {"version": "1.0.0", "sections": {"main": steps}}}
 

@@ -26,8 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     instance = find()
     follow = given.mode == "tail"
-    if given.after is not None and not (given.after.isascii() and given.after.isdigit()):
-        raise WrongUsage("--after is a cursor, as it was printed.")
+    check_cursor(given.after)
     if given.call is not None and not _is_id(given.call):
         raise WrongUsage("--call is the id of a call, like 01a230e9-532d-792d-b7b3-c5acb9260d29.")
     after = given.after or (instance.newest() if follow else None)
@@ -35,6 +34,12 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
         if given.call is None or event["data"].get("call_id") == given.call or _id(event) == given.call:
             print(json.dumps({"cursor": cursor, "event": event}) if given.json else line(event), flush=True)
     return 0
+
+
+def check_cursor(text: str | None) -> None:
+    """Raises WrongUsage for what no --after can be."""
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise WrongUsage("--after is a cursor, as it was printed.")
 
 
 def line(event: dict[str, Any]) -> str:

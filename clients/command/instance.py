@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
+import ssl
 import sys
 import time
 import urllib.error
@@ -40,20 +42,41 @@ class Unreachable(Away):
     """Nothing answered at its address."""
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A followed redirect would take the key to another place, and turn a POST into a GET."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+class Answer(dict[str, Any]):
+    """The JSON object that an instance answered. What it lacks, another server would lack too."""
+
+    def __init__(self, url: str, found: dict[str, Any]) -> None:
+        super().__init__(found)
+        self.url = url
+
+    def __missing__(self, name: str) -> Any:
+        raise _foreign(self.url)
+
+
 @dataclass(frozen=True)
 class Instance:
     url: str
     project_id: str
     key: str
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
+    def get(self, path: str, **query: object) -> Answer:
         kept = {name: value for name, value in query.items() if value is not None}
         return self.request("GET", f"{path}?{urllib.parse.urlencode(kept)}" if kept else path)
 
-    def post(self, path: str, body: object) -> dict[str, Any]:
+    def post(self, path: str, body: object) -> Answer:
         return self.request("POST", path, body)
 
-    def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def request(self, method: str, path: str, body: object = None) -> Answer:
         """The answer's JSON object, empty where there is none. Raises Refused and Away."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
@@ -63,14 +86,23 @@ class Instance:
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            with _OPENER.open(request, timeout=TIMEOUT) as answer:
                 text = answer.read(LONGEST_ANSWER)
+                if answer.length:  # cut off: `read` with a bound does not say so
+                    raise http.client.IncompleteRead(text, answer.length)
         except urllib.error.HTTPError as error:
-            raise _problem(error) from None
-        except (OSError, ValueError) as error:
+            raise _problem(self.url, error) from None
+        except (http.client.IncompleteRead, http.client.RemoteDisconnected, OSError, ValueError) as error:
             raise Unreachable(f"{self.url} cannot be reached: {_why(error)}") from None
-        found = json.loads(text) if text else {}
-        return found if isinstance(found, dict) else {}
+        except http.client.HTTPException:
+            raise _foreign(self.url) from None
+        try:
+            found = json.loads(text) if text else {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise _foreign(self.url)
+        return Answer(self.url, found)
 
     def events(
         self, after: str | None, types: str | None = None, *, follow: bool = True
@@ -108,12 +140,25 @@ class Instance:
         return str(cursor)
 
 
+def _foreign(url: str) -> Refused:
+    words = "answered, but not as Callwright does. Name another one with --url or CALLWRIGHT_URL."
+    return Refused(f"{url} {words}")
+
+
 def _why(error: Exception) -> str:
     reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        where = "certificates/ca.pem of its data directory, if it was made there"
+        return f"{reason.verify_message}; SSL_CERT_FILE names an authority to trust ({where})"
     return getattr(reason, "strerror", None) or str(reason)
 
 
-def _problem(error: urllib.error.HTTPError) -> Exception:
+def _problem(url: str, error: urllib.error.HTTPError) -> Exception:
+    if 300 <= error.code < 400:
+        to = urllib.parse.urlsplit(urllib.parse.urljoin(f"{url}/", error.headers.get("Location", "")))
+        return Refused(
+            f"{url} redirects to {to.scheme}://{to.netloc}: name that with --url or CALLWRIGHT_URL."
+        )
     text = error.read(LONGEST_ANSWER)
     try:
         first = json.loads(text)["errors"][0]
@@ -128,12 +173,23 @@ def _problem(error: urllib.error.HTTPError) -> Exception:
     return Refused(words)
 
 
+def is_web_address(text: str) -> bool:
+    """Whether it is an http:// or https:// URL with a host, which a request can be sent to."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    plain = text.isprintable() and " " not in text and text.isascii()
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def from_environment(url: str | None, key: str | None, root: Path) -> Instance:
     """The instance that flags and variables name, else the one that `make run` made in `root`."""
     here = _credentials(root)
     pair = key or os.environ.get("CALLWRIGHT_API_KEY")
     base = url or os.environ.get("CALLWRIGHT_URL") or "http://localhost:8000"
-    if urllib.parse.urlparse(base).scheme not in ("http", "https"):
+    if not is_web_address(base):
         raise WrongUsage(f"{base} is no http:// or https:// address.")
     if pair:
         project, found, secret = pair.partition(":")

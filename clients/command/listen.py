@@ -12,6 +12,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import queue
@@ -24,10 +25,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import urlparse
 
-from clients.command.events import line
-from clients.command.instance import Instance, WrongUsage
+from clients.command.events import check_cursor, line
+from clients.command.instance import Instance, WrongUsage, is_web_address
 
 try:
     import termios
@@ -91,12 +91,12 @@ class Receiver:
         except urllib.error.HTTPError as error:
             words = error.read(MOST_SHOWN).decode(errors="replace").strip().replace("\n", " ")
             return f"{error.code} {words}".strip()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return f"not delivered: {getattr(error, 'reason', error)}"
 
 
 def receiver_of(given: argparse.Namespace) -> Receiver:
-    if urlparse(given.forward_to).scheme not in ("http", "https") or not urlparse(given.forward_to).hostname:
+    if not is_web_address(given.forward_to):
         raise WrongUsage("--forward-to is an http:// or https:// address.")
     made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     receiver = Receiver(given.forward_to, given.secret or os.environ.get("CALLWRIGHT_WEBHOOK_SECRET") or made)
@@ -106,6 +106,7 @@ def receiver_of(given: argparse.Namespace) -> Receiver:
 
 def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     instance, receiver = find(), receiver_of(given)
+    check_cursor(given.after)
     after = given.after or instance.newest()
     terminal = sys.stdin.isatty() and not given.json
     key = "r" if termios is not None else "r and Enter"

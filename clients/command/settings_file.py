@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import ipaddress
 import os
 import re
 import secrets
@@ -48,13 +49,15 @@ def contents(domain: str, media_ip: str) -> str:
 def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     if not NAME.fullmatch(given.domain):
         raise WrongUsage(f"{given.domain} is no host name.")
+    if given.media_ip is not None and not is_media_ip(given.media_ip):
+        raise WrongUsage("--media-ip is the address of this machine, or own/public behind NAT.")
     text = contents(given.domain, given.media_ip or primary_address())
     try:
         given.file.parent.mkdir(parents=True, exist_ok=True)
         # Nobody else may read it, and no file that is there is written over.
         descriptor = os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise WrongUsage(f"{given.file} is there already; remove it, or name another by --file.") from None
+        raise WrongUsage(f"{given.file} already exists; remove it, or name another with --file.") from None
     except OSError as error:
         raise WrongUsage(f"{given.file} cannot be written: {error.strerror}") from None
     with os.fdopen(descriptor, "w") as file:
@@ -62,6 +65,13 @@ def run(given: argparse.Namespace, find: Callable[[], Instance]) -> int:
     print(f"Wrote {given.file} (readable by you alone). Now:")
     print(f"  docker compose -f docker/compose.yml --env-file {given.file} up -d --build")
     return 0
+
+
+def is_media_ip(text: str) -> bool:
+    try:
+        return bool([ipaddress.ip_address(each) for each in text.split("/", 1)])
+    except ValueError:
+        return False
 
 
 def primary_address() -> str:

@@ -97,6 +97,12 @@ def decoder(why_not: str | None) -> Finding:
     return Finding("note", "media files", f"a decoder cannot be confined: {why_not}", advice)
 
 
+def unwritable(about: str, why: str) -> Finding:
+    """A Redis that answers and takes nothing: it is full, or a replica."""
+    advice = "Every dial is refused with 503. Give it memory (maxmemory), or name the primary in REDIS_URL."
+    return Finding("bad", about, f"takes no writes: {why[:160]}", advice)
+
+
 def answers(about: str, address: str, milliseconds: float | None, advice: str) -> Finding:
     """A service that was asked something: its answer took `milliseconds`, or None came."""
     if milliseconds is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection, connections
@@ -17,6 +18,7 @@ from calling.calls import event_days, event_log
 from calling.runtime import nudge
 from config.doctor import findings
 from config.doctor.findings import Finding
+from rest import redis_clients
 from subscribers import database_roles, replicas, row_security
 
 _FRESH = timedelta(seconds=5)
@@ -110,6 +112,10 @@ def overdue(before: datetime) -> int:
 
 
 def examine_redis() -> Iterator[Finding]:
-    """Whether Redis answers and how old it is."""
+    """Whether Redis answers, how old it is, and whether it takes what a dial writes."""
     server = str(nudge.client().info("server")["redis_version"])
     yield findings.version("Redis", server, (6,), "7 and Valkey 8")
+    try:
+        redis_clients.takes_writes(nudge.client())
+    except redis.ResponseError as error:
+        yield findings.unwritable("Redis", str(error))

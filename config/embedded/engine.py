@@ -77,7 +77,7 @@ def runnable(program: Path, owner: Owner | None, copies: Path, parts: Sequence[P
         return program
     top = Path(os.path.commonpath([str(p) for p in (*parts, program.parent)]))
     target = copies / program.relative_to(top)
-    if target.exists() and target.stat().st_mtime_ns == program.stat().st_mtime_ns:
+    if _is_copy(target, program):
         return target
     shutil.rmtree(copies, ignore_errors=True)
     copies.mkdir(parents=True)
@@ -89,6 +89,16 @@ def runnable(program: Path, owner: Owner | None, copies: Path, parts: Sequence[P
             shutil.copytree(part, place, symlinks=True)
         else:
             shutil.copy2(part, place)
-    for directory in (copies, *(p for p in copies.rglob("*") if p.is_dir())):
-        directory.chmod(0o755)
+    # Whoever installs with a umask of 077 has packages that nobody else may read.
+    for path in (copies, *copies.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     return target
+
+
+def _is_copy(target: Path, program: Path) -> bool:
+    """Whether `target` is a copy of `program` as it is now, and for everybody."""
+    if not target.exists():
+        return False
+    copy = target.stat()
+    return copy.st_mtime_ns == program.stat().st_mtime_ns and copy.st_mode & 0o005 == 0o005

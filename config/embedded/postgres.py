@@ -23,6 +23,7 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
+    "wal_compression": "on",  # the whole pages that follow a checkpoint: half of their bytes
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Not "error": those lines quote rows and statements, and rows hold numbers and SDP.

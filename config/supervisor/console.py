@@ -12,7 +12,8 @@ from typing import TextIO
 
 from calling.media.loop import build
 from config.embedded.certificate import Certificate
-from config.env import WILDCARDS, Environment
+from config.env import Environment
+from config.env_network import WILDCARDS
 from config.supervisor.credentials import FILE as CREDENTIALS
 from config.supervisor.credentials import Credentials
 

@@ -67,7 +67,7 @@ def processes(env: Environment) -> Iterator[Launch]:
 
 
 def stop_groups() -> list[tuple[Callable[[Launch], bool], float]]:
-    """Who stops when, and in how many seconds. The broom goes late: it publishes what the others leave."""
+    """Who stops when, and in how many seconds. The sweep stops late: it publishes the others' last events."""
     return [
         (lambda launch: launch.name not in ENGINES and launch.name != "sweep", 5.0),
         (lambda launch: launch.name == "sweep", 1.5),

@@ -26,7 +26,13 @@ class PortTaken(Exception):
 def check(ports: Iterable[Port]) -> None:
     """Raises PortTaken if any port cannot be bound, for all of them together."""
     faults: dict[tuple[str, int], str] = {}  # a port that is taken over UDP and TCP is named once
+    ours: dict[tuple[int, str], Port] = {}
     for port in ports:
+        first = ours.setdefault((port.number, port.kind), port)
+        if first is not port and port.number:
+            why = f"{_named(port)} is that of {first.variable}, choose another"
+            faults.setdefault((port.variable, port.number), f"{port.variable}: {why}")
+            continue
         error = _refusal(port)
         if error is not None:
             faults.setdefault((port.variable, port.number), f"{port.variable}: {_reason(port, error)}")
@@ -49,9 +55,13 @@ def _refusal(port: Port) -> OSError | None:
     return None
 
 
-def _reason(port: Port, error: OSError) -> str:
+def _named(port: Port) -> str:
     use = f" for {port.use}" if port.use else ""
-    where = f"port {port.number} ({port.kind}){use} on {port.address}"
+    return f"port {port.number} ({port.kind}){use}"
+
+
+def _reason(port: Port, error: OSError) -> str:
+    where = f"{_named(port)} on {port.address}"
     if error.errno == errno.EADDRINUSE:
         return f"{where} is taken, choose another"
     if error.errno == errno.EACCES:

@@ -18,7 +18,7 @@ ERRORS: Final = {
     400: ("Bad Request", "bad_request", "This is not HTTP, or its method is none that is known."),
     408: ("Request Timeout", "request_timeout", "The body did not come in time."),
     403: ("Forbidden", "not_permitted", "This may not be done here."),
-    405: ("Method Not Allowed", "method_not_allowed", "This path has no such method."),
+    405: ("Method Not Allowed", "method_not_allowed", "This path does not support this method."),
     503: ("Service Unavailable", "unavailable", "Not now; try again."),
     431: ("Request Header Fields Too Large", "request_header_fields_too_large", "The headers are too large."),
 }

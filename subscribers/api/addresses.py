@@ -136,8 +136,8 @@ def _order(request: Request) -> pagination.Order:
     by = request.query_params.get("sort_by", "created_at")
     way = request.query_params.get("sort_order")
     if by not in ("name", "created_at"):
-        raise errors.Unprocessable("invalid_parameter", "sort_by is name or created_at.", "sort_by")
+        raise errors.Unprocessable("invalid_parameter", "sort_by must be name or created_at.", "sort_by")
     if way not in (None, "asc", "desc"):
-        raise errors.Unprocessable("invalid_parameter", "sort_order is asc or desc.", "sort_order")
+        raise errors.Unprocessable("invalid_parameter", "sort_order must be asc or desc.", "sort_order")
     default = "asc" if by == "name" else "desc"
     return pagination.Order(by, ascending=(way or default) == "asc", textual=by == "name")

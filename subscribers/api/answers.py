@@ -29,7 +29,7 @@ TIMES: dict[str, Any] = {"created_at": s.DateTimeField(), "updated_at": s.DateTi
 Address = shape(
     "Address",
     id=s.UUIDField(),
-    resource_id=s.UUIDField(help_text="the subscriber, room or script it leads to"),
+    resource_id=s.UUIDField(help_text="the subscriber, room or script that it leads to"),
     name=text(),
     display_name=text(),
     type=s.ChoiceField(["subscriber", "room", "app"]),
@@ -41,7 +41,7 @@ Address = shape(
     ),
     created_at=s.DateTimeField(),
     presence=nullable(
-        required=False, help_text="available, busy, dnd or offline; null for what nobody sits behind"
+        required=False, help_text="available, busy, dnd or offline; null if the address is not a subscriber's"
     ),
 )
 Addresses = listed("Addresses", Address)
@@ -87,7 +87,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "join_muted": s.BooleanField(),
         "entry_tone": s.BooleanField(),
         "record_on_start": s.BooleanField(),
-        "empty_timeout": s.IntegerField(help_text="seconds that an empty room lives on"),
+        "empty_timeout": s.IntegerField(help_text="seconds until an empty room ends"),
         "moderator": s.ChoiceField(Room.Moderator.choices),
         "join_from": s.DateTimeField(allow_null=True),
         "join_until": s.DateTimeField(allow_null=True),
@@ -123,7 +123,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "calling_handler_resource_id": s.UUIDField(allow_null=True),
         "nat": s.BooleanField(),
         "subscriber_id": s.UUIDField(),
-        "password": text(required=False, help_text="in the answer that makes it, and never again"),
+        "password": text(required=False, help_text="only in the response that creates it"),
     },
     "sip_gateway": {
         "id": s.UUIDField(),
@@ -150,7 +150,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "nat": s.BooleanField(),
         "trust_identity": s.BooleanField(),
         "has_password": s.BooleanField(),
-        "registration": s.JSONField(help_text="how registering went; null where it does not register"),
+        "registration": s.JSONField(help_text="the state of the registration; null if it does not register"),
     },
 }
 TITLES = {

@@ -154,7 +154,7 @@ def need_staff(row: SipGateway, was: SipGateway) -> None:
     if any(_wide(each) or _loopback(each) for each in new) or taken(row.project_id, new):
         raise _staff(
             "Networks wider than /24 (IPv4) or /48 (IPv6), loopback, and addresses of another project's "
-            "gateway are allowed by platform staff alone.",
+            "gateway are allowed only by platform staff.",
             "ip_addresses",
         )
 

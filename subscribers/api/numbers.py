@@ -62,7 +62,7 @@ class NumberShape(Resource[PhoneNumber]):
     def change(self, row: PhoneNumber, data: dict[str, Any]) -> PhoneNumber:
         wanted = data.get("number", row.number)
         if wanted != row.number and assigned(row.project_id, wanted) is not None:
-            raise errors.Unprocessable("already_taken", "This number is another of the project.", "number")
+            raise errors.Unprocessable("already_taken", "This is another number of the project.", "number")
         row.number, row.name = wanted, data.get("name", row.name)
         if "address" in data or "address_id" in data:
             row.address = _address(row.project_id, data)

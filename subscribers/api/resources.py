@@ -102,7 +102,7 @@ class PhoneRoutes(RestView):
         shape, row = find(project_id, id)
         data = clean(RouteFields, request.data)
         if data["handler"] != "calling":
-            raise errors.Unprocessable("not_supported", "There is no messaging here.", "handler")
+            raise errors.Unprocessable("not_supported", "This instance has no messaging.", "handler")
         number = PhoneNumber.objects.filter(
             project_id=project_id, pk=data["phone_route_id"], in_use=True
         ).first()

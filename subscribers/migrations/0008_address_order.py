@@ -1,7 +1,8 @@
 """Addresses sorted by name: by an index, not by reading all of the project's."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from subscribers.resumed import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):

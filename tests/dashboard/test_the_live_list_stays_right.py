@@ -82,7 +82,7 @@ def expected() -> dict[str, str]:
 
 
 def keep_changing(page, calls: list, dice: random.Random, shielded: set[str]) -> None:
-    """The changes of SECONDS, in steps, each published as the broom does."""
+    """The changes of SECONDS, in steps, each published as the sweep does."""
     from calling.webhooks.publish import publish_round
 
     for _ in range(SECONDS * STEPS_PER_SECOND):

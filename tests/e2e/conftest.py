@@ -98,7 +98,7 @@ def tls_edge(
 
 @pytest.fixture
 def sweep(child_environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The brooms as a process."""
+    """The sweep as a process."""
     process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=child_environment)
     yield process
     process.terminate()

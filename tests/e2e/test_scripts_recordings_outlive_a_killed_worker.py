@@ -25,7 +25,7 @@ SECONDS = recording_rows.GRACE_SECONDS + 60
 
 
 @pytest.fixture
-def broom(child_environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def sweep(child_environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The sweep, beside the worker's recordings."""
     environment = {**child_environment, "CALLWRIGHT_DATA_DIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "manage.py", "sweep"], env=environment)
@@ -37,7 +37,7 @@ def broom(child_environment: dict[str, str], tmp_path: Path) -> Iterator[subproc
 async def test_the_sound_up_to_the_last_second_is_kept_and_marked_partial(
     cast: Cast,
     start_worker: Callable[..., WorkerProcess],
-    broom: object,
+    sweep: object,
     tmp_path: Path,
 ) -> None:
     worker = await callers.in_thread(start_worker)

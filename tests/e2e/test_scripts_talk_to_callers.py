@@ -339,7 +339,7 @@ async def test_a_room_of_a_callers_words_is_joined_only_within_the_callers_scope
 async def test_a_script_that_cannot_go_on_ends_its_call_with_an_error(
     cast: Cast, worker: WorkerProcess
 ) -> None:
-    for step, words in (({"goto": "nowhere"}, "no label"), ({"transfer": "%{call.type}"}, "caller's words")):
+    for step, words in (({"goto": "nowhere"}, "no label"), ({"transfer": "%{call.type}"}, "caller input")):
         name, phone = f"broken-{len(words)}", Phone(300.0)
         await script(cast, name, {"play": "silence:0.1"}, step)
         call_id = await callers.dial(cast.alice, phone, f"/public/{name}")

@@ -16,7 +16,7 @@ __all__ = ["_nothing_left_open", "cast", "port", "start_worker", "web", "worker"
 
 @pytest.fixture
 def sweep(child_environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """`sweep(NAME=value …)` starts the brooms."""
+    """`sweep(NAME=value …)` starts the sweep."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(**variables: str) -> subprocess.Popen[bytes]:

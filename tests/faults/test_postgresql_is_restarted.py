@@ -86,7 +86,7 @@ async def test_a_restart_of_postgresql_is_503_for_clients_and_nothing_for_ears(
         url = database.url_for(test_database())
         worker = await callers.in_thread(start_worker, DATABASE_URL=url)
         server, port = await callers.in_thread(web, DATABASE_URL=url)
-        brooms = [sweep(DATABASE_URL=url)]
+        sweeps = [sweep(DATABASE_URL=url)]
         call_id = await callers.dial(cast.alice, alone, "/public/echo")
         await callers.hears(alone, 440.0)
         alone.longest_gap = 0.0
@@ -94,8 +94,8 @@ async def test_a_restart_of_postgresql_is_503_for_clients_and_nothing_for_ears(
             await callers.pause(1)
             for _ in range(figure(1, 10)):
                 database.cut()
-                if len(brooms) < 2:
-                    brooms.append(sweep(DATABASE_URL=url))  # one that never saw the workers' beats
+                if len(sweeps) < 2:
+                    sweeps.append(sweep(DATABASE_URL=url))  # one that never saw the workers' beats
                 cut = time.monotonic()
                 while time.monotonic() - cut < OUTAGE_SECONDS:
                     await callers.pause(0.1)
@@ -112,7 +112,7 @@ async def test_a_restart_of_postgresql_is_503_for_clients_and_nothing_for_ears(
         assert crowd.statuses[503] and crowd.statuses[200]
         assert not crowd.without_retry_after
         assert await callers.in_thread(stored, crowd.made) == len(crowd.made)
-        assert all(process.poll() is None for process in (server, *brooms, worker.process))
+        assert all(process.poll() is None for process in (server, *sweeps, worker.process))
         call = await callers.snapshot(call_id)
         assert (call.state, call.end_reason, call.end_cause) == ("answered", None, None)
         await callers.apply(call_id, inputs.Hangup())

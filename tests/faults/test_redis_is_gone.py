@@ -41,7 +41,7 @@ async def test_an_outage_of_redis_drops_no_call_and_loses_no_event(
     with Relay(os.environ["REDIS_URL"]) as redis:
         worker = await callers.in_thread(start_worker, REDIS_URL=redis.url)
         server, port = await callers.in_thread(web, REDIS_URL=redis.url)
-        brooms = sweep(REDIS_URL=redis.url)
+        sweeps = sweep(REDIS_URL=redis.url)
         bearer = f"Bearer {cast.alice.token}"
 
         async def over_http(method: str, path: str, body: object = None) -> object:
@@ -75,7 +75,7 @@ async def test_an_outage_of_redis_drops_no_call_and_loses_no_event(
             await callers.pause(0.2)
             assert all(phone.hears(440.0) for phone in phones[1:])
         gap = max(phone.longest_gap for phone in phones[1:])
-        assert all(process.poll() is None for process in (server, brooms, worker.process))
+        assert all(process.poll() is None for process in (server, sweeps, worker.process))
 
         redis.mend()
         mended = time.monotonic()

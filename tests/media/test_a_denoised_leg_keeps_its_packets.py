@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pytest
@@ -48,6 +48,12 @@ class Listener:
         self.got.append((sequence, timestamp, mark & 0x7F, data[head:], data))
 
     def renew(self) -> None: ...
+
+    def layers_changed(self, now: float) -> None: ...
+
+    def replay_digit(self, digit: str, event_types: Collection[int]) -> None: ...
+
+    def attach_source(self, source: None) -> None: ...
 
     @property
     def numbers(self) -> list[int]:

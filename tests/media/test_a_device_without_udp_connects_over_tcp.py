@@ -10,16 +10,19 @@ import contextlib
 import re
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aioice.ice import CandidatePair
 
 from calling.machine.states import Media
+from calling.media.rtp import udp_ports
 from calling.media.sources import tones
 from calling.media.webrtc import ice_tcp, shared_port
 from calling.media.webrtc.peer import WebRtcPeer
 from tests.media.test_a_hundred_calls_live_behind_one_port import DEVICE, SHARED, heard, legs, transport
 from tests.media.test_chromium_hears_and_sees import CHROMIUM, browser
+from tests.support.ports import free_pair
 from tests.support.wait import until
 
 LINE = re.compile(r"a=candidate:\S+ 1 (udp|tcp) (\d+) (\S+) (\d+) typ host.*\r\n")
@@ -134,6 +137,24 @@ async def test_a_connection_ends_with_its_leg(monkeypatch: pytest.MonkeyPatch) -
             await ours.close()
             await until(lambda: not doors()[0].lines, 5, "its end")
         await bob.goes_on()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_the_port_is_one_that_tcp_has_too_where_a_try_finds_one(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    low = free_pair()
+    config = replace(SHARED, ports=(low, low + 1))
+    for free in (low, low + 1, None):
+        with contextlib.ExitStack() as others:
+            for port in (low, low + 1):
+                if port != free:
+                    other = others.enter_context(socket.socket(family))
+                    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    other.bind((host, port))
+                    other.listen()
+            found = [others.enter_context(sock) for sock in udp_ports.bind_shared(config, host)]
+            ports = {sock.getsockname()[1] for sock in found}
+            assert ports == {free} if free is not None else len(ports) == 1
 
 
 async def test_strangers_are_closed_and_do_not_keep_devices_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+from calling.calls import queries
+from calling.machine.plan import PeerPlan, make_plan
 from calling.machine.states import Media
+from calling.media.rtp.config import MediaConfig
+from calling.media.session.rows import read_sip_devices
+from calling.media.session.session_peer import placed
 from calling.media.sources import tones
 from calling.media.webrtc.peer import WebRtcPeer
 from calling.media.webrtc.plain_rtp import PlainRtpPeer
+from calling.sip.edge import rows
+from calling.sip.stack.registrar import Binding, Change
+from calling.sip.stack.transaction import Hop
+from tests.e2e.desk import endpoint
 from tests.media.phones import CONFIG
+from tests.support.people import make_cast
 from tests.support.wait import until
 
 
@@ -39,3 +51,45 @@ async def test_two_peers_talk_over_ipv6(kind: type[WebRtcPeer] | type[PlainRtpPe
     finally:
         await near.close()
         await far.close()
+
+
+def ringing(contact: str, hop: Hop) -> PeerPlan:
+    """What a desk phone of bob's is offered when alice's back end calls him."""
+    cast = make_cast()
+    rows.bind(endpoint(cast.bob), Change((Binding(contact, hop, 600),)), uuid4())
+    made = cast.rest.post("/api/calls", {"to": "/private/bob", "connect": "/public/echo"})
+    call = queries.snapshot(made.json()["id"])
+    browsers, newer = read_sip_devices([call])
+    (plan,) = make_plan([call], browsers, (), newer).peers
+    return plan
+
+
+async def offered(plan: PeerPlan, config: MediaConfig) -> str:
+    peer = PlainRtpPeer(placed(plan, config), lambda signal: None)
+    try:
+        return await peer.offer(plan.media)
+    finally:
+        await peer.close()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("contact", "source", "host"),
+    [
+        ("sip:bob@[::1]:5062", "::1", "IP6 ::1"),
+        ("sip:bob@127.0.0.1:5062", "127.0.0.1", "IP4 127.0.0.1"),
+        ("sip:bob@192.0.2.7:5062", "::1", "IP4 127.0.0.1"),  # behind a proxy
+    ],
+)
+def test_a_phone_is_offered_an_address_of_the_ip_version_that_it_has(
+    contact: str, source: str, host: str
+) -> None:
+    plan = ringing(contact, Hop("UDP", source, 5062))
+    offer = asyncio.run(offered(plan, replace(CONFIG, more=(("::1", "::1"),))))
+    assert f"c=IN {host}" in offer
+
+
+@pytest.mark.django_db
+def test_without_an_ipv6_address_a_phone_is_offered_what_there_is() -> None:
+    plan = ringing("sip:bob@[::1]:5062", Hop("UDP", "::1", 5062))
+    assert "c=IN IP4 127.0.0.1" in asyncio.run(offered(plan, CONFIG))

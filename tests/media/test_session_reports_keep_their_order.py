@@ -18,7 +18,7 @@ from calling.runtime.db_threads import DatabaseThreads
 
 
 class Told:
-    """A session as a lane sees it, and a door that can be shut."""
+    """A session as its signal queue sees it, and a door that can be shut."""
 
     id, epoch = "8c1f4b3e-0000-7000-8000-000000000001", 3
 
@@ -66,56 +66,56 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "spool" / "worker.jsonl")
 
 
-def press(lane: SignalQueue, digits: str) -> None:
+def press(queue: SignalQueue, digits: str) -> None:
     for digit in digits:
-        lane.signal("call", inputs.DigitReceived("peer", digit))
+        queue.signal("call", inputs.DigitReceived("peer", digit))
 
 
 async def test_reports_arrive_in_order(told: Told, journal: Journal) -> None:
-    lane = SignalQueue(told, DatabaseThreads(), journal)
-    press(lane, "0123456789")
-    await lane.settle(5)
+    queue = SignalQueue(told, DatabaseThreads(), journal)
+    press(queue, "0123456789")
+    await queue.settle(5)
     assert told.heard == list("0123456789")
     assert journal.size == 0
 
 
 async def test_what_one_call_has_to_report_at_once_is_one_turn(told: Told, journal: Journal) -> None:
-    lane = SignalQueue(told, DatabaseThreads(), journal)
-    with lane.held():
-        press(lane, "12")
+    queue = SignalQueue(told, DatabaseThreads(), journal)
+    with queue.held():
+        press(queue, "12")
         await asyncio.sleep(0.05)  # while held nothing is told
         assert told.turns == []
-        lane.signal("other", inputs.DigitReceived("peer", "3"))
-        lane.work("call", lambda: told.turns.append(("call", "work")))
-        press(lane, "45")
-    await lane.settle(5)
+        queue.signal("other", inputs.DigitReceived("peer", "3"))
+        queue.work("call", lambda: told.turns.append(("call", "work")))
+        press(queue, "45")
+    await queue.settle(5)
     assert told.turns == [("call", "12"), ("other", "3"), ("call", "work"), ("call", "45")]
 
 
 async def test_one_that_cannot_be_reported_takes_no_other_with_it(told: Told, journal: Journal) -> None:
-    lane = SignalQueue(told, DatabaseThreads(), journal)
+    queue = SignalQueue(told, DatabaseThreads(), journal)
     told.refused = "2"
-    with lane.held():
-        press(lane, "123")
-    await lane.settle(5)
+    with queue.held():
+        press(queue, "123")
+    await queue.settle(5)
     assert told.turns == [("call", "1"), ("call", "3")]
-    press(lane, "4")
-    await lane.settle(5)
+    press(queue, "4")
+    await queue.settle(5)
     assert told.heard == list("134")
 
 
 async def test_an_outage_delays_reports_and_keeps_them_on_disk(told: Told, journal: Journal) -> None:
-    lane = SignalQueue(told, DatabaseThreads(), journal)
+    queue = SignalQueue(told, DatabaseThreads(), journal)
     told.away = True
-    press(lane, "12")
+    press(queue, "12")
     await asyncio.sleep(0.15)
-    press(lane, "3")
+    press(queue, "3")
     await asyncio.sleep(0.4)
     assert told.heard == []
     assert [entry.count('"DigitReceived"') for entry in journal.path.read_text().splitlines()] == [1, 1, 1]
     assert list(leftovers(journal.path.parent)) == []  # its worker lives
     told.away = False
-    await lane.settle(5)
+    await queue.settle(5)
     assert told.heard == ["1", "2", "3"]
 
 
@@ -132,12 +132,12 @@ async def test_a_dead_workers_journal_can_be_replayed(told: Told, journal: Journ
 
 
 async def test_a_lost_epoch_ends_all_writing(told: Told, journal: Journal) -> None:
-    lane = SignalQueue(told, DatabaseThreads(), journal)
+    queue = SignalQueue(told, DatabaseThreads(), journal)
     told.stale = True
-    press(lane, "12")
-    await lane.settle(5)
+    press(queue, "12")
+    await queue.settle(5)
     assert told.is_lost
     told.stale = False
-    press(lane, "3")
+    press(queue, "3")
     await asyncio.sleep(0.1)
     assert told.heard == []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import io
 import shutil
+import tracemalloc
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from calling.media.tts import tts
@@ -74,3 +79,68 @@ async def test_every_voice_sounds_unlike_the_others() -> None:
         for name in voices.VOICES
     }
     assert len(set(made.values())) > len(voices.VOICES) - 2  # m1 may be the plain one
+
+
+class Humming:
+    """A provider that says a sine of 440 Hz for so many seconds at any rate."""
+
+    name = "humming"
+
+    def __init__(self, seconds: float, rate: int, channels: int = 1) -> None:
+        at = np.arange(round(seconds * rate)) / rate
+        sine = (8000 * np.sin(2 * np.pi * 440 * at)).astype("<i2")
+        held = io.BytesIO()
+        with wave.open(held, "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(np.repeat(sine, channels).tobytes())
+        self.sound = held.getvalue()
+
+    async def synthesise(self, words: str, *, language: str, voice: str, gender: str) -> bytes:
+        return self.sound
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 24000, 44100, 48000, 96000])
+async def test_a_voice_keeps_its_pitch_and_its_pace(
+    rate: int, channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tts, "provider", Humming(3.1, rate, channels))
+    sound = await tts.speak("hum")
+    assert abs(len(sound) - 3.1 * tts.RATE) < 5
+    loudest = np.abs(np.fft.rfft(sound[: 2 * tts.RATE])).argmax() / 2
+    assert loudest == 440
+    steps = np.abs(np.diff(sound.astype(int))).max()
+    assert steps <= 8000 * 2 * np.pi * 440 / tts.RATE + 2, "no step where pieces meet"
+    assert (await tts.say("hum", directory=tmp_path)).about.duration_ms in range(3100, 3121)
+
+
+async def test_a_long_speech_lets_the_calls_of_its_loop_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tts, "provider", Humming(60.0, 22050))
+    turns = 0
+
+    async def call() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(call())
+    tracemalloc.start()
+    await tts.say("on and on", directory=tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    going.cancel()
+    assert turns >= 60 * 50 / tts.PIECE
+    assert peak < 5 * 60 * 22050 * 2, "the sound is not made as a whole"
+
+
+@needs_espeak
+async def test_a_speech_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tts, "MOST_BYTES", 100_000)
+    sound, code = await tts._run([shutil.which("espeak-ng") or "", "--stdin", "--stdout"], "on and on " * 400)
+    assert (code, sound[:4]) == (0, b"RIFF") and len(sound) < 200_000
+    assert len(tts._samples(sound)[0]) > 40_000

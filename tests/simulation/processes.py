@@ -41,7 +41,7 @@ ROOM = 80  # tries of a deliverer at once; more than are kept for quiet projects
 DAY = 86400.0
 TOGETHER_SECONDS = 0.05  # answers that come within it are settled together
 QUEUE = frozenset({"calling_delivery", "calling_webhookendpoint"})
-# What the looks of a sweep ask for (`calling.waiting`), and what its brooms read.
+# What the looks of a sweep ask for (`calling.waiting`), and what its jobs read.
 SWEPT = frozenset(
     f"calling_{name}"
     for name in (
@@ -77,7 +77,7 @@ class Sweep:
 
     def run(self, actor: Actor) -> None:
         sweep.Rounds.begin()
-        world, rounds = self.world, {name: 0.0 for name, _, _ in sweep.BROOMS}
+        world, rounds = self.world, {name: 0.0 for name, _, _ in sweep.JOBS}
         devices = forgets = 0.0
         while True:
             seen = world.version(SWEPT)
@@ -86,10 +86,10 @@ class Sweep:
                 guarded(world, publish_round, Published())
             if "deadlines" in found.names:
                 guarded(world, sweep_command.sweep_due, 0.02)
-            for name, broom, pause in sweep.BROOMS:
+            for name, job, pause in sweep.JOBS:
                 if name in found.names and world.now >= rounds[name]:
                     rounds[name] = world.now + pause
-                    guarded(world, broom, 0)
+                    guarded(world, job, 0)
             slower = 60 if self.sleeps_until > world.now + 3600 else 1  # in days without a call
             if world.now >= devices:
                 devices = world.now + slower * sweep_command.FORGET_DEVICES_SECONDS

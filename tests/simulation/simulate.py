@@ -18,6 +18,7 @@ from django.db import models as django_models
 from django.test.utils import override_settings
 
 from calling import models, sweep
+from calling.api import view
 from calling.calls import event_days
 from calling.media_sessions import placement
 from calling.runtime import nudge
@@ -110,6 +111,7 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
             (row_security, "_usable", {}),
             (row_security, "_keys", {}),
             (event_days, "_kept", {}),
+            (view, "ANSWER_SECONDS", 0.3),
         ):
             stack.enter_context(mock.patch.object(place, name, value))
         for each in apps.get_models():
@@ -119,7 +121,6 @@ def seams(world: World, bus: Bus, tasks: Tasks) -> Iterator[None]:
         stack.enter_context(
             override_settings(
                 CALLWRIGHT_DIALS_PER_SECOND=100_000,
-                CALLWRIGHT_ANSWER_SECONDS=0.3,
                 CALLWRIGHT_RETENTION_DAYS=KEPT_DAYS,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sipmessage import Request
+from sipmessage import Request, Response
 
 from calling.sip.edge.mapping import called_users
 from calling.sip.stack.authentication import user_of
@@ -141,7 +141,9 @@ def test_an_answer_with_a_contact_of_no_use_goes_on_at_the_place_that_was_called
 def test_a_registrar_says_how_long_for_our_own_contact() -> None:
     own = "<sip:u@192.0.2.1:5060>"
     said = [f'"a, <b>" <sip:u@192.0.2.1:5060>;{INSTANCE};expires=77, <sip:u@192.0.2.2>;expires=5']
-    assert Registration._granted(said, own, 600) == 77
+    response = Response(200, "OK")
+    response.headers.setlist("Contact", said)
+    assert Registration._granted(response, own, 600) == 77
     assert answer(list(wanted(request("REGISTER", ("Contact", ADDRESSES[0])), HOP).keep)).headers == (  # type: ignore[union-attr]
         ("Contact", f"<{TARGET}>;reg-id=1;{INSTANCE};expires=3600"),
     )

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from calling.sip.stack.digest import Credentials
+from calling.sip.stack.messages import make_response
 from calling.sip.stack.registrar import Binding, Change
 from calling.sip.stack.transaction import Hop
 from calling.sip.ua.registration import Registration
 from tests.sip.conftest import REALM, MakeAgent, port_of
+from tests.sip.raw import Raw
 from tests.sip.secure import contexts
 
 
@@ -59,6 +61,33 @@ async def test_a_wrong_password_and_a_foreign_realm_are_told(agent: MakeAgent) -
     for password, realm in (("wrong", REALM), ("alice-secret", "elsewhere.test")):
         code, _ = await registration(us, port_of(there), [], password, realm=realm).once(60)
         assert code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "granted"),
+    [
+        (["Contact: {own};expires=60"], 60),
+        (["Contact: <sip:alice@127.0.0.1:{port};transport=udp;ob>;q=1;expires=60"], 60),  # written anew
+        (["Contact: {own}", "Expires: 60"], 60),
+        (["Expires: 60"], 60),
+        (["Contact: <sip:alice@127.0.0.1:9>;expires=60", "Contact: {own};expires=90"], 90),  # another phone's
+        (["Contact: <sip:alice@127.0.0.1:9>;expires=60"], 600),
+        (["Contact: {own};expires=soon", "Expires: later"], 600),
+    ],
+)
+async def test_it_comes_again_when_its_registrar_says(
+    agent: MakeAgent, headers: list[str], granted: int
+) -> None:
+    """One that comes too late is not called meanwhile: carriers shorten what is asked for."""
+    us = await agent()
+    async with Raw(port_of(us)) as registrar:
+        asked = asyncio.create_task(registration(us, registrar.own, []).once(600))
+        request = await registrar.asked("REGISTER")
+        words = [each.format(own=request.headers["Contact"], port=port_of(us)) for each in headers]
+        pairs = [tuple(each.split(": ", 1)) for each in words]
+        accepted = make_response(request, 200, to_tag="r", extra=pairs)  # type: ignore[arg-type]
+        registrar._link.sendto(bytes(accepted), ("127.0.0.1", registrar.port))  # type: ignore[attr-defined]
+        assert await asked == (200, granted)
 
 
 async def test_silence_leads_to_the_next_place(agent: MakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

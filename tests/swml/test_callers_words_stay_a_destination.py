@@ -80,25 +80,25 @@ def test_they_are_no_document_no_url_and_no_section(way: str, words: str, verb: 
     seen = play(begin(WORDS[words], *before, {verb: {"dest": template}}), WORDS[words])
     assert not [one for one in seen if isinstance(one, actions.Connect | actions.Fetch | actions.Transfer)]
     end = seen[-1]
-    assert isinstance(end, actions.Done) and f".{verb}.dest" in end.error and "caller's words" in end.error
+    assert isinstance(end, actions.Done) and f".{verb}.dest" in end.error and "caller input" in end.error
 
 
 @pytest.mark.parametrize("words", WORDS)
 def test_not_as_a_parameter_of_another_section_either(words: str) -> None:
     to = {"to": "${call.headers[0].value}"}
     seen = play(begin(WORDS[words], {"execute": {"dest": "go", "params": to}}))
-    assert isinstance(seen[-1], actions.Done) and "caller's words" in seen[-1].error and len(seen) == 1
+    assert isinstance(seen[-1], actions.Done) and "caller input" in seen[-1].error and len(seen) == 1
     run, fetch = advance(begin(WORDS[words], {"execute": {"dest": "https://a.example/", "params": to}}))
     there = check_document({"sections": {"main": [{"transfer": "${params.to}"}], **SECTIONS}}).as_json()
     run, end = advance(run, {"document": there})
     assert isinstance(fetch, actions.Fetch)
-    assert isinstance(end, actions.Done) and "caller's words" in end.error
+    assert isinstance(end, actions.Done) and "caller input" in end.error
 
 
 def test_nor_inside_a_document_that_the_script_writes() -> None:
     inline = '{"sections": {"main": [{"play": "say:${call.from_name}"}]}}'
     seen = play(begin('"}, {"connect": "+46701112233"}, {"play": "say:x', {"execute": inline}))
-    assert isinstance(seen[-1], actions.Done) and "caller's words" in seen[-1].error and len(seen) == 1
+    assert isinstance(seen[-1], actions.Done) and "caller input" in seen[-1].error and len(seen) == 1
 
 
 @pytest.mark.parametrize("words", ["/private/bob", "+46701112233", "sip:x@y.example"])
@@ -162,7 +162,7 @@ def test_they_say_nobody_to_ask_or_to_tell(step: str, whose: str) -> None:
     template, words = THEIRS[whose]
     scheme = "wss" if step in ("stream", "tap") else "https"
     seen = play(begin(words.format(scheme=scheme), URL_STEPS[step](template)))
-    assert isinstance(seen[0], actions.Done) and "caller's words" in seen[0].error
+    assert isinstance(seen[0], actions.Done) and "caller input" in seen[0].error
 
 
 @pytest.mark.parametrize("step", URL_STEPS)
@@ -193,7 +193,7 @@ def test_a_request_s_url_stays_theirs_and_its_answer_is_the_server_s() -> None:
     ask = {"request": {"url": "https://a.example/?${call.from_name}"}}
     (request, done) = play(begin("vault", ask, {"transfer": "${request_url}"}))
     assert isinstance(request, actions.Request) and request.from_caller
-    assert isinstance(done, actions.Done) and "caller's words" in done.error
+    assert isinstance(done, actions.Done) and "caller input" in done.error
     (_, connect, _) = play(begin("x", ask, {"connect": "${request_response_body}"}), "/private/bob")
     assert isinstance(connect, actions.Connect) and not connect.groups[0][0].from_caller
 

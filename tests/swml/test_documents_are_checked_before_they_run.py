@@ -65,7 +65,7 @@ def steps(*given: Any) -> list[dict[str, Any]]:
         ({"set": ["a"]}, "sections.main[1].set", "object of variables"),
         ({"set": {"1a": 1}}, "sections.main[1].set.1a", "name of a variable"),
         ({"sleep": -2}, "sections.main[1].sleep.duration", "between"),
-        ({"send_digits": {"digits": "12x"}}, "sections.main[1].send_digits.digits", "may hold"),
+        ({"send_digits": {"digits": "12x"}}, "sections.main[1].send_digits.digits", "may contain"),
         ({"request": {"url": "gopher://x", "method": "GET"}}, "sections.main[1].request.url", "http"),
         (
             {"request": {"url": "https://x.example", "method": "BREW"}},

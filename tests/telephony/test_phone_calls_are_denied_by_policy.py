@@ -159,3 +159,38 @@ def test_a_prepaid_project_starts_with_its_own_country_and_small_limits(cast: Ca
     dialled(cast)
     dialled(cast)
     assert error_of(dial(cast), 429)["code"] == "too_many_phone_calls"
+
+
+def group(cast: Cast, *to: str) -> list[tuple[str, int]]:
+    """What a script's `connect` of these rings: each leg's address, and which of them it is for."""
+    fake_worker.online(cast.bob)
+    call_id = dialled(cast, "/private/bob")
+    fake_worker.carry(call_id)
+    assert cast.bob.rest.post(f"/api/calls/{call_id}/answer", {"sdp": fake_worker.SDP}).status_code == 200
+    fake_worker.answer_offers(call_id)
+    party = fake_worker.leg_of(call_id, "callee").id
+    outcome, numbers = transfers.connect(cast.key, call_id, party, [*to])
+    return [(leg.address, numbers[leg.id]) for leg in outcome.call.legs if leg.id in numbers]
+
+
+def test_a_phone_one_too_many_leaves_its_group_ringing(cast: Cast) -> None:
+    policy(cast, concurrent=1, refusals=1)
+    dialled(cast)
+    assert group(cast, FAR, "/private/carol") == [("/private/carol", 1)]
+    assert models.PhoneCharge.objects.count() == 1, "what was refused costs nothing"
+    assert not Project.objects.get(pk=cast.project.pk).suspended_at
+    group(cast, FAR, "/private/carol")
+    assert Project.objects.get(pk=cast.project.pk).suspended_at, "and counts as refused"
+
+
+def test_a_phone_that_cannot_be_paid_leaves_its_group_ringing(cast: Cast) -> None:
+    models.Account.objects.create(project=cast.project, prepaid=True)
+    found = group(cast, "/private/carol", FAR, "/private/alice")
+    assert found == [("/private/carol", 0), ("/private/alice", 2)]
+
+
+def test_a_group_of_phones_of_which_none_may_be_called_is_refused(cast: Cast) -> None:
+    policy(cast, concurrent=1)
+    dialled(cast)
+    with pytest.raises(CapReached):
+        group(cast, FAR, "+15551234568")

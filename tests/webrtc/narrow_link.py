@@ -23,8 +23,15 @@ class NarrowLink:
 
     def carry(self, kilobits: int) -> None:
         """So much per second towards the device from now on."""
-        words = ("rate", f"{kilobits}kbit", "burst", "4kb", "latency", f"{QUEUE_MS}ms")
-        tc("qdisc", "replace", "dev", self.near, "root", "tbf", *words)
+        tc("qdisc", "replace", "dev", self.near, "root", *bucket(kilobits))
+
+    def bring(self, kilobits: int) -> None:
+        """So much per second from the device from now on."""
+        tc("-n", self.network.name, "qdisc", "replace", "dev", "eth0", "root", *bucket(kilobits))
+
+
+def bucket(kilobits: int) -> tuple[str, ...]:
+    return "tbf", "rate", f"{kilobits}kbit", "burst", "4kb", "latency", f"{QUEUE_MS}ms"
 
 
 def obstacle() -> str | None:

@@ -1,1 +1,1 @@
-"""REST of the gate: one module per kind of token."""
+"""REST of the tokens: one module per kind of token."""

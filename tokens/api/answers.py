@@ -1,4 +1,4 @@
-"""What the OpenAPI document says that the token endpoints answer with."""
+"""The answers of the token endpoints in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rest.openapi import listed
 TOKEN_HELP = "a Bearer token for REST, sockets and the browser SDKs"
 _EMBED: dict[str, Any] = {
     "id": s.UUIDField(),
-    "token": s.CharField(help_text="public; traded for a guest's token by whoever opens the page"),
+    "token": s.CharField(help_text="public; whoever opens the page exchanges it for a guest token"),
     "name": s.CharField(),
     "address_id": s.UUIDField(),
     "address": s.CharField(),
@@ -23,7 +23,9 @@ TokenPair = inline_serializer(
     "TokenPair",
     {
         "token": s.CharField(help_text=TOKEN_HELP),
-        "refresh_token": s.CharField(help_text="gives a new pair once, until shortly after the token ends"),
+        "refresh_token": s.CharField(
+            help_text="gives a new pair of tokens once, until shortly after the token expires"
+        ),
     },
 )
 SubscriberToken = inline_serializer(
@@ -31,7 +33,9 @@ SubscriberToken = inline_serializer(
     {
         "subscriber_id": s.UUIDField(),
         "token": s.CharField(help_text=TOKEN_HELP),
-        "refresh_token": s.CharField(help_text="gives a new pair once, until shortly after the token ends"),
+        "refresh_token": s.CharField(
+            help_text="gives a new pair of tokens once, until shortly after the token expires"
+        ),
     },
 )
 Embed = inline_serializer("Embed", dict(_EMBED))

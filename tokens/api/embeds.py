@@ -1,4 +1,4 @@
-"""Embed tokens: made by the project, put into web pages, traded by anyone for a token to call one address."""
+"""Embed tokens: for web pages; anyone may exchange one for a token that calls one address."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TradeFields(serializers.Serializer[Any]):
 
 
 class EmbedTokens(RestView):
-    """Open to all: the embed token is the credential, whatever else the client sends."""
+    """Needs no other credential than the embed token; all others are ignored."""
 
     authentication_classes = []
     permission_classes = []
@@ -54,7 +54,7 @@ class EmbedTokens(RestView):
         source = str(request.META.get("REMOTE_ADDR", ""))
         if not _FORM.fullmatch(text):
             tell_failures(source)
-            raise errors.Unprocessable("token_invalid", "This is no embed token.", "token")
+            raise errors.Unprocessable("token_invalid", "This is not an embed token.", "token")
         refused = errors.Forbidden("token_invalid", "This embed token is not valid.", "token")
         with counted_failure(source, refused):
             row = EmbedToken.objects.filter(token=text, revoked_at=None).first()

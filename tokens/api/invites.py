@@ -68,7 +68,7 @@ class Invites(RestView):
 
 
 def _invitable(holder: TokenHolder, id: UUID) -> Address:
-    """The address, which the inviter may dial himself. What he may not dial is 403, known or not."""
+    """The address, which the inviter must be allowed to dial: otherwise 403, whether it exists or not."""
     address = Address.objects.filter(project_id=holder.project_id, pk=id).first()
     contexts, ids = holder.visible
     if address is None and contexts >= set(CONTEXTS):

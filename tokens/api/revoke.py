@@ -39,7 +39,7 @@ class Revoke(RestView):
         responses={200: answers.Revoked},
     )
     def post(self, request: Request) -> Response:
-        """Refused everywhere within two seconds, sockets closed. 404 for what is not this project's."""
+        """Everywhere refused within two seconds, with sockets closed. 404 for another project's token."""
         given = clean(RevokeFields, request.data, strict=True)
         data = {name: value for name, value in given.items() if value}
         if len(data) != 1:

@@ -50,7 +50,7 @@ class SubscriberTokens(RestView):
         responses={200: answers.SubscriberToken},
     )
     def post(self, request: Request) -> Response:
-        """A token for the subscriber with this reference, who is made where unknown."""
+        """A token for the subscriber with this reference, who is created if unknown."""
         data = clean(TokenFields, request.data)
         project_id = principal_of(request).project_id
         with transaction.atomic():
@@ -79,7 +79,7 @@ class RefreshedTokens(RestView):
         responses={201: answers.TokenPair},
     )
     def post(self, request: Request) -> Response:
-        """A new pair for a refresh token, which is used up by this."""
+        """A new pair for a refresh token, which can be used only once."""
         text = clean(RefreshFields, request.data)["refresh_token"]
         pair = _refreshed(principal_of(request).project_id, text)
         return Response({"token": pair.token, "refresh_token": pair.refresh_token}, status=201)

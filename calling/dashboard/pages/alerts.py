@@ -1,4 +1,4 @@
-"""Alerts: what the project is told of, by mail or by a POST. The checks are the API's own."""
+"""The page of alerts. The checks are those of the API."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def top_up(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("owner", "POST")
 def account(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Whether calls must be covered beforehand, and in what currency it is counted."""
+    """Set whether the account is prepaid, and its currency."""
     prepaid, currency = request.POST.get("prepaid") == "on", text_of(request, "currency").upper() or "USD"
     if not _CURRENCY.fullmatch(currency):
         messages.error(request, gettext("A currency has three letters."))
@@ -245,7 +245,7 @@ def set_policy(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("owner", "POST")
 def suspend(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Stop the project's phone calls, or (`lift`) let them go on."""
+    """Suspend the project's phone calls, or (`lift`) allow them again."""
     if "lift" in request.POST:
         suspension.resume(staff.project.pk)
         record(request, staff, "phone_calls.lift", staff.project.pk)

@@ -157,7 +157,7 @@ def rooms(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("operator", "GET", "POST")
 def remove_member(request: HttpRequest, staff: Staff, leg_id: str) -> HttpResponse:
-    """Puts one person out of a room, however they came in: their leg ends."""
+    """Remove one member from a room by ending its leg."""
     inside = models.Member.objects.filter(meeting__project=staff.project, left_at=None)
     row = get_object_or_404(inside.select_related("meeting__room"), leg_id=as_uuid(leg_id))
     if request.method == "GET":
@@ -198,7 +198,7 @@ def lines(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("owner", "POST")
 def route_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResponse:
-    """Sends a number's inbound calls to another address of the project, or nowhere."""
+    """Route a number's inbound calls to another address of the project, or to none."""
     number = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
     given = request.POST.get("address", "")
     number.address = get_object_or_404(Address, pk=as_uuid(given), project=staff.project) if given else None
@@ -215,7 +215,7 @@ def route_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResp
 
 @page("owner", "POST")
 def assign_number(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Gives a number to the project. Platform staff alone: owners are the project's own people."""
+    """Assign a number to the project. Only platform staff may: owners are the project's own people."""
     platform_staff(staff)
     try:
         row = assignment.assign(request.POST.get("number", "").strip()[:20], staff.project)
@@ -230,7 +230,7 @@ def assign_number(request: HttpRequest, staff: Staff) -> HttpResponse:
 
 @page("owner", "GET", "POST")
 def unassign_number(request: HttpRequest, staff: Staff, number_id: str) -> HttpResponse:
-    """Takes a number from the project."""
+    """Remove a number from the project."""
     platform_staff(staff)
     row = get_object_or_404(PhoneNumber, pk=as_uuid(number_id), project=staff.project)
     if request.method == "GET":

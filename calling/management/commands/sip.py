@@ -6,6 +6,7 @@ PostgreSQL and Redis may go away meanwhile: it answers 503, looks again, and goe
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from calling.runtime import garbage
 from calling.runtime.stopping import leave_soon, told_to_stop
 from calling.sip.edge.edge import SipEdge
+from calling.sip.edge.mapping import plain_host
 from calling.sip.stack.tls import ServerCertificate, client_context
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,11 @@ async def run() -> None:
     advertised = settings.CALLWRIGHT_MEDIA_ADVERTISED
     domain = settings.CALLWRIGHT_DOMAIN.partition(":")[0]
     names = {bind, advertised, domain, f"fabric.{domain}", "callwright", "localhost", "127.0.0.1", "::1"}
-    edge = SipEdge(advertised, frozenset(name.lower() for name in names))
+    places = settings.CALLWRIGHT_MEDIA_PLACES
+    if ipaddress.ip_address(bind).is_unspecified:  # phones come to any of this machine's addresses
+        names.update(*places)
+    more = [shown for _, shown in places if shown != advertised]
+    edge = SipEdge(advertised, frozenset(map(plain_host, names)), more)
     certificate = ServerCertificate(Path(settings.DATA_DIR) / "certificates")
     await edge.agent.listen(bind, port, client_context=client_context())
     secure = await listen_secure(edge, bind, port + 1, certificate)

@@ -1,6 +1,6 @@
-"""`manage.py sweep`: the process that makes certain: brooms, publication, webhook delivery.
+"""`manage.py sweep`: the process of the periodic jobs, of event publication and of webhook delivery.
 
-Needs PostgreSQL alone. With Redis gone it looks every half second instead of being nudged.
+It needs only PostgreSQL. Without Redis it reads the rows every half second instead of waiting for nudges.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from calling.push.sender import Sender
 from calling.retention import forget_all, partitions
 from calling.runtime import db_threads, garbage, nudge
 from calling.runtime.stopping import leave_soon, told_to_stop
-from calling.sweep import BATCH, BROOMS, Rounds, next_deadline, sweep_deadlines
+from calling.sweep import BATCH, JOBS, Rounds, next_deadline, sweep_deadlines
 from calling.waiting import Waiting, look
 from calling.webhooks.deliverer import Deliverer
 from calling.webhooks.publish import Published, publish_round
@@ -35,7 +35,7 @@ from calling.webhooks.publish import Published, publish_round
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-BROOM_SECONDS = 0.25
+JOB_SECONDS = 0.25
 ROUND_SECONDS = 0.5  # a deadline that is set meanwhile is further ahead than this
 SEARCH_SECONDS = 1.0
 DELIVER_SECONDS = 0.5
@@ -88,7 +88,7 @@ async def run() -> None:
         asyncio.create_task(deliver_forever(gates, deliverer)),
         asyncio.create_task(publish_forever(gates, deliverer)),
         asyncio.create_task(keep_deadlines(gates)),
-        *(asyncio.create_task(sweep_forever(gates, name, broom, pause)) for name, broom, pause in BROOMS),
+        *(asyncio.create_task(sweep_forever(gates, name, job, pause)) for name, job, pause in JOBS),
         asyncio.create_task(push_forever(gates)),
         asyncio.create_task(tell_forever(gates)),
         asyncio.create_task(every(FORGET_SECONDS, forget_all)),
@@ -133,7 +133,7 @@ def pause_before(deadline: float | None) -> float:
     if deadline is None:
         return ROUND_SECONDS
     if deadline <= 0:  # what has passed is being told now
-        return BROOM_SECONDS
+        return JOB_SECONDS
     return min(ROUND_SECONDS, max(LEAST_SECONDS, deadline))
 
 
@@ -177,15 +177,15 @@ def sweep_due() -> float:
     """Meet the deadlines that have passed; how many seconds to wait for the next."""
     done = sweep_deadlines()
     due = next_deadline()
-    if due is None or (due < -BROOM_SECONDS and done < BATCH):  # what was told just now and still waits
-        return BROOM_SECONDS
-    return min(BROOM_SECONDS, max(LEAST_SECONDS, due))
+    if due is None or (due < -JOB_SECONDS and done < BATCH):  # what was told just now and still waits
+        return JOB_SECONDS
+    return min(JOB_SECONDS, max(LEAST_SECONDS, due))
 
 
-async def sweep_forever(gates: Gates, name: str, broom: Callable[[], int], pause: float) -> None:
+async def sweep_forever(gates: Gates, name: str, job: Callable[[], int], pause: float) -> None:
     while True:
         await gates.passed(name)
-        await guarded(broom, 0)
+        await guarded(job, 0)
         await asyncio.sleep(pause)
 
 
@@ -220,7 +220,7 @@ async def guarded(work: Callable[[], T], otherwise: T) -> T:
     try:
         return await db_threads.run(work)
     except DatabaseError as error:
-        log.warning("PostgreSQL is away", extra={"error": str(error)})
+        log.warning("PostgreSQL is unavailable", extra={"error": str(error)})
     except Exception:
         log.exception("A round of the sweep failed")
     await asyncio.sleep(1)

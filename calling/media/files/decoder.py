@@ -33,7 +33,7 @@ MAX_SIDE: Final = 1280
 KEY_EVERY: Final = 60
 LONGEST_MESSAGE: Final = 1024
 MICRO: Final = Fraction(1, 1_000_000)
-UNCONFINED: Final = "this machine cannot confine a decoder: files from outside are not played"
+UNCONFINED: Final = "this machine cannot sandbox a decoder, so files from outside are not played"
 
 
 class Unplayable(Exception):
@@ -187,7 +187,7 @@ def decode(source: BinaryIO, target: BinaryIO, demuxer: str, picture: str, secon
             video_stream = None
         wanted = [one for one in (sound_stream, video_stream) if one is not None]
         if not wanted:
-            raise Unplayable("the file holds no sound and no picture")
+            raise Unplayable("the file contains no audio and no video")
         for one in wanted:
             one.codec_context.thread_count = 1
         sound = Sound(writer, seconds) if sound_stream is not None else None

@@ -87,7 +87,7 @@ class Library:
         known = _known(path)
         busy = _busy.setdefault(asyncio.get_running_loop(), Counter())
         if busy[asker.project] >= MOST_FOR_ONE:
-            raise Unplayable("too many files of the project are being fetched and decoded")
+            raise Unplayable("the project is fetching and decoding too many files")
         busy[asker.project] += 1
         try:
             return await self._bring(url, picture, asker, path, notes, known)

@@ -49,7 +49,7 @@ async def prepare(
     with source.open("rb") as opened:
         demuxer = sniff(opened.read(HEAD))
         if demuxer is None:
-            raise Unplayable("the file is none of WAV, MP3, OGG, FLAC, MP4, WebM and MOV")
+            raise Unplayable("the file is not WAV, MP3, OGG, FLAC, MP4, WebM or MOV")
         opened.seek(0)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")

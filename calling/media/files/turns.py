@@ -134,7 +134,7 @@ class Turns:
                 await turn.go
         except TimeoutError:
             self.end(turn)
-            raise GivenUp("the file had to wait too long to be decoded") from None
+            raise GivenUp("the file waited too long to be decoded") from None
         except BaseException:
             self.end(turn)
             raise

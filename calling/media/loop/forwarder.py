@@ -23,6 +23,7 @@ from calling.media.rtp.receive_stream import RtpReceiveStream, Sink
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import Hop, RtpTransport
+from calling.media.rtp.wide_numbers import WideNumbers
 
 log = logging.getLogger(__name__)
 SOUND, REDUNDANT, CARRIED = 1, 2, 4  # media_flow.kinds
@@ -210,6 +211,8 @@ class Forwarder(Generic[P]):
             return
         _mark_kinds(flow, stream, taken)
         flow.rx = source.rx
+        if source.wide is not None and source.wide.extension(stream.pt):
+            flow.wide, flow.wide_id = source.wide.numbers.memory, source.wide.extension(stream.pt)
         number = self.native.install(path, len(senders))
         if number >= 0:
             Flow(self, number, (receiver, stream), senders)
@@ -228,6 +231,10 @@ class Forwarder(Generic[P]):
             number = self.native.install(NOBODY, 1)
             if number >= 0:
                 Flow(self, number, None, [sender], feed)
+
+    def numbers(self) -> WideNumbers:
+        """Transport-wide numbers of a leg whose packets are ours and Python's."""
+        return self.native.wide()
 
     def push(self, numbers: list[int], payload: bytes, step: int) -> None:
         self.native.push(numbers, payload, step)

@@ -21,6 +21,7 @@ from calling.media.aiortc_private.srtp import SRTP_ADDRESSES, PacketBuffer, Srtp
 from calling.media.loop import build
 from calling.media.rtp.lent import Lent, LentAddress, LentSender
 from calling.media.rtp.packet_history import PICTURES_KEPT
+from calling.media.rtp.wide_numbers import KEPT, WideNumbers
 
 Address = tuple[Any, ...]  # as the kernel reports it
 V4, V6 = Struct("=HH4s8x"), Struct("=HHI16sI")  # struct sockaddr_in, sockaddr_in6
@@ -28,6 +29,7 @@ NOBODY: Final = -1
 SENDERS: Final = 64  # listeners of one stream
 FLOWS: Final = 4096
 SILENCE: Final = 255
+CAME: Final = 512  # packets that the loop has seen and Python has not heard of
 
 
 class Library:
@@ -59,6 +61,36 @@ def library() -> Library | None:
     with contextlib.suppress(OSError):
         return Library(str(path))
     return None
+
+
+class LoopNumbers:
+    """See wide_numbers.WideNumbers. The memory is that of this object: who forwards by it holds it."""
+
+    def __init__(self, library: Library) -> None:
+        self._lib, self._ffi = library.lib, library.ffi
+        self._wide: Any = self._ffi.new("struct media_wide *")
+        self.memory: object = self._wide
+        self._taken = 0
+
+    def went(self, view: memoryview, size: int, number: int, now: float) -> int:
+        data = self._ffi.from_buffer("uint8_t[]", view)
+        return int(self._lib.media_went(self._wide, data, size, len(view), number, now))
+
+    def take(self, number: int, *, forget: bool) -> tuple[float, int] | None:
+        wide, place = self._wide, number % KEPT
+        found, late = wide.sent[place], (wide.next - 1 - number) & 0xFFFF
+        if late >= KEPT or not found:
+            return None
+        if forget and late < KEPT // 2:  # else the loop may be about to write another one there
+            wide.sent[place] = 0
+        return 1e-6 * (found >> 16), found & 0xFFFF
+
+    def came(self) -> list[tuple[int, float]]:
+        wide, count = self._wide, self._wide.count
+        ring = wide.came
+        places = range(max(self._taken, count - CAME), count)
+        self._taken = count
+        return [(each & 0xFFFF, 1e-6 * (each >> 16)) for each in (ring[at % CAME] for at in places)]
 
 
 class NativeLoop:
@@ -147,9 +179,13 @@ class NativeLoop:
 
     def drain(self, number: int, most: int) -> tuple[bytes, float] | None:
         """The next packet that was kept and not taken yet, of the `most` last ones, and when it came."""
-        if self._lib.media_drain(self._loop, number, most, self._one):
+        if self._lib.media_kept(self._loop, number, -1, most, self._one):
             return None
         return bytes(self._ffi.buffer(self._one.data, self._one.size)), self._one.at
+
+    def wide(self) -> WideNumbers:
+        """Transport-wide numbers of a leg, which this loop and Python count on together."""
+        return LoopNumbers(self._library)
 
     def push(self, numbers: list[int], payload: bytes, step: int) -> None:
         data = self._ffi.from_buffer("uint8_t[]", payload)
@@ -157,7 +193,7 @@ class NativeLoop:
 
     def kept(self, number: int, sequence: int) -> bytes | None:
         """A packet that the flow of a picture has kept."""
-        if self._lib.media_kept(self._loop, number, sequence, self._one):
+        if self._lib.media_kept(self._loop, number, sequence, 0, self._one):
             return None
         return bytes(self._ffi.buffer(self._one.data, self._one.size))
 

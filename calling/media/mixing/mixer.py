@@ -47,7 +47,7 @@ class MixerMember:
         self.chosen = False
         self.taken = False  # whether its packets were taken at the last tick
         self.muted = self.deaf = False
-        self.volume = 0.0  # dB, how loud the others hear it
+        self.volume = 0.0  # dB; how loud the other members hear this one
         self.output = 1.0  # how loud it hears the others: a factor, 0 is silence
         self.screen = False  # its picture is a shared screen
         self.owner: str | None = None  # the name of the member whose further picture this is

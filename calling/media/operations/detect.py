@@ -88,4 +88,6 @@ class Detect(RunningOperation):
 
     def _tell(self, word: str, data: dict[str, Any]) -> None:
         wanted, fence = self.wanted, (self.session.id, self.session.epoch)
-        self.session.lane.work(wanted.call_id, lambda: operations.told(wanted.id, word, data, fence=fence))
+        self.session.signal_queue.work(
+            wanted.call_id, lambda: operations.told(wanted.id, word, data, fence=fence)
+        )

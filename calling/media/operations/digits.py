@@ -136,7 +136,7 @@ class SendDigits(RunningOperation):
         if not own and leg is not None and leg.peer_id:
             await self._press(leg.peer_id, digits)
         if not sent:
-            raise OperationFailed("the other side does not take digits")
+            raise OperationFailed("the other party cannot receive digits")
         return {}
 
     async def _press(self, peer_id: str, digits: str) -> None:

@@ -55,7 +55,7 @@ class RunningOperation(ABC):
         session, wanted = self.session, self.wanted
         event = event if self.says else None
         fence = (session.id, session.epoch)
-        session.lane.work(
+        session.signal_queue.work(
             wanted.call_id, lambda: operations.changed(wanted.id, state, event, result, fence=fence)
         )
 

@@ -192,7 +192,7 @@ class RecordingJob:
             return
         row_id = self.row.id
         values = {"state": state, "duration_ms": duration_ms, "size": size, "waveform": waveform}
-        self.session.lane.work(
+        self.session.signal_queue.work(
             self.call_id, lambda: models.Recording.objects.filter(pk=row_id).update(**values)
         )
         if store.store() is not None:

@@ -118,6 +118,6 @@ class Transcribe(RunningOperation):
         wanted, fence = self.wanted, (self.session.id, self.session.epoch)
         if wanted.params.get("captions"):
             data = {**data, "captions": True}  # the devices of the call are told too
-        self.session.lane.work(
+        self.session.signal_queue.work(
             wanted.call_id, lambda: operations.told(wanted.id, word, data, leg_id=leg_id, fence=fence)
         )

@@ -1,4 +1,4 @@
-"""Where recordings lie, their signed links, and the broom for those whose worker died. No media code here."""
+"""Paths and signed links of recordings, and closing those whose worker died. No media code here."""
 
 from __future__ import annotations
 

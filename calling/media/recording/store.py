@@ -69,7 +69,7 @@ def bucket(url: str) -> Any:
 
 
 def keep(row: models.Recording) -> bool:
-    """Move a recording that is over to the store. False: there is none, or it is away; the file stays."""
+    """Move a finished recording to the store. False: there is none, or it is unavailable; the file stays."""
     there, here = store(), local(row)
     if there is None or here is None:
         return False
@@ -121,13 +121,13 @@ def fetch(row: models.Recording) -> BinaryIO | None:
 
 
 def forget(row: models.Recording) -> None:
-    """Delete the sound wherever it is; a store that is away keeps its copy."""
+    """Delete the sound wherever it is; an unavailable store keeps its copy."""
     with contextlib.suppress(Exception):
         erase(row)
 
 
 def erase(row: models.Recording) -> None:
-    """Delete the sound wherever it is. Raises OSError, and what botocore raises where the store is away."""
+    """Delete the file wherever it is. Raises OSError, or botocore's error if the store is unavailable."""
     here, there = local(row), store()
     if here is not None:
         here.unlink(missing_ok=True)

@@ -20,11 +20,21 @@ class BitrateLimit:
 
     def __init__(self) -> None:
         self.limit = START
+        self._begun = False
 
-    def update(self, coming: float, loss: float, viewers: Iterable[tuple[int, float]]) -> int:
-        """The new limit in bit/s. coming: what arrives; loss: 0-1 on the way in; viewers: (REMB, rate)."""
+    def update(
+        self, coming: float, loss: float, viewers: Iterable[tuple[int, float]], wide: bool = False
+    ) -> int:
+        """The new limit in bit/s. coming: what arrives; loss: 0-1 on the way in; viewers: (REMB, rate).
+
+        wide: the source has feedback on each packet (transport-cc) and judges the way in itself, so that the
+        viewers alone limit it.
+        """
         free = [float(CEILING) if told > rate * CONGESTED else float(told) for told, rate in viewers]
         best = max(free, default=float(CEILING))
+        if wide and not self._begun:
+            self.limit = CEILING
+        self._begun, loss = True, 0.0 if wide else loss
         wanted = self.limit * GROWTH if loss < SOME_LOSS else float(self.limit)
         if loss > MUCH_LOSS:
             wanted = min(self.limit, coming) * (1 - loss / 2)

@@ -62,6 +62,12 @@ class MediaConfig:
         best = max(self.places, key=suits)
         return replace(self, bind=best[0], advertised=best[1])
 
+    def of_ipv6(self) -> MediaConfig:
+        """The same with the first IPv6 address as the one that is named; unchanged where there is none."""
+        first = next((place for place in self.places if ":" in place[1]), self.places[0])
+        others = tuple(place for place in self.places if place != first)
+        return replace(self, bind=first[0], advertised=first[1], more=others)
+
     def reaches(self, host: str) -> bool:
         """Whether media may be sent to an address that a remote description or candidate names."""
         try:

@@ -13,6 +13,7 @@ from struct import Struct
 FIELDS = Struct("!BHII")
 FIELDS_AT = 1
 ONE_BYTE_PROFILE = 0xBEDE
+ROOM = 1400  # bytes of a packet to which an extension is still added
 
 
 def payload_offset(view: memoryview, size: int) -> int | None:

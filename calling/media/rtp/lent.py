@@ -39,6 +39,8 @@ class Lent(Protocol):
     drained: int
     keeps: int
     rx: object
+    wide: object
+    wide_id: int
 
     @property
     def kinds(self) -> Row: ...
@@ -64,6 +66,8 @@ class LentSender(Protocol):
     renumbers: bool
     mid_size: int
     tx: object
+    wide: object
+    wide_id: int
     fd: int
 
     @property

@@ -142,6 +142,9 @@ class MediaPort:
         they stand; so do pictures, of which further lines may be used too.
         """
         self.lines = lines
+        self.transports = list({id(one): one for one in transport_of.values()}.values())
+        for transport in self.transports:
+            transport.take_lines([line for line in lines if transport_of.get(line.index) is transport])
         spoken = [line for line in lines if line.kind == "audio" and not line.rejected]
         shown = [line for line in lines if line.kind == "video" and not line.rejected]
         while len(shown) > 1 + len(self.more_video):
@@ -154,12 +157,6 @@ class MediaPort:
             receiver.bind(line, transport_of.get(line.index) if line is not None else None)
         for sender, line in zip(self._senders, _targets(self._senders, spoken, shown), strict=True):
             sender.bind(line, transport_of.get(line.index) if line is not None else None)
-        self.transports = list({id(one): one for one in transport_of.values()}.values())
-        for transport in self.transports:
-            transport.lines = [line for line in lines if transport_of.get(line.index) is transport]
-            transport.rtx_map = {
-                rtx: main for line in transport.lines for rtx, main in line.remote_rtx.items()
-            }
 
     def _forget(self, receiver: RtpReceiver) -> None:
         """What came to it was of another line."""
@@ -245,6 +242,9 @@ class MediaPort:
         if not self.up:
             return
         self.pictures.choose(now)
+        for transport in self.transports:
+            if transport.wide is not None:
+                transport.wide.on_second(now)
         self._check_consent(now)
         self._odd = not self._odd
         for transport in self.transports:
@@ -324,9 +324,7 @@ class MediaPort:
             sender.drop_bridge()
         for receiver in self.receivers():
             for sink in receiver.sinks:
-                listen = getattr(sink, "attach_source", None)
-                if listen is not None:
-                    listen(None)
+                sink.attach_source(None)
             receiver.take_back()
             receiver.sinks = receiver.taps = receiver.later = ()
             receiver.filter = None

@@ -6,6 +6,7 @@ What must not live here: what is agreed on, and which sinks and taps a packet go
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 import clock
@@ -51,6 +52,12 @@ class Sink(Protocol):
 
     def layers_changed(self, now: float) -> None:
         """Other layers of the source's picture come than before."""
+
+    def replay_digit(self, digit: str, event_types: Collection[int]) -> None:
+        """A digit that came in events of these payload types: send it, unless they were passed through."""
+
+    def attach_source(self, source: None) -> None:
+        """The source ends."""
 
 
 class Filter(Protocol):

@@ -19,6 +19,7 @@ from calling.media.rtp.receive_stream import Filter, RtpReceiveStream, Sink, mon
 from calling.media.rtp.simulcast import Layer, Simulcast
 from calling.media.rtp.tap import LaterTap, Tap
 from calling.media.rtp.telephone_event import DigitListener
+from calling.media.rtp.wide_numbers import WideNumbers
 from calling.sdp.model import AUDIO_LEVEL, Codec
 from calling.sdp.negotiation import Transceiver
 
@@ -36,6 +37,9 @@ class Offers(Pushes, Protocol):
     def offer(self, receiver: RtpReceiver, stream: RtpReceiveStream) -> None:
         """Python handles a stream of that receiver, and has done so for some packets: take it over, if that
         can be."""
+
+    def numbers(self) -> WideNumbers:
+        """The transport-wide numbers of a leg whose packets are its and Python's."""
 
     def offer_pushes(self, sender: Sink, pt: int, feed: Feed) -> None:
         """The same of a sender to which that is pushed."""
@@ -359,9 +363,7 @@ class RtpReceiver:
             tap(digit, duration_ms)
         if not self.muted:
             for sink in self.sinks:
-                replay = getattr(sink, "replay_digit", None)
-                if replay is not None:
-                    replay(self, digit, duration_ms)
+                sink.replay_digit(digit, self.event_clocks)
 
     # --- feedback to the device
 

@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Iterable
 
 from calling.media.rtp import rtx
-from calling.media.rtp.header import FIELDS, FIELDS_AT, add_extension
+from calling.media.rtp.header import FIELDS, FIELDS_AT, ROOM, add_extension
 from calling.media.rtp.receive_stream import RtpReceiveStream, monotonic
 from calling.media.rtp.rewriter import RtpRewriter
-from calling.media.rtp.send_stream import ROOM, RtpSendStream
+from calling.media.rtp.send_stream import RtpSendStream
 from calling.media.rtp.transport import RtpTransport
 from calling.sdp.negotiation import Transceiver
 
@@ -52,7 +52,8 @@ class Retransmission:
         pt = rewriter.pts.get(mark & 0x7F)
         if pt is None:
             return
-        rewriter.rewrite_again(line.codec(pt), view, size, monotonic())
+        now = monotonic()
+        rewriter.rewrite_again(line.codec(pt), view, size, now)
         if outgoing.mid and size < ROOM:
             size = add_extension(view, size, outgoing.mid)
         stamp = (timestamp + rewriter.ts_off) & 0xFFFFFFFF
@@ -66,6 +67,8 @@ class Retransmission:
             size = wrapped
             self._rtx_seq = (self._rtx_seq + 1) & 0xFFFF
             FIELDS.pack_into(view, FIELDS_AT, own | mark & 0x80, self._rtx_seq, stamp, line.rtx_ssrc)
+        if outgoing.wide is not None:
+            size = outgoing.wide.went(view, size, outgoing.wide_id, now)
         buffer.length[0] = size
         if transport.protect(transport.tx, buffer.c, buffer.length) == 0:
             transport.send(view[: buffer.length[0]])

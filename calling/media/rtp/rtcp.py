@@ -1,4 +1,4 @@
-"""RTCP packets as bytes: RFC 3550 section 6, RFC 4585, RFC 5104 (FIR), REMB. Pure.
+"""RTCP packets as bytes: RFC 3550 section 6, RFC 4585, RFC 5104 (FIR), REMB, transport-cc. Pure.
 
 `parse` walks a compound packet and yields small tuples; a malformed rest is dropped without an error.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from calling.media.rtp import transport_feedback
+from calling.media.rtp.transport_feedback import Feedback
 
 SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 NTP_EPOCH = 2208988800  # seconds from 1900 to 1970
@@ -59,7 +62,7 @@ class Bye:
     ssrcs: tuple[int, ...]
 
 
-Packet = Report | SenderInfo | KeyWanted | Nack | Remb | Bye
+Packet = Report | SenderInfo | KeyWanted | Nack | Remb | Bye | Feedback
 
 
 def parse(data: bytes) -> Iterator[Packet]:
@@ -99,6 +102,10 @@ def _one(kind: int, count: int, body: bytes) -> Iterator[Packet]:
             if len(sequences) > 400:
                 break
         yield Nack(media, tuple(sequences))
+    elif kind == RTPFB and count == transport_feedback.FORMAT:
+        found = transport_feedback.read(body)
+        if found is not None:
+            yield found
     elif kind == PSFB and count == 1:
         yield KeyWanted(struct.unpack_from("!I", body, 4)[0])
     elif kind == PSFB and count == 4:
@@ -189,3 +196,8 @@ def remb(sender: int, bitrate: int, ssrcs: list[int]) -> bytes:
         "!II4sBBH", sender, 0, b"REMB", len(ssrcs), exponent << 2 | mantissa >> 16, mantissa & 0xFFFF
     )
     return _packet(PSFB, 15, head + struct.pack(f"!{len(ssrcs)}I", *ssrcs))
+
+
+def arrivals(body: bytes) -> bytes:
+    """Transport-wide feedback, of what `transport_feedback.written` has made."""
+    return _packet(RTPFB, transport_feedback.FORMAT, body)

@@ -15,7 +15,9 @@ from calling.media.rtp.receive_stream import Receiver, RtpReceiveStream, monoton
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
+from calling.media.rtp.transport_feedback import Feedback
 from calling.media.rtp.viewed_pictures import ViewedPictures
+from calling.sdp.model import TRANSPORT_WIDE
 
 NTP_ORIGIN = clock.time() - clock.monotonic()  # one steady clock for everything this process says
 REMB_LIFE = 5.0
@@ -153,13 +155,24 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
                 sender.resend(packet.sequences)
                 if sender.kind == "video":
                     port.pictures.missed(len(packet.sequences), now)
+        elif isinstance(packet, Feedback):
+            found = transport.wide.feedback(packet, now) if transport.wide is not None else None
+            if found is not None:
+                _limit(
+                    port, [each for each in senders.values() if each.outgoing.wide is not None], found, now
+                )
         elif isinstance(packet, rtcp.Remb):
-            for ssrc in packet.ssrcs:
-                sender = senders.get(ssrc)
-                if sender is not None and isinstance(sender.source, RtpReceiver):
-                    sender.source.bitrate_limits[sender] = packet.bitrate, now
-            if any(ssrc in senders for ssrc in packet.ssrcs):
-                port.pictures.estimated(packet.bitrate, now)
+            told = [senders[ssrc] for ssrc in packet.ssrcs if ssrc in senders]
+            _limit(port, [each for each in told if each.outgoing.wide is None], packet.bitrate, now)
+
+
+def _limit(port: ReportingPort, senders: list[RtpSender], bitrate: float, now: float) -> None:
+    """The link to a leg carries so much of those pictures together."""
+    for sender in senders:
+        if isinstance(sender.source, RtpReceiver):
+            sender.source.bitrate_limits[sender] = round(bitrate), now
+    if senders:
+        port.pictures.estimated(round(bitrate), now)
 
 
 def bitrate_limit(receiver: RtpReceiver, now: float) -> int:
@@ -178,7 +191,8 @@ def bitrate_limit(receiver: RtpReceiver, now: float) -> int:
         # Who sees a layer of several takes what its own link carries, and slows nobody down.
         if now - at < REMB_LIFE and isinstance(sink, RtpSender) and receiver.simulcast is None
     ]
-    return receiver.limit.update(8.0 * (octets - before_octets), loss, viewers)
+    wide = receiver.line is not None and TRANSPORT_WIDE in receiver.line.extensions
+    return receiver.limit.update(8.0 * (octets - before_octets), loss, viewers, wide)
 
 
 class AudioTotals:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import secrets
 
 from calling.media.aiortc_private.srtp import PacketBuffer
-from calling.media.rtp.header import FIELDS, FIELDS_AT, add_extension, element
+from calling.media.rtp.header import FIELDS, FIELDS_AT, ROOM, add_extension, element
 from calling.media.rtp.lent import LentSender
 from calling.media.rtp.transport import RtpTransport
-from calling.sdp.model import MID
+from calling.media.rtp.wide_numbers import WideNumbers
+from calling.sdp.model import MID, TRANSPORT_WIDE
 from calling.sdp.negotiation import Transceiver
 
-ROOM = 1400  # bytes of a packet to which an extension is still added
 pack_fields = FIELDS.pack_into
 
 
@@ -26,12 +26,15 @@ class RtpSendStream:
 
     __slots__ = (
         "_octets_before", "buffer", "known", "last_at", "last_seq", "last_ts", "mid", "octets", "packets",
-        "rate", "ssrc", "transport",
+        "rate", "ssrc", "transport", "wide", "wide_id",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.buffer = PacketBuffer()
         self.transport: RtpTransport | None = None
+        # whose numbers the packets get besides, and in which extension; None: they get none
+        self.wide: WideNumbers | None = None
+        self.wide_id = 0
         self.ssrc = secrets.randbits(31) | 1
         self.packets = self.octets = 0
         self.rate = 0.0  # bits per second of the last second
@@ -49,6 +52,10 @@ class RtpSendStream:
         self.transport = transport
         if line is not None:
             self.ssrc = line.ssrc
+        self.wide_id = line.extensions.get(TRANSPORT_WIDE, 0) if line is not None else 0
+        self.wide = None
+        if self.wide_id and transport is not None and transport.wide is not None:
+            self.wide = transport.wide.numbers
         self.mid = b""
         if line is not None and line.mid and MID in line.extensions and self.known != (line.ssrc, line.mid):
             self.mid = element(line.extensions[MID], line.mid.encode())
@@ -74,6 +81,8 @@ class RtpSendStream:
         view[12:size] = payload
         if self.mid and size < ROOM:
             size = add_extension(view, size, self.mid)
+        if self.wide is not None:
+            size = self.wide.went(view, size, self.wide_id, now)
         self.last_seq, self.last_ts, self.last_at = number, stamp, now
         self.packets += 1
         self.octets += size
@@ -84,6 +93,8 @@ class RtpSendStream:
     def lend(self, lent: LentSender) -> None:
         """Write our numbers into `lent` (struct media_sender, calling/media/loop)."""
         lent.out_ssrc = self.ssrc
+        if self.wide is not None and self.wide.memory is not None:
+            lent.wide, lent.wide_id = self.wide.memory, self.wide_id
         lent.sent_packets, lent.sent_octets = self.packets, self.octets
         lent.out_seq, lent.out_ts, lent.sent_at = self.last_seq, self.last_ts, self.last_at
         lent.mid_size = len(self.mid)

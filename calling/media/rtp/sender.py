@@ -10,6 +10,8 @@ Relaying, transcoding, pushing and digits stand together: one of them at a time 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.codecs.transcoder import Transcoder
 from calling.media.rtp.digit_plan import event_clock
@@ -17,6 +19,7 @@ from calling.media.rtp.events import UndecodableVideo
 from calling.media.rtp.forwarding import STEADY, Feed, Forwarded
 from calling.media.rtp.header import (
     FIELDS_AT,
+    ROOM,
     add_extension,
     payload_end,
     payload_offset,
@@ -24,12 +27,13 @@ from calling.media.rtp.header import (
     stamp_send_time,
 )
 from calling.media.rtp.lent import LentSender
+from calling.media.rtp.pacer import Pacer
 from calling.media.rtp.receive_stream import Receiver, RtpReceiveStream, monotonic
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import Redundancy
 from calling.media.rtp.retransmission import Retransmission
 from calling.media.rtp.rewriter import RtpRewriter
-from calling.media.rtp.send_stream import ROOM, RtpSendStream, pack_fields
+from calling.media.rtp.send_stream import RtpSendStream, pack_fields
 from calling.media.rtp.source import Producer
 from calling.media.rtp.temporal_layers import ALL, Thinning, temporal_layer
 from calling.media.rtp.transport import RtpTransport
@@ -69,12 +73,14 @@ class RtpSender:
         self.rtt: float | None = None
         self.flow: Forwarded | None = None  # while its packets are forwarded without Python
         self._steady = 0
+        self._pacer = Pacer(lambda one: self._push(*one[:5]), self._estimate)
 
     # --- agreement and routing
 
     def bind(self, line: Transceiver | None, transport: RtpTransport | None) -> None:
         """Take the agreed line."""
         self.take_back()
+        self._pacer.forget()
         self.line, self.transport = line, transport
         self.outgoing.bind(line, transport)
         self._clocks = {codec.pt: codec.clock for codec in line.codecs} if line is not None else {}
@@ -96,6 +102,7 @@ class RtpSender:
         if source is self.source:
             return
         self.take_back()
+        self._pacer.forget()
         if self.source is not None:
             self.source.detach(self)
         self.source = source
@@ -177,6 +184,8 @@ class RtpSender:
             stamp_send_time(view, size, rewriter.stamps, now)
         if outgoing.mid and size < ROOM:
             size = add_extension(view, size, outgoing.mid)
+        if outgoing.wide is not None:
+            size = outgoing.wide.went(view, size, outgoing.wide_id, now)
         if self.redundancy.distance and self.line is not None and pt in self.line.red:
             size = self._add_redundancy(view, size, pt, mark, number, stamp)
         outgoing.packets += 1
@@ -349,6 +358,12 @@ class RtpSender:
         marker: bool = False,
     ) -> None:
         """Send one payload. step: its length in clock units (0: more packets of the same picture follow)."""
+        if self.kind == "video":
+            self._pacer.add(feeder, bytes(payload), pt, step, marker)
+        else:
+            self._push(feeder, payload, pt, step, marker)
+
+    def _push(self, feeder: object, payload: bytes | memoryview, pt: int, step: int, marker: bool) -> None:
         transport = self.transport
         if transport is None or transport.tx is None or self.line is None or not self.line.sends:
             return
@@ -372,6 +387,11 @@ class RtpSender:
             payload = self.redundancy.payload(feeder, payload, pt, stamp, number)
             pt = self.line.red[pt]
         outgoing.transmit(payload, pt | (0x80 if marker else 0), number, stamp, now)
+
+    def _estimate(self) -> float | None:
+        """Bits per second that the link to this leg carries, None while that is not known."""
+        wide = self.transport.wide if self.transport is not None and self.outgoing.wide is not None else None
+        return wide.estimate.bitrate if wide is not None else None
 
     # --- redundancy
 
@@ -439,11 +459,11 @@ class RtpSender:
         clock = event_clock(self.line) or 8000
         return (self.outgoing.last_ts + self.outgoing.pause(monotonic(), clock)) & 0xFFFFFFFF
 
-    def replay_digit(self, receiver: RtpReceiver, digit: str, duration_ms: int) -> None:
+    def replay_digit(self, digit: str, event_types: Collection[int]) -> None:
         """A digit of a source whose events could not be passed through as they are, or would not be heard."""
         if self.transport is None:
             return
-        passed = any(pt in self.rewriter.pts for pt in receiver.event_clocks)
+        passed = any(pt in self.rewriter.pts for pt in event_types)
         if not passed or self.transport.port.hears_no_events:
             self.transport.port.send_digits(digit)
 

@@ -19,7 +19,9 @@ from calling.media.rtp.header import FIELDS, FIELDS_AT, extension
 from calling.media.rtp.receive_stream import RtpReceiveStream, monotonic
 from calling.media.rtp.receiver import Offers, RtpReceiver
 from calling.media.rtp.timer_wheel import wheel
-from calling.sdp.model import MID, REPAIRED_STREAM_ID, STREAM_ID
+from calling.media.rtp.transport_wide import TransportWide
+from calling.media.rtp.wide_numbers import PythonNumbers
+from calling.sdp.model import MID, REPAIRED_STREAM_ID, STREAM_ID, TRANSPORT_WIDE
 from calling.sdp.negotiation import Transceiver
 
 # SSRCs of one transport at once (docs/security.md#r21); one that fell silent makes room for a new one
@@ -90,6 +92,7 @@ class RtpTransport(ABC):
         self.streams: dict[int, RtpReceiveStream] = {}
         self.lines: list[Transceiver] = []
         self.rtx_map: dict[int, int] = {}  # RTX SSRC -> SSRC
+        self.wide: TransportWide | None = None  # once a picture is under transport-wide control
         self.refused = 0
         self.closed = False
         self._churn = 0
@@ -144,6 +147,20 @@ class RtpTransport(ABC):
     def moved(self) -> None:
         """The far end is at another address than before."""
         self.take_back()
+
+    def take_lines(self, lines: list[Transceiver]) -> None:
+        """Take the agreed lines of this transport."""
+        self.lines = lines
+        self.rtx_map = {rtx: main for line in lines for rtx, main in line.remote_rtx.items()}
+        if self.wide is None and any(TRANSPORT_WIDE in line.extensions for line in lines):
+            numbers = self.forwarder.numbers() if self.forwarder is not None else PythonNumbers()
+            self.wide = TransportWide(self, numbers)
+        if self.wide is not None:
+            self.wide.agree(lines)
+
+    def picture_ssrc(self) -> int:
+        """One of the streams of pictures that come, 0 where none does."""
+        return next((s.ssrc for s in self.streams.values() if s.receiver.kind == "video"), 0)
 
     # --- datagrams in
 

@@ -15,6 +15,7 @@ RECEIVE_BYTES = 512 * 1024
 # needs more: several sockets are bound to it, and the kernel gives each far address to one of them.
 SHARDS = 8
 TRIES = 400
+DOOR_TRIES = 8
 
 
 class NoPort(OSError):
@@ -51,13 +52,43 @@ def bind_shared(config: MediaConfig, host: str, wish: int | None = None) -> list
     The first is bound alone, so that a port of another process is never joined; only then it lets others in.
     """
     first = _bound(host, wish) if wish is not None else None
-    found = [first or bind(config, host=host)]
+    found = [first or _with_door(config, host)]
     found[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     port = found[0].getsockname()[1]
     for _ in range(SHARDS - 1):
         with contextlib.suppress(OSError):  # out of descriptors: fewer do
             found.append(_open(host, port, shared=True))
     return found
+
+
+def _with_door(config: MediaConfig, host: str) -> socket.socket:
+    """A port whose number is free in TCP too, where devices without UDP knock; any where no try finds one."""
+    passed: list[socket.socket] = []
+    try:
+        for _ in range(DOOR_TRIES):
+            try:
+                passed.append(bind(config, host=host))
+            except NoPort:
+                if not passed:
+                    raise
+                break
+            if _free_in_tcp(host, passed[-1].getsockname()[1]):
+                break
+        return passed.pop()
+    finally:
+        for sock in passed:
+            sock.close()
+
+
+def _free_in_tcp(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+            sock.listen(1)  # bound beside a listener by SO_REUSEADDR, it may not listen
+        except OSError:
+            return False
+    return True
 
 
 def _ports(bounds: tuple[int, int]) -> Iterator[int]:

@@ -38,7 +38,7 @@ class SessionContext(Protocol):
     epoch: int
     carrier: Worker
     desk: DatabaseThreads
-    lane: SignalQueue
+    signal_queue: SignalQueue
     peers: dict[str, SessionPeer]
     calls: dict[str, Call]
 

@@ -1,4 +1,4 @@
-"""Signals kept on disk while PostgreSQL is away, so that a worker that dies then loses none of them.
+"""Signals kept on disk while PostgreSQL is unavailable, so that a worker that dies then loses none of them.
 
 One file per worker process in the data directory, locked while its process lives, fsynced per write and
 bounded. SDP is never written: a description of a dead worker is worth nothing.

@@ -23,8 +23,8 @@ Unwritten = dict[str, tuple[str, list[dict[str, Any]]]]  # peer -> its call, its
 class QualitySamples:
     """Those of one session that are not written yet."""
 
-    def __init__(self, lane: SignalQueue, fence: Fence) -> None:
-        self._lane, self._fence = lane, fence
+    def __init__(self, signal_queue: SignalQueue, fence: Fence) -> None:
+        self._signal_queue, self._fence = signal_queue, fence
         self._unwritten: Unwritten = {}
 
     def add(self, peer: SessionPeer) -> None:
@@ -56,7 +56,7 @@ class QualitySamples:
         found = self.take()
         if found:
             call_id = next(call_id for call_id, _ in found.values())
-            self._lane.work(call_id, partial(rows.write_samples, samples_of(found), self._fence))
+            self._signal_queue.work(call_id, partial(rows.write_samples, samples_of(found), self._fence))
 
 
 def samples_of(unwritten: Unwritten) -> rows.Samples:

@@ -25,7 +25,7 @@ class MemberSession(Protocol):
 
     id: str
     epoch: int
-    lane: SignalQueue
+    signal_queue: SignalQueue
 
 
 class RoomMember:
@@ -67,7 +67,7 @@ class RoomMixer:
             return
         room_id, session, plan = self.id, guest.session, guest.carried.plan
         fence = (session.id, session.epoch)
-        session.lane.work(plan.call_id, lambda: record(room_id, plan.leg_id, talking, fence))
+        session.signal_queue.work(plan.call_id, lambda: record(room_id, plan.leg_id, talking, fence))
 
     # --- what the whole room hears, and who hears the whole room
 

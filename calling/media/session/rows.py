@@ -20,7 +20,8 @@ from calling.commands import operations as operating
 from calling.machine.plan import Plan, make_plan
 from calling.machine.states import Call, Leg
 from calling.models.ids import uuid7
-from calling.runtime import nudge, prepared
+from calling.runtime import nudge
+from subscribers.postgresql import prepared
 
 MAX_CANDIDATES = 400
 
@@ -59,6 +60,7 @@ class SessionSnapshot:
     sip_sides: dict[str, SipSide]  # by peer id
     browsers: frozenset[str] = frozenset()  # devices, see `make_plan`
     pictured: frozenset[str] = frozenset()
+    newer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,8 @@ def snapshot(found: Sequence[Sequence[Any]], known: frozenset[str] = frozenset()
         calls.append(mapping.whole_call(mapping.call_row(columns), legs))
         operations += [operation_row(each) for each in json.loads(asked or "[]")]
         candidates |= {each[0]: tuple(each) for each in json.loads(trickled or "[]")}
-    browsers, pictured = read_browsers(calls), read_pictured(calls)
-    plan = make_plan(calls, browsers, pictured)
+    (browsers, newer), pictured = read_sip_devices(calls), read_pictured(calls)
+    plan = make_plan(calls, browsers, pictured, newer)
     peers = {peer.peer_id for peer in plan.peers}
     return SessionSnapshot(
         calls,
@@ -163,6 +165,7 @@ def snapshot(found: Sequence[Sequence[Any]], known: frozenset[str] = frozenset()
         read_sip_sides(calls),
         browsers,
         pictured,
+        newer,
     )
 
 
@@ -171,8 +174,9 @@ def operation_row(columns: Sequence[Any]) -> OperationRow:
     return replace(OperationRow(*others), created_at=datetime.fromisoformat(created_at))
 
 
-def read_browsers(calls: Sequence[Call]) -> frozenset[str]:
-    """The devices among those of SIP legs that are browsers: who registered over a WebSocket."""
+def read_sip_devices(calls: Sequence[Call]) -> tuple[frozenset[str], frozenset[str]]:
+    """The devices among those of SIP legs that are browsers, who registered over a WebSocket, and those that
+    say an IPv6 address of themselves: a proxy has the address that a REGISTER comes from."""
     ids = {
         device_id
         for call in calls
@@ -184,9 +188,12 @@ def read_browsers(calls: Sequence[Call]) -> frozenset[str]:
         if device_id is not None
     }
     if not ids:
-        return frozenset()
-    found = models.Device.objects.filter(pk__in=ids, kind="sip", contact__hop__0__in=["WS", "WSS"])
-    return frozenset(str(each) for each in found.values_list("id", flat=True))
+        return frozenset(), frozenset()
+    rows = models.Device.objects.filter(pk__in=ids, kind="sip").values_list(
+        "id", "contact__hop__0", "contact__uri"
+    )
+    browsers = frozenset(str(each) for each, transport, _ in rows if transport in ("WS", "WSS"))
+    return browsers, frozenset(str(each) for each, _, uri in rows if "@[" in (uri or ""))
 
 
 def read_pictured(calls: Sequence[Call]) -> frozenset[str]:
@@ -258,7 +265,7 @@ WHERE l.peer_id = v.peer_id
 def write_samples(samples: Samples, fence: Fence) -> None:
     """How the media of some peers were, for their calls' statistics. Nothing under a lost epoch."""
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_SAMPLES, sample_words(samples, fence))
+        prepared.send(cursor, (WRITE_SAMPLES, sample_words(samples, fence)))
 
 
 def sample_words(samples: Samples, fence: Fence) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sdp.validate import BadSdp, is_webrtc
 
 SAMPLES = 120  # kept per leg; older ones thin out
-EAGER = 12  # samples that are written one by one
 AGAIN_SECONDS = {"closed_by_peer": 15.0, "consent_lost": 3.0}  # for a fresh offer of a device that came back
 
 
@@ -58,9 +57,11 @@ def maker(plan: PeerPlan) -> Callable[..., WebRtcPeer | PlainRtpPeer]:
 
 def placed(plan: PeerPlan, config: MediaConfig) -> MediaConfig:
     """An offer to SIP may meet a gateway that answers from one port for several calls, as we may ourselves;
-    two such ports tell one call from another by nothing, so ours is the leg's own."""
-    alone = plan.kind == "sip" and plan.mode is PeerMode.OFFER
-    return replace(config, mux=False) if alone else config
+    two such ports tell one call from another by nothing, so ours is the leg's own. A phone at an IPv6 address
+    is offered one, if there is any."""
+    if plan.kind != "sip" or plan.mode is not PeerMode.OFFER:
+        return config
+    return replace(config.of_ipv6() if plan.newer else config, mux=False)
 
 
 @dataclass(frozen=True)
@@ -291,8 +292,8 @@ class SessionPeer:
             self.samples = old[::2] + new
 
     def worth_writing(self) -> bool:
-        """Whether the samples should be written now: each in the first minute, then every third."""
-        return self._measured <= EAGER or self._measured % 3 == 1
+        """Whether the samples should be written now: the first, then every third. Each time all are."""
+        return self._measured == 1 or self._measured % 3 == 0
 
     def last_figures(self) -> bool:
         """Measure once more before the end; whether there is anything to write."""

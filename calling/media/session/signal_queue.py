@@ -1,7 +1,7 @@
-"""How a worker tells the door what happened: in order per session, again and again while PostgreSQL is away.
+"""How a worker reports to the door: in order per session, and repeatedly while PostgreSQL is unavailable.
 
-Media never waits for it. A report under a lost epoch is refused by the door; then the session is told
-that it is a zombie and nothing of it is written any more.
+Media never waits for it. The door refuses a report with an old epoch; the session is then told that it has
+lost its lease, and nothing more of it is written.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from calling.runtime.db_threads import DATABASE_UNAVAILABLE, DatabaseThreads, gu
 from rest.errors import NotFound
 
 log = logging.getLogger(__name__)
-MAX_WAITING = 2000  # per session; PostgreSQL is away for long by then
+MAX_WAITING = 2000  # per session; reached only in a long outage of PostgreSQL
 RETRY_FIRST, RETRY_MOST = 0.1, 1.0
-BATCH = 20  # reports per visit to a desk thread
+BATCH = 20  # reports per piece of work of a database thread
 
 
 class Reporter(Protocol):
-    """What a lane must know of its session."""
+    """What a signal queue must know of its session."""
 
     id: str
     epoch: int
 
     @property
     def looks(self) -> int:
-        """Twice the number of times that the rows were read, and one more while they are."""
+        """Twice the number of completed reads of the rows, plus one during a read."""
 
     def lost(self) -> None:
-        """The lease was taken over."""
+        """Another worker has taken over the session."""
 
     def turned(self, turns: Sequence[Turn], looks: int) -> None:
-        """These turns were made of what was reported while `looks` was that; nobody else tells of them."""
+        """The reports made these turns while `looks` had this value; no nudge tells of them."""
 
     def look(self) -> None:
         """Something may have changed: read the rows."""
@@ -84,12 +84,12 @@ class SignalQueue:
         self._add(Report(call_id, value, None, agreed))
 
     def work(self, call_id: str, what: Work) -> None:
-        """Do something else of the door in the same order (operations, quality)."""
+        """Queue other database work about a call in the same order (operations, quality)."""
         self._add(Report(call_id, None, what))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Deliver what is reported meanwhile afterwards: together, where that is one turn of a call."""
+        """Collect reports and deliver them at the end, together where they are one turn of a call."""
         self._held = True
         try:
             yield
@@ -102,7 +102,7 @@ class SignalQueue:
             return
         if len(self._waiting) >= MAX_WAITING:
             if report.small:
-                return  # figures and digits are what a long outage costs
+                return  # a long outage costs quality figures and digits
             self._drop_one()
         self._waiting.append(report)
         self._start()
@@ -137,7 +137,7 @@ class SignalQueue:
                 continue
             self.session.look()  # what was sent last may have been done
             if pause == RETRY_FIRST:
-                log.warning("PostgreSQL is away, signals wait", extra={"error": str(error)[:200]})
+                log.warning("PostgreSQL is unavailable, signals wait", extra={"error": str(error)[:200]})
             await self._spool()
             await asyncio.sleep(pause)
             pause = min(RETRY_MOST, pause * 2)

@@ -125,9 +125,8 @@ class ConnectActions:
         leg_id = self.party.plan.leg_id
         if leg_id is None:
             return {"result": "failed", "reason": "nobody to connect"}
-        known = self._known_targets()
         try:
-            outcome = await self._session.desk.run(
+            _, numbers = await self._session.desk.run(
                 transfers.connect,
                 self._project(),
                 self.party.plan.call_id,
@@ -140,8 +139,8 @@ class ConnectActions:
         except (inputs.Refused, *DATABASE_UNAVAILABLE) as problem:
             return {"result": "failed", "reason": str(problem)[:100]}
         self._session.look()
-        fresh = [leg.id for leg in outcome.call.legs if leg.id in new_targets(outcome.call) - known]
-        return await self._follow(dict(zip(fresh, devices, strict=False)), seconds, ringing)
+        targets = {leg_id: devices[number] for leg_id, number in numbers.items()}
+        return await self._follow(targets, seconds, ringing)
 
     def _known_targets(self) -> set[str]:
         call = self.party.call
@@ -171,7 +170,7 @@ class ConnectActions:
                     ringing.cancel()
                 self.party.give(None)
                 if not agreed:
-                    self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(answered.id))
+                    self._session.signal_queue.signal(self.party.plan.call_id, inputs.Hangup(answered.id))
                     return {"result": "failed", "reason": "declined"}
                 await self._while_bridged(answered, device.max_duration)
                 return {"result": "connected", "peer": answered.address}
@@ -196,14 +195,14 @@ class ConnectActions:
             timeout = targets[leg.id].timeout
             if leg.live and not leg.answered and timeout < longest and seconds >= timeout:
                 late = inputs.Hangup(leg.id, reason=EndReason.NO_ANSWER.value)
-                self._session.lane.signal(self.party.plan.call_id, late)
+                self._session.signal_queue.signal(self.party.plan.call_id, late)
 
     async def _while_bridged(self, target: Leg, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         until: float | None = loop.time() + seconds
         while self.party.state_of(target.id) is LegState.ANSWERED:
             if until is not None and loop.time() >= until:
-                self._session.lane.signal(self.party.plan.call_id, inputs.Hangup(target.id))
+                self._session.signal_queue.signal(self.party.plan.call_id, inputs.Hangup(target.id))
                 until = None
             await self._session.change(None if until is None else until - loop.time())
 
@@ -231,11 +230,11 @@ class ConnectActions:
         if not wanted or leg is None or leg.muted & sound:
             yield
             return
-        self._session.lane.signal(self.party.plan.call_id, inputs.Mute(leg.id, sound))
+        self._session.signal_queue.signal(self.party.plan.call_id, inputs.Mute(leg.id, sound))
         try:
             yield
         finally:
-            self._session.lane.signal(self.party.plan.call_id, inputs.Unmute(leg.id, sound))
+            self._session.signal_queue.signal(self.party.plan.call_id, inputs.Unmute(leg.id, sound))
 
     async def refer(self, action: actions.Refer) -> Outcome:
         """A SIP party is taken to the URI by this platform, which so stays in the call."""

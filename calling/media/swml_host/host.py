@@ -1,8 +1,8 @@
 """What a script's actions do to the call it talks to: the media worker's side of `calling.swml.run`.
 
 Who carries which action out, whom a confirmation asks, and what is kept of a run. Every change of the call
-goes through the door (`calling.commands.dial`, the session's lane); sound goes to the party's peer. Outcomes
-are those `calling.swml.actions` names.
+goes through the door (`calling.commands.dial`, the session's signal queue); sound goes to the party's peer.
+Outcomes are those `calling.swml.actions` names.
 """
 
 from __future__ import annotations

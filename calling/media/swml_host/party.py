@@ -62,18 +62,18 @@ class ScriptParty:
         """Take the call, where it is the script's to take, and wait until sound can flow."""
         app = self.session.leg(self.plan.app_leg_id) if self.plan.app_leg_id else None
         if app is not None and app.state is LegState.RINGING:
-            self.session.lane.signal(self.plan.call_id, inputs.AppAnswered(app.id))
+            self.session.signal_queue.signal(self.plan.call_id, inputs.AppAnswered(app.id))
             await self.until(lambda: self.state_of(app.id) is not LegState.RINGING, ANSWER_SECONDS)
         await self.until(lambda: (peer := self.peer()) is None or peer.up, ANSWER_SECONDS)
         if isinstance(action, actions.Answer) and action.max_duration is not None:
-            self.session.lane.signal(self.plan.call_id, inputs.DurationLimited(action.max_duration))
+            self.session.signal_queue.signal(self.plan.call_id, inputs.DurationLimited(action.max_duration))
         return {}
 
     async def user_event(self, action: actions.UserEvent) -> Outcome:
         """Tell the party's client."""
         if self.plan.leg_id is not None:
             event = inputs.UserEvent(self.plan.leg_id, dict(action.event))
-            self.session.lane.signal(self.plan.call_id, event)
+            self.session.signal_queue.signal(self.plan.call_id, event)
         return {}
 
     def state_of(self, leg_id: str) -> LegState | None:

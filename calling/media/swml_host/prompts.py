@@ -209,7 +209,7 @@ class PromptActions:
     def _tell(self, verb: str, control_id: str, word: str, data: dict[str, Any]) -> None:
         session, call_id, leg_id = self._session, self.party.plan.call_id, self.party.plan.leg_id
         body = {"control_id": control_id, "verb": verb, **data}
-        session.lane.work(call_id, lambda: session.record(f"{verb}.{word}", call_id, leg_id, body))
+        session.signal_queue.work(call_id, lambda: session.record(f"{verb}.{word}", call_id, leg_id, body))
 
     async def _terminator(self, job: RecordingJob, terminators: str) -> None:
         while terminators:

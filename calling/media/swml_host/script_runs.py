@@ -69,13 +69,13 @@ class ScriptRunTask:
         self._over(end)
 
     def _over(self, end: End) -> None:
-        plan, lane = self._plan, self.session.lane
+        plan, queue = self._plan, self.session.signal_queue
         run_id, error = plan.run_id, end.error
-        lane.work(plan.call_id, lambda: keep_end(run_id, error))
+        queue.work(plan.call_id, lambda: keep_end(run_id, error))
         app = self.session.leg(plan.app_leg_id) if plan.app_leg_id else None
         if end.hangup == "busy" and app is not None and app.state is LegState.RINGING:
-            lane.signal(plan.call_id, inputs.Reject(app.id, reason="busy"))
-        lane.signal(plan.call_id, inputs.ScriptRunEnded(run_id, bool(error)))
+            queue.signal(plan.call_id, inputs.Reject(app.id, reason="busy"))
+        queue.signal(plan.call_id, inputs.ScriptRunEnded(run_id, bool(error)))
 
     async def _go(self) -> End:
         found = await self._read()

@@ -25,7 +25,6 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from calling.media.codecs.audio_codecs import resample
 from calling.media.codecs.opus import OpusEncoder, Pcm
 from calling.media.files import turns
 from calling.media.files.aside import OWN_SESSION, end_process
@@ -40,6 +39,8 @@ MAX_WORDS: Final = 4000
 SECONDS: Final = 20.0
 RATE: Final = 48000
 FRAME: Final = RATE // 50
+PIECE: Final = 10  # frames that are made at once: other calls of this loop wait that long
+MOST_BYTES: Final = 64 * 1024 * 1024  # of what a provider says: more than twenty minutes
 
 
 class SpeechUnavailable(Exception):
@@ -70,13 +71,13 @@ class Espeak:
             command = [sys.executable, "-m", "calling.media.tts.espeak", chosen]
         else:
             raise SpeechUnavailable(
-                "speech needs espeak-ng: install the program (apt-get install espeak-ng) or espeakng-loader"
+                "speech needs espeak-ng: install it (apt-get install espeak-ng), or espeakng-loader"
             )
         sound, code = await _run(command, words)
         if code != 0 or not sound.startswith(b"RIFF"):
             if not chosen.startswith("en-us"):
                 return await self.synthesise(words, language="en-US", voice="", gender=gender)
-            raise SpeechUnavailable("espeak-ng gave no sound")
+            raise SpeechUnavailable("espeak-ng produced no audio")
         return sound
 
 
@@ -91,15 +92,22 @@ async def _run(command: list[str], words: str) -> tuple[bytes, int]:
         **OWN_SESSION,
     )
     step_back(process.pid)
+    assert process.stdin is not None and process.stdout is not None
+    sound = bytearray()
     try:
         async with asyncio.timeout(SECONDS):
-            sound, _ = await process.communicate(words.encode())
+            with contextlib.suppress(OSError):
+                process.stdin.write(words.encode())
+                process.stdin.close()
+            while len(sound) < MOST_BYTES and (piece := await process.stdout.read(1 << 16)):
+                sound += piece
+            code = await process.wait() if len(sound) < MOST_BYTES else 0
     except TimeoutError:
         raise SpeechUnavailable("espeak-ng took too long") from None
     finally:
         end_process(process)
         await process.wait()
-    return sound, process.returncode or 0
+    return bytes(sound), code
 
 
 def espeak_voice(language: str, gender: str = "", voice: str = "") -> str:
@@ -125,6 +133,7 @@ def espeak_voice(language: str, gender: str = "", voice: str = "") -> str:
 
 
 provider: Provider = Espeak()
+_NOTHING: Final[Pcm] = np.zeros(0, np.int16)
 
 
 async def say(
@@ -140,7 +149,7 @@ async def say(
     SpeechUnavailable, OSError (disk full)."""
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not words:
-        raise SpeechUnavailable("there is nothing to say")
+        raise SpeechUnavailable("there is no text to speak")
     where = (directory or media_directory()) / "speech"
     key = "\0".join((provider.name, language, voice, gender, words))
     path = where / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}.cwp"
@@ -162,10 +171,11 @@ async def speak(
     SpeechUnavailable."""
     words = "".join(c for c in words[:MAX_WORDS] if c.isprintable() or c in "\n\t").strip()
     if not any(c.isalnum() for c in words):
-        return np.zeros(0, np.int16)
+        return _NOTHING
     async with _in_turn(ask):
         sound = await provider.synthesise(words, language=language, voice=voice, gender=gender)
-        return await asyncio.to_thread(_pcm, sound)
+        samples, rate = _samples(sound)
+        return await asyncio.to_thread(lambda: np.concatenate([*_pieces(samples, rate), _NOTHING]))
 
 
 @contextlib.asynccontextmanager
@@ -188,11 +198,12 @@ async def _keep(sound: bytes, path: Path) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".say-")
     try:
         with os.fdopen(handle, "wb") as file:
-            writer, encoder = Writer(file), OpusEncoder(RATE, 32000, 5)
-            for number, frame in enumerate(_frames(_pcm(sound))):
-                writer.add("audio", number * OPUS_STEP_US, encoder.encode(frame))
-                if number % 50 == 49:
-                    await asyncio.sleep(0)
+            writer, encoder, number = Writer(file), OpusEncoder(RATE, 32000, 5), 0
+            for piece in _pieces(*_samples(sound)):
+                for frame in _frames(piece):
+                    writer.add("audio", number * OPUS_STEP_US, encoder.encode(frame))
+                    number += 1
+                await asyncio.sleep(0)
             writer.finish()
         os.replace(draft, path)
     except BaseException:
@@ -201,18 +212,28 @@ async def _keep(sound: bytes, path: Path) -> None:
         raise
 
 
-def _pcm(sound: bytes) -> Pcm:
+def _samples(sound: bytes) -> tuple[Pcm, int]:
+    """What a WAV holds, mono, and its rate."""
     try:
         with wave.open(io.BytesIO(_lengths_mended(sound))) as file:
             if file.getsampwidth() != 2:
-                raise SpeechUnavailable("the speech provider gave something other than 16 bit sound")
+                raise SpeechUnavailable("the speech provider did not return 16-bit audio")
             rate, channels = file.getframerate(), file.getnchannels()
-            samples = np.frombuffer(file.readframes(RATE * 1200), "<i2").astype(np.int16)
+            samples = np.frombuffer(file.readframes(MOST_BYTES), "<i2")
     except (wave.Error, EOFError) as problem:
-        raise SpeechUnavailable("the speech provider gave no WAV") from problem
-    if channels == 2:
-        samples = samples.reshape(-1, 2).mean(axis=1).astype(np.int16)
-    return resample(samples, rate, RATE)
+        raise SpeechUnavailable("the speech provider did not return WAV") from problem
+    return samples[::channels], rate
+
+
+def _pieces(samples: Pcm, rate: int) -> Iterator[Pcm]:
+    """The samples at `RATE`, in pieces of `PIECE` frames and a shorter last one, each made when asked for."""
+    size = PIECE * FRAME
+    for start in range(0, len(samples) * RATE // rate, size):
+        count = min(size, len(samples) * RATE // rate - start)
+        at = (start + np.arange(count)) * (rate / RATE)
+        first = int(at[0])
+        near = samples[first : int(at[-1]) + 2]
+        yield np.interp(at - first, np.arange(len(near)), near).astype(np.int16)
 
 
 def _lengths_mended(sound: bytes) -> bytes:

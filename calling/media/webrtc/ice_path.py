@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from calling.media.aiortc_private.ice import IceAgent, Wire
 from calling.media.rtp import udp_ports
 from calling.media.rtp.header import FIELDS_AT
+from calling.media.rtp.receive_stream import monotonic
 from calling.media.rtp.transport import unpack_fields
 from calling.media.webrtc import shared_port
 from calling.sdp import validate
@@ -133,6 +134,8 @@ class IcePath:
                 transport.refused += 1
                 return
             mark, sequence, timestamp, ssrc = unpack_fields(view, FIELDS_AT)
+            if transport.wide is not None:
+                transport.wide.came(mark & 0x7F, view, length[0], monotonic())
             stream = transport.streams.get(ssrc)
             if stream is None:
                 stream = transport.new_stream(ssrc, mark & 0x7F, sequence, length[0])

@@ -76,7 +76,8 @@ class WebRtcPeer(MediaPeer):
             sends, receives = wants.receive_video, wants.video
         first = self.wish(section)
         layered = self.layered or (line is not None and bool(line.layers))
-        return self._with_red(negotiation.settle(line, section, sends, receives, first, layered), section)
+        settled = negotiation.settle(line, section, sends, receives, first, layered, wide=True)
+        return self._with_red(settled, section)
 
     def _with_red(self, settled: Transceiver, section: Section) -> Transceiver:
         if self.config.redundancy and not settled.rejected:
@@ -227,7 +228,7 @@ class WebRtcPeer(MediaPeer):
         for line, section in zip(self._lines, remote.sections, strict=True):
             first = self.wish(section)
             settled = self._with_red(
-                negotiation.settle(line, section, line.sends, line.receives, first), section
+                negotiation.settle(line, section, line.sends, line.receives, first, wide=True), section
             )
             settled.rejected = settled.rejected or section.setup not in ("active", "passive")
             settled.codecs = [self._ours(codec.key) or codec for codec in settled.codecs]

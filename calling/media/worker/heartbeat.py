@@ -120,7 +120,11 @@ class Heartbeat:
             self._strays_sought = now
             await self._let_go_strays(self._connection)
         journal = worker.journal
-        if journal is not None and journal.size and all(s.lane.idle for s in worker.sessions.values()):
+        if (
+            journal is not None
+            and journal.size
+            and all(s.signal_queue.idle for s in worker.sessions.values())
+        ):
             await worker.desk.run(journal.clear)
 
     def _words(self, mine: dict[str, int], compare: bool) -> dict[str, Any]:
@@ -152,5 +156,5 @@ class Heartbeat:
             # Taken since the rows were read, or in this moment.
             if str(session_id) in worker.sessions or worker.considers(str(session_id)):
                 continue
-            log.warning("A session is carried by nobody", extra={"session": str(session_id)})
+            log.warning("No worker carries a session", extra={"session": str(session_id)})
             await own.execute(lease.LET_GO, words | {"session": session_id, "epoch": epoch})

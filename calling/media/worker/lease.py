@@ -17,6 +17,7 @@ from django.db import connection
 from calling import models
 from calling.media.session import rows
 from calling.media.session.rows import SessionSnapshot
+from subscribers.postgresql import prepared
 
 # One number per session that changes with whatever a plan is made of, for all sessions in one statement.
 DIGEST = """
@@ -72,8 +73,10 @@ of workers of the version before, which renewed it with each session; without on
 heartbeat and the lock."""
 
 # In one message: the second statement sees the call of a dial that the first waited for.
+HOLD = """
+SELECT state FROM calling_mediasession WHERE id = %(session)s AND epoch = %(epoch)s FOR UPDATE
+"""
 FINISH = """
-SELECT state FROM calling_mediasession WHERE id = %(session)s AND epoch = %(epoch)s FOR UPDATE;
 UPDATE calling_mediasession s SET state = 'ended'
 WHERE s.id = %(session)s AND s.epoch = %(epoch)s AND s.state = 'running'
 AND NOT EXISTS (SELECT 1 FROM calling_call c WHERE c.session_id = s.id AND c.state <> 'ended')
@@ -148,7 +151,7 @@ def claim(session_id: UUID | str, epoch: int, worker_id: UUID) -> Claimed | None
     longer wanted, or the worker's own heartbeat is late."""
     words = rows.look_words(session_id, worker_id) | {"epoch": epoch}
     with connection.cursor() as cursor:
-        cursor.execute(f"{CLAIM}; {rows.LOOK}", words)
+        prepared.send(cursor, (CLAIM, words), (rows.LOOK, words))
         if cursor.rowcount != 1:
             return None
         cursor.nextset()
@@ -173,10 +176,12 @@ def finish(session_id: UUID | str, epoch: int, samples: rows.Samples = NO_SAMPLE
     """
     with connection.cursor() as cursor:
         if samples:
-            cursor.execute(f"{rows.WRITE_SAMPLES}; {FINISH}", rows.sample_words(samples, (session_id, epoch)))
+            words = rows.sample_words(samples, (session_id, epoch))
+            prepared.send(cursor, (rows.WRITE_SAMPLES, words), (HOLD, words), (FINISH, words))
             cursor.nextset()
         else:
-            cursor.execute(FINISH, {"session": session_id, "epoch": epoch})
+            words = {"session": session_id, "epoch": epoch}
+            prepared.send(cursor, (HOLD, words), (FINISH, words))
         found = cursor.fetchone()
         cursor.nextset()
         return found is None or found[0] != "running" or cursor.rowcount == 1

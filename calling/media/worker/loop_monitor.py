@@ -90,5 +90,5 @@ class LoopMonitor:
                 self.beaten = clock.monotonic()  # the whole process stood still: not the loop's doing
             elif clock.monotonic() - self.beaten > FROZEN:
                 with contextlib.suppress(Exception):
-                    log.critical("The media loop stands still; the process ends")
+                    log.critical("The media loop is stuck; the process exits")
                 os._exit(STATUS)

@@ -72,8 +72,8 @@ class Session:
         self.carrier = carrier
         self.config = carrier.config
         self.desk = carrier.desk.of(project)
-        self.lane = SignalQueue(self, self.desk, carrier.journal)
-        self._samples = QualitySamples(self.lane, (session_id, epoch))
+        self.signal_queue = SignalQueue(self, self.desk, carrier.journal)
+        self._samples = QualitySamples(self.signal_queue, (session_id, epoch))
         self.peers: dict[str, SessionPeer] = {}
         self.calls: dict[str, Call] = {}
         self.plan = Plan()
@@ -86,7 +86,7 @@ class Session:
         self._news = asyncio.Event()  # of one change; each change has its own
         self._rows = lease.Comparison()
         self._carried: set[str] = set()
-        self._devices: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+        self._devices: tuple[frozenset[str], ...] = ()
         self._members: dict[str, rows.Membership] = {}
         self._leaving: frozenset[str] = frozenset()  # peers that another session of this worker is to have
         self._closing: set[asyncio.Task[None]] = set()
@@ -129,7 +129,7 @@ class Session:
     def lost(self) -> None:
         """Another epoch holds the session: close everything and write nothing any more."""
         self.over = True
-        self.lane.closed = True
+        self.signal_queue.closed = True
         self._wake.set()
 
     def stir(self) -> None:
@@ -145,8 +145,8 @@ class Session:
     async def end(self, cause: str) -> None:
         """End every call here (a drain) and wait until that is told."""
         for call_id in self.calls:
-            self.lane.signal(call_id, inputs.WorkerLost(cause))
-        await self.lane.settle(2.5)
+            self.signal_queue.signal(call_id, inputs.WorkerLost(cause))
+        await self.signal_queue.settle(2.5)
         self._wake.set()
 
     async def run(self) -> None:
@@ -172,7 +172,7 @@ class Session:
         await self.operations.closed(CLOSE_SECONDS)
         unwritten = self._samples.take()
         try:
-            await self.lane.settle(5)
+            await self.signal_queue.settle(5)
             return await self.desk.run(lease.finish, self.id, self.epoch, samples_of(unwritten))
         except DATABASE_UNAVAILABLE:
             self._samples.put_back(unwritten)
@@ -182,7 +182,7 @@ class Session:
         self.over = True
         self.script_runs.close()
         self.operations.close()
-        self.lane.close()
+        self.signal_queue.close()
         for peer_id in list(self.peers):
             self._drop(peer_id)
         if self._closing:
@@ -202,7 +202,7 @@ class Session:
 
     async def _look(self) -> None:
         look, self._first = self._first or await self._read(), None
-        self._devices = look.browsers, look.pictured
+        self._devices = look.browsers, look.pictured, look.newer
         self.calls = {call.id: call for call in look.calls}
         fresh = [call for call in look.calls if call.id not in self._carried]
         self._carried |= {call.id for call in fresh}
@@ -210,10 +210,10 @@ class Session:
         self._leaving = look.leaving
         self.stir()
         # A call's first turn here says that it is carried, and mostly has its caller's answer too.
-        with self.lane.held() if fresh else contextlib.nullcontext():
+        with self.signal_queue.held() if fresh else contextlib.nullcontext():
             for call in fresh:
                 if not call.carried:
-                    self.lane.signal(call.id, inputs.SessionTaken())
+                    self.signal_queue.signal(call.id, inputs.SessionTaken())
             for step in pure.steps(self.plan, look.plan):
                 if self.over:
                     return
@@ -239,7 +239,7 @@ class Session:
         peer.signal_digits(send if side.takes_info else None)
 
     def _signal_digits(self, call_id: str, leg_id: str, digits: str) -> None:
-        self.lane.work(call_id, partial(rows.signal_digits, call_id, leg_id, digits))
+        self.signal_queue.work(call_id, partial(rows.signal_digits, call_id, leg_id, digits))
 
     async def _take(self, step: pure.Step) -> None:
         match step:
@@ -279,7 +279,7 @@ class Session:
             return
         if plan.mode is PeerMode.OFFER:
             if not plan.answered and text is not None:
-                self.lane.signal(plan.call_id, inputs.OfferMade(plan.peer_id, text))
+                self.signal_queue.signal(plan.call_id, inputs.OfferMade(plan.peer_id, text))
             return
         way = digit_way(peer.port.audio_out.line)
         agreed = {**peer.peer.directions(), "codec": peer.peer.codec, "digits": way}
@@ -287,11 +287,11 @@ class Session:
         known = [leg.id for _, leg in legs if text is None or leg.answer is not None]
         if known:
             fence = (self.id, self.epoch)
-            self.lane.work(plan.call_id, partial(rows.write_agreed, known, agreed, fence))
+            self.signal_queue.work(plan.call_id, partial(rows.write_agreed, known, agreed, fence))
         for call_id, leg in legs:
             if text is not None and leg.answer is None:
                 made = inputs.AnswerMade(leg.id, text, leg.serial)
-                self.lane.signal(call_id, made, {leg.id: agreed})
+                self.signal_queue.signal(call_id, made, {leg.id: agreed})
 
     def _tell_of_supervisor(self, plan: PeerPlan) -> None:
         """A tone to whoever is supervised from now on, once, where the project wants it told."""
@@ -314,7 +314,7 @@ class Session:
             peer.move_to(self, plan)
             self.peers[plan.peer_id] = peer
         else:
-            self.lane.signal(plan.call_id, inputs.PeerMissing(plan.peer_id, plan.serial))
+            self.signal_queue.signal(plan.call_id, inputs.PeerMissing(plan.peer_id, plan.serial))
         return False
 
     def release(self, peer_id: str) -> SessionPeer | None:
@@ -335,7 +335,7 @@ class Session:
             refused = inputs.OfferRefused(
                 leg.id, plan.serial, plan.remote_sdp, holds.remote, holds.local, holds.offered, holds.media
             )
-            self.lane.signal(call_id, refused)
+            self.signal_queue.signal(call_id, refused)
 
     def _drop(self, peer_id: str) -> None:
         peer = self._let_go(peer_id)
@@ -390,7 +390,7 @@ class Session:
         calls = {call_id for call_id, _ in self._legs(peer_id)}
         plan = self.plan.peer(peer_id)
         for call_id in calls or ({plan.call_id} if plan is not None else set()):
-            self.lane.signal(call_id, value)
+            self.signal_queue.signal(call_id, value)
 
     def on_event(self, peer_id: str, event: events.Signal) -> None:
         match event:
@@ -418,7 +418,7 @@ class Session:
         left = reason in ("consent_lost", "closed_by_peer")
         if left and legs and all(leg.device_id is None and leg.answered for _, leg in legs):
             for call_id, leg in legs:
-                self.lane.signal(call_id, inputs.Hangup(leg.id, cause="device_lost"))
+                self.signal_queue.signal(call_id, inputs.Hangup(leg.id, cause="device_lost"))
             return
         cause = reason if reason == "media_flood" else "media_failed"
         log.info("The media of a leg failed", extra={"peer": peer_id, "reason": reason})
@@ -442,7 +442,7 @@ class Session:
             call = self.calls[call_id]
             other = call.counterpart(leg.id)
             if other is not None and other.app == "announcement":
-                self.lane.signal(call_id, inputs.Hangup(other.id, by=EndedBy.PLATFORM))
+                self.signal_queue.signal(call_id, inputs.Hangup(other.id, by=EndedBy.PLATFORM))
 
     # --- quality
 
@@ -458,7 +458,7 @@ class Session:
             return
         for call_id, leg in self._legs(peer_id):
             if leg.answered and leg.media_state is MediaState.CONNECTED:
-                self.lane.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
+                self.signal_queue.work(call_id, partial(self.record, "leg.quality", call_id, leg.id, record))
 
     def record(self, type: str, call_id: str, leg_id: str | None, data: dict[str, Any]) -> None:
         """Append a fact of a call, under the fence. In a desk thread."""

@@ -27,7 +27,7 @@ async def make_sounds() -> None:
     try:
         await asyncio.to_thread(tones.warm)
     except Exception:
-        log.exception("The sounds could not be made in advance")
+        log.exception("Sounds could not be prepared in advance")
 
 
 async def make_the_rest() -> None:

@@ -194,7 +194,7 @@ class Worker:
             why = refusal(self.load(), self.legs_most, SESSIONS, self.holding(project), waited)
             if why is not None:
                 self.refused.note(session_id, clock.monotonic())
-                log.info("A session is left to other workers", extra={"session": session_id, "why": why})
+                log.info("A session was left to other workers", extra={"session": session_id, "why": why})
                 return False
             self._nudged.discard(session_id)
             held = await self.desk.of(project).run(lease.claim, session_id, epoch, self.id)
@@ -259,7 +259,7 @@ class Worker:
                 except DATABASE_UNAVAILABLE:
                     return
                 except Exception as error:  # stale, ended or unknown by now
-                    log.info("A kept signal came too late", extra={"error": type(error).__name__})
+                    log.info("A stored signal came too late", extra={"error": type(error).__name__})
             with contextlib.suppress(OSError):
                 path.unlink()
 

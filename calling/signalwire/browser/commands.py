@@ -117,7 +117,7 @@ def bye(holder: TokenHolder, device_id: str, told: ClientView) -> None:
 
 def digits(holder: TokenHolder, device_id: str, told: ClientView, fields: dict[str, Any]) -> None:
     if fields.get("dtmf") is None:
-        raise invalid("dtmf", "verto.info carries digits alone: dtmf is required.", "not_supported")
+        raise invalid("dtmf", "verto.info carries only digits: dtmf is required.", "not_supported")
     data = {"digits": fields["dtmf"], "leg": told.leg_id}
     call_commands.dtmf(holder, told.call_id, data, device_id)
 

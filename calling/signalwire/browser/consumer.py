@@ -81,7 +81,7 @@ class FabricConsumer(DeviceConsumer[BrowserSession]):
 
     async def authenticate(self, request: Request) -> None:
         if self.session is not None:
-            self.out.push(rpc.error(request.id, rpc.INVALID, "This socket is connected already."))
+            self.out.push(rpc.error(request.id, rpc.INVALID, "This socket is already connected."))
             return
         self.patience.cancel()
         try:

@@ -68,7 +68,7 @@ def targets_of(params: dict[str, Any]) -> list[dict[str, Any]]:
     listed, one = params.get("targets"), params.get("target")
     given = listed if listed is not None else [] if one is None else [one]
     if not isinstance(given, list) or len(given) > MOST or not all(isinstance(each, dict) for each in given):
-        raise invalid("targets", f"A target is an object, and there are at most {MOST} of them.")
+        raise invalid("targets", f"targets must be at most {MOST} objects.")
     if listed is not None and not given:
         raise invalid("targets", "targets names nobody.")
     return given
@@ -81,7 +81,7 @@ def member_of(target: dict[str, Any], views: dict[str, ClientView]) -> str:
     if isinstance(member, str) and member:
         return member
     if not isinstance(call_id, str) or not call_id:
-        raise invalid("target", "A target has a member_id or a call_id.")
+        raise invalid("target", "A target must have a member_id or a call_id.")
     if call_id not in views:
         raise errors.NotFound
     return views[call_id].leg_id
@@ -102,26 +102,28 @@ def seat_of(leg_id: str) -> models.Member | None:
 def lock(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     seat = seat_of(asked.told.leg_id)
     if seat is None:
-        raise invalid("self", "A call between two cannot be locked.", "not_supported")
+        raise invalid("self", "A call between two parties cannot be locked.", "not_supported")
     room = rooms.moderated(holder, seat.meeting.room.name)
     rooms.rule(room, asked.method.removeprefix("call."))
     return {}
 
 
 def list_layouts(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
-    require_room(asked, "A call between two has no layout.")
+    require_room(asked, "A call between two parties has no layout.")
     return {"layouts": [shapes.LAYOUT]}
 
 
 def set_layout(holder: TokenHolder, device_id: str, asked: Asked) -> Message:
     """Rooms have one layout, so that it is set already; every other, and any position, is refused."""
-    require_room(asked, "A call between two has no layout.")
+    require_room(asked, "A call between two parties has no layout.")
     wanted = asked.params.get("layout")
     if wanted != shapes.LAYOUT:
         words = f"There is no layout {str(wanted)[:60]}; a room shows one picture ({shapes.LAYOUT})."
         raise invalid("layout", words, "not_supported")
     if asked.params.get("positions"):
-        raise invalid("positions", "The picture is of whoever speaks; nobody has a place.", "not_supported")
+        raise invalid(
+            "positions", "The picture shows the active speaker; members have no positions.", "not_supported"
+        )
     return {}
 
 
@@ -238,7 +240,7 @@ def room_for(holder: TokenHolder, asked: Asked) -> Room:
     """The room that both are in, for who may moderate it. Raises InvalidParams outside one, Forbidden."""
     seat = seat_of(asked.told.leg_id)
     if seat is None:
-        raise invalid("target", "A client acts for itself alone.", "not_permitted")
+        raise invalid("target", "A client can act only on itself.", "not_permitted")
     return rooms.moderated(holder, seat.meeting.room.name)
 
 
@@ -251,7 +253,7 @@ def percent(asked: Asked, name: str) -> int:
     value = asked.params.get(name)
     whole = isinstance(value, int | float) and not isinstance(value, bool)
     if not whole or not 0 <= float(value or 0) <= 100:
-        raise invalid(name, f"{name} is a number from 0 to 100.")
+        raise invalid(name, f"{name} must be a number from 0 to 100.")
     return round(float(value or 0))
 
 

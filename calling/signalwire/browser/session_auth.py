@@ -184,7 +184,7 @@ def connect_result(holder: TokenHolder, device_id: str) -> dict[str, Any]:
 def receive(holder: TokenHolder, device_id: str, connection: UUID, wanted: bool) -> None:
     """`subscriber.online` and `subscriber.offline`. Raises Forbidden for a guest, who only ever calls out."""
     if wanted and not holder.may_receive:
-        raise errors.Forbidden("not_permitted", "This token calls out only; it cannot be called.")
+        raise errors.Forbidden("not_permitted", "This token can only make calls; it cannot be called.")
     presence.device_online(
         holder.project_id,
         holder.subscriber_id,
@@ -201,7 +201,7 @@ def renew(line_holder: TokenHolder, params: dict[str, Any]) -> TokenHolder:
     holder = read_token(params)
     whose = (holder.project_id, holder.subscriber_id, holder.identity)
     if whose != (line_holder.project_id, line_holder.subscriber_id, line_holder.identity):
-        raise InvalidToken("token_invalid", "The token is somebody else's.")
+        raise InvalidToken("token_invalid", "The token belongs to another subscriber.")
     return holder
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from calling.calls import control, status_urls
 from calling.commands import call_commands, transfers
 from calling.commands import dial as place_call
-from calling.commands.params import Params, compact, read_party, read_url
+from calling.commands.params import Params, compact, read_party, read_url, read_variables
 from calling.commands.routing import DialRequest
 from calling.commands.transfers import ConnectTarget
 from calling.machine import inputs
@@ -52,7 +52,7 @@ def dial(key: ApiKey, params: Params) -> UUID:
         timeout=params.integer("timeout", 1, 600),
         status_url=read_url(params, "status_url") or "",
         status_events=calling_params.status_events(params),
-        variables=calling_params.variables(params),
+        variables=read_variables(params, "custom_variables"),
     )
     params.check()
     return place_call.place(key, request).id

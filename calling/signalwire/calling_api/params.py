@@ -57,19 +57,15 @@ def script_or_url(form: Params, *, required: bool = True) -> tuple[dict[str, Any
     return document, url
 
 
-def variables(form: Params, name: str = "custom_variables") -> dict[str, str]:
-    return params.read_variables(form, name)
-
-
 def sip_wishes(form: Params) -> SipWishes:
     """`codecs`, `username` and `password`, for a destination that is a SIP URI."""
     username, password = form.text("username", 255), form.text("password", 255)
     return SipWishes(read_codecs(form), username=username or "", password=password or "")
 
 
-def read_codecs(form: Params, name: str = "codecs") -> tuple[str, ...]:
+def read_codecs(form: Params) -> tuple[str, ...]:
     """The names in a list or CSV of codecs; () where none is given."""
-    value = form.value(name)
+    value = form.value("codecs")
     if value is None:
         return ()
     listed = value.split(",") if isinstance(value, str) else value
@@ -78,7 +74,7 @@ def read_codecs(form: Params, name: str = "codecs") -> tuple[str, ...]:
         or not 1 <= len(listed) <= 20
         or not all(isinstance(each, str) and CODEC.fullmatch(each.strip()) for each in listed)
     ):
-        form.fail(name, f"{name} must be a list of codecs.", "invalid_codecs_format")
+        form.fail("codecs", "codecs must be a list of codecs.", "invalid_codecs_format")
         return ()
     return codec_names(",".join(listed))
 

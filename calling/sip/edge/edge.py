@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -48,9 +48,10 @@ ADOPT_SECONDS = 0.5
 
 
 class SipEdge:
-    """`names`: the hosts of Request-URIs that mean us. `host`: what we write into From."""
+    """`names`: the hosts of Request-URIs that mean us. `host`: what we write into From. `more`: what we are
+    known by elsewhere, for Contact and Via where the other end speaks another IP version."""
 
-    def __init__(self, host: str, names: frozenset[str]) -> None:
+    def __init__(self, host: str, names: frozenset[str], more: Sequence[str] = ()) -> None:
         self.id: UUID = clock.new_id()
         self.host, self.names = host, names
         self.lines: dict[str, SipLeg] = {}
@@ -66,7 +67,7 @@ class SipEdge:
             on_invite=self._incoming,
             update=self._register,
             store=self._store,
-            advertised=host,
+            advertised=(host, *more),
             resolver=Resolver(judge=destinations.allowed),
             allow_md5=True,  # many desk phones know nothing else; SHA-256 is offered first
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sipmessage import URI, Request
 
-from calling.sip.edge.mapping import number_of, user_part
+from calling.sip.edge.mapping import number_of, plain_host, user_part
 from calling.sip.stack.headers import (
     name_addr,
     parameters_of,
@@ -157,7 +157,7 @@ def outside(uri: URI, ours: Container[str], source: str) -> str:
         if (number or "").startswith("+") or uri.scheme == "tel" or user.startswith("+"):
             return addressing.number(number or user)
         host = uri.host if not uri.port else f"{uri.host}:{uri.port}"
-        if uri.host.strip("[]").rstrip(".").lower() in ours:
+        if plain_host(uri.host) in ours:
             host = f"[{source}]" if ":" in source else source
         found = addressing.sip_uri(f"sip:{user}@{host}")
     except ValueError:

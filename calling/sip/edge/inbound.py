@@ -58,6 +58,9 @@ class InboundLeg(SipLeg):
                         await self.call.hangup(status_of(item))
                         return
                     answered = await self.follow(item)
+                case Finished() if item.why == "elsewhere":
+                    await self.apply(inputs.Hangup(self.leg_id, cause=Cause.ANSWERED_ELSEWHERE))
+                    return
                 case Finished() | SessionFailed():
                     await self.apply(inputs.Hangup(self.leg_id))
                     return
@@ -179,7 +182,7 @@ def place(
     else:
         holder, placing, texts, device_id, send_as = phone(call, account, names)
     headers = dict(call.headers)
-    refusal: errors.ApiError = errors.NotFound("Nothing answers to that destination.")
+    refusal: errors.ApiError = errors.NotFound("There is no such destination.")
     for text in texts:
         request = DialRequest(
             to=text, sdp=offer, device_id=device_id, device_kind="sip", sip_headers=headers,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from sipmessage import URI, Request
 
-from calling.machine.reasons import EndReason, sip_reason
+from calling.machine.reasons import Cause, EndReason, sip_reason
 from calling.sip.stack.headers import parse_uri, uri_text
+from calling.sip.stack.messages import phrase_of
+from calling.sip.stack.reason_header import reason
 
 STATUSES = {
     "busy": 486,
@@ -85,6 +88,17 @@ def problem_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("Retry-After", headers["Retry-After"])] if "Retry-After" in headers else []
 
 
+def why_cancelled(view: LegView) -> list[tuple[str, str]]:
+    """What a device that stops ringing is told (RFC 3326), so that it counts no missed call where the call
+    was answered or declined elsewhere; nothing where its caller gave up."""
+    if view.leg_state == "answered" or view.cause == Cause.ANSWERED_ELSEWHERE:
+        return [reason(200, "Call completed elsewhere")]
+    if view.reason in (EndReason.REJECTED, EndReason.BUSY):
+        code = STATUSES[view.reason]
+        return [reason(code, phrase_of(code))]
+    return []
+
+
 def rejected_as(code: int) -> str | None:
     """`busy` or `rejected` where a desk phone's status is somebody's no; None for any other failure."""
     reason = sip_reason(code)
@@ -113,12 +127,21 @@ def number_of(uri: URI, ours: Container[str] | None = None) -> str | None:
     if _PHONE.match(prefix) and prefix.startswith("+"):
         inner = digits if prefix in KEEPS_ZERO else digits.removeprefix("0")
         return prefix + inner
-    return digits if ours is None or context.strip("[]").lower() in ours else None
+    return digits if ours is None or plain_host(context) in ours else None
 
 
 def user_part(uri: URI) -> str:
     """The user part of a URI without the parameters that a telephone number may have there."""
     return (uri.user or "").split(";")[0]
+
+
+def plain_host(host: str) -> str:
+    """A host as `ours` has it: every spelling of one name, or of one IPv6 address, is one."""
+    plain = host.strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        return plain
 
 
 def destinations_of(uri: str, ours: Iterable[str]) -> list[str]:
@@ -135,7 +158,7 @@ def destinations_of(uri: str, ours: Iterable[str]) -> list[str]:
     user, number = user_part(parsed), number_of(parsed, names)
     if not user:
         return []
-    if parsed.scheme != "tel" and parsed.host.strip("[]").lower() not in names:
+    if parsed.scheme != "tel" and plain_host(parsed.host) not in names:
         phone = (parsed.parameters.get("user") or "").lower() == "phone" or user.startswith("+")
         port = f":{parsed.port}" if parsed.port else ""
         return [f"{parsed.scheme}:{number if number and phone else user}@{parsed.host}{port}"]

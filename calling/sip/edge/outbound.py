@@ -7,9 +7,9 @@ import asyncio
 from calling.calls import control
 from calling.machine import inputs
 from calling.runtime import db_threads
-from calling.sip.edge import destinations, routes
+from calling.sip.edge import destinations, redirects, routes
 from calling.sip.edge import rows as edge_rows
-from calling.sip.edge.mapping import LegView, rejected_as
+from calling.sip.edge.mapping import LegView, rejected_as, why_cancelled
 from calling.sip.edge.media_encryption import NOT_ACCEPTABLE, Form, offered, over_ice
 from calling.sip.edge.routes import Route
 from calling.sip.edge.rows import OutboundAttempt, holder_of_device
@@ -38,11 +38,14 @@ class OutboundLeg(SipLeg):
 
     def __init__(self, edge: EdgeContext, wanted: OutboundAttempt, ways: list[Route]) -> None:
         self.wanted, self.ways = wanted, ways
+        self.redirects = redirects.Redirects(edge.agent.resolver, edge.host, wanted)
         self.way, (form, *self.forms) = ways[0], forms_of(wanted, ways[0])
         first = invite(edge, wanted, self.way, form)
         super().__init__(edge, wanted.attempt_id, wanted.leg_id, wanted.call_id, first)
         self.project_id, self.policy = wanted.project_id, self.way.policy
-        self.early = self.talking = False
+        self.early: str | None = None  # what the early sound was last described by, and by which place
+        self.speaks = ""
+        self.talking = False
 
     @property
     def carries(self) -> bool:
@@ -69,7 +72,7 @@ class OutboundLeg(SipLeg):
                     continue
             match item:
                 case LegView() if item.leg_state == "ended" or not item.attempt_live or self.taken(item):
-                    await self.give_up()
+                    await self.give_up(item)
                     return False
                 case Progress():
                     await self.progress(item)
@@ -79,7 +82,9 @@ class OutboundLeg(SipLeg):
                     return await self.answered(item)
                 case Referred():
                     await self.referred(item)
-                case SessionFailed() if item.code in NEXT_GATEWAY and more:
+                case SessionFailed() if (more and item.code in NEXT_GATEWAY) or await self.redirected(
+                    item, at
+                ):
                     at += 1
                     self.way, self.policy = self.ways[at], self.ways[at].policy
                     form, *self.forms = forms_of(self.wanted, self.way)
@@ -94,6 +99,14 @@ class OutboundLeg(SipLeg):
                     return False
                 case _:
                     pass
+
+    async def redirected(self, item: SessionFailed, at: int) -> bool:
+        """Whether the far end named other places, which are the next ways then. A phone's are not dialled."""
+        if item.code not in redirects.CODES or self.wanted.party != "sip" or self.early:
+            return False
+        found = [way for way in await self.redirects.followed(self.way, item.contacts) if way.policy.forms]
+        self.ways[at + 1 : at + 1] = found
+        return bool(found)
 
     def taken(self, view: LegView) -> bool:
         """Another device has the leg (the attempt says so too; this covers legs without devices)."""
@@ -112,8 +125,10 @@ class OutboundLeg(SipLeg):
         if sdp is not None:
             await self.learn()
         if self.wanted.party == "sip":
-            await self.apply(inputs.SipProgress(self.leg_id, None if self.early else sdp))
-            self.early = self.early or sdp is not None
+            # A network may ring several places, one after the other or at once: who spoke last is heard.
+            await self.apply(inputs.SipProgress(self.leg_id, sdp if sdp != self.early else None))
+            if sdp is not None:
+                self.early, self.speaks = sdp, item.place
 
     async def answered(self, item: Answered) -> bool:
         sdp = self.theirs(item.sdp)
@@ -122,6 +137,8 @@ class OutboundLeg(SipLeg):
             await self.call.hangup()
             return False
         await self.learn()
+        if self.early and item.place != self.speaks:  # what was agreed on with another place is over
+            await self.apply(inputs.SipProgress(self.leg_id, sdp))
         command = inputs.Answer(self.leg_id, self.wanted.device_id, sdp)
         if await self.apply(command) is None:
             await self.call.hangup()  # somebody else was faster, or the caller is gone
@@ -148,9 +165,9 @@ class OutboundLeg(SipLeg):
         else:
             await self.failed(500, ())
 
-    async def give_up(self) -> None:
+    async def give_up(self, view: LegView) -> None:
         """CANCEL, and see it to its end so that a crossing answer gets its BYE."""
-        await self.call.hangup()
+        await self.call.hangup(why_cancelled(view))
         try:
             async with asyncio.timeout(40):
                 while not self.call.finished:

@@ -15,11 +15,15 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Progress:
-    """180 to 199: ringing, or early media when `sdp` is there (an answer to our offer)."""
+    """180 to 199: ringing, or early media when `sdp` is there (an answer to our offer).
+
+    `place`: its tag, which tells the places that a network rings at once from each other.
+    """
 
     code: int
     sdp: str | None = None
     headers: Headers = ()
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,12 @@ class Answered:
 
     sdp: str | None = None
     headers: Headers = ()
+    place: str = ""
 
 
 @dataclass(frozen=True)
 class SessionFailed:
-    """A final refusal, 408 for silence, 503 for no route; `contacts` are a 3xx's targets, not followed.
+    """A final refusal, 408 for silence, 503 for no route; `contacts` are a 3xx's targets, the best first.
 
     `said`: the far end's own word, not ours for want of one.
     """
@@ -46,7 +51,8 @@ class SessionFailed:
 
 @dataclass(frozen=True)
 class Finished:
-    """The call is over: `by` is `remote`, `local` or `network`; `why` one word such as bye, cancel."""
+    """The call is over: `by` is `remote`, `local` or `network`; `why` one word such as bye, cancel, elsewhere
+    (a CANCEL that says that the call was taken there)."""
 
     by: str
     why: str

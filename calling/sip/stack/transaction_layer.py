@@ -39,9 +39,10 @@ class _Entry:
 
 
 class TransactionLayer:
-    """All transactions of one agent. `advertised` is the host our Via and Contact name."""
+    """All transactions of one agent. `advertised`: our hosts; Via and Contact name the first that the other
+    end can reach by its IP version."""
 
-    def __init__(self, transport: SipTransport, advertised: str | None = None) -> None:
+    def __init__(self, transport: SipTransport, advertised: Sequence[str] = ()) -> None:
         self.transport, self._advertised = transport, advertised
         self._clients: dict[tuple[str, str], _Entry] = {}
         self._servers: dict[tuple[str, ...], _Entry] = {}
@@ -60,7 +61,8 @@ class TransactionLayer:
         # Where we do not listen on that transport, the far end speaks over the connection we opened.
         local = self.transport.local
         host, port = local.get(hop.transport) or local.get("UDP", ("0.0.0.0", 5060))
-        return self._advertised or host, port
+        fitting = [each for each in self._advertised if (":" in each) is (":" in hop.host)]
+        return (fitting or [*self._advertised, host])[0], port
 
     @property
     def live(self) -> int:
@@ -79,7 +81,13 @@ class TransactionLayer:
         self._carry_out(entry, transaction.start(self.now()))
         return transaction
 
-    def cancel(self, invite: ClientTransaction, on_response: OnResponse, on_failure: OnFailure) -> None:
+    def cancel(
+        self,
+        invite: ClientTransaction,
+        on_response: OnResponse,
+        on_failure: OnFailure,
+        extra: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """CANCEL a pending INVITE (RFC 3261 9.1): same branch, Request-URI, Route and CSeq number."""
         if (pending := self._clients.get(invite.key)) is not None:
             invite.given_up(self.now())
@@ -89,6 +97,8 @@ class TransactionLayer:
             for value in invite.request.headers.getlist(name):
                 cancel.headers.add(name, value)
         cancel.headers.set("CSeq", f"{invite.request.cseq.sequence} CANCEL")
+        for name, value in extra:
+            cancel.headers.add(name, value)
         cancel.headers.set("Content-Length", "0")
         transaction = ClientTransaction(cancel, invite.hop, invite.branch)
         entry = _Entry(transaction, on_response, on_failure)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from calling.sip.stack.websocket import MAX_PREFACE, PREFACE, WebSocketFlow
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = CLOSE_SECONDS = 4.0
+EVERYWHERE = "::"  # taken as two sockets, so that an IPv4 phone is known by its IPv4 address
 PORT_TRIES = 20  # where any port will do: the one TCP was given may be somebody's for UDP
 IDLE_SECONDS = 900.0
 FIRST_MESSAGE_SECONDS = 10.0
@@ -33,6 +35,26 @@ Admit = Callable[[str], bool]
 OpenFlow = Callable[[str], Hop | None]
 FlowLost = Callable[[Hop, int], None]
 Tap = Callable[[bytes, Hop, bool], None]
+
+
+def _places(host: str) -> tuple[str, ...]:
+    """What is bound for an address to listen on."""
+    return (EVERYWHERE, "0.0.0.0") if host == EVERYWHERE else (host,)
+
+
+def _datagrams(host: str, port: int) -> socket.socket:
+    """A UDP socket of one IP version."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def no_flows(proof: str) -> Hop | None:
@@ -55,6 +77,14 @@ class _Udp(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         log.debug("udp error: %s", exc)
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        if self.transport is not None:
+            self.transport.sendto(data, (hop.host, hop.port))
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
 
 class _Stream(asyncio.Protocol):
@@ -141,7 +171,7 @@ class SipTransport:
         self._flow_lost: FlowLost | None = None
         self._flows: dict[str, WebSocketFlow] = {}
         self.local: dict[str, tuple[str, int]] = {}
-        self._udp: _Udp | None = None
+        self._udp: dict[bool, _Udp] = {}  # by whether it is one of IPv6
         self._servers: list[asyncio.Server] = []
         self._streams: dict[tuple[str, str, int], _Stream] = {}
         self._opening: dict[tuple[str, str, int, str], asyncio.Task[_Stream]] = {}
@@ -174,25 +204,36 @@ class SipTransport:
     async def _listen_both(self, host: str, port: int) -> int:
         """TCP, and UDP on the same number; OSError where somebody has either."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Stream(self, "TCP"), host, port)
-        port = server.sockets[0].getsockname()[1]
+        servers: list[asyncio.Server] = []
+        found: dict[bool, _Udp] = {}
         try:
-            _, self._udp = await loop.create_datagram_endpoint(
-                lambda: _Udp(self.receive, self.admit), local_addr=(host, port)
-            )
+            for each in _places(host):
+                servers.append(await loop.create_server(lambda: _Stream(self, "TCP"), each, port))
+                port = servers[-1].sockets[0].getsockname()[1]
+                _, udp = await loop.create_datagram_endpoint(
+                    lambda: _Udp(self.receive, self.admit), sock=_datagrams(each, port)
+                )
+                found[":" in each] = udp
         except OSError:
-            server.close()
+            for server in servers:
+                server.close()
+            for udp in found.values():
+                udp.close()
             raise
-        self._servers.append(server)
+        self._servers += servers
+        self._udp = found
         return port
 
     async def listen_secure(self, host: str, port: int, context: ssl.SSLContext) -> None:
         """Open TLS on a port (0 picks one)."""
-        secure = await asyncio.get_running_loop().create_server(
-            lambda: _Stream(self, "TLS"), host, port, ssl=context, ssl_handshake_timeout=CONNECT_SECONDS
-        )
-        self._servers.append(secure)
-        self.local["TLS"] = (host, secure.sockets[0].getsockname()[1])
+        loop = asyncio.get_running_loop()
+        for each in _places(host):
+            secure = await loop.create_server(
+                lambda: _Stream(self, "TLS"), each, port, ssl=context, ssl_handshake_timeout=CONNECT_SECONDS
+            )
+            self._servers.append(secure)
+            port = secure.sockets[0].getsockname()[1]
+        self.local["TLS"] = (host, port)
 
     # --- browsers' flows
 
@@ -261,9 +302,10 @@ class SipTransport:
             flow = self._flows.get(hop.name)
             return flow is not None and flow.send(data)
         if hop.transport == "UDP":
-            if self._udp is None or self._udp.transport is None:
+            if not self._udp:
                 return False
-            self._udp.transport.sendto(data, (hop.host, hop.port))
+            fits = self._udp.get(":" in hop.host) or next(iter(self._udp.values()))
+            fits.send(data, hop)
             return True
         stream = self._streams.get((hop.transport, hop.host, hop.port))
         if stream is None or stream.transport is None or stream.transport.is_closing():
@@ -334,6 +376,6 @@ class SipTransport:
         self._flow_lost = None
         for flow in list(self._flows.values()):
             flow.abort()
-        if self._udp is not None and self._udp.transport is not None:
-            self._udp.transport.close()
+        for udp in self._udp.values():
+            udp.close()
         await asyncio.sleep(0)

@@ -6,7 +6,9 @@ RFC 3261 13.2 and 9.1, RFC 3262. What must not live here: choosing gateways and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 from collections.abc import Sequence
 
 from sipmessage import URI, Request, Response
@@ -15,9 +17,9 @@ from calling.sip.stack import session_timer
 from calling.sip.stack.client_transaction import ClientTransaction
 from calling.sip.stack.dialog import Dialog
 from calling.sip.stack.digest import Credentials, Proofs
-from calling.sip.stack.events import Answered, Progress, SessionFailed
-from calling.sip.stack.headers import split_list, tokens_of, uri_text
-from calling.sip.stack.messages import make_request, new_call_id, new_tag, tag_of_loosely
+from calling.sip.stack.events import Answered, Headers, Progress, SessionFailed
+from calling.sip.stack.headers import name_addr, split_list, tokens_of
+from calling.sip.stack.messages import make_request, make_response, new_call_id, new_tag, tag_of_loosely
 from calling.sip.stack.resolver import NoRoute
 from calling.sip.stack.server_transaction import ServerTransaction
 from calling.sip.stack.session_timer import SessionTimer
@@ -27,8 +29,23 @@ from calling.sip.ua.session import DialogSession, allowed_by, credentials_in, cu
 
 log = logging.getLogger(__name__)
 
+_Q = re.compile(r"[01](?:\.\d{0,3})?")
 FAILOVER_CODES = frozenset({408, 503})
 FORGET_FORK_SECONDS = 64 * T1
+Described = tuple[str | None, str | None, bool]  # local_sdp, remote_sdp, mirrors
+
+
+def by_preference(values: list[str]) -> tuple[str, ...]:
+    """The URIs of a redirect's Contacts in the order of their q (RFC 3261 20.10), at most 8; () where they
+    cannot be read."""
+    found: list[tuple[float, str]] = []
+    with contextlib.suppress(ValueError):
+        for contact in split_list(values)[:8]:
+            _, uri, parameters = name_addr(contact)
+            said = (each.replace(" ", "").lower().partition("q=") for each in parameters)
+            q = next((number for before, _, number in said if not before), "")
+            found.append((-float(q) if _Q.fullmatch(q) else -1.0, uri[:255]))
+    return tuple(uri for _, uri in sorted(found, key=lambda each: each[0]))
 
 
 class DialogClientSession(DialogSession):
@@ -53,7 +70,7 @@ class DialogClientSession(DialogSession):
         super().__init__(agent, credentials)
         self._session_seconds = session_seconds or session_timer.DEFAULT
         self._networks = list(networks)
-        self.local_sdp = offer
+        self.local_sdp = self._first_offer = offer
         self._uri, self._from, self._to = uri, f"{from_};tag={new_tag()}", to
         self._headers = list(headers)
         self._hops = list(hops) if hops is not None else None
@@ -66,8 +83,10 @@ class DialogClientSession(DialogSession):
         self._provisional = False
         self._cancelled = False
         self._cancel_sent = False
+        self._last_words: Sequence[tuple[str, str]] = ()
         self._reliable: dict[str, int] = {}
         self._forks: dict[str, Dialog] = {}
+        self._described: dict[str, Described] = {}  # what holds with a fork that is not spoken with now
         self._acked: dict[str, Request] = {}
 
     @property
@@ -112,14 +131,14 @@ class DialogClientSession(DialogSession):
         assert self._hops
         self._hop = self.peer = self._hops[0]
         self._provisional = False
-        contact = self.agent.contact(self._hop.transport)
+        contact = self.agent.contact(self._hop)
         timer = session_timer.header(
             SessionTimer(max(self._session_seconds, self._min_se), True), server=False
         )
         extra = [
             timer,
             ("Min-SE", str(self._min_se)),
-            *self._proofs.headers("INVITE", str(self._uri), (self.local_sdp or "").encode()),
+            *self._proofs.headers("INVITE", str(self._uri), self._first_offer.encode()),
             *self._headers,
         ]
         invite = make_request(
@@ -131,7 +150,7 @@ class DialogClientSession(DialogSession):
             sequence=self._sequence,
             contact=contact,
             extra=extra,
-            body=self.local_sdp or "",
+            body=self._first_offer,
         )
         self._transaction = self.agent.exchange.request(invite, self._hop, self._heard, self._broke)
 
@@ -184,25 +203,52 @@ class DialogClientSession(DialogSession):
             return
         sdp = sdp_of(response)
         if sdp:
+            if tag in self._forks:
+                self._speak_with(self._forks[tag])
             self.remote_sdp = sdp
-        self.tell(Progress(response.code, sdp, custom_headers(response)))
+        self.tell(Progress(response.code, sdp, custom_headers(response), tag or ""))
 
     def _new_dialog(self, tag: str, response: Response) -> Dialog | None:
         assert self._transaction is not None and self._hop is not None
         try:
-            dialog = Dialog.of_caller(
-                self._transaction.request, response, self.agent.contact(self._hop.transport)
-            )
+            dialog = Dialog.of_caller(self._transaction.request, response, self.agent.contact(self._hop))
         except ValueError:
             return None
         dialog.reach = self.agent.reach(self._hop.host, self._networks)
         if self._fixed or self._hop.transport == "TLS":
             dialog.flow = (self._hop.transport, self._hop.host, self._hop.port, self._hop.name)
         self._forks[tag] = dialog
-        self.agent.roster.add(dialog, self)
+        if not self.finished:  # else it is but told BYE, and nothing would forget it
+            self.agent.roster.add(dialog, self)
         if self.dialog is None:
             self.dialog = dialog
         return dialog
+
+    def _speak_with(self, dialog: Dialog) -> None:
+        """The fork that spoke last is the one that is spoken with, until one answers (RFC 3261 13.2.2.4).
+
+        Each has an offer and an answer of its own, be it to an UPDATE.
+        """
+        if self.dialog is dialog:
+            return
+        if self.dialog is not None:
+            self._described[self.dialog.remote_tag] = (self.local_sdp, self.remote_sdp, self.mirrors)
+        self.dialog = dialog
+        none: Described = (self._first_offer, None, False)
+        self.local_sdp, self.remote_sdp, self.mirrors = self._described.get(dialog.remote_tag, none)
+
+    def handle(self, request: Request, transaction: ServerTransaction) -> None:
+        """A request of one fork is about that one, and of a fork that lost about nothing."""
+        dialog = self._forks.get(tag_of_loosely(request.headers["From"]) or "")
+        lost = dialog is not self.dialog and self.dialog is not None and self.dialog.state == "confirmed"
+        if dialog is not None and lost:
+            code = 200 if request.method == "BYE" else 481
+            response = make_response(request, code, to_tag=dialog.local_tag)
+            self.agent.exchange.respond(transaction, response)
+            return
+        if dialog is not None:
+            self._speak_with(dialog)
+        super().handle(request, transaction)
 
     def _prack(self, tag: str | None, response: Response) -> bool:
         """RFC 3262 4: acknowledge a reliable provisional once, in order; False for a repetition."""
@@ -241,7 +287,9 @@ class DialogClientSession(DialogSession):
             and (self.dialog is None or self.dialog.state != "confirmed" or self.dialog is dialog)
         )
         if winner:
-            self.dialog = dialog
+            before = self.remote_sdp
+            self._speak_with(dialog)
+            self.remote_sdp = self.remote_sdp or before  # some change their tag between a 183 and the 200
             self.peer_allows = allowed_by(response)
             await self.agent.save(self)
         hop = await self.agent.hop_for(dialog, self.peer)
@@ -255,7 +303,7 @@ class DialogClientSession(DialogSession):
         sdp = sdp_of(response)
         self.remote_sdp = sdp or self.remote_sdp
         self._restart_timer(session_timer.agreed_as_client(response))
-        self.tell(Answered(sdp or self.remote_sdp, custom_headers(response)))
+        self.tell(Answered(self.remote_sdp, custom_headers(response), tag))
         asyncio.get_running_loop().call_later(FORGET_FORK_SECONDS, self._forget_forks)
 
     def _forget_forks(self) -> None:
@@ -278,30 +326,34 @@ class DialogClientSession(DialogSession):
         else:
             self._fail(response.code, response.phrase, response)
 
+    def finish(self, by: str, why: str, headers: Headers = ()) -> None:
+        super().finish(by, why, headers)
+        self._forget_forks()
+
     def _fail(self, code: int, reason: str, response: Response | None = None) -> None:
         if self.finished:
             return
-        contacts: list[str] = []
+        contacts: tuple[str, ...] = ()
         if response is not None and 300 <= response.code < 400:
-            contacts = [uri_text(item)[:255] for item in split_list(response.headers.getlist("Contact"))[:8]]
+            contacts = by_preference(response.headers.getlist("Contact"))
         self.finished = True
         for dialog in self._forks.values():
             self.agent.roster.remove(dialog)
         self.agent.roster.forget(self)
         headers = custom_headers(response) if response is not None else ()
-        self.tell(SessionFailed(code, reason, headers, tuple(contacts), response is not None))
+        self.tell(SessionFailed(code, reason, headers, contacts, response is not None))
 
     # --- giving up --------------------------------------------------------------------------------
 
     async def hangup(self, extra: Sequence[tuple[str, str]] = ()) -> None:
-        """CANCEL while it is not answered, BYE afterwards; harmless when it is over."""
+        """CANCEL while it is not answered, BYE afterwards, with these headers; harmless when it is over."""
         if self.finished:
             return
         if self.dialog is not None and self.dialog.state == "confirmed":
             await self.bye(extra)
             return
         if not self._cancelled:
-            self._cancelled = True
+            self._cancelled, self._last_words = True, extra
             if self._transaction is None:
                 self._fail(487, "Request Terminated")
             elif self._provisional:
@@ -320,4 +372,4 @@ class DialogClientSession(DialogSession):
         if transaction is None or self._cancel_sent or transaction.state not in ("calling", "proceeding"):
             return
         self._cancel_sent = True
-        self.agent.exchange.cancel(transaction, lambda response: None, lambda why: None)
+        self.agent.exchange.cancel(transaction, lambda response: None, lambda why: None, self._last_words)

@@ -21,7 +21,7 @@ class UserAgentContext(Protocol):
     resolver: Resolver
     roster: DialogTable
 
-    def contact(self, transport: str, user: str = "callwright") -> str:
+    def contact(self, hop: Hop, user: str = "callwright") -> str:
         """Our Contact value for this transport."""
 
     async def transact(self, request: Request, hop: Hop | None) -> Response | None:

@@ -35,7 +35,7 @@ class RingingOwner(DialogOwner, Protocol):
 
     transaction: ServerTransaction
 
-    def on_cancel(self) -> None: ...
+    def on_cancel(self, why: str = ...) -> None: ...
 
 
 class DialogTable:

@@ -25,6 +25,7 @@ from calling.sip.stack.messages import (
     tag_of_loosely,
 )
 from calling.sip.stack.parser import BadSipMessage, parse, refusal
+from calling.sip.stack.reason_header import taken_elsewhere
 from calling.sip.stack.server_transaction import ServerTransaction, server_key
 from calling.sip.stack.stream_parser import StreamError
 from calling.sip.stack.transaction import Hop
@@ -140,7 +141,7 @@ class RequestDispatcher:
         self._agent.exchange.respond_stateless(request, hop, 200, to_tag=new_tag())
         call = self._agent.roster.ringing(transaction) if transaction is not None else None
         if call is not None:
-            call.on_cancel()
+            call.on_cancel("elsewhere" if taken_elsewhere(request) else "cancel")
         elif transaction is not None and (judge := self._agent.roster.judge(transaction)) is not None:
             judge.on_offer_cancelled()
 

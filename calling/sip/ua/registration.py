@@ -6,10 +6,11 @@ What must not live here: which trunks there are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
-from sipmessage import URI
+from sipmessage import URI, Response
 
 import clock
 from calling.sip.stack.dialog import exact_uri
@@ -93,7 +94,7 @@ class Registration:
         tag = new_tag()
         for _ in range(MAX_CHALLENGES + 1):
             self._sequence += 1
-            contact = self.agent.contact(hop.transport, self.credentials.username)
+            contact = self.agent.contact(hop, self.credentials.username)
             request = make_request(
                 "REGISTER",
                 uri,
@@ -111,18 +112,36 @@ class Registration:
                 expires = self.expires = min(86_400, int(response.headers["Min-Expires"][:6]))
                 continue
             if response.code not in (401, 407):
-                return response.code, self._granted(response.headers.getlist("Contact"), contact, expires)
+                return response.code, self._granted(response, contact, expires)
             if not proofs.take(response):
                 return response.code, 0
         return 401, 0
 
     @staticmethod
-    def _granted(contacts: list[str], own: str, expires: int) -> int:
-        for item in split_list(contacts):
-            try:
-                value = parse_address(item).parameters.get("expires")
-            except ValueError:
-                continue
-            if uri_text(item) == uri_text(own) and value and value.isdecimal():
-                return min(int(value[:6]), 86_400)
-        return expires
+    def _granted(response: Response, own: str, asked: int) -> int:
+        """The seconds that a registrar gives our contact: its own, else those of the whole answer (RFC 3261
+        10.2.4), else what was asked for. One that a registrar wrote anew is known by its place."""
+        whole = _seconds(response.headers.get("Expires"))
+        exact: list[int | None] = []
+        same: list[int | None] = []
+        with contextlib.suppress(ValueError):
+            for item in split_list(response.headers.getlist("Contact")):
+                there = parse_address(item)
+                seconds = _seconds(there.parameters.get("expires"))
+                if uri_text(item) == uri_text(own):
+                    exact.append(seconds)
+                elif _place(there.uri) == _place(parse_address(own).uri):
+                    same.append(seconds)
+        ours = next(iter(exact or same), None)
+        return next(each for each in (ours, whole, asked) if each is not None)
+
+
+def _seconds(text: str | None) -> int | None:
+    text = (text or "").strip()
+    return min(int(text[:6]), 86_400) if text.isascii() and text.isdecimal() else None
+
+
+def _place(uri: URI) -> tuple[str | None, str, int]:
+    """What two ways to write one contact have in common (RFC 3261 19.1.4)."""
+    secure = uri.scheme == "sips" or (uri.parameters.get("transport") or "").lower() == "tls"
+    return uri.user, uri.host.lower(), uri.port or (5061 if secure else 5060)

@@ -64,7 +64,7 @@ class DialogServerSession(DialogSession):
             self._settled.set()
         self._pracked: dict[int, asyncio.Event] = {}
         self.peer_allows = allowed_by(request)
-        self.dialog = Dialog.of_callee(request, new_tag(), agent.contact(hop.transport))
+        self.dialog = Dialog.of_callee(request, new_tag(), agent.contact(hop))
         self.dialog.account = account
         self.dialog.reach, self.peer = agent.reach(hop.host), hop
         via = parse_via(request.headers["Via"])

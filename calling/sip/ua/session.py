@@ -33,6 +33,7 @@ from calling.sip.stack.events import (
 )
 from calling.sip.stack.headers import first_of, tokens_of
 from calling.sip.stack.messages import Extra, make_response, phrase_of, unsupported
+from calling.sip.stack.reason_header import reason
 from calling.sip.stack.server_transaction import ServerTransaction
 from calling.sip.stack.session_timer import SessionTimer
 from calling.sip.stack.transaction import Hop
@@ -494,7 +495,7 @@ class DialogSession:
         if timer is None or self.finished:
             return
         if not timer.ours:
-            await self.bye(extra=[("Reason", 'SIP;cause=408;text="Session timer expired"')])
+            await self.bye(extra=[reason(408, "Session timer expired")])
             return
         if "UPDATE" in self.peer_allows:
             response = await self.ask("UPDATE", extra=[session_timer.header(timer, server=False)])

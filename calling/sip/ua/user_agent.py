@@ -59,7 +59,7 @@ class UserAgent:
         on_invite: OnInvite = _refuse_all,
         update: registrar.Update | None = None,
         store: Store = _keep_nothing,
-        advertised: str | None = None,
+        advertised: Sequence[str] = (),
         resolver: Resolver | None = None,
         allow_md5: bool = False,
         flood: SourceRateLimiter | None = None,
@@ -100,12 +100,12 @@ class UserAgent:
 
     # --- for calls --------------------------------------------------------------------------------
 
-    def contact(self, transport: str, user: str = "callwright") -> str:
-        """Our Contact value for this transport."""
-        host, port = self.exchange.sent_by(Hop(transport, "", 0))
+    def contact(self, hop: Hop, user: str = "callwright") -> str:
+        """Our Contact value for who is there."""
+        host, port = self.exchange.sent_by(hop)
         host = f"[{host}]" if ":" in host else host
-        name = "ws" if transport == "WSS" else transport.lower()  # RFC 7118 5.2.4: the URI's name of both
-        tail = f";transport={name}" if transport != "UDP" else ""
+        kind = "WS" if hop.websocket else hop.transport  # RFC 7118 5.2.4: the URI's name of both
+        tail = f";transport={kind.lower()}" if kind != "UDP" else ""
         return f"<sip:{user}@{host}:{port}{tail}>"
 
     def invite(

@@ -1,4 +1,4 @@
-"""A device comes in: its token, its device id, what it is told first. Blocking; runs in a thread."""
+"""Authentication of a device: its token, its device id, the first messages. Blocking; runs in a thread."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def device_named(holder: TokenHolder, name: str) -> str:
 
 
 def return_online(holder: TokenHolder, device_id: str, connection: UUID, user_agent: str) -> None:
-    """A device whose token had run out has a new one: it is rung again."""
+    """Bring a device online again after its expired token was replaced."""
     presence.device_online(
         holder.project_id,
         holder.subscriber_id,

@@ -1,4 +1,4 @@
-"""What a device's frame asks for: from its type to the verb behind it. Blocking; runs in a thread.
+"""From the type of a device's frame to its command. Blocking; runs in a thread.
 
 Each command is a row of docs/contract.md#device-socket. Verbs are those of REST
 (`calling.commands.call_commands`), so that rules are one.
@@ -72,7 +72,7 @@ def make(holder: TokenHolder, frame: Frame, device_id: str) -> tuple[str, str]:
 
 
 def end_share(holder: TokenHolder, told: ClientView, device_id: str) -> None:
-    """Hang up a shared screen whose call this device has left."""
+    """End a shared screen whose call this device has left."""
     call_commands.hangup(holder, told.call_id, {"leg": told.leg_id}, device_id)
 
 

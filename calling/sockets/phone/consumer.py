@@ -166,7 +166,7 @@ class PhoneConsumer(DeviceConsumer[PhoneSession]):
         the_hub.look(line)
 
     async def renew(self, line: PhoneSession, frame: Frame) -> None:
-        """A fresh token of the same subscriber on the open socket."""
+        """Accept a new token of the same subscriber on the open socket."""
         holder = await run_for_socket(auth.read_token, frame.fields)
         whose = (holder.project_id, holder.subscriber_id, holder.identity)
         if whose != (line.holder.project_id, line.holder.subscriber_id, line.holder.identity):

@@ -14,13 +14,13 @@ MAX_NAME = 64
 
 
 def asks(kind: str) -> bool:
-    """Whether a frame of that type is for here."""
+    """Whether frames of that type are handled here."""
     verb = kind.removeprefix(PREFIX)
     return kind.startswith(PREFIX) and verb in ("get", *moderation.ROOM_VERBS, *moderation.MEMBER_VERBS)
 
 
 def handle(holder: TokenHolder, frame: Frame) -> dict[str, Any]:
-    """Do it; the `room` message that answers. Raises what REST would answer."""
+    """Execute it and return the `room` message. Raises the errors of REST."""
     verb = frame.type.removeprefix(PREFIX)
     room = moderation.moderated(holder, text(frame, "room"))
     if verb in moderation.ROOM_VERBS:

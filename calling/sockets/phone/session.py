@@ -105,7 +105,7 @@ class PhoneSession(DeviceSession[ClientView]):
                 self.created.popitem(last=False)
 
     def gathers(self, call_id: str) -> None:
-        """Candidates may come for this call."""
+        """Expect candidates for this call."""
         self.gathering.add(call_id)
         self.gathered_in_vain = False
 

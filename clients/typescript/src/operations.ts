@@ -46,7 +46,7 @@ export class Calls {
     return this.sender.send('DELETE', pathOf('/api/calls/{call_id}', callId), {  });
   }
 
-  /** Take the noise out of what a leg says: `POST /api/calls/{call_id}/denoise`. */
+  /** Remove background noise from the sound of a leg: `POST /api/calls/{call_id}/denoise`. */
   denoise(callId: string, body?: types.Denoise, options: Post = {}): Promise<types.Operation> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/denoise', callId), { body, ...options });
   }
@@ -61,7 +61,7 @@ export class Calls {
     return this.sender.send('POST', '/api/calls', { body, ...options });
   }
 
-  /** Send digits to the other side: `POST /api/calls/{call_id}/dtmf`. */
+  /** Send digits to the other party: `POST /api/calls/{call_id}/dtmf`. */
   dtmf(callId: string, body: types.Digits, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/dtmf', callId), { body, ...options });
   }
@@ -81,7 +81,7 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/hangup', callId), { body, ...options });
   }
 
-  /** Hold: the other party hears music: `POST /api/calls/{call_id}/hold`. */
+  /** Hold a call; the other party hears music: `POST /api/calls/{call_id}/hold`. */
   hold(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/hold', callId), { body, ...options });
   }
@@ -106,7 +106,7 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/listen', callId), { body, ...options });
   }
 
-  /** Forward nothing of this leg: `POST /api/calls/{call_id}/mute`. */
+  /** Mute a leg: `POST /api/calls/{call_id}/mute`. */
   mute(callId: string, body?: types.Channels, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/mute', callId), { body, ...options });
   }
@@ -136,7 +136,7 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/relay', callId), { body, ...options });
   }
 
-  /** Take a held call up again: `POST /api/calls/{call_id}/resume`. */
+  /** Resume a held call: `POST /api/calls/{call_id}/resume`. */
   resume(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/resume', callId), { body, ...options });
   }
@@ -161,22 +161,22 @@ export class Calls {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/transcribe', callId), { body, ...options });
   }
 
-  /** Give the other party to a destination (blind): `POST /api/calls/{call_id}/transfer`. */
+  /** Transfer the other party to a destination (blind transfer): `POST /api/calls/{call_id}/transfer`. */
   transfer(callId: string, body: types.Transfer, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer', callId), { body, ...options });
   }
 
-  /** Give up a consultation: `POST /api/calls/{call_id}/transfer/cancel`. */
+  /** Cancel an attended transfer: `POST /api/calls/{call_id}/transfer/cancel`. */
   transferCancel(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer/cancel', callId), { body, ...options });
   }
 
-  /** Complete a consultation: `POST /api/calls/{call_id}/transfer/complete`. */
+  /** Complete an attended transfer: `POST /api/calls/{call_id}/transfer/complete`. */
   transferComplete(callId: string, body?: types.OfLeg, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/transfer/complete', callId), { body, ...options });
   }
 
-  /** Forward this leg again: `POST /api/calls/{call_id}/unmute`. */
+  /** Unmute a leg: `POST /api/calls/{call_id}/unmute`. */
   unmute(callId: string, body?: types.Channels, options: Post = {}): Promise<types.Call> {
     return this.sender.send('POST', pathOf('/api/calls/{call_id}/unmute', callId), { body, ...options });
   }
@@ -541,7 +541,7 @@ export class Push {
     return this.sender.send('PUT', '/api/push/subscription', { body });
   }
 
-  /** End the push subscription of a browser, or all of them: `DELETE /api/push/subscription`. */
+  /** Delete the push subscription of a browser, or all of them: `DELETE /api/push/subscription`. */
   unsubscribe(): Promise<void> {
     return this.sender.send('DELETE', '/api/push/subscription', {  });
   }

@@ -77,7 +77,7 @@ export type EventType =
 
 export interface Address {
   id: string;
-  /** the subscriber, room or script it leads to */
+  /** the subscriber, room or script that it leads to */
   resource_id: string;
   name: string;
   display_name: string;
@@ -87,7 +87,7 @@ export interface Address {
   locked: boolean;
   channels: AddressChannels;
   created_at: string;
-  /** available, busy, dnd or offline; null for what nobody sits behind */
+  /** available, busy, dnd or offline; null if the address is not a subscriber's */
   presence?: string | null;
 }
 
@@ -113,7 +113,7 @@ export interface Alert {
   /** quality: MOS (default 3); balance: amount (default 0) */
   threshold: string | null;
   created_at: string;
-  /** since when its condition holds */
+  /** since when its condition has held */
   raised_at: string | null;
 }
 
@@ -137,12 +137,12 @@ export interface Answer {
 export interface Balance {
   limits: BalanceLimits;
   project_id: string;
-  /** whether a call needs money before it is dialled */
+  /** whether a phone call needs a sufficient balance */
   prepaid: boolean;
   currency: string;
   /** with six decimals */
   balance: string;
-  /** set aside for live calls */
+  /** reserved for live calls */
   reserved: string;
   available: string;
   spent_today: string;
@@ -176,7 +176,7 @@ export interface Call {
   sip_code: number | null;
   sip_headers: { [name: string]: string };
   consult_of: string | null;
-  /** of a supervisor's call: the supervised one */
+  /** on a supervisor's call: the supervised call */
   supervises: string | null;
   diverted_from: string | null;
   /** an object, or null */
@@ -207,16 +207,16 @@ export type ChannelsEnum = 'audio' | 'video';
 export interface Collect {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   max?: number;
   terminators?: string;
   digit_timeout?: number;
   digits?: CollectDigits;
-  /** the first words end it, too; needs a speech worker */
+  /** the first words also end the operation; needs a speech worker */
   speech?: CollectSpeech;
   initial_timeout?: number;
-  /** false: nothing is told before the end */
+  /** only false: collect reports nothing before its end */
   partial_results?: boolean;
   start_input_timers?: boolean;
 }
@@ -257,7 +257,7 @@ export interface ConferenceRoomBody {
   join_muted: boolean;
   entry_tone: boolean;
   record_on_start: boolean;
-  /** seconds that an empty room lives on */
+  /** seconds until an empty room ends */
   empty_timeout: number;
   moderator: ModeratorEnum;
   join_from: string | null;
@@ -285,7 +285,7 @@ export interface ConferenceRoomOfResource {
   join_muted: boolean;
   entry_tone: boolean;
   record_on_start: boolean;
-  /** seconds that an empty room lives on */
+  /** seconds until an empty room ends */
   empty_timeout: number;
   moderator: ModeratorEnum;
   join_from: string | null;
@@ -342,11 +342,11 @@ export interface Delivery {
 
 export interface DeliveryAttempt {
   at: string;
-  /** of the receiver's answer */
+  /** HTTP status of the receiver's response */
   status: number | null;
   error: string | null;
   duration_ms: number;
-  /** the first bytes of what the receiver said */
+  /** the beginning of the receiver's response body */
   answer: string | null;
 }
 
@@ -355,14 +355,14 @@ export type DeliveryStatusEnum = 'pending' | 'delivered' | 'parked' | 'cancelled
 export interface Denoise {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
 }
 
 export interface Detect {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** seconds */
   timeout?: number;
@@ -371,7 +371,7 @@ export interface Detect {
   machine_voice_threshold?: number;
   machine_words_threshold?: number;
   machine_ready_timeout?: number;
-  /** go on until a machine takes a message */
+  /** continue until the machine is ready to record a message */
   wait_for_beep?: boolean;
 }
 
@@ -382,7 +382,7 @@ export interface Dial {
   to: string;
   /** the device's offer; required with a token */
   sdp?: string;
-  /** SWML; from an API key one of script, script_url, connect */
+  /** SWML; an API key sends exactly one of script, script_url and connect */
   script?: { [name: string]: unknown };
   script_url?: string;
   connect?: string;
@@ -393,9 +393,9 @@ export interface Dial {
   status_url?: string;
   status_events?: Array<string>;
   metadata?: unknown;
-  /** shown where the directory knows no name of the caller */
+  /** shown if the directory has no name for the caller */
   caller_name?: string;
-  /** at most 20; in call.incoming and metadata.user_variables */
+  /** at most 20; shown in call.incoming and metadata.user_variables */
   user_variables?: { [name: string]: string };
   /** true, detect, detect_message_end, or an object of mode and detect's fields */
   machine_detection?: unknown;
@@ -411,7 +411,7 @@ export interface Digits {
 
 export interface Embed {
   id: string;
-  /** public; traded for a guest's token by whoever opens the page */
+  /** public; whoever opens the page exchanges it for a guest token */
   token: string;
   name: string;
   address_id: string;
@@ -512,7 +512,7 @@ export interface History {
 export interface HistoryEntry {
   id: string;
   direction: HistoryEntryDirectionEnum;
-  /** it rang here in vain */
+  /** the call rang here and was not answered */
   missed: boolean;
   /** false for a missed call until POST /api/history/seen */
   seen: boolean;
@@ -572,15 +572,15 @@ export interface Leg {
   /** local, remote or null */
   held_by: string | null;
   muted: Array<string>;
-  /** SDP, only to that leg */
+  /** SDP; shown only to that leg */
   answer?: string | null;
   end_reason: string | null;
   end_cause: string | null;
-  /** of a supervisor * `listen` - listen * `whisper` - whisper * `barge` - barge */
+  /** only on a supervisor's leg * `listen` - listen * `whisper` - whisper * `barge` - barge */
   mode?: ModeEnum;
-  /** of a supervisor: the party that hears a whisper */
+  /** on a supervisor's leg: the party that hears a whisper */
   supervised_leg_id?: string | null;
-  /** of a supervisor: the call that carries it */
+  /** on a supervisor's leg: the supervisor's own call */
   supervising_call_id?: string;
 }
 
@@ -611,9 +611,9 @@ export interface Links {
 export interface Listen {
   /** the supervisor's offer; exactly one of sdp and to */
   sdp?: string;
-  /** a subscriber, a phone number or sip:user@host, which is rung */
+  /** a subscriber, a phone number or sip:user@host to ring */
   to?: string;
-  /** listen where left out * `listen` - listen * `whisper` - whisper * `barge` - barge */
+  /** default: listen * `listen` - listen * `whisper` - whisper * `barge` - barge */
   mode?: ModeEnum;
   /** a leg's id, caller, callee or target: the party that hears a whisper */
   leg?: string;
@@ -646,7 +646,7 @@ export interface Member {
   talking: boolean;
   joined_at: string;
   deaf: boolean;
-  /** dB, how loud the others hear it */
+  /** dB; how loud the other members hear this one */
   volume: number;
 }
 
@@ -665,7 +665,7 @@ export interface NewAlert {
   kind: AlertKindEnum;
   /** a mail address or a URL */
   to: string;
-  /** quality and balance alone; a number or its text */
+  /** only for quality and balance; a number, or a string with a number */
   threshold?: string;
 }
 
@@ -686,7 +686,7 @@ export interface NewPushSubscription {
   keys: PushKeys;
   /** the URL that the browser's push service gave */
   endpoint: string;
-  /** taken and not used */
+  /** accepted and ignored */
   expirationTime?: number | null;
 }
 
@@ -861,11 +861,11 @@ export interface PhoneNumbers {
 export interface Play {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** dB */
   volume?: number;
-  /** 0: for ever */
+  /** 0: forever */
   loop?: number;
   direction?: PlayDirectionEnum;
   play?: Array<PlayItem>;
@@ -882,13 +882,13 @@ export interface PlayItem {
 }
 
 export interface PlayItemParams {
-  /** such as en-US; one that is spoken here */
+  /** such as en-US; the instance must be able to speak it */
   language?: string;
   /** female or male */
   gender?: string;
-  /** f1 to f5 or m1 to m8; without it the gender chooses */
+  /** f1 to f5 or m1 to m8; by default, the gender decides */
   voice?: string;
-  /** audio: an http or https URL of a sound or film */
+  /** audio: an http or https URL of an audio or video file */
   url?: string;
   /** tts */
   text?: string;
@@ -907,7 +907,7 @@ export interface Problem {
   message: string;
   attribute: string | null;
   url: string;
-  /** the answer's X-Request-Id */
+  /** the X-Request-Id of the response */
   request_id: string;
 }
 
@@ -935,7 +935,7 @@ export type ReasonEnum = 'rejected' | 'busy';
 export interface Record {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   direction?: PlayDirectionEnum;
   format?: FormatEnum;
@@ -946,7 +946,7 @@ export interface Record {
   /** seconds */
   max_length?: number;
   terminators?: string;
-  /** 44; with more, quieter sounds count as speech */
+  /** default: 44; with a higher value, quieter sounds count as speech */
   input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
@@ -962,7 +962,7 @@ export interface RecordAudio {
   /** seconds */
   max_length?: number;
   terminators?: string;
-  /** 44; with more, quieter sounds count as speech */
+  /** default: 44; with a higher value, quieter sounds count as speech */
   input_sensitivity?: number;
 }
 
@@ -994,7 +994,7 @@ export interface RecordingTranscript {
   language: string;
   /** why it failed */
   reason: string | null;
-  /** all of it; not in lists */
+  /** the whole text; not in lists */
   text?: string;
   /** not in lists */
   segments?: Array<TranscriptSegment>;
@@ -1020,30 +1020,30 @@ export interface Reject {
 export interface Relay {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** a wss or ws URL of the program */
   url: string;
   /** `customParameters` of `setup` */
   parameters?: { [name: string]: string };
-  /** spoken and understood, such as en-US */
+  /** for speech in both directions, such as en-US */
   language?: string;
   tts_language?: string;
   transcription_language?: string;
-  /** f1 to f5 or m1 to m8; without it the gender chooses */
+  /** f1 to f5 or m1 to m8; by default, the gender decides */
   voice?: string;
   gender?: string;
-  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  /** default: the best installed model * `accurate` - accurate * `quick` - quick */
   model?: ModelEnum;
   hints?: Array<string>;
   /** seconds */
   end_silence_timeout?: number;
   welcome_greeting?: string;
-  /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  /** default: any * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
   welcome_greeting_interruptible?: RelayInputEnum;
-  /** any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  /** default: any * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
   interruptible?: RelayInputEnum;
-  /** none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
+  /** default: none * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any */
   report_input_during_agent_speech?: RelayInputEnum;
   preemptible?: boolean;
   dtmf_detection?: boolean;
@@ -1055,7 +1055,7 @@ export interface Relay {
 export type RelayInputEnum = 'none' | 'dtmf' | 'speech' | 'any';
 
 export interface Replay {
-  /** a cursor of the event log; or give `since` */
+  /** a cursor of the event log; an alternative to `since` */
   after?: string;
   since?: string;
 }
@@ -1136,18 +1136,18 @@ export interface RoomState {
 export interface RoomVerb {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** dB */
   volume?: number;
-  /** 0: for ever */
+  /** 0: forever */
   loop?: number;
   direction?: PlayDirectionEnum;
-  /** such as en-US; one that is spoken here */
+  /** such as en-US; the instance must be able to speak it */
   language?: string;
   /** female or male */
   gender?: string;
-  /** f1 to f5 or m1 to m8; without it the gender chooses */
+  /** f1 to f5 or m1 to m8; by default, the gender decides */
   voice?: string;
   play?: Array<PlayItem>;
   /** instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc */
@@ -1161,7 +1161,7 @@ export interface RoomVerb {
   /** seconds */
   max_length?: number;
   terminators?: string;
-  /** 44; with more, quieter sounds count as speech */
+  /** default: 44; with a higher value, quieter sounds count as speech */
   input_sensitivity?: number;
   /** the same fields, nested as SignalWire has them */
   record?: RecordOptions;
@@ -1177,17 +1177,17 @@ export interface RouteFields {
 export interface Say {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** dB */
   volume?: number;
-  /** 0: for ever */
+  /** 0: forever */
   loop?: number;
-  /** such as en-US; one that is spoken here */
+  /** such as en-US; the instance must be able to speak it */
   language?: string;
   /** female or male */
   gender?: string;
-  /** f1 to f5 or m1 to m8; without it the gender chooses */
+  /** f1 to f5 or m1 to m8; by default, the gender decides */
   voice?: string;
   text: string;
 }
@@ -1224,7 +1224,7 @@ export interface SipEndpointBody {
   calling_handler_resource_id: string | null;
   nat: boolean;
   subscriber_id: string;
-  /** in the answer that makes it, and never again */
+  /** only in the response that creates it */
   password?: string;
 }
 
@@ -1240,7 +1240,7 @@ export interface SipEndpointOfResource {
   calling_handler_resource_id: string | null;
   nat: boolean;
   subscriber_id: string;
-  /** in the answer that makes it, and never again */
+  /** only in the response that creates it */
   password?: string;
 }
 
@@ -1284,7 +1284,7 @@ export interface SipGatewayBody {
   nat: boolean;
   trust_identity: boolean;
   has_password: boolean;
-  /** how registering went; null where it does not register */
+  /** the state of the registration; null if it does not register */
   registration: unknown;
 }
 
@@ -1313,7 +1313,7 @@ export interface SipGatewayOfResource {
   nat: boolean;
   trust_identity: boolean;
   has_password: boolean;
-  /** how registering went; null where it does not register */
+  /** the state of the registration; null if it does not register */
   registration: unknown;
 }
 
@@ -1330,7 +1330,7 @@ export interface Stats {
 export interface Stream {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
   /** a wss or ws URL */
   url: string;
@@ -1441,7 +1441,7 @@ export interface SubscriberSipEndpoint {
   calling_handler_resource_id: string | null;
   nat: boolean;
   subscriber_id: string;
-  /** in the answer that makes it, and never again */
+  /** only in the response that creates it */
   password?: string;
 }
 
@@ -1454,7 +1454,7 @@ export interface SubscriberToken {
   subscriber_id: string;
   /** a Bearer token for REST, sockets and the browser SDKs */
   token: string;
-  /** gives a new pair once, until shortly after the token ends */
+  /** gives a new pair of tokens once, until shortly after the token expires */
   refresh_token: string;
 }
 
@@ -1527,7 +1527,7 @@ export interface TokenFields {
 export interface TokenPair {
   /** a Bearer token for REST, sockets and the browser SDKs */
   token: string;
-  /** gives a new pair once, until shortly after the token ends */
+  /** gives a new pair of tokens once, until shortly after the token expires */
   refresh_token: string;
 }
 
@@ -1538,24 +1538,24 @@ export interface TradeFields {
 export interface Transcribe {
   /** a leg's id, caller, callee or target; only from an API key */
   leg?: string;
-  /** a name of your own for it; made where left out */
+  /** your own name for the operation; generated if omitted */
   control_id?: string;
-  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  /** default: the best installed model * `accurate` - accurate * `quick` - quick */
   model?: ModelEnum;
   /** such as en-US */
   language?: string;
   hints?: Array<string>;
-  /** true where left out */
+  /** default: true */
   partial_results?: boolean;
   /** seconds */
   end_silence_timeout?: number;
   redact?: Array<RedactEnum>;
-  /** send what is said to the call's devices */
+  /** send captions to the devices in the call */
   captions?: boolean;
 }
 
 export interface TranscribeRecording {
-  /** the best that is installed * `accurate` - accurate * `quick` - quick */
+  /** default: the best installed model * `accurate` - accurate * `quick` - quick */
   model?: ModelEnum;
   /** such as en-US */
   language?: string;
@@ -1572,7 +1572,7 @@ export interface TranscriptSegment {
   /** since the beginning of the recording */
   start_ms: number;
   end_ms: number;
-  /** of two: 0 caller, 1 callee */
+  /** in a stereo recording: 0 caller, 1 callee */
   channel?: number;
 }
 
@@ -1610,7 +1610,7 @@ export interface WebhookWithSecret {
   disabled_reason: string | null;
   failing_since: string | null;
   created_at: string;
-  /** whsec_…; shown in this answer alone */
+  /** whsec_…; shown only in this response */
   secret: string;
 }
 

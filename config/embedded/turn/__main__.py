@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 
 from config import env as environment
-from config import privacy
+from config import env_network, privacy
 from config.embedded import paths
 from config.embedded.turn.allocation import Reach
 from config.embedded.turn.server import TurnServer
@@ -22,26 +23,42 @@ REALM = "callwright"
 def reach(env: environment.Environment) -> Reach:
     """Whom relays may reach: where the media workers of this machine are."""
     inside = env.media_bind
-    if inside in environment.WILDCARDS:
-        inside = environment.primary_address()
+    if inside in env_network.WILDCARDS:
+        inside = env_network.primary_address()
     return Reach(inside, env.media_advertised, env.media_ports)
 
 
+def _datagrams(address: str, port: int) -> socket.socket:
+    """A UDP socket of one IP version."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.setblocking(False)
+    sock.bind((address, port))
+    return sock
+
+
 async def _serve(env: environment.Environment) -> None:
-    secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
+    with environment.told_in_one_line():
+        secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = TurnServer(secret, REALM, reach(env))
-    transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=(env.bind, env.turn_port))
-    over_tcp = await loop.create_server(lambda: TurnStream(server), env.bind, env.turn_port)
+    for address in env_network.listening_at(env.bind):
+        sock = _datagrams(address, env.turn_port)
+        await loop.create_datagram_endpoint(lambda: server, sock=sock)
+    over_tcp = await loop.create_server(
+        lambda: TurnStream(server), env_network.listening_at(env.bind), env.turn_port
+    )
     path = str(paths.turn_socket(env.data_dir))
     behind_https = await loop.create_unix_server(lambda: TurnStream(server, handed_on=True), path)
     await stop.wait()
     for listening in (over_tcp, behind_https):
         listening.close()
-    transport.close()
+    server.close()
 
 
 def main() -> int:

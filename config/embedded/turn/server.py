@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import socket
 from typing import Any, cast
 
 from aioice import stun
@@ -43,12 +44,14 @@ class TurnServer(asyncio.DatagramProtocol):
         self.doors = Doors()
         self._opening: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transport: asyncio.DatagramTransport | None = None
+        self._transports: dict[int, asyncio.DatagramTransport] = {}  # by address family
         self._sweeper: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        family = transport.get_extra_info("socket").family
+        self._transports[family] = cast(asyncio.DatagramTransport, transport)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._sweeper is not None:
@@ -93,8 +96,15 @@ class TurnServer(asyncio.DatagramProtocol):
             stream = self.doors.open.get(client)
             if stream is not None:
                 stream.send(data)
-        elif self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, client[:2])
+            return
+        transport = self._transports.get(socket.AF_INET6 if ":" in client[0] else socket.AF_INET)
+        if transport is not None and not transport.is_closing():
+            transport.sendto(data, client[:2])
+
+    def close(self) -> None:
+        """Ends the UDP sockets, and with them every allocation."""
+        for transport in self._transports.values():
+            transport.close()
 
     def _request(self, request: stun.Message, datagram: bytes, client: Client) -> None:
         unknown = wire.unknown_attributes(datagram)

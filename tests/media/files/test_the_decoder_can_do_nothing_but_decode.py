@@ -202,7 +202,7 @@ def test_without_the_filter_a_file_from_outside_is_refused_and_the_doctor_says_s
             [sys.executable, "-c", UNCONFINABLE], cwd=ROOT, stdin=theirs, capture_output=True, timeout=60
         )
     theirs.close()
-    assert "cannot confine a decoder" in json.loads(done.stdout)["error"]["message"]
+    assert "cannot sandbox a decoder" in json.loads(done.stdout)["error"]["message"]
     assert (tmp_path / "b").read_bytes() == b""
     finding = findings.decoder("there is no filter for linux on another")
     assert finding.level == "note" and "refused" in finding.advice and "another" in finding.fact

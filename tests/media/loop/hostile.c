@@ -51,6 +51,8 @@ static int put_tag(void *session, void *packet, int *size)
     return 0;
 }
 
+static struct media_wide wide[2]; /* of all sources, of all listeners */
+
 static void describe(struct media_flow *flow, struct media_sender *sender, uint32_t ssrc)
 {
     memset(flow, 0, sizeof *flow);
@@ -69,6 +71,10 @@ static void describe(struct media_flow *flow, struct media_sender *sender, uint3
     flow->seen = ~0ull;
     flow->level_id = (uint8_t)dice(2);
     flow->keeps = (uint16_t)(dice(2) ? 1 << dice(9) : 0);
+    if (dice(2)) {
+        flow->wide = &wide[0], sender->wide = &wide[1];
+        flow->wide_id = (uint8_t)(1 + dice(14)), sender->wide_id = (uint8_t)(1 + dice(14));
+    }
     sender->push_pt = 96;
     sender->push_clock = 48000;
     sender->renumbers = (uint8_t)dice(2);
@@ -207,8 +213,8 @@ static void *change(void *argument)
             }
         } else {
             expect(media_recall(scene->loop, flows[who], &flow, senders, NULL) == 0, "a flow is gone");
-            scene->kept += media_kept(scene->loop, flows[who], flow.top, &one) == 0;
-            while (!flow.picture && media_drain(scene->loop, flows[who], (int)dice(20), &one) == 0)
+            scene->kept += media_kept(scene->loop, flows[who], flow.top, 0, &one) == 0;
+            while (!flow.picture && media_kept(scene->loop, flows[who], -1, (int)dice(20), &one) == 0)
                 scene->drained++;
         }
         if (pushed[who] < 0) {

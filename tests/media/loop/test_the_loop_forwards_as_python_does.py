@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.loop import forwarder
-from calling.media.loop.native import Library, library
+from calling.media.loop.native import Library, LoopNumbers, library
 from calling.media.rtp.header import FIELDS
 from calling.media.rtp.receive_stream import RtpReceiveStream
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.red import written
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
-from calling.sdp.model import AUDIO_LEVEL, MID, Codec
+from calling.media.rtp.wide_numbers import KEPT, PythonNumbers, WideNumbers
+from calling.sdp.model import AUDIO_LEVEL, MID, TRANSPORT_WIDE, Codec
 from calling.sdp.negotiation import Transceiver
 
 OPUS, RED, PCMU, EVENT, NOISE, VP8, RTX = 111, 63, 0, 110, 13, 96, 97
@@ -36,6 +37,7 @@ class Wire(RtpTransport):
         self.flows = set()
         self.protect = lambda session, data, length: 0
         self.sent: list[bytes] = []
+        self.wide = None
         self.port = cast(Any, SimpleNamespace(hears_no_events=False, send_digits=lambda digits: False))
 
     def send(self, data: memoryview | bytes) -> None:
@@ -73,9 +75,12 @@ class Way(NamedTuple):
 class Pair:
     """A stream of one leg and the sender that it is relayed to."""
 
-    def __init__(self, way: Way, sequence: int) -> None:
+    def __init__(self, way: Way, sequence: int, numbers: WideNumbers | None = None) -> None:
+        """numbers: the transport-wide ones of the listener."""
         kind = "video" if way.video else "audio"
         self.receiver, self.sender, self.wire = RtpReceiver(kind), RtpSender(kind), Wire()
+        if numbers is not None:
+            self.wire.wide = cast(Any, SimpleNamespace(numbers=numbers))
         agreed = picture if way.video else line
         self.receiver.bind(agreed(1, red=way.red, shift=0, extensions=way.come, mid="0"), None)
         self.sender.bind(
@@ -136,7 +141,7 @@ def native() -> Library:
 
 
 numbers = st.integers(1, 14)
-uris = st.sampled_from([AUDIO_LEVEL, MID, "urn:example:other"])
+uris = st.sampled_from([AUDIO_LEVEL, MID, TRANSPORT_WIDE, "urn:example:other"])
 extensions = st.dictionaries(uris, numbers, max_size=3)
 ways = st.builds(
     Way,
@@ -222,7 +227,8 @@ def test_the_same_packets_go_out_and_the_same_numbers_stay(
         patch.setattr("calling.media.rtp.receive_stream.monotonic", lambda: now[0])
         patch.setattr("calling.media.rtp.receiver.monotonic", lambda: now[0])
         patch.setattr("calling.media.rtp.sender.monotonic", lambda: now[0])
-        one, other = Pair(way, begun), Pair(way, begun)
+        count, counts = PythonNumbers(), LoopNumbers(native)
+        one, other = Pair(way, begun, count), Pair(way, begun, counts)
         number = begun - 1
         for place, build in enumerate([*[steady] * 10, *sent]):
             now[0] += 0.02 + 0.001 * (place % 3)
@@ -233,6 +239,9 @@ def test_the_same_packets_go_out_and_the_same_numbers_stay(
                 other.python(packet)
             assert other.wire.sent == one.wire.sent
             assert other.numbers() == one.numbers()
+        for number in range(KEPT):
+            sent, known = counts.take(number, forget=False), count.take(number, forget=False)
+            assert (sent and (round(sent[0], 4), sent[1])) == (known and (round(known[0], 4), known[1]))
 
 
 @pytest.mark.parametrize("way", [
@@ -328,3 +337,20 @@ def test_the_loudest_level_is_noted(native: Library, loud: list[int], number: in
         pair.python(packet)
     assert room.levels == loud
     assert not native.lib.media_knows(flow, data, 13), "who tells no level any more is heard to know it"
+
+
+@given(seen=st.lists(st.one_of(st.integers(0, 0xFFFF), st.none()), min_size=1, max_size=40))
+def test_what_has_come_is_noted_with_its_time(native: Library, seen: list[int | None]) -> None:
+    pair, numbers = Pair(Way(False, 0, {TRANSPORT_WIDE: 5}, {}, None, True), 1), LoopNumbers(native)
+    flow, level = native.ffi.new("struct media_flow *"), native.ffi.new("uint8_t *", 255)
+    assert pair.stream.lend(flow)
+    flow.wide, flow.wide_id = numbers.memory, 5
+    for at, number in enumerate(seen, 1):
+        added = b"\x51" + number.to_bytes(2, "big") if number is not None else b"\x50\x01\x00"
+        packet = b"\x90" + FIELDS.pack(VP8, at, 960 * at, SSRC) + b"\xbe\xde\x00\x01" + added + b"\0picture"
+        pair.buffer.view[: len(packet)] = packet
+        data = native.ffi.cast("uint8_t *", pair.buffer.c)
+        assert native.lib.media_arrive(flow, data, len(packet), 100 + 0.5 * at, level) == len(packet)
+    noted = [(number, round(when, 4)) for number, when in numbers.came()]
+    assert noted == [(number, 100 + 0.5 * at) for at, number in enumerate(seen, 1) if number is not None]
+    assert numbers.came() == []

@@ -99,7 +99,7 @@ def session_of(party: Party) -> Any:
     leg = SimpleNamespace(id="leg", peer_id="peer", party="device", address="")
     return SimpleNamespace(
         id="s", epoch=1, peers={"peer": party}, calls={}, desk=SimpleNamespace(run=run),
-        lane=SimpleNamespace(work=lambda call_id, work: None),
+        signal_queue=SimpleNamespace(work=lambda call_id, work: None),
         leg=lambda leg_id: leg, peer_of_leg=lambda leg_id: party,
     )  # fmt: skip
 

@@ -34,16 +34,13 @@ static void count(struct media_flow *flow, int size, uint16_t sequence, uint32_t
     if (sequence < flow->top)
         flow->cycles += 65536;
     flow->top = sequence;
-    flow->packets++;
-    flow->octets += (uint64_t)size;
+    flow->packets++, flow->octets += (uint64_t)size;
     double transit = now * flow->clock - timestamp, change = transit - flow->transit;
     flow->transit = transit;
-    if (change < 0)
-        change = -change;
+    change = change < 0 ? -change : change;
     if (change < flow->clock)
         flow->jitter += (change - flow->jitter) * 0.0625;
-    flow->last_at = now;
-    flow->last_ts = timestamp;
+    flow->last_at = now, flow->last_ts = timestamp;
 }
 
 /* RtpReceiveStream._unwrap: the packet's own sound in the place of all of it; the size then, -1: nothing. */
@@ -52,8 +49,7 @@ static int unwrap(struct media_flow *flow, uint8_t *packet, int size, uint16_t s
     int at = payload_offset(packet, size), first = 0;
     if (at < 0)
         return -1;
-    flow->arrivals_top = sequence;
-    flow->seen = flow->seen << 1 | 1;
+    flow->arrivals_top = sequence, flow->seen = flow->seen << 1 | 1;
     if (packet[0] & 0x20) {
         size = payload_end(packet, size);
         packet[0] &= 0xDF;
@@ -78,15 +74,33 @@ int media_arrive(struct media_flow *flow, uint8_t *packet, int size, double now,
     if (flow->kinds[mark & 0x7F] & REDUNDANT) {
         size = unwrap(flow, packet, size, sequence, &mark);
         packet[1] = mark;
-    } else if (flow->arrivals) {
-        flow->arrivals_top = sequence;
-        flow->seen = flow->seen << 1 | 1;
-    }
+    } else if (flow->arrivals)
+        flow->arrivals_top = sequence, flow->seen = flow->seen << 1 | 1;
     if (size < 12)
         return 0;
-    int at = flow->level_id ? find_extension(packet, size, flow->level_id) : 0;
+    int at = flow->wide != NULL ? find_number(packet, size, flow->wide_id) : 0;
+    if (at) {
+        flow->wide->came[flow->wide->count % 512] = (uint64_t)(now * 1e6) << 16 | read16(packet + at);
+        __atomic_store_n(&flow->wide->count, flow->wide->count + 1, __ATOMIC_RELEASE);
+    }
+    at = flow->level_id ? find_extension(packet, size, flow->level_id) : 0;
     if (at > 0 && (packet[at] & 0x7F) < *level)
         *level = packet[at] & 0x7F;
+    return size;
+}
+
+/* PythonNumbers.went: give a packet the next transport-wide number, as the extension of that id, and note when it
+   went. Its size then. Python calls it while the loop's thread does. */
+int media_went(struct media_wide *wide, uint8_t *packet, int size, int room, int id, double now)
+{
+    const uint8_t element[4] = {(uint8_t)(id << 4 | 1)};
+    size = size < ROOM ? add_extension(packet, size, room, element, sizeof element) : size;
+    int at = find_number(packet, size, id);
+    if (at) {
+        uint16_t number = __atomic_fetch_add(&wide->next, 1, __ATOMIC_RELAXED);
+        write16(packet + at, number);
+        wide->sent[number % 1024] = (uint64_t)(now * 1e6) << 16 | (uint16_t)size;
+    }
     return size;
 }
 
@@ -99,13 +113,11 @@ static int finish(struct media_sender *sender, uint8_t *packet, int size, int ro
     write32(packet + 8, sender->out_ssrc);
     if (sender->mid_size && size < ROOM)
         size = add_extension(packet, size, room, sender->mid, sender->mid_size);
-    sender->sent_packets++;
-    sender->sent_octets += (uint64_t)size;
-    if ((uint16_t)(number - sender->out_seq) < 0x8000) {
-        sender->out_seq = number;
-        sender->out_ts = stamp;
-        sender->sent_at = now;
-    }
+    if (sender->wide != NULL)
+        size = media_went(sender->wide, packet, size, room, sender->wide_id, now);
+    sender->sent_packets++, sender->sent_octets += (uint64_t)size;
+    if ((uint16_t)(number - sender->out_seq) < 0x8000)
+        sender->out_seq = number, sender->out_ts = stamp, sender->sent_at = now;
     return size;
 }
 

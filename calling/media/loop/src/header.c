@@ -77,6 +77,13 @@ int find_extension(const uint8_t *packet, int size, int number)
     return at < end && packet[at] >> 4 == number && stop <= end ? at + 1 : 0;
 }
 
+/* The same of one that is a number of two bytes. */
+int find_number(const uint8_t *packet, int size, int number)
+{
+    int at = find_extension(packet, size, number);
+    return at && (packet[at - 1] & 15) == 1 ? at : 0;
+}
+
 /* Put an element (a multiple of 4 bytes) into a packet; its size then. Where it has no room nothing changes. */
 int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, int length)
 {

@@ -6,8 +6,7 @@
 
 void inbox_open(struct inbox *inbox, int wake)
 {
-    inbox->wake = wake;
-    inbox->unused_count = WAITING;
+    inbox->wake = wake, inbox->unused_count = WAITING;
     for (int i = 0; i < WAITING; i++)
         inbox->unused[i] = (uint16_t)i;
 }
@@ -21,8 +20,7 @@ int inbox_push(struct inbox *inbox, struct socket_entry *of, const struct media_
     uint16_t index = inbox->unused[--inbox->unused_count];
     struct waiting *slot = &inbox->slots[index];
     slot->arrival = (struct media_arrival){.at = *from, .place = of->place};
-    slot->of = of;
-    slot->size = size;
+    slot->of = of, slot->size = size;
     memcpy(slot->data, data, (size_t)size);
     inbox->order[(inbox->first + inbox->count++) % WAITING] = index;
     inbox->pushed++;

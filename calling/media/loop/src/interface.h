@@ -5,10 +5,18 @@ struct media_address {
     uint8_t bytes[28], size;
 };
 
+/* Transport-wide numbers of a leg: of what came (the loop's ring) and of what went out (by number), each with the
+   time in µs, and below that 16 bits: the number, the size. Python's memory; only the loop writes to `came`. */
+struct media_wide {
+    uint64_t came[512], sent[1024], count;          /* count: of what came */
+    uint16_t next;
+};
+
 /* One stream of a leg: what may be forwarded of it, and its numbers. They are the loop's from media_install until
    media_recall gives them back. Names are those of the Python objects. */
 struct media_flow {
     void *rx;                                       /* a session of libsrtp */
+    struct media_wide *wide;                        /* where packets are noted; NULL: nowhere */
     uint64_t packets, octets, refused;
     uint64_t seen;                                  /* red.Arrivals */
     int64_t cycles;
@@ -17,9 +25,9 @@ struct media_flow {
     int32_t arrivals_top;
     uint16_t top, drained;                          /* what is kept behind `drained` was not taken yet */
     uint16_t keeps;                                 /* how many of the last packets: 0, or a power of two up to 256 */
-    uint8_t picture;                                /* only the next in order is forwarded */
-    uint8_t arrivals;
-    uint8_t level_id;                               /* the extension that tells how loud it is; 0: nobody asks */
+    /* picture: only the next in order is forwarded. level_id: the extension that tells how loud it is, 0: nobody
+       asks. wide_id: the one with the transport-wide number. */
+    uint8_t picture, arrivals, level_id, wide_id;
     uint8_t kinds[128];                             /* payload type: 0 Python's, 1 plain, 2 RED, 4 may be in it */
 };
 
@@ -27,13 +35,14 @@ struct media_flow {
    Python pushes. */
 struct media_sender {
     void *tx;
+    struct media_wide *wide;                        /* whose numbers its packets get; NULL: none */
     uint64_t sent_packets, sent_octets, unsent;
     double push_clock, sent_at;
     uint32_t out_ssrc, ts_off, out_ts, next_ts;
     int32_t fd, guard;
     uint16_t seq_off, out_seq, switch_sequence;
     struct media_address to;
-    uint8_t renumbers, mid_size, push_pt;
+    uint8_t renumbers, mid_size, push_pt, wide_id;
     uint8_t pts[128];                               /* payload type of the source: that of the listener */
     uint8_t extensions[16];                         /* number of an extension: its new one, 0 for none */
     uint8_t mid[20];                                /* the element that each packet gets */
@@ -69,11 +78,11 @@ void media_displace(struct media_loop *loop, int path);
 int media_install(struct media_loop *loop, int path, struct media_flow *flow, struct media_sender *senders, int count);
 int media_recall(struct media_loop *loop, int number, struct media_flow *flow, struct media_sender *senders,
                  struct media_kept *ring);
-int media_drain(struct media_loop *loop, int number, int most, struct media_kept *into);
 void media_push(struct media_loop *loop, int *numbers, int count, uint8_t *payload, int size, int step);
-int media_kept(struct media_loop *loop, int number, int sequence, struct media_kept *into);
+int media_kept(struct media_loop *loop, int number, int sequence, int most, struct media_kept *into);
 
 int media_knows(struct media_flow *flow, uint8_t *packet, int size);
 int media_arrive(struct media_flow *flow, uint8_t *packet, int size, double now, uint8_t *level);
+int media_went(struct media_wide *wide, uint8_t *packet, int size, int room, int id, double now);
 int media_depart(struct media_sender *sender, uint8_t *packet, int size, int room, double now);
 int media_make(struct media_sender *sender, uint8_t *packet, int room, uint8_t *payload, int size, int step, double now);

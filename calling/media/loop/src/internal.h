@@ -1,10 +1,8 @@
 /* What the files of the loop share. Sizes are fixed: nothing is allocated by what a datagram says. */
-#ifndef MEDIA_LOOP_H
-#define MEDIA_LOOP_H
+#pragma once
 
 #define _GNU_SOURCE      /* recvmmsg, sendmmsg: this file comes before those of the system */
 #include <pthread.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +25,7 @@
 struct installed {
     struct media_flow flow;
     struct media_kept *ring;
-    int path, place, number;    /* its path, its place there, its place in the loop */
-    int count;
+    int path, place, number, count; /* its path, its place there, its place in the loop; of its senders */
     struct media_sender senders[];
 };
 
@@ -43,9 +40,8 @@ struct waiting {
 struct inbox {
     struct waiting slots[WAITING];
     uint16_t unused[WAITING], order[WAITING];
-    int unused_count, first, count;
+    int unused_count, first, count, wake, told;
     uint64_t pushed, done;      /* done: so many have been dealt with */
-    int wake, told;
 };
 
 /* Datagrams as they come in. */
@@ -68,9 +64,9 @@ struct outgoing {
 };
 
 struct socket_entry {
-    int fd, place;
-    int waiting;                /* datagrams of it in the inbox */
-    int paused;                 /* it has its share of the inbox: nothing is read until Python has taken some */
+    /* waiting: datagrams of it in the inbox. paused: it has its share of that, and nothing is read until Python has
+       taken some. */
+    int fd, place, waiting, paused;
 };
 
 /* A far end at an address of a place. */
@@ -84,9 +80,8 @@ struct path {
 
 struct media_loop {
     pthread_t thread;
-    int poll, stop;
+    int poll, stop, socket_count;
     struct socket_entry sockets[SOCKETS];
-    int socket_count;
     struct batch batch;         /* the thread's */
     struct outgoing out;        /* its user holds the lock */
     struct inbox inbox;
@@ -132,6 +127,7 @@ int payload_end(const uint8_t *packet, int size);
 void renumber_extensions(uint8_t *packet, int size, const uint8_t *numbers);
 int add_extension(uint8_t *packet, int size, int room, const uint8_t *element, int length);
 int find_extension(const uint8_t *packet, int size, int number);
+int find_number(const uint8_t *packet, int size, int number);
 int red_primary(const uint8_t *packet, int at, int end, int *first);
 
 static inline uint32_t read16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
@@ -139,4 +135,3 @@ static inline uint32_t read32(const uint8_t *at) { return read16(at) << 16 | rea
 static inline void write16(uint8_t *at, uint32_t value) { at[0] = (uint8_t)(value >> 8); at[1] = (uint8_t)value; }
 static inline void write32(uint8_t *at, uint32_t value) { write16(at, value >> 16); write16(at + 2, value); }
 
-#endif

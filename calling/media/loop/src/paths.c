@@ -133,22 +133,14 @@ int media_recall(struct media_loop *loop, int number, struct media_flow *flow, s
     return found != NULL ? 0 : -1;
 }
 
-/* The next packet of a flow that was kept and not taken yet, of the `most` last ones; -1: there is none. */
-int media_drain(struct media_loop *loop, int number, int most, struct media_kept *into)
+/* A packet that is in the ring of a flow; sequence -1: the next that was not taken yet, of the `most` last ones.
+   -1: it is not there. */
+int media_kept(struct media_loop *loop, int number, int sequence, int most, struct media_kept *into)
 {
     guard_enter();
     struct installed *found = flow_at(loop, number);
-    int fine = found != NULL && ring_drain(found, most, into) == 0;
+    int result = found == NULL ? -1
+               : sequence < 0 ? ring_drain(found, most, into) : ring_find(found, (uint16_t)sequence, into);
     guard_leave();
-    return fine ? 0 : -1;
-}
-
-/* A packet that is in the ring of a flow; -1: it is not. */
-int media_kept(struct media_loop *loop, int number, int sequence, struct media_kept *into)
-{
-    guard_enter();
-    struct installed *found = flow_at(loop, number);
-    int fine = found != NULL && ring_find(found, (uint16_t)sequence, into) == 0;
-    guard_leave();
-    return fine ? 0 : -1;
+    return result;
 }

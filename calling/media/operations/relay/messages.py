@@ -136,7 +136,7 @@ def _play(given: Frame) -> Play:
 def _digits(given: Frame) -> SendDigits:
     digits = _words(given, "digits", 64)
     if not DIGITS.fullmatch(digits):
-        raise BadMessage("digits may hold 0-9, A-D, *, #, w and comma only")
+        raise BadMessage("digits may contain only 0-9, A-D, *, #, w and comma")
     return SendDigits(digits)
 
 

@@ -266,7 +266,7 @@ class Relay(RunningOperation):
     def _press(self, digits: str) -> None:
         peer = self.session.peer_of_leg(self._leg_id)
         if peer is None or not peer.port.send_digits(digits):
-            self._do([Send(messages.error("The caller's side takes no digits."))])
+            self._do([Send(messages.error("The caller cannot receive digits."))])
 
     # --- the ear
 

@@ -111,7 +111,7 @@ class Calls:
     def denoise(
         self, call_id: str, body: shapes.Denoise | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Operation:
-        """Take the noise out of what a leg says.
+        """Remove background noise from the sound of a leg.
 
         `POST /api/calls/{call_id}/denoise`
         """
@@ -155,7 +155,7 @@ class Calls:
         )
 
     def dtmf(self, call_id: str, body: shapes.Digits, *, idempotency_key: str | None = None) -> shapes.Call:
-        """Send digits to the other side.
+        """Send digits to the other party.
 
         `POST /api/calls/{call_id}/dtmf`
         """
@@ -212,7 +212,7 @@ class Calls:
     def hold(
         self, call_id: str, body: shapes.OfLeg | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Hold: the other party hears music.
+        """Hold a call; the other party hears music.
 
         `POST /api/calls/{call_id}/hold`
         """
@@ -308,7 +308,7 @@ class Calls:
     def mute(
         self, call_id: str, body: shapes.Channels | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Forward nothing of this leg.
+        """Mute a leg.
 
         `POST /api/calls/{call_id}/mute`
         """
@@ -417,7 +417,7 @@ class Calls:
     def resume(
         self, call_id: str, body: shapes.OfLeg | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Take a held call up again.
+        """Resume a held call.
 
         `POST /api/calls/{call_id}/resume`
         """
@@ -490,7 +490,7 @@ class Calls:
     def transfer(
         self, call_id: str, body: shapes.Transfer, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Give the other party to a destination (blind).
+        """Transfer the other party to a destination (blind transfer).
 
         `POST /api/calls/{call_id}/transfer`
         """
@@ -507,7 +507,7 @@ class Calls:
     def transfer_cancel(
         self, call_id: str, body: shapes.OfLeg | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Give up a consultation.
+        """Cancel an attended transfer.
 
         `POST /api/calls/{call_id}/transfer/cancel`
         """
@@ -524,7 +524,7 @@ class Calls:
     def transfer_complete(
         self, call_id: str, body: shapes.OfLeg | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Complete a consultation.
+        """Complete an attended transfer.
 
         `POST /api/calls/{call_id}/transfer/complete`
         """
@@ -541,7 +541,7 @@ class Calls:
     def unmute(
         self, call_id: str, body: shapes.Channels | None = None, *, idempotency_key: str | None = None
     ) -> shapes.Call:
-        """Forward this leg again.
+        """Unmute a leg.
 
         `POST /api/calls/{call_id}/unmute`
         """
@@ -1441,7 +1441,7 @@ class Push:
         )
 
     def unsubscribe(self) -> None:
-        """End the push subscription of a browser, or all of them.
+        """Delete the push subscription of a browser, or all of them.
 
         `DELETE /api/push/subscription`
         """

@@ -86,7 +86,7 @@ EventType: TypeAlias = Literal[
 
 class Address(TypedDict):
     id: str
-    # the subscriber, room or script it leads to
+    # the subscriber, room or script that it leads to
     resource_id: str
     name: str
     display_name: str
@@ -96,7 +96,7 @@ class Address(TypedDict):
     locked: bool
     channels: AddressChannels
     created_at: str
-    # available, busy, dnd or offline; null for what nobody sits behind
+    # available, busy, dnd or offline; null if the address is not a subscriber's
     presence: NotRequired[str | None]
 
 
@@ -127,7 +127,7 @@ class Alert(TypedDict):
     # quality: MOS (default 3); balance: amount (default 0)
     threshold: str | None
     created_at: str
-    # since when its condition holds
+    # since when its condition has held
     raised_at: str | None
 
 
@@ -157,12 +157,12 @@ class Answer(TypedDict):
 class Balance(TypedDict):
     limits: BalanceLimits
     project_id: str
-    # whether a call needs money before it is dialled
+    # whether a phone call needs a sufficient balance
     prepaid: bool
     currency: str
     # with six decimals
     balance: str
-    # set aside for live calls
+    # reserved for live calls
     reserved: str
     available: str
     spent_today: str
@@ -198,7 +198,7 @@ Call = TypedDict(
         "sip_code": int | None,
         "sip_headers": dict[str, str],
         "consult_of": str | None,
-        # of a supervisor's call: the supervised one
+        # on a supervisor's call: the supervised call
         "supervises": str | None,
         "diverted_from": str | None,
         # an object, or null
@@ -250,16 +250,16 @@ ChannelsEnum: TypeAlias = Literal[
 class Collect(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     max: NotRequired[int]
     terminators: NotRequired[str]
     digit_timeout: NotRequired[float]
     digits: NotRequired[CollectDigits]
-    # the first words end it, too; needs a speech worker
+    # the first words also end the operation; needs a speech worker
     speech: NotRequired[CollectSpeech]
     initial_timeout: NotRequired[float]
-    # false: nothing is told before the end
+    # only false: collect reports nothing before its end
     partial_results: NotRequired[bool]
     start_input_timers: NotRequired[bool]
 
@@ -300,7 +300,7 @@ class ConferenceRoomBody(TypedDict):
     join_muted: bool
     entry_tone: bool
     record_on_start: bool
-    # seconds that an empty room lives on
+    # seconds until an empty room ends
     empty_timeout: int
     moderator: ModeratorEnum
     join_from: str | None
@@ -328,7 +328,7 @@ class ConferenceRoomOfResource(TypedDict):
     join_muted: bool
     entry_tone: bool
     record_on_start: bool
-    # seconds that an empty room lives on
+    # seconds until an empty room ends
     empty_timeout: int
     moderator: ModeratorEnum
     join_from: str | None
@@ -392,11 +392,11 @@ class Delivery(TypedDict):
 
 class DeliveryAttempt(TypedDict):
     at: str
-    # of the receiver's answer
+    # HTTP status of the receiver's response
     status: int | None
     error: str | None
     duration_ms: int
-    # the first bytes of what the receiver said
+    # the beginning of the receiver's response body
     answer: str | None
 
 
@@ -411,14 +411,14 @@ DeliveryStatusEnum: TypeAlias = Literal[
 class Denoise(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
 
 
 class Detect(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # seconds
     timeout: NotRequired[float]
@@ -427,7 +427,7 @@ class Detect(TypedDict):
     machine_voice_threshold: NotRequired[float]
     machine_words_threshold: NotRequired[int]
     machine_ready_timeout: NotRequired[float]
-    # go on until a machine takes a message
+    # continue until the machine is ready to record a message
     wait_for_beep: NotRequired[bool]
 
 
@@ -440,7 +440,7 @@ Dial = TypedDict(
         "to": str,
         # the device's offer; required with a token
         "sdp": NotRequired[str],
-        # SWML; from an API key one of script, script_url, connect
+        # SWML; an API key sends exactly one of script, script_url and connect
         "script": NotRequired[dict[str, Any]],
         "script_url": NotRequired[str],
         "connect": NotRequired[str],
@@ -451,9 +451,9 @@ Dial = TypedDict(
         "status_url": NotRequired[str],
         "status_events": NotRequired[list[str]],
         "metadata": NotRequired[Any],
-        # shown where the directory knows no name of the caller
+        # shown if the directory has no name for the caller
         "caller_name": NotRequired[str],
-        # at most 20; in call.incoming and metadata.user_variables
+        # at most 20; shown in call.incoming and metadata.user_variables
         "user_variables": NotRequired[dict[str, str]],
         # true, detect, detect_message_end, or an object of mode and detect's fields
         "machine_detection": NotRequired[Any],
@@ -471,7 +471,7 @@ class Digits(TypedDict):
 
 class Embed(TypedDict):
     id: str
-    # public; traded for a guest's token by whoever opens the page
+    # public; whoever opens the page exchanges it for a guest token
     token: str
     name: str
     address_id: str
@@ -590,7 +590,7 @@ HistoryEntry = TypedDict(
     {
         "id": str,
         "direction": "HistoryEntryDirectionEnum",
-        # it rang here in vain
+        # the call rang here and was not answered
         "missed": bool,
         # false for a missed call until POST /api/history/seen
         "seen": bool,
@@ -655,15 +655,15 @@ class Leg(TypedDict):
     # local, remote or null
     held_by: str | None
     muted: list[str]
-    # SDP, only to that leg
+    # SDP; shown only to that leg
     answer: NotRequired[str | None]
     end_reason: str | None
     end_cause: str | None
-    # of a supervisor * `listen` - listen * `whisper` - whisper * `barge` - barge
+    # only on a supervisor's leg * `listen` - listen * `whisper` - whisper * `barge` - barge
     mode: NotRequired[ModeEnum]
-    # of a supervisor: the party that hears a whisper
+    # on a supervisor's leg: the party that hears a whisper
     supervised_leg_id: NotRequired[str | None]
-    # of a supervisor: the call that carries it
+    # on a supervisor's leg: the supervisor's own call
     supervising_call_id: NotRequired[str]
 
 
@@ -701,9 +701,9 @@ class Links(TypedDict):
 class Listen(TypedDict):
     # the supervisor's offer; exactly one of sdp and to
     sdp: NotRequired[str]
-    # a subscriber, a phone number or sip:user@host, which is rung
+    # a subscriber, a phone number or sip:user@host to ring
     to: NotRequired[str]
-    # listen where left out * `listen` - listen * `whisper` - whisper * `barge` - barge
+    # default: listen * `listen` - listen * `whisper` - whisper * `barge` - barge
     mode: NotRequired[ModeEnum]
     # a leg's id, caller, callee or target: the party that hears a whisper
     leg: NotRequired[str]
@@ -736,7 +736,7 @@ class Member(TypedDict):
     talking: bool
     joined_at: str
     deaf: bool
-    # dB, how loud the others hear it
+    # dB; how loud the other members hear this one
     volume: float
 
 
@@ -767,7 +767,7 @@ class NewAlert(TypedDict):
     kind: AlertKindEnum
     # a mail address or a URL
     to: str
-    # quality and balance alone; a number or its text
+    # only for quality and balance; a number, or a string with a number
     threshold: NotRequired[str]
 
 
@@ -788,7 +788,7 @@ class NewPushSubscription(TypedDict):
     keys: PushKeys
     # the URL that the browser's push service gave
     endpoint: str
-    # taken and not used
+    # accepted and ignored
     expirationTime: NotRequired[int | None]
 
 
@@ -973,11 +973,11 @@ class PhoneNumbers(TypedDict):
 class Play(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # dB
     volume: NotRequired[float]
-    # 0: for ever
+    # 0: forever
     loop: NotRequired[int]
     direction: NotRequired[PlayDirectionEnum]
     play: NotRequired[list[PlayItem]]
@@ -999,13 +999,13 @@ class PlayItem(TypedDict):
 
 
 class PlayItemParams(TypedDict):
-    # such as en-US; one that is spoken here
+    # such as en-US; the instance must be able to speak it
     language: NotRequired[str]
     # female or male
     gender: NotRequired[str]
-    # f1 to f5 or m1 to m8; without it the gender chooses
+    # f1 to f5 or m1 to m8; by default, the gender decides
     voice: NotRequired[str]
-    # audio: an http or https URL of a sound or film
+    # audio: an http or https URL of an audio or video file
     url: NotRequired[str]
     # tts
     text: NotRequired[str]
@@ -1046,7 +1046,7 @@ class Problem(TypedDict):
     message: str
     attribute: str | None
     url: str
-    # the answer's X-Request-Id
+    # the X-Request-Id of the response
     request_id: str
 
 
@@ -1081,7 +1081,7 @@ ReasonEnum: TypeAlias = Literal[
 class Record(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     direction: NotRequired[PlayDirectionEnum]
     format: NotRequired[FormatEnum]
@@ -1092,7 +1092,7 @@ class Record(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
-    # 44; with more, quieter sounds count as speech
+    # default: 44; with a higher value, quieter sounds count as speech
     input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
@@ -1108,7 +1108,7 @@ class RecordAudio(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
-    # 44; with more, quieter sounds count as speech
+    # default: 44; with a higher value, quieter sounds count as speech
     input_sensitivity: NotRequired[float]
 
 
@@ -1146,7 +1146,7 @@ class RecordingTranscript(TypedDict):
     language: str
     # why it failed
     reason: str | None
-    # all of it; not in lists
+    # the whole text; not in lists
     text: NotRequired[str]
     # not in lists
     segments: NotRequired[list[TranscriptSegment]]
@@ -1176,30 +1176,30 @@ class Reject(TypedDict):
 class Relay(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # a wss or ws URL of the program
     url: str
     # `customParameters` of `setup`
     parameters: NotRequired[dict[str, str]]
-    # spoken and understood, such as en-US
+    # for speech in both directions, such as en-US
     language: NotRequired[str]
     tts_language: NotRequired[str]
     transcription_language: NotRequired[str]
-    # f1 to f5 or m1 to m8; without it the gender chooses
+    # f1 to f5 or m1 to m8; by default, the gender decides
     voice: NotRequired[str]
     gender: NotRequired[str]
-    # the best that is installed * `accurate` - accurate * `quick` - quick
+    # default: the best installed model * `accurate` - accurate * `quick` - quick
     model: NotRequired[ModelEnum]
     hints: NotRequired[list[str]]
     # seconds
     end_silence_timeout: NotRequired[float]
     welcome_greeting: NotRequired[str]
-    # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    # default: any * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
     welcome_greeting_interruptible: NotRequired[RelayInputEnum]
-    # any where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    # default: any * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
     interruptible: NotRequired[RelayInputEnum]
-    # none where left out * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
+    # default: none * `none` - none * `dtmf` - dtmf * `speech` - speech * `any` - any
     report_input_during_agent_speech: NotRequired[RelayInputEnum]
     preemptible: NotRequired[bool]
     dtmf_detection: NotRequired[bool]
@@ -1217,7 +1217,7 @@ RelayInputEnum: TypeAlias = Literal[
 
 
 class Replay(TypedDict):
-    # a cursor of the event log; or give `since`
+    # a cursor of the event log; an alternative to `since`
     after: NotRequired[str]
     since: NotRequired[str]
 
@@ -1311,18 +1311,18 @@ class RoomState(TypedDict):
 class RoomVerb(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # dB
     volume: NotRequired[float]
-    # 0: for ever
+    # 0: forever
     loop: NotRequired[int]
     direction: NotRequired[PlayDirectionEnum]
-    # such as en-US; one that is spoken here
+    # such as en-US; the instance must be able to speak it
     language: NotRequired[str]
     # female or male
     gender: NotRequired[str]
-    # f1 to f5 or m1 to m8; without it the gender chooses
+    # f1 to f5 or m1 to m8; by default, the gender decides
     voice: NotRequired[str]
     play: NotRequired[list[PlayItem]]
     # instead of play: an http URL, say:text, silence:seconds or ring:[seconds:]cc
@@ -1336,7 +1336,7 @@ class RoomVerb(TypedDict):
     # seconds
     max_length: NotRequired[float]
     terminators: NotRequired[str]
-    # 44; with more, quieter sounds count as speech
+    # default: 44; with a higher value, quieter sounds count as speech
     input_sensitivity: NotRequired[float]
     # the same fields, nested as SignalWire has them
     record: NotRequired[RecordOptions]
@@ -1352,17 +1352,17 @@ class RouteFields(TypedDict):
 class Say(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # dB
     volume: NotRequired[float]
-    # 0: for ever
+    # 0: forever
     loop: NotRequired[int]
-    # such as en-US; one that is spoken here
+    # such as en-US; the instance must be able to speak it
     language: NotRequired[str]
     # female or male
     gender: NotRequired[str]
-    # f1 to f5 or m1 to m8; without it the gender chooses
+    # f1 to f5 or m1 to m8; by default, the gender decides
     voice: NotRequired[str]
     text: str
 
@@ -1404,7 +1404,7 @@ class SipEndpointBody(TypedDict):
     calling_handler_resource_id: str | None
     nat: bool
     subscriber_id: str
-    # in the answer that makes it, and never again
+    # only in the response that creates it
     password: NotRequired[str]
 
 
@@ -1420,7 +1420,7 @@ class SipEndpointOfResource(TypedDict):
     calling_handler_resource_id: str | None
     nat: bool
     subscriber_id: str
-    # in the answer that makes it, and never again
+    # only in the response that creates it
     password: NotRequired[str]
 
 
@@ -1464,7 +1464,7 @@ class SipGatewayBody(TypedDict):
     nat: bool
     trust_identity: bool
     has_password: bool
-    # how registering went; null where it does not register
+    # the state of the registration; null if it does not register
     registration: Any
 
 
@@ -1493,7 +1493,7 @@ class SipGatewayOfResource(TypedDict):
     nat: bool
     trust_identity: bool
     has_password: bool
-    # how registering went; null where it does not register
+    # the state of the registration; null if it does not register
     registration: Any
 
 
@@ -1510,7 +1510,7 @@ class Stats(TypedDict):
 class Stream(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
     # a wss or ws URL
     url: str
@@ -1626,7 +1626,7 @@ class SubscriberSipEndpoint(TypedDict):
     calling_handler_resource_id: str | None
     nat: bool
     subscriber_id: str
-    # in the answer that makes it, and never again
+    # only in the response that creates it
     password: NotRequired[str]
 
 
@@ -1639,7 +1639,7 @@ class SubscriberToken(TypedDict):
     subscriber_id: str
     # a Bearer token for REST, sockets and the browser SDKs
     token: str
-    # gives a new pair once, until shortly after the token ends
+    # gives a new pair of tokens once, until shortly after the token expires
     refresh_token: str
 
 
@@ -1712,7 +1712,7 @@ class TokenFields(TypedDict):
 class TokenPair(TypedDict):
     # a Bearer token for REST, sockets and the browser SDKs
     token: str
-    # gives a new pair once, until shortly after the token ends
+    # gives a new pair of tokens once, until shortly after the token expires
     refresh_token: str
 
 
@@ -1723,24 +1723,24 @@ class TradeFields(TypedDict):
 class Transcribe(TypedDict):
     # a leg's id, caller, callee or target; only from an API key
     leg: NotRequired[str]
-    # a name of your own for it; made where left out
+    # your own name for the operation; generated if omitted
     control_id: NotRequired[str]
-    # the best that is installed * `accurate` - accurate * `quick` - quick
+    # default: the best installed model * `accurate` - accurate * `quick` - quick
     model: NotRequired[ModelEnum]
     # such as en-US
     language: NotRequired[str]
     hints: NotRequired[list[str]]
-    # true where left out
+    # default: true
     partial_results: NotRequired[bool]
     # seconds
     end_silence_timeout: NotRequired[float]
     redact: NotRequired[list[RedactEnum]]
-    # send what is said to the call's devices
+    # send captions to the devices in the call
     captions: NotRequired[bool]
 
 
 class TranscribeRecording(TypedDict):
-    # the best that is installed * `accurate` - accurate * `quick` - quick
+    # default: the best installed model * `accurate` - accurate * `quick` - quick
     model: NotRequired[ModelEnum]
     # such as en-US
     language: NotRequired[str]
@@ -1757,7 +1757,7 @@ class TranscriptSegment(TypedDict):
     # since the beginning of the recording
     start_ms: int
     end_ms: int
-    # of two: 0 caller, 1 callee
+    # in a stereo recording: 0 caller, 1 callee
     channel: NotRequired[int]
 
 
@@ -1804,7 +1804,7 @@ class WebhookWithSecret(TypedDict):
     disabled_reason: str | None
     failing_since: str | None
     created_at: str
-    # whsec_…; shown in this answer alone
+    # whsec_…; shown only in this response
     secret: str
 
 
