@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 27_500
 
 
-def sizes(table: str, column: str, where: str, *words: object) -> list[tuple[int, int, int]]:
+def sizes(table: str, column: str, where: str, *words: str) -> list[tuple[int, int, int]]:
     """Of the rows: bytes of a column as it reads, as it lies, and those of what fills the row."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -74,9 +74,10 @@ class Log:
         self.since = self.position()
 
     def position(self) -> str:
-        """Where the log ends now; what stands before is on the disk."""
-        (found,) = self.own.execute("SELECT pg_switch_wal()::text").fetchone() or ("",)
-        return str(found)
+        """Behind a record of our own, whose commit comes after it: both are on the disk."""
+        found = self.own.execute("SELECT pg_logical_emit_message(true, 'test', '')::text").fetchone()
+        assert found is not None
+        return str(found[0])
 
     def records(self) -> dict[str, tuple[int, int]]:
         """By kind and table: how many, and their bytes."""
@@ -93,7 +94,7 @@ def own() -> Iterator[psycopg.Connection]:
     who = f"{postgres.SUPERUSER}@{given.netloc.rpartition('@')[2]}"
     name = connection.settings_dict["NAME"]
     with psycopg.connect(given._replace(netloc=who, path=f"/{name}").geturl(), autocommit=True) as made:
-        made.execute("CREATE EXTENSION pg_walinspect")
+        made.execute("CREATE EXTENSION pg_walinspect; SET synchronous_commit = on")
         yield made
         made.execute("DROP EXTENSION pg_walinspect")
 

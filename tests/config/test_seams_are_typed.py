@@ -14,7 +14,7 @@ import pytest
 from config.env import ROOT
 from tests.config.test_no_import_circles import modules
 
-CEILING = 51  # may only fall
+CEILING = 49  # may only fall
 # Packages and modules in which none is allowed, by dotted name.
 NONE_IN: tuple[str, ...] = ("calling.calls", "calling.commands", "calling.machine", "calling.models")
 

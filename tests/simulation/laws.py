@@ -34,6 +34,15 @@ WHERE d.state = 'pending' AND d.head AND d.next_at <= %(now)s AND e.disabled_at 
       AND o.stream = d.stream ORDER BY o.event_id, o.id LIMIT 1)
 ORDER BY d.id
 """
+# Of what was claimed until then: what is younger than something pending of the same endpoint and stream.
+PASSED_OVER = """
+SELECT d.id FROM calling_delivery d JOIN calling_event e ON e.id = d.event_id
+WHERE d.state = 'pending' AND d.claimed_until = %(until)s AND EXISTS (
+    SELECT 1 FROM calling_delivery o JOIN calling_event f ON f.id = o.event_id
+    WHERE o.endpoint_id = d.endpoint_id AND o.state = 'pending' AND o.event_id < d.event_id
+      AND f.stream = e.stream)
+ORDER BY d.id
+"""
 LATE_SECONDS = 60.0  # a due delivery that waited longer was passed over
 COMPARISONS = 3  # a session that is over is let go by then, whatever nudge was lost; a refusal may cost two
 GONE_SECONDS = 60.0  # a device whose socket is gone for longer is offline
@@ -82,6 +91,7 @@ SELECT d.id FROM calling_delivery d CROSS JOIN LATERAL (
 WHERE d.state = 'pending'
 """
 TRIED = frozenset({"calling_delivery", "calling_deliveryattempt"})
+MONEY = frozenset({"calling_account", "calling_ledgerentry", "calling_phonecharge"})
 UNFAIR = """
 SELECT e.project_id, d.id, d.next_at
 FROM calling_delivery d JOIN calling_webhookendpoint e ON e.id = d.endpoint_id
@@ -147,6 +157,7 @@ class Laws:
         self.due: dict[Actor, dict[UUID, set[UUID]]] = {}  # what a claim chose from, by project
         self.over: dict[tuple[Actor, UUID], int] = {}  # sessions without a live call -> how often compared so
         self.newest = 0
+        self.moved = -1  # the version of what is money when it was last proven
         self.tried = 0  # the version of what is tried when it was last looked at
         self.keys: dict[str, str] = {}
         database.before_commit = self.before_commit
@@ -157,9 +168,16 @@ class Laws:
             raise Broken(f"{name}: {str(found)[:500]}")
 
     def ask(self, laws: dict[str, str]) -> None:
+        """All in one statement, which tells the rows that break one, three of each at most."""
         moments = {"kept": self.before(self.kept_seconds), "late": self.before(LATE_SECONDS)}
-        for name, sql in laws.items():
-            self.hold(name, self.database.monitor.execute(sql + " LIMIT 3", moments).fetchall())
+        asked = (
+            f"SELECT {number} AS law, to_jsonb(found) AS found FROM ({sql} LIMIT 3) found"
+            for number, sql in enumerate(laws.values())
+        )
+        broken = self.database.monitor.execute(" UNION ALL ".join(asked), moments).fetchall()
+        if broken:
+            first = min(number for number, _ in broken)
+            self.hold(list(laws)[first], [found for number, found in broken if number == first])
 
     def before(self, seconds: float) -> datetime:
         return EPOCH + timedelta(seconds=max(0.0, self.world.now - seconds))
@@ -169,10 +187,10 @@ class Laws:
         self.checked += 1
         self.ask(ALWAYS)
         long = [device for device, since in self.gone.items() if self.world.now - since > GONE_SECONDS]
-        online = models.Device.objects.filter(pk__in=long, online_until__isnull=False).order_by("id")
-        self.hold(
-            "a device that has no socket goes offline", list(online.values_list("id", "online_until")[:3])
-        )
+        if long:
+            online = models.Device.objects.filter(pk__in=long, online_until__isnull=False).order_by("id")
+            found = list(online.values_list("id", "online_until")[:3])
+            self.hold("a device that has no socket goes offline", found)
         self.note_events()
         live = models.Call.objects.exclude(state="ended").order_by("id")
         with queries.repeatable_read():
@@ -185,6 +203,11 @@ class Laws:
             invariants.check_hearing(world)
         except (AssertionError, KeyError) as error:
             raise Broken(f"a law of the machine: {error!r}") from error
+        if (moved := self.world.version(MONEY)) != self.moved:
+            self.moved = moved
+            self.prove_money()
+
+    def prove_money(self) -> None:
         try:
             with queries.repeatable_read():
                 for project_id, cap in self.caps.items():
@@ -249,7 +272,8 @@ class Laws:
     def compared(self, actor: Actor, kept: Sequence[str]) -> None:
         """A worker compared the rows of these, its sessions."""
         over = {key: count for key, count in self.over.items() if key[0] is not actor}
-        for session_id in self.database.monitor.execute(OVER, [[UUID(each) for each in kept]]).fetchall():
+        found = self.database.monitor.execute(OVER, [[UUID(each) for each in kept]]) if kept else ()
+        for session_id in found:
             key = (actor, session_id[0])
             over[key] = self.over.get(key, 0) + 1
             if over[key] > COMPARISONS:
@@ -262,8 +286,11 @@ class Laws:
         if (tried := self.world.version(TRIED)) != self.tried:
             self.tried = tried
             self.ask({DELIVERED_AGAIN: AGAIN})
-        held = any(each.holds for each in self.world.actors if each is not actor)
         now = EPOCH + timedelta(seconds=self.world.now)
+        until = now + timedelta(seconds=delivery_queue.lease_seconds())
+        passed = self.database.monitor.execute(PASSED_OVER, {"until": until}).fetchall()
+        self.hold("the oldest of a stream goes first, sent again or not", passed)
+        held = any(each.holds for each in self.world.actors if each is not actor)
         due: dict[UUID, set[UUID]] = defaultdict(set)
         if not held:
             for project_id, delivery_id in self.database.monitor.execute(DUE, {"now": now}).fetchall():

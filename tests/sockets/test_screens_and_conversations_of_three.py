@@ -62,7 +62,7 @@ def test_a_screen_that_nobody_could_see_is_refused_with_the_reason(pair):  # noq
     models.Leg.objects.filter(pk=theirs).update(party=Party.SIP.value, route={"kind": "sip"})
     models.Attempt.objects.filter(leg_id=theirs).update(kind="sip")
     alice.send("call.share", req_id="s", call_id=call_id, sdp=SCREEN)
-    assert "receives no picture" in alice.refused("not_supported", req_id="s")["message"]
+    assert "does not receive video" in alice.refused("not_supported", req_id="s")["message"]
     bob.quiet()
     assert models.Call.objects.count() == 1
 

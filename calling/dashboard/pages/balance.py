@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import sanitize_separators
@@ -53,7 +53,7 @@ def balance(request: HttpRequest, staff: Staff) -> HttpResponse:
     return render(request, "dashboard/balance.html", context)
 
 
-def rates_of(project: Project) -> Any:
+def rates_of(project: Project) -> QuerySet[PhoneRate]:
     return PhoneRate.objects.filter(project=project).order_by("prefix")[:1000]
 
 

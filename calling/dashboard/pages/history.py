@@ -171,13 +171,13 @@ class Echo:
         return len(text)
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
     return value if value is None or isinstance(value, str | int | float | dict | list) else str(value)
 
 
-def cell(value: object) -> Any:
+def cell(value: object) -> object:
     """A spreadsheet runs what begins like a formula; a caller's text must not.
 
     Nor behind a semicolon, a tab or a line break: where a spreadsheet separates by these, a cell begins.

@@ -68,7 +68,7 @@ class LoopNumbers:
 
     def __init__(self, library: Library) -> None:
         self._lib, self._ffi = library.lib, library.ffi
-        self._wide: Any = self._ffi.new("struct media_wide *")
+        self._wide = self._ffi.new("struct media_wide *")
         self.memory: object = self._wide
         self._taken = 0
 

@@ -72,7 +72,7 @@ class DelayTrend:
         self._points: deque[tuple[float, float]] = deque(maxlen=GROUPS)
         self._delay = self._smooth = 0.0
         self._count = 0
-        self._slope = self._steep = 0.0
+        self._slope = self._steep = self._fresh = 0.0
 
     def add(self, packet: Packet, came: float) -> None:
         """A packet came; in the order of sending."""
@@ -98,7 +98,12 @@ class DelayTrend:
         self._delay += took - apart
         self._smooth = SMOOTH * self._smooth + (1 - SMOOTH) * self._delay
         self._points.append((group.came, self._smooth))
-        if len(self._points) < FEW:
+        self._fresh += apart
+
+    def judge(self) -> None:
+        """All that was told of has been added: the slope is taken once, since it costs most."""
+        apart, self._fresh = self._fresh, 0.0
+        if len(self._points) < FEW or not apart:
             return
         before_slope, self._slope = self._slope, _slope(self._points)
         trend = min(self._count, STEADY) * self._slope * GAIN * 1e-3
@@ -111,7 +116,7 @@ class DelayTrend:
         over = abs(trend) - self._threshold
         if over <= OUTLIER:
             follows = UP if over > 0 else DOWN
-            self._threshold += follows * over * min(max(apart, 0.0), 0.1)
+            self._threshold += follows * over * min(apart, 0.1)
         self._threshold = min(max(self._threshold, THRESHOLD[0]), THRESHOLD[2])
 
 
@@ -150,6 +155,7 @@ class SendEstimate:
             else:
                 self._trend.add(packet, packet.came)
                 self._count(packet.came, packet.size)
+        self._trend.judge()
         self._told.append((now, count, lost))
         while now - self._told[0][0] > LOSS_SECONDS:
             self._told.popleft()

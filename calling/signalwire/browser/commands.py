@@ -38,7 +38,7 @@ def client_id_of(params: dict[str, Any], fields: dict[str, Any]) -> str:
     raise invalid("callID", "callID is required.", "missing_required_parameter")
 
 
-def destination_of(text: object) -> Any:
+def destination_of(text: object) -> object:
     """The destination without the page's own query; `channel` is what the platform understands of it."""
     if not isinstance(text, str) or "?" not in text or not text.startswith("/"):
         return text

@@ -75,7 +75,7 @@ def test_a_screen_that_nobody_could_see_is_refused_and_the_call_goes_on(tab: Tab
     alice.reaches(call, "connected")
     alice.until(lambda: alice.run("self", call), "her own participant")
     alice.page.evaluate("name => { window.rule(name, 'self', 'startScreenShare'); }", call)
-    alice.until(lambda: any("receives no picture" in each for each in alice.run("errors")), "the refusal")
+    alice.until(lambda: any("does not receive video" in each for each in alice.run("errors")), "the refusal")
     assert "failed" not in alice.statuses(call)
     bob.hears(ringing)
     alice.run("hangup", call)
