@@ -38,9 +38,9 @@ from tests.webhooks.receivers import Receiver
 # writes the reason beside it. The database backend, which chooses the login: 1 more in each that asks it. The
 # one statement of a turn has a file of its own: 1 more in each that changes a call; so has the giving of
 # positions, which asks since when numbers of today are given: 2 more. What is locked becomes values, and
-# values become what is written, in a file that both use: 1 more. What is said again and again is prepared by the
-# backend: 1 more in each. Whether Redis takes writes, and not only answers, is asked where its clients are made:
-# 1 more where a media worker is to be asked for.
+# values become what is written, in a file that both use: 1 more. What is said again and again is prepared by
+# the backend: 1 more in each. Whether Redis takes writes, and not only answers, is asked where its clients
+# are made: 1 more where a media worker is to be asked for.
 CEILINGS = {
     # Request ids, links, rate headers, known names and the view above them: 7 files of a request, each
     # passed once; the offer is judged at the door by the SDP reader: 3 more; calls at once: 2 more.
