@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -242,7 +243,7 @@ class Stranger:
                 caller, _ = self.door.accept()
             except OSError:
                 return
-            with caller:
+            with caller, contextlib.suppress(OSError):  # it may have gone
                 caller.recv(65536)
                 caller.sendall(self.words)
 
