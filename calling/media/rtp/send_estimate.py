@@ -35,6 +35,7 @@ NEAR: Final = 0.15
 MUCH_LOSS, SOME_LOSS, LOSS_SECONDS = 0.10, 0.02, 1.0
 MANY: Final = 40  # packets of which a share is told
 RATE_SECONDS: Final = 0.5  # over which what comes through is measured
+MEASURED: Final = 2000  # packets of which it is at most: a far end whose clock stands still names no end of them
 IDLE: Final = 0.1  # seconds between two packets beyond which the link had nothing to carry
 PROVEN: Final = 1.0  # seconds after a decrease from which what comes without trouble is carried at least
 PAUSE: Final = 2.0  # seconds without a packet after which the delays begin anew
@@ -172,7 +173,7 @@ class SendEstimate:
         idle = max(0.0, apart - IDLE)
         self._came.append((came, size, idle))
         self._bytes, self._idle = self._bytes + size, self._idle + idle
-        while came - self._came[0][0] > RATE_SECONDS:
+        while came - self._came[0][0] > RATE_SECONDS or len(self._came) > MEASURED:
             _, gone, before = self._came.popleft()
             self._bytes, self._idle = self._bytes - gone, self._idle - before
         self.coming = 8.0 * self._bytes / RATE_SECONDS
