@@ -179,9 +179,7 @@ async def test_a_link_is_that_of_the_pictures_on_its_transport(numbers: WideNumb
     assert other.sender not in other.camera.bitrate_limits
 
 
-async def test_a_flood_of_feedback_is_not_read(
-    numbers: WideNumbers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_flood_of_feedback_is_not_read(numbers: WideNumbers, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = TransportWide(Wire(), numbers)
     buffer = PacketBuffer()
     for _ in range(500):
@@ -191,7 +189,7 @@ async def test_a_flood_of_feedback_is_not_read(
     assert sum(each is not None for each in found) == 50
     read: list[bytes] = []
     monkeypatch.setattr(transport_feedback, "read", read.append)
-    port = cast(Any, SimpleNamespace(senders=lambda: []))
+    port = cast(Any, SimpleNamespace(senders=list))
     wire = Wire()
     wire.wide = wide
     rtcp_reports.handle_rtcp(port, wire, message(about(400)) * 50)
