@@ -26,11 +26,7 @@ UP, DOWN = 8.7, 39.0  # how fast, per second, the threshold follows what is abov
 OUTLIER: Final = 0.015  # seconds above the threshold that it does not follow
 OVERUSED: Final = 0.010  # seconds for which the slope is too steep until it counts
 DECREASE, AGAIN = 0.85, 0.3  # of what comes; seconds between two decreases
-FIRST_GROWTH, GROWTH, NEAR_GROWTH = (
-    1.25,
-    1.08,
-    1.03,
-)  # per second: until the link was full once; then; near that
+FIRST_GROWTH, GROWTH, NEAR_GROWTH = 1.25, 1.08, 1.03  # a second: until the link was full; then; near that
 NEAR: Final = 0.15
 MUCH_LOSS, SOME_LOSS, LOSS_SECONDS = 0.10, 0.02, 1.0
 MANY: Final = 40  # packets of which a share is told
@@ -135,9 +131,7 @@ class SendEstimate:
     def __init__(self) -> None:
         self.bitrate: float | None = None
         self.coming = 0.0  # bits per second that come through
-        self._full_pace = (
-            0.0  # the same while the link had something to carry: what it carries, if it is full
-        )
+        self._full_pace = 0.0  # the same while the link had something to carry: what it carries, if full
         self._trend = DelayTrend()
         self._came: deque[tuple[float, int, float]] = deque()  # when, size, idle seconds before it
         self._bytes, self._idle = 0, 0.0
