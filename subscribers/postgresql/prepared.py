@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import ProgrammingError, connection
+from django.db import NotSupportedError, OperationalError, ProgrammingError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import abc, adapt
 
@@ -68,12 +68,16 @@ def session() -> Session | None:
 
 def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()) -> None:
     """Send statements in one message, and after them some without parameters. The cursor stands at the
-    result of the first; `nextset` goes on to the next."""
+    result of the first; `nextset` goes on to the next.
+
+    Raises OperationalError where what was prepared can be said no longer: the next try is said anew.
+    """
     kept = session()
     if kept is None:
         cursor.execute("; ".join([*(sql for sql, _ in statements), *then]), together(statements))
         return
-    first: list[str] = []
+    # It forgot them below, or its first message failed: whatever the server has is of no use.
+    first = ["DEALLOCATE ALL"] if kept.count and not kept.names else []
     said: list[str] = []
     used: dict[tuple[str, tuple[str, ...]], str] = {}
     transformer: abc.Transformer = adapt.Transformer(connection.connection)
@@ -92,10 +96,14 @@ def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()
     first += [f"DEALLOCATE {kept.names.pop(shape)}" for shape in gone]
     try:
         cursor.execute("; ".join([*first, *said, *then]))
-    except ProgrammingError as error:
+    except (ProgrammingError, NotSupportedError) as error:
         if isinstance(error.__cause__, psycopg.errors.InvalidSqlStatementName):  # not its own after all
             connection.connection.session = None
-        raise
+        elif isinstance(error.__cause__, psycopg.errors.FeatureNotSupported):  # a column has another type now
+            kept.names.clear()
+        else:
+            raise
+        raise OperationalError(*error.args) from error.__cause__
     for _ in first:
         cursor.nextset()
     for shape, name in used.items():
