@@ -89,6 +89,17 @@ def test_a_named_value_is_said_once_and_stands_in_all_its_places() -> None:
     assert generic_plans() == [2]
 
 
+def test_a_number_that_is_planned_for_stands_in_what_is_prepared() -> None:
+    sql = "SELECT %(low)s::bigint + %(more)s::int, %(low)s"
+    for low in (prepared.Planned(5), prepared.Planned(2**40), prepared.Planned(5)):
+        assert prepared.rows(sql, {"low": low, "more": 1}) == [(low + 1, low)]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {"low": low, "more": 1})
+            assert cursor.fetchone() == (low + 1, low)
+    assert generic_plans() == [2, 1]
+    assert prepared.rows("SELECT %s", [prepared.Planned(7)]) == [(7,)]
+
+
 def test_statements_of_one_message_give_their_results_in_order() -> None:
     for _ in range(2):
         with connection.cursor() as cursor:
