@@ -78,6 +78,7 @@ async def offered(plan: PeerPlan, config: MediaConfig) -> str:
     ("contact", "source", "host"),
     [
         ("sip:bob@[::1]:5062", "::1", "IP6 ::1"),
+        ("sip:[::1]:5062", "::1", "IP6 ::1"),
         ("sip:bob@127.0.0.1:5062", "127.0.0.1", "IP4 127.0.0.1"),
         ("sip:bob@192.0.2.7:5062", "::1", "IP4 127.0.0.1"),  # behind a proxy
     ],
