@@ -92,10 +92,12 @@ def check(url: str) -> None:
     try:
         pool = redis.ConnectionPool.from_url(url)
         pool.connection_class(**pool.connection_kwargs)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         # "Connection.__init__() got an unexpected keyword argument 'x'"
         word = str(error).rpartition("argument ")[2]
         raise WrongUrl(f"has a parameter that no client knows: {word}") from None
+    except (ValueError, redis.RedisError) as error:  # of what a parameter says
+        raise WrongUrl(f"has a parameter that no client takes: {error}") from None
 
 
 def _host(text: str) -> tuple[str, int]:

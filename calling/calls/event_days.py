@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db import connection
 
 import clock
+from subscribers.postgresql.prepared import Planned
 
 SHIFT = 36
 """Bits of a number below its day: as many events may be written before the next begins."""
@@ -58,20 +59,20 @@ def forget() -> None:
         _kept.clear()
 
 
-def newest_two() -> int:
+def newest_two() -> Planned:
     """No event with a lower number is unpublished; nor has one a higher position than any of these."""
     days = begun()
-    return days[-2][0] if len(days) > 1 else 0
+    return Planned(days[-2][0] if len(days) > 1 else 0)
 
 
-def since(moment: datetime) -> int:
+def since(moment: datetime) -> Planned:
     """No event that was written at that moment or later has a lower number."""
-    return max((first for first, at in begun() if at <= moment - SLACK), default=0)
+    return Planned(max((first for first, at in begun() if at <= moment - SLACK), default=0))
 
 
-def of_call(call_id: UUID | str) -> int:
+def of_call(call_id: UUID | str) -> Planned:
     """No event of that call has a lower number: its id says when it was made."""
     key = call_id if isinstance(call_id, UUID) else UUID(call_id)
     if key.version != 7:
-        return 0
+        return Planned(0)
     return since(datetime.fromtimestamp((key.int >> 80) / 1000, UTC))

@@ -62,8 +62,8 @@ def rate_for(project_id: UUID, number: str) -> Rate | None:
 def reserve(project_id: UUID, leg_id: str, number: str, rate: Rate | None, caps: Caps) -> None:
     """Count a phone leg and set its first interval's money aside.
 
-    Raises CapReached (429), or PaymentRequired (402) where a prepaid balance does not cover it; the caller
-    rolls back.
+    Raises CapReached (429), or PaymentRequired (402) where a prepaid balance does not cover it, before
+    anything of it is written: others of its group are rung all the same.
     """
     account, now = locked_account(project_id), clock.now()
     mine = PhoneCharge.objects.filter(project_id=project_id)

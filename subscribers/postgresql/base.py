@@ -156,7 +156,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             found.begins = False  # type: ignore[attr-defined]  # what `begin` looks at
             pool = self.pool
             if pool is None or still_open(found):
-                prepared.learn(found)
+                try:
+                    prepared.learn(found)
+                except BaseException:  # else its place in the pool would be lost for ever
+                    found.close()
+                    if pool is not None:
+                        pool.putconn(found)
+                    raise
                 if found.read_only:  # it was lost in the midst of a look (`calling.calls.queries`)
                     found.isolation_level = found.read_only = None
                 return found

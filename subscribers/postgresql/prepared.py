@@ -16,10 +16,11 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import psycopg
-from django.db import ProgrammingError, connection
+from django.db import NotSupportedError, OperationalError, ProgrammingError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import abc, adapt
 
@@ -30,10 +31,14 @@ Statement = tuple[str, Params]
 MOST = 64
 """Statements that a session keeps; a large one takes some hundred kilobytes of the server's memory."""
 ONCE = "SET plan_cache_mode = force_generic_plan"
-"""Or else PostgreSQL takes a plan for any days of events to be dearer than a new one for those that are asked
-for; it leaves the others out when it begins to run it too."""
+"""Or else PostgreSQL plans a statement anew five times, and further on if it takes that to be cheaper."""
 PLACE = re.compile(r"%(?:\((\w+)\))?s|%%")
 CAST = re.compile(rb'[\w "\[\]]+')
+
+
+class Planned(int):
+    """A number that belongs to what is prepared, as the lowest of events (`calling.calls.event_days`): a plan
+    for any number has all days that are kept, in its locks too, and a megabyte and more for ten of them."""
 
 
 @dataclass
@@ -68,12 +73,16 @@ def session() -> Session | None:
 
 def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()) -> None:
     """Send statements in one message, and after them some without parameters. The cursor stands at the
-    result of the first; `nextset` goes on to the next."""
+    result of the first; `nextset` goes on to the next.
+
+    Raises OperationalError where what was prepared can be said no longer: the next try is said anew.
+    """
     kept = session()
     if kept is None:
         cursor.execute("; ".join([*(sql for sql, _ in statements), *then]), together(statements))
         return
-    first: list[str] = []
+    # It forgot them below, or its first message failed: whatever the server has is of no use.
+    first = ["DEALLOCATE ALL"] if kept.count and not kept.names else []
     said: list[str] = []
     used: dict[tuple[str, tuple[str, ...]], str] = {}
     transformer: abc.Transformer = adapt.Transformer(connection.connection)
@@ -86,16 +95,21 @@ def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()
             name = f"kept_{kept.count}"  # never one that a failed message may have left
             first.append(f"PREPARE {name} AS {numbered(sql, keys, shape[1])}")
         used[shape] = name
-        said.append(f"EXECUTE {name}" + (f"({', '.join(text for text, _ in literals)})" if literals else ""))
+        texts = ", ".join(text for text, _ in literals if text)
+        said.append(f"EXECUTE {name}({texts})" if texts else f"EXECUTE {name}")
     gone = list(kept.names)[: max(0, len(kept.names) + len(first) - MOST)] if first else []
     gone = [shape for shape in gone if shape not in used]
     first += [f"DEALLOCATE {kept.names.pop(shape)}" for shape in gone]
     try:
         cursor.execute("; ".join([*first, *said, *then]))
-    except ProgrammingError as error:
+    except (ProgrammingError, NotSupportedError) as error:
         if isinstance(error.__cause__, psycopg.errors.InvalidSqlStatementName):  # not its own after all
             connection.connection.session = None
-        raise
+        elif isinstance(error.__cause__, psycopg.errors.FeatureNotSupported):  # a column has another type now
+            kept.names.clear()
+        else:
+            raise
+        raise OperationalError(*error.args) from error.__cause__
     for _ in first:
         cursor.nextset()
     for shape, name in used.items():
@@ -127,9 +141,14 @@ def keys_of(sql: str) -> tuple[str | int, ...]:
 def literals_of(
     transformer: abc.Transformer, sql: str, params: Params
 ) -> tuple[tuple[str | int, ...], list[tuple[str, str]]]:
-    """The keys of a statement's parameters, and each as (literal, cast), as psycopg would write them."""
-    keys = keys_of(sql)
-    return keys, [parted(transformer.as_literal(params[key])) for key in keys]  # type: ignore[index]
+    """The keys of a statement's parameters, and each as (literal, cast), as psycopg would write them. The
+    literal is empty where the number itself stands for the cast."""
+    keys, found = keys_of(sql), []
+    for key in keys:
+        value = params[key]  # type: ignore[index]
+        planned = isinstance(value, Planned)
+        found.append(("", f"({value:d})") if planned else parted(transformer.as_literal(value)))
+    return keys, found
 
 
 def parted(literal: bytes) -> tuple[str, str]:
@@ -143,7 +162,11 @@ def parted(literal: bytes) -> tuple[str, str]:
 @lru_cache(maxsize=512)
 def numbered(sql: str, keys: tuple[str | int, ...], casts: tuple[str, ...]) -> str:
     """A statement with `$1` and its like in its places."""
-    places = {key: f"${number}{cast}" for number, (key, cast) in enumerate(zip(keys, casts, strict=True), 1)}
+    number = count(1)
+    places = {
+        key: cast if cast.startswith("(") else f"${next(number)}{cast}"
+        for key, cast in zip(keys, casts, strict=True)
+    }
     unnamed = iter(range(len(keys)))
 
     def place(match: re.Match[str]) -> str:

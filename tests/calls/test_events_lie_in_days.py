@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import psycopg
@@ -12,9 +12,11 @@ from django.db import connection, transaction
 
 import clock
 from calling import models, retention, waiting
-from calling.calls import control, event_days, event_log
+from calling.calls import control, event_days, event_log, positions
+from calling.calls.one_statement import OneStatement
 from calling.models.ids import uuid7
 from calling.retention import partitions
+from calling.sockets import call_updates
 from calling.webhooks import delivery_queue, publish, redelivery
 from calling.webhooks.publish import publish_round
 from calling.webhooks.signing import new_secret
@@ -141,6 +143,50 @@ def test_short_events_are_not_filled(cast, days):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM calling_event WHERE filling IS NOT NULL")
         assert cursor.fetchone() == (0,)
+
+
+LOCKED = """
+SELECT DISTINCT relation::regclass::text FROM pg_locks
+WHERE pid = pg_backend_pid() AND relation::regclass::text ~ '^calling_event_[0-9]{8}$'
+"""
+
+
+def look_for_work(cast: Cast) -> None:
+    waiting.look()
+
+
+def publish_events(cast: Cast) -> None:
+    publish.give_positions(event_days.newest_two(), told=True)
+
+
+def end_a_turn(cast: Cast) -> None:
+    event, turn = (
+        event_log.event(cast.project.id, "project", "x", {}, clock.now(), sequence=None),
+        OneStatement(),
+    )
+    positions.write([event], turn)
+    positions.note([event], turn.run())
+
+
+def look_at_calls(cast: Cast) -> None:
+    call_updates.look([], {str(uuid7()): 0})
+
+
+@pytest.mark.parametrize("work", [look_for_work, publish_events, end_a_turn, look_at_calls])
+def test_who_looks_at_the_newest_days_has_no_other_in_its_plan(
+    cast: Cast, days: Days, work: Callable[[Cast], None]
+) -> None:
+    """Nor in its locks: PostgreSQL locks all that a plan has, and each session keeps its plans."""
+    for _ in range(5):
+        days.begin()
+    days.grow_old()
+    old = {name_of(days.day - timedelta(days=ago)) for ago in (2, 3, 4)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        for _ in range(2):
+            work(cast)
+        cursor.execute(LOCKED)
+        locked = {name for (name,) in cursor.fetchall()}
+    assert name_of(days.day) in locked and not locked & old
 
 
 def test_a_project_that_was_silent_for_days_goes_on_where_it_stood(cast, mallory, days):

@@ -45,3 +45,13 @@ def test_a_change_is_told_503_and_whoever_looks_after_it_is_told(closed: Cast) -
     assert not models.Call.objects.exists()
     assert not health.database_answers(), "/readyz says whether a call can be placed"
     assert ("bad", "PostgreSQL") in [(each.level, each.about) for each in rows.examine_database()]
+
+
+def test_what_is_read_is_answered(closed: Cast) -> None:
+    """Also the first time that a key is used, which is noted for people to see."""
+    for authorization in (
+        rest_client.basic(closed.project.pk, closed.api_token),
+        f"Bearer {closed.alice.token}",
+    ):
+        found = rest_client.Api(authorization).get("/api/calls")
+        assert found.status_code == 200, found.content

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from subscribers.postgresql import prepared
 from subscribers.postgresql.base import still_open
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,24 +60,43 @@ def test_a_notice_of_the_server_does_not_make_a_connection_useless(pooled) -> No
     assert still_open(pooled)
 
 
-def test_the_pool_gives_another_connection_for_one_that_was_ended(settings) -> None:
-    wrapper = connection.copy("pooled")
-    wrapper.settings_dict["CONN_MAX_AGE"] = 0
-    wrapper.settings_dict["OPTIONS"] = {
-        **wrapper.settings_dict["OPTIONS"],
-        "pool": {"min_size": 0, "max_size": 2, "timeout": 5},
+@pytest.fixture
+def wrapper() -> Iterator[BaseDatabaseWrapper]:
+    """Django's, with a pool of one connection."""
+    made = connection.copy("pooled")
+    made.settings_dict["CONN_MAX_AGE"] = 0
+    made.settings_dict["OPTIONS"] = {
+        **made.settings_dict["OPTIONS"],
+        "pool": {"min_size": 0, "max_size": 1, "timeout": 5},
     }
     try:
-        with wrapper.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            (first,) = cursor.fetchone()
-        assert wrapper.pool is not None
-        ended = wrapper.connection
-        wrapper.close()
-        end(ended)
-        with wrapper.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            assert cursor.fetchone()[0] != first
+        yield made
     finally:
-        wrapper.close()
-        wrapper.close_pool()
+        made.close()
+        made.close_pool()
+
+
+def test_the_pool_gives_another_connection_for_one_that_was_ended(wrapper: BaseDatabaseWrapper) -> None:
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (first,) = cursor.fetchone()
+    ended = wrapper.connection
+    wrapper.close()
+    end(ended)
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone()[0] != first
+
+
+def test_a_connection_that_is_lost_as_it_is_given_out_leaves_its_place_in_the_pool(
+    wrapper: BaseDatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So does PgBouncer: it takes the login, and ends the connection where PostgreSQL is away."""
+    learn = prepared.learn
+    with monkeypatch.context() as patch:
+        patch.setattr(prepared, "learn", lambda plain: (end(plain), learn(plain)))
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                wrapper.ensure_connection()
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT 1")

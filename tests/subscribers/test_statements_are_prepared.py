@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg.types.json import Jsonb
 
 from subscribers.postgresql import prepared
@@ -89,6 +89,17 @@ def test_a_named_value_is_said_once_and_stands_in_all_its_places() -> None:
     assert generic_plans() == [2]
 
 
+def test_a_number_that_is_planned_for_stands_in_what_is_prepared() -> None:
+    sql = "SELECT %(low)s::bigint + %(more)s::int, %(low)s"
+    for low in (prepared.Planned(5), prepared.Planned(2**40), prepared.Planned(5)):
+        assert prepared.rows(sql, {"low": low, "more": 1}) == [(low + 1, low)]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {"low": low, "more": 1})
+            assert cursor.fetchone() == (low + 1, low)
+    assert generic_plans() == [2, 1]
+    assert prepared.rows("SELECT %s", [prepared.Planned(7)]) == [(7,)]
+
+
 def test_statements_of_one_message_give_their_results_in_order() -> None:
     for _ in range(2):
         with connection.cursor() as cursor:
@@ -134,7 +145,7 @@ def test_a_session_that_loses_its_statements_gets_everything_in_full() -> None:
     assert prepared.rows("SELECT %s::int", [1]) == [(1,)]
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
-    with pytest.raises(DatabaseError):
+    with pytest.raises(OperationalError):
         prepared.rows("SELECT %s::int", [2])
     assert prepared.session() is None
     assert prepared.rows("SELECT %s::int", [3]) == [(3,)]
@@ -175,6 +186,21 @@ def test_a_table_may_change_between_two_looks() -> None:
         assert prepared.rows("SELECT name FROM stage WHERE name = %s", ["alice"]) == [("alice",)]
         cursor.execute("ALTER TABLE stage ADD COLUMN more int")
     assert prepared.rows("SELECT name FROM stage WHERE name = %s", ["alice"]) == [("alice",)]
+
+
+def test_a_column_may_get_another_type_between_two_looks() -> None:
+    """PostgreSQL refuses it once ("cached plan must not change result type"), and then not for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE stage (name varchar(10), at int)")
+        cursor.execute("INSERT INTO stage VALUES ('alice', 1)")
+        for sql in ("SELECT name FROM stage WHERE at = %s", "SELECT name, at FROM stage WHERE at = %s"):
+            assert prepared.rows(sql, [1])[0][0] == "alice"
+        cursor.execute("ALTER TABLE stage ALTER COLUMN name TYPE varchar(20)")
+    with pytest.raises(OperationalError):  # which everybody tries again, and a client is told 503
+        prepared.rows("SELECT name FROM stage WHERE at = %s", [1])
+    assert prepared.rows("SELECT name FROM stage WHERE at = %s", [1]) == [("alice",)]
+    assert prepared.rows("SELECT name, at FROM stage WHERE at = %s", [1]) == [("alice", 1)]
+    assert len(names()) == 2
 
 
 def test_whoever_watches_what_is_said_sees_it_in_full() -> None:
