@@ -26,15 +26,15 @@ def ice_servers(identity: str) -> list[dict[str, Any]]:
         return [_given(server, identity, expires_at) for server in env.ice_servers]
     if not env.turn_enabled:
         return []
-    host = turn_host(env)
+    places = [f"{host}:{env.turn_port}" for host in turn_hosts(env)]
     secret = purpose_key(secret_key(env.secret_key, env.data_dir), "turn")
     username, password = credentials.issue(secret, identity, expires_at)
-    urls = [f"turn:{host}:{env.turn_port}?transport=udp"]
+    urls = [f"turn:{place}?transport=udp" for place in places]
     behind_https = turn_at_https(env)
     if behind_https is not None:
         urls.append(f"turns:{behind_https}?transport=tcp")
     return [
-        {"urls": [f"stun:{host}:{env.turn_port}"]},
+        {"urls": [f"stun:{place}" for place in places]},
         {"urls": urls, "username": username, "credential": password},
     ]
 
@@ -50,14 +50,23 @@ def turn_at_https(env: environment.Environment) -> str | None:
     address = ipaddress.ip_address(env.bind)
     if address.is_loopback or address.is_unspecified:
         return None
-    return f"{turn_host(env)}:{env.https_port}"
+    return f"{turn_hosts(env)[0]}:{env.https_port}"
 
 
-def turn_host(env: environment.Environment) -> str:
-    """Where a device finds the embedded TURN server: the bind address, or what media is known by."""
-    same = env.bind in env_network.WILDCARDS or env.bind == env.media_bind
-    host = env.media_advertised if same else env.bind
-    return f"[{host}]" if ":" in host else host
+def turn_hosts(env: environment.Environment) -> list[str]:
+    """Where a device finds the embedded TURN server: the bind address, or what media is known by, once for
+    each IP version that the server listens on."""
+    if env.bind in env_network.WILDCARDS:
+        spoken = {":" in each for each in env_network.listening_at(env.bind)}
+        shown = [each for _, each in env.media_places if (":" in each) in spoken] or [env.media_advertised]
+        outside = [each for each in shown if not ipaddress.ip_address(each).is_loopback]
+        found: dict[bool, str] = {}
+        for each in outside or shown:  # loopback, beside others, is nobody else's
+            found.setdefault(":" in each, each)
+        hosts = list(found.values())
+    else:
+        hosts = [env.media_advertised if env.bind == env.media_bind else env.bind]
+    return [f"[{host}]" if ":" in host else host for host in hosts]
 
 
 def _given(server: dict[str, Any], identity: str, expires_at: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class PeerPlan:
     output_volume: int = 100  # percent of what it hears in a room
     in_room: bool = False  # its pictures have several viewers, each with a link and tiles of its own
     webrtc: bool = False  # of SIP: a browser, which is offered WebRTC and nothing else
-    newer: bool = False  # of SIP: a phone that has an IPv6 address, and is offered one
+    newer: bool = False  # of SIP: it has an IPv6 address, and is offered one
     tells: tuple[str, ...] = ()  # of a supervisor: the peers that hear a tone when it begins
 
 
@@ -141,7 +141,7 @@ def leg_peer(call: Call, leg: Leg, browsers: Container[str], newer: Container[st
         mode=mode,
         kind=leg.kind,
         webrtc=leg.webrtc or leg.device_id in browsers,
-        newer=leg.device_id in newer,
+        newer=leg.device_id in newer or leg.ipv6,
         media=leg.media,
         serial=leg.serial,
         remote_sdp=leg.offer,
@@ -266,7 +266,7 @@ def attempt_peer(
         mode=PeerMode.OFFER,
         kind=attempt.kind,
         webrtc=attempt.device_id in browsers,
-        newer=attempt.device_id in newer,
+        newer=attempt.device_id in newer or leg.ipv6,
         media=media,
         answered=attempt.offer is not None,
     )

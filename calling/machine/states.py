@@ -179,6 +179,11 @@ class Leg:
         """Whether it dialled by SIP from a browser, whose media is WebRTC."""
         return bool(json.loads(self.route).get("webrtc", False))
 
+    @property
+    def ipv6(self) -> bool:
+        """Whether the gateway or SIP destination that it is dialled at has an IPv6 address."""
+        return bool(json.loads(self.route).get("ipv6", False))
+
 
 class TimerKind(StrEnum):
     SETUP = "setup"

@@ -238,6 +238,8 @@ def settle(
     if section.kind == "audio" and not section.profile.upper().endswith("AVPF"):
         codecs = [replace(codec, feedback=()) for codec in codecs]  # RFC 4585 section 4
     counted = wide and section.kind == "video" and any(WIDE in codec.feedback for codec in codecs)
+    # Without RTX a packet is sent again under its own number, and another header there tells AES-GCM's key.
+    counted = counted and all(codec.pt in rtx for codec in codecs)
     fresh.codecs, fresh.events, fresh.rtx, fresh.red = codecs, events, rtx, {}
     fresh.layers = layers_of(section) if layered and fresh.receives else ()
     # Chromium that was refused layers and these too makes later offers that it does not take itself.

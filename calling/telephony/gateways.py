@@ -57,7 +57,9 @@ def route(project_id: UUID, target: Target, caller_number: str | None) -> dict[s
         chosen = sorted(fits, key=lambda each: (each.priority, -lengths[each], str(each.pk)))
         if not chosen:
             return None
-    return {"gateways": [str(each.pk) for each in chosen], "from": caller_number}
+    found = {"gateways": [str(each.pk) for each in chosen], "from": caller_number}
+    host = chosen[0].host if chosen else host_of(target.address)
+    return {**found, "ipv6": True} if ":" in host else found
 
 
 def longest_prefix(gateway: SipGateway, number: str) -> int:

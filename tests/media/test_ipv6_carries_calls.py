@@ -21,6 +21,7 @@ from calling.media.webrtc.plain_rtp import PlainRtpPeer
 from calling.sip.edge import rows
 from calling.sip.stack.registrar import Binding, Change
 from calling.sip.stack.transaction import Hop
+from subscribers.models import PhoneNumber, SipGateway
 from tests.e2e.desk import endpoint
 from tests.media.phones import CONFIG
 from tests.support.people import make_cast
@@ -77,6 +78,7 @@ async def offered(plan: PeerPlan, config: MediaConfig) -> str:
     ("contact", "source", "host"),
     [
         ("sip:bob@[::1]:5062", "::1", "IP6 ::1"),
+        ("sip:[::1]:5062", "::1", "IP6 ::1"),
         ("sip:bob@127.0.0.1:5062", "127.0.0.1", "IP4 127.0.0.1"),
         ("sip:bob@192.0.2.7:5062", "::1", "IP4 127.0.0.1"),  # behind a proxy
     ],
@@ -87,6 +89,37 @@ def test_a_phone_is_offered_an_address_of_the_ip_version_that_it_has(
     plan = ringing(contact, Hop("UDP", source, 5062))
     offer = asyncio.run(offered(plan, replace(CONFIG, more=(("::1", "::1"),))))
     assert f"c=IN {host}" in offer
+
+
+def dialled(to: str, *hosts: str) -> PeerPlan:
+    """What is offered when a back end calls there, by gateways at these hosts."""
+    cast = make_cast()
+    for priority, host in enumerate(hosts):
+        SipGateway.objects.create(
+            project=cast.project, name=f"trunk {priority}", host=host, prefixes=["+1"], priority=priority
+        )
+    PhoneNumber.objects.create(project=cast.project, number="+15550001111")
+    made = cast.rest.post("/api/calls", {"to": to, "from": "+15550001111", "connect": "/public/echo"})
+    assert made.status_code == 201, made.json()
+    (plan,) = make_plan([queries.snapshot(made.json()["id"])]).peers
+    return plan
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("to", "hosts", "shown"),
+    [
+        ("+15551234567", ["2001:db8::5"], "IP6 ::1"),
+        ("+15551234567", ["[2001:db8::5]", "192.0.2.5"], "IP6 ::1"),
+        ("+15551234567", ["192.0.2.5", "2001:db8::5"], "IP4 127.0.0.1"),  # the first is tried first
+        ("+15551234567", ["sip.example.com"], "IP4 127.0.0.1"),
+        ("sip:sales@[2001:db8::5]:5070", [], "IP6 ::1"),
+        ("sip:sales@192.0.2.5:5070", [], "IP4 127.0.0.1"),
+    ],
+)
+def test_a_gateway_and_a_sip_destination_are_offered_theirs(to: str, hosts: list[str], shown: str) -> None:
+    offer = asyncio.run(offered(dialled(to, *hosts), replace(CONFIG, more=(("::1", "::1"),))))
+    assert f"c=IN {shown}" in offer
 
 
 @pytest.mark.django_db

@@ -24,6 +24,17 @@ def test_no_more_leaves_than_the_pace_and_one_burst(rate: float, sizes: list[int
         sent += size
 
 
+def test_what_a_narrow_link_held_up_does_not_slow_a_wider_one() -> None:
+    """Payloads leave when they have waited long enough, paid for or not."""
+    bucket, now = Bucket(), 100.0
+    for _ in range(6000):
+        bucket.wait(125_000, now)
+        bucket.take(1200)
+        now += 0.005
+    assert bucket.wait(125_000, now) <= LONGEST
+    assert bucket.wait(5_000_000, now + 0.1) == 0
+
+
 def send(pacer: Pacer, payloads: list[bytes]) -> None:
     for payload in payloads:
         pacer.add(None, payload, 96, 0, False)

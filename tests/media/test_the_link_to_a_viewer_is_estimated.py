@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from calling.media.aiortc_private.srtp import PacketBuffer
 from calling.media.loop.native import LoopNumbers, library
-from calling.media.rtp import rtcp_reports
+from calling.media.rtp import rtcp_reports, transport_feedback
 from calling.media.rtp.arrivals import Arrivals
 from calling.media.rtp.header import FIELDS, element, extension
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.rtcp import arrivals as message
-from calling.media.rtp.send_estimate import Packet, SendEstimate
+from calling.media.rtp.send_estimate import MEASURED, Packet, SendEstimate
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
-from calling.media.rtp.transport_feedback import MOST, Feedback
+from calling.media.rtp.transport_feedback import MOST
 from calling.media.rtp.transport_wide import TransportWide
 from calling.media.rtp.wide_numbers import KEPT, PythonNumbers, WideNumbers
 from calling.sdp.model import TRANSPORT_WIDE, Codec
@@ -158,16 +158,48 @@ async def test_feedback_limits_who_is_seen_through_a_narrow_link(numbers: WideNu
     assert leg.camera.bitrate_limits[leg.sender][0] == estimated[0]
 
 
-async def test_a_flood_of_feedback_is_not_read(numbers: WideNumbers) -> None:
+def about(number: int) -> bytes:
+    """What a far end says to which only the packet of that number came."""
+    return transport_feedback.written(1, 2, 0, number, [(number, 1.0)])[0]
+
+
+async def test_a_link_is_that_of_the_pictures_on_its_transport(numbers: WideNumbers) -> None:
+    """Without BUNDLE each picture has a transport of its own."""
+    one = Leg(numbers, {}, {TRANSPORT_WIDE: 5})
+    other = Leg(PythonNumbers(), {}, {TRANSPORT_WIDE: 5})
+    port = cast(Any, SimpleNamespace(
+        senders=lambda: [one.sender, other.sender],
+        pictures=SimpleNamespace(estimated=lambda bitrate, now: None),
+    ))  # fmt: skip
+    other.sender.outgoing.ssrc += 1
+    one.shows(1)
+    other.shows(1)
+    rtcp_reports.handle_rtcp(port, one.wire, message(about(0)))
+    assert one.sender in one.camera.bitrate_limits
+    assert other.sender not in other.camera.bitrate_limits
+
+
+async def test_a_flood_of_feedback_is_not_read(numbers: WideNumbers, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = TransportWide(Wire(), numbers)
     buffer = PacketBuffer()
     for _ in range(500):
         buffer.view[:13] = BARE
         numbers.went(buffer.view, 13, 5, 100.0)
-    found = [wide.feedback(Feedback(place, (1.0,)), 100.1) for place in range(500)]
+    found = [wide.feedback(about(place), 100.1) for place in range(500)]
     assert sum(each is not None for each in found) == 50
+    read: list[bytes] = []
+    monkeypatch.setattr(transport_feedback, "read", read.append)
+    port = cast(Any, SimpleNamespace(senders=list))
+    wire = Wire()
+    wire.wide = wide
+    rtcp_reports.handle_rtcp(port, wire, message(about(400)) * 50)
+    assert not read, "it costs too much to be read first"
     wide.on_second(101.0)
-    assert wide.feedback(Feedback(400, (1.0,)), 101.0) is not None
+    rtcp_reports.handle_rtcp(port, wire, message(about(400)))
+    assert read == [about(400)]
+    wire.wide = None
+    rtcp_reports.handle_rtcp(port, wire, message(about(400)))
+    assert len(read) == 1, "nobody has agreed to it"
 
 
 @given(
@@ -190,6 +222,15 @@ def test_no_feedback_breaks_the_estimate(told: list[tuple[int, list[float | None
                 packets.append(Packet(sent[0], at, sent[1]))
         assert 50_000 <= estimate.feedback(packets, now) <= 10_000_000
     assert MOST <= KEPT
+
+
+@pytest.mark.parametrize("back", [0.0, 0.5], ids=["stands still", "goes back"])
+def test_a_far_end_whose_clock_does_not_go_on_costs_no_memory(back: float) -> None:
+    estimate = SendEstimate()
+    for turn in range(200):
+        told = [Packet(0.07 * turn + 0.001 * place, 500.0 - back * turn, 1000) for place in range(50)]
+        estimate.feedback(told, 0.07 * turn)
+    assert len(estimate._came) <= MEASURED
 
 
 # --- simulated links

@@ -106,3 +106,20 @@ async def test_slots_without_a_rider_do_not_wake_the_loop() -> None:
         for each in (*riders, late):
             wheel().drop(each)
         del wheel()._turn  # type: ignore[method-assign]
+
+
+async def test_a_sprinter_that_fails_sprints_no_more_and_harms_nobody() -> None:
+    class Failing(Sprinter):
+        def on_fast_tick(self, now: float) -> bool:
+            super().on_fast_tick(now)
+            raise RuntimeError("this leg has a fault")
+
+    failing, sprinter, rider = Failing(4), Sprinter(4), Rider()
+    wheel().add(rider)
+    try:
+        wheel().add_fast_tick(failing)
+        wheel().add_fast_tick(sprinter)
+        await until(lambda: sprinter.turns == 0 and bool(rider.beats), 5, "the others")
+        assert failing.turns == 3
+    finally:
+        wheel().drop(rider)

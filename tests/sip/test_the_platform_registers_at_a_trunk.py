@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import clock
 from calling.sip.stack.digest import Credentials
 from calling.sip.stack.messages import make_response
 from calling.sip.stack.registrar import Binding, Change
@@ -100,3 +101,17 @@ async def test_silence_leads_to_the_next_place(agent: MakeAgent, monkeypatch: py
     monkeypatch.setattr(us.resolver, "hops", hops)
     code, granted = await one.once(120)
     assert (code, granted) == (200, 120)
+
+
+async def test_an_address_is_known_for_as_long_as_it_is_registered_there(
+    agent: MakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registrar moves; who has its old address later is not the trunk."""
+    there, us = await agent(update=Registrar().update), await agent()
+    one = registration(us, port_of(there), [])
+    assert await one.once(120) == (200, 120)
+    began = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: began + 125)
+    assert one.places == {"127.0.0.1"}, "it may be renewing"
+    monkeypatch.setattr(clock, "monotonic", lambda: began + 160)
+    assert one.places == set()

@@ -41,6 +41,7 @@ class Bucket:
     def wait(self, rate: float, now: float) -> float:
         """Seconds until the next payload may leave, at so many bits per second."""
         self._credit = min(BURST, self._credit + max(0.0, now - self._at) * rate / 8)
+        self._credit = max(self._credit, -LONGEST * rate / 8)  # no debt of later pictures
         self._at = now
         return max(0.0, -self._credit * 8 / rate)
 

@@ -17,6 +17,7 @@ from calling.media.rtp.transport import RtpTransport
 from calling.sdp.negotiation import Transceiver
 
 RESENDS_PER_SECOND = {"audio": 100, "video": 600}
+ASKS = 4  # times as many may be asked for in a second: each is looked for, and mostly is not kept any more
 
 
 class Retransmission:
@@ -25,7 +26,7 @@ class Retransmission:
     def __init__(self, kind: str, outgoing: RtpSendStream, rewriter: RtpRewriter) -> None:
         self.resent = 0
         self._most = RESENDS_PER_SECOND[kind]
-        self._lately = 0
+        self._lately = self._asked = 0
         self._outgoing, self._rewriter = outgoing, rewriter
         self._rtx_seq = secrets.randbits(15)
 
@@ -35,6 +36,9 @@ class Retransmission:
         if transport is None or transport.tx is None:
             return
         for number in numbers:
+            if self._asked >= ASKS * self._most:
+                return
+            self._asked += 1
             if self._lately >= self._most or rewriter.too_old(number):
                 continue
             data = stream.kept(rewriter.original(number))
@@ -52,12 +56,14 @@ class Retransmission:
         pt = rewriter.pts.get(mark & 0x7F)
         if pt is None:
             return
+        own = line.rtx.get(pt)
+        if own is None and rewriter.stamps:
+            return  # another header under the same number tells the key of AES-GCM (RFC 7714 section 8.1)
         now = monotonic()
         rewriter.rewrite_again(line.codec(pt), view, size, now)
         if outgoing.mid and size < ROOM:
             size = add_extension(view, size, outgoing.mid)
         stamp = (timestamp + rewriter.ts_off) & 0xFFFFFFFF
-        own = line.rtx.get(pt)
         if own is None:
             FIELDS.pack_into(view, FIELDS_AT, pt | mark & 0x80, number, stamp, outgoing.ssrc)
         else:
@@ -74,4 +80,4 @@ class Retransmission:
             transport.send(view[: buffer.length[0]])
 
     def on_second(self) -> None:
-        self._lately = 0
+        self._lately = self._asked = 0

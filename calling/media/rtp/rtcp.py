@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from calling.media.rtp import transport_feedback
-from calling.media.rtp.transport_feedback import Feedback
 
 SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 NTP_EPOCH = 2208988800  # seconds from 1900 to 1970
@@ -62,7 +61,15 @@ class Bye:
     ssrcs: tuple[int, ...]
 
 
-Packet = Report | SenderInfo | KeyWanted | Nack | Remb | Bye | Feedback
+@dataclass(frozen=True)
+class Arrivals:
+    """Transport-wide feedback, which costs too much to be read for who has not agreed to it or says too
+    much of it: `transport_feedback.read` does, of what stands behind the first word."""
+
+    body: bytes
+
+
+Packet = Report | SenderInfo | KeyWanted | Nack | Remb | Bye | Arrivals
 
 
 def parse(data: bytes) -> Iterator[Packet]:
@@ -103,9 +110,7 @@ def _one(kind: int, count: int, body: bytes) -> Iterator[Packet]:
                 break
         yield Nack(media, tuple(sequences))
     elif kind == RTPFB and count == transport_feedback.FORMAT:
-        found = transport_feedback.read(body)
-        if found is not None:
-            yield found
+        yield Arrivals(body)
     elif kind == PSFB and count == 1:
         yield KeyWanted(struct.unpack_from("!I", body, 4)[0])
     elif kind == PSFB and count == 4:

@@ -15,7 +15,6 @@ from calling.media.rtp.receive_stream import Receiver, RtpReceiveStream, monoton
 from calling.media.rtp.receiver import RtpReceiver
 from calling.media.rtp.sender import RtpSender
 from calling.media.rtp.transport import RtpTransport
-from calling.media.rtp.transport_feedback import Feedback
 from calling.media.rtp.viewed_pictures import ViewedPictures
 from calling.sdp.model import TRANSPORT_WIDE
 
@@ -155,12 +154,12 @@ def handle_rtcp(port: ReportingPort, transport: RtpTransport, data: bytes) -> No
                 sender.resend(packet.sequences)
                 if sender.kind == "video":
                     port.pictures.missed(len(packet.sequences), now)
-        elif isinstance(packet, Feedback):
-            found = transport.wide.feedback(packet, now) if transport.wide is not None else None
-            if found is not None:
-                _limit(
-                    port, [each for each in senders.values() if each.outgoing.wide is not None], found, now
-                )
+        elif isinstance(packet, rtcp.Arrivals):
+            wide = transport.wide
+            found = wide.feedback(packet.body, now) if wide is not None else None
+            if wide is not None and found is not None:
+                counted = [each for each in senders.values() if each.outgoing.wide is wide.numbers]
+                _limit(port, counted, found, now)
         elif isinstance(packet, rtcp.Remb):
             told = [senders[ssrc] for ssrc in packet.ssrcs if ssrc in senders]
             _limit(port, [each for each in told if each.outgoing.wide is None], packet.bitrate, now)

@@ -26,15 +26,12 @@ UP, DOWN = 8.7, 39.0  # how fast, per second, the threshold follows what is abov
 OUTLIER: Final = 0.015  # seconds above the threshold that it does not follow
 OVERUSED: Final = 0.010  # seconds for which the slope is too steep until it counts
 DECREASE, AGAIN = 0.85, 0.3  # of what comes; seconds between two decreases
-FIRST_GROWTH, GROWTH, NEAR_GROWTH = (
-    1.25,
-    1.08,
-    1.03,
-)  # per second: until the link was full once; then; near that
+FIRST_GROWTH, GROWTH, NEAR_GROWTH = 1.25, 1.08, 1.03  # a second: until the link was full; then; near that
 NEAR: Final = 0.15
 MUCH_LOSS, SOME_LOSS, LOSS_SECONDS = 0.10, 0.02, 1.0
 MANY: Final = 40  # packets of which a share is told
 RATE_SECONDS: Final = 0.5  # over which what comes through is measured
+MEASURED: Final = 2000  # packets of which it is at most: the far end's clock may stand still
 IDLE: Final = 0.1  # seconds between two packets beyond which the link had nothing to carry
 PROVEN: Final = 1.0  # seconds after a decrease from which what comes without trouble is carried at least
 PAUSE: Final = 2.0  # seconds without a packet after which the delays begin anew
@@ -134,9 +131,7 @@ class SendEstimate:
     def __init__(self) -> None:
         self.bitrate: float | None = None
         self.coming = 0.0  # bits per second that come through
-        self._full_pace = (
-            0.0  # the same while the link had something to carry: what it carries, if it is full
-        )
+        self._full_pace = 0.0  # the same while the link had something to carry: what it carries, if full
         self._trend = DelayTrend()
         self._came: deque[tuple[float, int, float]] = deque()  # when, size, idle seconds before it
         self._bytes, self._idle = 0, 0.0
@@ -172,7 +167,7 @@ class SendEstimate:
         idle = max(0.0, apart - IDLE)
         self._came.append((came, size, idle))
         self._bytes, self._idle = self._bytes + size, self._idle + idle
-        while came - self._came[0][0] > RATE_SECONDS:
+        while came - self._came[0][0] > RATE_SECONDS or len(self._came) > MEASURED:
             _, gone, before = self._came.popleft()
             self._bytes, self._idle = self._bytes - gone, self._idle - before
         self.coming = 8.0 * self._bytes / RATE_SECONDS

@@ -406,6 +406,9 @@ class RtpSender:
             self.bridge.expect_loss(fraction)
         if (self.outgoing.mid, self.redundancy.distance) != before:
             self.take_back()
+            if before[0] and self.line is not None and not self.line.rtx:
+                # Sent again under its number without the MID, a packet would have another header.
+                self.rewriter.guard_from((self.outgoing.last_seq + 1) & 0xFFFF)
             if isinstance(self.active_source, RtpReceiveStream):
                 self.active_source.steady = STEADY - 1  # nothing else has changed: the next packet tells
 

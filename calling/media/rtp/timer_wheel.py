@@ -97,7 +97,12 @@ class TimerWheel:
         now = clock.monotonic()
         self._at, self._turned, self._steps = (self._at + self._steps) % SLOTS, due, 1
         for sprinter in list(self._sprinters):
-            if not sprinter.on_fast_tick(now):
+            try:
+                goes_on = sprinter.on_fast_tick(now)
+            except Exception:  # nor may what sprints
+                log.exception("A fast media timer failed.")
+                goes_on = False
+            if not goes_on:
                 self._sprinters.pop(sprinter, None)
         for rider in list(self._slots[self._at]):
             try:

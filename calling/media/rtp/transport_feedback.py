@@ -29,8 +29,14 @@ class Feedback(NamedTuple):
 
 
 def read(body: bytes) -> Feedback | None:
-    """What stands behind the first word; None for what covers too much. A malformed one raises struct.error
-    or IndexError."""
+    """What stands behind the first word; None for what covers too much or is malformed."""
+    try:
+        return _read(body)
+    except (struct.error, IndexError):
+        return None
+
+
+def _read(body: bytes) -> Feedback | None:
     base, count = struct.unpack_from("!HH", body, 8)
     if count > MOST:
         return None

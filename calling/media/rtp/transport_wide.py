@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from calling.media.rtp import rtcp
+from calling.media.rtp import rtcp, transport_feedback
 from calling.media.rtp.arrivals import Arrivals
 from calling.media.rtp.header import extension
 from calling.media.rtp.send_estimate import Packet, SendEstimate
 from calling.media.rtp.timer_wheel import wheel
-from calling.media.rtp.transport_feedback import Feedback
 from calling.media.rtp.wide_numbers import WideNumbers
 from calling.sdp.model import TRANSPORT_WIDE
 from calling.sdp.negotiation import Transceiver
@@ -89,12 +88,15 @@ class TransportWide:
             self._tell()
         return now - self._came_at <= ALERT
 
-    def feedback(self, told: Feedback, now: float) -> float | None:
+    def feedback(self, body: bytes, now: float) -> float | None:
         """The far end tells when our packets came; what its link carries (bit/s), None where that is not
         known anew."""
         if not self._left:
             return None
         self._left -= 1
+        told = transport_feedback.read(body)
+        if told is None:
+            return None
         packets = []
         for place, came in enumerate(told.came):
             found = self.numbers.take((told.base + place) & 0xFFFF, forget=came is not None)

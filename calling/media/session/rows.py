@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -193,7 +194,9 @@ def read_sip_devices(calls: Sequence[Call]) -> tuple[frozenset[str], frozenset[s
         "id", "contact__hop__0", "contact__uri"
     )
     browsers = frozenset(str(each) for each, transport, _ in rows if transport in ("WS", "WSS"))
-    return browsers, frozenset(str(each) for each, _, uri in rows if "@[" in (uri or ""))
+    # With or without a user: sip:bob@[::1], sip:[::1].
+    newer = frozenset(str(each) for each, _, uri in rows if re.match(r"sips?:([^@]*@)?\[", uri or "", re.I))
+    return browsers, newer
 
 
 def read_pictured(calls: Sequence[Call]) -> frozenset[str]:

@@ -57,7 +57,7 @@ def maker(plan: PeerPlan) -> Callable[..., WebRtcPeer | PlainRtpPeer]:
 
 def placed(plan: PeerPlan, config: MediaConfig) -> MediaConfig:
     """An offer to SIP may meet a gateway that answers from one port for several calls, as we may ourselves;
-    two such ports tell one call from another by nothing, so ours is the leg's own. A phone at an IPv6 address
+    two such ports tell one call from another by nothing, so ours is the leg's own. Who is at an IPv6 address
     is offered one, if there is any."""
     if plan.kind != "sip" or plan.mode is not PeerMode.OFFER:
         return config

@@ -2,12 +2,14 @@
 
 Pure. `parse` unfolds, checks and canonicalises the octets, hands the clean text to sipmessage's
 parser and checks the headers every later step relies on, so nothing behind it has to expect a
-malformed From, Via or CSeq. One exception, `BadSipMessage`, says what status would answer it.
+malformed From, Via or CSeq. One exception, `BadSipMessage`, says what status would answer it. A response
+loses the headers that cannot be read instead, for as long as it can be told what it answers.
 Rules: RFC 3261 7 and 25, with RFC 4475 as the list of traps. What must not live here: policy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -34,6 +36,8 @@ _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
+_IDENTITY = ("via", "from", "to", "call-id", "cseq")
+_OF_BODY = ("content-length", "content-type")
 _ONCE = frozenset(
     {
         "call-id",
@@ -125,14 +129,24 @@ def parse(data: bytes) -> Request | Response:
     Raises BadSipMessage and nothing else, for any octets.
     """
     try:
+        return _strictly(data)
+    except BadSipMessage:
+        if (left := readable_response(data)) is None:
+            raise
+        return left
+
+
+def _strictly(data: bytes) -> Request | Response:
+    try:
         clean = _clean(data)
     except BadSipMessage as error:
         raise refusal(data, error.status, error.reason) from None
-    is_response = clean.first[:4].upper() == "SIP/"  # the version is of any case (RFC 3261 7.1)
+    is_response = _answers(clean)
     try:
         if not is_response:
             _check_version(clean.first)
-        _check_headers(clean)
+        _check_identity(clean)
+        _check_others(clean)
         return _response(clean) if is_response else _request(clean)
     except BadSipMessage as error:
         error.reply = () if is_response else _reply(clean)
@@ -143,7 +157,47 @@ def parse(data: bytes) -> Request | Response:
 
 def refusal(data: bytes, status: int, reason: str) -> BadSipMessage:
     """What answers a message that is refused as it stands, by those of its header lines that can be read."""
-    head = re.split(rb"\r\n\r\n|\n\n", data[:MAX_MESSAGE].lstrip(b"\r\n"), maxsplit=1)[0]
+    clean = _readable(data)
+    known = not _CONTROL.search(clean.first) and not _answers(clean)
+    return BadSipMessage(status, reason, _reply(clean) if known else ())
+
+
+def readable_response(data: bytes) -> Response | None:
+    """A malformed response without what cannot be read of it; None for a request, or if too little is left.
+
+    Dropped, it would come again as it is, and who waits for it would wait in vain: a call would ring on.
+    """
+    clean = _readable(data)
+    groups: dict[str, _Clean] = {}
+    for name, value in clean.headers:
+        key = name.lower()
+        key = "identity" if key in _IDENTITY else "body" if key in _OF_BODY else key
+        body = clean.body if key == "body" else b""
+        groups.setdefault(key, _Clean(clean.first, [], body)).headers.append((name, value))
+    try:
+        if not _answers(clean) or _CONTROL.search(clean.first):
+            return None
+        left = groups.pop("identity", clean)
+        _check_place(left)
+        for name in ("from", "to", "call-id"):
+            left.one(name)
+        for group in groups.values():
+            with contextlib.suppress(ValueError):
+                _check_others(group)
+                left.headers += group.headers
+                left.body += group.body
+        return _response(left)
+    except (ValueError, IndexError, KeyError):
+        return None
+
+
+def _answers(clean: _Clean) -> bool:
+    return clean.first[:4].upper() == "SIP/"  # the version is of any case (RFC 3261 7.1)
+
+
+def _readable(data: bytes) -> _Clean:
+    """The header lines that can be read, whatever is wrong with the others, and what follows them."""
+    head, *rest = re.split(rb"\r\n\r\n|\n\n", data[:MAX_MESSAGE].lstrip(b"\r\n"), maxsplit=1)
     text = re.sub(r"\r?\n[ \t]+", " ", head.decode("utf-8", "replace"))
     first, *lines = re.split(r"\r?\n", text)
     headers: list[tuple[str, str]] = []
@@ -151,9 +205,14 @@ def refusal(data: bytes, status: int, reason: str) -> BadSipMessage:
         name, colon, value = line[:MAX_LINE].partition(":")
         match = _NAME.match(name)
         if colon and match is not None and not _CONTROL.search(value):
-            headers.append((COMPACT_FORMS.get(match.group(1).lower(), match.group(1)), value.strip()))
-    known = not _CONTROL.search(first) and first[:4].upper() != "SIP/"
-    return BadSipMessage(status, reason, _reply(_Clean(first, headers, b"")) if known else ())
+            headers.append((_name(match), value.strip().replace("\t", " ")))
+    return _Clean(first, headers, b"".join(rest))
+
+
+def _name(match: re.Match[str]) -> str:
+    """A header's name as everybody here writes it."""
+    name = COMPACT_FORMS.get(match.group(1).lower(), match.group(1))
+    return _CANONICAL.get(name.lower(), name)
 
 
 def _clean(data: bytes) -> _Clean:
@@ -188,13 +247,11 @@ def _clean(data: bytes) -> _Clean:
         match = _NAME.match(name)
         if not colon or match is None:
             raise BadSipMessage(400, "Bad Request: header name")
-        name = match.group(1)
-        name = COMPACT_FORMS.get(name.lower(), name)
         if _CONTROL.search(value):
             value = _QUOTED.sub(lambda found: _CONTROL.sub("\ufffd", found.group()), value)
             if _CONTROL.search(value):
                 raise BadSipMessage(400, "Bad Request: control character")
-        headers.append((_CANONICAL.get(name.lower(), name), value.strip().replace("\t", " ")))
+        headers.append((_name(match), value.strip().replace("\t", " ")))
     return _Clean(lines[0], headers, body)
 
 
@@ -205,18 +262,18 @@ def _check_version(first: str) -> None:
         raise BadSipMessage(505, "Version Not Supported")
 
 
-def _check_headers(clean: _Clean) -> None:
-    seen: set[str] = set()
-    for name, _ in clean.headers:
-        lowered = name.lower()
-        if lowered in _ONCE and lowered in seen:
-            raise ValueError(f"{name} appears twice")
-        seen.add(lowered)
+def _check_identity(clean: _Clean) -> None:
+    """The headers that every message has."""
     for name in ("from", "to"):
         parse_address_loosely(clean.one(name))
     call_id = clean.one("call-id")
     if not call_id or len(call_id) > 255 or " " in call_id:
         raise ValueError("Call-ID")
+    _check_place(clean)
+
+
+def _check_place(clean: _Clean) -> None:
+    """CSeq and Via, by which a response finds its transaction."""
     cseq = _CSEQ.match(clean.one("cseq"))
     if cseq is None or int(cseq.group(1)) >= 2**31:
         raise ValueError("CSeq")
@@ -225,6 +282,15 @@ def _check_headers(clean: _Clean) -> None:
         raise ValueError("Via")
     for via in vias:
         parse_via(via)
+
+
+def _check_others(clean: _Clean) -> None:
+    seen: set[str] = set()
+    for name, _ in clean.headers:
+        lowered = name.lower()
+        if lowered in _ONCE and lowered in seen:
+            raise ValueError(f"{name} appears twice")
+        seen.add(lowered)
     # Routing headers one per line, so that position means the same to every reader.
     clean.headers = [
         (name, item)

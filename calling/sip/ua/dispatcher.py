@@ -24,7 +24,7 @@ from calling.sip.stack.messages import (
     stateless_reply,
     tag_of_loosely,
 )
-from calling.sip.stack.parser import BadSipMessage, parse, refusal
+from calling.sip.stack.parser import BadSipMessage, parse, readable_response, refusal
 from calling.sip.stack.reason_header import taken_elsewhere
 from calling.sip.stack.server_transaction import ServerTransaction, server_key
 from calling.sip.stack.stream_parser import StreamError
@@ -77,6 +77,9 @@ class RequestDispatcher:
         except BadSipMessage as error:
             self._refuse(error, len(data), hop)
             return
+        self._take(message, hop)
+
+    def _take(self, message: Request | Response, hop: Hop) -> None:
         try:
             if isinstance(message, Response):
                 self._agent.exchange.receive_response(message)
@@ -88,7 +91,11 @@ class RequestDispatcher:
             self.dropped += 1
 
     def unframed(self, fault: StreamError, hop: Hop) -> None:
-        """A stream's message without an end: who sent it learns why the connection is closed."""
+        """A stream's message without an end: who sent it learns why the connection is closed. What answers a
+        request of ours is heard without its body."""
+        if (response := readable_response(fault.head)) is not None:
+            self._take(response, hop)
+            return
         self._refuse(refusal(fault.head, fault.status, phrase_of(fault.status)), len(fault.head), hop)
 
     def _refuse(self, error: BadSipMessage, size: int, hop: Hop) -> None:

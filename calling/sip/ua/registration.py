@@ -18,7 +18,7 @@ from calling.sip.stack.digest import MAX_CHALLENGES, Credentials, Proofs
 from calling.sip.stack.headers import parse_address, split_list, uri_text
 from calling.sip.stack.messages import make_request, new_call_id, new_tag
 from calling.sip.stack.resolver import NoRoute
-from calling.sip.stack.transaction import Hop
+from calling.sip.stack.transaction import T1, Hop
 from calling.sip.ua.context import UserAgentContext
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,18 @@ class Registration:
         self.agent, self.registrar, self.account = agent, registrar, account
         self.credentials, self.expires, self.networks = credentials, expires, networks
         self.registered = False
-        self.places: set[str] = set()  # the addresses it registered at: its calls come from there
+        self._places: dict[str, float] = {}  # the addresses it registered at, and until when it is there
         self._said = said or (lambda code: None)
         self._call_id, self._sequence = new_call_id(), 0
         self._nonces: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The addresses that know it now: its calls come from there."""
+        now = clock.monotonic()
+        self._places = {host: until for host, until in self._places.items() if until > now}
+        return frozenset(self._places)
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._keep())
@@ -84,7 +91,7 @@ class Registration:
         for hop in hops:
             code, granted = await self._at(hop, uri, expires)
             if code == 200:
-                self.places.add(hop.host)
+                self._places[hop.host] = clock.monotonic() + granted + 64 * T1  # a renewal takes so long
             if code not in (408, 503):
                 break
         return code, granted
