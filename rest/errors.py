@@ -27,7 +27,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
-from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import get_language, gettext
 from rest_framework import exceptions as drf
@@ -220,16 +220,14 @@ def as_api_error(error: Exception) -> ApiError | None:
         return Unavailable("Another request changed the same things; try again.")
     if isinstance(error, OperationalError | InterfaceError | redis.ConnectionError | redis.TimeoutError):
         return Unavailable(retry_after=2)
-    if isinstance(error, redis.exceptions.ReadOnlyError | redis.exceptions.OutOfMemoryError) or is_read_only(
-        error
-    ):
+    if isinstance(error, redis.exceptions.ReadOnlyError | redis.exceptions.OutOfMemoryError):
         return Unavailable(retry_after=2)
     return None
 
 
 def is_read_only(error: Exception) -> bool:
     """Whether PostgreSQL takes no writes: it is a standby, or somebody has closed it for them."""
-    return isinstance(error, InternalError) and getattr(error.__cause__, "sqlstate", None) == "25006"
+    return isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", None) == "25006"
 
 
 def is_overtaken(error: Exception) -> bool:

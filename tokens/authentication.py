@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from django.db import InternalError
+from django.db import OperationalError
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -152,7 +152,7 @@ def _used(row: ApiToken) -> None:
     if row.last_used_at is None or row.last_used_at < before:
         try:
             ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
-        except InternalError as error:
+        except OperationalError as error:
             if not errors.is_read_only(error):  # what is only read can be answered
                 raise
 

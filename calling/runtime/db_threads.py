@@ -25,8 +25,15 @@ WORKER_THREADS = 4
 SOCKET_THREADS = 8
 SIGN_IN_THREADS = 4
 RETRY_SECONDS = 0.5
-# PostgreSQL is unavailable, or too busy: worth trying again. Everything else is a fault of the statement.
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+# PostgreSQL is unavailable, too busy, or takes no writes: worth trying again. Everything else is a fault of
+# the statement. The last is of connections that are not Django's (`subscribers.postgresql.base`).
+DATABASE_UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 
 
 class Line:

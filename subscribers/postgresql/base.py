@@ -56,6 +56,13 @@ def still_open(connection: psycopg.Connection[Any]) -> bool:
     return True
 
 
+class TakesNoWrites(psycopg.OperationalError):
+    """PostgreSQL answers and takes nothing: a standby, as after a failover, or closed by somebody. To psycopg
+    that is a fault of the statement, which nobody would try again."""
+
+    sqlstate = psycopg.errors.ReadOnlySqlTransaction.sqlstate
+
+
 class Pool(Protocol):
     """What is asked here of Django's pool of connections."""
 
@@ -91,10 +98,12 @@ class JoiningCursor(psycopg.ClientCursor[TupleRow]):
         self, query: QueryNoTemplate, params: Params | None = None, **options: bool | None
     ) -> Self:
         before = self.before()
-        if not before:
-            return super().execute(query, params, **options)
         # The simple protocol runs them one after the other, in one transaction also where none was begun.
-        super().execute("; ".join([*before, self._text(query)]).encode(), params, **options)
+        said = "; ".join([*before, self._text(query)]).encode() if before else query
+        try:
+            super().execute(said, params, **options)
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise TakesNoWrites(*error.args) from error
         for _ in before:
             self.nextset()
         return self

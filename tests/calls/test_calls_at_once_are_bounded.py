@@ -9,8 +9,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
+from psycopg import adapt
 
 from calling import models
 from calling.commands import call_limits, dial
@@ -19,6 +20,7 @@ from calling.sip.edge.mapping import problem_headers, problem_status
 from calling.sockets.frames import Frame
 from calling.sockets.phone import commands
 from rest import errors
+from subscribers.postgresql import prepared
 from tests.support import fake_worker, people, rest_client
 from tests.support.people import Cast, Person, make_cast, make_mallory
 from tokens.subjects import Entry
@@ -174,3 +176,29 @@ def test_workers_that_are_alive_say_what_the_instance_carries(cast: Cast, settin
             draining=draining, heartbeat_at=heartbeat,
         )  # fmt: skip
     assert call_limits.capacity() == 70
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted", "others"),
+    [
+        ("alice", {"leg_subscriber_live"}, "leg_subscriber_call"),
+        ("gus", {"leg_holder", "leg_unnamed_live"}, "leg_subscriber_call, leg_subscriber_live"),
+    ],
+)
+def test_the_plan_that_is_kept_can_find_the_calls_of_a_token_among_the_live_ones(
+    cast: Cast, who: str, wanted: set[str], others: str
+) -> None:
+    """It is made without its values, and so what an index is for must be said in the statement itself."""
+    _, (sql, params) = call_limits.dialled_calls(cast.people[who].holder)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off")
+        # What a plan for empty tables may take as well.
+        cursor.execute(f"SET LOCAL enable_nestloop = off; SET CONSTRAINTS ALL IMMEDIATE; DROP INDEX {others}")
+        keys, said = prepared.literals_of(adapt.Transformer(connection.connection), sql, params)
+        words = prepared.numbered(sql, keys, tuple(each for _, each in said))
+        cursor.execute(f"PREPARE asked AS {words}")
+        cursor.execute(f"EXPLAIN EXECUTE asked ({', '.join(text for text, _ in said)})")
+        plan = " ".join(line for (line,) in cursor.fetchall())
+        cursor.execute("DEALLOCATE asked")
+        transaction.set_rollback(True)
+    assert all(each in plan for each in wanted), plan

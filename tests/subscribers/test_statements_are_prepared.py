@@ -191,15 +191,15 @@ def test_a_table_may_change_between_two_looks() -> None:
 def test_a_column_may_get_another_type_between_two_looks() -> None:
     """PostgreSQL refuses it once ("cached plan must not change result type"), and then not for ever."""
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE stage (name varchar(10), at int)")
-        cursor.execute("INSERT INTO stage VALUES ('alice', 1)")
-        for sql in ("SELECT name FROM stage WHERE at = %s", "SELECT name, at FROM stage WHERE at = %s"):
+        cursor.execute("CREATE TEMP TABLE typed (name varchar(10), at int)")
+        cursor.execute("INSERT INTO typed VALUES ('alice', 1)")
+        for sql in ("SELECT name FROM typed WHERE at = %s", "SELECT name, at FROM typed WHERE at = %s"):
             assert prepared.rows(sql, [1])[0][0] == "alice"
-        cursor.execute("ALTER TABLE stage ALTER COLUMN name TYPE varchar(20)")
+        cursor.execute("ALTER TABLE typed ALTER COLUMN name TYPE varchar(20)")
     with pytest.raises(OperationalError):  # which everybody tries again, and a client is told 503
-        prepared.rows("SELECT name FROM stage WHERE at = %s", [1])
-    assert prepared.rows("SELECT name FROM stage WHERE at = %s", [1]) == [("alice",)]
-    assert prepared.rows("SELECT name, at FROM stage WHERE at = %s", [1]) == [("alice", 1)]
+        prepared.rows("SELECT name FROM typed WHERE at = %s", [1])
+    assert prepared.rows("SELECT name FROM typed WHERE at = %s", [1]) == [("alice",)]
+    assert prepared.rows("SELECT name, at FROM typed WHERE at = %s", [1]) == [("alice", 1)]
     assert len(names()) == 2
 
 
