@@ -1,6 +1,6 @@
 """Checks of the variables of media, ICE and SIP, and the addresses of this machine that are their defaults.
 
-Pure apart from asking the kernel for those addresses. Must not live here: the name of a variable (`config.env`).
+Pure apart from asking the kernel for those. Must not live here: the name of a variable (`config.env`).
 """
 
 from __future__ import annotations

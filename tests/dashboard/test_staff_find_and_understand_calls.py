@@ -196,7 +196,8 @@ def test_ending_a_live_call_asks_first(world):
     assert path in otto.get("/dashboard/").content.decode()
     opened = otto.get(f"/dashboard/calls/{call.pk}/transfer", headers={"accept": "text/html,*/*;q=0.8"})
     assert opened.status_code == 405 and opened["Allow"] == "POST"
-    assert "<p>405: This path does not support this method.</p>" in opened.content.decode(), "JSON is for programs"
+    words = "<p>405: This path does not support this method.</p>"
+    assert words in opened.content.decode(), "JSON is for programs"
     assert signed_in(world, "vera").get(path).status_code == 403
 
 
