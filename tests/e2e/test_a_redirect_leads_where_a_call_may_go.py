@@ -75,6 +75,7 @@ ELSEWHERE = (
     f"<sip:{NUMBER}@127.0.0.1:{{own}}>",  # itself
     f"<tel:{NUMBER}>",
     "<urn:uuid:00000000-0000-1000-8000-000b82566bbb>",
+    '"',
     "",
 )
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from bench.softphone import Tone
-from calling.media.rtp import media_port
+from calling.media.rtp import media_port, rtcp
 from calling.media.rtp.events import Flood, MediaLost, PeerFailed, Signal
 from calling.media.webrtc import webrtc_transport
 from calling.media.webrtc.peer import WebRtcPeer
@@ -105,6 +105,19 @@ async def test_a_flood_of_authentic_packets_is_told() -> None:
             if number % 50 == 0:
                 await asyncio.sleep(0.002)
         await until(lambda: any(isinstance(signal, Flood) for signal in log), 4, "the flood")
+
+
+async def test_a_flood_of_feedback_is_told() -> None:
+    log: list[Signal] = []
+    alice = Phone(None)
+    alice.pc.addTransceiver("audio")
+    async with connected(alice, log):
+        sender = alice.pc.getSenders()[0]
+        for number in range(3000):
+            await sender.transport._send_rtp(rtcp.receiver_report(sender._ssrc, []))
+            if number % 50 == 0:
+                await asyncio.sleep(0.002)
+        await until(lambda: Flood("control") in log, 4, "the flood")
 
 
 async def test_streams_without_number_are_limited() -> None:

@@ -47,9 +47,9 @@ class DigitReceived:
 
 @dataclass(frozen=True)
 class Flood:
-    """Authentic packets come at over 20 times their codec's rate, or from too many streams."""
+    """Packets come at over 20 times their codec's rate or from too many streams, or too much RTCP."""
 
-    kind: str
+    kind: str  # audio, video, control
 
 
 @dataclass(frozen=True)

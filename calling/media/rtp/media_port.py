@@ -30,6 +30,7 @@ FIRST_STATS = 1.5  # seconds until the first figures
 # packets per second at 20 times a codec's ordinary rate (docs/security.md#r21):
 # 50 for sound, about 150 for a picture
 FLOOD = {"audio": 20 * 50, "video": 20 * 150}
+CONTROL_FLOOD = 1000  # RTCP datagrams per second; a browser with several pictures sends fewer than 100
 
 
 class MediaPort:
@@ -59,6 +60,7 @@ class MediaPort:
         self.quality = rtcp_reports.QualityMeter()
         self._expected_at = 0.0  # since when sound should come; 0: it need not
         self._control_at = 0.0  # when RTCP came
+        self._controls = 0  # and how often within this second
         self._heard: set[str] = set()
         self._lost: set[str] = set()
         self._receivers = [self.audio_in, self.video_in]
@@ -221,6 +223,7 @@ class MediaPort:
 
     def feedback(self, transport: RtpTransport, data: bytes) -> None:
         self._control_at = monotonic()
+        self._controls += 1
         rtcp_reports.handle_rtcp(self, transport, data)
 
     # --- once a second
@@ -232,6 +235,9 @@ class MediaPort:
         if self.closed:
             return
         self._sync()
+        controls, self._controls = self._controls, 0
+        if controls > CONTROL_FLOOD:
+            self.signal(Flood("control"))
         for receiver in self._receivers:
             if receiver.line is not None:
                 receiver.on_second()

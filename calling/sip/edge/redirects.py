@@ -67,14 +67,20 @@ class Redirects:
     async def _at_gateway(self, target: URI, party: str, at: str) -> Route | None:
         """The way through that of the call's gateways whose place it is, as its row has it."""
         ways = await db_threads.run(ways_of, self._wanted, self._host)
-        known = (each for row, _ in ways for each in gateways.uris_of(row))
-        theirs = await self._look_up.places(known, destinations.COMPARE_SECONDS)
+        tails = {row.transport: f";transport={row.transport}" * (row.transport != "udp") for row, _ in ways}
+        uris = {transport: f"{party}@{at}{tail}" for transport, tail in tails.items()}
+        known = [each for row, _ in ways for each in gateways.uris_of(row)]
+        led = await self._look_up.places([*uris.values(), *known], destinations.COMPARE_SECONDS)
+        name = gateways.plain_host(target.host)
         for row, way in ways:
-            tail = f";transport={row.transport}" if row.transport != "udp" else ""
-            uri = f"{party}@{at}{tail}"
-            hops = tuple(await self._look_up.hops(exact_uri(uri), row.staff_networks))
-            name = gateways.plain_host(target.host)
-            if gateways.is_gateway(row, name, (hop.host for hop in hops), theirs):
+            uri = uris[row.transport]
+            if not gateways.is_gateway(row, name, led[uri], led):
+                continue
+            try:
+                hops = tuple(await self._look_up.hops(exact_uri(uri), row.staff_networks))
+            except NoRoute:  # what is not open to this one may be to another
+                continue
+            if gateways.is_gateway(row, name, (hop.host for hop in hops), led):
                 return replace(way, uri=uri, hops=hops)
         return None
 

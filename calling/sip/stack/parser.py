@@ -29,6 +29,7 @@ MAX_MESSAGE = 65_535
 MAX_HEADERS = 128
 MAX_LINE = 8_192
 MAX_VIAS = 70
+MAX_READ_AGAIN = 16_384  # of a malformed response: reading takes time, and anybody may send one
 
 _NAME = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*\Z")
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}\Z")
@@ -167,6 +168,8 @@ def readable_response(data: bytes) -> Response | None:
 
     Dropped, it would come again as it is, and who waits for it would wait in vain: a call would ring on.
     """
+    if len(data) > MAX_READ_AGAIN or data.lstrip(b"\r\n")[:4].upper() != b"SIP/":
+        return None
     clean = _readable(data)
     groups: dict[str, _Clean] = {}
     for name, value in clean.headers:
@@ -175,8 +178,6 @@ def readable_response(data: bytes) -> Response | None:
         body = clean.body if key == "body" else b""
         groups.setdefault(key, _Clean(clean.first, [], body)).headers.append((name, value))
     try:
-        if not _answers(clean) or _CONTROL.search(clean.first):
-            return None
         left = groups.pop("identity", clean)
         _check_place(left)
         for name in ("from", "to", "call-id"):
@@ -373,7 +374,7 @@ def _request(clean: _Clean) -> Request:
 
 def _response(clean: _Clean) -> Response:
     match = re.match(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?\Z", clean.first, re.IGNORECASE)
-    if match is None:
+    if match is None or _CONTROL.search(clean.first):
         raise ValueError("status line")
     phrase = match.group(2) or ""
     message = Message.parse(_bytes(clean, f"SIP/2.0 {match.group(1)} {phrase}"))
