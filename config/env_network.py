@@ -1,6 +1,7 @@
 """Checks of the variables of media, ICE and SIP, and the addresses of this machine that are their defaults.
 
-Pure apart from asking the kernel for those. Must not live here: the name of a variable (`config.env`).
+Pure apart from these: a socket is asked which address it would leave from, and sends nothing. Must not live
+here: the name of a variable (`config.env`).
 """
 
 from __future__ import annotations

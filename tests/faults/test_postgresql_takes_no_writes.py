@@ -21,7 +21,7 @@ from tests.support import rest_client
 from tests.support.people import Cast, make_cast
 
 OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 pytestmark = pytest.mark.django_db(transaction=True)
