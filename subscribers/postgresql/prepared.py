@@ -24,6 +24,8 @@ from django.db import NotSupportedError, OperationalError, ProgrammingError, con
 from django.db.backends.utils import CursorWrapper
 from psycopg import abc, adapt
 
+import clock
+
 Params = Sequence[Any] | Mapping[str, Any]
 Statement = tuple[str, Params]
 """Its text with `%s` or `%(name)s`, and what stands there. In one message all are of the same kind."""
@@ -47,6 +49,8 @@ class Session:
 
     names: OrderedDict[tuple[str, tuple[str, ...]], str] = field(default_factory=OrderedDict)
     count: int = 0
+    # Behind a pooler that hides itself a name is then unknown, and never another statement of somebody else.
+    mark: str = field(default_factory=lambda: f"{clock.dice.getrandbits(64):016x}")
 
 
 def learn(plain: psycopg.Connection[Any]) -> None:
@@ -92,7 +96,7 @@ def send(cursor: CursorWrapper, *statements: Statement, then: Sequence[str] = ()
         name = kept.names.get(shape) or used.get(shape)
         if name is None:
             kept.count += 1
-            name = f"kept_{kept.count}"  # never one that a failed message may have left
+            name = f"kept_{kept.mark}_{kept.count}"  # never one that a failed message may have left
             first.append(f"PREPARE {name} AS {numbered(sql, keys, shape[1])}")
         used[shape] = name
         texts = ", ".join(text for text, _ in literals if text)

@@ -26,10 +26,10 @@ def fresh() -> None:
     connection.connection.session = prepared.Session()
 
 
-def names() -> list[str]:
+def numbers() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_prepared_statements ORDER BY prepare_time, name")
-        return [name for (name,) in cursor.fetchall()]
+        return [name.removeprefix(f"kept_{prepared.session().mark}_") for (name,) in cursor.fetchall()]
 
 
 def generic_plans() -> list[int]:
@@ -74,7 +74,7 @@ def test_a_value_arrives_as_it_is_said_in_full(value: object) -> None:
         wanted = cursor.fetchone()
     for _ in range(2):
         assert prepared.rows(sql, [value]) == [wanted]
-    assert names() == ["kept_1"]
+    assert numbers() == ["1"]
 
 
 def test_json_arrives_and_can_be_looked_into() -> None:
@@ -108,7 +108,7 @@ def test_statements_of_one_message_give_their_results_in_order() -> None:
             while cursor.nextset():
                 found.append(cursor.fetchall())
         assert found == [[(1,)], [(2,)], [(3,)]]
-    assert len(names()) == 2  # the first and the third are one
+    assert len(numbers()) == 2  # the first and the third are one
 
 
 def test_a_write_says_how_many_rows_it_changed() -> None:
@@ -149,7 +149,7 @@ def test_a_session_that_loses_its_statements_gets_everything_in_full() -> None:
         prepared.rows("SELECT %s::int", [2])
     assert prepared.session() is None
     assert prepared.rows("SELECT %s::int", [3]) == [(3,)]
-    assert names() == []
+    assert numbers() == []
     connection.connection.session = prepared.Session()
 
 
@@ -165,7 +165,7 @@ def test_a_session_keeps_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(prepared, "MOST", 3)
     for number in (1, 2, 3, 1, 4, 5):
         assert prepared.rows(f"SELECT {number}, %s::int", [number]) == [(number, number)]
-    assert names() == ["kept_1", "kept_4", "kept_5"]
+    assert numbers() == ["1", "4", "5"]
 
 
 def test_a_message_of_more_than_it_keeps_is_said_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_a_column_may_get_another_type_between_two_looks() -> None:
         prepared.rows("SELECT name FROM typed WHERE at = %s", [1])
     assert prepared.rows("SELECT name FROM typed WHERE at = %s", [1]) == [("alice",)]
     assert prepared.rows("SELECT name, at FROM typed WHERE at = %s", [1]) == [("alice", 1)]
-    assert len(names()) == 2
+    assert len(numbers()) == 2
 
 
 def test_whoever_watches_what_is_said_sees_it_in_full() -> None:
@@ -213,3 +213,7 @@ def test_whoever_watches_what_is_said_sees_it_in_full() -> None:
     with connection.execute_wrapper(watch):
         assert prepared.rows("SELECT %s::int", [1]) == [(1,)]
     assert said == ["SELECT %s::int"]
+
+
+def test_no_two_sessions_use_the_same_names() -> None:
+    assert prepared.Session().mark != prepared.Session().mark
