@@ -12,6 +12,18 @@ from tests.webrtc.own_network import Network
 
 OURS, THEIRS = "10.213.82.1", "10.213.82.2"
 QUEUE_MS = 200  # that a router keeps before it drops
+BUSY_PICTURE = """
+  const canvas = Object.assign(document.createElement('canvas'), { width: 960, height: 540 });
+  const pen = canvas.getContext('2d');
+  let at = 0;
+  setInterval(() => {
+    for (let n = 0; n < 40; n++) {
+      pen.fillStyle = `hsl(${(at += 37) % 360} 70% 50%)`;
+      pen.fillRect(Math.random() * 900, Math.random() * 500, 60, 40);
+    }
+  }, 50);
+"""
+"""A page's `canvas` that a link can be full of."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tests.media.phones import CONFIG
 from tests.media.test_chromium_hears_and_sees import CHROMIUM, FLAGS
 from tests.support.wait import until
 from tests.webrtc import narrow_link
-from tests.webrtc.narrow_link import OURS, NarrowLink
+from tests.webrtc.narrow_link import BUSY_PICTURE, OURS, NarrowLink
 
 pytestmark = [
     pytest.mark.browser,
@@ -41,16 +41,10 @@ ROUNDS = 3
 USED = 20.0  # seconds for which a link has been full when it is halved
 LARGE = 1.3e6  # bits per second of the largest layer: more than half of the link
 
-CAMERA = """async () => {
-  const canvas = Object.assign(document.createElement('canvas'), { width: 960, height: 540 });
-  const pen = canvas.getContext('2d');
-  let at = 0;
-  setInterval(() => {
-    for (let n = 0; n < 40; n++) {
-      pen.fillStyle = `hsl(${(at += 37) % 360} 70% 50%)`;
-      pen.fillRect(Math.random() * 900, Math.random() * 500, 60, 40);
-    }
-  }, 50);
+CAMERA = (
+    "async () => {"
+    + BUSY_PICTURE
+    + """
   const pc = window.pc = new RTCPeerConnection();
   const [track] = canvas.captureStream(20).getTracks();
   pc.addTransceiver(track, { sendEncodings: [{ rid: 'f', maxBitrate: 1500000 },
@@ -60,6 +54,7 @@ CAMERA = """async () => {
   await new Promise((done) => setTimeout(done, 600));
   return pc.localDescription.sdp;
 }"""
+)
 EYES = """async () => {
   const pc = window.pc = new RTCPeerConnection();
   pc.addTransceiver('video', { direction: 'recvonly' });

@@ -17,7 +17,7 @@ from tests.media.phones import CONFIG
 from tests.media.test_chromium_hears_and_sees import CHROMIUM, FLAGS
 from tests.support.wait import until
 from tests.webrtc import narrow_link
-from tests.webrtc.narrow_link import OURS
+from tests.webrtc.narrow_link import BUSY_PICTURE, OURS
 from tests.webrtc.test_a_halved_link_gets_a_smaller_layer import ANSWER
 
 pytestmark = [
@@ -29,16 +29,10 @@ pytestmark = [
 ]
 
 WIDE, HALF = 800, 400  # kbit/s: the picture of a slow machine takes 600
-CAMERA = """async () => {
-  const canvas = Object.assign(document.createElement('canvas'), { width: 960, height: 540 });
-  const pen = canvas.getContext('2d');
-  let at = 0;
-  setInterval(() => {
-    for (let n = 0; n < 40; n++) {
-      pen.fillStyle = `hsl(${(at += 37) % 360} 70% 50%)`;
-      pen.fillRect(Math.random() * 900, Math.random() * 500, 60, 40);
-    }
-  }, 50);
+CAMERA = (
+    "async () => {"
+    + BUSY_PICTURE
+    + """
   const context = new AudioContext(), tone = context.createOscillator();
   const out = context.createMediaStreamDestination();
   tone.connect(out); tone.start();
@@ -49,6 +43,7 @@ CAMERA = """async () => {
   await new Promise((done) => setTimeout(done, 600));
   return pc.localDescription.sdp;
 }"""
+)
 AVAILABLE = """async () => {
   for (const each of (await pc.getStats()).values())
     if (each.type === 'candidate-pair' && each.nominated) return each.availableOutgoingBitrate / 1000;
