@@ -86,6 +86,7 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
         yield made
     finally:
         made.stop()
+        nudge.client.cache_clear()
 
 
 def again(act: Callable[[], object], seconds: float = 20) -> object:

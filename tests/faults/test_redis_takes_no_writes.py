@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +13,7 @@ from calling import models
 from calling.runtime import nudge
 from config import health
 from config.doctor import rows
-from tests.config.test_sentinels_name_the_primary import PASSWORD, Servers
+from tests.config.test_sentinels_name_the_primary import PASSWORD, Servers, servers
 from tests.e2e import callers
 from tests.e2e.workers import WorkerProcess
 from tests.faults.web_client import ask
@@ -22,18 +21,9 @@ from tests.media.phones import Phone
 from tests.support import rest_client
 from tests.support.people import Cast
 
+__all__ = ["servers"]  # a fixture
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.timing]
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    made = Servers(tmp_path)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-        nudge.client.cache_clear()
 
 
 def url(servers: Servers) -> str:
